@@ -1,0 +1,1 @@
+//! This machine: one facade, a file per system.

@@ -1,0 +1,99 @@
+//! Containers as the engine reports them.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use super::Protocol;
+
+/// A container, with the labels Compose puts on it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Container {
+    /// Full id, 64 hexadecimal digits.
+    pub id: String,
+    /// Name without the leading slash.
+    pub name: String,
+    /// Image reference.
+    pub image: String,
+    /// Life cycle state.
+    pub state: State,
+    /// Result of the healthcheck, when there is one.
+    pub health: Option<Health>,
+    /// Human status, such as `Exited (1) 3 seconds ago`.
+    pub status: String,
+    /// Label `com.docker.compose.project`.
+    pub project: Option<String>,
+    /// Label `com.docker.compose.service`.
+    pub service: Option<String>,
+    /// Label `com.docker.compose.project.working_dir`.
+    pub working_dir: Option<PathBuf>,
+    /// Made by `docker compose run`: `up` never replaces it.
+    pub one_off: bool,
+    /// What the engine publishes for it now.
+    pub bindings: Vec<Binding>,
+}
+
+/// A published port of a container.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Binding {
+    /// Address on the host; unspecified = every address of that family.
+    pub host_ip: IpAddr,
+    /// Port on the host.
+    pub published: u16,
+    /// Port in the container.
+    pub target: u16,
+    /// Transport protocol.
+    pub protocol: Protocol,
+}
+
+/// Life cycle state of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum State {
+    /// Made, never started (or its start failed).
+    #[default]
+    Created,
+    /// Runs.
+    Running,
+    /// Frozen; keeps its ports.
+    Paused,
+    /// Between two runs.
+    Restarting,
+    /// Being removed.
+    Removing,
+    /// Ended.
+    Exited,
+    /// The engine lost it.
+    Dead,
+}
+
+impl State {
+    /// Whether the engine holds the container's ports in this state. After a
+    /// crash the engine still lists ports of exited containers, which it does
+    /// not hold.
+    pub fn holds_ports(self) -> bool {
+        matches!(self, State::Running | State::Paused | State::Restarting)
+    }
+
+    /// The engine's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Created => "created",
+            State::Running => "running",
+            State::Paused => "paused",
+            State::Restarting => "restarting",
+            State::Removing => "removing",
+            State::Exited => "exited",
+            State::Dead => "dead",
+        }
+    }
+}
+
+/// Result of a healthcheck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// No result yet.
+    Starting,
+    /// The last check passed.
+    Healthy,
+    /// `retries` checks in a row failed.
+    Unhealthy,
+}

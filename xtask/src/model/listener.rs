@@ -1,0 +1,72 @@
+//! Sockets and processes of this machine.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use super::{PortRange, Protocol};
+
+/// What a socket on a port is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SocketState {
+    /// Accepts connections (for UDP: is bound and not connected).
+    Listen,
+    /// Bound, but `listen` was never called: blocks the port all the same.
+    Bound,
+    /// One end of a connection whose own local port this is.
+    Connected,
+}
+
+/// A socket whose local port was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Socket {
+    /// Local address; unspecified = every address of that family.
+    pub ip: IpAddr,
+    /// An IPv6 socket that takes no IPv4 connections; `None` = cannot tell.
+    pub v6_only: Option<bool>,
+    /// Local port.
+    pub port: u16,
+    /// Transport protocol.
+    pub protocol: Protocol,
+    /// What it is doing.
+    pub state: SocketState,
+    /// User id of its creator, where the system says (Unix).
+    pub uid: Option<u32>,
+    /// Processes that hold it: several after a fork, none when they belong to
+    /// somebody whose processes we may not look into.
+    pub pids: Vec<u32>,
+}
+
+/// A process. `pid`, `started` and `exe` together are its identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Process id.
+    pub pid: u32,
+    /// Parent, where it could be read.
+    pub parent: Option<u32>,
+    /// Short name.
+    pub name: String,
+    /// Command line, words joined by spaces; empty when it may not be read.
+    pub command: String,
+    /// User name, or the number when it has no name.
+    pub user: Option<String>,
+    /// Start time, to the second.
+    pub started: Option<SystemTime>,
+    /// Start time in the system's own finest unit (Linux: clock ticks since
+    /// boot), for comparing identities.
+    pub start_mark: u64,
+    /// Executable.
+    pub exe: Option<PathBuf>,
+}
+
+/// Ports that the system keeps from being bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reservation {
+    /// The ports.
+    pub range: PortRange,
+    /// Who reserved them, as a fragment: "Windows (Hyper-V, WSL)".
+    pub by: String,
+    /// Whether binding such a port explicitly fails. Linux's
+    /// `ip_local_reserved_ports` only keeps the kernel from handing them out.
+    pub blocks: bool,
+}

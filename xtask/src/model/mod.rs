@@ -1,0 +1,13 @@
+//! The vocabulary, as plain types. Words are those of Compose, Docker and TCP.
+
+mod container;
+mod listener;
+mod port;
+mod stack;
+mod verdict;
+
+pub use container::{Binding, Container, Health, State};
+pub use listener::{Process, Reservation, Socket, SocketState};
+pub use port::{PortMapping, PortRange, Protocol};
+pub use stack::{Origin, Service, Source, Stack, Wanted};
+pub use verdict::{Owner, Verdict};

@@ -1,0 +1,138 @@
+//! A wanted port mapping, as a compose file states it.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+
+/// Transport protocol of a mapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// The default of Compose.
+    Tcp,
+    /// `53:53/udp`.
+    Udp,
+    /// Rare; never probed, only compared with the engine's bindings.
+    Sctp,
+}
+
+impl Protocol {
+    /// The word Compose and the engine use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+            Protocol::Sctp => "sctp",
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Protocol {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Self, ()> {
+        match word.to_ascii_lowercase().as_str() {
+            "tcp" | "" => Ok(Protocol::Tcp),
+            "udp" => Ok(Protocol::Udp),
+            "sctp" => Ok(Protocol::Sctp),
+            _ => Err(()),
+        }
+    }
+}
+
+/// Ports from `first` to `last`, both included; 1 to 65535.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PortRange {
+    /// Lowest port.
+    pub first: u16,
+    /// Highest port, at least `first`.
+    pub last: u16,
+}
+
+impl PortRange {
+    /// A single port.
+    pub fn one(port: u16) -> Self {
+        PortRange { first: port, last: port }
+    }
+
+    /// From `first` to `last`; `None` where that is empty or holds port 0.
+    pub fn new(first: u16, last: u16) -> Option<Self> {
+        (first > 0 && first <= last).then_some(PortRange { first, last })
+    }
+
+    /// Whether the range is a single port.
+    pub fn is_one(self) -> bool {
+        self.first == self.last
+    }
+
+    /// Whether `port` is in the range.
+    pub fn contains(self, port: u16) -> bool {
+        (self.first..=self.last).contains(&port)
+    }
+
+    /// Every port, lowest first.
+    pub fn iter(self) -> impl Iterator<Item = u16> {
+        self.first..=self.last
+    }
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_one() { write!(f, "{}", self.first) } else { write!(f, "{}-{}", self.first, self.last) }
+    }
+}
+
+/// `8000` or `8000-8009`.
+impl FromStr for PortRange {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let number = |word: &str| word.trim().parse::<u16>().map_err(drop);
+        PortRange::new(number(first)?, number(last)?).ok_or(())
+    }
+}
+
+impl Serialize for PortRange {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// One entry of a service's `ports:`, after interpolation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PortMapping {
+    /// Service the entry belongs to.
+    pub service: String,
+    /// Address to bind; `None` = every address of the host, both families.
+    pub host_ip: Option<IpAddr>,
+    /// Port on the host. `None` (or 0 in the file) = the engine picks one; a
+    /// range of several = the engine picks one of these.
+    pub published: Option<PortRange>,
+    /// Port in the container.
+    pub target: u16,
+    /// Transport protocol.
+    pub protocol: Protocol,
+}
+
+impl PortMapping {
+    /// The address as people write it: `8000`, `127.0.0.1:5432`, `[::1]:80`,
+    /// `53/udp`.
+    pub fn address(&self) -> String {
+        let port = self.published.map_or_else(|| "random".to_owned(), |range| range.to_string());
+        let suffix = if self.protocol == Protocol::Tcp { String::new() } else { format!("/{}", self.protocol) };
+        match self.host_ip {
+            None => format!("{port}{suffix}"),
+            Some(IpAddr::V4(ip)) => format!("{ip}:{port}{suffix}"),
+            Some(IpAddr::V6(ip)) => format!("[{ip}]:{port}{suffix}"),
+        }
+    }
+}

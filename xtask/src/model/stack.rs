@@ -1,0 +1,111 @@
+//! The project: its services and the ports they want, each with the place in
+//! the files that it comes from.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use super::PortMapping;
+
+/// The effective Compose model, as far as ports and health are concerned.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stack {
+    /// Project name, as Compose normalises it.
+    pub name: String,
+    /// Project folder: what the label `com.docker.compose.project.working_dir`
+    /// of its containers says.
+    pub dir: PathBuf,
+    /// Compose files in the order they are merged.
+    pub files: Vec<PathBuf>,
+    /// Services of active profiles, by name.
+    pub services: Vec<Service>,
+}
+
+impl Stack {
+    /// All wanted ports, in the order of the services.
+    pub fn ports(&self) -> impl Iterator<Item = &Wanted> {
+        self.services.iter().flat_map(|service| &service.ports)
+    }
+
+    /// The service of that name.
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        self.services.iter().find(|service| service.name == name)
+    }
+}
+
+/// One service.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Service {
+    /// Key under `services:`.
+    pub name: String,
+    /// `image:`, interpolated.
+    pub image: Option<String>,
+    /// Has `build:`.
+    pub build: bool,
+    /// Has a healthcheck of its own that is not disabled.
+    pub healthcheck: bool,
+    /// `network_mode:`; with `host` the ports are not published by the engine.
+    pub network_mode: Option<String>,
+    /// `environment:`, values that are set in the file.
+    pub environment: BTreeMap<String, String>,
+    /// `depends_on:`, each with its condition (`service_started`, …).
+    pub depends_on: BTreeMap<String, String>,
+    /// `ports:` in the order of the effective model.
+    pub ports: Vec<Wanted>,
+}
+
+/// A wanted mapping and where its published port comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The mapping.
+    pub mapping: PortMapping,
+    /// Where it stands; `None` when the reader could not tell.
+    pub origin: Option<Origin>,
+}
+
+/// Where a published port is written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Compose file.
+    pub file: PathBuf,
+    /// Line of the entry, from 1.
+    pub line: usize,
+    /// The variable whose value is exactly the published port (or range), as
+    /// in `${BACKEND_PORT:-8000}:8000`; setting it moves the port. `None` for
+    /// a literal, and for a variable that makes only part of the number.
+    pub variable: Option<String>,
+    /// Where the published port's value comes from.
+    pub source: Source,
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Written in the compose file.
+    Literal,
+    /// The process environment.
+    Shell,
+    /// A line of an env file (`.env`, or one named by `--env-file`).
+    EnvFile {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+    },
+    /// The default in `${VAR:-default}`.
+    Default,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Literal => f.write_str("literal"),
+            Source::Shell => f.write_str("shell"),
+            Source::Default => f.write_str("default"),
+            Source::EnvFile { path, line } => {
+                let name = path.file_name().unwrap_or(path.as_os_str());
+                write!(f, "{}:{line}", name.to_string_lossy())
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The answer about one published port.
+
+use super::{Container, PortRange, Process};
+
+/// Who has a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// A process of this machine.
+    Process(Process),
+    /// A container of the engine.
+    Container(Container),
+    /// Somebody we cannot name; `why` says why not.
+    Unknown {
+        /// A fragment: "belongs to another user (uid 0)".
+        why: String,
+    },
+}
+
+/// May this port be published?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nobody has it.
+    Free,
+    /// The container that `up` would give it to has it already.
+    Ours,
+    /// Others have it: all of them.
+    Taken(Vec<Owner>),
+    /// The system keeps it, although nobody listens.
+    Reserved {
+        /// The reserved ports around it.
+        range: PortRange,
+        /// By whom, as a fragment.
+        by: String,
+    },
+    /// It cannot be told, or the address is not one of this machine's.
+    Unknown {
+        /// A fragment.
+        why: String,
+    },
+}
+
+impl Verdict {
+    /// Whether `docker compose up` will fail because of it.
+    pub fn is_conflict(&self) -> bool {
+        !matches!(self, Verdict::Free | Verdict::Ours)
+    }
+
+    /// The word used in JSON.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Verdict::Free => "free",
+            Verdict::Ours => "ours",
+            Verdict::Taken(_) => "taken",
+            Verdict::Reserved { .. } => "reserved",
+            Verdict::Unknown { .. } => "unknown",
+        }
+    }
+}

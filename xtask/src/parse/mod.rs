@@ -1,0 +1,1 @@
+//! Foreign text to model: pure, compiled and tested on every system.
