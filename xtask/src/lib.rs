@@ -3,7 +3,9 @@
 
 pub mod envfile;
 pub mod error;
+pub mod exec;
 pub mod host;
 pub mod model;
 pub mod parse;
 pub mod stack;
+pub mod ui;

@@ -96,7 +96,7 @@ fn signal(pids: &[u32], signal: rustix::process::Signal) {
         let pid = i32::try_from(*pid).ok().and_then(rustix::process::Pid::from_raw);
         if let Some(pid) = pid {
             // Gone already is what was wanted.
-            drop(rustix::process::kill_process_group(pid, signal));
+            let _ = rustix::process::kill_process_group(pid, signal);
         }
     }
 }

@@ -1,1 +1,4 @@
-//! Foreign text to model: pure, compiled and tested on every system.
+//! Foreign text and bytes to model: pure, compiled and tested on every system.
+
+pub mod engine_api;
+pub mod sock_diag;
