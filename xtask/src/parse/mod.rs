@@ -1,1 +1,3 @@
 //! Foreign text to model: pure, compiled and tested on every system.
+
+pub mod interpolate;
