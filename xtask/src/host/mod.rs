@@ -28,25 +28,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub use process::processes;
 
+pub use crate::model::Probe;
+
 use crate::error::Result;
 use crate::model::{PortRange, Process, Protocol, Reservation, Socket};
-
-/// What binding an address showed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Probe {
-    /// It could be bound as the engine would.
-    Free,
-    /// Somebody has it.
-    InUse,
-    /// Not ours to bind: a privileged port, and we are no administrator.
-    Denied,
-    /// The system keeps it (Windows: WSAEACCES with nobody listening).
-    Reserved,
-    /// The address is not one of this machine's.
-    NotLocal,
-    /// This machine has no such address family.
-    NoFamily,
-}
 
 /// Binds `ip:port` for a moment, the way the engine of this system would.
 pub fn probe(ip: IpAddr, port: u16, protocol: Protocol) -> Probe {

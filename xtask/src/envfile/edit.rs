@@ -1,0 +1,137 @@
+//! Setting one variable of a `.env` file.
+
+use std::ops::Range;
+
+use super::scan::{Assignment, Style};
+use super::{Document, value};
+use crate::error::{Error, Result};
+
+impl Document {
+    /// Gives `name` the value `value`, so that Compose reads exactly that.
+    /// Only the last assignment changes, and of it only the value; a variable
+    /// that is not in the file gets a line at the end.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        if !is_name(name) {
+            return Err(Error::new(format!("`{name}` is not a name for a variable"))
+                .hint("use letters, digits and `_`, and no digit first"));
+        }
+        if value.contains('\0') {
+            return Err(Error::new(format!(
+                "a value for {name} cannot contain a NUL character"
+            )));
+        }
+        let (range, text) = match self.last(name) {
+            Some(found) => self.replacement(found, value),
+            None => (
+                self.bytes.len()..self.bytes.len(),
+                self.appended(name, value),
+            ),
+        };
+        let mut bytes = Vec::with_capacity(self.bytes.len() + text.len());
+        bytes.extend_from_slice(&self.bytes[..range.start]);
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.extend_from_slice(&self.bytes[range.end..]);
+        let changed = Document::parse(bytes)?;
+        // What we write must be what is read, whatever stands around it.
+        let nothing = |_: &str| None;
+        let read = changed.last_value(name, &nothing);
+        if read.as_deref() != Some(value) {
+            return Err(Error::new(format!(
+                "cannot write the value of {name} so that it reads back the same"
+            ))
+            .hint(format!("write the line for {name} by hand")));
+        }
+        *self = changed;
+        Ok(())
+    }
+
+    fn last(&self, name: &str) -> Option<&Assignment> {
+        self.assignments
+            .iter()
+            .rev()
+            .find(|found| self.text(&found.name) == name)
+    }
+
+    fn last_value(&self, name: &str, lookup: &super::Lookup<'_>) -> Option<String> {
+        let found = self.last(name)?;
+        let text = value::unquote(&self.text(&found.value), found.style);
+        match found.style {
+            Style::Inherited => None,
+            Style::Single => Some(text),
+            Style::Plain | Style::Double => {
+                let lookup = |wanted: &str| lookup(wanted).map(|value| (value, ()));
+                crate::parse::interpolate::interpolate(&text, &lookup)
+                    .ok()
+                    .map(|done| done.value)
+            }
+        }
+    }
+
+    /// What to put where for a new value of `found`.
+    fn replacement(&self, found: &Assignment, value: &str) -> (Range<usize>, String) {
+        let text = value::quote(value, found.style);
+        if found.style == Style::Inherited {
+            return (found.value.clone(), format!("={text}"));
+        }
+        if found.style != Style::Plain {
+            return (found.value.clone(), text);
+        }
+        // `A=8000<TAB># why` and `A= # why` are values to Compose and
+        // comments to the person who wrote them: make them comments.
+        let raw = &self.bytes[found.value.clone()];
+        let start = found.value.start;
+        let text = if text.is_empty() && raw.contains(&b'#') {
+            "\"\"".to_owned()
+        } else {
+            text
+        };
+        match self.bytes[..start].last() {
+            Some(b' ') if raw.starts_with(b"#") => return (start - 1..start - 1, text),
+            Some(b'\t') if raw.starts_with(b"#") => return (start..start, format!("{text} ")),
+            _ => {}
+        }
+        match raw.windows(2).position(|pair| pair == b"\t#") {
+            Some(tab) => (start..start + tab + 1, format!("{text}\t ")),
+            None => (found.value.clone(), self.before_comment(found, text)),
+        }
+    }
+
+    /// An empty value right before a comment would make the comment the value.
+    fn before_comment(&self, found: &Assignment, text: String) -> String {
+        let rest = &self.bytes[found.value.end..];
+        let line = rest.split(|byte| *byte == b'\n').next().unwrap_or(rest);
+        if text.is_empty() && line.contains(&b'#') {
+            "\"\"".to_owned()
+        } else {
+            text
+        }
+    }
+
+    /// The line for a variable that is not there yet.
+    fn appended(&self, name: &str, value: &str) -> String {
+        let last = self
+            .bytes
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .unwrap_or(0);
+        let line_break = if self.bytes[..last].ends_with(b"\r") {
+            "\r\n"
+        } else {
+            "\n"
+        };
+        let unended = !self.bytes.is_empty() && !self.bytes.ends_with(b"\n");
+        let start = if unended { line_break } else { "" };
+        format!(
+            "{start}{name}={}{line_break}",
+            value::quote(value, Style::Plain)
+        )
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes
+        .next()
+        .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}

@@ -1,0 +1,349 @@
+//! Compose's variable substitution: `$VAR`, `${VAR:-default}` and relatives.
+//!
+//! Besides the value it reports every variable that had a say, so that the
+//! caller can tell which variable moves a port and where its value came from.
+
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+
+/// What a variable resolved to in one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome<S> {
+    /// The variable's own value was used; `S` says where it is set.
+    Set(S),
+    /// The text after `-` or `:-` was used.
+    Default,
+    /// `${VAR+text}` or `${VAR:+text}`: the text was used because VAR is set.
+    Alternative(S),
+    /// Nothing was used: the place is empty.
+    Unset,
+}
+
+/// A variable in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use<S> {
+    /// Name of the variable.
+    pub name: String,
+    /// Where `$VAR` or `${VAR…}` stands, in bytes of the text that was
+    /// interpolated (for a nested use: of the whole text as well).
+    pub range: Range<usize>,
+    /// Which value won.
+    pub outcome: Outcome<S>,
+    /// It stands within the default or the alternative of another one.
+    pub nested: bool,
+}
+
+/// The value of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interpolated<S> {
+    /// The text with every variable replaced.
+    pub value: String,
+    /// The variables that were looked at, from left to right; an outer one
+    /// comes before those nested in it.
+    pub uses: Vec<Use<S>>,
+}
+
+/// Looks a variable up: its value and where it is set.
+pub type Lookup<'a, S> = dyn Fn(&str) -> Option<(String, S)> + 'a;
+
+/// Replaces the variables of `text`. Fails on `${` without a name or an end,
+/// and on `${VAR:?message}` without a value.
+pub fn interpolate<S>(text: &str, lookup: &Lookup<'_, S>) -> Result<Interpolated<S>> {
+    let mut reader = Reader {
+        text,
+        lookup,
+        uses: Vec::new(),
+    };
+    let value = reader.expand(0..text.len(), false)?;
+    Ok(Interpolated {
+        value,
+        uses: reader.uses,
+    })
+}
+
+struct Reader<'a, S> {
+    text: &'a str,
+    lookup: &'a Lookup<'a, S>,
+    uses: Vec<Use<S>>,
+}
+
+impl<S> Reader<'_, S> {
+    fn expand(&mut self, range: Range<usize>, nested: bool) -> Result<String> {
+        let bytes = self.text.as_bytes();
+        let mut value = String::with_capacity(range.len());
+        let mut at = range.start;
+        while let Some(dollar) = self.text[at..range.end].find('$').map(|offset| at + offset) {
+            value.push_str(&self.text[at..dollar]);
+            let next = dollar + 1;
+            at = match bytes.get(next).filter(|_| next < range.end) {
+                Some(b'$') => {
+                    value.push('$');
+                    next + 1
+                }
+                Some(b'{') => {
+                    let end = closing_brace(&self.text[..range.end], dollar)
+                        .ok_or_else(|| self.invalid())?;
+                    self.braced(dollar..end, nested, &mut value)?;
+                    end
+                }
+                // A dollar before anything but a name is a dollar.
+                _ => match name_len(&self.text[next..range.end]) {
+                    0 => {
+                        value.push('$');
+                        next
+                    }
+                    length => {
+                        self.plain(
+                            dollar..next + length,
+                            &self.text[next..next + length],
+                            nested,
+                            &mut value,
+                        );
+                        next + length
+                    }
+                },
+            };
+        }
+        value.push_str(&self.text[at..range.end]);
+        Ok(value)
+    }
+
+    /// `$NAME` or `${NAME}` at `range`.
+    fn plain(&mut self, range: Range<usize>, name: &str, nested: bool, value: &mut String) {
+        let outcome = match (self.lookup)(name) {
+            Some((found, source)) => {
+                value.push_str(&found);
+                Outcome::Set(source)
+            }
+            None => Outcome::Unset,
+        };
+        self.uses.push(Use {
+            name: name.to_owned(),
+            range,
+            outcome,
+            nested,
+        });
+    }
+
+    /// `${…}` at `range`.
+    fn braced(&mut self, range: Range<usize>, nested: bool, value: &mut String) -> Result<()> {
+        let text = self.text;
+        let inner = range.start + 2..range.end - 1;
+        let length = name_len(&text[inner.clone()]);
+        if length == 0 {
+            return Err(self.invalid());
+        }
+        let name = &text[inner.start..inner.start + length];
+        let rest = &text[inner.start + length..inner.end];
+        if rest.is_empty() {
+            self.plain(range, name, nested, value);
+            return Ok(());
+        }
+        let (even_when_empty, operator) = match rest.strip_prefix(':') {
+            Some(after) => (true, after),
+            None => (false, rest),
+        };
+        // Compose's own pattern ends at a line break.
+        let Some(operator) = operator.chars().next().filter(|_| !rest.contains('\n')) else {
+            return Err(self.invalid());
+        };
+        let word =
+            inner.start + length + usize::from(even_when_empty) + operator.len_utf8()..inner.end;
+        let found = (self.lookup)(name).filter(|(found, _)| !(even_when_empty && found.is_empty()));
+        let index = self.uses.len();
+        self.uses.push(Use {
+            name: name.to_owned(),
+            range,
+            outcome: Outcome::Unset,
+            nested,
+        });
+        self.uses[index].outcome = match (operator, found) {
+            ('-' | '?', Some((found, source))) => {
+                value.push_str(&found);
+                Outcome::Set(source)
+            }
+            ('-', None) => {
+                value.push_str(&self.expand(word, true)?);
+                Outcome::Default
+            }
+            ('?', None) => return Err(missing(name, &text[word])),
+            ('+', Some((_, source))) => {
+                value.push_str(&self.expand(word, true)?);
+                Outcome::Alternative(source)
+            }
+            ('+', None) => Outcome::Unset,
+            _ => return Err(self.invalid()),
+        };
+        Ok(())
+    }
+
+    fn invalid(&self) -> Error {
+        Error::new(format!("invalid interpolation format: `{}`", self.text))
+            .hint("write `${NAME}` or `${NAME:-default}`, and `$$` for a dollar sign")
+    }
+}
+
+fn missing(name: &str, message: &str) -> Error {
+    let fact = format!("required variable {name} is missing a value");
+    let fact = if message.is_empty() {
+        fact
+    } else {
+        format!("{fact}: {message}")
+    };
+    Error::new(fact).hint(format!(
+        "add a line `{name}=…` to .env, or export {name} in the shell"
+    ))
+}
+
+/// Length of the variable name that `text` starts with.
+fn name_len(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    if !bytes
+        .first()
+        .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
+    {
+        return 0;
+    }
+    bytes
+        .iter()
+        .position(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'))
+        .unwrap_or(bytes.len())
+}
+
+/// End of the `${` at `start`: only `${` opens, any `}` closes, as in Compose.
+fn closing_brace(text: &str, start: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut open = 0_usize;
+    let mut at = start;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'$' if bytes.get(at + 1) == Some(&b'{') => {
+                open += 1;
+                at += 1;
+            }
+            b'}' => {
+                open -= 1;
+                if open == 0 {
+                    return Some(at + 1);
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lookup(name: &str) -> Option<(String, char)> {
+        let value = match name {
+            "A" => "1",
+            "EMPTY" => "",
+            "LIKE" => "$A",
+            _ => return None,
+        };
+        Some((value.to_owned(), 's'))
+    }
+
+    fn value(text: &str) -> Result<String, String> {
+        interpolate(text, &lookup)
+            .map(|done| done.value)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn values() {
+        for (text, expected) in [
+            ("", ""),
+            ("plain", "plain"),
+            ("$A", "1"),
+            ("${A}", "1"),
+            ("x$A-y", "x1-y"),
+            ("$AB.", "."),
+            ("$$A", "$A"),
+            ("$$$A", "$1"),
+            ("cost $5 $ $(x)", "cost $5 $ $(x)"),
+            ("$", "$"),
+            ("${LIKE}", "$A"),
+            ("${N:-d}", "d"),
+            ("${EMPTY:-d}", "d"),
+            ("${EMPTY-d}", ""),
+            ("${N-d}", "d"),
+            ("${A:-d}", "1"),
+            ("${N:-}", ""),
+            ("${A:+yes}", "yes"),
+            ("${EMPTY:+yes}", ""),
+            ("${EMPTY+yes}", "yes"),
+            ("${N+yes}", ""),
+            ("${A:?set A}", "1"),
+            ("${EMPTY?set it}", ""),
+            ("${N:-${M:-${A}}}", "1"),
+            ("${N:-${M:-8000}}:80", "8000:80"),
+            ("${N:-a-b:-c}", "a-b:-c"),
+            ("${N:-{}}", "{}"),
+            ("${N:-x}-${M:-y}", "x-y"),
+            ("${A:-${BROKEN}", "error"),
+            ("é${N:-ü}é", "éüé"),
+        ] {
+            if expected == "error" {
+                assert!(value(text).is_err(), "{text}");
+            } else {
+                assert_eq!(value(text).as_deref(), Ok(expected), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn errors() {
+        for text in [
+            "${",
+            "${}",
+            "${A",
+            "${1}",
+            "${A!}",
+            "${A:}",
+            "${A b}",
+            "${ A}",
+            "${A:-x\n}",
+        ] {
+            let message = value(text).unwrap_err();
+            assert!(
+                message.starts_with("invalid interpolation format"),
+                "{text}: {message}"
+            );
+        }
+        assert_eq!(
+            value("${P:?set P in .env}").unwrap_err(),
+            "required variable P is missing a value: set P in .env"
+        );
+        assert_eq!(
+            value("${P?}").unwrap_err(),
+            "required variable P is missing a value"
+        );
+        assert_eq!(
+            value("${EMPTY:?no}").unwrap_err(),
+            "required variable EMPTY is missing a value: no"
+        );
+    }
+
+    #[test]
+    fn uses_say_who_won_and_where() {
+        let done = interpolate("${N:-${A}}:$M", &lookup).unwrap();
+        let seen: Vec<_> = done
+            .uses
+            .iter()
+            .map(|used| (used.name.as_str(), used.range.clone(), used.nested))
+            .collect();
+        assert_eq!(
+            seen,
+            [("N", 0..10, false), ("A", 5..9, true), ("M", 11..13, false)]
+        );
+        assert_eq!(done.uses[0].outcome, Outcome::Default);
+        assert_eq!(done.uses[1].outcome, Outcome::Set('s'));
+        assert_eq!(done.uses[2].outcome, Outcome::Unset);
+    }
+}
