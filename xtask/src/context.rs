@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::docker::{Compose, Endpoint, Engine};
+use crate::error::Result;
 use crate::exec;
+use crate::ledger;
 use crate::model::ComposeOptions;
 use crate::ui::Format;
 
@@ -55,6 +57,11 @@ impl Context {
             Ok(inside) if !inside.as_os_str().is_empty() => inside.display().to_string(),
             _ => crate::ui::local_path(path, self.home.as_deref()),
         }
+    }
+
+    /// Where this tool remembers things.
+    pub fn state_dir(&self) -> Result<PathBuf> {
+        ledger::state_dir(&|name| self.var(name))
     }
 
     /// Whether questions may be asked.

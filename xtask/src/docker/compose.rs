@@ -99,6 +99,21 @@ impl Compose {
     }
 }
 
+/// Stops one service of any project of the engine; its files are not needed.
+pub fn stop_service(project: &str, service: &str) -> Command {
+    Command::new("docker").args(["compose", "-p", project, "stop", service])
+}
+
+/// Stops one container.
+pub fn stop_container(id: &str) -> Command {
+    Command::new("docker").args(["stop", id])
+}
+
+/// The last lines a container wrote.
+pub fn last_lines(id: &str, lines: u32) -> Command {
+    Command::new("docker").args(["logs", "--tail", &lines.to_string(), id])
+}
+
 impl ComposeTrouble {
     /// The fact and what to do about it.
     pub fn error(&self) -> Error {

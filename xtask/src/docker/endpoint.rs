@@ -45,15 +45,19 @@ impl Endpoint {
     /// Whether the engine binds ports on another machine, so that probing this
     /// one says nothing. A loopback address over TCP is taken for this one.
     pub fn is_remote(&self) -> bool {
-        if self.host.starts_with("ssh://") {
-            return true;
-        }
-        let tcp = ["tcp://", "http://", "https://"].iter().find_map(|scheme| self.host.strip_prefix(scheme));
-        tcp.is_some_and(|rest| {
-            let name = rest.split('/').next().unwrap_or_default();
-            let name = name.rsplit_once(':').map_or(name, |(name, _)| name);
-            !(name == "localhost" || name.starts_with("127.") || name == "[::1]" || name.is_empty())
-        })
+        self.remote_host().is_some()
+    }
+
+    /// The other machine's name or address.
+    pub fn remote_host(&self) -> Option<String> {
+        let schemes = ["ssh://", "tcp://", "http://", "https://"];
+        let rest = schemes.iter().find_map(|scheme| self.host.strip_prefix(scheme))?;
+        let authority = rest.split('/').next().unwrap_or_default();
+        let name = authority.rsplit_once('@').map_or(authority, |(_, name)| name);
+        let colon = name.rfind(':').filter(|colon| name.rfind(']').is_none_or(|bracket| bracket < *colon));
+        let name = colon.map_or(name, |colon| &name[..colon]);
+        let here = name.is_empty() || name == "localhost" || name.starts_with("127.") || name == "[::1]";
+        (!here || self.host.starts_with("ssh://")).then(|| name.to_owned())
     }
 }
 
@@ -133,5 +137,7 @@ mod tests {
             let endpoint = Endpoint { host: host.into(), chosen_by: String::new() };
             assert_eq!(endpoint.is_remote(), remote, "{host}");
         }
+        let endpoint = Endpoint { host: "ssh://me@box.lan:22".into(), chosen_by: String::new() };
+        assert_eq!(endpoint.remote_host().as_deref(), Some("box.lan"));
     }
 }

@@ -45,6 +45,11 @@ impl Engine {
         &self.endpoint
     }
 
+    /// How long an answer may take.
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+
     /// All containers, running or not.
     pub fn containers(&self) -> Result<Vec<Container>, Trouble> {
         let body = self.get("/containers/json?all=1")?;

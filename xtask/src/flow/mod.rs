@@ -1,0 +1,9 @@
+//! What several tasks share. Each flow gathers, decides, and shows or runs a
+//! plan that is plain data.
+
+pub mod assign;
+pub mod free;
+pub mod report;
+pub mod resolve;
+pub mod survey;
+pub mod up;

@@ -1,0 +1,8 @@
+//! One file a command: its `Args` and `run`. No task imports another.
+
+pub mod check_ports;
+pub mod logs;
+pub mod open;
+pub mod restart;
+pub mod start;
+pub mod stop;
