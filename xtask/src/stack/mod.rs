@@ -1,1 +1,14 @@
 //! The project on disk: env files and compose files.
+
+mod env_files;
+mod extends;
+mod include;
+mod locate;
+mod options;
+mod origins;
+mod reader;
+
+pub use env_files::{EnvFiles, env_files};
+pub use options::{ComposeOptions, Environment};
+pub use origins::attach_origins;
+pub use reader::read;

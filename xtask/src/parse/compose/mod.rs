@@ -1,0 +1,19 @@
+//! Compose files: YAML to nodes, nodes merged as Compose merges them, and the
+//! merged nodes as services and ports.
+//!
+//! Nothing here reads a file: `stack::reader` does, and puts these parts
+//! together in Compose's order (parse, interpolate, extend, include, merge,
+//! check).
+
+mod merge;
+mod node;
+mod ports;
+mod project;
+mod service;
+mod yaml;
+
+pub use merge::{merge, strip_tags};
+pub use node::{Data, Lookup, Node, Scalar, Tag};
+pub use project::{check_name, name_from_dir, normalise_name, select};
+pub use service::{Definition, define};
+pub use yaml::documents;

@@ -1,0 +1,254 @@
+//! `ports:` in the short and the long syntax.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::ops::Range;
+
+use super::node::{Data, Node, Scalar};
+use crate::error::{Error, Result};
+use crate::model::{Origin, PortMapping, PortRange, Protocol, Source, Wanted};
+use crate::parse::interpolate::{Outcome, Use};
+
+/// Reads a service's ports: ranges expanded, duplicates dropped as Compose
+/// drops them (same host IP, published, target and protocol).
+pub(super) fn ports(service: &str, node: &Node) -> Result<Vec<Wanted>> {
+    let path = format!("services.{service}.ports");
+    let Data::List(items) = &node.data else {
+        return Err(node.error(&path, "must be a list").hint("write `ports:`, then one `- \"8000:80\"` per line"));
+    };
+    let mut ports: Vec<Wanted> = Vec::with_capacity(items.len());
+    for item in items {
+        let found = match &item.data {
+            Data::Scalar(scalar) => short(service, &path, item, scalar)?,
+            Data::Map(_) => vec![long(service, &path, item)?],
+            Data::Null | Data::List(_) => return Err(item.error(&path, "must be a port or a mapping")),
+        };
+        for wanted in found {
+            match ports.iter_mut().find(|known| key(&known.mapping) == key(&wanted.mapping)) {
+                Some(known) => *known = wanted,
+                None => ports.push(wanted),
+            }
+        }
+    }
+    Ok(ports)
+}
+
+/// Compose takes no host IP for 0.0.0.0 here.
+fn key(mapping: &PortMapping) -> (IpAddr, Option<PortRange>, u16, Protocol) {
+    let host_ip = mapping.host_ip.unwrap_or(IpAddr::from([0, 0, 0, 0]));
+    (host_ip, mapping.published, mapping.target, mapping.protocol)
+}
+
+/// `[[IP:]PUBLISHED:]TARGET[/PROTOCOL]`.
+fn short(service: &str, path: &str, item: &Node, scalar: &Scalar) -> Result<Vec<Wanted>> {
+    let text = scalar.text.as_str();
+    let fail = |fact: String| {
+        let fact = if scalar.template.is_some() { format!("{fact}, in `{text}`") } else { fact };
+        explain(item.error(path, fact), scalar)
+    };
+    if !scalar.quoted
+        && let Some(target) = integer(text)
+    {
+        let target = port(target).ok_or_else(|| fail(format!("invalid container port: {text}")))?;
+        let origin = Some(origin_of(item, scalar, 0..0));
+        return Ok(vec![wanted(service, None, None, target, Protocol::Tcp, origin)]);
+    }
+    let mut parts = text.rsplitn(3, ':');
+    let (target, published, ip) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+    let (target, protocol) = target.split_once('/').unwrap_or((target, ""));
+    if target.is_empty() {
+        return Err(fail(format!("no container port in `{text}`")));
+    }
+    let protocol: Protocol = protocol.parse().map_err(|()| fail(format!("invalid protocol: {protocol}")))?;
+    // Without brackets Compose cannot tell IPv6 from the ports.
+    let bare = ip.contains(':') && !ip.starts_with('[');
+    let host_ip = host_ip(ip).ok().filter(|_| !bare).ok_or_else(|| fail(format!("invalid IP address: {ip}")))?;
+    let targets = numbers(target)
+        .and_then(|(first, last)| PortRange::new(first, last))
+        .ok_or_else(|| fail(format!("invalid container port: {target}")))?;
+    let origin = origin_of(item, scalar, published_part(scalar));
+    let host = match published {
+        "" => None,
+        _ => Some(numbers(published).ok_or_else(|| fail(format!("invalid host port: {published}")))?),
+    };
+    let Some((first, last)) = host else {
+        let without = |target| wanted(service, host_ip, None, target, protocol, Some(origin.clone()));
+        return Ok(targets.iter().map(without).collect());
+    };
+    if targets.is_one() {
+        let published = PortRange::new(first, last);
+        return Ok(vec![wanted(service, host_ip, published, targets.first, protocol, Some(origin))]);
+    }
+    if last - first != targets.last - targets.first {
+        return Err(fail(format!("the ranges {published} and {target} differ in length")));
+    }
+    // One variable cannot move several ports one by one.
+    let origin = Origin { variable: None, ..origin };
+    let pairs = (first..=last).zip(targets.iter());
+    Ok(pairs
+        .map(|(published, target)| {
+            wanted(service, host_ip, PortRange::new(published, published), target, protocol, Some(origin.clone()))
+        })
+        .collect())
+}
+
+/// `{target: 80, published: "8000", host_ip: …, protocol: …}`.
+fn long(service: &str, path: &str, item: &Node) -> Result<Wanted> {
+    let text = |name: &str| item.get(name).and_then(Node::text).unwrap_or("");
+    let target = match text("target") {
+        "" => return Err(item.error(path, "is missing a target port").hint("add `target: 80`, the container's port")),
+        target => integer(target)
+            .and_then(port)
+            .ok_or_else(|| item.error(path, format!("invalid container port: {target}")))?,
+    };
+    let published = text("published");
+    let scalar = item.get("published").and_then(Node::scalar);
+    let range = match published {
+        "" => None,
+        _ => Some(numbers(published).or_else(|| integer(published).and_then(number).map(|one| (one, one))).ok_or_else(
+            || {
+                let error = item.error(path, format!("invalid host port: {published}"));
+                scalar.map_or(error.clone(), |scalar| explain(error, scalar))
+            },
+        )?),
+    };
+    let ip = text("host_ip");
+    let host_ip = host_ip(ip).map_err(|()| item.error(path, format!("invalid IP address: {ip}")))?;
+    let protocol = text("protocol");
+    let protocol =
+        protocol.parse().map_err(|()| item.error(path, format!("invalid protocol: {protocol}")))?;
+    let origin = match item.get("published") {
+        Some(node) => {
+            let scalar = node.scalar().cloned().unwrap_or_default();
+            let whole = scalar.template.as_ref().map_or(scalar.text.len(), |template| template.raw.len());
+            origin_of(node, &scalar, 0..whole)
+        }
+        None => origin_of(item, &Scalar::default(), 0..0),
+    };
+    let published = range.and_then(|(first, last)| PortRange::new(first, last));
+    Ok(wanted(service, host_ip, published, target, protocol, Some(origin)))
+}
+
+fn wanted(
+    service: &str,
+    host_ip: Option<IpAddr>,
+    published: Option<PortRange>,
+    target: u16,
+    protocol: Protocol,
+    origin: Option<Origin>,
+) -> Wanted {
+    Wanted { mapping: PortMapping { service: service.to_owned(), host_ip, published, target, protocol }, origin }
+}
+
+/// `N` or `N-M`; 0 is allowed, as "any".
+fn numbers(text: &str) -> Option<(u16, u16)> {
+    let digits = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit()).then(|| word.parse().ok()).flatten();
+    match text.split_once('-') {
+        None => digits(text).map(|one| (one, one)),
+        Some((first, last)) => {
+            let (first, last) = (digits(first)?, digits(last)?);
+            (first <= last).then_some((first, last))
+        }
+    }
+}
+
+/// A YAML integer, with the prefixes YAML knows (a leading 0 is octal to the
+/// library Compose reads YAML with).
+pub(super) fn integer(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let value = if let Some(hex) = digits.strip_prefix("0x") {
+        i64::from_str_radix(hex, 16).ok()?
+    } else if let Some(octal) = digits.strip_prefix("0o") {
+        i64::from_str_radix(octal, 8).ok()?
+    } else if digits.len() > 1 && digits.starts_with('0') {
+        i64::from_str_radix(digits, 8).ok()?
+    } else if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        digits.parse().ok()?
+    } else {
+        return None;
+    };
+    Some(if digits.len() == text.len() { value } else { -value })
+}
+
+fn number(value: i64) -> Option<u16> {
+    u16::try_from(value).ok()
+}
+
+fn port(value: i64) -> Option<u16> {
+    number(value).filter(|port| *port > 0)
+}
+
+/// Empty for every address; IPv6 in brackets.
+fn host_ip(text: &str) -> Result<Option<IpAddr>, ()> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(inner) => inner.parse::<Ipv6Addr>().map(|ip| Some(ip.into())).map_err(drop),
+        None => text.parse().map(Some).map_err(drop),
+    }
+}
+
+/// Where the published part of a short entry stands in the text as written:
+/// between the last two colons outside `${…}`. Empty when there is none.
+fn published_part(scalar: &Scalar) -> Range<usize> {
+    let Some(template) = &scalar.template else { return 0..0 };
+    let outer = |at: &usize| !template.uses.iter().any(|used| !used.nested && used.range.contains(at));
+    let colons: Vec<usize> = template.raw.match_indices(':').map(|(at, _)| at).filter(outer).collect();
+    match colons[..] {
+        [] => 0..0,
+        [only] => 0..only,
+        [.., first, last] => first + 1..last,
+    }
+}
+
+/// Where the published port comes from, when it stands at `part` of the text
+/// as written.
+fn origin_of(item: &Node, scalar: &Scalar, part: Range<usize>) -> Origin {
+    let mut origin =
+        Origin { file: item.file.to_path_buf(), line: item.line, variable: None, source: Source::Literal };
+    let Some(template) = &scalar.template else { return origin };
+    let inside = |used: &&Use<Source>| !used.nested && used.range.start >= part.start && used.range.end <= part.end;
+    if let Some(used) = template.uses.iter().find(inside) {
+        origin.source = source(&template.uses, used);
+        if used.range == part && !matches!(used.outcome, Outcome::Alternative(_)) {
+            origin.variable = Some(used.name.clone());
+        }
+    }
+    origin
+}
+
+/// The source of a use; `${A:-$B}` has that of B when B made the default.
+fn source(uses: &[Use<Source>], used: &Use<Source>) -> Source {
+    match &used.outcome {
+        Outcome::Set(source) | Outcome::Alternative(source) => source.clone(),
+        Outcome::Unset => Source::Default,
+        Outcome::Default => uses
+            .iter()
+            .filter(|inner| inner.nested && inner.range.start > used.range.start && inner.range.end < used.range.end)
+            .find_map(|inner| match &inner.outcome {
+                Outcome::Set(source) => Some(source.clone()),
+                _ => None,
+            })
+            .unwrap_or(Source::Default),
+    }
+}
+
+/// Adds what to change: the variable's line, or the entry.
+fn explain(error: Error, scalar: &Scalar) -> Error {
+    let Some(template) = &scalar.template else {
+        return error.hint("write \"PUBLISHED:TARGET\", such as \"8000:80\", with ports from 1 to 65535");
+    };
+    let mut error = error;
+    for used in template.uses.iter().filter(|used| !used.nested) {
+        let name = &used.name;
+        error = error.hint(match &used.outcome {
+            Outcome::Set(Source::EnvFile { path, line }) => {
+                format!("{name} is set in {}:{line}", path.display())
+            }
+            Outcome::Set(_) => format!("{name} is set in the shell: `unset {name}`, or export a port number"),
+            Outcome::Unset => format!("{name} is not set: add `{name}=8000` to .env"),
+            Outcome::Default | Outcome::Alternative(_) => format!("`{}` gives {name} that value", template.raw),
+        });
+    }
+    error
+}

@@ -1,0 +1,130 @@
+//! A merged service as a service of the model.
+
+use std::collections::BTreeMap;
+
+use super::merge::by_name;
+use super::node::{Data, Node, Scalar};
+use super::ports::{integer, ports};
+use crate::error::{Error, Result};
+use crate::model::Service;
+
+/// A service and what decides whether it takes part.
+#[derive(Debug, Clone)]
+pub struct Definition {
+    /// The service.
+    pub service: Service,
+    /// `profiles:`; empty = always active.
+    pub profiles: Vec<String>,
+    /// Services that it cannot do without.
+    pub required: Vec<String>,
+    /// `FILE:LINE`, for messages.
+    pub place: String,
+}
+
+/// Reads a service. `environment` resolves variables that the file names
+/// without a value.
+pub fn define(name: &str, node: &Node, environment: &dyn Fn(&str) -> Option<String>) -> Result<Definition> {
+    if !matches!(node.data, Data::Map(_)) {
+        return Err(node.error(&format!("services.{name}"), "must be a mapping"));
+    }
+    let mut service = Service {
+        name: name.to_owned(),
+        image: node.get("image").and_then(Node::text).filter(|image| !image.is_empty()).map(str::to_owned),
+        build: node.get("build").is_some(),
+        healthcheck: node.get("healthcheck").is_some_and(checks_health),
+        network_mode: node.get("network_mode").and_then(Node::text).map(str::to_owned),
+        environment: node.get("environment").map(|node| variables(node, environment)).unwrap_or_default(),
+        depends_on: BTreeMap::new(),
+        ports: Vec::new(),
+    };
+    if let Some(node) = node.get("ports") {
+        service.ports = ports(name, node)?;
+    }
+    let mut required = Vec::new();
+    if let Some(node) = node.get("depends_on") {
+        for (other, entry) in by_name(node.clone(), '\0').entries() {
+            let condition = entry.get("condition").and_then(Node::text).unwrap_or("service_started");
+            service.depends_on.insert(other.clone(), condition.to_owned());
+            if entry.get("required").and_then(Node::text) != Some("false") {
+                required.push(other.clone());
+            }
+        }
+    }
+    for other in implied(node) {
+        service.depends_on.entry(other.to_owned()).or_insert_with(|| "service_started".to_owned());
+        required.push(other.to_owned());
+    }
+    let profiles = node.get("profiles").map(Node::texts).unwrap_or_default();
+    let profiles = profiles.into_iter().map(str::to_owned).collect();
+    Ok(Definition { service, profiles, required, place: node.place() })
+}
+
+/// Services that other keys than `depends_on` make it depend on.
+fn implied(node: &Node) -> Vec<&str> {
+    let namespaces = ["network_mode", "ipc", "pid"];
+    let mut names: Vec<&str> = namespaces
+        .iter()
+        .filter_map(|key| node.get(key).and_then(Node::text)?.strip_prefix("service:"))
+        .collect();
+    if let Some(links) = node.get("links") {
+        names.extend(links.texts().iter().filter_map(|link| link.split(':').next()));
+    }
+    if let Some(volumes) = node.get("volumes_from") {
+        let volumes = volumes.texts();
+        let own = volumes.into_iter().filter(|from| !from.starts_with("container:"));
+        names.extend(own.filter_map(|from| from.split(':').next()));
+    }
+    names
+}
+
+/// Has a test of its own that is not switched off.
+fn checks_health(node: &Node) -> bool {
+    let disabled = node.get("disable").and_then(Node::text) == Some("true");
+    let test = node.get("test").is_some_and(|test| match &test.data {
+        Data::Scalar(scalar) => !scalar.text.is_empty(),
+        Data::List(items) => items.first().and_then(Node::text).is_some_and(|first| first != "NONE"),
+        Data::Null | Data::Map(_) => false,
+    });
+    test && !disabled
+}
+
+fn variables(node: &Node, environment: &dyn Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
+    let by_name = by_name(node.clone(), '=');
+    let value = |(name, node): &(String, Node)| {
+        let value = match &node.data {
+            Data::Scalar(scalar) => plain_text(scalar),
+            _ => environment(name)?,
+        };
+        Some((name.clone(), value))
+    };
+    by_name.entries().iter().filter_map(value).collect()
+}
+
+/// The text of a value that YAML may have taken for a number: `1.50` is 1.5,
+/// `0x10` is 16.
+fn plain_text(scalar: &Scalar) -> String {
+    let text = scalar.text.as_str();
+    if scalar.quoted {
+        return text.to_owned();
+    }
+    if let Some(number) = integer(text) {
+        return number.to_string();
+    }
+    let number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && text.contains('.');
+    match text.parse::<f64>() {
+        Ok(value) if number => value.to_string(),
+        _ => match text {
+            "True" | "TRUE" => "true".to_owned(),
+            "False" | "FALSE" => "false".to_owned(),
+            _ => text.to_owned(),
+        },
+    }
+}
+
+impl Definition {
+    /// The error for a service that two files define with `include`.
+    pub fn conflict(name: &str, place: &str) -> Error {
+        Error::new(format!("{place}: services.{name} conflicts with an included service"))
+            .hint("change an included service in an override file: `include: [{path: [theirs.yaml, mine.yaml]}]`")
+    }
+}

@@ -1,0 +1,214 @@
+//! YAML text to nodes: anchors, merge keys (`<<`), and Compose's own tags.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, SpannedEventReceiver};
+
+use super::node::{Data, Node, Scalar, Tag};
+use crate::error::{Error, Result};
+
+/// Nodes that aliases may add up to: nested ones double with every line.
+const ALIAS_BUDGET: usize = 100_000;
+/// Nesting that no compose file needs, and that recursion can bear.
+const MAX_DEPTH: usize = 64;
+
+/// Reads the documents of a file; empty ones are left out.
+pub fn documents(text: &str, file: &Arc<Path>) -> Result<Vec<Node>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut builder =
+        Builder { file, documents: Vec::new(), open: Vec::new(), anchors: HashMap::new(), budget: ALIAS_BUDGET, error: None };
+    let scanned = Parser::new_from_str(text).load(&mut builder, true);
+    // The builder's own error comes first: the scanner went on after it.
+    if let Some(error) = builder.error {
+        return Err(error);
+    }
+    scanned.map_err(|error| {
+        let line = error.marker().line();
+        Error::new(format!("{}:{line}: not valid YAML: {}", file.display(), error.info()))
+            .hint("check the indentation (spaces, no tabs), quotes and brackets around that line")
+    })?;
+    Ok(builder.documents)
+}
+
+struct Builder<'a> {
+    file: &'a Arc<Path>,
+    documents: Vec<Node>,
+    open: Vec<Open>,
+    anchors: HashMap<usize, Node>,
+    budget: usize,
+    error: Option<Error>,
+}
+
+/// A collection that is being filled.
+struct Open {
+    node: Node,
+    anchor: usize,
+    /// Of a mapping: the key whose value comes next, its line, and whether it
+    /// is a plain `<<`.
+    key: Option<(String, usize, bool)>,
+    /// Values of `<<`, in order.
+    merged: Vec<Node>,
+    /// Lines of the keys, for duplicates.
+    lines: Vec<usize>,
+}
+
+impl<'input> SpannedEventReceiver<'input> for Builder<'_> {
+    fn on_event(&mut self, event: Event<'input>, span: Span) {
+        if self.error.is_none()
+            && let Err(error) = self.event(event, span.start.line())
+        {
+            self.error = Some(error);
+        }
+    }
+}
+
+impl Builder<'_> {
+    fn event(&mut self, event: Event<'_>, line: usize) -> Result<()> {
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let node = self.scalar(text, style, tag.as_deref(), line);
+                self.insert(node, anchor, style == ScalarStyle::Plain)
+            }
+            Event::SequenceStart(anchor, tag) => self.start(Data::List(Vec::new()), anchor, tag.as_deref(), line),
+            Event::MappingStart(anchor, tag) => self.start(Data::Map(Vec::new()), anchor, tag.as_deref(), line),
+            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
+                Some(open) => {
+                    let node = self.finish(open.node, open.merged)?;
+                    self.insert(node, open.anchor, false)
+                }
+                None => Ok(()),
+            },
+            Event::Alias(anchor) => {
+                let Some(node) = self.anchors.get(&anchor) else {
+                    return Err(self.error(line, "an alias to an anchor that contains it"));
+                };
+                let size = size(node, self.budget);
+                self.budget = self.budget.checked_sub(size).ok_or_else(|| self.error(line, "too many aliases"))?;
+                let node = node.clone();
+                self.insert(node, 0, false)
+            }
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => Ok(()),
+        }
+    }
+
+    fn scalar(
+        &self,
+        text: Cow<'_, str>,
+        style: ScalarStyle,
+        tag: Option<&saphyr_parser::Tag>,
+        line: usize,
+    ) -> Node {
+        let string = tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
+        let quoted = style != ScalarStyle::Plain || string;
+        let data = if !quoted && matches!(&*text, "" | "~" | "null" | "Null" | "NULL") {
+            Data::Null
+        } else {
+            Data::Scalar(Scalar { text: text.into_owned(), quoted, template: None })
+        };
+        Node { data, tag: compose_tag(tag), file: Arc::clone(self.file), line }
+    }
+
+    fn start(&mut self, data: Data, anchor: usize, tag: Option<&saphyr_parser::Tag>, line: usize) -> Result<()> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(self.error(line, "nested too deeply"));
+        }
+        let node = Node { data, tag: compose_tag(tag), file: Arc::clone(self.file), line };
+        self.open.push(Open { node, anchor, key: None, merged: Vec::new(), lines: Vec::new() });
+        Ok(())
+    }
+
+    /// Puts a finished node where it belongs.
+    fn insert(&mut self, node: Node, anchor: usize, plain: bool) -> Result<()> {
+        if anchor > 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        let Some(open) = self.open.last_mut() else {
+            if !node.is_null() {
+                self.documents.push(node);
+            }
+            return Ok(());
+        };
+        match &mut open.node.data {
+            Data::List(items) => items.push(node),
+            Data::Map(entries) => match open.key.take() {
+                None => {
+                    let line = node.line;
+                    let key = match node.data {
+                        Data::Scalar(scalar) => scalar.text,
+                        Data::Null => "null".to_owned(),
+                        Data::List(_) | Data::Map(_) => return Err(self.error(line, "a key must be a word or text")),
+                    };
+                    let merge = plain && key == "<<";
+                    open.key = Some((key, line, merge));
+                }
+                Some((_, _, true)) => match node.data {
+                    Data::List(items) => open.merged.extend(items),
+                    _ => open.merged.push(node),
+                },
+                Some((key, line, false)) => {
+                    if let Some(first) = entries.iter().position(|(known, _)| *known == key) {
+                        let first = open.lines[first];
+                        return Err(self.error(line, &format!("the key `{key}` is already in line {first}")));
+                    }
+                    entries.push((key, node));
+                    open.lines.push(line);
+                }
+            },
+            Data::Null | Data::Scalar(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Adds what `<<` brings: keys that are not there, earlier sources first.
+    fn finish(&self, mut node: Node, merged: Vec<Node>) -> Result<Node> {
+        let Data::Map(entries) = &mut node.data else { return Ok(node) };
+        for source in merged {
+            let line = source.line;
+            let Data::Map(more) = source.data else {
+                return Err(self.error(line, "`<<` needs a mapping or a list of mappings"));
+            };
+            for (key, value) in more {
+                if !entries.iter().any(|(known, _)| *known == key) {
+                    entries.push((key, value));
+                }
+            }
+        }
+        Ok(node)
+    }
+
+    fn error(&self, line: usize, fact: &str) -> Error {
+        Error::new(format!("{}:{line}: {fact}", self.file.display()))
+    }
+}
+
+fn compose_tag(tag: Option<&saphyr_parser::Tag>) -> Tag {
+    match tag.filter(|tag| tag.handle == "!").map(|tag| tag.suffix.as_str()) {
+        Some("reset") => Tag::Reset,
+        Some("override") => Tag::Override,
+        _ => Tag::None,
+    }
+}
+
+/// Number of nodes below and including `node`, counted up to `limit` + 1.
+fn size(node: &Node, limit: usize) -> usize {
+    let mut total = 1;
+    let children: Box<dyn Iterator<Item = &Node>> = match &node.data {
+        Data::List(items) => Box::new(items.iter()),
+        Data::Map(entries) => Box::new(entries.iter().map(|(_, value)| value)),
+        Data::Null | Data::Scalar(_) => return total,
+    };
+    for child in children {
+        if total > limit {
+            break;
+        }
+        total += size(child, limit - total);
+    }
+    total
+}

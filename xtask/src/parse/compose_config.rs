@@ -1,0 +1,179 @@
+//! What `docker compose config --format json` prints.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::model::{PortMapping, PortRange, Service, Stack, Wanted};
+
+/// Reads the effective model. The folder and the files of the project are not
+/// in it: the caller knows them.
+pub fn parse(json: &[u8]) -> Result<Stack> {
+    let config: Config = serde_json::from_slice(json).map_err(|error| {
+        Error::new(format!("cannot read the output of `docker compose config`: {error}"))
+            .hint("this needs Compose 2.26 or newer: see `docker compose version`")
+    })?;
+    let mut services = Vec::new();
+    for (name, service) in config.services.unwrap_or_default() {
+        services.push(service.into_service(name)?);
+    }
+    Ok(Stack { name: config.name.unwrap_or_default(), services, ..Stack::default() })
+}
+
+#[derive(Deserialize)]
+struct Config {
+    name: Option<String>,
+    services: Option<BTreeMap<String, JsonService>>,
+}
+
+#[derive(Deserialize)]
+struct JsonService {
+    image: Option<String>,
+    build: Option<Value>,
+    healthcheck: Option<JsonHealthcheck>,
+    network_mode: Option<String>,
+    environment: Option<BTreeMap<String, Value>>,
+    depends_on: Option<BTreeMap<String, JsonDependency>>,
+    ports: Option<Vec<JsonPort>>,
+}
+
+#[derive(Deserialize)]
+struct JsonHealthcheck {
+    test: Option<Value>,
+    #[serde(default)]
+    disable: bool,
+}
+
+#[derive(Deserialize)]
+struct JsonDependency {
+    condition: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct JsonPort {
+    host_ip: Option<String>,
+    /// A text since Compose 2.3, a number before.
+    published: Option<Value>,
+    target: Option<u32>,
+    protocol: Option<String>,
+}
+
+impl JsonService {
+    fn into_service(self, name: String) -> Result<Service> {
+        let mut ports = Vec::new();
+        for port in self.ports.unwrap_or_default() {
+            ports.push(Wanted { mapping: port.into_mapping(&name)?, origin: None });
+        }
+        let environment = self.environment.unwrap_or_default();
+        let depends_on = self.depends_on.unwrap_or_default();
+        Ok(Service {
+            name,
+            image: self.image.map(|image| unescape(&image)),
+            build: self.build.is_some(),
+            healthcheck: self.healthcheck.is_some_and(|check| check.is_active()),
+            network_mode: self.network_mode.map(|mode| unescape(&mode)),
+            environment: environment.into_iter().filter_map(|(name, value)| Some((name, text(&value)?))).collect(),
+            depends_on: depends_on
+                .into_iter()
+                .map(|(name, dependency)| {
+                    (name, dependency.condition.unwrap_or_else(|| "service_started".to_owned()))
+                })
+                .collect(),
+            ports,
+        })
+    }
+}
+
+impl JsonHealthcheck {
+    fn is_active(&self) -> bool {
+        let test = match &self.test {
+            Some(Value::Array(words)) => words.first().is_some_and(|word| word != "NONE"),
+            Some(Value::String(word)) => !word.is_empty(),
+            _ => false,
+        };
+        test && !self.disable
+    }
+}
+
+impl JsonPort {
+    fn into_mapping(self, service: &str) -> Result<PortMapping> {
+        let fail = |what: &str, value: &str| Error::new(format!("services.{service}.ports: invalid {what}: {value}"));
+        let host_ip = match self.host_ip.as_deref() {
+            None | Some("") => None,
+            Some(ip) => Some(ip.parse::<IpAddr>().map_err(|_| fail("IP address", ip))?),
+        };
+        let target = self.target.unwrap_or_default();
+        let target = u16::try_from(target)
+            .ok()
+            .filter(|port| *port > 0)
+            .ok_or_else(|| fail("container port", &target.to_string()))?;
+        let published = self.published.as_ref().and_then(text).unwrap_or_default();
+        let published = published_range(&published).ok_or_else(|| fail("host port", &published))?;
+        let protocol = self.protocol.unwrap_or_default();
+        let protocol = protocol.parse().map_err(|()| fail("protocol", &protocol))?;
+        Ok(PortMapping { service: service.to_owned(), host_ip, published, target, protocol })
+    }
+}
+
+/// `Some(None)` for none, and for 0: the engine picks.
+fn published_range(text: &str) -> Option<Option<PortRange>> {
+    if text.is_empty() {
+        return Some(None);
+    }
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let (first, last) = (first.parse::<u16>().ok()?, last.parse::<u16>().ok()?);
+    (first <= last).then(|| PortRange::new(first, last))
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(unescape(text)),
+        other => Some(other.to_string()),
+    }
+}
+
+/// `config` doubles every dollar, so that its output can be read again.
+fn unescape(text: &str) -> String {
+    text.replace("$$", "$")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_of_every_kind() {
+        let json = br#"{"name":"p","networks":{},"services":{
+            "b":{"image":"x$$y","build":{"context":"/p"},"network_mode":"host","ports":null,
+                 "environment":{"A":null,"B":"1$$","C":2},"depends_on":{"a":{"condition":"service_healthy","required":true}},
+                 "healthcheck":{"test":["CMD","true"]}},
+            "a":{"healthcheck":{"disable":true},"ports":[
+                {"mode":"ingress","target":8000,"published":"8000","protocol":"tcp"},
+                {"mode":"ingress","host_ip":"::1","target":80,"published":9100,"protocol":"udp"},
+                {"mode":"ingress","target":80,"published":"9100-9110","protocol":"tcp"},
+                {"mode":"ingress","target":3001,"protocol":"tcp"},
+                {"mode":"ingress","target":6379,"published":"0","protocol":"tcp"}]}}}"#;
+        let stack = parse(json).unwrap();
+        assert_eq!(stack.name, "p");
+        let addresses: Vec<_> = stack.ports().map(|wanted| wanted.mapping.address()).collect();
+        assert_eq!(addresses, ["8000", "[::1]:9100/udp", "9100-9110", "random", "random"]);
+        let b = stack.service("b").unwrap();
+        assert_eq!((b.image.as_deref(), b.build, b.healthcheck), (Some("x$y"), true, true));
+        assert_eq!(b.environment, BTreeMap::from([("B".into(), "1$".into()), ("C".into(), "2".into())]));
+        assert_eq!(b.depends_on["a"], "service_healthy");
+        assert!(!stack.service("a").unwrap().healthcheck);
+    }
+
+    #[test]
+    fn what_is_no_port_is_refused() {
+        for port in [r#"{"target":80,"published":"abc"}"#, r#"{"target":70000}"#, r#"{"target":80,"protocol":"x"}"#] {
+            let json = format!(r#"{{"name":"p","services":{{"a":{{"ports":[{port}]}}}}}}"#);
+            assert!(parse(json.as_bytes()).is_err(), "{port}");
+        }
+        assert!(parse(b"name: p\n").unwrap_err().hints()[0].contains("2.26"));
+    }
+}

@@ -1,0 +1,130 @@
+//! Which env files Compose reads, what they say, and into which of them a
+//! value must be written so that Compose sees it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::locate::{Project, locate};
+use super::options::{ComposeOptions, Environment};
+use crate::envfile::Document;
+use crate::error::{Error, Result};
+use crate::model::Source;
+
+/// The env files of a project.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EnvFiles {
+    files: Vec<PathBuf>,
+    values: BTreeMap<String, Found>,
+    default: Option<PathBuf>,
+    explicit: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Found {
+    value: String,
+    file: usize,
+    line: usize,
+}
+
+/// Finds and reads the env files of the project that `options` mean.
+pub fn env_files(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Result<EnvFiles> {
+    let Project { env_files, .. } = locate(options, cwd, env)?;
+    Ok(env_files)
+}
+
+impl EnvFiles {
+    /// The files Compose reads, in its order. When they were named with
+    /// `--env-file` a later one wins; otherwise (`.env` of the current folder,
+    /// then of the project's) the first.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// Whether `--env-file` or `COMPOSE_ENV_FILES` named them: then no `.env`
+    /// is read.
+    pub fn is_explicit(&self) -> bool {
+        self.explicit
+    }
+
+    /// The value that the files give a variable, and the line it comes from.
+    /// The process environment, which wins over it, is not asked.
+    pub fn get(&self, name: &str) -> Option<(&str, Source)> {
+        let found = self.values.get(name)?;
+        let path = self.files[found.file].clone();
+        Some((&found.value, Source::EnvFile { path, line: found.line }))
+    }
+
+    /// The file that a value for `name` must be written to: the one whose
+    /// value counts now, else the last one, else a new `.env` in the project
+    /// folder.
+    pub fn file_for(&self, name: &str) -> Result<&Path> {
+        if let Some(found) = self.values.get(name) {
+            return Ok(&self.files[found.file]);
+        }
+        if let Some(last) = self.files.last() {
+            return Ok(last);
+        }
+        self.default.as_deref().ok_or_else(|| {
+            Error::new(format!("there is no file to write {name} to: COMPOSE_DISABLE_ENV_FILE is set"))
+                .hint(format!("export {name} in the shell, or `unset COMPOSE_DISABLE_ENV_FILE`"))
+        })
+    }
+
+    /// The files named by the user, which must exist.
+    pub(super) fn named(files: Vec<PathBuf>, env: &Environment<'_>) -> Result<EnvFiles> {
+        let mut these = EnvFiles { explicit: true, ..EnvFiles::default() };
+        for file in files {
+            if !file.exists() {
+                return Err(Error::new(format!("env file not found: {}", file.display()))
+                    .hint("correct --env-file or COMPOSE_ENV_FILES, or leave it out to use .env"));
+            }
+            these.add(file, env, true)?;
+        }
+        Ok(these)
+    }
+
+    /// Reads the `.env` of a folder, if there is one; what is known already
+    /// wins.
+    pub(super) fn add_default(&mut self, dir: &Path, env: &Environment<'_>) -> Result<()> {
+        let file = dir.join(".env");
+        if !self.files.contains(&file) && file.is_file() {
+            self.add(file.clone(), env, false)?;
+        }
+        self.default = Some(file);
+        Ok(())
+    }
+
+    fn add(&mut self, file: PathBuf, env: &Environment<'_>, replace: bool) -> Result<()> {
+        let values = read_values(&file, &|name| {
+            let earlier = || self.values.get(name).map(|found| found.value.clone());
+            // What Compose has merged into the environment before counts as
+            // the environment; files named together only follow each other.
+            env(name).or_else(|| if replace { None } else { earlier() })
+        }, &|name| self.values.get(name).map(|found| found.value.clone()))?;
+        let index = self.files.len();
+        self.files.push(file);
+        for (name, (value, line)) in values {
+            let found = Found { value, file: index, line };
+            if replace {
+                self.values.insert(name, found);
+            } else {
+                self.values.entry(name).or_insert(found);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads one env file: values and their lines.
+pub(super) fn read_values(
+    file: &Path,
+    shell: &Environment<'_>,
+    earlier: &Environment<'_>,
+) -> Result<BTreeMap<String, (String, usize)>> {
+    let place = file.display();
+    let bytes = std::fs::read(file).map_err(|error| Error::new(format!("failed to read {place}: {error}")))?;
+    let values = Document::parse(bytes)
+        .and_then(|document| document.values(shell, earlier))
+        .map_err(|error| error.within(place))?;
+    Ok(values.into_iter().map(|(name, value)| (name, (value.value, value.line))).collect())
+}

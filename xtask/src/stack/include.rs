@@ -1,0 +1,98 @@
+//! `include:`: other projects' files, with their own folder and `.env`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::env_files::read_values;
+use super::locate::{absolute, is_remote, remote};
+use super::reader::{Loader, parse, services_mut};
+use crate::error::{Error, Result};
+use crate::model::Source;
+use crate::parse::compose::{Data, Definition, Node, Tag};
+
+/// Adds the services of every included file to `document`.
+pub(super) fn apply(loader: &Loader<'_>, document: &mut Node, file: &Arc<Path>) -> Result<()> {
+    let Some(list) = document.get("include").cloned() else { return Ok(()) };
+    if !matches!(list.data, Data::List(_)) {
+        return Err(list.error("include", "must be a list").hint("write `include:`, then one `- path` per line"));
+    }
+    let own: Vec<String> =
+        services_mut(document)?.map(|services| services.iter().map(|(name, _)| name.clone()).collect()).unwrap_or_default();
+    let mut added: Vec<(String, Node)> = Vec::new();
+    for item in list.items() {
+        let model = load(loader, item, file)?;
+        for (name, service) in model.get("services").map(Node::entries).unwrap_or_default() {
+            let place = item.place();
+            if own.contains(name) {
+                return Err(Definition::conflict(name, &place));
+            }
+            match added.iter().find(|(known, _)| known == name) {
+                Some((_, known)) if known.same(service) => {}
+                Some(_) => return Err(Definition::conflict(name, &place)),
+                None => added.push((name.clone(), service.clone())),
+            }
+        }
+    }
+    if let Data::Map(entries) = &mut document.data {
+        entries.retain(|(key, _)| key != "include");
+        if !entries.iter().any(|(key, _)| key == "services") {
+            let services = Node { data: Data::Map(Vec::new()), tag: Tag::None, file: Arc::clone(file), line: list.line };
+            entries.push(("services".to_owned(), services));
+        }
+        for (_, services) in entries.iter_mut().filter(|(key, _)| key == "services") {
+            match &mut services.data {
+                Data::Map(services) => services.append(&mut added),
+                other => *other = Data::Map(std::mem::take(&mut added)),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Loads one entry of the list.
+fn load(loader: &Loader<'_>, item: &Node, file: &Arc<Path>) -> Result<Node> {
+    let paths = if item.text().is_some() { item.texts() } else { item.get("path").map(Node::texts).unwrap_or_default() };
+    let [first, ..] = paths[..] else {
+        return Err(item.error("include", "names no file").hint("add `path: FILE`"));
+    };
+    if let Some(path) = paths.iter().find(|path| is_remote(path)) {
+        return Err(remote(path));
+    }
+    let main = absolute(&loader.base, Path::new(first));
+    let folder = item.get("project_directory").and_then(Node::text).filter(|folder| !folder.is_empty());
+    let base = match folder {
+        Some(folder) => absolute(&loader.base, Path::new(folder)),
+        None => main.parent().unwrap_or(&loader.base).to_path_buf(),
+    };
+    let mut included = loader.included.clone();
+    included.push(file.to_path_buf());
+    if included.contains(&main) {
+        return Err(item.error("include", format!("{} includes itself", main.display())));
+    }
+
+    let env_files = item.get("env_file").map(Node::texts).unwrap_or_default();
+    let env_files: Vec<PathBuf> = if env_files.is_empty() {
+        Some(base.join(".env")).filter(|file| file.is_file()).into_iter().collect()
+    } else {
+        env_files.iter().map(|file| absolute(&loader.base, Path::new(file))).collect()
+    };
+    let mut own: BTreeMap<String, (String, Source)> = BTreeMap::new();
+    for path in env_files {
+        let outer = |name: &str| (loader.lookup)(name).map(|(value, _)| value);
+        let values = read_values(&path, &outer, &|name| own.get(name).map(|(value, _)| value.clone()))
+            .map_err(|error| Error::within(error, item.place()))?;
+        for (name, (value, line)) in values {
+            own.insert(name, (value, Source::EnvFile { path: path.clone(), line }));
+        }
+    }
+    let lookup = |name: &str| (loader.lookup)(name).or_else(|| own.get(name).cloned());
+
+    let mut sources = Vec::with_capacity(paths.len());
+    for path in &paths {
+        let path: Arc<Path> = Arc::from(absolute(&loader.base, Path::new(path)));
+        let documents = parse(&path).map_err(|error| error.within(format!("{}: include", item.place())))?;
+        sources.push((documents, path));
+    }
+    Loader { base, lookup: &lookup, included }.load(sources)
+}

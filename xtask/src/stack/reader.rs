@@ -1,0 +1,158 @@
+//! The built-in reader: compose files to the effective model, without Docker.
+//!
+//! Its order is Compose's: each document of each file is interpolated, then
+//! `extends`, then `include`, then merged on top of what came before.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::env_files::EnvFiles;
+use super::locate::{Project, locate};
+use super::options::{ComposeOptions, Environment};
+use super::{extends, include};
+use crate::error::{Error, Result};
+use crate::model::{Source, Stack};
+use crate::parse::compose::{
+    Data, Definition, Lookup, Node, Tag, check_name, define, documents, merge, name_from_dir, normalise_name, select,
+    strip_tags,
+};
+
+/// Reads the project that `options` mean, as Compose run in `cwd` with the
+/// environment `env` would.
+pub fn read(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Result<Stack> {
+    let Project { dir, files, env_files } = locate(options, cwd, env)?;
+    let variable = |name: &str| lookup(name, cwd, env, &env_files);
+
+    let mut sources = Vec::with_capacity(files.len());
+    for file in &files {
+        let file: Arc<Path> = Arc::from(file.as_path());
+        sources.push((parse(&file)?, file));
+    }
+    let name = name(options, &dir, &sources, &variable)?;
+    // Compose lets files use the name it has settled on.
+    let variable = |wanted: &str| {
+        if wanted == "COMPOSE_PROJECT_NAME" { Some((name.clone(), Source::Shell)) } else { variable(wanted) }
+    };
+
+    let loader = Loader { base: dir.clone(), lookup: &variable, included: Vec::new() };
+    let model = loader.load(sources)?;
+    let environment = |wanted: &str| variable(wanted).map(|(value, _)| value);
+    let mut definitions: Vec<Definition> = Vec::new();
+    if let Some(services) = model.get("services") {
+        if !matches!(services.data, Data::Map(_)) {
+            return Err(services.error("services", "must be a mapping"));
+        }
+        for (name, service) in services.entries() {
+            definitions.push(define(name, service, &environment)?);
+        }
+    }
+    let profiles = if options.profiles.is_empty() {
+        let list = environment("COMPOSE_PROFILES").unwrap_or_default();
+        list.split(',').map(|profile| profile.trim().to_owned()).filter(|profile| !profile.is_empty()).collect()
+    } else {
+        options.profiles.clone()
+    };
+    Ok(Stack { name, dir, files, services: select(definitions, &profiles)? })
+}
+
+/// The shell first, then the env files. Compose always knows the current
+/// folder as `PWD`.
+fn lookup(name: &str, cwd: &Path, env: &Environment<'_>, files: &EnvFiles) -> Option<(String, Source)> {
+    if name == "PWD" {
+        return Some((cwd.to_string_lossy().into_owned(), Source::Shell));
+    }
+    env(name)
+        .map(|value| (value, Source::Shell))
+        .or_else(|| files.get(name).map(|(value, source)| (value.to_owned(), source)))
+}
+
+/// `-p`, then the environment and `.env`, then `name:` of the last file that
+/// has one, then the project folder.
+fn name(
+    options: &ComposeOptions,
+    dir: &Path,
+    sources: &[(Vec<Node>, Arc<Path>)],
+    lookup: &Lookup<'_>,
+) -> Result<String> {
+    let given = options.project_name.clone().filter(|name| !name.is_empty());
+    let given = given.or_else(|| Some(lookup("COMPOSE_PROJECT_NAME")?.0).filter(|name| !name.is_empty()));
+    if let Some(name) = given {
+        check_name(&name)?;
+        return Ok(name);
+    }
+    let nodes = sources.iter().flat_map(|(documents, _)| documents).rev();
+    let written = nodes.filter_map(|node| node.get("name")).find(|node| node.text() != Some(""));
+    let Some(node) = written else { return name_from_dir(dir) };
+    let mut node = node.clone();
+    node.interpolate("name", lookup)?;
+    let name = normalise_name(node.text().unwrap_or_default());
+    if name.is_empty() {
+        return Err(node.error("name", "gives the project no name").hint("use lower-case letters, digits, `-` and `_`"));
+    }
+    Ok(name)
+}
+
+/// Reads and parses one file.
+pub(super) fn parse(file: &Arc<Path>) -> Result<Vec<Node>> {
+    let place = file.display();
+    let bytes = std::fs::read(file).map_err(|error| Error::new(format!("failed to read {place}: {error}")))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = valid.split(|byte| *byte == b'\n').count();
+        Error::new(format!("{place}:{line}: not UTF-8")).hint("save the file as UTF-8")
+    })?;
+    documents(&text, file)
+}
+
+/// Loads files that are merged with each other: those of the project, or those
+/// of one `include`.
+pub(super) struct Loader<'a> {
+    /// Folder that relative paths count from.
+    pub(super) base: PathBuf,
+    /// Variables.
+    pub(super) lookup: &'a Lookup<'a>,
+    /// Files whose `include` led here.
+    pub(super) included: Vec<PathBuf>,
+}
+
+impl Loader<'_> {
+    /// Merges files into one mapping without tags.
+    pub(super) fn load(&self, sources: Vec<(Vec<Node>, Arc<Path>)>) -> Result<Node> {
+        let mut merged: Option<Node> = None;
+        for (documents, file) in sources {
+            if documents.is_empty() && merged.is_none() {
+                return Err(Error::new(format!("{}: empty compose file", file.display()))
+                    .hint("it needs at least `services:` with one service"));
+            }
+            for mut document in documents {
+                if !matches!(document.data, Data::Map(_)) {
+                    return Err(document.error("compose file", "must be a mapping with the key `services`"));
+                }
+                document.interpolate("", self.lookup)?;
+                extends::apply(self, &mut document, &file)?;
+                include::apply(self, &mut document, &file)?;
+                let mut both = match merged {
+                    Some(base) => merge(base, document),
+                    None => document,
+                };
+                strip_tags(&mut both);
+                merged = Some(both);
+            }
+        }
+        merged.ok_or_else(|| Error::new("empty compose file"))
+    }
+}
+
+/// The services of a document, to be changed.
+pub(super) fn services_mut(document: &mut Node) -> Result<Option<&mut Vec<(String, Node)>>> {
+    let Data::Map(entries) = &mut document.data else { return Ok(None) };
+    let Some((_, services)) = entries.iter_mut().find(|(key, _)| key == "services") else { return Ok(None) };
+    if matches!(services.data, Data::Null) || services.tag == Tag::Reset {
+        return Ok(None);
+    }
+    if !matches!(services.data, Data::Map(_)) {
+        return Err(services.error("services", "must be a mapping"));
+    }
+    let Data::Map(services) = &mut services.data else { return Ok(None) };
+    Ok(Some(services))
+}
