@@ -10,11 +10,13 @@ mod address;
 pub mod engine_api;
 pub mod engine_message;
 pub mod interpolate;
+pub mod ip_table;
 pub mod lsof;
 pub mod netsh;
 pub mod netstat;
 pub mod sock_diag;
 pub mod ss;
+pub mod sysctl;
 pub mod tasklist;
 
 use crate::model::Socket;
@@ -59,6 +61,10 @@ mod tests {
         drop(netsh::http_ports(bytes));
         drop(tasklist::tasks(bytes));
         drop(ss::listeners(bytes));
+        let _ = sysctl::range(bytes);
+        for layout in [ip_table::TCP4, ip_table::TCP6, ip_table::UDP4, ip_table::UDP6] {
+            drop(ip_table::sockets(bytes, &layout));
+        }
         drop(engine_message::port_problems(bytes));
         drop(engine_message::name_conflict(bytes));
         drop(engine_message::network_problem(bytes));

@@ -58,7 +58,7 @@ pub fn http_ports(output: &[u8]) -> Vec<u16> {
         let (scheme, rest) = word.split_once("://")?;
         let known = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
         let (_host, port) = rest.split('/').next()?.rsplit_once(':')?;
-        port.parse().ok().filter(|_| known)
+        port.parse::<u16>().ok().filter(|_| known)
     };
     let mut ports: Vec<u16> = output.split_ascii_whitespace().filter_map(url).collect();
     ports.sort_unstable();

@@ -76,6 +76,23 @@ pub fn macos(output: &[u8]) -> Vec<Socket> {
     sockets
 }
 
+/// `named` with what only `all` has: sockets whose holders may not be seen. On
+/// the way it learns from `all` which sockets on `::` take IPv4 too.
+pub fn with_hidden(mut named: Vec<Socket>, all: Vec<Socket>) -> Vec<Socket> {
+    for socket in all {
+        let same = |old: &Socket| (old.ip, old.port, old.protocol) == (socket.ip, socket.port, socket.protocol);
+        let mut known = false;
+        for old in named.iter_mut().filter(|old| same(old)) {
+            known = true;
+            old.v6_only = old.v6_only.or(socket.v6_only);
+        }
+        if !known {
+            named.push(socket);
+        }
+    }
+    named
+}
+
 /// On Windows a socket on `::` takes IPv4 too only if it asked to, which no
 /// table shows; one on another IPv6 address never does.
 fn v6_only(ip: IpAddr) -> Option<bool> {
@@ -154,5 +171,15 @@ mod tests {
               udp4 0 0 *.* *.* 1\n",
         );
         assert_eq!(rows(&found), ["udp 0.0.0.0 5353 Listen []", "tcp 0.0.0.0 8000 Bound []"]);
+    }
+
+    #[test]
+    fn a_socket_that_lsof_does_not_show_is_somebody_elses() {
+        let mine = super::super::lsof::listeners(b"p600\nu501\nf50\ntIPv6\nPTCP\nn*:5433\nTST=LISTEN\n");
+        let all = macos(include_bytes!("../../tests/fixtures/tools/netstat-anv-macos.txt"));
+        let found = with_hidden(mine, all);
+        let expected = ["tcp :: 5433 Listen [600]", "tcp 0.0.0.0 8080 Listen []", "tcp ::1 7777 Listen []"];
+        assert_eq!(rows(&found), expected);
+        assert_eq!(found[0].v6_only, Some(false));
     }
 }
