@@ -80,7 +80,9 @@ mod tests {
     fn this_process_is_described() {
         let found = processes(&[std::process::id(), u32::MAX]);
         assert_eq!(found.len(), 1);
-        assert!(found[0].command.contains("xtask"), "{:?}", found[0]);
+        assert!(found[0].name.contains("xtask"), "{:?}", found[0]);
+        // Wine shows no command lines.
+        assert!(cfg!(windows) || found[0].command.contains("xtask"), "{:?}", found[0]);
         assert!(found[0].start_mark > 0 && found[0].started.is_some());
     }
 }
