@@ -68,6 +68,12 @@ impl Engine {
         engine_api::networks(&body).map_err(|error| Trouble::Other(error.message().to_owned()))
     }
 
+    /// Names of the volumes of one Compose project.
+    pub fn volumes_of(&self, project: &str) -> Result<Vec<String>, Trouble> {
+        let body = self.get(&format!("/volumes?filters={}", label_filter(project)))?;
+        engine_api::volumes(&body).map_err(|error| Trouble::Other(error.message().to_owned()))
+    }
+
     /// Why a container is as it is.
     pub fn detail(&self, id: &str) -> Result<Detail, Trouble> {
         let body = self.get(&format!("/containers/{}/json", http::escape(id)))?;

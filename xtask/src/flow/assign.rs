@@ -1,17 +1,16 @@
 //! Other ports in `.env`: a plan of edits, and carrying it out so that the file
 //! is either as it was or right.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::context::Context;
 use crate::disk;
 use crate::envfile::Document;
 use crate::error::{Context as _, Error, Result};
-use crate::flow::survey::{Row, Survey, survey};
+use crate::flow::survey::{Row, Survey, is_free, survey};
 use crate::ledger::Moves;
-use crate::stack::EnvFiles;
-use crate::ui;
+use crate::ui::{self, Format};
 
 /// One variable that gets another port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,21 +21,14 @@ pub struct Move {
     pub from: u16,
     /// Its port then; a free one.
     pub to: u16,
-}
-
-/// What a reassignment will write, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// The env file.
+    /// The env file to write to, so that Compose reads it.
     pub file: PathBuf,
-    /// The moves, one a variable.
-    pub moves: Vec<Move>,
 }
 
 /// Plans a move for each conflict that has a variable. A variable that the
 /// shell sets beats every file, so there nothing can be written that would take
 /// effect; a conflict that no variable feeds cannot be moved either.
-pub fn plan(ctx: &Context, survey: &Survey) -> Result<Plan> {
+pub fn plan(ctx: &Context, survey: &Survey) -> Result<Vec<Move>> {
     let mut moves: BTreeMap<String, Move> = BTreeMap::new();
     let mut fixed: Vec<&Row> = Vec::new();
     for row in survey.conflicts() {
@@ -44,7 +36,8 @@ pub fn plan(ctx: &Context, survey: &Survey) -> Result<Plan> {
         match (row.variable(), published, row.suggestion) {
             (Some(variable), _, _) if row.from_shell() => return Err(shadowed(variable, ctx)),
             (Some(variable), Some(from), Some(to)) => {
-                moves.insert(variable.to_owned(), Move { variable: variable.to_owned(), from, to });
+                let file = file_for(survey, variable)?;
+                moves.insert(variable.to_owned(), Move { variable: variable.to_owned(), from, to, file });
             }
             _ => fixed.push(row),
         }
@@ -52,7 +45,12 @@ pub fn plan(ctx: &Context, survey: &Survey) -> Result<Plan> {
     if let Some(row) = fixed.first() {
         return Err(immovable(ctx, row));
     }
-    Ok(Plan { file: survey.env_files.write_to.clone(), moves: moves.into_values().collect() })
+    Ok(moves.into_values().collect())
+}
+
+/// With no `.env` yet, the one that the template becomes.
+fn file_for(survey: &Survey, variable: &str) -> Result<PathBuf> {
+    survey.env_files.file_for(variable).map(Path::to_path_buf)
 }
 
 fn shadowed(variable: &str, ctx: &Context) -> Error {
@@ -90,37 +88,42 @@ fn variable_name(service: &str) -> String {
     service.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
 }
 
-/// The plan as lines: `BACKEND_PORT 8000 -> 8001`. As notes where stdout is
-/// for something else.
-pub fn show(plan: &Plan, file: &str, as_notes: bool) {
-    for step in &plan.moves {
-        let line = format!("{} {} -> {}  ({file})", step.variable, step.from, step.to);
-        if as_notes { ui::note(&line) } else { ui::out(&line) }
+/// The moves as lines: `BACKEND_PORT 8000 -> 8001`. In JSON stdout is for the
+/// report alone, so they are notes.
+pub fn show(ctx: &Context, moves: &[Move]) {
+    for step in moves {
+        let line = format!("{} {} -> {}  ({})", step.variable, step.from, step.to, ctx.show(&step.file));
+        if ctx.format == Format::Json { ui::note(&line) } else { ui::out(&line) }
     }
 }
 
 /// Writes the moves, and has Compose prove that they took effect; if they did
-/// not, the file is put back as it was.
-pub fn apply(ctx: &Context, plan: &Plan) -> Result<()> {
-    if plan.moves.is_empty() {
-        return Ok(());
-    }
-    let before = read(&plan.file)?;
-    write(&plan.file, before.as_deref(), &plan.moves)?;
-    let proved = survey(ctx).and_then(|after| prove(&after, &plan.moves));
+/// not, every file is put back as it was.
+pub fn apply(ctx: &Context, moves: &[Move]) -> Result<()> {
+    let files: BTreeSet<&Path> = moves.iter().map(|step| step.file.as_path()).collect();
+    let before: Vec<(&Path, Option<Vec<u8>>)> =
+        files.into_iter().map(|file| Ok((file, read(file)?))).collect::<Result<_>>()?;
+    let written = before.iter().try_for_each(|(file, bytes)| {
+        let of_file: Vec<&Move> = moves.iter().filter(|step| step.file == *file).collect();
+        write(file, bytes.as_deref(), &of_file)
+    });
+    let proved = written.and_then(|()| survey(ctx)).and_then(|after| prove(&after, moves));
     if let Err(error) = proved {
-        put_back(&plan.file, before.as_deref())?;
-        return Err(error.within(format!("{} was left as it was", ctx.show(&plan.file))));
+        for (file, bytes) in &before {
+            put_back(file, bytes.as_deref())?;
+        }
+        return Err(error);
     }
     // Only a convenience (`start --restore-ports`) is lost with it.
-    if let Err(error) = Moves::record(ctx.state_dir()?.as_path(), &plan.file, &changes(&plan.moves)) {
+    if let Err(error) = remember(ctx, moves) {
         ui::detail(&format!("the move was not remembered: {error}"));
     }
     Ok(())
 }
 
-fn changes(moves: &[Move]) -> Vec<(String, u16, u16)> {
-    moves.iter().map(|step| (step.variable.clone(), step.from, step.to)).collect()
+fn remember(ctx: &Context, moves: &[Move]) -> Result<()> {
+    let state = ctx.state_dir()?;
+    moves.iter().try_for_each(|step| Moves::record(&state, &step.file, &[(step.variable.clone(), step.from, step.to)]))
 }
 
 fn read(file: &Path) -> Result<Option<Vec<u8>>> {
@@ -131,7 +134,7 @@ fn read(file: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-fn write(file: &Path, before: Option<&[u8]>, moves: &[Move]) -> Result<()> {
+fn write(file: &Path, before: Option<&[u8]>, moves: &[&Move]) -> Result<()> {
     let mut document = Document::parse(before.unwrap_or_default()).map_err(|error| error.within(file.display()))?;
     for step in moves {
         document.set(&step.variable, &step.to.to_string())?;
@@ -139,7 +142,12 @@ fn write(file: &Path, before: Option<&[u8]>, moves: &[Move]) -> Result<()> {
     disk::write_atomic(file, document.render())
 }
 
+/// A file that is as it was is not touched: putting back must work on a disk
+/// that is full.
 fn put_back(file: &Path, before: Option<&[u8]>) -> Result<()> {
+    if read(file)?.as_deref() == before {
+        return Ok(());
+    }
     match before {
         Some(bytes) => disk::write_atomic(file, bytes),
         None => std::fs::remove_file(file).context(format!("remove `{}`", file.display())),
@@ -166,41 +174,42 @@ fn prove(after: &Survey, moves: &[Move]) -> Result<()> {
 /// and the file still has the port that we wrote.
 pub fn restorable(ctx: &Context, survey: &Survey) -> Vec<Move> {
     let Ok(state) = ctx.state_dir() else { return Vec::new() };
-    let file = &survey.env_files.write_to;
-    let moved = Moves::of(&state, file);
-    let current: BTreeMap<&str, u16> = survey
+    let variables: BTreeMap<&str, u16> = survey
         .rows
         .iter()
+        .filter(|row| !row.from_shell())
         .filter_map(|row| Some((row.variable()?, row.wanted.mapping.published?.first)))
         .collect();
-    let free = |variable: &str, port: u16| {
-        let mut rows = survey.rows.iter().filter(|row| row.variable() == Some(variable));
-        let others = survey.rows.iter().filter(|row| row.variable() != Some(variable));
-        let wanted_by_another = others.filter_map(|row| row.wanted.mapping.published).any(|range| range.contains(port));
-        !wanted_by_another && rows.all(|row| crate::flow::survey::is_free(ctx, survey, &row.wanted.mapping, port))
-    };
-    let back = |(variable, from, to): (String, u16, u16)| {
-        (current.get(variable.as_str()) == Some(&to) && free(&variable, from)).then_some(Move { variable, from: to, to: from })
-    };
-    moved.into_iter().filter_map(back).collect()
-}
-
-/// Puts the variables of `moves` back, and forgets that they were moved.
-pub fn restore(ctx: &Context, survey: &Survey, moves: Vec<Move>) -> Result<Plan> {
-    let plan = Plan { file: survey.env_files.write_to.clone(), moves };
-    if !ctx.dry_run {
-        apply(ctx, &plan)?;
+    let mut back = Vec::new();
+    for (variable, now) in variables {
+        let Ok(file) = file_for(survey, variable) else { continue };
+        let moved = Moves::of(&state, &file).into_iter().find(|(name, _, to)| name == variable && *to == now);
+        if let Some((_, first, _)) = moved
+            && could_be(ctx, survey, variable, first)
+        {
+            back.push(Move { variable: variable.to_owned(), from: now, to: first, file });
+        }
     }
-    Ok(plan)
+    back
 }
 
-/// Makes `.env` from its template, so that people have the file the guide
-/// speaks of. Returns the template's path when it did.
-pub fn env_from_template(ctx: &Context, files: &EnvFiles, template: Option<&Path>) -> Result<Option<PathBuf>> {
-    let Some(template) = template else { return Ok(None) };
+/// Whether all that `variable` feeds could be published on `port`.
+fn could_be(ctx: &Context, survey: &Survey, variable: &str, port: u16) -> bool {
+    survey.rows.iter().all(|row| {
+        if row.variable() == Some(variable) {
+            is_free(ctx, survey, &row.wanted.mapping, port)
+        } else {
+            row.wanted.mapping.published.is_none_or(|range| !range.contains(port))
+        }
+    })
+}
+
+/// Makes `.env` from its template where there is none yet, so that people have
+/// the file the guide speaks of.
+pub fn env_from_template(ctx: &Context, survey: &Survey) -> Result<()> {
+    let (Some(template), Some(file)) = (&survey.template, survey.env_files.default_file()) else { return Ok(()) };
     let bytes = std::fs::read(template).context(format!("read `{}`", ctx.show(template)))?;
-    // A template with a mistake must not become a `.env` with one.
-    Document::parse(bytes.clone()).map_err(|error| error.within(ctx.show(template)))?;
-    disk::write_atomic(&files.write_to, &bytes)?;
-    Ok(Some(template.to_path_buf()))
+    disk::write_atomic(file, &bytes)?;
+    ui::note(&format!("{} made from {}", ctx.show(file), ctx.show(template)));
+    Ok(())
 }

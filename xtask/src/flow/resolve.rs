@@ -18,23 +18,16 @@ pub enum Answer {
 
 /// Writes other ports into the env file; with `--dry-run` only says which.
 pub fn reassign(ctx: &Context, survey: &Survey) -> Result<()> {
-    let plan = assign::plan(ctx, survey)?;
+    let moves = assign::plan(ctx, survey)?;
     if ctx.dry_run {
-        return show(ctx, &plan);
+        assign::show(ctx, &moves);
+        return Ok(());
     }
     // With no `.env` yet the template becomes it first: its other values must
     // not be lost to a file that holds nothing but ports.
-    let made = assign::env_from_template(ctx, &survey.env_files, survey.template.as_deref())?;
-    if let Some(template) = made {
-        ui::note(&format!("{} made from {}", ctx.show(&survey.env_files.write_to), ctx.show(&template)));
-    }
-    assign::apply(ctx, &plan)?;
-    show(ctx, &plan)
-}
-
-/// On stdout in text; JSON there is for the survey alone.
-fn show(ctx: &Context, plan: &assign::Plan) -> Result<()> {
-    assign::show(plan, &ctx.show(&plan.file), ctx.format == Format::Json);
+    assign::env_from_template(ctx, survey)?;
+    assign::apply(ctx, &moves)?;
+    assign::show(ctx, &moves);
     Ok(())
 }
 
@@ -64,9 +57,9 @@ pub fn ask(ctx: &Context, survey: &Survey) -> Result<Answer> {
         offer('s', "stop the holders (shows whom, and asks again)".to_owned());
     }
     let moves = assign::plan(ctx, survey);
-    if let Ok(plan) = &moves {
-        let moved: Vec<String> = plan.moves.iter().map(|step| format!("{} {} -> {}", step.variable, step.from, step.to)).collect();
-        offer('o', format!("other ports in {}: {}", ctx.show(&plan.file), moved.join(", ")));
+    if let Ok(moves) = &moves {
+        let moved: Vec<String> = moves.iter().map(|step| format!("{} {} -> {}", step.variable, step.from, step.to)).collect();
+        offer('o', format!("other ports in .env: {}", moved.join(", ")));
     }
     offer('t', "one proxy for all projects instead of ports (Traefik)".to_owned());
     offer('l', "leave it".to_owned());

@@ -1,7 +1,7 @@
 //! The verdicts of all ports of a project: Compose, the engine and our own
 //! reader are asked side by side, then the machine.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -76,6 +76,28 @@ impl Survey {
         self.conflicts().next().is_some()
     }
 
+    /// An error where a project of this name runs from another folder: Compose
+    /// would replace its containers, and `down` end them.
+    pub fn refuse_elsewhere(&self, ctx: &Context) -> Result<()> {
+        let Some(other) = &self.elsewhere else { return Ok(()) };
+        let name = &self.stack.name;
+        Err(Error::new(format!("a project named `{name}` runs from {}: this would replace or end its containers", ctx.show(other)))
+            .hint(format!("give this one a name of its own: COMPOSE_PROJECT_NAME={name}-2 in {}", ctx.show(&self.stack.dir.join(".env"))))
+            .hint(format!("or stop the other one: `cd {} && cargo xtask stop`", ctx.show(other))))
+    }
+
+    /// An error where there is no engine, no Compose, or the project runs from
+    /// another folder.
+    pub fn ready(&self, ctx: &Context) -> Result<()> {
+        if let Err(trouble) = &self.containers {
+            return Err(trouble.error(ctx.engine.endpoint()));
+        }
+        if let Some(trouble) = &self.without_compose {
+            return Err(trouble.error());
+        }
+        self.refuse_elsewhere(ctx)
+    }
+
     /// Keeps the rows of `services` and of all they depend on.
     pub fn narrow(&mut self, services: &[String]) -> Result<()> {
         if services.is_empty() {
@@ -101,6 +123,19 @@ impl Survey {
 
 /// Surveys the project that `ctx` means.
 pub fn survey(ctx: &Context) -> Result<Survey> {
+    survey_refused(ctx, &BTreeMap::new())
+}
+
+/// The same, knowing that the engine refused some ports and why: what cannot be
+/// seen from here (its own books, a machine in between) is believed.
+pub fn survey_refused(ctx: &Context, refused: &BTreeMap<u16, String>) -> Result<Survey> {
+    let mut found = project(ctx)?;
+    found.rows = rows(ctx, &found, refused);
+    Ok(found)
+}
+
+/// The project and the engine's containers, without a look at any port.
+pub fn project(ctx: &Context) -> Result<Survey> {
     let env = |name: &str| ctx.var(name);
     let env_files = stack::env_files(&ctx.options, &ctx.dir, &env)?;
     let template = missing_env(&env_files);
@@ -118,13 +153,12 @@ pub fn survey(ctx: &Context) -> Result<Survey> {
     let (stack, without_compose) = effective(config, read)?;
     let settings = Settings::read(&stack.dir)?;
     let dir = real(&stack.dir);
-    let known = containers.as_deref().unwrap_or_default();
-    let elsewhere = known
+    let elsewhere = containers
         .iter()
+        .flatten()
         .filter(|container| container.state.holds_ports() && container.project.as_deref() == Some(&stack.name))
         .find_map(|container| container.working_dir.as_deref().map(real).filter(|other| *other != dir));
-    let rows = rows(ctx, &stack, &dir, known, &settings);
-    Ok(Survey { stack, settings, rows, containers, elsewhere, env_files, template, without_compose })
+    Ok(Survey { stack, settings, rows: Vec::new(), containers, elsewhere, env_files, template, without_compose })
 }
 
 /// A panic of ours stays one.
@@ -132,12 +166,13 @@ fn join<T>(result: std::thread::Result<T>) -> T {
     result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
+/// Names that a template has, the usual one first.
+const TEMPLATES: [&str; 2] = [".env.template", ".env.example"];
+
 /// The template beside a `.env` that is not there yet.
 fn missing_env(files: &EnvFiles) -> Option<PathBuf> {
-    if !files.read.is_empty() || files.write_to.exists() {
-        return None;
-    }
-    Some(files.template()).filter(|path| path.is_file())
+    let file = files.default_file().filter(|file| files.files().is_empty() && !file.exists())?;
+    TEMPLATES.iter().map(|name| file.with_file_name(name)).find(|template| template.is_file())
 }
 
 /// Compose's model with our reader's origins; our reader's own model where
@@ -179,6 +214,7 @@ fn with_real_folders(containers: &[Container]) -> Vec<Container> {
 
 struct Machine<'a> {
     remote: bool,
+    refused: &'a BTreeMap<u16, String>,
     containers: &'a [Container],
     project: Identity<'a>,
     reservations: Vec<Reservation>,
@@ -186,7 +222,25 @@ struct Machine<'a> {
     processes: Vec<Process>,
 }
 
-impl Machine<'_> {
+impl<'a> Machine<'a> {
+    fn new(
+        ctx: &Context,
+        name: &'a str,
+        dir: &'a Path,
+        containers: &'a [Container],
+        refused: &'a BTreeMap<u16, String>,
+    ) -> Self {
+        Machine {
+            remote: ctx.engine.endpoint().is_remote(),
+            refused,
+            containers,
+            project: Identity { name, dir },
+            reservations: host::reservations(),
+            sockets: Vec::new(),
+            processes: Vec::new(),
+        }
+    }
+
     /// The ports are bound where the engine is: elsewhere, probing here would
     /// say nothing.
     fn probes(&self, mapping: &PortMapping, port: u16) -> Vec<(IpAddr, Probe)> {
@@ -205,7 +259,10 @@ impl Machine<'_> {
             processes: &self.processes,
             reservations: &self.reservations,
         };
-        judge(mapping, port, self.project, &facts)
+        match (judge(mapping, port, self.project, &facts), self.refused.get(&port)) {
+            (Verdict::Free, Some(why)) => Verdict::Taken(vec![Owner::Unknown { why: why.clone() }]),
+            (verdict, _) => verdict,
+        }
     }
 
     /// Any single port, or the best of a range, of which the engine takes one.
@@ -233,29 +290,16 @@ impl Machine<'_> {
 pub fn is_free(ctx: &Context, survey: &Survey, mapping: &PortMapping, port: u16) -> bool {
     let containers = with_real_folders(survey.containers.as_deref().unwrap_or_default());
     let dir = real(&survey.stack.dir);
-    let machine = Machine {
-        remote: ctx.engine.endpoint().is_remote(),
-        containers: &containers,
-        project: Identity { name: &survey.stack.name, dir: &dir },
-        reservations: host::reservations(),
-        sockets: Vec::new(),
-        processes: Vec::new(),
-    };
-    machine.is_free(mapping, port)
+    let refused = BTreeMap::new();
+    Machine::new(ctx, &survey.stack.name, &dir, &containers, &refused).is_free(mapping, port)
 }
 
-fn rows(ctx: &Context, stack: &Stack, dir: &Path, containers: &[Container], settings: &Settings) -> Vec<Row> {
-    let containers = with_real_folders(containers);
-    let mut machine = Machine {
-        remote: ctx.engine.endpoint().is_remote(),
-        containers: &containers,
-        project: Identity { name: &stack.name, dir },
-        reservations: host::reservations(),
-        sockets: Vec::new(),
-        processes: Vec::new(),
-    };
-    explain(&mut machine, stack);
-    let wanted: Vec<Wanted> = stack.ports().cloned().collect();
+fn rows(ctx: &Context, survey: &Survey, refused: &BTreeMap<u16, String>) -> Vec<Row> {
+    let containers = with_real_folders(survey.containers.as_deref().unwrap_or_default());
+    let dir = real(&survey.stack.dir);
+    let mut machine = Machine::new(ctx, &survey.stack.name, &dir, &containers, refused);
+    explain(&mut machine, &survey.stack);
+    let wanted: Vec<Wanted> = survey.stack.ports().cloned().collect();
     let mappings: Vec<&PortMapping> = wanted.iter().map(|wanted| &wanted.mapping).collect();
     let clashes = clashes(&mappings);
     let verdict = |(i, clash): (usize, &Option<usize>)| match clash {
@@ -267,7 +311,7 @@ fn rows(ctx: &Context, stack: &Stack, dir: &Path, containers: &[Container], sett
         None => machine.verdict(mappings[i]),
     };
     let verdicts: Vec<Verdict> = clashes.iter().enumerate().map(verdict).collect();
-    let suggestions = suggestions(&machine, &wanted, &verdicts, settings);
+    let suggestions = suggestions(&machine, &wanted, &verdicts, &survey.settings);
     wanted
         .into_iter()
         .zip(verdicts)

@@ -166,6 +166,24 @@ pub fn networks(json: &[u8]) -> Result<Vec<Network>> {
     serde_json::from_slice(json).context("read the engine's list of networks")
 }
 
+/// `GET /volumes`: names, sorted.
+pub fn volumes(json: &[u8]) -> Result<Vec<String>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct List {
+        volumes: Option<Vec<Volume>>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Volume {
+        name: String,
+    }
+    let list: List = serde_json::from_slice(json).context("read the engine's list of volumes")?;
+    let mut names: Vec<String> = list.volumes.unwrap_or_default().into_iter().map(|volume| volume.name).collect();
+    names.sort();
+    Ok(names)
+}
+
 /// The text of an error answer: `{"message": …}`.
 pub fn error_message(json: &[u8]) -> String {
     #[derive(Deserialize)]

@@ -12,7 +12,6 @@ pub mod compose_config;
 pub mod engine_api;
 pub mod engine_message;
 pub mod interpolate;
-pub mod interpolate;
 pub mod ip_table;
 pub mod lsof;
 pub mod netsh;

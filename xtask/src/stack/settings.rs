@@ -47,9 +47,9 @@ struct File {
 }
 
 /// Name of the project's file.
-pub const FILE: &str = "xtask.toml";
+const FILE: &str = "xtask.toml";
 /// Name of the person's file, which git should ignore.
-pub const PERSONAL: &str = ".xtask.env";
+const PERSONAL: &str = ".xtask.env";
 
 impl Settings {
     /// Reads both files of `dir`; the person's wins. Files that are not there

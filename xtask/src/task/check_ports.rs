@@ -70,7 +70,7 @@ fn hints(ctx: &Context, found: &Survey) {
     if ctx.format != Format::Text {
         return;
     }
-    if assign::plan(ctx, found).is_ok_and(|plan| !plan.moves.is_empty()) {
+    if assign::plan(ctx, found).is_ok_and(|moves| !moves.is_empty()) {
         ui::note("hint: other ports in .env: `cargo xtask check-ports --reassign`");
     }
     if !free::plan(ctx, found.conflicts()).steps.is_empty() {

@@ -67,10 +67,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
             None => survey_refused(ctx, &refused)?,
         };
         if found.template.is_some() && !ctx.dry_run {
-            let made = assign::env_from_template(ctx, &found.env_files, found.template.as_deref())?;
-            if let Some(template) = made {
-                ui::note(&format!("{} made from {}", ctx.show(&found.env_files.write_to), ctx.show(&template)));
-            }
+            assign::env_from_template(ctx, &found)?;
             found = survey_refused(ctx, &refused)?;
         }
         found.narrow(&args.services)?;
@@ -125,13 +122,7 @@ fn ready(args: &Args, ctx: &Context, refused: &BTreeMap<u16, String>) -> Result<
         setup(ctx, &found)?;
         found = survey_refused(ctx, refused)?;
     }
-    if let Err(trouble) = &found.containers {
-        return Err(trouble.error(ctx.engine.endpoint()));
-    }
-    if let Some(trouble) = &found.without_compose {
-        return Err(trouble.error());
-    }
-    found.refuse_elsewhere(ctx)?;
+    found.ready(ctx)?;
     Ok(found)
 }
 
@@ -158,9 +149,11 @@ fn restore(ctx: &Context, found: &Survey) -> Result<Vec<assign::Move>> {
         ui::note("no variable can go back: none was moved, or its old port is taken");
         return Ok(Vec::new());
     }
-    let plan = assign::restore(ctx, found, moves)?;
-    assign::show(&plan, &ctx.show(&plan.file), ctx.format == Format::Json);
-    Ok(if ctx.dry_run { Vec::new() } else { plan.moves })
+    if !ctx.dry_run {
+        assign::apply(ctx, &moves)?;
+    }
+    assign::show(ctx, &moves);
+    Ok(if ctx.dry_run { Vec::new() } else { moves })
 }
 
 /// Does what was asked for about conflicts. `false`: they stay.
@@ -197,7 +190,7 @@ fn conflict_report(ctx: &Context, found: &Survey) {
 
 /// What a reassign would move, noted before it happens.
 fn assign_targets(ctx: &Context, found: &Survey) -> Vec<assign::Move> {
-    assign::plan(ctx, found).map(|plan| plan.moves).unwrap_or_default()
+    assign::plan(ctx, found).unwrap_or_default()
 }
 
 /// Whether the move really happened.

@@ -61,6 +61,22 @@ pub enum Cause {
     Refused,
 }
 
+impl Cause {
+    /// A fragment that tells people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Cause::Allocated => "the engine gave it to another container",
+            Cause::InUse => "somebody else has it",
+            Cause::Forbidden => "the system forbids it: reserved, or held exclusively",
+            Cause::Privileged => "a port below 1024, and the engine may not bind those",
+            Cause::NotLocal => "the address is not one of its machine's",
+            Cause::AllAllocated => "every port of the range is taken",
+            Cause::Backend => "its port forwarder failed",
+            Cause::Refused => "the system refused it",
+        }
+    }
+}
+
 /// The first port problem in `output`, if there is one.
 pub fn port_problem(output: &[u8]) -> Option<PortProblem> {
     port_problems(output).into_iter().next()
