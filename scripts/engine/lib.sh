@@ -12,6 +12,9 @@ read -r os_id os_like os_codename < <(
 	printf '%s %s %s\n' "${ID:-unknown}" "${ID_LIKE// /,}," "$VERSION_CODENAME"
 ) || true
 
+# The client may be put there, and a service's PATH may not have it.
+PATH=$PATH:/usr/local/bin
+
 # Downloads, unpacked engines and image tarballs: all of it can be deleted, and
 # up makes it anew. Keep it between runs and up takes seconds.
 ENGINE_CACHE=${ENGINE_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/dev-engine}
