@@ -177,6 +177,18 @@ fn lines() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
+    /// Where every dialect agrees, another reader must agree as well.
+    #[test]
+    fn plain_lines_read_as_dotenvy_reads_them(
+        lines in prop::collection::vec(("[A-D]{1,2}", "([a-z0-9_./:-]{0,6}|'[a-z #=]{0,6}'|\"[a-z #=]{0,6}\")( # [a-z]{0,3})?"), 0..6)
+    ) {
+        // The trap of `A= # c` is ours to know.
+        let lines = lines.into_iter().filter(|(_, value)| !value.starts_with(' '));
+        let text = lines.fold(String::new(), |text, (name, value)| text + &name + "=" + &value + "\n");
+        let theirs: Result<BTreeMap<_, _>, _> = dotenvy::from_read_iter(text.as_bytes()).collect();
+        prop_assert_eq!(read(text).unwrap(), theirs.unwrap());
+    }
+
     #[test]
     fn renders_what_it_read(bytes in prop_oneof![lines(), prop::collection::vec(any::<u8>(), 0..64)]) {
         if let Ok(document) = Document::parse(bytes.clone()) {

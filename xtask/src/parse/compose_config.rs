@@ -98,7 +98,7 @@ impl JsonHealthcheck {
 
 impl JsonPort {
     fn into_mapping(self, service: &str) -> Result<PortMapping> {
-        let fail = |what: &str, value: &str| Error::new(format!("services.{service}.ports: invalid {what}: {value}"));
+        let fail = |what: &str, value: &str| Error::new(format!("services.{service}.ports: invalid {what}: `{value}`"));
         let host_ip = match self.host_ip.as_deref() {
             None | Some("") => None,
             Some(ip) => Some(ip.parse::<IpAddr>().map_err(|_| fail("IP address", ip))?),

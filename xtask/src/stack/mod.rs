@@ -8,6 +8,9 @@ mod options;
 mod origins;
 mod reader;
 
+#[cfg(test)]
+mod tests;
+
 pub use env_files::{EnvFiles, env_files};
 pub use options::{ComposeOptions, Environment};
 pub use origins::attach_origins;

@@ -32,7 +32,8 @@ fn reads_what_compose_reads() {
         return;
     }
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/compose");
-    let mut names: Vec<PathBuf> = std::fs::read_dir(fixtures).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let entries = std::fs::read_dir(fixtures).unwrap().map(|entry| entry.unwrap().path());
+    let mut names: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
     names.sort();
     let wrong: Vec<String> = std::thread::scope(|scope| {
         // Compose mostly waits for itself: a few at a time.
@@ -72,12 +73,7 @@ fn compare(fixture: &Path) -> Option<String> {
             let ours = Stack { dir: PathBuf::new(), files: Vec::new(), ..ours };
             (ours != theirs).then(|| format!("--- {name}\n{}", differences(&ours, &theirs)))
         }
-        (Err(ours), Err(theirs)) => {
-            if std::env::var_os("ORACLE_ERRORS").is_some() {
-                eprintln!("--- {name}\n  ours:   {ours}\n          {}\n  theirs: {theirs}", ours.hints().join("; "));
-            }
-            None
-        }
+        (Err(_), Err(_)) => None,
         (Ok(ours), Err(theirs)) => Some(format!("--- {name}\n  ours:   {ours:?}\n  theirs: error: {theirs}")),
         (Err(ours), Ok(theirs)) => Some(format!("--- {name}\n  ours:   error: {ours}\n  theirs: {theirs:?}")),
     }
@@ -130,6 +126,28 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// What Compose takes.
+#[rustfmt::skip]
+const GOOD_LINES: &[&[u8]] = &[
+    b"A=val # c\n", b"A=val#x\n", b"A=val\t# c\n", b"A= # c\n", b"A=#hash\n", b"A=x #\n", b"A=\"q # x\" # c\n",
+    b"A='lit $B ${B:?x}'\n", b"A='it\\'s'\n", b"A=it's\n", b"A=x 'y' # z\n", b"B=1\nA=\"$B ${B:-x} ${NOPE:-def}\"\n",
+    b"SHELL_VAR=file\nA=$SHELL_VAR\n", b"A=pa$$word\n", b"A=pa\\$word\n", b"A=\"pa\\$word\"\n", b"A=\"\\$\\$B\"\n",
+    b"A=\"a\\nb\\tc\\\\d\\\"e\\x41\\101\\0101\\01\\0\\0777\"\n", b"A=\\n\n", b"A='a\\\\'\n", b"A='a\\\\\\'b'\n",
+    b"A=\"a\nb\"\nB=2\n", b"A=\"1\r\n2\"\r\nB=\r\n", b"\xef\xbb\xbfA=1\r\nB=2\r\n", b"A=1\rB=2\n", b"export A=1\n",
+    b"export\tA=1\n", b"export\nA=1\n", b"exportA=1\n", b"export=2\n", b"export A\n", b"A: 1\n", b"A = 1\n",
+    b"A\t=\t1\n", b"A==1\n", b"A:=1\n", b"A= \"x\"\n", b"A=\xc2\xa0x\xc2\xa0\n", b"SHELL_VAR\nA=1\n", b"A\nB=1\n",
+    b"A", b"A B", b"A=1\nA=2\n", b"A=\"1\" B=2\n", b"A=\"1\"junk\nB=1\n", b"A-B=1\n", b"A[0]=2\n", b"A\xc3\xa9=1\n",
+    b"1A=2\n", b"=x\n", b"\n\n  A=1", b"# caf\xe9\nA=1\n", b"A=1\n\n\n", b"", b"\n", b"#", b"A=\"\"\n", b"A=''\n",
+    b"A=\n", b"A\tB=1\n", b"A=1 \\\nB=2\n", b"A=a=b=c\n", b"A=$\n", b"A=\"$\"\n", b"A=${B:+x}y\n", b"A=`x`\n",
+    b"A=\"\\\\n\"\n", b"A=\"\\a\\b\\f\\v\\c\"\n",
+];
+
+/// What it refuses.
+#[rustfmt::skip]
+const BAD_LINES: &[&[u8]] = &[
+    b"A\xe9=1\n", b"A=1\nB='x\n", b"A B=1\n", b"A B\n", b"A+B=1\n", b"{\n", b"A=\"a\" \"b\"\n", b"A=${B\n",
+    b"A=${B:?need}\n", b"A=\"${B:-\"x\"}\"\n",
+];
 /// The `.env` lines that the reader's own table holds, and more, asked of
 /// Compose: as `env_file` of a service each, which makes it one question.
 #[test]
@@ -137,88 +155,6 @@ fn reads_env_files_as_compose_does() {
     if !compose_is_there() {
         return;
     }
-    let good: &[&[u8]] = &[
-        b"A=val # c\n",
-        b"A=val#x\n",
-        b"A=val\t# c\n",
-        b"A= # c\n",
-        b"A=#hash\n",
-        b"A=x #\n",
-        b"A=\"q # x\" # c\n",
-        b"A='lit $B ${B:?x}'\n",
-        b"A='it\\'s'\n",
-        b"A=it's\n",
-        b"A=x 'y' # z\n",
-        b"B=1\nA=\"$B ${B:-x} ${NOPE:-def}\"\n",
-        b"SHELL_VAR=file\nA=$SHELL_VAR\n",
-        b"A=pa$$word\n",
-        b"A=pa\\$word\n",
-        b"A=\"pa\\$word\"\n",
-        b"A=\"\\$\\$B\"\n",
-        b"A=\"a\\nb\\tc\\\\d\\\"e\\x41\\101\\0101\\01\\0\\0777\"\n",
-        b"A=\\n\n",
-        b"A='a\\\\'\n",
-        b"A='a\\\\\\'b'\n",
-        b"A=\"a\nb\"\nB=2\n",
-        b"A=\"1\r\n2\"\r\nB=\r\n",
-        b"\xef\xbb\xbfA=1\r\nB=2\r\n",
-        b"A=1\rB=2\n",
-        b"export A=1\n",
-        b"export\tA=1\n",
-        b"export\nA=1\n",
-        b"exportA=1\n",
-        b"export=2\n",
-        b"export A\n",
-        b"A: 1\n",
-        b"A = 1\n",
-        b"A\t=\t1\n",
-        b"A==1\n",
-        b"A:=1\n",
-        b"A= \"x\"\n",
-        b"A=\xc2\xa0x\xc2\xa0\n",
-        b"SHELL_VAR\nA=1\n",
-        b"A\nB=1\n",
-        b"A",
-        b"A B",
-        b"A=1\nA=2\n",
-        b"A=\"1\" B=2\n",
-        b"A=\"1\"junk\nB=1\n",
-        b"A-B=1\n",
-        b"A[0]=2\n",
-        b"A\xc3\xa9=1\n",
-        b"1A=2\n",
-        b"=x\n",
-        b"\n\n  A=1",
-        b"# caf\xe9\nA=1\n",
-        b"A=1\n\n\n",
-        b"",
-        b"\n",
-        b"#",
-        b"A=\"\"\n",
-        b"A=''\n",
-        b"A=\n",
-        b"A\tB=1\n",
-        b"A=1 \\\nB=2\n",
-        b"A=a=b=c\n",
-        b"A=$\n",
-        b"A=\"$\"\n",
-        b"A=${B:+x}y\n",
-        b"A=`x`\n",
-        b"A=\"\\\\n\"\n",
-        b"A=\"\\a\\b\\f\\v\\c\"\n",
-    ];
-    let bad: &[&[u8]] = &[
-        b"A\xe9=1\n",
-        b"A=1\nB='x\n",
-        b"A B=1\n",
-        b"A B\n",
-        b"A+B=1\n",
-        b"{\n",
-        b"A=\"a\" \"b\"\n",
-        b"A=${B\n",
-        b"A=${B:?need}\n",
-        b"A=\"${B:-\"x\"}\"\n",
-    ];
     let temp = tempfile::tempdir().unwrap();
     let case = Case { env: BTreeMap::from([("SHELL_VAR".into(), "from-shell".into())]), ..Case::default() };
     let shell = |name: &str| case.env.get(name).cloned();
@@ -229,7 +165,7 @@ fn reads_env_files_as_compose_does() {
     };
     let compose_file = temp.path().join("compose.yaml");
     let mut text = "services:\n".to_owned();
-    for (index, line) in good.iter().enumerate() {
+    for (index, line) in GOOD_LINES.iter().enumerate() {
         std::fs::write(temp.path().join(format!("{index}.env")), line).unwrap();
         writeln!(text, "  s{index}: {{image: x, env_file: {index}.env}}").unwrap();
     }
@@ -237,7 +173,7 @@ fn reads_env_files_as_compose_does() {
     let output = compose(temp.path(), &case, &["config", "--format", "json"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let stack = compose_config::parse(&output.stdout).unwrap();
-    for (index, line) in good.iter().enumerate() {
+    for (index, line) in GOOD_LINES.iter().enumerate() {
         let text = String::from_utf8_lossy(line);
         let ours: Result<_, xtask::error::Error> = ours(line);
         let mut ours = ours.unwrap_or_else(|error| panic!("{text:?}: {error}"));
@@ -248,7 +184,7 @@ fn reads_env_files_as_compose_does() {
         assert_eq!(ours, theirs, "{text:?}");
     }
     std::fs::write(&compose_file, "services: {a: {image: x}}\n").unwrap();
-    for line in bad {
+    for line in BAD_LINES {
         std::fs::write(temp.path().join(".env"), line).unwrap();
         let text = String::from_utf8_lossy(line);
         assert!(ours(line).is_err(), "{text:?}");

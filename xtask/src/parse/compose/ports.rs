@@ -53,13 +53,13 @@ fn published_as_number(item: &Node) -> bool {
 fn short(service: &str, path: &str, item: &Node, scalar: &Scalar) -> Result<Vec<Wanted>> {
     let text = scalar.text.as_str();
     let fail = |fact: String| {
-        let fact = if scalar.template.is_some() { format!("{fact}, in `{text}`") } else { fact };
+        let fact = scalar.template.as_ref().map_or(fact.clone(), |template| format!("{fact}, from `{}`", template.raw));
         explain(item.error(path, fact), scalar)
     };
     if !scalar.quoted
         && let Some(target) = integer(text)
     {
-        let target = port(target).ok_or_else(|| fail(format!("invalid container port: {text}")))?;
+        let target = port(target).ok_or_else(|| fail(format!("invalid container port: `{text}`")))?;
         let origin = Some(origin_of(item, scalar, 0..0));
         return Ok(vec![wanted(service, None, None, target, Protocol::Tcp, origin)]);
     }
@@ -69,17 +69,17 @@ fn short(service: &str, path: &str, item: &Node, scalar: &Scalar) -> Result<Vec<
     if target.is_empty() {
         return Err(fail(format!("no container port in `{text}`")));
     }
-    let protocol: Protocol = protocol.parse().map_err(|()| fail(format!("invalid protocol: {protocol}")))?;
+    let protocol: Protocol = protocol.parse().map_err(|()| fail(format!("invalid protocol: `{protocol}`")))?;
     // Without brackets Compose cannot tell IPv6 from the ports.
     let bare = ip.contains(':') && !ip.starts_with('[');
-    let host_ip = host_ip(ip).ok().filter(|_| !bare).ok_or_else(|| fail(format!("invalid IP address: {ip}")))?;
+    let host_ip = host_ip(ip).ok().filter(|_| !bare).ok_or_else(|| fail(format!("invalid IP address: `{ip}`")))?;
     let targets = numbers(target)
         .and_then(|(first, last)| PortRange::new(first, last))
-        .ok_or_else(|| fail(format!("invalid container port: {target}")))?;
+        .ok_or_else(|| fail(format!("invalid container port: `{target}`")))?;
     let origin = origin_of(item, scalar, published_part(scalar));
     let host = match published {
         "" => None,
-        _ => Some(numbers(published).ok_or_else(|| fail(format!("invalid host port: {published}")))?),
+        _ => Some(numbers(published).ok_or_else(|| fail(format!("invalid host port: `{published}`")))?),
     };
     let Some((first, last)) = host else {
         let without = |target| wanted(service, host_ip, None, target, protocol, Some(origin.clone()));
@@ -90,7 +90,7 @@ fn short(service: &str, path: &str, item: &Node, scalar: &Scalar) -> Result<Vec<
         return Ok(vec![wanted(service, host_ip, published, targets.first, protocol, Some(origin))]);
     }
     if last - first != targets.last - targets.first {
-        return Err(fail(format!("the ranges {published} and {target} differ in length")));
+        return Err(fail(format!("the ranges `{published}` and `{target}` differ in length")));
     }
     // One variable cannot move several ports one by one.
     let origin = Origin { variable: None, ..origin };
@@ -111,7 +111,7 @@ fn long(service: &str, path: &str, item: &Node) -> Result<Wanted> {
         }
         target => integer(target)
             .and_then(port)
-            .ok_or_else(|| item.error(path, format!("invalid container port: {target}")))?,
+            .ok_or_else(|| item.error(path, format!("invalid container port: `{target}`")))?,
     };
     let published = text("published");
     let scalar = item.get("published").and_then(Node::scalar);
@@ -120,16 +120,16 @@ fn long(service: &str, path: &str, item: &Node) -> Result<Wanted> {
         _ => {
             Some(numbers(published).or_else(|| integer(published).and_then(number).map(|one| (one, one))).ok_or_else(
                 || {
-                    let error = item.error(path, format!("invalid host port: {published}"));
+                    let error = item.error(path, format!("invalid host port: `{published}`"));
                     scalar.map_or(error.clone(), |scalar| explain(error, scalar))
                 },
             )?)
         }
     };
     let ip = text("host_ip");
-    let host_ip = host_ip(ip).map_err(|()| item.error(path, format!("invalid IP address: {ip}")))?;
+    let host_ip = host_ip(ip).map_err(|()| item.error(path, format!("invalid IP address: `{ip}`")))?;
     let protocol = text("protocol");
-    let protocol = protocol.parse().map_err(|()| item.error(path, format!("invalid protocol: {protocol}")))?;
+    let protocol = protocol.parse().map_err(|()| item.error(path, format!("invalid protocol: `{protocol}`")))?;
     let origin = match item.get("published") {
         Some(node) => {
             let scalar = node.scalar().cloned().unwrap_or_default();

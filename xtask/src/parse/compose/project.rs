@@ -62,7 +62,7 @@ pub fn select(definitions: Vec<Definition>, profiles: &[String]) -> Result<Vec<S
             let hidden = inactive.iter().find(|other| other.service.name == *name);
             return Err(match hidden.and_then(|other| other.profiles.first()) {
                 Some(profile) => Error::new(fact).hint(format!("`{name}` needs `--profile {profile}`")),
-                None => Error::new(fact),
+                None => Error::new(fact).hint(format!("add `{name}` under `services:`, or remove it there")),
             });
         }
     }
