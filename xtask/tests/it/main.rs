@@ -1,0 +1,3 @@
+//! Tests of the whole, against real tools where they are there.
+
+mod compose_oracle;
