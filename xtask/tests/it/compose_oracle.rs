@@ -15,7 +15,8 @@ use std::process::{Command, Output};
 use serde::Deserialize;
 use xtask::model::Stack;
 use xtask::parse::compose_config;
-use xtask::stack::{self, ComposeOptions};
+use xtask::model::ComposeOptions;
+use xtask::stack;
 
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
