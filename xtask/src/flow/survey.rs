@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::exec;
 use crate::host;
 use crate::model::{
-    ComposeOptions, Container, Owner, PortMapping, Probe, Process, Protocol, Reservation, Socket, Source, Stack, Verdict,
+    ComposeOptions, Container, Owner, PortMapping, PortRange, Probe, Process, Protocol, Reservation, Socket, Source, Stack, Verdict,
     Wanted,
 };
 use crate::stack::{self, EnvFiles, Settings};
@@ -191,7 +191,6 @@ fn effective(
             Ok((stack, None))
         }
         (Ok(_), Err(error)) => Err(error.hint("Compose accepts this file; please report what this tool could not read")),
-        (Err(ComposeTrouble::Refused(_)), Err(error)) => Err(error),
         (Err(trouble @ ComposeTrouble::Refused(_)), Ok(_)) => Err(trouble.error()),
         (Err(trouble), Ok(stack)) => Ok((stack, Some(trouble))),
         (Err(_), Err(error)) => Err(error),
@@ -356,7 +355,7 @@ fn explain(machine: &mut Machine<'_>, stack: &Stack) {
 fn suggestions(machine: &Machine<'_>, wanted: &[Wanted], verdicts: &[Verdict], settings: &Settings) -> Vec<Option<u16>> {
     let mut outside: Vec<_> = host::ephemeral().into_iter().collect();
     outside.extend(machine.reservations.iter().map(|kept| kept.range));
-    let mut used: BTreeSet<u16> = wanted.iter().filter_map(|w| w.mapping.published).flat_map(|range| range.iter()).collect();
+    let mut used: BTreeSet<u16> = wanted.iter().filter_map(|w| w.mapping.published).flat_map(PortRange::iter).collect();
     let mut found: Vec<Option<u16>> = vec![None; wanted.len()];
     for i in 0..wanted.len() {
         let published = wanted[i].mapping.published.filter(|range| range.is_one());

@@ -99,9 +99,8 @@ fn reach(binding: &Binding) -> SocketAddr {
 fn knock(door: &Door<'_>, deadline: Instant, patience: &Patience) -> Result<(), String> {
     loop {
         match speak(door) {
-            Ok(()) => return Ok(()),
-            // The engine publishes [::] where this host has no IPv6 at all.
-            Err(Silence::NoFamily) => return Ok(()),
+            // The engine publishes [::] also where this host has no IPv6 at all.
+            Ok(()) | Err(Silence::NoFamily) => return Ok(()),
             Err(Silence::Because(why)) if Instant::now() >= deadline || patience.interrupted() => return Err(why),
             Err(Silence::Because(_)) => std::thread::sleep(POLL),
         }
