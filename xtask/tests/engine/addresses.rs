@@ -142,11 +142,13 @@ fn udp_and_tcp_do_not_meet() {
 #[test]
 fn a_port_that_the_engine_picks() {
     let project = Project::new();
-    with_ports(&project, "\"8080\", \"127.0.0.1::8080\"");
+    // Not both for one service: engine 28 gives them the same port, and fails.
+    let service = |name: &str, mapping: &str| format!("  {name}:\n    image: engine-web\n    ports: [\"{mapping}\"]\n");
+    project.write("docker-compose.yml", format!("services:\n{}{}", service("all", "8080"), service("local", "127.0.0.1::8080")));
     project.xtask(["check-ports"]).exits(0).says("the engine picks");
     let output = project.xtask(["start"]).exits(0);
     let urls: Vec<&str> = output.stdout.split_whitespace().filter(|word| word.starts_with("http://")).collect();
-    assert!(!urls.is_empty(), "{}", output.stdout);
+    assert_eq!(urls.len(), 2, "{}", output.stdout);
     for url in urls {
         assert!(get(url).starts_with("name="), "{url}");
     }

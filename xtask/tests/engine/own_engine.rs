@@ -109,7 +109,7 @@ fn a_start_without_an_address_pool_left() {
         ),
     );
     let output = engine.xtask(&project, &["start"]).finish(LIMIT).exits(2);
-    output.says("address pools").says("docker network");
+    output.says("no address range left").says("docker network ls");
     let left = engine.docker(&["network", "ls", "-q", "--filter", &format!("label=com.docker.compose.project={}", project.name)]);
     assert_eq!(left.stdout, "", "networks are left");
     assert_eq!(engine.docker(&["ps", "-aq"]).exits(0).stdout, "");

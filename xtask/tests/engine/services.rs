@@ -11,13 +11,29 @@ fn a_service_that_ends_with_3_is_named_with_its_code() {
     project.write(
         "docker-compose.yml",
         format!(
-            "services:\n  web:\n    image: engine-web\n    ports: [\"{port}:8080\"]\n  job:\n    image: redis:7-alpine\n    \
-             entrypoint: [\"sh\", \"-c\", \"echo about to fail >&2; exit 3\"]\n"
+            "services:\n  web:\n    image: engine-web\n    ports: [\"{port}:8080\"]\n    environment: {{ START_DELAY: 2 }}\n  job:\n    \
+             image: redis:7-alpine\n    entrypoint: [\"sh\", \"-c\", \"echo about to fail >&2; exit 3\"]\n"
         ),
     );
     let output = project.xtask(["start"]).exits(1);
     output.says("service `job` failed: it ended with exit code 3").says("| about to fail").says("cargo xtask logs job");
     assert_eq!(project.running(), ["web"]);
+}
+
+/// It looks well until it ends, and then nobody will ever answer.
+#[test]
+fn a_service_that_ends_while_it_is_waited_for() {
+    let project = Project::new();
+    let port = project.port();
+    project.write(
+        "docker-compose.yml",
+        format!(
+            "services:\n  app:\n    image: redis:7-alpine\n    ports: [\"{port}:8000\"]\n    \
+             entrypoint: [\"sh\", \"-c\", \"sleep 1; echo no module named app; exit 1\"]\n"
+        ),
+    );
+    let output = project.xtask(["start"]).exits(1).says("service `app` failed: it ended with exit code 1").says("| no module named app");
+    assert!(output.took < Duration::from_secs(20), "{:?}", output.took);
 }
 
 fn checked(port: u16, test: &str, more: &str) -> String {
@@ -34,7 +50,7 @@ fn an_unhealthy_service_is_a_finding_with_its_reason_and_log() {
     // The check itself fails: its port is taken, by the server.
     project.write("docker-compose.yml", checked(port, check, "      interval: 200ms\n      retries: 2\n"));
     let output = project.xtask(["start"]).exits(1);
-    output.says("service `web` failed: its healthcheck fails").says("Address in use").says("listens on port 8080");
+    output.says("service `web` failed: its healthcheck fails").says("Address already in use").says("listens on port 8080");
     assert_eq!(project.running(), ["web"]);
 }
 
