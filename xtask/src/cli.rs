@@ -77,6 +77,7 @@ enum Command {
     Restart(task::restart::Args),
     Logs(task::logs::Args),
     Open(task::open::Args),
+    Diagnose(task::diagnose::Args),
 }
 
 /// Runs a command line; the first word is the program's name.
@@ -117,6 +118,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Restart(args) => task::restart::run(args, &ctx),
         Command::Logs(args) => task::logs::run(args, &ctx),
         Command::Open(args) => task::open::run(args, &ctx),
+        Command::Diagnose(args) => task::diagnose::run(args, &ctx),
     }
 }
 

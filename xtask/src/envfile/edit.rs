@@ -16,16 +16,11 @@ impl Document {
                 .hint("use letters, digits and `_`, and no digit first"));
         }
         if value.contains('\0') {
-            return Err(Error::new(format!(
-                "a value for {name} cannot contain a NUL character"
-            )));
+            return Err(Error::new(format!("a value for {name} cannot contain a NUL character")));
         }
         let (range, text) = match self.last(name) {
             Some(found) => self.replacement(found, value),
-            None => (
-                self.bytes.len()..self.bytes.len(),
-                self.appended(name, value),
-            ),
+            None => (self.bytes.len()..self.bytes.len(), self.appended(name, value)),
         };
         let mut bytes = Vec::with_capacity(self.bytes.len() + text.len());
         bytes.extend_from_slice(&self.bytes[..range.start]);
@@ -36,20 +31,15 @@ impl Document {
         let nothing = |_: &str| None;
         let read = changed.last_value(name, &nothing);
         if read.as_deref() != Some(value) {
-            return Err(Error::new(format!(
-                "cannot write the value of {name} so that it reads back the same"
-            ))
-            .hint(format!("write the line for {name} by hand")));
+            return Err(Error::new(format!("cannot write the value of {name} so that it reads back the same"))
+                .hint(format!("write the line for {name} by hand")));
         }
         *self = changed;
         Ok(())
     }
 
     fn last(&self, name: &str) -> Option<&Assignment> {
-        self.assignments
-            .iter()
-            .rev()
-            .find(|found| self.text(&found.name) == name)
+        self.assignments.iter().rev().find(|found| self.text(&found.name) == name)
     }
 
     fn last_value(&self, name: &str, lookup: &super::Lookup<'_>) -> Option<String> {
@@ -60,9 +50,7 @@ impl Document {
             Style::Single => Some(text),
             Style::Plain | Style::Double => {
                 let lookup = |wanted: &str| lookup(wanted).map(|value| (value, ()));
-                crate::parse::interpolate::interpolate(&text, &lookup)
-                    .ok()
-                    .map(|done| done.value)
+                crate::parse::interpolate::interpolate(&text, &lookup).ok().map(|done| done.value)
             }
         }
     }
@@ -80,11 +68,7 @@ impl Document {
         // comments to the person who wrote them: make them comments.
         let raw = &self.bytes[found.value.clone()];
         let start = found.value.start;
-        let text = if text.is_empty() && raw.contains(&b'#') {
-            "\"\"".to_owned()
-        } else {
-            text
-        };
+        let text = if text.is_empty() && raw.contains(&b'#') { "\"\"".to_owned() } else { text };
         match self.bytes[..start].last() {
             Some(b' ') if raw.starts_with(b"#") => return (start - 1..start - 1, text),
             Some(b'\t') if raw.starts_with(b"#") => return (start..start, format!("{text} ")),
@@ -100,38 +84,21 @@ impl Document {
     fn before_comment(&self, found: &Assignment, text: String) -> String {
         let rest = &self.bytes[found.value.end..];
         let line = rest.split(|byte| *byte == b'\n').next().unwrap_or(rest);
-        if text.is_empty() && line.contains(&b'#') {
-            "\"\"".to_owned()
-        } else {
-            text
-        }
+        if text.is_empty() && line.contains(&b'#') { "\"\"".to_owned() } else { text }
     }
 
     /// The line for a variable that is not there yet.
     fn appended(&self, name: &str, value: &str) -> String {
-        let last = self
-            .bytes
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .unwrap_or(0);
-        let line_break = if self.bytes[..last].ends_with(b"\r") {
-            "\r\n"
-        } else {
-            "\n"
-        };
+        let last = self.bytes.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
+        let line_break = if self.bytes[..last].ends_with(b"\r") { "\r\n" } else { "\n" };
         let unended = !self.bytes.is_empty() && !self.bytes.ends_with(b"\n");
         let start = if unended { line_break } else { "" };
-        format!(
-            "{start}{name}={}{line_break}",
-            value::quote(value, Style::Plain)
-        )
+        format!("{start}{name}={}{line_break}", value::quote(value, Style::Plain))
     }
 }
 
 fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
-    bytes
-        .next()
-        .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+    bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

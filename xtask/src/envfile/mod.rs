@@ -71,21 +71,13 @@ impl Document {
             .find(|found| found.style != Style::Inherited && self.text(&found.name) == name)?;
         let raw = self.text(&found.value).into_owned();
         let value = value::unquote(&raw, found.style);
-        Some(Entry {
-            line: found.line,
-            raw,
-            value,
-        })
+        Some(Entry { line: found.line, raw, value })
     }
 
     /// Every variable with its value. A variable within a value is looked for
     /// in `shell`, then in the lines above, then in `earlier`: the env files
     /// read before this one.
-    pub fn values(
-        &self,
-        shell: &Lookup<'_>,
-        earlier: &Lookup<'_>,
-    ) -> Result<BTreeMap<String, Value>> {
+    pub fn values(&self, shell: &Lookup<'_>, earlier: &Lookup<'_>) -> Result<BTreeMap<String, Value>> {
         let mut values: BTreeMap<String, Value> = BTreeMap::new();
         for found in &self.assignments {
             let name = self.text(&found.name);
@@ -103,20 +95,24 @@ impl Document {
                             .or_else(|| earlier(wanted))
                             .map(|value| (value, ()))
                     };
-                    interpolate(&text, &lookup)
-                        .map_err(|error| error.within(format!("line {}", found.line)))?
-                        .value
+                    interpolate(&text, &lookup).map_err(|error| error.within(format!("line {}", found.line)))?.value
                 }
             };
-            values.insert(
-                name.into_owned(),
-                Value {
-                    value,
-                    line: found.line,
-                },
-            );
+            values.insert(name.into_owned(), Value { value, line: found.line });
         }
         Ok(values)
+    }
+
+    /// Every variable that is assigned, each once, in the order of the file.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for found in &self.assignments {
+            let name = self.text(&found.name).into_owned();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
     }
 
     fn text(&self, range: &Range<usize>) -> Cow<'_, str> {

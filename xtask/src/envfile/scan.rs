@@ -40,12 +40,7 @@ const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// Finds every assignment.
 pub(super) fn scan(bytes: &[u8]) -> Result<Vec<Assignment>> {
-    let mut scanner = Scanner {
-        bytes,
-        at: if bytes.starts_with(BOM) { BOM.len() } else { 0 },
-        line: 1,
-        counted: 0,
-    };
+    let mut scanner = Scanner { bytes, at: if bytes.starts_with(BOM) { BOM.len() } else { 0 }, line: 1, counted: 0 };
     let mut found = Vec::new();
     while scanner.skip_to_statement() {
         if let Some(assignment) = scanner.statement()? {
@@ -67,9 +62,7 @@ impl Scanner<'_> {
     /// Skips white space and comments; `false` at the end.
     fn skip_to_statement(&mut self) -> bool {
         loop {
-            while let Some((_, length)) =
-                char_at(self.bytes, self.at).filter(|(c, _)| c.is_whitespace())
-            {
+            while let Some((_, length)) = char_at(self.bytes, self.at).filter(|(c, _)| c.is_whitespace()) {
                 self.at += length;
             }
             match self.bytes.get(self.at) {
@@ -84,9 +77,7 @@ impl Scanner<'_> {
     fn statement(&mut self) -> Result<Option<Assignment>> {
         let line = self.line_of(self.at);
         if let Some(after) = self.bytes[self.at..].strip_prefix(b"export")
-            && after
-                .first()
-                .is_some_and(|byte| matches!(byte, b'\t' | b'\n' | b'\x0c' | b'\r' | b' '))
+            && after.first().is_some_and(|byte| matches!(byte, b'\t' | b'\n' | b'\x0c' | b'\r' | b' '))
         {
             self.at += b"export".len();
             self.skip_blanks();
@@ -100,21 +91,13 @@ impl Scanner<'_> {
         };
         let name = start..self.trim_end(start, separator);
         if self.bytes[name.clone()].contains(&b' ') {
-            return Err(Error::new(format!(
-                "line {line}: key cannot contain a space: `{}`",
-                self.line_text(start)
-            ))
-            .hint("write `NAME=value`; a value may contain spaces, a name may not"));
+            return Err(Error::new(format!("line {line}: key cannot contain a space: `{}`", self.line_text(start)))
+                .hint("write `NAME=value`; a value may contain spaces, a name may not"));
         }
         self.at = separator + 1;
         if self.bytes[separator] == b'\n' {
             let end = name.end;
-            return Ok(Some(Assignment {
-                name,
-                value: end..end,
-                style: Style::Inherited,
-                line,
-            }));
+            return Ok(Some(Assignment { name, value: end..end, style: Style::Inherited, line }));
         }
         let after = self.at;
         self.skip_blanks();
@@ -126,12 +109,7 @@ impl Scanner<'_> {
                 value => (value, Style::Plain),
             },
         };
-        Ok(Some(Assignment {
-            name,
-            value,
-            style,
-            line,
-        }))
+        Ok(Some(Assignment { name, value, style, line }))
     }
 
     /// Where `=`, `:` or the line break after a name is; `None` at the end.
@@ -141,8 +119,7 @@ impl Scanner<'_> {
             match character {
                 '=' | ':' | '\n' => return Ok(Some(at)),
                 '_' | '.' | '-' | '[' | ']' => {}
-                _ if is_blank(character) || character.is_alphabetic() || character.is_numeric() => {
-                }
+                _ if is_blank(character) || character.is_alphabetic() || character.is_numeric() => {}
                 _ => {
                     let text = self.line_text(start);
                     return Err(Error::new(format!(
@@ -159,9 +136,7 @@ impl Scanner<'_> {
     fn plain(&mut self) -> Range<usize> {
         let start = self.at;
         let line_end = self.line_end();
-        let comment = self.bytes[start..line_end]
-            .windows(2)
-            .position(|pair| pair == b" #");
+        let comment = self.bytes[start..line_end].windows(2).position(|pair| pair == b" #");
         self.at = line_end;
         start..self.trim_end(start, comment.map_or(line_end, |offset| start + offset))
     }
@@ -172,22 +147,12 @@ impl Scanner<'_> {
         for (offset, byte) in self.bytes[start + 1..].iter().enumerate() {
             if *byte == quote && !escaped {
                 self.at = start + offset + 2;
-                return Ok((
-                    start..self.at,
-                    if quote == b'"' {
-                        Style::Double
-                    } else {
-                        Style::Single
-                    },
-                ));
+                return Ok((start..self.at, if quote == b'"' { Style::Double } else { Style::Single }));
             }
             escaped = *byte == b'\\' && !escaped;
         }
-        Err(Error::new(format!(
-            "line {line}: unterminated quoted value: `{}`",
-            self.line_text(start)
-        ))
-        .hint("add the closing quote, or remove the opening one"))
+        Err(Error::new(format!("line {line}: unterminated quoted value: `{}`", self.line_text(start)))
+            .hint("add the closing quote, or remove the opening one"))
     }
 
     fn skip_blanks(&mut self) {
@@ -197,10 +162,7 @@ impl Scanner<'_> {
     }
 
     fn line_end(&self) -> usize {
-        self.bytes[self.at..]
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .map_or(self.bytes.len(), |offset| self.at + offset)
+        self.bytes[self.at..].iter().position(|byte| *byte == b'\n').map_or(self.bytes.len(), |offset| self.at + offset)
     }
 
     /// `end` moved back over white space.
@@ -215,10 +177,7 @@ impl Scanner<'_> {
     }
 
     fn line_of(&mut self, at: usize) -> usize {
-        self.line += self.bytes[self.counted..at]
-            .split(|byte| *byte == b'\n')
-            .count()
-            - 1;
+        self.line += self.bytes[self.counted..at].split(|byte| *byte == b'\n').count() - 1;
         self.counted = at;
         self.line
     }
@@ -233,10 +192,7 @@ impl Scanner<'_> {
 
 /// White space other than a line break, by Compose's list.
 fn is_blank(character: char) -> bool {
-    matches!(
-        character,
-        '\t' | '\u{b}' | '\u{c}' | '\r' | ' ' | '\u{85}' | '\u{a0}'
-    )
+    matches!(character, '\t' | '\u{b}' | '\u{c}' | '\r' | ' ' | '\u{85}' | '\u{a0}')
 }
 
 /// The character at `at` and its length; a byte that is no UTF-8 counts as one
@@ -251,12 +207,7 @@ fn char_at(bytes: &[u8], at: usize) -> Option<(char, usize)> {
         Ok(text) => text,
         Err(error) => std::str::from_utf8(&chunk[..error.valid_up_to()]).unwrap_or_default(),
     };
-    Some(
-        valid
-            .chars()
-            .next()
-            .map_or((char::REPLACEMENT_CHARACTER, 1), |c| (c, c.len_utf8())),
-    )
+    Some(valid.chars().next().map_or((char::REPLACEMENT_CHARACTER, 1), |c| (c, c.len_utf8())))
 }
 
 fn char_before(bytes: &[u8]) -> Option<(char, usize)> {
@@ -266,8 +217,7 @@ fn char_before(bytes: &[u8]) -> Option<(char, usize)> {
     (1..=bytes.len().min(4))
         .find_map(|length| {
             let (character, found) = char_at(bytes, bytes.len() - length)?;
-            (found == length && character != char::REPLACEMENT_CHARACTER)
-                .then_some((character, length))
+            (found == length && character != char::REPLACEMENT_CHARACTER).then_some((character, length))
         })
         .or(Some((char::REPLACEMENT_CHARACTER, 1)))
 }

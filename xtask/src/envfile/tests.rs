@@ -12,11 +12,7 @@ fn shell(name: &str) -> Option<String> {
 
 fn read(text: impl Into<Vec<u8>>) -> Result<BTreeMap<String, String>, String> {
     let values = Document::parse(text).and_then(|document| document.values(&shell, &NOTHING));
-    Ok(values
-        .map_err(|error| error.to_string())?
-        .into_iter()
-        .map(|(name, value)| (name, value.value))
-        .collect())
+    Ok(values.map_err(|error| error.to_string())?.into_iter().map(|(name, value)| (name, value.value)).collect())
 }
 
 fn value_of(text: &str, name: &str) -> Option<String> {
@@ -45,11 +41,7 @@ fn the_dialect_of_compose() {
         ("A=pa\\$word\n", "A", Some("pa\\")),
         ("A=\"pa\\$word\"\n", "A", Some("pa$word")),
         ("A=\"\\$\\$B\"\n", "A", Some("$$B")),
-        (
-            "A=\"a\\nb\\tc\\\\d\\\"e\\x41\\101\\0101\"\n",
-            "A",
-            Some("a\nb\tc\\d\"e\\x41\\101A"),
-        ),
+        ("A=\"a\\nb\\tc\\\\d\\\"e\\x41\\101\\0101\"\n", "A", Some("a\nb\tc\\d\"e\\x41\\101A")),
         ("A=\\n\n", "A", Some("\\n")),
         ("A='a\\\\'\n", "A", Some("a\\\\")),
         ("A=\"a\nb\"\nB=2\n", "A", Some("a\nb")),
@@ -88,34 +80,13 @@ fn the_dialect_of_compose() {
 #[test]
 fn errors_name_the_line() {
     for (text, message) in [
-        (
-            "B=1\nC=2\nA='x\nD=1\n",
-            "line 3: unterminated quoted value: `'x`",
-        ),
-        (
-            "B=1\n\nA B=1\n",
-            "line 3: key cannot contain a space: `A B=1`",
-        ),
-        (
-            "A+B=1\n",
-            "line 1: unexpected character `+` in variable name: `A+B=1`",
-        ),
-        (
-            "{\n",
-            "line 1: unexpected character `{` in variable name: `{`",
-        ),
-        (
-            "A=\"a\" \"b\"\n",
-            "line 1: unexpected character `\"` in variable name: `\"b\"`",
-        ),
-        (
-            "# x\nA=${B\n",
-            "line 2: invalid interpolation format: `${B`",
-        ),
-        (
-            "A=${B:?need}\n",
-            "line 1: required variable B is missing a value: need",
-        ),
+        ("B=1\nC=2\nA='x\nD=1\n", "line 3: unterminated quoted value: `'x`"),
+        ("B=1\n\nA B=1\n", "line 3: key cannot contain a space: `A B=1`"),
+        ("A+B=1\n", "line 1: unexpected character `+` in variable name: `A+B=1`"),
+        ("{\n", "line 1: unexpected character `{` in variable name: `{`"),
+        ("A=\"a\" \"b\"\n", "line 1: unexpected character `\"` in variable name: `\"b\"`"),
+        ("# x\nA=${B\n", "line 2: invalid interpolation format: `${B`"),
+        ("A=${B:?need}\n", "line 1: required variable B is missing a value: need"),
     ] {
         assert_eq!(read(text).unwrap_err(), message, "{text:?}");
     }
@@ -133,10 +104,7 @@ fn bytes_that_are_no_utf8_are_kept() {
 fn get_takes_the_last_and_says_where() {
     let document = Document::parse("A=1\n# A=2\nA='3' # three\nA\n").unwrap();
     let entry = document.get("A").unwrap();
-    assert_eq!(
-        (entry.line, entry.raw.as_str(), entry.value.as_str()),
-        (3, "'3'", "3")
-    );
+    assert_eq!((entry.line, entry.raw.as_str(), entry.value.as_str()), (3, "'3'", "3"));
     assert_eq!(document.get("B"), None);
 }
 
@@ -147,11 +115,7 @@ fn set_changes_the_value_and_nothing_else() {
         ("P=8000", "8001", "P=8001"),
         ("P=8000 # why\nQ=1\n", "8001", "P=8001 # why\nQ=1\n"),
         ("P=1\nP=8000\n#P=3\n", "8001", "P=1\nP=8001\n#P=3\n"),
-        (
-            "  export P = \"8000\"  # why\r\n",
-            "8001",
-            "  export P = \"8001\"  # why\r\n",
-        ),
+        ("  export P = \"8000\"  # why\r\n", "8001", "  export P = \"8001\"  # why\r\n"),
         ("P: '8000'\n", "8001", "P: '8001'\n"),
         ("\u{feff}P=8000\r\n", "8001", "\u{feff}P=8001\r\n"),
         ("P= # why\n", "8001", "P=8001 # why\n"),
@@ -175,16 +139,8 @@ fn set_changes_the_value_and_nothing_else() {
     ] {
         let mut document = Document::parse(before).unwrap();
         document.set("P", value).unwrap();
-        assert_eq!(
-            String::from_utf8_lossy(document.render()),
-            after,
-            "{before:?} {value:?}"
-        );
-        assert_eq!(
-            value_of(after, "P").as_deref(),
-            Some(value),
-            "{before:?} {value:?}"
-        );
+        assert_eq!(String::from_utf8_lossy(document.render()), after, "{before:?} {value:?}");
+        assert_eq!(value_of(after, "P").as_deref(), Some(value), "{before:?} {value:?}");
     }
 }
 
@@ -207,29 +163,32 @@ fn lines() -> impl Strategy<Value = Vec<u8>> {
         1 => ".{0,8}",
     ];
     let ending = prop_oneof![4 => Just("\n"), 1 => Just("\r\n")];
-    (
-        any::<bool>(),
-        prop::collection::vec((line, ending), 0..8),
-        any::<bool>(),
-    )
-        .prop_map(|(bom, lines, ended)| {
-            let mut text = if bom {
-                "\u{feff}".to_owned()
-            } else {
-                String::new()
-            };
-            for (line, ending) in lines {
-                text.push_str(&line);
-                text.push_str(ending);
-            }
-            if !ended {
-                text.truncate(text.trim_end_matches(['\r', '\n']).len());
-            }
-            text.into_bytes()
-        })
+    (any::<bool>(), prop::collection::vec((line, ending), 0..8), any::<bool>()).prop_map(|(bom, lines, ended)| {
+        let mut text = if bom { "\u{feff}".to_owned() } else { String::new() };
+        for (line, ending) in lines {
+            text.push_str(&line);
+            text.push_str(ending);
+        }
+        if !ended {
+            text.truncate(text.trim_end_matches(['\r', '\n']).len());
+        }
+        text.into_bytes()
+    })
 }
 
 proptest! {
+    /// Where every dialect agrees, another reader must agree as well.
+    #[test]
+    fn plain_lines_read_as_dotenvy_reads_them(
+        lines in prop::collection::vec(("[A-D]{1,2}", "([a-z0-9_./:-]{0,6}|'[a-z #=]{0,6}'|\"[a-z #=]{0,6}\")( # [a-z]{0,3})?"), 0..6)
+    ) {
+        // The trap of `A= # c` is ours to know.
+        let lines = lines.into_iter().filter(|(_, value)| !value.starts_with(' '));
+        let text = lines.fold(String::new(), |text, (name, value)| text + &name + "=" + &value + "\n");
+        let theirs: Result<BTreeMap<_, _>, _> = dotenvy::from_read_iter(text.as_bytes()).collect();
+        prop_assert_eq!(read(text).unwrap(), theirs.unwrap());
+    }
+
     #[test]
     fn renders_what_it_read(bytes in prop_oneof![lines(), prop::collection::vec(any::<u8>(), 0..64)]) {
         if let Ok(document) = Document::parse(bytes.clone()) {

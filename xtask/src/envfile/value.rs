@@ -23,11 +23,7 @@ pub(super) fn unquote(raw: &str, style: Style) -> String {
         escaped = false;
         text.push(character);
     }
-    if style == Style::Double {
-        unescape(&text)
-    } else {
-        text
-    }
+    if style == Style::Double { unescape(&text) } else { text }
 }
 
 /// `\n` and the other escapes of a double-quoted value. `\$` becomes `$$`,
@@ -49,13 +45,15 @@ fn unescape(text: &str) -> String {
             Some(b'$') => ("$$", 1),
             Some(b'"') => ("\"", 1),
             Some(b'\\') => ("\\", 1),
-            Some(b'0') => match octal(&after[1..]) {
-                Some(character) => {
-                    value.push(character);
-                    ("", 4)
+            Some(b'0') => {
+                let digits = after[1..].bytes().take(3).take_while(u8::is_ascii_digit).count();
+                // Compose drops the 0 of those that name no character.
+                match octal(&after[1..=digits]) {
+                    Some(character) => value.push(character),
+                    None => value.extend(["\\", &after[1..=digits]]),
                 }
-                None => ("\\", 0),
-            },
+                ("", 1 + digits)
+            }
             _ => ("\\", 0),
         };
         value.push_str(replacement);
@@ -66,10 +64,10 @@ fn unescape(text: &str) -> String {
 }
 
 /// The three digits of `\0123`: a character up to U+00FF.
-fn octal(text: &str) -> Option<char> {
-    let digits = text
-        .get(..3)
-        .filter(|digits| digits.bytes().all(|byte| (b'0'..=b'7').contains(&byte)))?;
+fn octal(digits: &str) -> Option<char> {
+    if digits.len() < 3 {
+        return None;
+    }
     u8::from_str_radix(digits, 8).ok().map(char::from)
 }
 

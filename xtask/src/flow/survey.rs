@@ -1,6 +1,7 @@
 //! The verdicts of all ports of a project: Compose, the engine and our own
 //! reader are asked side by side, then the machine.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -220,6 +221,8 @@ struct Machine<'a> {
     reservations: Vec<Reservation>,
     sockets: Vec<Socket>,
     processes: Vec<Process>,
+    /// Each address is probed once: two answers could differ.
+    seen: RefCell<BTreeMap<(IpAddr, u16, Protocol), Probe>>,
 }
 
 impl<'a> Machine<'a> {
@@ -238,6 +241,7 @@ impl<'a> Machine<'a> {
             reservations: host::reservations(),
             sockets: Vec::new(),
             processes: Vec::new(),
+            seen: RefCell::default(),
         }
     }
 
@@ -248,7 +252,11 @@ impl<'a> Machine<'a> {
             return Vec::new();
         }
         let addresses = host::probe_addresses(mapping.host_ip);
-        addresses.into_iter().map(|ip| (ip, host::probe(ip, port, mapping.protocol))).collect()
+        let mut seen = self.seen.borrow_mut();
+        let mut probe = |ip: IpAddr| {
+            *seen.entry((ip, port, mapping.protocol)).or_insert_with(|| host::probe(ip, port, mapping.protocol))
+        };
+        addresses.into_iter().map(|ip| (ip, probe(ip))).collect()
     }
 
     fn judge(&self, mapping: &PortMapping, port: u16) -> Verdict {

@@ -48,7 +48,8 @@ pub struct Service {
     pub network_mode: Option<String>,
     /// `environment:`, values that are set in the file.
     pub environment: BTreeMap<String, String>,
-    /// `depends_on:`, each with its condition (`service_started`, …).
+    /// `depends_on:`, each with its condition (`service_started`, …). One that
+    /// is not required may name a service of an inactive profile.
     pub depends_on: BTreeMap<String, String>,
     /// `ports:` in the order of the effective model.
     pub ports: Vec<Wanted>,

@@ -78,9 +78,7 @@ impl JsonService {
             environment: environment.into_iter().filter_map(|(name, value)| Some((name, text(&value)?))).collect(),
             depends_on: depends_on
                 .into_iter()
-                .map(|(name, dependency)| {
-                    (name, dependency.condition.unwrap_or_else(|| "service_started".to_owned()))
-                })
+                .map(|(name, dependency)| (name, dependency.condition.unwrap_or_else(|| "service_started".to_owned())))
                 .collect(),
             ports,
         })
@@ -100,7 +98,7 @@ impl JsonHealthcheck {
 
 impl JsonPort {
     fn into_mapping(self, service: &str) -> Result<PortMapping> {
-        let fail = |what: &str, value: &str| Error::new(format!("services.{service}.ports: invalid {what}: {value}"));
+        let fail = |what: &str, value: &str| Error::new(format!("services.{service}.ports: invalid {what}: `{value}`"));
         let host_ip = match self.host_ip.as_deref() {
             None | Some("") => None,
             Some(ip) => Some(ip.parse::<IpAddr>().map_err(|_| fail("IP address", ip))?),
@@ -111,21 +109,22 @@ impl JsonPort {
             .filter(|port| *port > 0)
             .ok_or_else(|| fail("container port", &target.to_string()))?;
         let published = self.published.as_ref().and_then(text).unwrap_or_default();
-        let published = published_range(&published).ok_or_else(|| fail("host port", &published))?;
+        let published = published_range(&published).map_err(|()| fail("host port", &published))?;
         let protocol = self.protocol.unwrap_or_default();
         let protocol = protocol.parse().map_err(|()| fail("protocol", &protocol))?;
         Ok(PortMapping { service: service.to_owned(), host_ip, published, target, protocol })
     }
 }
 
-/// `Some(None)` for none, and for 0: the engine picks.
-fn published_range(text: &str) -> Option<Option<PortRange>> {
+/// `None` when there is none, and for 0: the engine picks.
+fn published_range(text: &str) -> Result<Option<PortRange>, ()> {
     if text.is_empty() {
-        return Some(None);
+        return Ok(None);
     }
     let (first, last) = text.split_once('-').unwrap_or((text, text));
-    let (first, last) = (first.parse::<u16>().ok()?, last.parse::<u16>().ok()?);
-    (first <= last).then(|| PortRange::new(first, last))
+    let number = |word: &str| word.parse::<u16>().map_err(drop);
+    let (first, last) = (number(first)?, number(last)?);
+    if first <= last { Ok(PortRange::new(first, last)) } else { Err(()) }
 }
 
 fn text(value: &Value) -> Option<String> {

@@ -50,16 +50,9 @@ pub type Lookup<'a, S> = dyn Fn(&str) -> Option<(String, S)> + 'a;
 /// Replaces the variables of `text`. Fails on `${` without a name or an end,
 /// and on `${VAR:?message}` without a value.
 pub fn interpolate<S>(text: &str, lookup: &Lookup<'_, S>) -> Result<Interpolated<S>> {
-    let mut reader = Reader {
-        text,
-        lookup,
-        uses: Vec::new(),
-    };
+    let mut reader = Reader { text, lookup, uses: Vec::new() };
     let value = reader.expand(0..text.len(), false)?;
-    Ok(Interpolated {
-        value,
-        uses: reader.uses,
-    })
+    Ok(Interpolated { value, uses: reader.uses })
 }
 
 struct Reader<'a, S> {
@@ -82,8 +75,7 @@ impl<S> Reader<'_, S> {
                     next + 1
                 }
                 Some(b'{') => {
-                    let end = closing_brace(&self.text[..range.end], dollar)
-                        .ok_or_else(|| self.invalid())?;
+                    let end = closing_brace(&self.text[..range.end], dollar).ok_or_else(|| self.invalid())?;
                     self.braced(dollar..end, nested, &mut value)?;
                     end
                 }
@@ -94,12 +86,7 @@ impl<S> Reader<'_, S> {
                         next
                     }
                     length => {
-                        self.plain(
-                            dollar..next + length,
-                            &self.text[next..next + length],
-                            nested,
-                            &mut value,
-                        );
+                        self.plain(dollar..next + length, &self.text[next..next + length], nested, &mut value);
                         next + length
                     }
                 },
@@ -118,12 +105,7 @@ impl<S> Reader<'_, S> {
             }
             None => Outcome::Unset,
         };
-        self.uses.push(Use {
-            name: name.to_owned(),
-            range,
-            outcome,
-            nested,
-        });
+        self.uses.push(Use { name: name.to_owned(), range, outcome, nested });
     }
 
     /// `${…}` at `range`.
@@ -148,16 +130,10 @@ impl<S> Reader<'_, S> {
         let Some(operator) = operator.chars().next().filter(|_| !rest.contains('\n')) else {
             return Err(self.invalid());
         };
-        let word =
-            inner.start + length + usize::from(even_when_empty) + operator.len_utf8()..inner.end;
+        let word = inner.start + length + usize::from(even_when_empty) + operator.len_utf8()..inner.end;
         let found = (self.lookup)(name).filter(|(found, _)| !(even_when_empty && found.is_empty()));
         let index = self.uses.len();
-        self.uses.push(Use {
-            name: name.to_owned(),
-            range,
-            outcome: Outcome::Unset,
-            nested,
-        });
+        self.uses.push(Use { name: name.to_owned(), range, outcome: Outcome::Unset, nested });
         self.uses[index].outcome = match (operator, found) {
             ('-' | '?', Some((found, source))) => {
                 value.push_str(&found);
@@ -186,29 +162,17 @@ impl<S> Reader<'_, S> {
 
 fn missing(name: &str, message: &str) -> Error {
     let fact = format!("required variable {name} is missing a value");
-    let fact = if message.is_empty() {
-        fact
-    } else {
-        format!("{fact}: {message}")
-    };
-    Error::new(fact).hint(format!(
-        "add a line `{name}=…` to .env, or export {name} in the shell"
-    ))
+    let fact = if message.is_empty() { fact } else { format!("{fact}: {message}") };
+    Error::new(fact).hint(format!("add a line `{name}=…` to .env, or export {name} in the shell"))
 }
 
 /// Length of the variable name that `text` starts with.
 fn name_len(text: &str) -> usize {
     let bytes = text.as_bytes();
-    if !bytes
-        .first()
-        .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
-    {
+    if !bytes.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_') {
         return 0;
     }
-    bytes
-        .iter()
-        .position(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'))
-        .unwrap_or(bytes.len())
+    bytes.iter().position(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_')).unwrap_or(bytes.len())
 }
 
 /// End of the `${` at `start`: only `${` opens, any `}` closes, as in Compose.
@@ -250,9 +214,7 @@ mod tests {
     }
 
     fn value(text: &str) -> Result<String, String> {
-        interpolate(text, &lookup)
-            .map(|done| done.value)
-            .map_err(|error| error.to_string())
+        interpolate(text, &lookup).map(|done| done.value).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -299,49 +261,20 @@ mod tests {
 
     #[test]
     fn errors() {
-        for text in [
-            "${",
-            "${}",
-            "${A",
-            "${1}",
-            "${A!}",
-            "${A:}",
-            "${A b}",
-            "${ A}",
-            "${A:-x\n}",
-        ] {
+        for text in ["${", "${}", "${A", "${1}", "${A!}", "${A:}", "${A b}", "${ A}", "${A:-x\n}"] {
             let message = value(text).unwrap_err();
-            assert!(
-                message.starts_with("invalid interpolation format"),
-                "{text}: {message}"
-            );
+            assert!(message.starts_with("invalid interpolation format"), "{text}: {message}");
         }
-        assert_eq!(
-            value("${P:?set P in .env}").unwrap_err(),
-            "required variable P is missing a value: set P in .env"
-        );
-        assert_eq!(
-            value("${P?}").unwrap_err(),
-            "required variable P is missing a value"
-        );
-        assert_eq!(
-            value("${EMPTY:?no}").unwrap_err(),
-            "required variable EMPTY is missing a value: no"
-        );
+        assert_eq!(value("${P:?set P in .env}").unwrap_err(), "required variable P is missing a value: set P in .env");
+        assert_eq!(value("${P?}").unwrap_err(), "required variable P is missing a value");
+        assert_eq!(value("${EMPTY:?no}").unwrap_err(), "required variable EMPTY is missing a value: no");
     }
 
     #[test]
     fn uses_say_who_won_and_where() {
         let done = interpolate("${N:-${A}}:$M", &lookup).unwrap();
-        let seen: Vec<_> = done
-            .uses
-            .iter()
-            .map(|used| (used.name.as_str(), used.range.clone(), used.nested))
-            .collect();
-        assert_eq!(
-            seen,
-            [("N", 0..10, false), ("A", 5..9, true), ("M", 11..13, false)]
-        );
+        let seen: Vec<_> = done.uses.iter().map(|used| (used.name.as_str(), used.range.clone(), used.nested)).collect();
+        assert_eq!(seen, [("N", 0..10, false), ("A", 5..9, true), ("M", 11..13, false)]);
         assert_eq!(done.uses[0].outcome, Outcome::Default);
         assert_eq!(done.uses[1].outcome, Outcome::Set('s'));
         assert_eq!(done.uses[2].outcome, Outcome::Unset);

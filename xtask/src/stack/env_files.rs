@@ -102,12 +102,16 @@ impl EnvFiles {
     }
 
     fn add(&mut self, file: PathBuf, env: &Environment<'_>, replace: bool) -> Result<()> {
-        let values = read_values(&file, &|name| {
-            let earlier = || self.values.get(name).map(|found| found.value.clone());
-            // What Compose has merged into the environment before counts as
-            // the environment; files named together only follow each other.
-            env(name).or_else(|| if replace { None } else { earlier() })
-        }, &|name| self.values.get(name).map(|found| found.value.clone()))?;
+        let values = read_values(
+            &file,
+            &|name| {
+                let earlier = || self.values.get(name).map(|found| found.value.clone());
+                // What Compose has merged into the environment before counts as
+                // the environment; files named together only follow each other.
+                env(name).or_else(|| if replace { None } else { earlier() })
+            },
+            &|name| self.values.get(name).map(|found| found.value.clone()),
+        )?;
         let index = self.files.len();
         self.files.push(file);
         for (name, (value, line)) in values {

@@ -13,7 +13,9 @@ type Services = Vec<(String, Node)>;
 
 /// Replaces every service of `document` that extends another.
 pub(super) fn apply(loader: &Loader<'_>, document: &mut Node, file: &Arc<Path>) -> Result<()> {
-    let Some(services) = services_mut(document)? else { return Ok(()) };
+    let Some(services) = services_mut(document)? else {
+        return Ok(());
+    };
     if services.iter().all(|(_, service)| service.get("extends").is_none()) {
         return Ok(());
     }
@@ -42,7 +44,9 @@ impl Resolver<'_, '_> {
         let Some((_, service)) = services.iter().find(|(known, _)| known == name) else {
             return Err(Error::new(format!("{}: there is no service `{name}`", file.display())));
         };
-        let Some(reference) = service.get("extends") else { return Ok(service.clone()) };
+        let Some(reference) = service.get("extends") else {
+            return Ok(service.clone());
+        };
         let here = (file.to_path_buf(), name.to_owned());
         if self.trail.contains(&here) {
             let names: Vec<&str> = self.trail.iter().map(|(_, name)| name.as_str()).collect();
@@ -51,9 +55,10 @@ impl Resolver<'_, '_> {
         let path = format!("services.{name}.extends");
         let target = match reference.text() {
             Some(target) => target,
-            None => reference.get("service").and_then(Node::text).ok_or_else(|| {
-                reference.error(&path, "names no service").hint("add `service: NAME`")
-            })?,
+            None => reference
+                .get("service")
+                .and_then(Node::text)
+                .ok_or_else(|| reference.error(&path, "names no service").hint("add `service: NAME`"))?,
         };
         self.trail.push(here);
         let parent = match reference.get("file").and_then(Node::text) {
@@ -66,7 +71,8 @@ impl Resolver<'_, '_> {
             Some(other) if is_remote(other) => return Err(remote(other)),
             Some(other) => {
                 let other: Arc<Path> = Arc::from(absolute(base, Path::new(other)));
-                let services = self.services_of(&other).map_err(|error| error.within(format!("{}: {path}", reference.place())))?;
+                let services =
+                    self.services_of(&other).map_err(|error| error.within(format!("{}: {path}", reference.place())))?;
                 known(&services, target, || {
                     reference.error(&path, format!("service `{target}` not found in {}", other.display()))
                 })?;

@@ -13,12 +13,15 @@ use crate::parse::compose::{Data, Definition, Node, Tag};
 
 /// Adds the services of every included file to `document`.
 pub(super) fn apply(loader: &Loader<'_>, document: &mut Node, file: &Arc<Path>) -> Result<()> {
-    let Some(list) = document.get("include").cloned() else { return Ok(()) };
+    let Some(list) = document.get("include").cloned() else {
+        return Ok(());
+    };
     if !matches!(list.data, Data::List(_)) {
         return Err(list.error("include", "must be a list").hint("write `include:`, then one `- path` per line"));
     }
-    let own: Vec<String> =
-        services_mut(document)?.map(|services| services.iter().map(|(name, _)| name.clone()).collect()).unwrap_or_default();
+    let own: Vec<String> = services_mut(document)?
+        .map(|services| services.iter().map(|(name, _)| name.clone()).collect())
+        .unwrap_or_default();
     let mut added: Vec<(String, Node)> = Vec::new();
     for item in list.items() {
         let model = load(loader, item, file)?;
@@ -37,7 +40,8 @@ pub(super) fn apply(loader: &Loader<'_>, document: &mut Node, file: &Arc<Path>) 
     if let Data::Map(entries) = &mut document.data {
         entries.retain(|(key, _)| key != "include");
         if !entries.iter().any(|(key, _)| key == "services") {
-            let services = Node { data: Data::Map(Vec::new()), tag: Tag::None, file: Arc::clone(file), line: list.line };
+            let services =
+                Node { data: Data::Map(Vec::new()), tag: Tag::None, file: Arc::clone(file), line: list.line };
             entries.push(("services".to_owned(), services));
         }
         for (_, services) in entries.iter_mut().filter(|(key, _)| key == "services") {
@@ -52,7 +56,8 @@ pub(super) fn apply(loader: &Loader<'_>, document: &mut Node, file: &Arc<Path>) 
 
 /// Loads one entry of the list.
 fn load(loader: &Loader<'_>, item: &Node, file: &Arc<Path>) -> Result<Node> {
-    let paths = if item.text().is_some() { item.texts() } else { item.get("path").map(Node::texts).unwrap_or_default() };
+    let paths =
+        if item.text().is_some() { item.texts() } else { item.get("path").map(Node::texts).unwrap_or_default() };
     let [first, ..] = paths[..] else {
         return Err(item.error("include", "names no file").hint("add `path: FILE`"));
     };

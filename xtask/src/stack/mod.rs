@@ -9,6 +9,9 @@ mod origins;
 mod reader;
 mod settings;
 
+#[cfg(test)]
+mod tests;
+
 pub use env_files::{EnvFiles, env_files};
 pub use options::Environment;
 pub use origins::attach_origins;

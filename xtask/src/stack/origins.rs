@@ -8,7 +8,9 @@ use crate::model::{PortMapping, Stack, Wanted};
 /// is left is taken, as long as there is no doubt.
 pub fn attach_origins(stack: &mut Stack, from: &Stack) {
     for service in &mut stack.services {
-        let Some(known) = from.service(&service.name) else { continue };
+        let Some(known) = from.service(&service.name) else {
+            continue;
+        };
         let mut left: Vec<&Wanted> = known.ports.iter().collect();
         let tests: [fn(&PortMapping, &PortMapping) -> bool; 3] = [
             |one, two| one == two,

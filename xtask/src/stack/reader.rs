@@ -83,12 +83,16 @@ fn name(
     }
     let nodes = sources.iter().flat_map(|(documents, _)| documents).rev();
     let written = nodes.filter_map(|node| node.get("name")).find(|node| node.text() != Some(""));
-    let Some(node) = written else { return name_from_dir(dir) };
+    let Some(node) = written else {
+        return name_from_dir(dir);
+    };
     let mut node = node.clone();
     node.interpolate("name", lookup)?;
     let name = normalise_name(node.text().unwrap_or_default());
     if name.is_empty() {
-        return Err(node.error("name", "gives the project no name").hint("use lower-case letters, digits, `-` and `_`"));
+        return Err(node
+            .error("name", "gives the project no name")
+            .hint("use lower-case letters, digits, `-` and `_`"));
     }
     Ok(name)
 }
@@ -146,14 +150,20 @@ impl Loader<'_> {
 
 /// The services of a document, to be changed.
 pub(super) fn services_mut(document: &mut Node) -> Result<Option<&mut Vec<(String, Node)>>> {
-    let Data::Map(entries) = &mut document.data else { return Ok(None) };
-    let Some((_, services)) = entries.iter_mut().find(|(key, _)| key == "services") else { return Ok(None) };
+    let Data::Map(entries) = &mut document.data else {
+        return Ok(None);
+    };
+    let Some((_, services)) = entries.iter_mut().find(|(key, _)| key == "services") else {
+        return Ok(None);
+    };
     if matches!(services.data, Data::Null) || services.tag == Tag::Reset {
         return Ok(None);
     }
     if !matches!(services.data, Data::Map(_)) {
         return Err(services.error("services", "must be a mapping"));
     }
-    let Data::Map(services) = &mut services.data else { return Ok(None) };
+    let Data::Map(services) = &mut services.data else {
+        return Ok(None);
+    };
     Ok(Some(services))
 }

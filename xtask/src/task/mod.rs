@@ -1,6 +1,7 @@
 //! One file a command: its `Args` and `run`. No task imports another.
 
 pub mod check_ports;
+pub mod diagnose;
 pub mod logs;
 pub mod open;
 pub mod restart;

@@ -222,13 +222,14 @@ mod tests {
         Door { service: "s", address, speech }
     }
 
-    /// A server that reads a little, then writes `answer` and closes.
+    /// A server that reads the request (closing with some of it unread would reset
+    /// the connection and take the answer along), then writes `answer` and closes.
     fn server(answer: &'static [u8]) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut bytes = [0; 64];
+            let mut bytes = [0; 512];
             drop(stream.read(&mut bytes));
             drop(stream.write_all(answer));
         });

@@ -50,7 +50,8 @@ impl ServiceState {
         matches!(self, ServiceState::Running | ServiceState::Healthy | ServiceState::Done)
     }
 
-    fn word(self) -> &'static str {
+    /// The word that people see.
+    pub fn word(self) -> &'static str {
         match self {
             ServiceState::Waiting => "waiting",
             ServiceState::Created => "created",

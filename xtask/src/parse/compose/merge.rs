@@ -79,11 +79,15 @@ pub fn strip_tags(node: &mut Node) {
     match &mut node.data {
         Data::Map(entries) => {
             entries.retain(|(_, value)| value.tag != Tag::Reset);
-            entries.iter_mut().for_each(|(_, value)| strip_tags(value));
+            for (_, value) in entries {
+                strip_tags(value);
+            }
         }
         Data::List(items) => {
             items.retain(|value| value.tag != Tag::Reset);
-            items.iter_mut().for_each(strip_tags);
+            for item in items {
+                strip_tags(item);
+            }
         }
         Data::Null | Data::Scalar(_) => {}
     }

@@ -15,21 +15,27 @@ pub(super) fn ports(service: &str, node: &Node) -> Result<Vec<Wanted>> {
     let Data::List(items) = &node.data else {
         return Err(node.error(&path, "must be a list").hint("write `ports:`, then one `- \"8000:80\"` per line"));
     };
-    let mut ports: Vec<Wanted> = Vec::with_capacity(items.len());
+    let mut ports: Vec<(Wanted, bool)> = Vec::with_capacity(items.len());
     for item in items {
         let found = match &item.data {
             Data::Scalar(scalar) => short(service, &path, item, scalar)?,
             Data::Map(_) => vec![long(service, &path, item)?],
-            Data::Null | Data::List(_) => return Err(item.error(&path, "must be a port or a mapping")),
+            Data::Null | Data::List(_) => {
+                return Err(item.error(&path, "must be a port or a mapping"));
+            }
         };
+        let number = published_as_number(item);
         for wanted in found {
-            match ports.iter_mut().find(|known| key(&known.mapping) == key(&wanted.mapping)) {
-                Some(known) => *known = wanted,
-                None => ports.push(wanted),
+            let same = |(known, as_number): &&mut (Wanted, bool)| {
+                key(&known.mapping) == key(&wanted.mapping) && *as_number == number
+            };
+            match ports.iter_mut().find(same) {
+                Some(known) => known.0 = wanted,
+                None => ports.push((wanted, number)),
             }
         }
     }
-    Ok(ports)
+    Ok(ports.into_iter().map(|(wanted, _)| wanted).collect())
 }
 
 /// Compose takes no host IP for 0.0.0.0 here.
@@ -38,17 +44,22 @@ fn key(mapping: &PortMapping) -> (IpAddr, Option<PortRange>, u16, Protocol) {
     (host_ip, mapping.published, mapping.target, mapping.protocol)
 }
 
+/// `published: 8000`: Compose does not see that it equals `published: "8000"`.
+fn published_as_number(item: &Node) -> bool {
+    item.get("published").and_then(Node::scalar).is_some_and(|scalar| !scalar.quoted && integer(&scalar.text).is_some())
+}
+
 /// `[[IP:]PUBLISHED:]TARGET[/PROTOCOL]`.
 fn short(service: &str, path: &str, item: &Node, scalar: &Scalar) -> Result<Vec<Wanted>> {
     let text = scalar.text.as_str();
     let fail = |fact: String| {
-        let fact = if scalar.template.is_some() { format!("{fact}, in `{text}`") } else { fact };
+        let fact = scalar.template.as_ref().map_or(fact.clone(), |template| format!("{fact}, from `{}`", template.raw));
         explain(item.error(path, fact), scalar)
     };
     if !scalar.quoted
         && let Some(target) = integer(text)
     {
-        let target = port(target).ok_or_else(|| fail(format!("invalid container port: {text}")))?;
+        let target = port(target).ok_or_else(|| fail(format!("invalid container port: `{text}`")))?;
         let origin = Some(origin_of(item, scalar, 0..0));
         return Ok(vec![wanted(service, None, None, target, Protocol::Tcp, origin)]);
     }
@@ -58,17 +69,17 @@ fn short(service: &str, path: &str, item: &Node, scalar: &Scalar) -> Result<Vec<
     if target.is_empty() {
         return Err(fail(format!("no container port in `{text}`")));
     }
-    let protocol: Protocol = protocol.parse().map_err(|()| fail(format!("invalid protocol: {protocol}")))?;
+    let protocol: Protocol = protocol.parse().map_err(|()| fail(format!("invalid protocol: `{protocol}`")))?;
     // Without brackets Compose cannot tell IPv6 from the ports.
     let bare = ip.contains(':') && !ip.starts_with('[');
-    let host_ip = host_ip(ip).ok().filter(|_| !bare).ok_or_else(|| fail(format!("invalid IP address: {ip}")))?;
+    let host_ip = host_ip(ip).ok().filter(|_| !bare).ok_or_else(|| fail(format!("invalid IP address: `{ip}`")))?;
     let targets = numbers(target)
         .and_then(|(first, last)| PortRange::new(first, last))
-        .ok_or_else(|| fail(format!("invalid container port: {target}")))?;
+        .ok_or_else(|| fail(format!("invalid container port: `{target}`")))?;
     let origin = origin_of(item, scalar, published_part(scalar));
     let host = match published {
         "" => None,
-        _ => Some(numbers(published).ok_or_else(|| fail(format!("invalid host port: {published}")))?),
+        _ => Some(numbers(published).ok_or_else(|| fail(format!("invalid host port: `{published}`")))?),
     };
     let Some((first, last)) = host else {
         let without = |target| wanted(service, host_ip, None, target, protocol, Some(origin.clone()));
@@ -79,7 +90,7 @@ fn short(service: &str, path: &str, item: &Node, scalar: &Scalar) -> Result<Vec<
         return Ok(vec![wanted(service, host_ip, published, targets.first, protocol, Some(origin))]);
     }
     if last - first != targets.last - targets.first {
-        return Err(fail(format!("the ranges {published} and {target} differ in length")));
+        return Err(fail(format!("the ranges `{published}` and `{target}` differ in length")));
     }
     // One variable cannot move several ports one by one.
     let origin = Origin { variable: None, ..origin };
@@ -95,27 +106,30 @@ fn short(service: &str, path: &str, item: &Node, scalar: &Scalar) -> Result<Vec<
 fn long(service: &str, path: &str, item: &Node) -> Result<Wanted> {
     let text = |name: &str| item.get(name).and_then(Node::text).unwrap_or("");
     let target = match text("target") {
-        "" => return Err(item.error(path, "is missing a target port").hint("add `target: 80`, the container's port")),
+        "" => {
+            return Err(item.error(path, "is missing a target port").hint("add `target: 80`, the container's port"));
+        }
         target => integer(target)
             .and_then(port)
-            .ok_or_else(|| item.error(path, format!("invalid container port: {target}")))?,
+            .ok_or_else(|| item.error(path, format!("invalid container port: `{target}`")))?,
     };
     let published = text("published");
     let scalar = item.get("published").and_then(Node::scalar);
     let range = match published {
         "" => None,
-        _ => Some(numbers(published).or_else(|| integer(published).and_then(number).map(|one| (one, one))).ok_or_else(
-            || {
-                let error = item.error(path, format!("invalid host port: {published}"));
-                scalar.map_or(error.clone(), |scalar| explain(error, scalar))
-            },
-        )?),
+        _ => {
+            Some(numbers(published).or_else(|| integer(published).and_then(number).map(|one| (one, one))).ok_or_else(
+                || {
+                    let error = item.error(path, format!("invalid host port: `{published}`"));
+                    scalar.map_or(error.clone(), |scalar| explain(error, scalar))
+                },
+            )?)
+        }
     };
     let ip = text("host_ip");
-    let host_ip = host_ip(ip).map_err(|()| item.error(path, format!("invalid IP address: {ip}")))?;
+    let host_ip = host_ip(ip).map_err(|()| item.error(path, format!("invalid IP address: `{ip}`")))?;
     let protocol = text("protocol");
-    let protocol =
-        protocol.parse().map_err(|()| item.error(path, format!("invalid protocol: {protocol}")))?;
+    let protocol = protocol.parse().map_err(|()| item.error(path, format!("invalid protocol: `{protocol}`")))?;
     let origin = match item.get("published") {
         Some(node) => {
             let scalar = node.scalar().cloned().unwrap_or_default();
@@ -191,7 +205,9 @@ fn host_ip(text: &str) -> Result<Option<IpAddr>, ()> {
 /// Where the published part of a short entry stands in the text as written:
 /// between the last two colons outside `${…}`. Empty when there is none.
 fn published_part(scalar: &Scalar) -> Range<usize> {
-    let Some(template) = &scalar.template else { return 0..0 };
+    let Some(template) = &scalar.template else {
+        return 0..0;
+    };
     let outer = |at: &usize| !template.uses.iter().any(|used| !used.nested && used.range.contains(at));
     let colons: Vec<usize> = template.raw.match_indices(':').map(|(at, _)| at).filter(outer).collect();
     match colons[..] {
@@ -204,9 +220,10 @@ fn published_part(scalar: &Scalar) -> Range<usize> {
 /// Where the published port comes from, when it stands at `part` of the text
 /// as written.
 fn origin_of(item: &Node, scalar: &Scalar, part: Range<usize>) -> Origin {
-    let mut origin =
-        Origin { file: item.file.to_path_buf(), line: item.line, variable: None, source: Source::Literal };
-    let Some(template) = &scalar.template else { return origin };
+    let mut origin = Origin { file: item.file.to_path_buf(), line: item.line, variable: None, source: Source::Literal };
+    let Some(template) = &scalar.template else {
+        return origin;
+    };
     let inside = |used: &&Use<Source>| !used.nested && used.range.start >= part.start && used.range.end <= part.end;
     if let Some(used) = template.uses.iter().find(inside) {
         origin.source = source(&template.uses, used);
@@ -217,18 +234,17 @@ fn origin_of(item: &Node, scalar: &Scalar, part: Range<usize>) -> Origin {
     origin
 }
 
-/// The source of a use; `${A:-$B}` has that of B when B made the default.
-fn source(uses: &[Use<Source>], used: &Use<Source>) -> Source {
-    match &used.outcome {
-        Outcome::Set(source) | Outcome::Alternative(source) => source.clone(),
+/// The source of a variable; `${A:-$B}` has that of B when B made the default.
+fn source(all: &[Use<Source>], of: &Use<Source>) -> Source {
+    let within =
+        |inner: &&Use<Source>| inner.nested && inner.range.start > of.range.start && inner.range.end < of.range.end;
+    match &of.outcome {
+        Outcome::Set(found) | Outcome::Alternative(found) => found.clone(),
         Outcome::Unset => Source::Default,
-        Outcome::Default => uses
+        Outcome::Default => all
             .iter()
-            .filter(|inner| inner.nested && inner.range.start > used.range.start && inner.range.end < used.range.end)
-            .find_map(|inner| match &inner.outcome {
-                Outcome::Set(source) => Some(source.clone()),
-                _ => None,
-            })
+            .filter(within)
+            .find_map(|inner| if let Outcome::Set(found) = &inner.outcome { Some(found.clone()) } else { None })
             .unwrap_or(Source::Default),
     }
 }
@@ -245,9 +261,13 @@ fn explain(error: Error, scalar: &Scalar) -> Error {
             Outcome::Set(Source::EnvFile { path, line }) => {
                 format!("{name} is set in {}:{line}", path.display())
             }
-            Outcome::Set(_) => format!("{name} is set in the shell: `unset {name}`, or export a port number"),
+            Outcome::Set(_) => {
+                format!("{name} is set in the shell: `unset {name}`, or export a port number")
+            }
             Outcome::Unset => format!("{name} is not set: add `{name}=8000` to .env"),
-            Outcome::Default | Outcome::Alternative(_) => format!("`{}` gives {name} that value", template.raw),
+            Outcome::Default | Outcome::Alternative(_) => {
+                format!("`{}` gives {name} that value", template.raw)
+            }
         });
     }
     error

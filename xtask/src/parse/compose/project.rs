@@ -7,8 +7,7 @@ use crate::model::Service;
 /// A name as Compose makes it from a folder's: lower case, other characters
 /// dropped, no `_` or `-` in front.
 pub fn normalise_name(name: &str) -> String {
-    let kept: String =
-        name.to_lowercase().chars().filter(|c| matches!(c, 'a'..='z' | '0'..='9' | '-' | '_')).collect();
+    let kept: String = name.to_lowercase().chars().filter(|c| matches!(c, 'a'..='z' | '0'..='9' | '-' | '_')).collect();
     kept.trim_start_matches(['_', '-']).to_owned()
 }
 
@@ -63,17 +62,9 @@ pub fn select(definitions: Vec<Definition>, profiles: &[String]) -> Result<Vec<S
             let hidden = inactive.iter().find(|other| other.service.name == *name);
             return Err(match hidden.and_then(|other| other.profiles.first()) {
                 Some(profile) => Error::new(fact).hint(format!("`{name}` needs `--profile {profile}`")),
-                None => Error::new(fact),
+                None => Error::new(fact).hint(format!("add `{name}` under `services:`, or remove it there")),
             });
         }
     }
-    let names: Vec<String> = active.iter().map(|definition| definition.service.name.clone()).collect();
-    Ok(active
-        .into_iter()
-        .map(|definition| {
-            let mut service = definition.service;
-            service.depends_on.retain(|name, _| names.contains(name));
-            service
-        })
-        .collect())
+    Ok(active.into_iter().map(|definition| definition.service).collect())
 }

@@ -37,7 +37,8 @@ pub fn define(name: &str, node: &Node, environment: &dyn Fn(&str) -> Option<Stri
         depends_on: BTreeMap::new(),
         ports: Vec::new(),
     };
-    if let Some(node) = node.get("ports") {
+    // `ports:` without anything is an error of its own in Compose.
+    if let Some((_, node)) = node.entries().iter().find(|(key, _)| key == "ports") {
         service.ports = ports(name, node)?;
     }
     let mut required = Vec::new();
@@ -62,10 +63,8 @@ pub fn define(name: &str, node: &Node, environment: &dyn Fn(&str) -> Option<Stri
 /// Services that other keys than `depends_on` make it depend on.
 fn implied(node: &Node) -> Vec<&str> {
     let namespaces = ["network_mode", "ipc", "pid"];
-    let mut names: Vec<&str> = namespaces
-        .iter()
-        .filter_map(|key| node.get(key).and_then(Node::text)?.strip_prefix("service:"))
-        .collect();
+    let mut names: Vec<&str> =
+        namespaces.iter().filter_map(|key| node.get(key).and_then(Node::text)?.strip_prefix("service:")).collect();
     if let Some(links) = node.get("links") {
         names.extend(links.texts().iter().filter_map(|link| link.split(':').next()));
     }
@@ -110,7 +109,9 @@ fn plain_text(scalar: &Scalar) -> String {
     if let Some(number) = integer(text) {
         return number.to_string();
     }
-    let number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && text.contains('.');
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let number = digits.starts_with(|first: char| first.is_ascii_digit() || first == '.')
+        && digits.bytes().all(|byte| byte.is_ascii_digit() || b".eE+-".contains(&byte));
     match text.parse::<f64>() {
         Ok(value) if number => value.to_string(),
         _ => match text {

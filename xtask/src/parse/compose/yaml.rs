@@ -18,8 +18,14 @@ const MAX_DEPTH: usize = 64;
 /// Reads the documents of a file; empty ones are left out.
 pub fn documents(text: &str, file: &Arc<Path>) -> Result<Vec<Node>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut builder =
-        Builder { file, documents: Vec::new(), open: Vec::new(), anchors: HashMap::new(), budget: ALIAS_BUDGET, error: None };
+    let mut builder = Builder {
+        file,
+        documents: Vec::new(),
+        open: Vec::new(),
+        anchors: HashMap::new(),
+        budget: ALIAS_BUDGET,
+        error: None,
+    };
     let scanned = Parser::new_from_str(text).load(&mut builder, true);
     // The builder's own error comes first: the scanner went on after it.
     if let Some(error) = builder.error {
@@ -90,21 +96,13 @@ impl Builder<'_> {
                 let node = node.clone();
                 self.insert(node, 0, false)
             }
-            Event::Nothing
-            | Event::StreamStart
-            | Event::StreamEnd
-            | Event::DocumentStart(_)
-            | Event::DocumentEnd => Ok(()),
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => {
+                Ok(())
+            }
         }
     }
 
-    fn scalar(
-        &self,
-        text: Cow<'_, str>,
-        style: ScalarStyle,
-        tag: Option<&saphyr_parser::Tag>,
-        line: usize,
-    ) -> Node {
+    fn scalar(&self, text: Cow<'_, str>, style: ScalarStyle, tag: Option<&saphyr_parser::Tag>, line: usize) -> Node {
         let string = tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
         let quoted = style != ScalarStyle::Plain || string;
         let data = if !quoted && matches!(&*text, "" | "~" | "null" | "Null" | "NULL") {
@@ -143,7 +141,9 @@ impl Builder<'_> {
                     let key = match node.data {
                         Data::Scalar(scalar) => scalar.text,
                         Data::Null => "null".to_owned(),
-                        Data::List(_) | Data::Map(_) => return Err(self.error(line, "a key must be a word or text")),
+                        Data::List(_) | Data::Map(_) => {
+                            return Err(self.error(line, "a key must be a word or text"));
+                        }
                     };
                     let merge = plain && key == "<<";
                     open.key = Some((key, line, merge));
@@ -168,7 +168,9 @@ impl Builder<'_> {
 
     /// Adds what `<<` brings: keys that are not there, earlier sources first.
     fn finish(&self, mut node: Node, merged: Vec<Node>) -> Result<Node> {
-        let Data::Map(entries) = &mut node.data else { return Ok(node) };
+        let Data::Map(entries) = &mut node.data else {
+            return Ok(node);
+        };
         for source in merged {
             let line = source.line;
             let Data::Map(more) = source.data else {
