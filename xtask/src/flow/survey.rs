@@ -343,7 +343,7 @@ fn explain(machine: &mut Machine<'_>, stack: &Stack) {
         return;
     }
     let unexplained: Vec<(u16, Protocol)> = unexplained.into_iter().collect();
-    match host::sockets(&unexplained) {
+    match host::sockets(&unexplained, host::Depth::Complete) {
         Ok(sockets) => machine.sockets = sockets,
         Err(error) => ui::detail(&format!("who holds a port cannot be told: {error}")),
     }

@@ -1,6 +1,6 @@
 //! Which sockets have a local port.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use socket2::{Domain, Socket as RawSocket, Type};
 
 use super::{proc, probe};
 use crate::error::{Context, Error, Result};
-use crate::host::WILDCARDS;
+use crate::host::{Depth, WILDCARDS};
 use crate::model::{Probe, Protocol, Socket, SocketState};
 use crate::parse::sock_diag::{self, Part, Row, TCP, UDP, V4, V6};
 
@@ -19,7 +19,7 @@ const FEW: usize = 16;
 /// Listeners first: the kernel answers that without a look at its table of
 /// connections. Where no listener explains why an address family cannot be
 /// bound, that port is asked for in every state.
-pub(crate) fn sockets(ports: &[(u16, Protocol)]) -> Result<Vec<Socket>> {
+pub(crate) fn sockets(ports: &[(u16, Protocol)], depth: Depth) -> Result<Vec<Socket>> {
     let diag = Diag::open()?;
     let tcp: BTreeSet<u16> = of(ports, Protocol::Tcp);
     let mut rows = diag.dump(TCP, sock_diag::LISTEN, &tcp, &[V4, V6])?;
@@ -43,8 +43,10 @@ pub(crate) fn sockets(ports: &[(u16, Protocol)]) -> Result<Vec<Socket>> {
     // Without an inode no process has it: a connection in TIME_WAIT, which
     // keeps nobody from listening.
     found.retain(|(row, _)| row.inode != 0);
-    let inodes = found.iter().map(|(row, _)| row.inode).collect();
-    let holders = proc::holders(&inodes);
+    let inodes: BTreeSet<u32> = found.iter().map(|(row, _)| row.inode).collect();
+    let cgroups: BTreeMap<u32, u64> = found.iter().filter_map(|(row, _)| Some((row.inode, row.cgroup?))).collect();
+    let near = (depth == Depth::Quick && cgroups.len() == inodes.len()).then(|| proc::holders_by_cgroup(&cgroups));
+    let holders = near.flatten().unwrap_or_else(|| proc::holders(&inodes));
     let socket = |(row, protocol): (Row, Protocol)| Socket {
         ip: row.ip,
         v6_only: row.v6_only,
@@ -142,13 +144,13 @@ mod tests {
         let holder = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = holder.local_addr().unwrap().port();
         let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        let found = sockets(&[(port, Protocol::Tcp)]).unwrap();
+        let found = sockets(&[(port, Protocol::Tcp)], Depth::Complete).unwrap();
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].state, SocketState::Listen);
         assert_eq!(found[0].pids, [std::process::id()]);
         // The client's own local port, asked for by itself, is a connection.
         let local = client.local_addr().unwrap().port();
-        let found = sockets(&[(local, Protocol::Tcp)]).unwrap();
+        let found = sockets(&[(local, Protocol::Tcp)], Depth::Complete).unwrap();
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].state, SocketState::Connected);
     }
@@ -157,9 +159,9 @@ mod tests {
     fn a_bound_udp_socket_is_found_and_does_not_count_for_tcp() {
         let holder = UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = holder.local_addr().unwrap().port();
-        let found = sockets(&[(port, Protocol::Udp)]).unwrap();
+        let found = sockets(&[(port, Protocol::Udp)], Depth::Complete).unwrap();
         assert_eq!((found.len(), found[0].state), (1, SocketState::Listen));
-        assert!(sockets(&[(port, Protocol::Tcp)]).unwrap().is_empty());
+        assert!(sockets(&[(port, Protocol::Tcp)], Depth::Complete).unwrap().is_empty());
     }
 
     #[test]
@@ -167,7 +169,7 @@ mod tests {
         let socket = RawSocket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
         let port = socket.local_addr().unwrap().as_socket().unwrap().port();
-        let found = sockets(&[(port, Protocol::Tcp)]).unwrap();
+        let found = sockets(&[(port, Protocol::Tcp)], Depth::Complete).unwrap();
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].state, SocketState::Bound);
     }
