@@ -82,7 +82,11 @@ fn fail_names_the_container_and_makes_nothing() {
     let other = other(scene.postgres);
     // Without a terminal it is the default.
     let output = scene.project.xtask(["start"]).exits(1);
-    let owner = format!("by container {0}-db-1 (service db of project {0}), started from {1}", other.name, other.dir().display());
+    let owner = format!(
+        "by container {0}-db-1 (service db of project {0}), started from {1}",
+        other.name,
+        other.dir().display()
+    );
     output.says(&owner).never_says("docker-proxy");
     scene.project.has_nothing();
     scene.env_is(&scene.env);
@@ -95,7 +99,8 @@ fn reassign_moves_away_from_a_process() {
     let mut holder = Holder::http(scene.backend);
     let output = scene.project.xtask(["start", "--on-conflict", "reassign"]).exits(0);
     let next = scene.backend + 1;
-    let output = output.says(&format!("BACKEND_PORT {} -> {next}", scene.backend)).says(&format!("http://localhost:{next}"));
+    let output =
+        output.says(&format!("BACKEND_PORT {} -> {next}", scene.backend)).says(&format!("http://localhost:{next}"));
     insta::assert_snapshot!("reassign_process", scene.project.redact(&output.stdout));
     scene.env_is(&scene.env.replacen(&scene.backend.to_string(), &next.to_string(), 1));
     assert!(get(&format!("http://localhost:{next}/")).starts_with("name="));
@@ -111,10 +116,13 @@ fn reassign_moves_away_from_a_container() {
     let other = other(scene.postgres);
     let next = scene.postgres + 1;
     let output = scene.project.xtask(["start", "--on-conflict", "reassign"]).exits(0);
-    output.says(&format!("POSTGRES_PORT {} -> {next}", scene.postgres)).says(&format!("postgres://postgres@localhost:{next}/postgres"));
+    output
+        .says(&format!("POSTGRES_PORT {} -> {next}", scene.postgres))
+        .says(&format!("postgres://postgres@localhost:{next}/postgres"));
     scene.env_is(&scene.env.replacen(&scene.postgres.to_string(), &next.to_string(), 1));
     let mut psql = crate::support::command("psql");
-    psql.args(["-h", "127.0.0.1", "-p", &next.to_string(), "-U", "postgres", "-Atc", "select 6*7"]).env("PGPASSWORD", "secret");
+    psql.args(["-h", "127.0.0.1", "-p", &next.to_string(), "-U", "postgres", "-Atc", "select 6*7"])
+        .env("PGPASSWORD", "secret");
     crate::support::Running::start(psql).finish(crate::support::LIMIT).exits(0).says("42");
     assert_eq!(other.running(), ["bystander", "db"]);
 }
@@ -127,7 +135,11 @@ fn stop_needs_a_yes_and_ends_the_process() {
     refused.says(&format!("stop: kill {}", holder.pid())).says("add --yes");
     assert!(!holder.is_gone());
     scene.project.has_nothing();
-    scene.project.xtask(["start", "--on-conflict", "stop", "--yes"]).exits(0).says(&format!("http://localhost:{}", scene.backend));
+    scene
+        .project
+        .xtask(["start", "--on-conflict", "stop", "--yes"])
+        .exits(0)
+        .says(&format!("http://localhost:{}", scene.backend));
     assert!(holder.is_gone());
     assert!(get(&format!("http://localhost:{}/", scene.backend)).starts_with("name="));
     scene.env_is(&scene.env);
@@ -150,9 +162,15 @@ fn check_ports_moves_and_stops_as_well() {
     project.write(".env", format!("WEB_PORT={port}\n"));
     let mut holder = Holder::http(port);
     project.xtask(["check-ports"]).exits(1).says("--reassign").says("--stop-holders");
-    project.xtask(["check-ports", "--reassign", "--dry-run"]).exits(1).says(&format!("WEB_PORT {port} -> {}", port + 1));
+    project
+        .xtask(["check-ports", "--reassign", "--dry-run"])
+        .exits(1)
+        .says(&format!("WEB_PORT {port} -> {}", port + 1));
     assert_eq!(project.read(".env"), format!("WEB_PORT={port}\n").as_bytes());
-    project.xtask(["check-ports", "--stop-holders", "--dry-run"]).exits(1).says(&format!("stop: kill {}", holder.pid()));
+    project
+        .xtask(["check-ports", "--stop-holders", "--dry-run"])
+        .exits(1)
+        .says(&format!("stop: kill {}", holder.pid()));
     assert!(!holder.is_gone());
     project.xtask(["check-ports", "--reassign"]).exits(0);
     assert_eq!(project.read(".env"), format!("WEB_PORT={}\n", port + 1).as_bytes());

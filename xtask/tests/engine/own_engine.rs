@@ -16,7 +16,13 @@ struct Engine {
 fn path_of_engine() -> Option<std::ffi::OsString> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let cache = std::env::var_os("ENGINE_CACHE").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(std::env::var_os("XDG_CACHE_HOME").map_or_else(|| Some(home?.join(".cache")), |dir| Some(dir.into()))?.join("dev-engine")));
+    let cache = cache.or_else(|| {
+        Some(
+            std::env::var_os("XDG_CACHE_HOME")
+                .map_or_else(|| Some(home?.join(".cache")), |dir| Some(dir.into()))?
+                .join("dev-engine"),
+        )
+    });
     let unpacked = ["forky", "trixie"].map(|suite| cache.as_ref().map(|cache| cache.join(format!("engine-{suite}"))));
     let mut dirs: Vec<PathBuf> = Vec::new();
     if let Some(engine) = unpacked.into_iter().flatten().find(|engine| engine.join("ready").exists()) {
@@ -43,11 +49,16 @@ impl Engine {
         let at = |name: &str| home.path().join(name).display().to_string();
         let mut unshare = command("unshare");
         unshare.args(["--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c"]);
-        unshare.args(["ip link set lo up && exec dockerd \"$@\"", "sh", "--host", &format!("unix://{}", at("engine.sock"))]);
+        unshare.args([
+            "ip link set lo up && exec dockerd \"$@\"",
+            "sh",
+            "--host",
+            &format!("unix://{}", at("engine.sock")),
+        ]);
         unshare.args(["--data-root", &at("data"), "--exec-root", &at("exec"), "--pidfile", &at("dockerd.pid")]);
         unshare.args(options).env("PATH", path);
         let engine = Engine { daemon: Running::start(unshare), home };
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while engine.docker(&["version"]).code != Some(0) {
             assert!(Instant::now() < deadline, "{}", engine.daemon.so_far());
             std::thread::sleep(Duration::from_millis(100));
@@ -77,7 +88,10 @@ impl Engine {
         let mut nsenter = command("nsenter");
         // The network is that of unshare's child, the daemon.
         nsenter.args(["--net", "--target", &self.pid().to_string()]).arg(program.get_program()).args(words);
-        nsenter.current_dir(project.dir()).env("DOCKER_HOST", self.host()).env("XTASK_STATE_DIR", project.home().join("state"));
+        nsenter
+            .current_dir(project.dir())
+            .env("DOCKER_HOST", self.host())
+            .env("XTASK_STATE_DIR", project.home().join("state"));
         Running::start(nsenter)
     }
 
@@ -110,7 +124,13 @@ fn a_start_without_an_address_pool_left() {
     );
     let output = engine.xtask(&project, &["start"]).finish(LIMIT).exits(2);
     output.says("no address range left").says("docker network ls");
-    let left = engine.docker(&["network", "ls", "-q", "--filter", &format!("label=com.docker.compose.project={}", project.name)]);
+    let left = engine.docker(&[
+        "network",
+        "ls",
+        "-q",
+        "--filter",
+        &format!("label=com.docker.compose.project={}", project.name),
+    ]);
     assert_eq!(left.stdout, "", "networks are left");
     assert_eq!(engine.docker(&["ps", "-aq"]).exits(0).stdout, "");
     // With room again it starts.
