@@ -128,10 +128,14 @@ pub fn judge(mapping: &PortMapping, port: u16, project: Identity<'_>, facts: &Fa
 }
 
 /// The processes behind sockets, each once. Engine helpers are left out where
-/// the container they serve is known.
+/// the container they serve is known. Connections count only where nothing else
+/// explains the port: a listener's own (those of PostgreSQL's backends, of
+/// sshd's sessions) end without it. Whose connection it is, is no owner that
+/// could be stopped.
 fn process_owners(sockets: &[&Socket], processes: &[Process], container_known: bool) -> Vec<Owner> {
     let mut owners: Vec<Owner> = Vec::new();
-    for socket in sockets {
+    let held = sockets.iter().any(|socket| socket.state != SocketState::Connected);
+    for socket in sockets.iter().filter(|socket| !held || socket.state != SocketState::Connected) {
         let named: Vec<&Process> = processes.iter().filter(|process| socket.pids.contains(&process.pid)).collect();
         if named.is_empty() && !container_known {
             let owner = Owner::Unknown { why: hidden(socket) };
@@ -140,6 +144,13 @@ fn process_owners(sockets: &[&Socket], processes: &[Process], container_known: b
             }
         }
         for process in named {
+            if socket.state == SocketState::Connected {
+                let owner = Owner::Unknown { why: connected(process) };
+                if !container_known && !owners.contains(&owner) {
+                    owners.push(owner);
+                }
+                continue;
+            }
             let seen = owners.iter().any(|owner| matches!(owner, Owner::Process(known) if known.pid == process.pid));
             if !seen && !(container_known && is_engine_process(process)) {
                 owners.push(Owner::Process(process.clone()));
@@ -147,6 +158,10 @@ fn process_owners(sockets: &[&Socket], processes: &[Process], container_known: b
         }
     }
     owners
+}
+
+fn connected(process: &Process) -> String {
+    format!("the local end of a connection of `{}` (pid {}), which frees it by itself", process.name, process.pid)
 }
 
 fn hidden(socket: &Socket) -> String {
@@ -305,6 +320,19 @@ mod tests {
         assert!(matches!(&owners[..], [Owner::Unknown { why }] if why.contains("user id 0")), "{owners:?}");
         world.sockets = vec![];
         assert!(matches!(world.verdict(&mapping(None)), Verdict::Taken(_)));
+    }
+
+    #[test]
+    fn a_client_is_no_owner_and_a_listener_s_connections_are_not_counted() {
+        let mut world = world(Probe::InUse, Probe::Free);
+        let client = Socket { state: SocketState::Connected, ..socket("127.0.0.1", &[6]) };
+        world.processes = vec![process(5, "postgres"), process(6, "psql")];
+        world.sockets = vec![client.clone()];
+        let Verdict::Taken(owners) = world.verdict(&mapping(None)) else { panic!() };
+        assert!(matches!(&owners[..], [Owner::Unknown { why }] if why.contains("`psql` (pid 6)")), "{owners:?}");
+        world.sockets = vec![socket("0.0.0.0", &[5]), client];
+        let Verdict::Taken(owners) = world.verdict(&mapping(None)) else { panic!() };
+        assert!(matches!(&owners[..], [Owner::Process(p)] if p.pid == 5), "{owners:?}");
     }
 
     #[test]
