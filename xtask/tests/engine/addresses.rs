@@ -53,6 +53,20 @@ fn one_loopback_address_each() {
     assert!(get(&format!("http://[::1]:{port}/")).starts_with("name="));
 }
 
+/// Each wildcard by itself: the holder of the other family is not in the way.
+#[test]
+fn one_wildcard_alone() {
+    for (holder, mapping, url) in [("::1", "0.0.0.0", "127.0.0.1"), ("0.0.0.0", "[::]", "[::1]")] {
+        let project = Project::new();
+        let port = project.port();
+        let _holder = Holder::socket("tcp", holder, port);
+        with_ports(&project, &format!("\"{mapping}:{port}:8080\""));
+        project.xtask(["check-ports"]).exits(0).says("free");
+        project.xtask(["start"]).exits(0);
+        assert!(get(&format!("http://{url}:{port}/")).starts_with("name="));
+    }
+}
+
 #[test]
 fn a_container_on_127_0_0_1_takes_the_wildcard() {
     let (theirs, ours) = (Project::new(), Project::new());

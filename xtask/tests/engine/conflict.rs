@@ -209,3 +209,22 @@ fn a_literal_port_cannot_be_moved_and_the_message_says_where_it_stands() {
     output.says("as a literal in docker-compose.yml:4").says("${WEB_PORT:-");
     project.has_nothing();
 }
+
+/// A client whose own local port it is: nothing that could be stopped, and never
+/// offered.
+#[test]
+fn a_client_is_never_stopped() {
+    let (project, port) = Project::web();
+    let server = Holder::http(port + 1);
+    let mut client = Holder::client(port, port + 1);
+    let output = project.xtask(["start", "--on-conflict", "stop", "--yes"]).exits(1);
+    output.says(&format!("(pid {})", client.pid())).says("local end of a connection").never_says("ending ");
+    assert!(!client.is_gone());
+    // Nor are clients of a port that has a listener: that one alone goes.
+    let (project, port) = Project::web();
+    let mut listener = Holder::socket("tcp", "0.0.0.0", port);
+    let stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    project.xtask(["start", "--on-conflict", "stop", "--yes"]).exits(0);
+    assert!(listener.is_gone());
+    drop((stream, server));
+}

@@ -200,3 +200,21 @@ fn after_three_attempts_it_is_given_up() {
     output.says(&format!("LATE_PORT {port} -> {}", port + 1)).says(&format!("LATE_PORT {} -> {}", port + 1, port + 2));
     project.has_nothing();
 }
+
+/// Both find the same port free, one gets it, the other chooses again.
+#[test]
+fn two_projects_move_to_the_same_port_at_once() {
+    let (one, port) = Project::web();
+    let two = Project::with(&crate::support::web(port));
+    let _holder = crate::support::Holder::http(port);
+    for project in [&one, &two] {
+        project.write(".env", format!("WEB_PORT={port}\n"));
+    }
+    let start = |project: &Project| Running::start(project.command(["start", "--on-conflict", "reassign"]));
+    let (first, second) = (start(&one), start(&two));
+    first.finish(LIMIT).exits(0);
+    second.finish(LIMIT).exits(0);
+    let of = |project: &Project| String::from_utf8(project.read(".env")).unwrap();
+    assert_ne!(of(&one), of(&two));
+    assert_eq!((one.running(), two.running()), (vec!["web".to_owned()], vec!["web".to_owned()]));
+}

@@ -507,16 +507,29 @@ impl Holder {
     /// A socket on one address; an IPv6 one is for IPv6 only. `kind` is `tcp`
     /// or `udp`.
     pub(crate) fn socket(kind: &str, ip: &str, port: u16) -> Holder {
+        Holder::script(LISTEN, &[kind, ip, &port.to_string()])
+    }
+
+    /// A client of `server` whose own port is `port`.
+    pub(crate) fn client(port: u16, server: u16) -> Holder {
+        let script = "
+import os, signal, socket, sys
+s = socket.socket()
+s.bind(('127.0.0.1', int(sys.argv[1])))
+s.connect(('127.0.0.1', int(sys.argv[2])))
+os.write(1, b'r')
+signal.pause()
+";
+        Holder::script(script, &[&port.to_string(), &server.to_string()])
+    }
+
+    /// Python that writes a byte when it is ready.
+    fn script(text: &str, words: &[&str]) -> Holder {
         let mut python = command(python());
-        python.args(["-c", LISTEN, kind, ip, &port.to_string()]).stdout(Stdio::piped());
+        python.args(["-c", text]).args(words).stdout(Stdio::piped());
         let mut child = python.spawn().unwrap();
         let mut ready = [0; 1];
-        child
-            .stdout
-            .as_mut()
-            .unwrap()
-            .read_exact(&mut ready)
-            .unwrap_or_else(|error| panic!("{kind} {ip} {port}: {error}"));
+        child.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap_or_else(|error| panic!("{words:?}: {error}"));
         Holder(child)
     }
 
