@@ -14,6 +14,7 @@ pub(super) use target::Target;
 
 use super::{Probe, WILDCARDS};
 use crate::model::{PortRange, Protocol, Reservation};
+use crate::parse::cgroup;
 
 /// As the engine does it (moby, `portallocator/osallocator_linux.go`): TCP with
 /// SO_REUSEADDR, or a port in TIME_WAIT would look taken; V6ONLY; bind; LISTEN,
@@ -61,6 +62,11 @@ pub(super) fn reservations() -> Vec<Reservation> {
     let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_reserved_ports").unwrap_or_default();
     let ranges = text.trim().split(',').filter_map(|word| word.trim().parse::<PortRange>().ok());
     ranges.map(|range| Reservation { range, by: "net.ipv4.ip_local_reserved_ports".to_owned(), blocks: false }).collect()
+}
+
+/// By its control group.
+pub(super) fn container_of(pid: u32) -> Option<String> {
+    cgroup::container_id(&std::fs::read(format!("/proc/{pid}/cgroup")).ok()?)
 }
 
 /// `net.ipv4.ip_local_port_range`.

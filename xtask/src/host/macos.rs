@@ -91,6 +91,11 @@ pub(super) fn reservations() -> Vec<Reservation> {
     Vec::new()
 }
 
+/// Containers run in a virtual machine: their processes are not seen here.
+pub(super) fn container_of(_: u32) -> Option<String> {
+    None
+}
+
 /// `net.inet.ip.portrange`.
 pub(super) fn ephemeral() -> Option<PortRange> {
     let command = tool("sysctl").args(["-n", "net.inet.ip.portrange.first", "net.inet.ip.portrange.last"]);

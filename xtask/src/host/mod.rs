@@ -63,6 +63,12 @@ pub fn ephemeral() -> Option<PortRange> {
     system::ephemeral()
 }
 
+/// The full id of the container that a process of this system runs in, where
+/// the system tells. On the network of the host its sockets are its own.
+pub fn container_of(pid: u32) -> Option<String> {
+    system::container_of(pid)
+}
+
 /// A process that can be signalled safely: its identity was compared after the
 /// handle was opened, and the handle can mean no other process.
 #[derive(Debug)]

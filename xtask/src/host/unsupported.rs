@@ -40,6 +40,11 @@ pub(super) fn reservations() -> Vec<Reservation> {
 }
 
 /// Not known.
+pub(super) fn container_of(_: u32) -> Option<String> {
+    None
+}
+
+/// Not known.
 pub(super) fn ephemeral() -> Option<PortRange> {
     None
 }

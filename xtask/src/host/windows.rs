@@ -127,6 +127,11 @@ pub(super) fn reservations() -> Vec<Reservation> {
     found
 }
 
+/// Containers run in a virtual machine: their processes are not seen here.
+pub(super) fn container_of(_: u32) -> Option<String> {
+    None
+}
+
 /// `netsh`'s dynamic ports; one setting serves both families as a rule.
 pub(super) fn ephemeral() -> Option<PortRange> {
     let command = Command::new("netsh").args(["interface", "ipv4", "show", "dynamicport", "tcp"]);
