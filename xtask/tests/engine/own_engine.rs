@@ -1,7 +1,8 @@
 //! Tests that end or starve an engine have one of their own: a second dockerd
 //! in namespaces of its own, which go, and everything in them, with it.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::support::{LIMIT, Output, Project, Running, command, docker, need_engine, skip};
@@ -13,7 +14,7 @@ struct Engine {
 }
 
 /// Where `scripts/engine/up` unpacked the engine, or the machine's own.
-fn path_of_engine() -> Option<std::ffi::OsString> {
+fn path_of_engine() -> Option<OsString> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let cache = std::env::var_os("ENGINE_CACHE").map(PathBuf::from);
     let cache = cache.or_else(|| {
@@ -46,7 +47,14 @@ impl Engine {
             return None;
         };
         let home = tempfile::Builder::new().prefix("xt-engine-").tempdir().unwrap();
-        let at = |name: &str| home.path().join(name).display().to_string();
+        let daemon = Engine::spawn(home.path(), path, options);
+        let engine = Engine { daemon, home };
+        engine.until_it_answers();
+        Some(engine)
+    }
+
+    fn spawn(home: &Path, path: OsString, options: &[&str]) -> Running {
+        let at = |name: &str| home.join(name).display().to_string();
         let mut unshare = command("unshare");
         unshare.args(["--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c"]);
         unshare.args([
@@ -57,13 +65,25 @@ impl Engine {
         ]);
         unshare.args(["--data-root", &at("data"), "--exec-root", &at("exec"), "--pidfile", &at("dockerd.pid")]);
         unshare.args(options).env("PATH", path);
-        let engine = Engine { daemon: Running::start(unshare), home };
+        Running::start(unshare)
+    }
+
+    fn until_it_answers(&self) {
         let deadline = Instant::now() + Duration::from_mins(1);
-        while engine.docker(&["version"]).code != Some(0) {
-            assert!(Instant::now() < deadline, "{}", engine.daemon.so_far());
+        while self.docker(&["version"]).code != Some(0) {
+            assert!(Instant::now() < deadline, "{}", self.daemon.so_far());
             std::thread::sleep(Duration::from_millis(100));
         }
-        Some(engine)
+    }
+
+    /// Up again with the data that a killed one left.
+    fn revive(&mut self) {
+        for name in ["exec", "dockerd.pid", "engine.sock"] {
+            let path = self.home.path().join(name);
+            drop(std::fs::remove_dir_all(&path).or_else(|_| std::fs::remove_file(&path)));
+        }
+        self.daemon = Engine::spawn(self.home.path(), path_of_engine().unwrap(), &[]);
+        self.until_it_answers();
     }
 
     fn host(&self) -> String {
@@ -157,4 +177,22 @@ fn an_engine_that_is_killed_during_the_wait() {
     assert!(engine.home.path().join("engine.sock").exists());
     let host = engine.host();
     project.xtask_env(&[("DOCKER_HOST", &host)], ["start"]).exits(2).says("engine.sock");
+}
+
+/// After a crash the engine lists ports of containers that it does not run.
+#[test]
+fn ports_of_before_a_crash_are_free() {
+    let Some(mut engine) = Engine::start(&[]) else { return };
+    engine.load("engine-web");
+    let (project, port) = Project::web();
+    engine.xtask(&project, &["start"]).finish(LIMIT).exits(0);
+    engine.kill();
+    while engine.docker(&["version"]).code == Some(0) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    engine.revive();
+    let other = Project::with(&crate::support::web(port));
+    engine.xtask(&other, &["check-ports"]).finish(LIMIT).exits(0).says("free");
+    engine.xtask(&project, &["start"]).finish(LIMIT).exits(0).says(&format!("http://localhost:{port}"));
+    engine.xtask(&other, &["check-ports"]).finish(LIMIT).exits(1).says(&format!("container {}-web-1", project.name));
 }
