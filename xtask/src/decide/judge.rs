@@ -96,6 +96,7 @@ pub fn judge(mapping: &PortMapping, port: u16, project: Identity<'_>, facts: &Fa
         .filter(|socket| socket.port == port && socket.protocol == mapping.protocol)
         .filter(|socket| blocked.iter().any(|(ip, _)| overlaps(*ip, socket.ip, socket.v6_only)))
         .collect();
+    let in_the_way = without_idle_connections(in_the_way, &blocked);
     let mut owners: Vec<Owner> = others.iter().map(|container| Owner::Container((*container).clone())).collect();
     owners.extend(process_owners(&in_the_way, facts.processes, !others.is_empty()));
     if !owners.is_empty() {
@@ -125,6 +126,18 @@ pub fn judge(mapping: &PortMapping, port: u16, project: Identity<'_>, facts: &Fa
         Some(container) => Verdict::Ours(Box::new((*container).clone())),
         None => Verdict::Free,
     }
+}
+
+/// Connections count only where nothing else explains an address: a listener's
+/// own (those of PostgreSQL's backends, of sshd's sessions) end without it.
+fn without_idle_connections<'a>(sockets: Vec<&'a Socket>, blocked: &[(IpAddr, Probe)]) -> Vec<&'a Socket> {
+    let held_by = |ip: IpAddr, socket: &Socket| overlaps(ip, socket.ip, socket.v6_only);
+    let explained = |ip: IpAddr| sockets.iter().any(|s| s.state != SocketState::Connected && held_by(ip, s));
+    let counts = |socket: &&Socket| {
+        socket.state != SocketState::Connected
+            || blocked.iter().any(|(ip, _)| held_by(*ip, socket) && !explained(*ip))
+    };
+    sockets.iter().copied().filter(counts).collect()
 }
 
 /// The processes behind sockets, each once. Engine helpers are left out where
@@ -324,6 +337,11 @@ mod tests {
         let Verdict::Taken(owners) = world.verdict(&mapping(None)) else { panic!() };
         let [Owner::Unknown { why }] = &owners[..] else { panic!("{owners:?}") };
         assert_eq!(why, "the local end of an outgoing connection of `curl` (pid 5)");
+        // Beside a listener on the same address it is one of its clients.
+        world.sockets.push(socket("0.0.0.0", &[4]));
+        world.processes.push(process(4, "postgres"));
+        let Verdict::Taken(owners) = world.verdict(&mapping(None)) else { panic!() };
+        assert!(matches!(&owners[..], [Owner::Process(p)] if p.pid == 4), "{owners:?}");
     }
 
     #[test]

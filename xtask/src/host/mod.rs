@@ -31,6 +31,7 @@ pub use process::{processes, surroundings};
 pub use crate::model::Probe;
 
 use crate::error::Result;
+use crate::parse::cgroup::{self, Manager};
 use crate::model::{PortRange, Process, Protocol, Reservation, Socket};
 
 /// Binds `ip:port` for a moment, the way the engine of this system would.
@@ -71,6 +72,15 @@ pub fn reservations() -> Vec<Reservation> {
 /// The ports from which the system picks local ports of outgoing connections.
 pub fn ephemeral() -> Option<PortRange> {
     system::ephemeral()
+}
+
+/// The full id of the container that a process of this system runs in, where
+/// the system tells. On the network of the host its sockets are its own.
+pub fn container_of(pid: u32) -> Option<String> {
+    match system::cgroup(pid).as_deref().and_then(cgroup::manager) {
+        Some(Manager::Container(id)) => Some(id),
+        _ => None,
+    }
 }
 
 /// A process that can be signalled safely: its identity was compared after the
