@@ -109,7 +109,7 @@ fn hold(args: &[String]) -> io::Result<ExitCode> {
         std::thread::spawn(move || answer(&listener));
     }
     // Ended by its test, or by time: nothing is to outlive a test run.
-    std::thread::sleep(Duration::from_secs(120));
+    std::thread::sleep(Duration::from_mins(2));
     drop(sockets);
     Ok(ExitCode::SUCCESS)
 }
