@@ -80,11 +80,11 @@ impl Compose {
         let text = answer.error_text();
         let plugin_missing = ["is not a docker command", "unknown docker command", "unknown command: docker compose", "unknown flag: --format", "unknown shorthand flag"];
         if plugin_missing.iter().any(|words| text.contains(words)) {
-            return ComposeTrouble::Absent("`docker` has no Compose plugin".to_owned());
+            return without_plugin();
         }
         if answer.ok() {
-            let version = self.version().unwrap_or_else(|| "unknown".to_owned());
-            return ComposeTrouble::TooOld(version);
+            // `docker` without the plugin may print its own usage and exit with 0.
+            return self.version().map_or_else(without_plugin, ComposeTrouble::TooOld);
         }
         // Warnings about unset variables come first; the last lines are the error.
         let lines: Vec<&str> = text.lines().filter(|line| !line.contains("level=warning")).collect();
@@ -96,6 +96,18 @@ impl Compose {
         let answer = Command::new("docker").args(["compose", "version", "--short"]).ask(exec::LIMIT).ok()?;
         let text = String::from_utf8_lossy(&answer.stdout).trim().trim_start_matches('v').to_owned();
         (answer.ok() && text.starts_with(|c: char| c.is_ascii_digit())).then_some(text)
+    }
+}
+
+/// The Python program of old is worth a word: people who have it believe that
+/// they have Compose.
+fn without_plugin() -> ComposeTrouble {
+    let ask = Command::new("docker-compose").args(["version", "--short"]);
+    let answer = exec::find("docker-compose").and_then(|_| ask.ask(exec::LIMIT).ok());
+    let version = answer.map(|answer| String::from_utf8_lossy(&answer.stdout).trim().to_owned());
+    match version.filter(|version| version.starts_with("1.")) {
+        Some(version) => ComposeTrouble::TooOld(version),
+        None => ComposeTrouble::Absent("`docker` has no Compose plugin".to_owned()),
     }
 }
 

@@ -131,7 +131,8 @@ impl Loader<'_> {
             }
             for mut document in documents {
                 if !matches!(document.data, Data::Map(_)) {
-                    return Err(document.error("compose file", "must be a mapping with the key `services`"));
+                    return Err(document.error("compose file", "must be a mapping with the key `services`")
+                        .hint("it needs at least `services:` with one service"));
                 }
                 document.interpolate("", self.lookup)?;
                 extends::apply(self, &mut document, &file)?;

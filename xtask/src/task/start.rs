@@ -130,11 +130,13 @@ fn ready(args: &Args, ctx: &Context, refused: &BTreeMap<u16, String>) -> Result<
 fn setup(ctx: &Context, found: &Survey) -> Result<()> {
     let script = found.stack.dir.join("scripts").join("engine").join("up");
     if cfg!(windows) || !script.is_file() {
-        let error = match &found.containers {
-            Err(trouble) => trouble.error(ctx.engine.endpoint()),
-            Ok(_) => Error::new("`docker` has no Compose plugin"),
+        // The usual hints speak of --setup, which was just tried.
+        let error = match (&found.containers, &found.without_compose) {
+            (Err(trouble), _) => trouble.error(ctx.engine.endpoint()),
+            (Ok(_), Some(trouble)) => trouble.error(),
+            (Ok(_), None) => return Ok(()),
         };
-        return Err(error.hint("this project has no scripts/engine: install Docker by its own guide, docs.docker.com/get-docker"));
+        return Err(Error::new(error.message()).hint("this project has no scripts/engine: install Docker by its own guide, docs.docker.com/get-docker"));
     }
     let code = Command::new(&script).dir(&found.stack.dir).show(false)?;
     if code == 0 {

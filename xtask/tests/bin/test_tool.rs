@@ -58,11 +58,26 @@ fn docker(name: &str, args: &[String]) -> io::Result<ExitCode> {
         if !request.is_empty() {
             post(request.trim())?;
         }
-        print!("{}", text("stdout"));
-        eprint!("{}", text("stderr"));
+        print!("{}", values(&text("stdout")));
+        eprint!("{}", values(&text("stderr")));
         return Ok(ExitCode::from(text("exit").trim().parse().unwrap_or(0)));
     }
     Err(io::Error::other(format!("no rule for: {}", line.trim())))
+}
+
+/// `{{NAME:default}}` becomes what `.env` of the current folder says.
+fn values(text: &str) -> String {
+    let env = fs::read_to_string(".env").unwrap_or_default();
+    let value = |name: &str| env.lines().rev().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    let mut parts = text.split("{{");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (variable, rest) = part.split_once("}}").unwrap_or((part, ""));
+        let (name, default) = variable.split_once(':').unwrap_or((variable, ""));
+        out.push_str(value(name).unwrap_or(default));
+        out.push_str(rest);
+    }
+    out
 }
 
 /// Tells the engine that the tests stand in for what Compose does to it.

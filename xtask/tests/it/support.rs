@@ -137,11 +137,6 @@ impl Project {
         self
     }
 
-    /// The value of such a variable.
-    pub(crate) fn var(&self, name: &str) -> &OsStr {
-        &self.env[name]
-    }
-
     /// Puts a program of ours on the project's PATH under this name.
     pub(crate) fn tool(&self, name: &str) -> PathBuf {
         let path = self.root.join("bin").join(name);
@@ -169,7 +164,7 @@ impl Project {
         for (at, rule) in rules.iter().enumerate() {
             let folder = dir.join("rules").join(format!("{at:02}"));
             fs::create_dir_all(&folder).unwrap();
-            let mut write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+            let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
             write("when", &rule.when);
             write("stdout", &self.fill(&rule.stdout));
             write("stderr", &self.fill(&rule.stderr));
@@ -322,6 +317,12 @@ impl Drop for Project {
             drop(child.wait());
         }
     }
+}
+
+/// Ends a process that a test started.
+pub(crate) fn end(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
 }
 
 /// The length of a time like 2026-01-31T12:00:00Z at the start of `text`.
