@@ -139,6 +139,10 @@ fn process_owners(sockets: &[&Socket], processes: &[Process], container_known: b
                 owners.push(owner);
             }
         }
+        if socket.state == SocketState::Connected {
+            owners.extend(named.iter().map(|process| Owner::Unknown { why: client(process) }).filter(|_| !container_known));
+            continue;
+        }
         for process in named {
             let seen = owners.iter().any(|owner| matches!(owner, Owner::Process(known) if known.pid == process.pid));
             if !(seen || container_known && is_engine_process(process)) {
@@ -147,6 +151,11 @@ fn process_owners(sockets: &[&Socket], processes: &[Process], container_known: b
         }
     }
     owners
+}
+
+/// A client is nobody to be stopped: its port is one of many to it.
+fn client(process: &Process) -> String {
+    format!("the local end of a connection of {} (pid {}); it is free again when that ends", process.name, process.pid)
 }
 
 fn hidden(socket: &Socket) -> String {
@@ -267,6 +276,15 @@ mod tests {
         let mut world = world(Probe::InUse, Probe::InUse);
         world.containers = vec![Container { one_off: true, ..container("demo", "/src/demo", "backend", &["0.0.0.0"]) }];
         assert!(matches!(world.verdict(&mapping(None)), Verdict::Taken(_)));
+    }
+
+    #[test]
+    fn a_client_whose_own_port_it_is_is_no_owner_to_be_stopped() {
+        let mut world = world(Probe::InUse, Probe::Free);
+        world.sockets = vec![Socket { state: SocketState::Connected, ..socket("127.0.0.1", &[7]) }];
+        world.processes = vec![process(7, "psql")];
+        let Verdict::Taken(owners) = world.verdict(&mapping(None)) else { panic!() };
+        assert!(matches!(&owners[..], [Owner::Unknown { why }] if why.contains("psql (pid 7)")), "{owners:?}");
     }
 
     #[test]

@@ -66,6 +66,10 @@ pub fn plan<'a>(ctx: &Context, rows: impl Iterator<Item = &'a Row>) -> Plan {
             match step(owner, &ancestors) {
                 Ok(step) if !plan.steps.contains(&step) => plan.steps.push(step),
                 Ok(_) => {}
+                // That it cannot be told is all there is to say.
+                Err(_) if matches!(owner, Owner::Unknown { .. }) => {
+                    plan.refused.push(format!("{address}: {}", report::describe(ctx, owner)));
+                }
                 Err(why) => plan.refused.push(format!("{address}: {} is left alone: {why}", report::describe(ctx, owner))),
             }
         }
