@@ -84,7 +84,7 @@ fn step(owner: &Owner, ancestors: &[u32]) -> Result<Step, String> {
             Some(why) => Err(why),
             None => Ok(Step::EndProcess(Box::new(process.clone()))),
         },
-        Owner::Unknown { .. } => Err("who has it cannot be told".to_owned()),
+        Owner::Unknown { .. } => Err("nobody can be named who could be asked to stop".to_owned()),
     }
 }
 

@@ -268,8 +268,28 @@ impl<'a> Machine<'a> {
         };
         match (judge(mapping, port, self.project, &facts), self.refused.get(&port)) {
             (Verdict::Free, Some(why)) => Verdict::Taken(vec![Owner::Unknown { why: why.clone() }]),
+            (Verdict::Taken(owners), _) => Verdict::Taken(self.by_container(owners)),
             (verdict, _) => verdict,
         }
+    }
+
+    /// A process in a container on the host's network is the container's; not
+    /// where we run in that container ourselves.
+    fn by_container(&self, owners: Vec<Owner>) -> Vec<Owner> {
+        let mut named: Vec<Owner> = Vec::new();
+        for owner in owners {
+            let id = match &owner {
+                Owner::Process(process) => host::container_of(process.pid),
+                _ => None,
+            };
+            let id = id.filter(|id| host::container_of(std::process::id()).as_ref() != Some(id));
+            let container = id.and_then(|id| self.containers.iter().find(|container| container.id == id));
+            let owner = container.map_or(owner, |container| Owner::Container(container.clone()));
+            if !named.contains(&owner) {
+                named.push(owner);
+            }
+        }
+        named
     }
 
     /// Any single port, or the best of a range, of which the engine takes one.
@@ -343,7 +363,7 @@ fn explain(machine: &mut Machine<'_>, stack: &Stack) {
         return;
     }
     let unexplained: Vec<(u16, Protocol)> = unexplained.into_iter().collect();
-    match host::sockets(&unexplained) {
+    match host::sockets(&unexplained, host::Depth::Complete) {
         Ok(sockets) => machine.sockets = sockets,
         Err(error) => ui::detail(&format!("who holds a port cannot be told: {error}")),
     }

@@ -19,7 +19,8 @@ fn a_holder_of_ipv6_alone_takes_a_wildcard_mapping() {
         project.xtask(["start"]).exits(1).says(&format!("pid {}", holder.pid())).says("taken");
         project.has_nothing();
         // The engine agrees.
-        let refused = crate::support::docker(["compose", "-p", &project.name, "-f", &compose_file(&project), "up", "-d"]);
+        let refused =
+            crate::support::docker(["compose", "-p", &project.name, "-f", &compose_file(&project), "up", "-d"]);
         refused.exits(1).says("address already in use");
     }
 }
@@ -52,6 +53,20 @@ fn one_loopback_address_each() {
     assert!(get(&format!("http://[::1]:{port}/")).starts_with("name="));
 }
 
+/// Each wildcard by itself: the holder of the other family is not in the way.
+#[test]
+fn one_wildcard_alone() {
+    for (holder, mapping, url) in [("::1", "0.0.0.0", "127.0.0.1"), ("0.0.0.0", "[::]", "[::1]")] {
+        let project = Project::new();
+        let port = project.port();
+        let _holder = Holder::socket("tcp", holder, port);
+        with_ports(&project, &format!("\"{mapping}:{port}:8080\""));
+        project.xtask(["check-ports"]).exits(0).says("free");
+        project.xtask(["start"]).exits(0);
+        assert!(get(&format!("http://{url}:{port}/")).starts_with("name="));
+    }
+}
+
 #[test]
 fn a_container_on_127_0_0_1_takes_the_wildcard() {
     let (theirs, ours) = (Project::new(), Project::new());
@@ -70,7 +85,10 @@ fn a_port_twice_in_one_model_is_a_clash() {
     let service = |name: &str, mapping: &str| format!("  {name}:\n    image: engine-web\n    ports: [\"{mapping}\"]\n");
     let wildcard = format!("${{WEB_PORT:-{port}}}:8080");
     for second in [format!("{port}:8080"), format!("127.0.0.1:{port}:8080")] {
-        project.write("docker-compose.yml", format!("services:\n{}{}", service("web", &wildcard), service("web2", &second)));
+        project.write(
+            "docker-compose.yml",
+            format!("services:\n{}{}", service("web", &wildcard), service("web2", &second)),
+        );
         project.xtask(["check-ports"]).exits(1).says("clash").says("service `web` of this project publishes");
         project.xtask(["start"]).exits(1);
         project.has_nothing();
@@ -112,7 +130,8 @@ fn a_range_for_a_range_is_each_of_its_ports() {
     let _holder = Holder::http(port + 1);
     with_ports(&project, &format!("\"{port}-{}:8080-8082\"", port + 2));
     let report = project.xtask(["check-ports", "--format", "json"]).exits(1).json();
-    let verdicts: Vec<&str> = report["ports"].as_array().unwrap().iter().map(|port| port["verdict"].as_str().unwrap()).collect();
+    let verdicts: Vec<&str> =
+        report["ports"].as_array().unwrap().iter().map(|port| port["verdict"].as_str().unwrap()).collect();
     assert_eq!(verdicts, ["free", "taken", "free"]);
 }
 
@@ -144,7 +163,10 @@ fn a_port_that_the_engine_picks() {
     let project = Project::new();
     // Not both for one service: engine 28 gives them the same port, and fails.
     let service = |name: &str, mapping: &str| format!("  {name}:\n    image: engine-web\n    ports: [\"{mapping}\"]\n");
-    project.write("docker-compose.yml", format!("services:\n{}{}", service("all", "8080"), service("local", "127.0.0.1::8080")));
+    project.write(
+        "docker-compose.yml",
+        format!("services:\n{}{}", service("all", "8080"), service("local", "127.0.0.1::8080")),
+    );
     project.xtask(["check-ports"]).exits(0).says("the engine picks");
     let output = project.xtask(["start"]).exits(0);
     let urls: Vec<&str> = output.stdout.split_whitespace().filter(|word| word.starts_with("http://")).collect();

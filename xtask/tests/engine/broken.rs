@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
-use crate::support::{LIMIT, Output, Project, Running, command, skip};
+use crate::support::{LIMIT, Output, Project, Running, command, docker, skip};
 
 #[track_caller]
 fn start_at(project: &Project, socket: &str) -> Output {
@@ -117,4 +117,27 @@ fn setup_without_a_script_says_how_to_get_docker() {
     let host = format!("unix://{}", socket(&project, "missing.sock"));
     let output = project.xtask_env(&[("DOCKER_HOST", &host)], ["start", "--setup"]).exits(2);
     output.says("install Docker");
+}
+
+/// `--setup` runs the project's script, and starts with the engine it gives.
+#[test]
+fn setup_runs_the_script_and_goes_on() {
+    let (project, port) = Project::web();
+    let late = socket(&project, "late.sock");
+    let context = docker(["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]).exits(0).stdout;
+    let Some(real) = context.trim().strip_prefix("unix://") else {
+        skip("the engine is behind no socket");
+        return;
+    };
+    project.write("scripts/engine/up", format!("#!/bin/sh\necho setting up\nln -s '{real}' '{late}'\n"));
+    let script = project.dir().join("scripts/engine/up");
+    std::fs::set_permissions(script, PermissionsExt::from_mode(0o755)).unwrap();
+    let host = format!("unix://{late}");
+    let env = [("DOCKER_HOST", host.as_str())];
+    project.xtask_env(&env, ["start", "--setup"]).exits(0).says("setting up").says(&format!("http://localhost:{port}"));
+    // It answers now: nobody is called again.
+    project.xtask_env(&env, ["start", "--setup"]).exits(0).never_says("setting up");
+    project.write("scripts/engine/up", "#!/bin/sh\nexit 2\n");
+    std::fs::remove_file(&late).unwrap();
+    project.xtask_env(&env, ["start", "--setup"]).exits(2).says("scripts/engine/up` failed with exit code 2");
 }

@@ -65,6 +65,25 @@ fn the_key_on_a_terminal() {
     assert_eq!(project.read("before"), project.read("after"));
     // The cursor was hidden at most as often as it was shown again.
     let count = |what: &str| output.stdout.matches(what).count();
-    assert!(count("\x1b[?25l") == 0 || output.stdout.rfind("\x1b[?25h") > output.stdout.rfind("\x1b[?25l"), "{}", output.stdout);
+    assert!(
+        count("\x1b[?25l") == 0 || output.stdout.rfind("\x1b[?25h") > output.stdout.rfind("\x1b[?25l"),
+        "{}",
+        output.stdout
+    );
+    assert_eq!(project.running(), ["web"]);
+}
+
+/// What is only looked at goes on.
+#[test]
+fn the_key_while_logs_are_followed() {
+    let (project, _) = Project::web();
+    project.xtask(["start"]).exits(0);
+    let logs = project.command(["logs", "--follow"]);
+    let line = format!("trap : INT; {} logs --follow; exit $?", logs.get_program().to_string_lossy());
+    let mut terminal = Terminal::start(&logs, &line);
+    terminal.until("listens on port 8080");
+    std::thread::sleep(Duration::from_millis(300));
+    terminal.press(&[3]);
+    terminal.finish().exits(130);
     assert_eq!(project.running(), ["web"]);
 }

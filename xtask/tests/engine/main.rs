@@ -6,6 +6,7 @@
 //! side by side, also with those of another checkout.
 
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 mod support;
 

@@ -15,7 +15,10 @@ fn ports_go_back() {
     project.xtask(["start", "--restore-ports"]).exits(0).says("no variable can go back");
     drop(holder);
     let moved = port + 1;
-    project.xtask(["start"]).exits(0).says(&format!("WEB_PORT could go back {moved} -> {port}: `cargo xtask start --restore-ports`"));
+    project
+        .xtask(["start"])
+        .exits(0)
+        .says(&format!("WEB_PORT could go back {moved} -> {port}: `cargo xtask start --restore-ports`"));
     project.xtask(["start", "--restore-ports", "--dry-run"]).exits(0).says(&format!("WEB_PORT {moved} -> {port}"));
     assert_ne!(project.read(".env"), env.as_bytes());
     project.xtask(["start", "--restore-ports"]).exits(0).says(&format!("http://localhost:{port}"));
@@ -42,8 +45,14 @@ fn a_dry_run_changes_nothing() {
     project.write(".env.template", format!("WEB_PORT={port}\n"));
     project.xtask(["start", "--dry-run"]).exits(0).says("would run: docker compose up -d");
     let mut holder = Holder::http(port);
-    project.xtask(["start", "--dry-run", "--on-conflict", "reassign"]).exits(1).says(&format!("WEB_PORT {port} -> {}", port + 1));
-    project.xtask(["start", "--dry-run", "--on-conflict", "stop", "--yes"]).exits(1).says(&format!("stop: kill {}", holder.pid()));
+    project
+        .xtask(["start", "--dry-run", "--on-conflict", "reassign"])
+        .exits(1)
+        .says(&format!("WEB_PORT {port} -> {}", port + 1));
+    project
+        .xtask(["start", "--dry-run", "--on-conflict", "stop", "--yes"])
+        .exits(1)
+        .says(&format!("stop: kill {}", holder.pid()));
     assert!(!holder.is_gone());
     project.has_nothing();
     let mut names: Vec<_> = std::fs::read_dir(project.dir()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -80,12 +89,20 @@ fn the_json_of_check_ports() {
     let output = project.xtask(["check-ports", "--format", "json"]).exits(1);
     let report = output.json();
     check_schema(&report);
-    let row = |service: &str| report["ports"].as_array().unwrap().iter().find(|row| row["service"] == service).unwrap().clone();
+    let row = |service: &str| {
+        report["ports"].as_array().unwrap().iter().find(|row| row["service"] == service).unwrap().clone()
+    };
     assert_eq!(report["project"], project.name.as_str());
     let own = row("own");
-    assert_eq!((&own["verdict"], &own["owners"][0]["service"], &own["suggestion"]), (&"ours".into(), &"own".into(), &Value::Null));
+    assert_eq!(
+        (&own["verdict"], &own["owners"][0]["service"], &own["suggestion"]),
+        (&"ours".into(), &"own".into(), &Value::Null)
+    );
     let host = row("host");
-    assert_eq!((&host["verdict"], &host["variable"], &host["source"]), (&"taken".into(), &"HOST_PORT".into(), &".env:2".into()));
+    assert_eq!(
+        (&host["verdict"], &host["variable"], &host["source"]),
+        (&"taken".into(), &"HOST_PORT".into(), &".env:2".into())
+    );
     assert_eq!((&host["owners"][0]["kind"], &host["owners"][0]["pid"]), (&"process".into(), &holder.pid().into()));
     assert_eq!(host["suggestion"], b + 1);
     let theirs = row("other");
@@ -108,7 +125,20 @@ fn check_schema(report: &Value) {
     };
     assert_eq!(keys(report), sorted(&["schema", "project", "ports"]));
     assert_eq!(report["schema"], 1);
-    let port = ["service", "host_ip", "published", "published_end", "target", "protocol", "variable", "verdict", "owners", "suggestion", "source", "reserved"];
+    let port = [
+        "service",
+        "host_ip",
+        "published",
+        "published_end",
+        "target",
+        "protocol",
+        "variable",
+        "verdict",
+        "owners",
+        "suggestion",
+        "source",
+        "reserved",
+    ];
     let text = |value: &Value| value.is_string();
     let text_or_null = |value: &Value| value.is_string() || value.is_null();
     let number_or_null = |value: &Value| value.is_u64() || value.is_null();
@@ -122,14 +152,22 @@ fn check_schema(report: &Value) {
             match owner["kind"].as_str().unwrap() {
                 "process" => {
                     assert_eq!(keys(owner), sorted(&["kind", "pid", "name", "command", "user", "started"]));
-                    assert!(owner["pid"].is_u64() && text(&owner["name"]) && text_or_null(&owner["command"]) && text_or_null(&owner["user"]));
+                    assert!(
+                        owner["pid"].is_u64()
+                            && text(&owner["name"])
+                            && text_or_null(&owner["command"])
+                            && text_or_null(&owner["user"])
+                    );
                     let started = owner["started"].as_str().unwrap();
                     assert!(started.len() == 20 && started.ends_with('Z') && &started[10..11] == "T", "{started}");
                 }
                 "container" => {
                     assert_eq!(keys(owner), sorted(&["kind", "id", "name", "project", "service", "working_dir"]));
                     assert_eq!(owner["id"].as_str().unwrap().len(), 64);
-                    assert!(text(&owner["name"]) && ["project", "service", "working_dir"].iter().all(|key| text_or_null(&owner[key])));
+                    assert!(
+                        text(&owner["name"])
+                            && ["project", "service", "working_dir"].iter().all(|key| text_or_null(&owner[key]))
+                    );
                 }
                 other => panic!("{other}"),
             }
@@ -154,7 +192,10 @@ fn env_file_replaces_dot_env_and_is_what_a_move_writes_to() {
     project.write(".env", "WEB_PORT=1\n");
     project.write("dev.env", format!("WEB_PORT={port}\n"));
     let moved = port + 1;
-    project.xtask(["--env-file", "dev.env", "start", "--on-conflict", "reassign"]).exits(0).says(&format!("WEB_PORT {port} -> {moved}"));
+    project
+        .xtask(["--env-file", "dev.env", "start", "--on-conflict", "reassign"])
+        .exits(0)
+        .says(&format!("WEB_PORT {port} -> {moved}"));
     assert_eq!(project.read(".env"), b"WEB_PORT=1\n");
     assert_eq!(project.read("dev.env"), format!("WEB_PORT={moved}\n").as_bytes());
     assert!(get(&format!("http://127.0.0.1:{moved}/")).starts_with("name="));
@@ -176,15 +217,23 @@ fn files_and_name_and_profiles_are_chosen_as_in_compose() {
     );
     project.xtask(["check-ports"]).exits(2);
     project.xtask(["-f", "base.yml", "check-ports"]).exits(0).says(&a.to_string());
-    project.xtask(["-f", "base.yml", "-f", "more.yml", "check-ports"]).exits(0).says(&b.to_string()).never_says(&a.to_string());
+    project
+        .xtask(["-f", "base.yml", "-f", "more.yml", "check-ports"])
+        .exits(0)
+        .says(&b.to_string())
+        .never_says(&a.to_string());
     let files = [("COMPOSE_FILE", "base.yml:more.yml")];
     project.xtask_env(&files, ["check-ports"]).exits(0).says(&b.to_string()).never_says(&c.to_string());
     project.xtask_env(&files, ["--profile", "debug", "check-ports"]).exits(0).says(&c.to_string());
     let profiles = [files[0], ("COMPOSE_PROFILES", "debug")];
     project.xtask_env(&profiles, ["check-ports"]).exits(0).says(&c.to_string());
 
-    project.xtask_env(&files, ["-p", &other_name, "--profile", "debug", "start"]).exits(0).says(&format!("{other_name}: 2 services up"));
-    let running = docker(["ps", "--format", "{{.Names}}", "--filter", &format!("label=com.docker.compose.project={other_name}")]);
+    project
+        .xtask_env(&files, ["-p", &other_name, "--profile", "debug", "start"])
+        .exits(0)
+        .says(&format!("{other_name}: 2 services up"));
+    let running =
+        docker(["ps", "--format", "{{.Names}}", "--filter", &format!("label=com.docker.compose.project={other_name}")]);
     let mut names: Vec<&str> = running.stdout.lines().collect();
     names.sort_unstable();
     assert_eq!(names, [format!("{other_name}-debug-1"), format!("{other_name}-web-1")]);
@@ -202,7 +251,10 @@ fn a_folder_below_means_the_project_above() {
     let mut start = project.command(["start"]);
     std::fs::create_dir_all(project.dir().join("src/deep")).unwrap();
     start.current_dir(project.dir().join("src/deep"));
-    crate::support::Running::start(start).finish(crate::support::LIMIT).exits(0).says(&format!("http://localhost:{port}"));
+    crate::support::Running::start(start)
+        .finish(crate::support::LIMIT)
+        .exits(0)
+        .says(&format!("http://localhost:{port}"));
     assert_eq!(project.running(), ["web"]);
     project.xtask(["check-ports"]).exits(0).says("ours, running");
 }
@@ -226,7 +278,10 @@ fn settings_of_the_project_are_defaults() {
     let (project, port) = Project::web();
     project.write(".env", format!("WEB_PORT={port}\n"));
     let range = port + 4;
-    project.write("xtask.toml", format!("on_conflict = \"reassign\"\nport_range = \"{range}-{}\"\n[urls]\nweb = [\"/docs\"]\n", range + 3));
+    project.write(
+        "xtask.toml",
+        format!("on_conflict = \"reassign\"\nport_range = \"{range}-{}\"\n[urls]\nweb = [\"/docs\"]\n", range + 3),
+    );
     let _holder = Holder::http(port);
     let output = project.xtask(["start"]).exits(0);
     output.says(&format!("WEB_PORT {port} -> {range}")).says(&format!("http://localhost:{range}/docs"));

@@ -1,7 +1,8 @@
 //! Tests that end or starve an engine have one of their own: a second dockerd
 //! in namespaces of its own, which go, and everything in them, with it.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::support::{LIMIT, Output, Project, Running, command, docker, need_engine, skip};
@@ -13,10 +14,16 @@ struct Engine {
 }
 
 /// Where `scripts/engine/up` unpacked the engine, or the machine's own.
-fn path_of_engine() -> Option<std::ffi::OsString> {
+fn path_of_engine() -> Option<OsString> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let cache = std::env::var_os("ENGINE_CACHE").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(std::env::var_os("XDG_CACHE_HOME").map_or_else(|| Some(home?.join(".cache")), |dir| Some(dir.into()))?.join("dev-engine")));
+    let cache = cache.or_else(|| {
+        Some(
+            std::env::var_os("XDG_CACHE_HOME")
+                .map_or_else(|| Some(home?.join(".cache")), |dir| Some(dir.into()))?
+                .join("dev-engine"),
+        )
+    });
     let unpacked = ["forky", "trixie"].map(|suite| cache.as_ref().map(|cache| cache.join(format!("engine-{suite}"))));
     let mut dirs: Vec<PathBuf> = Vec::new();
     if let Some(engine) = unpacked.into_iter().flatten().find(|engine| engine.join("ready").exists()) {
@@ -40,19 +47,43 @@ impl Engine {
             return None;
         };
         let home = tempfile::Builder::new().prefix("xt-engine-").tempdir().unwrap();
-        let at = |name: &str| home.path().join(name).display().to_string();
+        let daemon = Engine::spawn(home.path(), path, options);
+        let engine = Engine { daemon, home };
+        engine.until_it_answers();
+        Some(engine)
+    }
+
+    fn spawn(home: &Path, path: OsString, options: &[&str]) -> Running {
+        let at = |name: &str| home.join(name).display().to_string();
         let mut unshare = command("unshare");
         unshare.args(["--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c"]);
-        unshare.args(["ip link set lo up && exec dockerd \"$@\"", "sh", "--host", &format!("unix://{}", at("engine.sock"))]);
+        unshare.args([
+            "ip link set lo up && exec dockerd \"$@\"",
+            "sh",
+            "--host",
+            &format!("unix://{}", at("engine.sock")),
+        ]);
         unshare.args(["--data-root", &at("data"), "--exec-root", &at("exec"), "--pidfile", &at("dockerd.pid")]);
         unshare.args(options).env("PATH", path);
-        let engine = Engine { daemon: Running::start(unshare), home };
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while engine.docker(&["version"]).code != Some(0) {
-            assert!(Instant::now() < deadline, "{}", engine.daemon.so_far());
+        Running::start(unshare)
+    }
+
+    fn until_it_answers(&self) {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while self.docker(&["version"]).code != Some(0) {
+            assert!(Instant::now() < deadline, "{}", self.daemon.so_far());
             std::thread::sleep(Duration::from_millis(100));
         }
-        Some(engine)
+    }
+
+    /// Up again with the data that a killed one left.
+    fn revive(&mut self) {
+        for name in ["exec", "dockerd.pid", "engine.sock"] {
+            let path = self.home.path().join(name);
+            drop(std::fs::remove_dir_all(&path).or_else(|_| std::fs::remove_file(&path)));
+        }
+        self.daemon = Engine::spawn(self.home.path(), path_of_engine().unwrap(), &[]);
+        self.until_it_answers();
     }
 
     fn host(&self) -> String {
@@ -77,7 +108,10 @@ impl Engine {
         let mut nsenter = command("nsenter");
         // The network is that of unshare's child, the daemon.
         nsenter.args(["--net", "--target", &self.pid().to_string()]).arg(program.get_program()).args(words);
-        nsenter.current_dir(project.dir()).env("DOCKER_HOST", self.host()).env("XTASK_STATE_DIR", project.home().join("state"));
+        nsenter
+            .current_dir(project.dir())
+            .env("DOCKER_HOST", self.host())
+            .env("XTASK_STATE_DIR", project.home().join("state"));
         Running::start(nsenter)
     }
 
@@ -110,7 +144,13 @@ fn a_start_without_an_address_pool_left() {
     );
     let output = engine.xtask(&project, &["start"]).finish(LIMIT).exits(2);
     output.says("no address range left").says("docker network ls");
-    let left = engine.docker(&["network", "ls", "-q", "--filter", &format!("label=com.docker.compose.project={}", project.name)]);
+    let left = engine.docker(&[
+        "network",
+        "ls",
+        "-q",
+        "--filter",
+        &format!("label=com.docker.compose.project={}", project.name),
+    ]);
     assert_eq!(left.stdout, "", "networks are left");
     assert_eq!(engine.docker(&["ps", "-aq"]).exits(0).stdout, "");
     // With room again it starts.
@@ -137,4 +177,22 @@ fn an_engine_that_is_killed_during_the_wait() {
     assert!(engine.home.path().join("engine.sock").exists());
     let host = engine.host();
     project.xtask_env(&[("DOCKER_HOST", &host)], ["start"]).exits(2).says("engine.sock");
+}
+
+/// After a crash the engine lists ports of containers that it does not run.
+#[test]
+fn ports_of_before_a_crash_are_free() {
+    let Some(mut engine) = Engine::start(&[]) else { return };
+    engine.load("engine-web");
+    let (project, port) = Project::web();
+    engine.xtask(&project, &["start"]).finish(LIMIT).exits(0);
+    engine.kill();
+    while engine.docker(&["version"]).code == Some(0) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    engine.revive();
+    let other = Project::with(&crate::support::web(port));
+    engine.xtask(&other, &["check-ports"]).finish(LIMIT).exits(0).says("free");
+    engine.xtask(&project, &["start"]).finish(LIMIT).exits(0).says(&format!("http://localhost:{port}"));
+    engine.xtask(&other, &["check-ports"]).finish(LIMIT).exits(1).says(&format!("container {}-web-1", project.name));
 }

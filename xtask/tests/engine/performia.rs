@@ -52,7 +52,18 @@ fn performia() -> Performia {
 impl Performia {
     fn psql(&self, sql: &str) -> Output {
         let mut psql = command("psql");
-        psql.args(["-h", "127.0.0.1", "-p", &self.postgres.to_string(), "-U", "performia", "-d", "performia", "-Atc", sql]);
+        psql.args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &self.postgres.to_string(),
+            "-U",
+            "performia",
+            "-d",
+            "performia",
+            "-Atc",
+            sql,
+        ]);
         psql.env("PGPASSWORD", "performia").env("PGCONNECT_TIMEOUT", "10");
         Running::start(psql).finish(LIMIT)
     }
@@ -119,7 +130,14 @@ fn both_conflicts_of_the_guide() {
     other.xtask(["start"]).exits(0);
     let env = String::from_utf8(stack.project.read(".env")).unwrap();
     let check = stack.project.xtask(["check-ports"]).exits(1);
-    insta::assert_snapshot!("both_conflicts", stack.project.redact(&check.text()).replace(&*other.dir().to_string_lossy(), "OTHER_DIR").replace(&other.name, "OTHER"));
+    insta::assert_snapshot!(
+        "both_conflicts",
+        stack
+            .project
+            .redact(&check.text())
+            .replace(&*other.dir().to_string_lossy(), "OTHER_DIR")
+            .replace(&other.name, "OTHER")
+    );
 
     let (backend, postgres) = (stack.backend + 1, stack.postgres + 1);
     let output = stack.project.xtask(["start", "--on-conflict", "reassign"]).exits(0);
@@ -148,7 +166,14 @@ fn the_page_in_a_browser() {
     let profile = stack.project.home().join("chromium");
     let run = |words: &[String]| {
         let mut chromium = command(browser);
-        chromium.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--virtual-time-budget=8000"]);
+        chromium.args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+            "--virtual-time-budget=8000",
+        ]);
         chromium.arg(format!("--user-data-dir={}", profile.display())).args(words).arg(&url);
         Running::start(chromium).finish(LIMIT).exits(0)
     };

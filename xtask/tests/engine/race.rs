@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{LISTEN, LIMIT, Lone, Output, Project, Running, get, python};
+use crate::support::{LIMIT, LISTEN, Lone, Output, Project, Running, get, python};
 
 struct Thief<'a> {
     project: &'a Project,
@@ -19,7 +19,9 @@ impl<'a> Thief<'a> {
     fn new(project: &'a Project, script: &str) -> Self {
         let bin = project.home().join("bin");
         std::fs::create_dir(&bin).unwrap();
-        let real = std::env::split_paths(&std::env::var_os("PATH").unwrap()).map(|dir| dir.join("docker")).find(|path| path.is_file());
+        let real = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+            .map(|dir| dir.join("docker"))
+            .find(|path| path.is_file());
         let once = project.home().join("once");
         let pid = project.home().join("pid");
         let real = real.expect("docker on PATH");
@@ -48,8 +50,8 @@ impl<'a> Thief<'a> {
         Thief::new(project, &script)
     }
 
-    fn start(&self, how: &str) -> Output {
-        let mut start = self.project.command(["start", "-v", "--on-conflict", how]);
+    fn start(&self, words: &[&str]) -> Output {
+        let mut start = self.project.command(["start", "-v", "--on-conflict"].iter().chain(words));
         let path = std::env::var_os("PATH").unwrap();
         let dirs = std::iter::once(self.bin.clone()).chain(std::env::split_paths(&path));
         start.env("PATH", std::env::join_paths(dirs).unwrap());
@@ -90,10 +92,14 @@ fn project() -> (Project, u16) {
 fn a_process_steals_it_and_everything_is_taken_back() {
     let (project, port) = project();
     let thief = Thief::process(&project, port);
-    let output = thief.start("fail").exits(1);
+    let output = thief.start(&["fail"]).exits(1);
     let pid = thief.pid().expect("the thief ran");
     let output = output.says("the engine refused").says("taken back").says(&format!("(pid {pid}"));
-    assert!(output.stderr.contains("address already in use") || output.stderr.contains("another process"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("address already in use") || output.stderr.contains("another process"),
+        "{}",
+        output.stderr
+    );
     project.has_nothing();
     assert_eq!(project.volumes().len(), 1, "a volume is never taken back");
 }
@@ -103,7 +109,7 @@ fn a_process_steals_it_and_the_second_attempt_has_another() {
     let (project, port) = project();
     let thief = Thief::process(&project, port);
     let moved = port + 1;
-    let output = thief.start("reassign").exits(0).says("on attempt 1 of 3");
+    let output = thief.start(&["reassign"]).exits(0).says("on attempt 1 of 3");
     output.says(&format!("LATE_PORT {port} -> {moved}")).says(&format!("http://localhost:{moved}"));
     assert!(thief.pid().is_some());
     assert_eq!(project.running(), ["early", "late"]);
@@ -115,10 +121,7 @@ fn a_process_steals_it_and_the_second_attempt_has_another() {
 fn a_process_steals_it_and_is_stopped() {
     let (project, port) = project();
     let thief = Thief::process(&project, port);
-    let mut start = project.command(["start", "--on-conflict", "stop", "--yes"]);
-    let path = std::env::var_os("PATH").unwrap();
-    start.env("PATH", std::env::join_paths(std::iter::once(thief.bin.clone()).chain(std::env::split_paths(&path))).unwrap());
-    Running::start(start).finish(LIMIT).exits(0).says("the engine refused").says("ending ");
+    thief.start(&["stop", "--yes"]).exits(0).says("the engine refused").says("ending ");
     assert_eq!(project.running(), ["early", "late"]);
     assert!(get(&format!("http://127.0.0.1:{port}/")).starts_with("name="));
 }
@@ -134,7 +137,7 @@ fn container(project: &Project, port: u16) -> (Lone, Thief<'_>) {
 fn a_container_steals_it_and_everything_is_taken_back() {
     let (project, port) = project();
     let (lone, thief) = container(&project, port);
-    let output = thief.start("fail").exits(1);
+    let output = thief.start(&["fail"]).exits(1);
     output.says("the engine refused").says(&format!("by container {}-thief", project.name));
     project.has_nothing();
     assert!(lone.is_running());
@@ -145,7 +148,7 @@ fn a_container_steals_it_and_the_second_attempt_has_another() {
     let (project, port) = project();
     let (lone, thief) = container(&project, port);
     let moved = port + 1;
-    thief.start("reassign").exits(0).says("on attempt 1 of 3").says(&format!("LATE_PORT {port} -> {moved}"));
+    thief.start(&["reassign"]).exits(0).says("on attempt 1 of 3").says(&format!("LATE_PORT {port} -> {moved}"));
     assert_eq!(project.running(), ["early", "late"]);
     assert!(lone.is_running());
 }
@@ -158,8 +161,60 @@ fn what_ran_before_stays() {
     let before = project.containers();
     let _thief = {
         let thief = Thief::process(&project, port);
-        thief.start("fail").exits(1).says("the engine refused");
+        thief.start(&["fail"]).exits(1).says("the engine refused");
         thief
     };
     assert_eq!(project.containers(), before);
+}
+
+/// The mapping changed, so Compose replaces the container before the engine
+/// refuses: that one is gone, and is named.
+#[test]
+fn what_was_replaced_is_named() {
+    let (project, port) = project();
+    project.xtask(["start"]).exits(0);
+    let early = project.containers().into_iter().find(|(service, _, _)| service == "early").unwrap();
+    let other = project.port();
+    project.write(".env", format!("LATE_PORT={other}\n"));
+    let thief = Thief::process(&project, other);
+    let output = thief.start(&["fail"]).exits(1);
+    output.says("containers of late had been replaced and are gone").says(&other.to_string());
+    assert_eq!(project.containers(), [early]);
+    drop(thief);
+    project.write(".env", format!("LATE_PORT={port}\n"));
+    project.xtask(["start"]).exits(0);
+    assert_eq!(project.running(), ["early", "late"]);
+}
+
+/// Somebody is faster each time: three attempts, then the truth.
+#[test]
+fn after_three_attempts_it_is_given_up() {
+    let (project, port) = project();
+    let thieves = project.also("thieves");
+    let script = format!(
+        ". ./.env\nrmdir '{once}'\ndocker run -d --label com.docker.compose.project={thieves} -p $LATE_PORT:8080 engine-web >/dev/null",
+        once = project.home().join("once").display(),
+    );
+    let thief = Thief::new(&project, &script);
+    let output = thief.start(&["reassign"]).exits(1).says("on attempt 3 of 3").says("the engine refused ports 3 times");
+    output.says(&format!("LATE_PORT {port} -> {}", port + 1)).says(&format!("LATE_PORT {} -> {}", port + 1, port + 2));
+    project.has_nothing();
+}
+
+/// Both find the same port free, one gets it, the other chooses again.
+#[test]
+fn two_projects_move_to_the_same_port_at_once() {
+    let (one, port) = Project::web();
+    let two = Project::with(&crate::support::web(port));
+    let _holder = crate::support::Holder::http(port);
+    for project in [&one, &two] {
+        project.write(".env", format!("WEB_PORT={port}\n"));
+    }
+    let start = |project: &Project| Running::start(project.command(["start", "--on-conflict", "reassign"]));
+    let (first, second) = (start(&one), start(&two));
+    first.finish(LIMIT).exits(0);
+    second.finish(LIMIT).exits(0);
+    let of = |project: &Project| String::from_utf8(project.read(".env")).unwrap();
+    assert_ne!(of(&one), of(&two));
+    assert_eq!((one.running(), two.running()), (vec!["web".to_owned()], vec!["web".to_owned()]));
 }

@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 /// Long enough for any command here on a loaded machine; what takes longer
 /// hangs.
-pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const LIMIT: Duration = Duration::from_mins(2);
 
 /// The one place of these tests that spawns.
 #[expect(clippy::disallowed_methods, reason = "tests run programs without the program's own `exec`")]
@@ -46,7 +46,10 @@ pub(crate) struct Output {
 
 impl Output {
     fn whole(&self) -> String {
-        format!("exit {:?} after {:.1?}\n--- stdout\n{}--- stderr\n{}---", self.code, self.took, self.stdout, self.stderr)
+        format!(
+            "exit {:?} after {:.1?}\n--- stdout\n{}--- stderr\n{}---",
+            self.code, self.took, self.stdout, self.stderr
+        )
     }
 
     /// Ends the test where the exit code is another one.
@@ -94,7 +97,11 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(mut command: Command) -> Running {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let (stdout, out) = collect(child.stdout.take().expect("piped"));
         let (stderr, err) = collect(child.stderr.take().expect("piped"));
         Running { child, stdout, stderr, readers: vec![out, err], since: Instant::now() }
@@ -191,6 +198,7 @@ pub(crate) fn need_engine() {
 }
 
 /// What cannot be tested here. In CI everything has to be there.
+#[expect(clippy::print_stderr, reason = "what was left out has to be seen")]
 pub(crate) fn skip(why: &str) {
     assert!(std::env::var_os("CI").is_none(), "CI has to have it: {why}");
     eprintln!("skipped: {why}");
@@ -258,7 +266,13 @@ impl Project {
         need_engine();
         let home = tempfile::Builder::new().prefix("xt-").tempdir().unwrap();
         std::fs::create_dir(home.path().join(name)).unwrap();
-        Project { home, name: name.to_owned(), ports: RefCell::default(), images: RefCell::default(), also: RefCell::default() }
+        Project {
+            home,
+            name: name.to_owned(),
+            ports: RefCell::default(),
+            images: RefCell::default(),
+            also: RefCell::default(),
+        }
     }
 
     /// With `compose` as its docker-compose.yml.
@@ -272,7 +286,7 @@ impl Project {
     pub(crate) fn web() -> (Project, u16) {
         let project = Project::new();
         let port = project.port();
-        project.write("docker-compose.yml", &web(port));
+        project.write("docker-compose.yml", web(port));
         (project, port)
     }
 
@@ -358,7 +372,11 @@ impl Project {
 
     /// The services whose containers run.
     pub(crate) fn running(&self) -> Vec<String> {
-        self.containers().into_iter().filter(|(_, _, state)| state == "running").map(|(service, _, _)| service).collect()
+        self.containers()
+            .into_iter()
+            .filter(|(_, _, state)| state == "running")
+            .map(|(service, _, _)| service)
+            .collect()
     }
 
     fn list(&self, kind: &str) -> Vec<String> {
@@ -379,7 +397,8 @@ impl Project {
     fn sweep(&self) {
         for name in std::iter::once(&self.name).chain(self.also.borrow().iter()) {
             let label = format!("label=com.docker.compose.project={name}");
-            let ids: Vec<String> = docker(["ps", "-aq", "--filter", &label]).stdout.lines().map(str::to_owned).collect();
+            let ids: Vec<String> =
+                docker(["ps", "-aq", "--filter", &label]).stdout.lines().map(str::to_owned).collect();
             remove(&["rm", "-f", "-v"], &ids);
             remove(&["network", "rm"], &list("network", name));
             remove(&["volume", "rm", "-f"], &list("volume", name));
@@ -411,7 +430,7 @@ fn redact_after(text: &str, head: &str, part: impl Fn(char) -> bool, name: &str)
     let mut pieces = text.split(head);
     let mut out = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
-        out += &format!("{head}{name}{}", piece.trim_start_matches(&part));
+        out.extend([head, name, piece.trim_start_matches(&part)]);
     }
     out
 }
@@ -488,11 +507,29 @@ impl Holder {
     /// A socket on one address; an IPv6 one is for IPv6 only. `kind` is `tcp`
     /// or `udp`.
     pub(crate) fn socket(kind: &str, ip: &str, port: u16) -> Holder {
+        Holder::script(LISTEN, &[kind, ip, &port.to_string()])
+    }
+
+    /// A client of `server` whose own port is `port`.
+    pub(crate) fn client(port: u16, server: u16) -> Holder {
+        let script = "
+import os, signal, socket, sys
+s = socket.socket()
+s.bind(('127.0.0.1', int(sys.argv[1])))
+s.connect(('127.0.0.1', int(sys.argv[2])))
+os.write(1, b'r')
+signal.pause()
+";
+        Holder::script(script, &[&port.to_string(), &server.to_string()])
+    }
+
+    /// Python that writes a byte when it is ready.
+    fn script(text: &str, words: &[&str]) -> Holder {
         let mut python = command(python());
-        python.args(["-c", LISTEN, kind, ip, &port.to_string()]).stdout(Stdio::piped());
+        python.args(["-c", text]).args(words).stdout(Stdio::piped());
         let mut child = python.spawn().unwrap();
         let mut ready = [0; 1];
-        child.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap_or_else(|error| panic!("{kind} {ip} {port}: {error}"));
+        child.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap_or_else(|error| panic!("{words:?}: {error}"));
         Holder(child)
     }
 

@@ -187,7 +187,7 @@ fn speak(door: &Door<'_>) -> Result<(), Silence> {
 /// answers in the container's place.
 fn stranger(doors: &[Door<'_>]) -> Option<Error> {
     let ports: Vec<(u16, Protocol)> = doors.iter().map(|door| (door.address.port(), Protocol::Tcp)).collect();
-    let sockets = host::sockets(&ports).ok()?;
+    let sockets = host::sockets(&ports, host::Depth::Quick).ok()?;
     let listening = |door: &&Door<'_>| {
         sockets.iter().filter(|socket| {
             socket.state == SocketState::Listen
