@@ -71,6 +71,7 @@ pub fn ask(ctx: &Context, survey: &Survey) -> Result<Answer> {
     offer('l', "leave it".to_owned());
     if let Err(error) = &moves {
         ui::note(&format!("note: other ports cannot be written: {error}"));
+        error.hints().iter().for_each(|hint| ui::note(&format!("hint: {hint}")));
     }
     match ui::choose("what now?", &choices, 'l') {
         's' => stop_holders(ctx, survey).map(|()| Answer::Resolved),

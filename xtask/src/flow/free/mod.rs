@@ -126,6 +126,10 @@ pub fn plan(ctx: &Context, requests: &[Request], containers: Option<&[Container]
                     plan.steps.push(Step { owner: owner.clone(), deed });
                 }
                 Ok(_) => {}
+                // That it cannot be told is all there is to say.
+                Err(_) if matches!(owner, Owner::Unknown { .. }) => {
+                    plan.refused.push(format!("{address}: {}", report::describe(ctx, owner)));
+                }
                 Err(why) => plan.refused.push(format!("{address}: {} is left alone: {why}", report::describe(ctx, owner))),
             }
         }
