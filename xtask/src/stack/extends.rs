@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::locate::{absolute, is_remote, remote};
 use super::reader::{Loader, parse, services_mut};
 use crate::error::{Error, Result};
-use crate::parse::compose::{Data, Node, merge, strip_tags};
+use crate::parse::compose::{Data, Node, check_ports, merge, strip_tags};
 
 type Services = Vec<(String, Node)>;
 
@@ -109,6 +109,7 @@ impl Resolver<'_, '_> {
                 services = std::mem::take(found);
             }
         }
+        check_ports(&services)?;
         let services = Arc::new(services);
         self.files.insert(file.to_path_buf(), Arc::clone(&services));
         Ok(services)

@@ -13,8 +13,8 @@ use super::{extends, include};
 use crate::error::{Error, Result};
 use crate::model::{Source, Stack};
 use crate::parse::compose::{
-    Data, Definition, Lookup, Node, Tag, check_name, define, documents, merge, name_from_dir, normalise_name, select,
-    strip_tags,
+    Data, Definition, Lookup, Node, Tag, check_name, check_ports, define, documents, merge, name_from_dir,
+    normalise_name, select, strip_tags,
 };
 
 /// Reads the project that `options` mean, as Compose run in `cwd` with the
@@ -123,6 +123,7 @@ impl Loader<'_> {
     /// Merges files into one mapping without tags.
     pub(super) fn load(&self, sources: Vec<(Vec<Node>, Arc<Path>)>) -> Result<Node> {
         let mut merged: Option<Node> = None;
+        let mut left: usize = sources.iter().map(|(documents, _)| documents.len()).sum();
         for (documents, file) in sources {
             if documents.is_empty() && merged.is_none() {
                 return Err(Error::new(format!("{}: empty compose file", file.display()))
@@ -140,6 +141,11 @@ impl Loader<'_> {
                     None => document,
                 };
                 strip_tags(&mut both);
+                left -= 1;
+                // The last one of the project is looked at as a whole anyway.
+                if left > 0 || !self.included.is_empty() {
+                    check_ports(both.get("services").map(Node::entries).unwrap_or_default())?;
+                }
                 merged = Some(both);
             }
         }

@@ -15,7 +15,7 @@ pub(super) fn ports(service: &str, node: &Node) -> Result<Vec<Wanted>> {
     let Data::List(items) = &node.data else {
         return Err(node.error(&path, "must be a list").hint("write `ports:`, then one `- \"8000:80\"` per line"));
     };
-    let mut ports: Vec<(Wanted, bool)> = Vec::with_capacity(items.len());
+    let mut ports: Vec<(Wanted, Form)> = Vec::with_capacity(items.len());
     for item in items {
         let found = match &item.data {
             Data::Scalar(scalar) => short(service, &path, item, scalar)?,
@@ -24,18 +24,32 @@ pub(super) fn ports(service: &str, node: &Node) -> Result<Vec<Wanted>> {
                 return Err(item.error(&path, "must be a port or a mapping"));
             }
         };
-        let number = published_as_number(item);
+        let form = form(item);
         for wanted in found {
-            let same = |(known, as_number): &&mut (Wanted, bool)| {
-                key(&known.mapping) == key(&wanted.mapping) && *as_number == number
+            let same = |(known, its_form): &&mut (Wanted, Form)| {
+                key(&known.mapping) == key(&wanted.mapping) && *its_form == form
             };
             match ports.iter_mut().find(same) {
                 Some(known) => known.0 = wanted,
-                None => ports.push((wanted, number)),
+                None => ports.push((wanted, form)),
             }
         }
     }
     Ok(ports.into_iter().map(|(wanted, _)| wanted).collect())
+}
+
+/// Refuses short entries that cannot be read, in every service. Compose looks
+/// at each file so, before a later one replaces anything; at long entries it
+/// looks in the end only.
+pub fn check_ports(services: &[(String, Node)]) -> Result<()> {
+    for (name, service) in services {
+        for item in service.get("ports").map(Node::items).unwrap_or_default() {
+            if let Data::Scalar(scalar) = &item.data {
+                short(name, &format!("services.{name}.ports"), item, scalar)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Compose takes no host IP for 0.0.0.0 here.
@@ -44,9 +58,28 @@ fn key(mapping: &PortMapping) -> (IpAddr, Option<PortRange>, u16, Protocol) {
     (host_ip, mapping.published, mapping.target, mapping.protocol)
 }
 
-/// `published: 8000`: Compose does not see that it equals `published: "8000"`.
-fn published_as_number(item: &Node) -> bool {
-    item.get("published").and_then(Node::scalar).is_some_and(|scalar| !scalar.quoted && integer(&scalar.text).is_some())
+/// How the published port is written. To Compose these differ, whatever the
+/// value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Absent,
+    Empty,
+    Text,
+    Number,
+}
+
+fn form(item: &Node) -> Form {
+    let absent = match &item.data {
+        Data::Scalar(scalar) => scalar.text.rsplit(':').nth(1).is_none_or(str::is_empty),
+        _ => item.get("published").is_none(),
+    };
+    let number = |scalar: &Scalar| !scalar.quoted && integer(&scalar.text).is_some();
+    match item.get("published").and_then(Node::scalar) {
+        _ if absent => Form::Absent,
+        Some(scalar) if scalar.text.is_empty() => Form::Empty,
+        Some(scalar) if number(scalar) => Form::Number,
+        _ => Form::Text,
+    }
 }
 
 /// `[[IP:]PUBLISHED:]TARGET[/PROTOCOL]`.
@@ -127,7 +160,9 @@ fn long(service: &str, path: &str, item: &Node) -> Result<Wanted> {
         }
     };
     let ip = text("host_ip");
-    let host_ip = host_ip(ip).map_err(|()| item.error(path, format!("invalid IP address: `{ip}`")))?;
+    let written = !ip.is_empty() || item.get("host_ip").is_none();
+    let host_ip =
+        host_ip(ip).ok().filter(|_| written).ok_or_else(|| item.error(path, format!("invalid IP address: `{ip}`")))?;
     let protocol = text("protocol");
     let protocol = protocol.parse().map_err(|()| item.error(path, format!("invalid protocol: `{protocol}`")))?;
     let origin = match item.get("published") {

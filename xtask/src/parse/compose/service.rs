@@ -15,8 +15,8 @@ pub struct Definition {
     pub service: Service,
     /// `profiles:`; empty = always active.
     pub profiles: Vec<String>,
-    /// Services that it cannot do without.
-    pub required: Vec<String>,
+    /// Services that it names, and whether it cannot do without them.
+    pub needs: Vec<(String, bool)>,
     /// `FILE:LINE`, for messages.
     pub place: String,
 }
@@ -41,23 +41,22 @@ pub fn define(name: &str, node: &Node, environment: &dyn Fn(&str) -> Option<Stri
     if let Some((_, node)) = node.entries().iter().find(|(key, _)| key == "ports") {
         service.ports = ports(name, node)?;
     }
-    let mut required = Vec::new();
+    let mut needs = Vec::new();
     if let Some(node) = node.get("depends_on") {
         for (other, entry) in by_name(node.clone(), '\0').entries() {
             let condition = entry.get("condition").and_then(Node::text).unwrap_or("service_started");
             service.depends_on.insert(other.clone(), condition.to_owned());
-            if entry.get("required").and_then(Node::text) != Some("false") {
-                required.push(other.clone());
-            }
+            let required = entry.get("required").and_then(Node::text) != Some("false");
+            needs.push((other.clone(), required));
         }
     }
     for other in implied(node) {
         service.depends_on.entry(other.to_owned()).or_insert_with(|| "service_started".to_owned());
-        required.push(other.to_owned());
+        needs.push((other.to_owned(), true));
     }
     let profiles = node.get("profiles").map(Node::texts).unwrap_or_default();
     let profiles = profiles.into_iter().map(str::to_owned).collect();
-    Ok(Definition { service, profiles, required, place: node.place() })
+    Ok(Definition { service, profiles, needs, place: node.place() })
 }
 
 /// Services that other keys than `depends_on` make it depend on.
