@@ -3,6 +3,7 @@
 //! Its order is Compose's: each document of each file is interpolated, then
 //! `extends`, then `include`, then merged on top of what came before.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -99,7 +100,10 @@ fn name(
 /// Reads and parses one file.
 pub(super) fn parse(file: &Arc<Path>) -> Result<Vec<Node>> {
     let place = file.display();
-    let bytes = std::fs::read(file).map_err(|error| Error::new(format!("failed to read {place}: {error}")))?;
+    let bytes = std::fs::read(file).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Error::new(format!("there is no file {place}")),
+        _ => Error::new(format!("failed to read {place}: {error}")),
+    })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = valid.split(|byte| *byte == b'\n').count();

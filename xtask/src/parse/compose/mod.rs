@@ -12,6 +12,9 @@ mod project;
 mod service;
 mod yaml;
 
+#[cfg(test)]
+mod tests;
+
 pub use merge::{merge, strip_tags};
 pub use node::{Data, Lookup, Node, Scalar, Tag};
 pub use ports::check_ports;
