@@ -1,9 +1,20 @@
 //! `cargo xtask`: knows which ports a Docker Compose stack needs, who holds
-//! them, and starts it. The folders are floors; see `ARCHITECTURE.md`.
+//! them, and starts it. The folders are floors, and a file imports only from
+//! floors below its own: `ARCHITECTURE.md` has the map, and a test holds it.
 
+pub mod cli;
+pub mod context;
+pub mod decide;
+pub mod disk;
+pub mod docker;
 pub mod envfile;
 pub mod error;
+pub mod exec;
+pub mod flow;
 pub mod host;
+pub mod ledger;
 pub mod model;
 pub mod parse;
 pub mod stack;
+pub mod task;
+pub mod ui;

@@ -103,6 +103,18 @@ impl Document {
         Ok(values)
     }
 
+    /// Every variable that is assigned, each once, in the order of the file.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for found in &self.assignments {
+            let name = self.text(&found.name).into_owned();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
     fn text(&self, range: &Range<usize>) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.bytes[range.clone()])
     }

@@ -70,3 +70,20 @@ pub struct Reservation {
     /// `ip_local_reserved_ports` only keeps the kernel from handing them out.
     pub blocks: bool,
 }
+
+/// What binding an address showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    /// It could be bound as the engine would.
+    Free,
+    /// Somebody has it.
+    InUse,
+    /// Not ours to bind: a privileged port, and we are no administrator.
+    Denied,
+    /// The system keeps it (Windows: WSAEACCES with nobody listening).
+    Reserved,
+    /// The address is not one of this machine's.
+    NotLocal,
+    /// This machine has no such address family.
+    NoFamily,
+}

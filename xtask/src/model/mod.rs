@@ -2,12 +2,14 @@
 
 mod container;
 mod listener;
+mod options;
 mod port;
 mod stack;
 mod verdict;
 
 pub use container::{Binding, Container, Health, State};
-pub use listener::{Process, Reservation, Socket, SocketState};
+pub use options::ComposeOptions;
+pub use listener::{Probe, Process, Reservation, Socket, SocketState};
 pub use port::{PortMapping, PortRange, Protocol};
 pub use stack::{Origin, Service, Source, Stack, Wanted};
 pub use verdict::{Owner, Verdict};

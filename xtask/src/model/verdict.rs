@@ -21,8 +21,10 @@ pub enum Owner {
 pub enum Verdict {
     /// Nobody has it.
     Free,
-    /// The container that `up` would give it to has it already.
-    Ours,
+    /// A container of this very service has it: same project and working
+    /// folder. `up` keeps that container, or replaces it and so frees the port
+    /// first, also where the mapping has changed since.
+    Ours(Box<Container>),
     /// Others have it: all of them.
     Taken(Vec<Owner>),
     /// The system keeps it, although nobody listens.
@@ -42,14 +44,14 @@ pub enum Verdict {
 impl Verdict {
     /// Whether `docker compose up` will fail because of it.
     pub fn is_conflict(&self) -> bool {
-        !matches!(self, Verdict::Free | Verdict::Ours)
+        !matches!(self, Verdict::Free | Verdict::Ours(_))
     }
 
     /// The word used in JSON.
     pub fn as_str(&self) -> &'static str {
         match self {
             Verdict::Free => "free",
-            Verdict::Ours => "ours",
+            Verdict::Ours(_) => "ours",
             Verdict::Taken(_) => "taken",
             Verdict::Reserved { .. } => "reserved",
             Verdict::Unknown { .. } => "unknown",

@@ -1,5 +1,168 @@
 //! Foreign text to model: pure, compiled and tested on every system.
+//!
+//! Output of tools comes in as bytes, because consoles of Windows write the
+//! code page of their language and not UTF-8. Every rule reads numbers,
+//! addresses and fixed ASCII words only: no heading, no state that a system
+//! translates. The samples behind the rules, and where each comes from, are in
+//! `tests/fixtures/tools/INDEX.md`.
 
+mod address;
 pub mod compose;
 pub mod compose_config;
+pub mod engine_api;
+pub mod engine_message;
 pub mod interpolate;
+pub mod ip_table;
+pub mod lsof;
+pub mod netsh;
+pub mod netstat;
+pub mod sock_diag;
+pub mod ss;
+pub mod sysctl;
+pub mod tasklist;
+
+use crate::model::Socket;
+
+/// Lossy is enough: what is read is ASCII. A second byte of cp932 or cp936 may
+/// look like ASCII (from 0x40 on), but stands in headings only.
+fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
+
+/// One row for each address: a table names a socket once for each process that
+/// holds it (after a fork), and Windows lets several sockets share an address.
+fn add(sockets: &mut Vec<Socket>, mut new: Socket) {
+    let same = |old: &&mut Socket| {
+        (old.ip, old.port, old.protocol, old.v6_only, old.state)
+            == (new.ip, new.port, new.protocol, new.v6_only, new.state)
+    };
+    match sockets.iter_mut().find(same) {
+        Some(old) => {
+            old.uid = old.uid.or(new.uid);
+            new.pids.retain(|pid| !old.pids.contains(pid));
+            old.pids.append(&mut new.pids);
+        }
+        None => sockets.push(new),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Runs every parser; the results do not matter.
+    fn parse_all(bytes: &[u8]) {
+        drop(lsof::listeners(bytes));
+        drop(netstat::windows(bytes));
+        drop(netstat::macos(bytes));
+        drop(netsh::excluded_ranges(bytes));
+        let _ = netsh::dynamic_ports(bytes);
+        drop(netsh::http_ports(bytes));
+        drop(tasklist::tasks(bytes));
+        drop(ss::listeners(bytes));
+        let _ = sysctl::range(bytes);
+        for layout in [ip_table::TCP4, ip_table::TCP6, ip_table::UDP4, ip_table::UDP6] {
+            drop(ip_table::sockets(bytes, &layout));
+        }
+        drop(engine_message::port_problems(bytes));
+        drop(engine_message::name_conflict(bytes));
+        drop(engine_message::network_problem(bytes));
+    }
+
+    /// Pieces of real outputs, so that the parsers are led into their depths.
+    const PIECES: &[&str] = &[
+        " ",
+        "\n",
+        "\r\n",
+        "\t",
+        "TCP",
+        "UDP",
+        "LISTEN",
+        "UNCONN",
+        "0.0.0.0:0",
+        "[::]:0",
+        "[",
+        "]",
+        "::",
+        ":",
+        ".",
+        "*",
+        "*:*",
+        "*.*",
+        "4",
+        "65535",
+        "65536",
+        "99999999999",
+        "-",
+        "----",
+        "p",
+        "n",
+        "TST=LISTEN",
+        "f7",
+        "tIPv6",
+        "->",
+        "\"",
+        "\",\"",
+        "pid=",
+        "%eth0",
+        "é",
+        "\u{fffd}",
+        "HTTP://+:80/",
+        "http://",
+        "Bind for ",
+        " failed: ",
+        "port is already allocated",
+        "address already in use",
+        "failed to bind host port ",
+        "for ",
+        "exposing port ",
+        "ports are not available: ",
+        "listen tcp4 ",
+        ": bind: ",
+        "on endpoint ",
+        " (",
+        "cannot start service ",
+        "The container name \"/",
+        "\" is already in use by container \"",
+        "Error response from daemon: ",
+        "udp46",
+        "tcp4",
+        "network ",
+        " not found",
+        "declared as external",
+    ];
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in vec(any::<u8>(), 0..300)) {
+            parse_all(&bytes);
+        }
+
+        #[test]
+        fn shuffled_pieces_of_real_output_never_panic(pieces in vec(prop::sample::select(PIECES), 0..40)) {
+            parse_all(pieces.concat().as_bytes());
+        }
+
+        #[test]
+        fn a_cut_or_damaged_sample_never_panics(cut in 0usize..2000, at in 0usize..2000, byte in any::<u8>()) {
+            for sample in [
+                &include_bytes!("../../tests/fixtures/tools/netstat-windows-ja.cp932.bin")[..],
+                include_bytes!("../../tests/fixtures/tools/netsh-excludedportrange-windows-zh.cp936.bin"),
+                include_bytes!("../../tests/fixtures/tools/lsof-F-macos.txt"),
+                include_bytes!("../../tests/fixtures/tools/netstat-anv-macos.txt"),
+                include_bytes!("../../tests/fixtures/tools/ss-H-ltnp-linux-root.txt"),
+                include_bytes!("../../tests/fixtures/tools/tasklist-csv-windows-de.txt"),
+            ] {
+                let mut sample = sample.to_vec();
+                sample.truncate(cut);
+                if let Some(old) = sample.get_mut(at) {
+                    *old = byte;
+                }
+                parse_all(&sample);
+            }
+        }
+    }
+}

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::locate::{Project, locate};
-use super::options::{ComposeOptions, Environment};
+use super::options::Environment;
+use crate::model::ComposeOptions;
 use crate::envfile::Document;
 use crate::error::{Error, Result};
 use crate::model::Source;
@@ -38,6 +39,12 @@ impl EnvFiles {
     /// then of the project's) the first.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
+    }
+
+    /// Where a `.env` that is not there yet belongs; `None` where Compose would
+    /// not read one.
+    pub fn default_file(&self) -> Option<&Path> {
+        self.default.as_deref().filter(|_| !self.explicit)
     }
 
     /// Whether `--env-file` or `COMPOSE_ENV_FILES` named them: then no `.env`

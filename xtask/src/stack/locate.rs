@@ -3,7 +3,8 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::env_files::EnvFiles;
-use super::options::{ComposeOptions, Environment};
+use super::options::Environment;
+use crate::model::ComposeOptions;
 use crate::error::{Error, Result};
 
 /// Names Compose looks for, best first.

@@ -7,11 +7,13 @@ mod locate;
 mod options;
 mod origins;
 mod reader;
+mod settings;
 
 #[cfg(test)]
 mod tests;
 
 pub use env_files::{EnvFiles, env_files};
-pub use options::{ComposeOptions, Environment};
+pub use options::Environment;
 pub use origins::attach_origins;
 pub use reader::read;
+pub use settings::{OnConflict, Settings};

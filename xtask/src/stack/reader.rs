@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use super::env_files::EnvFiles;
 use super::locate::{Project, locate};
-use super::options::{ComposeOptions, Environment};
+use super::options::Environment;
+use crate::model::ComposeOptions;
 use super::{extends, include};
 use crate::error::{Error, Result};
 use crate::model::{Source, Stack};

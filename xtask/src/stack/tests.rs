@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{ComposeOptions, EnvFiles, attach_origins, env_files, read};
+use super::{EnvFiles, attach_origins, env_files, read};
+use crate::model::ComposeOptions;
 use crate::error::Result;
 use crate::model::{Origin, Source, Stack};
 

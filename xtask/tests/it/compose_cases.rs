@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use xtask::error::Result;
-use xtask::model::Stack;
-use xtask::stack::{self, ComposeOptions};
+use xtask::model::{ComposeOptions, Stack};
+use xtask::stack;
 
 /// What `case.toml` says.
 #[derive(Deserialize, Default)]

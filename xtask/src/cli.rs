@@ -1,0 +1,174 @@
+//! The command line: parse, build the context, dispatch, render errors.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::error::{Error, Exit, Result};
+use crate::model::ComposeOptions;
+use crate::task;
+use crate::ui::{self, Format};
+
+/// Knows which ports a Docker Compose stack needs, who holds them, and starts it
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "\
+Exit codes: 0 done, 1 a finding (a conflict, a service that failed), 2 it could
+not be done or the command line was wrong, 130 interrupted.
+
+Each command has examples in its own help: cargo xtask start --help")]
+struct Cli {
+    #[command(flatten)]
+    project: ProjectArgs,
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Project (as in Compose)")]
+struct ProjectArgs {
+    /// Compose file; several are merged in order
+    #[arg(short, long, global = true, value_name = "FILE")]
+    file: Vec<PathBuf>,
+    /// Project name
+    #[arg(short, long, global = true, value_name = "NAME")]
+    project_name: Option<String>,
+    /// Profile to switch on
+    #[arg(long, global = true, value_name = "NAME")]
+    profile: Vec<String>,
+    /// Env file to read in place of .env
+    #[arg(long, global = true, value_name = "FILE")]
+    env_file: Vec<PathBuf>,
+    /// Project folder
+    #[arg(long, global = true, value_name = "DIR")]
+    project_directory: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Global")]
+struct GlobalArgs {
+    /// Answer questions with yes
+    #[arg(short, long, global = true)]
+    yes: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long, global = true)]
+    dry_run: bool,
+    /// How reports are written
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    format: Format,
+    /// Only data and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// More about how things were done
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    CheckPorts(task::check_ports::Args),
+    Start(task::start::Args),
+    Stop(task::stop::Args),
+    Restart(task::restart::Args),
+    Logs(task::logs::Args),
+    Open(task::open::Args),
+    Diagnose(task::diagnose::Args),
+}
+
+/// Runs a command line; the first word is the program's name.
+pub fn run(args: Vec<OsString>) -> Exit {
+    crate::exec::install_interrupt();
+    let as_json = asks_for_json(&args);
+    match Cli::try_parse_from(args) {
+        Ok(cli) => {
+            let json = cli.global.format == Format::Json;
+            dispatch(cli).unwrap_or_else(|error| fail(&error, json))
+        }
+        Err(error) => usage(&error, as_json),
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<Exit> {
+    let dir = std::env::current_dir()
+        .map_err(|error| Error::new(format!("the current folder cannot be read: {error}")).hint("`cd` to one that exists"))?;
+    let project = cli.project;
+    let options = ComposeOptions {
+        files: project.file,
+        project_name: project.project_name,
+        profiles: project.profile,
+        env_files: project.env_file,
+        project_directory: project.project_directory,
+    };
+    let global = cli.global;
+    let mut ctx = Context::new(dir, options);
+    ctx.yes = global.yes;
+    ctx.dry_run = global.dry_run;
+    ctx.format = global.format;
+    let level = if global.quiet { -1 } else { i8::try_from(global.verbose).unwrap_or(i8::MAX) };
+    ui::set_up(level, &|name| ctx.var(name));
+    match &cli.command {
+        Command::CheckPorts(args) => task::check_ports::run(args, &ctx),
+        Command::Start(args) => task::start::run(args, &ctx),
+        Command::Stop(args) => task::stop::run(args, &ctx),
+        Command::Restart(args) => task::restart::run(args, &ctx),
+        Command::Logs(args) => task::logs::run(args, &ctx),
+        Command::Open(args) => task::open::run(args, &ctx),
+        Command::Diagnose(args) => task::diagnose::run(args, &ctx),
+    }
+}
+
+#[derive(Serialize)]
+struct ErrorReport<'a> {
+    schema: u32,
+    error: ErrorBody<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    message: &'a str,
+    hints: &'a [String],
+}
+
+/// In JSON a failure is the answer on stdout; a finding has had its report.
+fn fail(error: &Error, json: bool) -> Exit {
+    if json && error.exit() == Exit::Failure {
+        ui::json(&ErrorReport { schema: 1, error: ErrorBody { message: error.message(), hints: error.hints() } });
+    } else {
+        ui::error(error);
+    }
+    error.exit()
+}
+
+/// Help and version are answers; anything else is exit code 2.
+fn usage(error: &clap::Error, json: bool) -> Exit {
+    if error.use_stderr() && json {
+        let text = error.render().to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        return fail(&Error::new(message).hint("`cargo xtask --help`"), true);
+    }
+    // Nothing is left to tell it to where the pipe is closed.
+    drop(error.print());
+    if error.use_stderr() { Exit::Failure } else { Exit::Success }
+}
+
+fn asks_for_json(args: &[OsString]) -> bool {
+    let is = |at: usize, word: &str| args.get(at).is_some_and(|arg| arg == word);
+    (0..args.len()).any(|at| is(at, "--format=json") || is(at, "--format") && is(at + 1, "json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,71 @@
+//! What every flow and task may touch.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::docker::{Compose, Endpoint, Engine};
+use crate::error::Result;
+use crate::exec;
+use crate::ledger;
+use crate::model::ComposeOptions;
+use crate::ui::Format;
+
+/// Made once by the command line; tasks and flows read it.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The folder the command was typed in.
+    pub dir: PathBuf,
+    /// The person's home folder.
+    pub home: Option<PathBuf>,
+    /// The process environment, read once. Names that are no UTF-8 are left out.
+    pub env: BTreeMap<String, String>,
+    /// Which project.
+    pub options: ComposeOptions,
+    /// The engine that the CLI would talk to.
+    pub engine: Engine,
+    /// `--yes`: answer questions with yes.
+    pub yes: bool,
+    /// `--dry-run`: say what would be done, and do nothing.
+    pub dry_run: bool,
+    /// `--format`.
+    pub format: Format,
+}
+
+impl Context {
+    /// Reads the environment.
+    pub fn new(dir: PathBuf, options: ComposeOptions) -> Self {
+        let env: BTreeMap<String, String> =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+        let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
+        let engine = Engine::new(Endpoint::find(&|name| env.get(name).cloned(), home.as_deref()), exec::LIMIT);
+        Context { dir, home, env, options, engine, yes: false, dry_run: false, format: Format::Text }
+    }
+
+    /// A variable of the process environment.
+    pub fn var(&self, name: &str) -> Option<String> {
+        self.env.get(name).cloned()
+    }
+
+    /// Compose, as if typed in the same folder with the same options.
+    pub fn compose(&self) -> Compose {
+        Compose::new(self.options.clone(), self.dir.clone())
+    }
+
+    /// A path as people write it.
+    pub fn show(&self, path: &Path) -> String {
+        match path.strip_prefix(&self.dir) {
+            Ok(inside) if !inside.as_os_str().is_empty() => inside.display().to_string(),
+            _ => crate::ui::local_path(path, self.home.as_deref()),
+        }
+    }
+
+    /// Where this tool remembers things.
+    pub fn state_dir(&self) -> Result<PathBuf> {
+        ledger::state_dir(&|name| self.var(name))
+    }
+
+    /// Whether questions may be asked.
+    pub fn is_interactive(&self) -> bool {
+        self.format == Format::Text && crate::ui::is_interactive()
+    }
+}

@@ -1,0 +1,59 @@
+//! Mappings of one model that stand in each other's way. `docker compose
+//! config` accepts them; `up` then fails at one of them, by chance.
+
+use super::overlap::{overlaps, wanted_addresses};
+use crate::model::PortMapping;
+
+/// For each mapping the first earlier one that it clashes with, by index.
+pub fn clashes(mappings: &[&PortMapping]) -> Vec<Option<usize>> {
+    let clash = |i: usize| (0..i).find(|j| clash(mappings[*j], mappings[i]));
+    (0..mappings.len()).map(clash).collect()
+}
+
+/// A range that the engine picks from never clashes: it picks another one.
+fn clash(a: &PortMapping, b: &PortMapping) -> bool {
+    let (Some(first), Some(second)) = (a.published, b.published) else { return false };
+    first.is_one()
+        && first == second
+        && a.protocol == b.protocol
+        && wanted_addresses(a.host_ip)
+            .iter()
+            .any(|x| wanted_addresses(b.host_ip).iter().any(|y| overlaps(*x, *y, Some(true))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{PortRange, Protocol};
+
+    fn mapping(host_ip: &str, published: &str, protocol: Protocol) -> PortMapping {
+        PortMapping {
+            service: "s".into(),
+            host_ip: (!host_ip.is_empty()).then(|| host_ip.parse().unwrap()),
+            published: published.parse::<PortRange>().ok(),
+            target: 80,
+            protocol,
+        }
+    }
+
+    #[test]
+    fn the_same_port_twice_or_an_address_beside_the_wildcard() {
+        let all = [
+            mapping("", "8000", Protocol::Tcp),
+            mapping("127.0.0.1", "8000", Protocol::Tcp),
+            mapping("", "8000", Protocol::Udp),
+            mapping("", "8001", Protocol::Tcp),
+            mapping("127.0.0.1", "9000", Protocol::Tcp),
+            mapping("127.0.0.2", "9000", Protocol::Tcp),
+            mapping("::1", "9000", Protocol::Tcp),
+            mapping("::", "9000", Protocol::Tcp),
+            mapping("", "7000-7009", Protocol::Tcp),
+            mapping("", "7000-7009", Protocol::Tcp),
+            mapping("", "", Protocol::Tcp),
+            mapping("", "", Protocol::Tcp),
+        ];
+        let refs: Vec<&PortMapping> = all.iter().collect();
+        let want = [None, Some(0), None, None, None, None, None, Some(6), None, None, None, None];
+        assert_eq!(clashes(&refs), want);
+    }
+}

@@ -1,0 +1,102 @@
+//! Processes that stand for something else and are never signalled.
+
+use crate::model::Process;
+
+/// Programs of container engines and of their virtual machines: whoever ends
+/// one ends other people's ports, or all of them. Names as the system shows
+/// them; some systems cut them to 15 characters.
+const ENGINE: [&str; 17] = [
+    "docker-proxy",
+    "dockerd",
+    "containerd",
+    "com.docker.",
+    "vpnkit",
+    "rootlesskit",
+    "rootlessport",
+    "slirp4netns",
+    "pasta",
+    "gvproxy",
+    "limactl",
+    "lima-guestagent",
+    "colima",
+    "OrbStack",
+    "wslrelay",
+    "wslhost",
+    "podman",
+];
+
+/// Whether a process publishes ports for an engine.
+pub fn is_engine_process(process: &Process) -> bool {
+    let exe = process.exe.as_deref().and_then(|exe| exe.file_name()).map(|name| name.to_string_lossy().into_owned());
+    let names = [Some(process.name.as_str()), exe.as_deref()];
+    let is_engine = |name: &str| {
+        let lower = name.to_ascii_lowercase();
+        ENGINE.iter().any(|prefix| lower.starts_with(&prefix.to_ascii_lowercase()))
+    };
+    // Lima and Colima forward ports over one shared ssh connection.
+    let is_mux = process.name == "ssh" && (process.command.contains("[mux]") || process.command.contains("lima"));
+    is_mux || names.into_iter().flatten().any(is_engine)
+}
+
+/// Why a process must not be signalled; `None` = it may be. `ancestors` are the
+/// processes that we ourselves run under.
+pub fn untouchable(process: &Process, ancestors: &[u32]) -> Option<String> {
+    let pid = process.pid;
+    if pid <= 1 {
+        return Some("it is the system's first process".to_owned());
+    }
+    if cfg!(windows) && pid == 4 {
+        return Some("it is the Windows kernel (http.sys or a driver): `netsh http show servicestate` names the service".to_owned());
+    }
+    if is_engine_process(process) {
+        return Some(format!(
+            "`{}` publishes ports for a container engine: stop the container instead (`docker ps`, on every engine and context)",
+            process.name
+        ));
+    }
+    if ancestors.contains(&pid) {
+        return Some("this command itself runs under it".to_owned());
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(name: &str, command: &str) -> Process {
+        Process {
+            pid: 4711,
+            parent: None,
+            name: name.into(),
+            command: command.into(),
+            user: None,
+            started: None,
+            start_mark: 0,
+            exe: None,
+        }
+    }
+
+    #[test]
+    fn engines_and_their_helpers_are_left_alone() {
+        for name in ["docker-proxy", "docker-pr", "dockerd", "com.docker.backend", "com.docker.backend.exe", "rootlessport", "OrbStack Helper", "wslrelay.exe"] {
+            let found = untouchable(&process(name, ""), &[]).is_some();
+            // lsof's columns cut names to nine characters; we never read those.
+            assert_eq!(found, name != "docker-pr", "{name}");
+        }
+        assert!(untouchable(&process("ssh", "ssh: /Users/x/.colima/_lima/ssh.sock [mux]"), &[]).is_some());
+        assert!(untouchable(&process("ssh", "ssh -L 8000:localhost:8000 host"), &[]).is_none());
+    }
+
+    #[test]
+    fn ordinary_servers_are_not() {
+        for name in ["python3", "node", "postgres", "nginx", "next-server (v1"] {
+            assert_eq!(untouchable(&process(name, ""), &[]), None);
+        }
+    }
+
+    #[test]
+    fn what_we_run_under_is() {
+        assert!(untouchable(&process("bash", ""), &[4711]).is_some());
+    }
+}

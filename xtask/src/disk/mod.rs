@@ -1,0 +1,5 @@
+//! Files: written whole or not at all.
+
+mod write;
+
+pub use write::write_atomic;

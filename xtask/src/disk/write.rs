@@ -1,0 +1,106 @@
+//! Writing a file so that nobody ever sees half of it.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// Replaces `path` with `bytes`: a new file beside it, flushed to disk, then
+/// renamed. A symbolic link stays one, its target is replaced; permissions
+/// stay. A new file gets the system's usual permissions.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let temporary = beside(&target);
+    let written = write(&temporary, &target, bytes);
+    if written.is_err() {
+        // It may never have been made.
+        drop(fs::remove_file(&temporary));
+    }
+    written.map_err(|error| {
+        Error::new(format!("failed to write `{}`: {error}", path.display()))
+            .hint("the file is as it was; look at free space (`df -h .`) and permissions (`ls -l`)")
+    })
+}
+
+fn beside(target: &Path) -> PathBuf {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    target.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
+}
+
+fn write(temporary: &Path, target: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let old = fs::metadata(target).ok();
+    if old.as_ref().is_some_and(|old| old.permissions().readonly()) {
+        return Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, "it is read-only"));
+    }
+    // Whoever could not write into the file must not replace it either: root's
+    // rename would succeed where a person's edit would not.
+    if old.is_some() {
+        drop(fs::OpenOptions::new().append(true).open(target)?);
+    }
+    let mut file = File::create_new(temporary)?;
+    if let Some(old) = &old {
+        file.set_permissions(old.permissions())?;
+        keep_owner(&file, old);
+    }
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    drop(file);
+    fs::rename(temporary, target)
+}
+
+/// Under sudo the file stays the person's own.
+#[cfg(unix)]
+fn keep_owner(file: &File, old: &fs::Metadata) {
+    use std::os::unix::fs::MetadataExt;
+    // Refused to all but root, for whom alone it matters.
+    let _ = std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()));
+}
+
+/// Windows gives the new file the folder's access list.
+#[cfg(not(unix))]
+fn keep_owner(_file: &File, _old: &fs::Metadata) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".env");
+        write_atomic(&path, b"A=1\n").unwrap();
+        write_atomic(&path, b"A=2\n").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"A=2\n");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn permissions_and_symbolic_links_stay() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let real = dir.path().join("real.env");
+        let link = dir.path().join(".env");
+        fs::write(&real, "A=1\n").unwrap();
+        fs::set_permissions(&real, fs::Permissions::from_mode(0o600)).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        write_atomic(&link, b"A=2\n").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&real).unwrap(), b"A=2\n");
+        assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_read_only_file_is_left_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".env");
+        fs::write(&path, "A=1\n").unwrap();
+        let mut permissions = fs::metadata(&path).unwrap().permissions();
+        permissions.set_readonly(true);
+        fs::set_permissions(&path, permissions).unwrap();
+        let error = write_atomic(&path, b"A=2\n").unwrap_err();
+        assert!(error.message().contains("read-only"), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), b"A=1\n");
+    }
+}

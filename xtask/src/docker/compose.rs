@@ -1,0 +1,132 @@
+//! The only place that builds command lines of Compose.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::exec::{self, Command};
+use crate::model::{ComposeOptions, Stack};
+use crate::parse::compose_config;
+
+/// Why Compose gave no model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ComposeTrouble {
+    /// No `docker` on PATH, or no Compose plugin.
+    Absent(String),
+    /// Too old to be asked, with its version.
+    TooOld(String),
+    /// It refuses the project, in its own words.
+    Refused(String),
+}
+
+/// Compose, told which project.
+#[derive(Debug, Clone)]
+pub struct Compose {
+    options: ComposeOptions,
+    dir: PathBuf,
+    env: Vec<(String, String)>,
+}
+
+impl Compose {
+    /// Compose as if typed in `dir` with these options.
+    pub fn new(options: ComposeOptions, dir: PathBuf) -> Self {
+        Compose { options, dir, env: Vec::new() }
+    }
+
+    /// `docker compose …` with the project's options and `args`.
+    pub fn command<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new("docker").arg("compose").dir(&self.dir);
+        for file in &self.options.files {
+            command = command.arg("-f").arg(file);
+        }
+        if let Some(name) = &self.options.project_name {
+            command = command.arg("-p").arg(name);
+        }
+        for profile in &self.options.profiles {
+            command = command.arg("--profile").arg(profile);
+        }
+        for file in &self.options.env_files {
+            command = command.arg("--env-file").arg(file);
+        }
+        if let Some(dir) = &self.options.project_directory {
+            command = command.arg("--project-directory").arg(dir);
+        }
+        for (name, value) in &self.env {
+            command = command.env(name, value);
+        }
+        command.args(args)
+    }
+
+    /// The effective model. Its folder and files are not in the answer.
+    pub fn config(&self, limit: Duration) -> Result<Stack, ComposeTrouble> {
+        if exec::find("docker").is_none() {
+            return Err(ComposeTrouble::Absent("no `docker` on PATH".to_owned()));
+        }
+        let answer = self
+            .command(["config", "--format", "json"])
+            .ask(limit)
+            .map_err(|error| ComposeTrouble::Refused(error.message().to_owned()))?;
+        // Compose 1.29 prints its usage and exits with 0: only JSON counts.
+        if answer.ok()
+            && let Ok(stack) = compose_config::parse(&answer.stdout)
+        {
+            return Ok(stack);
+        }
+        Err(self.why(&answer))
+    }
+
+    /// The words are the CLI's own English, which no setting translates.
+    fn why(&self, answer: &exec::Answer) -> ComposeTrouble {
+        let text = answer.error_text();
+        let plugin_missing = ["is not a docker command", "unknown docker command", "unknown command: docker compose", "unknown flag: --format", "unknown shorthand flag"];
+        if plugin_missing.iter().any(|words| text.contains(words)) {
+            return ComposeTrouble::Absent("`docker` has no Compose plugin".to_owned());
+        }
+        if answer.ok() {
+            let version = self.version().unwrap_or_else(|| "unknown".to_owned());
+            return ComposeTrouble::TooOld(version);
+        }
+        // Warnings about unset variables come first; the last lines are the error.
+        let lines: Vec<&str> = text.lines().filter(|line| !line.contains("level=warning")).collect();
+        ComposeTrouble::Refused(lines.join("\n"))
+    }
+
+    /// `docker compose version --short`, without a leading `v`.
+    pub fn version(&self) -> Option<String> {
+        let answer = Command::new("docker").args(["compose", "version", "--short"]).ask(exec::LIMIT).ok()?;
+        let text = String::from_utf8_lossy(&answer.stdout).trim().trim_start_matches('v').to_owned();
+        (answer.ok() && text.starts_with(|c: char| c.is_ascii_digit())).then_some(text)
+    }
+}
+
+/// Stops one service of any project of the engine; its files are not needed.
+pub fn stop_service(project: &str, service: &str) -> Command {
+    Command::new("docker").args(["compose", "-p", project, "stop", service])
+}
+
+/// Stops one container.
+pub fn stop_container(id: &str) -> Command {
+    Command::new("docker").args(["stop", id])
+}
+
+/// The last lines a container wrote.
+pub fn last_lines(id: &str, lines: u32) -> Command {
+    Command::new("docker").args(["logs", "--tail", &lines.to_string(), id])
+}
+
+impl ComposeTrouble {
+    /// The fact and what to do about it.
+    pub fn error(&self) -> Error {
+        match self {
+            ComposeTrouble::Absent(what) => Error::new(what.clone())
+                .hint("install Docker's Compose plugin (package docker-compose-plugin, or docker-compose 2 and later), then `docker compose version`"),
+            ComposeTrouble::TooOld(version) => Error::new(format!("Compose {version} is too old: 2.20 or later is needed"))
+                .hint("docker-compose 1.x is no longer kept up; install the plugin and use `docker compose`"),
+            ComposeTrouble::Refused(text) => {
+                let text = text.trim();
+                Error::new(if text.is_empty() { "Compose refuses the project and does not say why".to_owned() } else { text.to_owned() })
+                    .hint("see it whole: `docker compose config`")
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Which engine the CLI would talk to: DOCKER_HOST, then DOCKER_CONTEXT, then
+//! the current context of its configuration, then the default socket
+//! (docs.docker.com, "Docker contexts").
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// An engine's address and who chose it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// As Docker writes it: `unix:///var/run/docker.sock`, `tcp://…`, `ssh://…`.
+    pub host: String,
+    /// "DOCKER_HOST", "context `colima`", "default".
+    pub chosen_by: String,
+}
+
+#[cfg(unix)]
+const DEFAULT: &str = "unix:///var/run/docker.sock";
+#[cfg(not(unix))]
+const DEFAULT: &str = "npipe:////./pipe/docker_engine";
+
+impl Endpoint {
+    /// Reads the environment and the CLI's configuration below `home`.
+    pub fn find(env: &dyn Fn(&str) -> Option<String>, home: Option<&Path>) -> Endpoint {
+        let set = |name: &str| env(name).filter(|value| !value.is_empty());
+        if let Some(host) = set("DOCKER_HOST") {
+            return Endpoint { host, chosen_by: "DOCKER_HOST".to_owned() };
+        }
+        let config = set("DOCKER_CONFIG").map(PathBuf::from).or_else(|| Some(home?.join(".docker")));
+        let context = set("DOCKER_CONTEXT").or_else(|| current_context(config.as_deref()?));
+        if let Some(name) = context.filter(|name| !name.is_empty() && name != "default")
+            && let Some(host) = config.as_deref().and_then(|config| context_host(config, &name))
+        {
+            return Endpoint { host, chosen_by: format!("context `{name}`") };
+        }
+        Endpoint { host: DEFAULT.to_owned(), chosen_by: "default".to_owned() }
+    }
+
+    /// The socket's path, where the engine is behind one.
+    pub fn socket(&self) -> Option<&Path> {
+        self.host.strip_prefix("unix://").map(Path::new)
+    }
+
+    /// Whether the engine binds ports on another machine, so that probing this
+    /// one says nothing. A loopback address over TCP is taken for this one.
+    pub fn is_remote(&self) -> bool {
+        self.remote_host().is_some()
+    }
+
+    /// The other machine's name or address.
+    pub fn remote_host(&self) -> Option<String> {
+        let schemes = ["ssh://", "tcp://", "http://", "https://"];
+        let rest = schemes.iter().find_map(|scheme| self.host.strip_prefix(scheme))?;
+        let authority = rest.split('/').next().unwrap_or_default();
+        let name = authority.rsplit_once('@').map_or(authority, |(_, name)| name);
+        let colon = name.rfind(':').filter(|colon| name.rfind(']').is_none_or(|bracket| bracket < *colon));
+        let name = colon.map_or(name, |colon| &name[..colon]);
+        let here = name.is_empty() || name == "localhost" || name.starts_with("127.") || name == "[::1]";
+        (!here || self.host.starts_with("ssh://")).then(|| name.to_owned())
+    }
+}
+
+#[derive(Deserialize)]
+struct Config {
+    #[serde(rename = "currentContext")]
+    current_context: Option<String>,
+}
+
+fn current_context(config: &Path) -> Option<String> {
+    let bytes = std::fs::read(config.join("config.json")).ok()?;
+    serde_json::from_slice::<Config>(&bytes).ok()?.current_context
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Meta {
+    name: String,
+    endpoints: std::collections::BTreeMap<String, MetaEndpoint>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct MetaEndpoint {
+    host: Option<String>,
+}
+
+/// Contexts lie in folders named by a hash of their names; the name stands
+/// inside, so they are looked through instead.
+fn context_host(config: &Path, name: &str) -> Option<String> {
+    let folders = std::fs::read_dir(config.join("contexts").join("meta")).ok()?;
+    folders.flatten().find_map(|folder| {
+        let bytes = std::fs::read(folder.path().join("meta.json")).ok()?;
+        let mut meta: Meta = serde_json::from_slice(&bytes).ok()?;
+        if meta.name != name {
+            return None;
+        }
+        meta.endpoints.remove("docker")?.host
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(vars: &[(&str, &str)], home: Option<&Path>) -> Endpoint {
+        let env = |name: &str| vars.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+        Endpoint::find(&env, home)
+    }
+
+    #[test]
+    fn the_environment_beats_the_context_and_that_the_default() {
+        let home = tempfile::tempdir().unwrap();
+        let meta = home.path().join(".docker/contexts/meta/0123");
+        std::fs::create_dir_all(&meta).unwrap();
+        let json = r#"{"Name":"colima","Metadata":{},"Endpoints":{"docker":{"Host":"unix:///h/colima.sock","SkipTLSVerify":false}}}"#;
+        std::fs::write(meta.join("meta.json"), json).unwrap();
+        std::fs::write(home.path().join(".docker/config.json"), r#"{"currentContext":"colima"}"#).unwrap();
+        let home = Some(home.path());
+        assert_eq!(find(&[], home).host, "unix:///h/colima.sock");
+        assert_eq!(find(&[("DOCKER_CONTEXT", "default")], home).host, DEFAULT);
+        assert_eq!(find(&[("DOCKER_CONTEXT", "colima"), ("DOCKER_HOST", "tcp://h:1")], home).chosen_by, "DOCKER_HOST");
+        assert_eq!(find(&[], None).host, DEFAULT);
+    }
+
+    #[test]
+    fn only_an_engine_elsewhere_is_remote() {
+        for (host, remote) in [
+            ("unix:///var/run/docker.sock", false),
+            ("tcp://127.0.0.1:2375", false),
+            ("tcp://localhost:2375", false),
+            ("tcp://[::1]:2375", false),
+            ("tcp://10.0.0.5:2376", true),
+            ("ssh://me@box", true),
+            ("npipe:////./pipe/docker_engine", false),
+        ] {
+            let endpoint = Endpoint { host: host.into(), chosen_by: String::new() };
+            assert_eq!(endpoint.is_remote(), remote, "{host}");
+        }
+        let endpoint = Endpoint { host: "ssh://me@box.lan:22".into(), chosen_by: String::new() };
+        assert_eq!(endpoint.remote_host().as_deref(), Some("box.lan"));
+    }
+}

@@ -1,0 +1,228 @@
+//! The engine itself, asked over its socket (a call of the CLI costs 20 ms,
+//! this one); where there is no socket to open, over the CLI's own connection
+//! (`docker system dial-stdio`), which knows TLS, ssh and pipes.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::http;
+use super::{Endpoint, endpoint};
+use crate::error::{Error, Result};
+use crate::exec::{self, Command};
+use crate::model::Container;
+use crate::parse::engine_api::{self, Detail, Network};
+
+/// Why the engine does not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// No `docker`, and no socket.
+    Absent,
+    /// A socket that is not there, or that nobody serves.
+    NotRunning,
+    /// The socket is there, and not for us.
+    Denied,
+    /// It accepted, and then nothing.
+    Hanging(Duration),
+    /// Anything else, in its own words.
+    Other(String),
+}
+
+/// A way to an engine.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    endpoint: Endpoint,
+    limit: Duration,
+}
+
+impl Engine {
+    /// An engine at `endpoint`, given `limit` for each answer.
+    pub fn new(endpoint: Endpoint, limit: Duration) -> Self {
+        Engine { endpoint, limit }
+    }
+
+    /// Where it is.
+    pub fn endpoint(&self) -> &endpoint::Endpoint {
+        &self.endpoint
+    }
+
+    /// How long an answer may take.
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// All containers, running or not.
+    pub fn containers(&self) -> Result<Vec<Container>, Trouble> {
+        let body = self.get("/containers/json?all=1")?;
+        engine_api::containers(&body).map_err(|error| Trouble::Other(error.message().to_owned()))
+    }
+
+    /// Containers of one Compose project, running or not.
+    pub fn containers_of(&self, project: &str) -> Result<Vec<Container>, Trouble> {
+        let body = self.get(&format!("/containers/json?all=1&filters={}", label_filter(project)))?;
+        engine_api::containers(&body).map_err(|error| Trouble::Other(error.message().to_owned()))
+    }
+
+    /// Networks of one Compose project.
+    pub fn networks_of(&self, project: &str) -> Result<Vec<Network>, Trouble> {
+        let body = self.get(&format!("/networks?filters={}", label_filter(project)))?;
+        engine_api::networks(&body).map_err(|error| Trouble::Other(error.message().to_owned()))
+    }
+
+    /// Names of the volumes of one Compose project.
+    pub fn volumes_of(&self, project: &str) -> Result<Vec<String>, Trouble> {
+        let body = self.get(&format!("/volumes?filters={}", label_filter(project)))?;
+        engine_api::volumes(&body).map_err(|error| Trouble::Other(error.message().to_owned()))
+    }
+
+    /// Why a container is as it is.
+    pub fn detail(&self, id: &str) -> Result<Detail, Trouble> {
+        let body = self.get(&format!("/containers/{}/json", http::escape(id)))?;
+        engine_api::detail(&body).map_err(|error| Trouble::Other(error.message().to_owned()))
+    }
+
+    /// Takes a container away, running or not. Its volumes stay.
+    pub fn remove_container(&self, id: &str) -> Result<(), Trouble> {
+        self.call("DELETE", &format!("/containers/{}?force=1", http::escape(id))).map(drop)
+    }
+
+    /// Takes a network away; refused by the engine while somebody is on it.
+    pub fn remove_network(&self, id: &str) -> Result<(), Trouble> {
+        self.call("DELETE", &format!("/networks/{}", http::escape(id))).map(drop)
+    }
+
+    fn get(&self, path: &str) -> Result<Vec<u8>, Trouble> {
+        self.call("GET", path)
+    }
+
+    fn call(&self, method: &str, path: &str) -> Result<Vec<u8>, Trouble> {
+        let request = http::request(method, path);
+        let bytes = match self.endpoint.socket() {
+            Some(socket) => over_socket(socket, &request, self.limit)?,
+            None => self.over_cli(request)?,
+        };
+        match http::answer(&bytes) {
+            Some((200..=299, body)) => Ok(body.to_vec()),
+            // Gone already, which is what a removal wants.
+            Some((404, _)) if method == "DELETE" => Ok(Vec::new()),
+            Some((_, body)) => Err(Trouble::Other(engine_api::error_message(body))),
+            None => Err(Trouble::Other(format!("`{}` does not speak HTTP", self.endpoint.host))),
+        }
+    }
+
+    fn over_cli(&self, request: Vec<u8>) -> Result<Vec<u8>, Trouble> {
+        if exec::find("docker").is_none() {
+            return Err(Trouble::Absent);
+        }
+        let dial = Command::new("docker").args(["system", "dial-stdio"]).input(request);
+        match dial.ask(self.limit) {
+            Ok(answer) if !answer.stdout.is_empty() => Ok(answer.stdout),
+            Ok(answer) => Err(by_words(&answer.error_text())),
+            Err(_) => Err(Trouble::Hanging(self.limit)),
+        }
+    }
+}
+
+/// The CLI's own English, which no language setting translates.
+fn by_words(text: &str) -> Trouble {
+    let lower = text.to_lowercase();
+    if lower.contains("permission denied") {
+        Trouble::Denied
+    } else if ["cannot connect", "is the docker daemon running", "connection refused", "cannot find the file"]
+        .iter()
+        .any(|words| lower.contains(words))
+    {
+        Trouble::NotRunning
+    } else {
+        Trouble::Other(text.lines().last().unwrap_or("no answer").to_owned())
+    }
+}
+
+fn label_filter(project: &str) -> String {
+    let label = format!("com.docker.compose.project={project}");
+    http::escape(&serde_json::json!({ "label": [label] }).to_string())
+}
+
+#[cfg(unix)]
+fn over_socket(socket: &Path, request: &[u8], limit: Duration) -> Result<Vec<u8>, Trouble> {
+    use std::io::{ErrorKind, Read, Write};
+    use std::time::Instant;
+
+    let deadline = Instant::now() + limit;
+    let failed = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound if exec::find("docker").is_none() => Trouble::Absent,
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => Trouble::NotRunning,
+        ErrorKind::PermissionDenied => Trouble::Denied,
+        // A full backlog refuses at once: nobody accepts.
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => Trouble::Hanging(limit),
+        _ => Trouble::Other(error.to_string()),
+    };
+    let address = socket2::SockAddr::unix(socket).map_err(failed)?;
+    let mut stream = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).map_err(failed)?;
+    stream.connect_timeout(&address, limit).map_err(failed)?;
+    stream.set_write_timeout(Some(limit)).map_err(failed)?;
+    stream.write_all(request).map_err(failed)?;
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        // The limit is for the whole answer, not for each piece of it.
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Trouble::Hanging(limit));
+        }
+        stream.set_read_timeout(Some(left)).map_err(failed)?;
+        match stream.read(&mut buffer) {
+            Ok(0) => return Ok(bytes),
+            Ok(length) => bytes.extend_from_slice(&buffer[..length]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+}
+
+/// Rust's standard library has no Unix sockets on Windows; Docker uses pipes
+/// there, which the CLI opens.
+#[cfg(not(unix))]
+fn over_socket(_socket: &Path, _request: &[u8], _limit: Duration) -> Result<Vec<u8>, Trouble> {
+    Err(Trouble::NotRunning)
+}
+
+impl Trouble {
+    /// The fact and what to do about it.
+    pub fn error(&self, endpoint: &Endpoint) -> Error {
+        let host = &endpoint.host;
+        let chosen = &endpoint.chosen_by;
+        match self {
+            Trouble::Absent => Error::new("no Docker engine, and no `docker` on PATH").hint(install_hint()),
+            Trouble::NotRunning => Error::new(format!("no Docker engine answers at {host} ({chosen})"))
+                .hint(start_hint())
+                .hint("`cargo xtask start --setup` brings one up on Debian and Ubuntu, as root"),
+            Trouble::Denied => Error::new(format!("no permission for the Docker engine's socket {host}"))
+                .hint("run with sudo, or join the group of the socket: `sudo usermod -aG docker $USER`, then log in again"),
+            Trouble::Hanging(limit) => {
+                Error::new(format!("the Docker engine at {host} ({chosen}) accepts and does not answer within {} s", limit.as_secs()))
+                    .hint(start_hint().replace("start", "restart"))
+            }
+            Trouble::Other(text) => Error::new(format!("the Docker engine at {host} ({chosen}): {text}")),
+        }
+    }
+}
+
+fn install_hint() -> &'static str {
+    if cfg!(target_os = "macos") {
+        "install Docker Desktop, OrbStack or Colima (`brew install colima docker docker-compose && colima start`)"
+    } else if cfg!(windows) {
+        "install Docker Desktop (`winget install Docker.DockerDesktop`) and start it"
+    } else {
+        "`cargo xtask start --setup` brings one up on Debian and Ubuntu, as root; elsewhere install docker and docker-compose from your distribution's packages"
+    }
+}
+
+fn start_hint() -> String {
+    if cfg!(target_os = "macos") {
+        "start Docker Desktop, OrbStack, or `colima start`".to_owned()
+    } else if cfg!(windows) {
+        "start Docker Desktop".to_owned()
+    } else {
+        "start it: `sudo systemctl start docker` (rootless: `systemctl --user start docker`)".to_owned()
+    }
+}

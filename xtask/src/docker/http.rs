@@ -1,0 +1,45 @@
+//! One request and its answer over any pair of pipes, by HTTP/1.0: the engine
+//! then ends the answer by closing, so there are no chunks to put together.
+
+/// The request's bytes.
+pub(super) fn request(method: &str, path: &str) -> Vec<u8> {
+    format!("{method} {path} HTTP/1.0\r\nHost: docker\r\nAccept: application/json\r\nContent-Length: 0\r\n\r\n").into_bytes()
+}
+
+/// Status and body, or `None` where this is no HTTP answer.
+pub(super) fn answer(bytes: &[u8]) -> Option<(u16, &[u8])> {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&bytes[..end]).ok()?;
+    let status = head.strip_prefix("HTTP/1.")?.get(2..5)?.parse().ok()?;
+    Some((status, &bytes[end + 4..]))
+}
+
+/// A query value: everything but letters, digits and `-_.~` is escaped.
+pub(super) fn escape(value: &str) -> String {
+    value.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_taken_apart() {
+        assert_eq!(answer(b"HTTP/1.0 200 OK\r\nServer: x\r\n\r\n[]"), Some((200, b"[]".as_slice())));
+        assert_eq!(answer(b"HTTP/1.1 404 Not Found\r\n\r\n"), Some((404, b"".as_slice())));
+        assert_eq!(answer(b"SSH-2.0-OpenSSH"), None);
+        assert_eq!(answer(b""), None);
+    }
+
+    #[test]
+    fn a_value_is_escaped() {
+        assert_eq!(escape(r#"{"label":["a=b"]}"#), "%7B%22label%22%3A%5B%22a%3Db%22%5D%7D");
+    }
+}

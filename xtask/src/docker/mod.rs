@@ -1,0 +1,10 @@
+//! The engine, and Compose in front of it.
+
+mod compose;
+mod endpoint;
+mod engine;
+mod http;
+
+pub use compose::{Compose, ComposeTrouble, last_lines, stop_container, stop_service};
+pub use endpoint::Endpoint;
+pub use engine::{Engine, Trouble};

@@ -1,0 +1,56 @@
+//! Ctrl-C. Most of the time it ends the program at once with exit code 130;
+//! while a [`Patience`] is held it only sets a flag, so that the holder can
+//! leave things in a state that it can name. A second Ctrl-C ends it anyway.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::error::Exit;
+
+static REQUESTED: AtomicBool = AtomicBool::new(false);
+static HOLDERS: AtomicUsize = AtomicUsize::new(0);
+
+/// Takes over Ctrl-C, SIGTERM and SIGHUP's default; called once, by `main`.
+pub fn install() {
+    // A second handler cannot be set; then the default (end) stays, which is
+    // what the first one does as well.
+    drop(ctrlc::set_handler(|| {
+        let again = REQUESTED.swap(true, Ordering::SeqCst);
+        if again || HOLDERS.load(Ordering::SeqCst) == 0 {
+            crate::ui::restore_terminal();
+            leave();
+        }
+    }));
+}
+
+#[expect(clippy::exit, reason = "a handler has no caller to return to")]
+fn leave() -> ! {
+    std::process::exit(Exit::Interrupted as i32)
+}
+
+/// Whether Ctrl-C was pressed.
+pub fn requested() -> bool {
+    REQUESTED.load(Ordering::SeqCst)
+}
+
+/// While it lives, Ctrl-C is a request.
+#[derive(Debug)]
+pub struct Patience(());
+
+/// Asks for patience.
+pub fn patience() -> Patience {
+    HOLDERS.fetch_add(1, Ordering::SeqCst);
+    Patience(())
+}
+
+impl Patience {
+    /// Whether Ctrl-C was pressed meanwhile.
+    pub fn interrupted(&self) -> bool {
+        requested()
+    }
+}
+
+impl Drop for Patience {
+    fn drop(&mut self) {
+        HOLDERS.fetch_sub(1, Ordering::SeqCst);
+    }
+}

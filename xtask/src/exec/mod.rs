@@ -1,0 +1,258 @@
+//! The only place that spawns. Three ways to run a tool:
+//!
+//! * [`Command::ask`]: a question. Output is captured, there is a time limit,
+//!   and what runs over it is ended together with its children.
+//! * [`Command::start`]: a long job whose output is read line by line.
+//! * [`Command::show`]: a step that a person watches on their own terminal.
+//!
+//! Arguments are passed as they are; nothing here goes through a shell.
+
+mod interrupt;
+mod running;
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use interrupt::{Patience, install as install_interrupt, patience, requested as interrupted};
+pub use running::{Event, Running};
+
+use crate::error::{Error, Result};
+
+/// How long a question to a tool may take. `docker info` against an endpoint
+/// that accepts and never answers waits for ever.
+pub const LIMIT: Duration = Duration::from_secs(10);
+
+/// Where `tool` is on PATH, by the rules of this system.
+pub fn find(tool: &str) -> Option<PathBuf> {
+    which::which(tool).ok()
+}
+
+/// A command line with its folder and environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    program: OsString,
+    args: Vec<OsString>,
+    dir: Option<PathBuf>,
+    env: Vec<(OsString, Option<OsString>)>,
+    input: Option<Vec<u8>>,
+}
+
+/// What a tool answered.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Answer {
+    /// Exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: Vec<u8>,
+    /// Standard error.
+    pub stderr: Vec<u8>,
+}
+
+impl Answer {
+    /// Exit code 0.
+    pub fn ok(&self) -> bool {
+        self.code == Some(0)
+    }
+
+    /// Standard error as text, trimmed; bytes that are not UTF-8 are replaced.
+    pub fn error_text(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).trim().to_owned()
+    }
+}
+
+impl Command {
+    /// `program` as a name to look up on PATH, or a path.
+    pub fn new(program: impl AsRef<OsStr>) -> Self {
+        Command { program: program.as_ref().to_owned(), args: Vec::new(), dir: None, env: Vec::new(), input: None }
+    }
+
+    /// One more argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    /// More arguments.
+    #[must_use]
+    pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// The folder to run in.
+    #[must_use]
+    pub fn dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.dir = Some(dir.as_ref().to_owned());
+        self
+    }
+
+    /// A variable for the child.
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), Some(value.as_ref().to_owned())));
+        self
+    }
+
+    /// A variable that the child must not inherit.
+    #[must_use]
+    pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), None));
+        self
+    }
+
+    /// Bytes for standard input; without them it is empty.
+    #[must_use]
+    pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.input = Some(bytes.into());
+        self
+    }
+
+    /// The command line as a person would type it.
+    pub fn line(&self) -> String {
+        let quote = |word: &OsString| {
+            let word = word.to_string_lossy();
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%{}".contains(c);
+            if !word.is_empty() && word.chars().all(plain) {
+                word.into_owned()
+            } else {
+                format!("'{}'", word.replace('\'', "'\\''"))
+            }
+        };
+        let words = std::iter::once(&self.program).chain(&self.args);
+        words.map(quote).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Runs it, captures both outputs, and ends it (and its children) after
+    /// `limit`. A non-zero exit is an answer, not an error.
+    pub fn ask(&self, limit: Duration) -> Result<Answer> {
+        let running = self.expression(|e| {
+            let e = e.stdout_capture().stderr_capture().unchecked();
+            match &self.input {
+                Some(bytes) => e.stdin_bytes(bytes.clone()),
+                None => e.stdin_null(),
+            }
+        });
+        let handle = running.start().map_err(|error| self.not_started(&error))?;
+        match handle.wait_timeout(limit) {
+            Ok(Some(output)) => Ok(Answer {
+                code: output.status.code(),
+                stdout: output.stdout.clone(),
+                stderr: output.stderr.clone(),
+            }),
+            Ok(None) => {
+                running::end(&handle.pids());
+                Err(Error::new(format!("`{}` did not answer within {} s", self.line(), limit.as_secs())))
+            }
+            Err(error) => Err(Error::new(format!("`{}`: {error}", self.line()))),
+        }
+    }
+
+    /// Starts it; both outputs are read together, line by line.
+    pub fn start(&self) -> Result<Running> {
+        let expression = self.expression(|e| e.stdin_null().stderr_to_stdout().unchecked());
+        let reader = expression.reader().map_err(|error| self.not_started(&error))?;
+        Ok(Running::new(reader))
+    }
+
+    /// Runs it on this terminal after echoing it to stderr, unless `quiet`.
+    /// Returns the exit code. Ctrl-C goes to the tool, which ends in its own
+    /// way; then this returns an interrupted error.
+    #[expect(clippy::disallowed_methods, reason = "this is the place")]
+    pub fn show(&self, quiet: bool) -> Result<i32> {
+        let patience = patience();
+        let shell = xshell::Shell::new().map_err(|error| Error::new(error.to_string()))?;
+        if let Some(dir) = &self.dir {
+            shell.change_dir(dir);
+        }
+        let program = self.resolve();
+        let mut command = shell.cmd(&program).args(&self.args);
+        for (name, value) in &self.env {
+            command = match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        if !quiet {
+            crate::ui::note(&format!("$ {}", self.line()));
+        }
+        // The exit code is an answer here too, so it is taken from the process
+        // and not from xshell, whose error would print the whole line again.
+        let status = std::process::Command::from(command.quiet()).status();
+        let status = status.map_err(|error| self.not_started(&error))?;
+        if patience.interrupted() {
+            return Err(Error::interrupted(format!("interrupted: `{}`", self.line())));
+        }
+        Ok(status.code().unwrap_or(1))
+    }
+
+    /// On Windows a bare name must become a path first, or programs that are
+    /// `.cmd` files are not found.
+    fn resolve(&self) -> PathBuf {
+        self.program.to_str().and_then(find).unwrap_or_else(|| PathBuf::from(&self.program))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the place")]
+    fn expression(&self, setup: impl FnOnce(duct::Expression) -> duct::Expression) -> duct::Expression {
+        let mut e = duct::cmd(self.resolve(), &self.args);
+        if let Some(dir) = &self.dir {
+            e = e.dir(dir);
+        }
+        for (name, value) in &self.env {
+            e = match value {
+                Some(value) => e.env(name, value),
+                None => e.env_remove(name),
+            };
+        }
+        setup(running::apart(e))
+    }
+
+    fn not_started(&self, error: &std::io::Error) -> Error {
+        let name = self.program.to_string_lossy();
+        if error.kind() == std::io::ErrorKind::NotFound {
+            if let Some(dir) = self.dir.as_deref().filter(|dir| !dir.is_dir()) {
+                return Error::new(format!("`{name}` cannot run in `{}`: no such folder", dir.display()));
+            }
+            return Error::new(format!("`{name}` is not installed, or not on PATH"));
+        }
+        Error::new(format!("`{name}` could not be started: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_can_be_pasted_into_a_shell() {
+        let command = Command::new("docker").args(["compose", "-p", "a b", "it's", "{{json .}}", ""]);
+        assert_eq!(command.line(), r"docker compose -p 'a b' 'it'\''s' '{{json .}}' ''");
+    }
+
+    #[test]
+    fn a_missing_tool_is_named() {
+        let error = Command::new("no-such-tool-here").ask(LIMIT).unwrap_err();
+        assert_eq!(error.message(), "`no-such-tool-here` is not installed, or not on PATH");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_question_ends_with_its_limit_and_so_do_its_children() {
+        // The child of the shell keeps the pipe open: without ending the whole
+        // group this would wait for it.
+        let begin = std::time::Instant::now();
+        let command = Command::new("sh").args(["-c", "sleep 30 & sleep 30; true"]);
+        let error = command.ask(Duration::from_millis(200)).unwrap_err();
+        assert!(error.message().contains("did not answer"), "{error}");
+        assert!(begin.elapsed() < Duration::from_secs(5));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_exit_code_is_an_answer() {
+        let answer = Command::new("sh").args(["-c", "cat; echo no >&2; exit 3"]).input("in").ask(LIMIT).unwrap();
+        assert_eq!((answer.code, answer.stdout.as_slice()), (Some(3), b"in".as_slice()));
+        assert_eq!(answer.error_text(), "no");
+    }
+}

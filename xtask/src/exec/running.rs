@@ -1,0 +1,125 @@
+//! Jobs in the background, and ending them with all that they started.
+
+use std::io::{BufRead, BufReader};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+
+/// A job whose lines arrive one by one.
+#[derive(Debug)]
+pub struct Running {
+    handle: Arc<duct::ReaderHandle>,
+    lines: Receiver<String>,
+}
+
+/// What [`Running::next`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A line, without its line end.
+    Line(String),
+    /// Nothing within the time given.
+    Quiet,
+    /// It has ended and all lines were read.
+    Ended,
+}
+
+impl Running {
+    pub(super) fn new(reader: duct::ReaderHandle) -> Self {
+        let handle = Arc::new(reader);
+        let (sender, lines) = channel();
+        let source = Arc::clone(&handle);
+        std::thread::spawn(move || {
+            let mut reader = BufReader::new(&*source);
+            let mut bytes = Vec::new();
+            while let Ok(1..) = reader.read_until(b'\n', &mut bytes) {
+                let line = String::from_utf8_lossy(&bytes).trim_end().to_owned();
+                bytes.clear();
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Running { handle, lines }
+    }
+
+    /// Waits up to `wait` for the next line.
+    pub fn next(&self, wait: Duration) -> Event {
+        match self.lines.recv_timeout(wait) {
+            Ok(line) => Event::Line(line),
+            Err(RecvTimeoutError::Timeout) => Event::Quiet,
+            Err(RecvTimeoutError::Disconnected) => Event::Ended,
+        }
+    }
+
+    /// The exit code, after [`Event::Ended`]; 1 where a signal ended it.
+    pub fn code(&self) -> Result<i32> {
+        match self.handle.try_wait() {
+            Ok(Some(output)) => Ok(output.status.code().unwrap_or(1)),
+            Ok(None) => Err(Error::new("the tool closed its output and still runs")),
+            Err(error) => Err(Error::new(error.to_string())),
+        }
+    }
+
+    /// Asks it to end, as Ctrl-C does.
+    pub fn interrupt(&self) {
+        interrupt(&self.handle.pids());
+    }
+
+    /// Ends it and all that it started.
+    pub fn end(&self) {
+        end(&self.handle.pids());
+    }
+}
+
+/// Puts the job into a process group of its own, so that it can be ended as a
+/// whole: `docker compose` is a plugin, a child of `docker`, and would live on.
+#[cfg(unix)]
+pub(super) fn apart(expression: duct::Expression) -> duct::Expression {
+    use std::os::unix::process::CommandExt;
+    expression.before_spawn(|command| {
+        command.process_group(0);
+        Ok(())
+    })
+}
+
+/// Windows: taskkill /T finds the children, no group is needed.
+#[cfg(not(unix))]
+pub(super) fn apart(expression: duct::Expression) -> duct::Expression {
+    expression
+}
+
+#[cfg(unix)]
+fn signal(pids: &[u32], signal: rustix::process::Signal) {
+    for pid in pids {
+        let pid = i32::try_from(*pid).ok().and_then(rustix::process::Pid::from_raw);
+        if let Some(pid) = pid {
+            // Gone already is what was wanted.
+            let _ = rustix::process::kill_process_group(pid, signal);
+        }
+    }
+}
+
+#[cfg(unix)]
+pub(super) fn end(pids: &[u32]) {
+    signal(pids, rustix::process::Signal::KILL);
+}
+
+#[cfg(unix)]
+fn interrupt(pids: &[u32]) {
+    signal(pids, rustix::process::Signal::INT);
+}
+
+#[cfg(not(unix))]
+pub(super) fn end(pids: &[u32]) {
+    for pid in pids {
+        let kill = super::Command::new("taskkill").args(["/F", "/T", "/PID", &pid.to_string()]);
+        // Gone already is what was wanted.
+        drop(kill.ask(Duration::from_secs(5)));
+    }
+}
+
+/// Windows: a console's Ctrl-C reaches the children by itself.
+#[cfg(not(unix))]
+fn interrupt(_pids: &[u32]) {}

@@ -1,0 +1,215 @@
+//! Other ports in `.env`: a plan of edits, and carrying it out so that the file
+//! is either as it was or right.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::context::Context;
+use crate::disk;
+use crate::envfile::Document;
+use crate::error::{Context as _, Error, Result};
+use crate::flow::survey::{Row, Survey, is_free, survey};
+use crate::ledger::Moves;
+use crate::ui::{self, Format};
+
+/// One variable that gets another port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// The variable.
+    pub variable: String,
+    /// Its port now.
+    pub from: u16,
+    /// Its port then; a free one.
+    pub to: u16,
+    /// The env file to write to, so that Compose reads it.
+    pub file: PathBuf,
+}
+
+/// Plans a move for each conflict that has a variable. A variable that the
+/// shell sets beats every file, so there nothing can be written that would take
+/// effect; a conflict that no variable feeds cannot be moved either.
+pub fn plan(ctx: &Context, survey: &Survey) -> Result<Vec<Move>> {
+    let mut moves: BTreeMap<String, Move> = BTreeMap::new();
+    let mut fixed: Vec<&Row> = Vec::new();
+    for row in survey.conflicts() {
+        let published = row.wanted.mapping.published.map(|range| range.first);
+        match (row.variable(), published, row.suggestion) {
+            (Some(variable), _, _) if row.from_shell() => return Err(shadowed(variable, ctx)),
+            (Some(variable), Some(from), Some(to)) => {
+                let file = file_for(survey, variable)?;
+                moves.insert(variable.to_owned(), Move { variable: variable.to_owned(), from, to, file });
+            }
+            _ => fixed.push(row),
+        }
+    }
+    if let Some(row) = fixed.first() {
+        return Err(immovable(ctx, row));
+    }
+    Ok(moves.into_values().collect())
+}
+
+/// With no `.env` yet, the one that the template becomes.
+fn file_for(survey: &Survey, variable: &str) -> Result<PathBuf> {
+    survey.env_files.file_for(variable).map(Path::to_path_buf)
+}
+
+fn shadowed(variable: &str, ctx: &Context) -> Error {
+    let value = ctx.var(variable).unwrap_or_default();
+    Error::new(format!("the shell sets {variable}={}, which beats any value in .env", ui::clean(&value)))
+        .hint(format!("`unset {variable}`, then run this again"))
+        .hint(format!("or give it another value there: `export {variable}=…`"))
+}
+
+fn immovable(ctx: &Context, row: &Row) -> Error {
+    let mapping = &row.wanted.mapping;
+    let address = mapping.address();
+    let error = match (&row.wanted.origin, row.suggestion) {
+        (Some(origin), Some(port)) => Error::new(format!(
+            "service `{}` publishes {address} as a literal in {}:{}",
+            mapping.service,
+            ctx.show(&origin.file),
+            origin.line
+        ))
+        .hint(format!(
+            "make it a variable: `\"${{{}_PORT:-{}}}:{}\"`, then run this again; {port} is free",
+            variable_name(&mapping.service),
+            mapping.published.map(|range| range.first).unwrap_or_default(),
+            mapping.target
+        )),
+        (_, Some(_)) => Error::new(format!("no variable feeds {address} of service `{}`", mapping.service))
+            .hint("give it one: `\"${NAME:-8000}:8000\"`"),
+        (_, None) => Error::new(format!("no other port could be found for {address} of service `{}`", mapping.service))
+            .hint("widen port_range in xtask.toml, or stop the holder: `cargo xtask check-ports --stop-holders`"),
+    };
+    error.finding()
+}
+
+fn variable_name(service: &str) -> String {
+    service.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
+}
+
+/// The moves as lines: `BACKEND_PORT 8000 -> 8001`. In JSON stdout is for the
+/// report alone, so they are notes.
+pub fn show(ctx: &Context, moves: &[Move]) {
+    for step in moves {
+        let line = format!("{} {} -> {}  ({})", step.variable, step.from, step.to, ctx.show(&step.file));
+        if ctx.format == Format::Json { ui::note(&line) } else { ui::out(&line) }
+    }
+}
+
+/// Writes the moves, and has Compose prove that they took effect; if they did
+/// not, every file is put back as it was.
+pub fn apply(ctx: &Context, moves: &[Move]) -> Result<()> {
+    let files: BTreeSet<&Path> = moves.iter().map(|step| step.file.as_path()).collect();
+    let before: Vec<(&Path, Option<Vec<u8>>)> =
+        files.into_iter().map(|file| Ok((file, read(file)?))).collect::<Result<_>>()?;
+    let written = before.iter().try_for_each(|(file, bytes)| {
+        let of_file: Vec<&Move> = moves.iter().filter(|step| step.file == *file).collect();
+        write(file, bytes.as_deref(), &of_file)
+    });
+    let proved = written.and_then(|()| survey(ctx)).and_then(|after| prove(&after, moves));
+    if let Err(error) = proved {
+        for (file, bytes) in &before {
+            put_back(file, bytes.as_deref())?;
+        }
+        return Err(error);
+    }
+    // Only a convenience (`start --restore-ports`) is lost with it.
+    if let Err(error) = remember(ctx, moves) {
+        ui::detail(&format!("the move was not remembered: {error}"));
+    }
+    Ok(())
+}
+
+fn remember(ctx: &Context, moves: &[Move]) -> Result<()> {
+    let state = ctx.state_dir()?;
+    moves.iter().try_for_each(|step| Moves::record(&state, &step.file, &[(step.variable.clone(), step.from, step.to)]))
+}
+
+fn read(file: &Path) -> Result<Option<Vec<u8>>> {
+    match std::fs::read(file) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::new(format!("failed to read `{}`: {error}", file.display()))),
+    }
+}
+
+fn write(file: &Path, before: Option<&[u8]>, moves: &[&Move]) -> Result<()> {
+    let mut document = Document::parse(before.unwrap_or_default()).map_err(|error| error.within(file.display()))?;
+    for step in moves {
+        document.set(&step.variable, &step.to.to_string())?;
+    }
+    disk::write_atomic(file, document.render())
+}
+
+/// A file that is as it was is not touched: putting back must work on a disk
+/// that is full.
+fn put_back(file: &Path, before: Option<&[u8]>) -> Result<()> {
+    if read(file)?.as_deref() == before {
+        return Ok(());
+    }
+    match before {
+        Some(bytes) => disk::write_atomic(file, bytes),
+        None => std::fs::remove_file(file).context(format!("remove `{}`", file.display())),
+    }
+}
+
+/// Every variable must now feed its new port.
+fn prove(after: &Survey, moves: &[Move]) -> Result<()> {
+    for step in moves {
+        let rows = after.rows.iter().filter(|row| row.variable() == Some(&step.variable));
+        for row in rows {
+            let now = row.wanted.mapping.published.map(|range| range.first);
+            if now != Some(step.to) {
+                let now = now.map_or_else(|| "none".to_owned(), |port| port.to_string());
+                return Err(Error::new(format!("{}={} does not take effect: Compose still uses {now}", step.variable, step.to))
+                    .hint("`docker compose config --environment` shows what Compose reads"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Moves of earlier runs that could go back now: the old port is free again,
+/// and the file still has the port that we wrote.
+pub fn restorable(ctx: &Context, survey: &Survey) -> Vec<Move> {
+    let Ok(state) = ctx.state_dir() else { return Vec::new() };
+    let variables: BTreeMap<&str, u16> = survey
+        .rows
+        .iter()
+        .filter(|row| !row.from_shell())
+        .filter_map(|row| Some((row.variable()?, row.wanted.mapping.published?.first)))
+        .collect();
+    let mut back = Vec::new();
+    for (variable, now) in variables {
+        let Ok(file) = file_for(survey, variable) else { continue };
+        let moved = Moves::of(&state, &file).into_iter().find(|(name, _, to)| name == variable && *to == now);
+        if let Some((_, first, _)) = moved
+            && could_be(ctx, survey, variable, first)
+        {
+            back.push(Move { variable: variable.to_owned(), from: now, to: first, file });
+        }
+    }
+    back
+}
+
+/// Whether all that `variable` feeds could be published on `port`.
+fn could_be(ctx: &Context, survey: &Survey, variable: &str, port: u16) -> bool {
+    survey.rows.iter().all(|row| {
+        if row.variable() == Some(variable) {
+            is_free(ctx, survey, &row.wanted.mapping, port)
+        } else {
+            row.wanted.mapping.published.is_none_or(|range| !range.contains(port))
+        }
+    })
+}
+
+/// Makes `.env` from its template where there is none yet, so that people have
+/// the file the guide speaks of.
+pub fn env_from_template(ctx: &Context, survey: &Survey) -> Result<()> {
+    let (Some(template), Some(file)) = (&survey.template, survey.env_files.default_file()) else { return Ok(()) };
+    let bytes = std::fs::read(template).context(format!("read `{}`", ctx.show(template)))?;
+    disk::write_atomic(file, &bytes)?;
+    ui::note(&format!("{} made from {}", ctx.show(file), ctx.show(template)));
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! What several tasks share. Each flow gathers, decides, and shows or runs a
+//! plan that is plain data.
+
+pub mod assign;
+pub mod checkup;
+pub mod free;
+pub mod report;
+pub mod resolve;
+pub mod survey;
+pub mod up;

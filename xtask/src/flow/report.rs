@@ -1,0 +1,259 @@
+//! A survey as text and as JSON.
+
+use std::time::SystemTime;
+
+use console::style;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::flow::survey::{Row, Survey};
+use crate::model::{Container, Origin, Owner, PortRange, Process, Source, Verdict};
+use crate::ui::{self, Column};
+
+/// The JSON of `check-ports`; every key is always there, absent is `null`.
+#[derive(Debug, Serialize)]
+pub struct Report<'a> {
+    schema: u32,
+    project: &'a str,
+    ports: Vec<PortReport<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct PortReport<'a> {
+    service: &'a str,
+    host_ip: Option<String>,
+    published: Option<u16>,
+    /// The last port, where the engine picks one of a range.
+    published_end: Option<u16>,
+    target: u16,
+    protocol: &'static str,
+    variable: Option<&'a str>,
+    verdict: &'static str,
+    owners: Vec<OwnerReport>,
+    suggestion: Option<u16>,
+    source: Option<String>,
+    reserved: Option<PortRange>,
+}
+
+/// An owner in JSON. Text of others is cleaned and its secrets are masked.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum OwnerReport {
+    /// A process of this machine.
+    Process {
+        /// Process id.
+        pid: u32,
+        /// Short name.
+        name: String,
+        /// Command line; `null` when it may not be read.
+        command: Option<String>,
+        /// User.
+        user: Option<String>,
+        /// RFC 3339.
+        started: Option<String>,
+    },
+    /// A container.
+    Container {
+        /// Full id.
+        id: String,
+        /// Name.
+        name: String,
+        /// Compose project.
+        project: Option<String>,
+        /// Compose service.
+        service: Option<String>,
+        /// Project folder.
+        working_dir: Option<String>,
+    },
+    /// Somebody who cannot be named.
+    Unknown {
+        /// Why not.
+        why: String,
+    },
+}
+
+impl From<&Owner> for OwnerReport {
+    fn from(owner: &Owner) -> Self {
+        match owner {
+            Owner::Process(process) => OwnerReport::Process {
+                pid: process.pid,
+                name: ui::clean(&process.name),
+                command: Some(ui::mask(&ui::clean(&process.command))).filter(|command| !command.is_empty()),
+                user: process.user.as_deref().map(ui::clean),
+                started: process.started.map(rfc3339),
+            },
+            Owner::Container(container) => container_report(container),
+            Owner::Unknown { why } => OwnerReport::Unknown { why: ui::clean(why) },
+        }
+    }
+}
+
+fn container_report(container: &Container) -> OwnerReport {
+    OwnerReport::Container {
+        id: container.id.clone(),
+        name: ui::clean(&container.name),
+        project: container.project.as_deref().map(ui::clean),
+        service: container.service.as_deref().map(ui::clean),
+        working_dir: container.working_dir.as_deref().map(|dir| ui::clean(&dir.display().to_string())),
+    }
+}
+
+/// To the second, in UTC.
+pub fn rfc3339(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time).to_string()
+}
+
+/// The survey as JSON.
+pub fn json(survey: &Survey) -> Report<'_> {
+    let port = |row| port_report(survey, row);
+    Report { schema: 1, project: &survey.stack.name, ports: survey.rows.iter().map(port).collect() }
+}
+
+fn port_report<'a>(survey: &Survey, row: &'a Row) -> PortReport<'a> {
+    let mapping = &row.wanted.mapping;
+    let owners = match &row.verdict {
+        Verdict::Taken(owners) => owners.iter().map(OwnerReport::from).collect(),
+        Verdict::Ours(container) => vec![container_report(container)],
+        Verdict::Unknown { why } => vec![OwnerReport::Unknown { why: ui::clean(why) }],
+        Verdict::Free | Verdict::Reserved { .. } => Vec::new(),
+    };
+    PortReport {
+        service: &mapping.service,
+        host_ip: mapping.host_ip.map(|ip| ip.to_string()),
+        published: mapping.published.map(|range| range.first),
+        published_end: mapping.published.filter(|range| !range.is_one()).map(|range| range.last),
+        target: mapping.target,
+        protocol: mapping.protocol.as_str(),
+        variable: row.variable(),
+        verdict: row.verdict.as_str(),
+        owners,
+        suggestion: row.suggestion,
+        source: row.wanted.origin.as_ref().map(|origin| source(survey, origin)),
+        reserved: match &row.verdict {
+            Verdict::Reserved { range, .. } => Some(*range),
+            _ => None,
+        },
+    }
+}
+
+/// Where the value comes from: `shell`, `.env:3`, `.env.template:3 (template)`,
+/// `default`, `literal`.
+fn source(survey: &Survey, origin: &Origin) -> String {
+    match (&origin.source, &survey.template) {
+        (Source::EnvFile { path, .. }, Some(template)) if path == template => format!("{} (template)", origin.source),
+        (source, _) => source.to_string(),
+    }
+}
+
+/// The table, and under each conflict who has it and where to go.
+pub fn text(ctx: &Context, survey: &Survey) {
+    let found = survey.conflicts().count();
+    let ports = survey.rows.len();
+    let count = match found {
+        0 => "no conflicts".to_owned(),
+        1 => "1 conflict".to_owned(),
+        n => format!("{n} conflicts"),
+    };
+    let noun = if ports == 1 { "port" } else { "ports" };
+    ui::out(&format!("{}: {ports} {noun}, {count}", style(&survey.stack.name).bold()));
+    if ports == 0 {
+        return;
+    }
+    let columns = [Column::Left, Column::Left, Column::Left, Column::Left];
+    let cells: Vec<Vec<String>> = survey.rows.iter().map(|row| cells(survey, row)).collect();
+    for (row, line) in survey.rows.iter().zip(ui::table(&columns, &cells)) {
+        ui::out(&format!("  {line}"));
+        for line in under(ctx, row) {
+            ui::out(&format!("      {line}"));
+        }
+    }
+}
+
+fn cells(survey: &Survey, row: &Row) -> Vec<String> {
+    let mapping = &row.wanted.mapping;
+    let from = match (&row.wanted.origin, row.variable()) {
+        (Some(origin), Some(variable)) => format!("{variable} ({})", source(survey, origin)),
+        (Some(origin), None) => {
+            let file = origin.file.file_name().unwrap_or(origin.file.as_os_str());
+            format!("{}:{}", file.to_string_lossy(), origin.line)
+        }
+        (None, _) => String::new(),
+    };
+    let verdict = match &row.verdict {
+        Verdict::Free if mapping.published.is_none() => style("the engine picks").green(),
+        Verdict::Free => style("free").green(),
+        Verdict::Ours(_) => style("ours, running").green(),
+        Verdict::Taken(_) if row.clash.is_some() => style("clash").red().bold(),
+        Verdict::Taken(_) => style("taken").red().bold(),
+        Verdict::Reserved { .. } => style("reserved").red().bold(),
+        Verdict::Unknown { .. } => style("unusable").red().bold(),
+    };
+    vec![ui::clean(&mapping.service), mapping.address(), ui::clean(&from), verdict.to_string()]
+}
+
+fn under(ctx: &Context, row: &Row) -> Vec<String> {
+    let mut lines = match &row.verdict {
+        Verdict::Free | Verdict::Ours(_) => return Vec::new(),
+        Verdict::Taken(owners) => owners.iter().map(|owner| format!("by {}", describe(ctx, owner))).collect(),
+        Verdict::Reserved { range, by } => vec![format!("ports {range} are kept by {}", ui::clean(by))],
+        Verdict::Unknown { why } => vec![ui::clean(why)],
+    };
+    if let Some(port) = row.suggestion {
+        lines.push(format!("free: {port}"));
+    }
+    lines
+}
+
+/// One owner on one line.
+pub fn describe(ctx: &Context, owner: &Owner) -> String {
+    match owner {
+        Owner::Process(process) => describe_process(process),
+        Owner::Container(container) => {
+            let name = ui::clean(&container.name);
+            let of = match (&container.project, &container.service) {
+                (Some(project), Some(service)) => {
+                    format!(" (service {} of project {})", ui::clean(service), ui::clean(project))
+                }
+                _ => String::new(),
+            };
+            let dir = container.working_dir.as_deref().map(|dir| format!(", started from {}", ctx.show(dir)));
+            format!("container {name}{of}{}", dir.unwrap_or_default())
+        }
+        Owner::Unknown { why } => ui::clean(why),
+    }
+}
+
+/// `python3 -m http.server 8000 (pid 4711, user ben, since 2026-…)`.
+pub fn describe_process(process: &Process) -> String {
+    let command = ui::mask(&ui::clean(&process.command));
+    let shown = if command.is_empty() { ui::clean(&process.name) } else { command };
+    let user = process.user.as_deref().map(|user| format!(", user {}", ui::clean(user)));
+    let since = process.started.map(|time| format!(", since {}", rfc3339(time)));
+    format!("{} (pid {}{}{})", ui::clip(&shown, 100), process.pid, user.unwrap_or_default(), since.unwrap_or_default())
+}
+
+/// What a survey could not do as usual.
+pub fn notes(ctx: &Context, survey: &Survey) {
+    if let Some(template) = &survey.template {
+        ui::note(&format!("note: no .env yet: judged by {}, which `cargo xtask start` copies", ctx.show(template)));
+    }
+    if let Some(trouble) = &survey.without_compose {
+        ui::note(&format!("note: {}: the built-in reader was used instead", trouble.error()));
+    }
+    if let Err(trouble) = &survey.containers {
+        ui::warn(&format!("containers are not seen: {}", trouble.error(ctx.engine.endpoint())));
+    }
+    if ctx.engine.endpoint().is_remote() {
+        ui::note(&format!(
+            "note: the engine is at {}: ports are bound there, and only its containers can be seen from here",
+            ctx.engine.endpoint().host
+        ));
+    }
+    if let Some(other) = &survey.elsewhere {
+        ui::warn(&format!(
+            "a project named `{}` runs from {}: `start` here would replace its containers",
+            survey.stack.name,
+            ctx.show(other)
+        ));
+    }
+}

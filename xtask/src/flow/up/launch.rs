@@ -1,0 +1,105 @@
+//! `docker compose up -d`, watched.
+
+use std::time::{Duration, Instant};
+
+use super::Options;
+use super::wait;
+use crate::context::Context;
+use crate::docker::Compose;
+use crate::error::{Error, Result};
+use crate::exec::{Event, Patience, Running};
+use crate::flow::survey::Survey;
+use crate::parse::engine_message::{self, PortProblem};
+use crate::ui::{self, Live};
+
+/// How often the engine is asked while Compose works.
+const POLL: Duration = Duration::from_millis(150);
+
+/// Runs it to its end. `Some` where the engine refused a port.
+pub(super) fn launch(
+    ctx: &Context,
+    survey: &Survey,
+    options: &Options,
+    patience: &Patience,
+    live: &mut Live,
+) -> Result<Option<PortProblem>> {
+    let command = up(&ctx.compose(), options);
+    ui::detail(&format!("$ {}", command.line()));
+    let running = command.start()?;
+    let mut text = String::new();
+    let mut next = Instant::now();
+    loop {
+        match running.next(POLL) {
+            Event::Line(line) => {
+                show_line(live, &line);
+                text.push_str(&line);
+                text.push('\n');
+            }
+            Event::Quiet => {}
+            Event::Ended => break,
+        }
+        if patience.interrupted() {
+            return Err(stopped(&running));
+        }
+        if Instant::now() >= next {
+            wait::draw(ctx, survey, live);
+            next = Instant::now() + POLL;
+        }
+    }
+    if running.code()? == 0 {
+        return Ok(None);
+    }
+    if patience.interrupted() {
+        return Err(interrupted());
+    }
+    if let Some(problem) = engine_message::port_problem(text.as_bytes()) {
+        return Ok(Some(problem));
+    }
+    Err(failed(ctx, survey, &text))
+}
+
+fn up(compose: &Compose, options: &Options) -> crate::exec::Command {
+    let mut args = vec!["up", "-d"];
+    args.extend(options.build.then_some("--build"));
+    compose.command(args.into_iter().chain(options.services.iter().map(String::as_str)))
+}
+
+/// Pulls and builds take long and tell what they do; without a terminal their
+/// lines are kept for `-v`.
+fn show_line(live: &mut Live, line: &str) {
+    let line = ui::clean(line.trim());
+    ui::detail(&line);
+    if live.is_drawn() && !line.is_empty() {
+        live.set("compose", "", &line);
+    }
+}
+
+/// Ends Compose the way Ctrl-C does, and gives it a while.
+fn stopped(running: &Running) -> Error {
+    running.interrupt();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < deadline {
+        if running.next(Duration::from_millis(100)) == Event::Ended {
+            return interrupted();
+        }
+    }
+    running.end();
+    interrupted()
+}
+
+/// What Ctrl-C leaves.
+pub(super) fn interrupted() -> Error {
+    Error::interrupted("interrupted: containers that were started keep running")
+        .hint("`cargo xtask start` goes on from here, `cargo xtask stop` takes them away")
+}
+
+/// Compose gave up for another reason than a port: because of a service, or
+/// because of itself.
+fn failed(ctx: &Context, survey: &Survey, text: &str) -> Error {
+    if let Some(error) = wait::failure(ctx, survey) {
+        return error;
+    }
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains("level=warning")).collect();
+    let tail = lines[lines.len().saturating_sub(6)..].join("\n");
+    Error::new(format!("`docker compose up` failed: {tail}")).hint("all of its output: `cargo xtask start -v`")
+}

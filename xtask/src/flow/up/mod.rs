@@ -1,0 +1,59 @@
+//! Up: start the containers, wait until they are well, prove from outside that
+//! they answer.
+
+mod launch;
+mod prove;
+mod take_back;
+mod urls;
+mod wait;
+
+use std::time::{Duration, Instant};
+
+use crate::context::Context;
+use crate::error::Result;
+use crate::flow::survey::Survey;
+use crate::parse::engine_message::PortProblem;
+
+pub use urls::{ServiceUrls, urls};
+pub use wait::{ServiceState, states};
+
+/// How to start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Only these services and what they depend on; empty = all.
+    pub services: Vec<String>,
+    /// `--build`.
+    pub build: bool,
+    /// For all of it: until every service is well and answers.
+    pub wait_timeout: Duration,
+}
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub enum Attempt {
+    /// Every service is well and every published port answers.
+    Up,
+    /// The engine refused a port; what this attempt made is gone again.
+    PortRefused {
+        /// Which, as far as the engine said.
+        problem: PortProblem,
+        /// Services whose old containers were replaced and are gone now.
+        replaced: Vec<String>,
+    },
+}
+
+/// One attempt. Errors are findings (a service failed, 1) or failures (2).
+pub fn attempt(ctx: &Context, survey: &Survey, options: &Options) -> Result<Attempt> {
+    let deadline = Instant::now() + options.wait_timeout;
+    let project = &survey.stack.name;
+    let patience = crate::exec::patience();
+    let mut live = crate::ui::Live::new();
+    let before = take_back::Snapshot::take(ctx, project)?;
+    if let Some(problem) = launch::launch(ctx, survey, options, &patience, &mut live)? {
+        let replaced = before.take_back(ctx, project)?;
+        return Ok(Attempt::PortRefused { problem, replaced });
+    }
+    let containers = wait::wait(ctx, survey, options, deadline, &patience, &mut live)?;
+    prove::prove(ctx, survey, &containers, deadline, &patience, &mut live)?;
+    Ok(Attempt::Up)
+}

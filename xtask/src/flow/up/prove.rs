@@ -1,0 +1,232 @@
+//! The proof: from this host each published TCP port is answered, on every
+//! address family that is bound, by speaking to it. A mere connect proves
+//! nothing: docker-proxy accepts before the container listens.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::launch;
+use super::urls::{Speech, speech};
+use crate::context::Context;
+use crate::decide::{is_engine_process, overlaps};
+use crate::error::{Error, Result};
+use crate::exec::Patience;
+use crate::flow::report;
+use crate::flow::survey::Survey;
+use crate::host;
+use crate::model::{Binding, Container, Protocol, SocketState};
+use crate::ui::{self, Live};
+
+/// A server that says nothing for so long, and keeps the connection, is there.
+const SILENCE: Duration = Duration::from_secs(1);
+/// Healthy services answer; this much more is given to those without a
+/// healthcheck, at the least.
+const LEAST: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(50);
+
+/// One port to be answered.
+#[derive(Debug, Clone, Copy)]
+struct Door<'a> {
+    service: &'a str,
+    address: SocketAddr,
+    speech: Speech,
+}
+
+pub(super) fn prove(
+    ctx: &Context,
+    survey: &Survey,
+    containers: &[Container],
+    deadline: Instant,
+    patience: &Patience,
+    live: &mut Live,
+) -> Result<()> {
+    if ctx.engine.endpoint().is_remote() {
+        return Ok(());
+    }
+    let doors = doors(survey, containers);
+    let deadline = deadline.max(Instant::now() + LEAST);
+    let answers: Vec<Result<(), String>> = std::thread::scope(|scope| {
+        let knocks: Vec<_> = doors.iter().map(|door| scope.spawn(|| knock(door, deadline, patience))).collect();
+        knocks.into_iter().map(|knock| knock.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    });
+    if patience.interrupted() {
+        return Err(launch::interrupted());
+    }
+    let silent: Vec<String> = doors
+        .iter()
+        .zip(&answers)
+        .filter_map(|(door, answer)| Some(format!("{} at {} ({})", door.service, door.address, answer.as_ref().err()?)))
+        .collect();
+    let _ = live;
+    if let Some(stranger) = stranger(&doors) {
+        return Err(stranger);
+    }
+    if silent.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(format!("started, but not reachable from here: {}", silent.join(", ")))
+        .hint("`cargo xtask logs` shows whether the program in the container listens, and on 0.0.0.0 rather than 127.0.0.1")
+        .finding())
+}
+
+fn doors<'a>(survey: &'a Survey, containers: &'a [Container]) -> Vec<Door<'a>> {
+    let mut doors: Vec<Door<'a>> = Vec::new();
+    for container in containers.iter().filter(|container| container.state.holds_ports() && !container.one_off) {
+        let Some(service) = container.service.as_deref() else { continue };
+        let Some(known) = survey.stack.service(service) else { continue };
+        for binding in container.bindings.iter().filter(|binding| binding.protocol == Protocol::Tcp) {
+            let door = Door { service, address: reach(binding), speech: speech(Some(known), binding.target) };
+            if doors.iter().all(|other| other.address != door.address) {
+                doors.push(door);
+            }
+        }
+    }
+    doors
+}
+
+/// A wildcard is reached over loopback.
+fn reach(binding: &Binding) -> SocketAddr {
+    let ip = match binding.host_ip {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, binding.published)
+}
+
+/// Knocks until somebody answers, or the time is up.
+fn knock(door: &Door<'_>, deadline: Instant, patience: &Patience) -> Result<(), String> {
+    loop {
+        match speak(door) {
+            Ok(()) => return Ok(()),
+            // The engine publishes [::] where this host has no IPv6 at all.
+            Err(Silence::NoFamily) => return Ok(()),
+            Err(Silence::Because(why)) if Instant::now() >= deadline || patience.interrupted() => return Err(why),
+            Err(Silence::Because(_)) => std::thread::sleep(POLL),
+        }
+    }
+}
+
+enum Silence {
+    NoFamily,
+    Because(String),
+}
+
+impl From<std::io::Error> for Silence {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::AddrNotAvailable | ErrorKind::Unsupported => Silence::NoFamily,
+            ErrorKind::ConnectionRefused => Silence::Because("connection refused".to_owned()),
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Silence::Because("the connection is closed at once".to_owned()),
+            _ => Silence::Because(error.to_string()),
+        }
+    }
+}
+
+/// Says the first words of the protocol. Any answer counts, and so does
+/// keeping the connection open in silence: there are protocols we do not know.
+fn speak(door: &Door<'_>) -> Result<(), Silence> {
+    let mut stream = TcpStream::connect_timeout(&door.address, Duration::from_secs(2))?;
+    let closed = || Silence::Because("the connection is closed at once".to_owned());
+    let mut answer = [0; 16];
+    match door.speech {
+        // A TLS handshake is not for us to do; a server that is not there
+        // closes the connection.
+        Speech::Https => {}
+        Speech::Postgres => stream.write_all(&[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f])?,
+        Speech::Redis => stream.write_all(b"PING\r\n")?,
+        Speech::Http => {
+            let host = door.address;
+            stream.write_all(format!("GET / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: cargo-xtask\r\nConnection: close\r\n\r\n").as_bytes())?;
+        }
+    }
+    stream.set_read_timeout(Some(SILENCE))?;
+    let read = match stream.read(&mut answer) {
+        Ok(0) => return Err(closed()),
+        Ok(length) => &answer[..length],
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => &[],
+        Err(error) => return Err(error.into()),
+    };
+    match door.speech {
+        // PostgreSQL answers SSLRequest with one letter: S, N, or E and a text.
+        Speech::Postgres if !matches!(read.first(), Some(b'S' | b'N' | b'E')) => {
+            Err(Silence::Because("no PostgreSQL answers".to_owned()))
+        }
+        Speech::Redis if !matches!(read.first(), Some(b'+' | b'-')) => Err(Silence::Because("no Redis answers".to_owned())),
+        _ => Ok(()),
+    }
+}
+
+/// A process of this machine, and no engine's, that has one of our ports: it
+/// answers in the container's place.
+fn stranger(doors: &[Door<'_>]) -> Option<Error> {
+    let ports: Vec<(u16, Protocol)> = doors.iter().map(|door| (door.address.port(), Protocol::Tcp)).collect();
+    let sockets = host::sockets(&ports).ok()?;
+    let listening = |door: &&Door<'_>| {
+        sockets.iter().filter(|socket| {
+            socket.state == SocketState::Listen
+                && socket.port == door.address.port()
+                && overlaps(door.address.ip(), socket.ip, socket.v6_only)
+        }).flat_map(|socket| socket.pids.clone()).collect::<Vec<u32>>()
+    };
+    doors.iter().find_map(|door| {
+        let holders = host::processes(&listening(&door));
+        let process = holders.into_iter().find(|process| !is_engine_process(process))?;
+        Some(
+            Error::new(format!(
+                "{} is answered by {}, not by the container of `{}`",
+                door.address,
+                report::describe_process(&process),
+                ui::clean(door.service)
+            ))
+            .hint("end that process, or move the port: `cargo xtask start --on-conflict reassign`")
+            .finding(),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn door(address: SocketAddr, speech: Speech) -> Door<'static> {
+        Door { service: "s", address, speech }
+    }
+
+    /// A server that reads a little, then writes `answer` and closes.
+    fn server(answer: &'static [u8]) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut bytes = [0; 64];
+            drop(stream.read(&mut bytes));
+            drop(stream.write_all(answer));
+        });
+        address
+    }
+
+    #[test]
+    fn an_answer_in_the_protocol_counts_and_another_does_not() {
+        assert!(speak(&door(server(b"N"), Speech::Postgres)).is_ok());
+        assert!(speak(&door(server(b"HTTP/1.1 400"), Speech::Postgres)).is_err());
+        assert!(speak(&door(server(b"-NOAUTH"), Speech::Redis)).is_ok());
+        assert!(speak(&door(server(b"HTTP/1.1 500"), Speech::Http)).is_ok());
+    }
+
+    #[test]
+    fn a_connection_that_is_accepted_and_closed_is_no_answer() {
+        assert!(speak(&door(server(b""), Speech::Http)).is_err());
+    }
+
+    #[test]
+    fn a_closed_port_is_refused() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        assert!(matches!(speak(&door(address, Speech::Http)), Err(Silence::Because(why)) if why == "connection refused"));
+    }
+}

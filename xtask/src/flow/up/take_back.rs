@@ -1,0 +1,48 @@
+//! What an attempt made, so that it can be taken away again: containers and
+//! networks that were not there before. Volumes are never touched.
+
+use std::collections::BTreeSet;
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::model::Container;
+use crate::ui;
+
+/// Ids of a project before an attempt.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    containers: Vec<Container>,
+    networks: BTreeSet<String>,
+}
+
+impl Snapshot {
+    pub(super) fn take(ctx: &Context, project: &str) -> Result<Self> {
+        let trouble = |trouble: crate::docker::Trouble| trouble.error(ctx.engine.endpoint());
+        let containers = ctx.engine.containers_of(project).map_err(trouble)?;
+        let networks = ctx.engine.networks_of(project).map_err(trouble)?;
+        Ok(Snapshot { containers, networks: networks.into_iter().map(|network| network.id).collect() })
+    }
+
+    /// Takes new containers, then new networks away. Returns the services
+    /// whose old containers the attempt had replaced: those cannot come back.
+    pub(super) fn take_back(&self, ctx: &Context, project: &str) -> Result<Vec<String>> {
+        let failed = |what: &str, trouble: &crate::docker::Trouble| {
+            Error::new(format!("{what} could not be taken back: {}", trouble.error(ctx.engine.endpoint())))
+                .hint("`cargo xtask stop` takes all containers of this project away; volumes stay")
+        };
+        let now = ctx.engine.containers_of(project).map_err(|trouble| failed("containers", &trouble))?;
+        let old: BTreeSet<&str> = self.containers.iter().map(|container| container.id.as_str()).collect();
+        for container in now.iter().filter(|container| !old.contains(container.id.as_str())) {
+            ui::detail(&format!("taking back container {}", container.name));
+            ctx.engine.remove_container(&container.id).map_err(|trouble| failed(&container.name, &trouble))?;
+        }
+        let networks = ctx.engine.networks_of(project).map_err(|trouble| failed("networks", &trouble))?;
+        for network in networks.iter().filter(|network| !self.networks.contains(&network.id)) {
+            ui::detail(&format!("taking back network {}", network.name));
+            ctx.engine.remove_network(&network.id).map_err(|trouble| failed(&network.name, &trouble))?;
+        }
+        let left: BTreeSet<&str> = now.iter().map(|container| container.id.as_str()).collect();
+        let gone = self.containers.iter().filter(|container| !left.contains(container.id.as_str()));
+        Ok(gone.filter_map(|container| container.service.clone()).collect::<BTreeSet<_>>().into_iter().collect())
+    }
+}

@@ -1,0 +1,126 @@
+//! How each service is reached from here.
+
+use std::net::IpAddr;
+
+use crate::context::Context;
+use crate::flow::survey::Survey;
+use crate::model::{Binding, Container, Protocol, Service};
+
+/// What speaks on a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Speech {
+    /// HTTP, or something that we do not know.
+    Http,
+    /// HTTPS.
+    Https,
+    /// PostgreSQL.
+    Postgres,
+    /// Redis and its kin.
+    Redis,
+}
+
+/// Told by the port in the container, and where that is unusual by the image.
+pub(super) fn speech(service: Option<&Service>, target: u16) -> Speech {
+    let image = service.and_then(|service| service.image.as_deref()).unwrap_or_default();
+    // registry:5000/group/postgres:17 -> postgres
+    let name = image.rsplit('/').next().unwrap_or_default().split([':', '@']).next().unwrap_or_default();
+    let is = |names: &[&str]| names.iter().any(|known| name.contains(known));
+    match target {
+        5432 => Speech::Postgres,
+        6379 => Speech::Redis,
+        443 | 8443 => Speech::Https,
+        // Servers moved to another port inside; not their exporters and panels,
+        // which speak HTTP on ports of four digits and an own image name.
+        _ if is(&["postgres", "postgis"]) && (5400..5500).contains(&target) => Speech::Postgres,
+        _ if is(&["redis", "valkey"]) && (6300..6500).contains(&target) => Speech::Redis,
+        _ => Speech::Http,
+    }
+}
+
+/// The URLs of one service.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ServiceUrls {
+    /// The service.
+    pub service: String,
+    /// Its URLs, the shortest first.
+    pub urls: Vec<String>,
+}
+
+/// URLs of every service that publishes a TCP port, by what the engine really
+/// published.
+pub fn urls(ctx: &Context, survey: &Survey, containers: &[Container]) -> Vec<ServiceUrls> {
+    let of_service = |service: &Service| {
+        let mut bindings: Vec<&Binding> = containers
+            .iter()
+            .filter(|container| container.service.as_deref() == Some(&service.name) && container.state.holds_ports())
+            .flat_map(|container| &container.bindings)
+            .filter(|binding| binding.protocol == Protocol::Tcp)
+            .collect();
+        bindings.sort_by_key(|binding| (binding.target, binding.published, binding.host_ip));
+        let mut urls: Vec<String> = Vec::new();
+        for binding in bindings {
+            let base = base(ctx, service, binding);
+            let http = base.starts_with("http");
+            if !urls.contains(&base) {
+                let paths = survey.settings.urls.get(&service.name).filter(|_| http).into_iter().flatten();
+                let further: Vec<String> = paths.map(|path| format!("{base}/{}", path.trim_start_matches('/'))).collect();
+                urls.push(base);
+                urls.extend(further);
+            }
+        }
+        (!urls.is_empty()).then(|| ServiceUrls { service: service.name.clone(), urls })
+    };
+    survey.stack.services.iter().filter_map(of_service).collect()
+}
+
+fn base(ctx: &Context, service: &Service, binding: &Binding) -> String {
+    let host = host(ctx, binding.host_ip);
+    let port = binding.published;
+    let variable = |name: &str| service.environment.get(name).filter(|value| !value.is_empty());
+    match speech(Some(service), binding.target) {
+        Speech::Postgres => {
+            let user = variable("POSTGRES_USER").map_or("postgres", String::as_str);
+            let database = variable("POSTGRES_DB").map_or(user, String::as_str);
+            format!("postgres://{user}@{host}:{port}/{database}")
+        }
+        Speech::Redis => format!("redis://{host}:{port}"),
+        Speech::Https if port == 443 => format!("https://{host}"),
+        Speech::Https => format!("https://{host}:{port}"),
+        Speech::Http if port == 80 => format!("http://{host}"),
+        Speech::Http => format!("http://{host}:{port}"),
+    }
+}
+
+fn host(ctx: &Context, ip: IpAddr) -> String {
+    let endpoint = ctx.engine.endpoint();
+    if let Some(host) = endpoint.remote_host().filter(|_| ip.is_unspecified()) {
+        return host;
+    }
+    match ip {
+        _ if ip.is_unspecified() || ip == IpAddr::from([127, 0, 0, 1]) => "localhost".to_owned(),
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_speaks_is_told_by_image_and_port() {
+        let with = |image: &str| Service { image: Some(image.into()), ..Service::default() };
+        for (image, target, want) in [
+            ("postgres:17-alpine", 5432, Speech::Postgres),
+            ("reg:5000/x/postgis@sha256:ab", 5432, Speech::Postgres),
+            ("postgres-exporter", 9187, Speech::Http),
+            ("redis:7", 6379, Speech::Redis),
+            ("redis/redis-stack:latest", 8001, Speech::Http),
+            ("nginx", 443, Speech::Https),
+            ("own", 8000, Speech::Http),
+        ] {
+            assert_eq!(speech(Some(&with(image)), target), want, "{image} {target}");
+        }
+        assert_eq!(speech(None, 5432), Speech::Postgres);
+    }
+}

@@ -1,0 +1,137 @@
+//! macOS: `lsof` for sockets, `netstat` for those it may not show, `sysctl`.
+
+mod target;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use rustix::io::Errno;
+use socket2::{Domain, Socket as RawSocket, Type};
+
+pub(super) use target::Target;
+
+use super::{Probe, WILDCARDS};
+use crate::error::Result;
+use crate::exec::{Command, LIMIT, find};
+use crate::model::{PortRange, Protocol, Reservation, Socket};
+use crate::parse::{lsof, netstat, sysctl};
+
+/// Binds TCP with `SO_REUSEADDR`, as servers do, or a port that was closed a
+/// moment ago would look taken; UDP without it. Does not listen: that would
+/// make the firewall ask the user, and binding shows the same here.
+///
+/// With that option the system lets a socket on one address stand beside one on
+/// the wildcard, either way round; so a single address says little, see
+/// [`probe_addresses`].
+pub(super) fn probe(ip: IpAddr, port: u16, protocol: Protocol) -> Probe {
+    let (kind, tcp) = match protocol {
+        Protocol::Tcp => (Type::STREAM, true),
+        Protocol::Udp => (Type::DGRAM, false),
+        // macOS has none; the engine's bindings decide.
+        Protocol::Sctp => return Probe::Free,
+    };
+    let bound = RawSocket::new(Domain::for_address(SocketAddr::new(ip, port)), kind, None).and_then(|socket| {
+        if tcp {
+            socket.set_reuse_address(true)?;
+        }
+        if ip.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.bind(&SocketAddr::new(ip, port).into())
+    });
+    let Err(error) = bound else { return Probe::Free };
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::ACCESS | Errno::PERM) => Probe::Denied,
+        Some(Errno::AFNOSUPPORT) => Probe::NoFamily,
+        // Loopback stands for its family here: it is missing with it.
+        Some(Errno::ADDRNOTAVAIL) if ip.is_unspecified() || ip.is_loopback() => Probe::NoFamily,
+        Some(Errno::ADDRNOTAVAIL) => Probe::NotLocal,
+        // Whatever else is wrong, the engine would fail as well.
+        _ => Probe::InUse,
+    }
+}
+
+/// For a mapping without a host IP both wildcards and both loopback addresses:
+/// a server on 127.0.0.1 would not keep the engine from binding the wildcard,
+/// but keep its own clients, and the container would seem dead.
+///
+/// For one with a host IP that address and the wildcard of its family: a server
+/// on another address of this machine refuses neither, so it raises no alarm.
+pub(super) fn probe_addresses(host_ip: Option<IpAddr>) -> Vec<IpAddr> {
+    const LOOPBACKS: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    let Some(ip) = host_ip else { return [WILDCARDS, LOOPBACKS].concat() };
+    let family = usize::from(ip.is_ipv6());
+    vec![ip, if ip.is_unspecified() { LOOPBACKS[family] } else { WILDCARDS[family] }]
+}
+
+/// `lsof` names the holders that this user may see. Sockets that only
+/// `netstat` lists belong to another user, and come without a process.
+pub(super) fn sockets(ports: &[(u16, Protocol)]) -> Result<Vec<Socket>> {
+    let mut lsof = tool("lsof").args(["-nP", "-iTCP", "-sTCP:LISTEN"]);
+    let udp = ports.iter().any(|(_, protocol)| *protocol == Protocol::Udp);
+    if udp {
+        lsof = lsof.arg("-iUDP");
+    }
+    // `+c 0`: names are not cut. Exit code 1 is "none" as well as "failed".
+    let named = lsof.args(["-F", "pcuLtPnT", "+c", "0"]).ask(LIMIT);
+    let all = tool("netstat").arg("-anv").ask(LIMIT);
+    let mut found = match (named, all) {
+        (Err(error), Err(_)) => return Err(error.within("cannot tell who holds a port")),
+        (named, all) => netstat::with_hidden(
+            named.map(|answer| lsof::listeners(&answer.stdout)).unwrap_or_default(),
+            all.map(|answer| netstat::macos(&answer.stdout)).unwrap_or_default(),
+        ),
+    };
+    found.retain(|socket| ports.contains(&(socket.port, socket.protocol)));
+    found.sort_by_key(|socket| (socket.port, socket.state, socket.ip));
+    Ok(found)
+}
+
+/// macOS keeps no ports from being bound.
+pub(super) fn reservations() -> Vec<Reservation> {
+    Vec::new()
+}
+
+/// `net.inet.ip.portrange`.
+pub(super) fn ephemeral() -> Option<PortRange> {
+    let command = tool("sysctl").args(["-n", "net.inet.ip.portrange.first", "net.inet.ip.portrange.last"]);
+    sysctl::range(&command.ask(LIMIT).ok()?.stdout)
+}
+
+/// macOS tells no finer time than `sysinfo` has.
+pub(super) fn start_mark(_pid: u32) -> Option<u64> {
+    None
+}
+
+/// A tool of the system: its folder is not on every PATH.
+fn tool(name: &str) -> Command {
+    if find(name).is_some() { Command::new(name) } else { Command::new(format!("/usr/sbin/{name}")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Never run where this was written: there the code is type-checked only.
+    #[test]
+    fn a_listener_is_found_with_its_process_and_probed_as_held() {
+        for ip in ["0.0.0.0", "127.0.0.1"] {
+            let holder = TcpListener::bind((ip, 0)).unwrap();
+            let port = holder.local_addr().unwrap().port();
+            let found = sockets(&[(port, Protocol::Tcp)]).unwrap();
+            assert_eq!(found.iter().map(|s| s.pids.clone()).collect::<Vec<_>>(), [[std::process::id()]]);
+            let busy =
+                |host_ip| probe_addresses(host_ip).into_iter().any(|ip| probe(ip, port, Protocol::Tcp) == Probe::InUse);
+            assert!(busy(None) && busy(Some(Ipv4Addr::LOCALHOST.into())));
+            drop(holder);
+            assert!(!busy(None));
+        }
+    }
+
+    #[test]
+    fn the_system_tells_its_ephemeral_ports() {
+        let range = ephemeral().unwrap();
+        assert!(range.first < range.last);
+    }
+}

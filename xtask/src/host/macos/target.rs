@@ -1,0 +1,65 @@
+//! Signals, with the identity compared right before.
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::error::{Error, Result};
+use crate::host::{Ask, processes};
+use crate::model::Process;
+
+/// macOS has no handle that pins a process, so between comparing and sending
+/// some microseconds are left in which the number could change its meaning.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pid: Pid,
+    process: Process,
+}
+
+impl Target {
+    pub(crate) fn open(process: &Process) -> Result<Target> {
+        let number = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
+        let pid = number.ok_or_else(|| Error::new(format!("process {} has ended", process.pid)))?;
+        if process.started.is_none() {
+            return Err(Error::new(format!("process {pid} cannot be told from another one later: nothing was sent")));
+        }
+        let target = Target { pid, process: process.clone() };
+        target.compare()?;
+        Ok(target)
+    }
+
+    fn compare(&self) -> Result<()> {
+        match processes(&[self.process.pid]).first() {
+            Some(now) if self.same(now) => Ok(()),
+            Some(_) => Err(Error::new(format!("process {} is another one by now: nothing was sent", self.pid))),
+            None => Err(Error::new(format!("process {} has ended", self.pid))),
+        }
+    }
+
+    /// Start time to the second, and the program: a zombie has none.
+    fn same(&self, now: &Process) -> bool {
+        let then = &self.process;
+        (now.pid, now.started, now.start_mark, &now.exe) == (then.pid, then.started, then.start_mark, &then.exe)
+    }
+
+    pub(crate) fn signal(&self, ask: Ask) -> Result<()> {
+        if self.gone() {
+            // Ended by itself meanwhile: what was wanted.
+            return Ok(());
+        }
+        let signal = match ask {
+            Ask::Term => Signal::TERM,
+            Ask::Kill => Signal::KILL,
+        };
+        match kill_process(self.pid, signal) {
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
+            Err(Errno::PERM) => Err(Error::new(format!("process {} belongs to another user", self.pid))
+                .hint("run the same command with sudo")),
+            Err(errno) => Err(Error::new(format!("process {} could not be signalled: {errno}", self.pid))),
+        }
+    }
+
+    /// No such process any more, or another one under its number.
+    pub(crate) fn gone(&self) -> bool {
+        self.compare().is_err()
+    }
+}

@@ -1,0 +1,88 @@
+//! What is known of a process, on every system.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
+
+use crate::model::Process;
+
+/// The processes of these ids that still run, in the order asked for.
+pub fn processes(pids: &[u32]) -> Vec<Process> {
+    if pids.is_empty() {
+        return Vec::new();
+    }
+    let Ok(mut system) = System::new() else { return Vec::new() };
+    let wanted: Vec<Pid> = pids.iter().map(|pid| Pid::from_u32(*pid)).collect();
+    let kind = ProcessRefreshKind::nothing()
+        .with_cmd(UpdateKind::Always)
+        .with_exe(UpdateKind::Always)
+        .with_user(UpdateKind::Always);
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&wanted), false, kind);
+    let users = Users::new();
+    let describe = |pid: &Pid| {
+        let process = system.process(*pid)?;
+        let number = pid.as_u32();
+        let words: Vec<String> = process.cmd().iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        Some(Process {
+            pid: number,
+            parent: process.parent().map(Pid::as_u32),
+            name: process.name().to_string_lossy().into_owned(),
+            command: words.join(" "),
+            user: users.of(process),
+            started: (process.start_time() > 0).then(|| UNIX_EPOCH + Duration::from_secs(process.start_time())),
+            start_mark: super::system::start_mark(number).unwrap_or(process.start_time()),
+            exe: process.exe().map(std::path::Path::to_path_buf),
+        })
+    };
+    wanted.iter().filter_map(describe).collect()
+}
+
+/// Names of users.
+#[cfg(unix)]
+struct Users(Option<sysinfo::Users>);
+
+#[cfg(unix)]
+impl Users {
+    fn new() -> Self {
+        Users(sysinfo::Users::new_with_refreshed_list().ok())
+    }
+
+    /// The name, or the number where there is none.
+    fn of(&self, process: &sysinfo::Process) -> Option<String> {
+        let id = process.user_id()?;
+        let user = self.0.as_ref().and_then(|users| users.get_user_by_id(id));
+        Some(user.map_or_else(|| (**id).to_string(), |user| user.name().to_owned()))
+    }
+}
+
+/// Windows: the table that `sysinfo` asks for may be null, which aborts the
+/// program (seen under Wine), so names are left out.
+#[cfg(not(unix))]
+struct Users;
+
+#[cfg(not(unix))]
+impl Users {
+    fn new() -> Self {
+        Users
+    }
+
+    #[expect(clippy::unused_self, reason = "the same list of functions as on Unix")]
+    fn of(&self, _process: &sysinfo::Process) -> Option<String> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_described() {
+        let found = processes(&[std::process::id(), u32::MAX]);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].name.contains("xtask"), "{:?}", found[0]);
+        // Wine shows no command lines.
+        assert!(cfg!(windows) || found[0].command.contains("xtask"), "{:?}", found[0]);
+        assert!(found[0].start_mark > 0 && found[0].started.is_some());
+    }
+}

@@ -1,0 +1,66 @@
+//! Systems that nobody has taught this program about. It still runs there: the
+//! engine is asked, ports are probed in the plain way, owners stay unknown.
+
+use std::net::{IpAddr, TcpListener, UdpSocket};
+
+use super::{Ask, Probe, WILDCARDS};
+use crate::error::{Error, Result};
+use crate::model::{PortRange, Process, Protocol, Reservation, Socket};
+
+/// A plain bind.
+pub(super) fn probe(ip: IpAddr, port: u16, protocol: Protocol) -> Probe {
+    let bound = match protocol {
+        Protocol::Tcp => TcpListener::bind((ip, port)).map(drop),
+        Protocol::Udp => UdpSocket::bind((ip, port)).map(drop),
+        Protocol::Sctp => return Probe::Free,
+    };
+    match bound.map_err(|error| error.kind()) {
+        Ok(()) => Probe::Free,
+        Err(std::io::ErrorKind::PermissionDenied) => Probe::Denied,
+        Err(std::io::ErrorKind::AddrNotAvailable) if ip.is_unspecified() => Probe::NoFamily,
+        Err(std::io::ErrorKind::AddrNotAvailable) => Probe::NotLocal,
+        Err(std::io::ErrorKind::Unsupported) => Probe::NoFamily,
+        Err(_) => Probe::InUse,
+    }
+}
+
+/// What the engine would bind.
+pub(super) fn probe_addresses(host_ip: Option<IpAddr>) -> Vec<IpAddr> {
+    host_ip.map_or_else(|| WILDCARDS.to_vec(), |ip| vec![ip])
+}
+
+/// No table is known here; an error, as an empty list would read as "nobody".
+pub(super) fn sockets(_: &[(u16, Protocol)]) -> Result<Vec<Socket>> {
+    Err(Error::new(format!("cannot tell who holds a port on {}", std::env::consts::OS)))
+}
+
+/// None known.
+pub(super) fn reservations() -> Vec<Reservation> {
+    Vec::new()
+}
+
+/// Not known.
+pub(super) fn ephemeral() -> Option<PortRange> {
+    None
+}
+
+/// Nothing is ever signalled here.
+#[derive(Debug)]
+pub(super) enum Target {}
+
+impl Target {
+    /// Always an error.
+    pub(super) fn open(process: &Process) -> Result<Target> {
+        Err(Error::new(format!("cannot end process {} on {}", process.pid, std::env::consts::OS)))
+    }
+
+    /// Cannot be reached.
+    pub(super) fn signal(&self, _: Ask) -> Result<()> {
+        match *self {}
+    }
+
+    /// Cannot be reached.
+    pub(super) fn gone(&self) -> bool {
+        match *self {}
+    }
+}

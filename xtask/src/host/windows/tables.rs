@@ -1,0 +1,81 @@
+//! Which sockets have a local port.
+
+use windows_sys::Win32::Foundation::{ERROR_INSUFFICIENT_BUFFER, NO_ERROR};
+use windows_sys::Win32::NetworkManagement::IpHelper::{
+    GetExtendedTcpTable, GetExtendedUdpTable, MIB_TCP6ROW_OWNER_PID, MIB_TCPROW_OWNER_PID, MIB_UDP6ROW_OWNER_PID,
+    MIB_UDPROW_OWNER_PID, TCP_TABLE_OWNER_PID_ALL, UDP_TABLE_OWNER_PID,
+};
+use windows_sys::Win32::Networking::WinSock::{AF_INET, AF_INET6};
+
+use crate::error::Result;
+use crate::exec::{Command, LIMIT};
+use crate::model::{Protocol, Socket, SocketState};
+use crate::parse::ip_table::{self, Layout};
+use crate::parse::netstat;
+
+// The layouts are read without these types, so that they are tested everywhere.
+const _: () = {
+    assert!(ip_table::TCP4.row == size_of::<MIB_TCPROW_OWNER_PID>());
+    assert!(ip_table::TCP6.row == size_of::<MIB_TCP6ROW_OWNER_PID>());
+    assert!(ip_table::UDP4.row == size_of::<MIB_UDPROW_OWNER_PID>());
+    assert!(ip_table::UDP6.row == size_of::<MIB_UDP6ROW_OWNER_PID>());
+};
+
+/// By the system's tables, or by `netstat` where they cannot be had. Connected
+/// sockets are told only for ports that nobody listens on: they explain why
+/// such a port cannot be bound.
+pub(crate) fn sockets(ports: &[(u16, Protocol)]) -> Result<Vec<Socket>> {
+    let mut found = match all() {
+        Some(sockets) => sockets,
+        None => netstat::windows(&Command::new("netstat").arg("-ano").ask(LIMIT)?.stdout),
+    };
+    found.retain(|socket| ports.contains(&(socket.port, socket.protocol)));
+    let listened: Vec<_> = found
+        .iter()
+        .filter(|socket| socket.state == SocketState::Listen)
+        .map(|socket| (socket.port, socket.protocol))
+        .collect();
+    found.retain(|s| s.state == SocketState::Listen || !listened.contains(&(s.port, s.protocol)));
+    found.sort_by_key(|socket| (socket.port, socket.state, socket.ip));
+    Ok(found)
+}
+
+/// All four tables. Without IPv6 its two are empty or an error: then the others
+/// are the whole truth.
+fn all() -> Option<Vec<Socket>> {
+    let mut sockets = ip_table::sockets(&table(&ip_table::TCP4)?, &ip_table::TCP4);
+    for layout in [ip_table::TCP6, ip_table::UDP4, ip_table::UDP6] {
+        let table = table(&layout);
+        sockets.extend(ip_table::sockets(&table.unwrap_or_default(), &layout));
+    }
+    Some(sockets)
+}
+
+/// The bytes of one table.
+#[expect(unsafe_code, reason = "GetExtendedTcpTable and GetExtendedUdpTable")]
+fn table(layout: &Layout) -> Option<Vec<u8>> {
+    let family = u32::from(if layout.v6 { AF_INET6 } else { AF_INET });
+    let mut size = 16 * 1024u32;
+    // The table may grow between being told its size and asking again.
+    for _ in 0..8 {
+        // As words, because the system writes numbers of four bytes.
+        let mut words = vec![0u32; usize::try_from(size.div_ceil(4)).ok()?];
+        let pointer = words.as_mut_ptr().cast();
+        size = u32::try_from(words.len() * 4).ok()?;
+        // SAFETY: the buffer is aligned for what is written and has `size`
+        // bytes; the functions write no more than that, and set `size`.
+        let status = unsafe {
+            if layout.protocol == Protocol::Tcp {
+                GetExtendedTcpTable(pointer, &raw mut size, 0, family, TCP_TABLE_OWNER_PID_ALL, 0)
+            } else {
+                GetExtendedUdpTable(pointer, &raw mut size, 0, family, UDP_TABLE_OWNER_PID, 0)
+            }
+        };
+        match status {
+            NO_ERROR => return Some(words.into_iter().flat_map(u32::to_ne_bytes).collect()),
+            ERROR_INSUFFICIENT_BUFFER => size = size.saturating_add(4096),
+            _ => return None,
+        }
+    }
+    None
+}

@@ -1,0 +1,19 @@
+//! The options of a Compose command line that choose the project.
+
+use std::path::PathBuf;
+
+/// `-f`, `-p`, `--profile`, `--env-file`, `--project-directory`, as given; what
+/// is absent comes from COMPOSE_* variables or Compose's defaults.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ComposeOptions {
+    /// `-f`: compose files, in the order they are merged.
+    pub files: Vec<PathBuf>,
+    /// `-p`.
+    pub project_name: Option<String>,
+    /// `--profile`.
+    pub profiles: Vec<String>,
+    /// `--env-file`: any switches `.env` off.
+    pub env_files: Vec<PathBuf>,
+    /// `--project-directory`.
+    pub project_directory: Option<PathBuf>,
+}

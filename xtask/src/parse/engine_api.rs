@@ -1,0 +1,237 @@
+//! Answers of the engine's HTTP API (docs.docker.com, Engine API 1.41 and
+//! later), as far as ports and health are concerned.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::error::{Context, Result};
+use crate::model::{Binding, Container, Health, Protocol, State};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiContainer {
+    id: String,
+    names: Option<Vec<String>>,
+    image: Option<String>,
+    state: Option<String>,
+    status: Option<String>,
+    labels: Option<BTreeMap<String, String>>,
+    ports: Option<Vec<ApiPort>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiPort {
+    #[serde(rename = "IP")]
+    ip: Option<String>,
+    private_port: u16,
+    public_port: Option<u16>,
+    #[serde(rename = "Type")]
+    kind: Option<String>,
+}
+
+/// `GET /containers/json`.
+pub fn containers(json: &[u8]) -> Result<Vec<Container>> {
+    let list: Vec<ApiContainer> = serde_json::from_slice(json).context("read the engine's list of containers")?;
+    Ok(list.into_iter().map(container).collect())
+}
+
+fn container(api: ApiContainer) -> Container {
+    let mut labels = api.labels.unwrap_or_default();
+    let status = api.status.unwrap_or_default();
+    let name = api.names.and_then(|names| names.into_iter().next()).unwrap_or_default();
+    Container {
+        id: api.id,
+        name: name.trim_start_matches('/').to_owned(),
+        image: api.image.unwrap_or_default(),
+        state: state(api.state.as_deref().unwrap_or_default()),
+        health: health(&status),
+        status,
+        project: labels.remove("com.docker.compose.project"),
+        service: labels.remove("com.docker.compose.service"),
+        working_dir: labels.remove("com.docker.compose.project.working_dir").map(PathBuf::from),
+        one_off: labels.get("com.docker.compose.oneoff").is_some_and(|flag| flag.eq_ignore_ascii_case("true")),
+        bindings: api.ports.unwrap_or_default().iter().filter_map(binding).collect(),
+    }
+}
+
+/// A port that is only exposed has no public port.
+fn binding(port: &ApiPort) -> Option<Binding> {
+    let published = port.public_port.filter(|port| *port > 0)?;
+    let ip = port.ip.as_deref().unwrap_or_default();
+    Some(Binding {
+        host_ip: ip.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+        published,
+        target: port.private_port,
+        protocol: port.kind.as_deref().unwrap_or("tcp").parse().unwrap_or(Protocol::Tcp),
+    })
+}
+
+fn state(word: &str) -> State {
+    match word {
+        "running" => State::Running,
+        "paused" => State::Paused,
+        "restarting" => State::Restarting,
+        "removing" => State::Removing,
+        "exited" => State::Exited,
+        "dead" => State::Dead,
+        _ => State::Created,
+    }
+}
+
+/// The list has no field for health; the status says it in brackets (moby,
+/// `daemon/container/state.go`).
+fn health(status: &str) -> Option<Health> {
+    if status.contains("(healthy)") {
+        Some(Health::Healthy)
+    } else if status.contains("(unhealthy)") {
+        Some(Health::Unhealthy)
+    } else if status.contains("(health: starting)") {
+        Some(Health::Starting)
+    } else {
+        None
+    }
+}
+
+/// Why a container is as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Detail {
+    /// Exit code of its last run.
+    pub exit_code: i64,
+    /// The engine's error of its last start, else empty.
+    pub error: String,
+    /// The kernel ended it for want of memory.
+    pub out_of_memory: bool,
+    /// Output of the last healthcheck, else empty.
+    pub check_output: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiInspect {
+    state: ApiState,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiState {
+    #[serde(default)]
+    exit_code: i64,
+    #[serde(default)]
+    error: String,
+    #[serde(default, rename = "OOMKilled")]
+    oom_killed: bool,
+    health: Option<ApiHealth>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiHealth {
+    log: Option<Vec<ApiCheck>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiCheck {
+    output: Option<String>,
+}
+
+/// `GET /containers/ID/json`.
+pub fn detail(json: &[u8]) -> Result<Detail> {
+    let api: ApiInspect = serde_json::from_slice(json).context("read what the engine says of a container")?;
+    let last = api.state.health.and_then(|health| health.log?.pop()).and_then(|check| check.output);
+    Ok(Detail {
+        exit_code: api.state.exit_code,
+        error: api.state.error,
+        out_of_memory: api.state.oom_killed,
+        check_output: last.unwrap_or_default().trim().to_owned(),
+    })
+}
+
+/// A network of the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Network {
+    /// Full id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+}
+
+/// `GET /networks`.
+pub fn networks(json: &[u8]) -> Result<Vec<Network>> {
+    serde_json::from_slice(json).context("read the engine's list of networks")
+}
+
+/// `GET /volumes`: names, sorted.
+pub fn volumes(json: &[u8]) -> Result<Vec<String>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct List {
+        volumes: Option<Vec<Volume>>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Volume {
+        name: String,
+    }
+    let list: List = serde_json::from_slice(json).context("read the engine's list of volumes")?;
+    let mut names: Vec<String> = list.volumes.unwrap_or_default().into_iter().map(|volume| volume.name).collect();
+    names.sort();
+    Ok(names)
+}
+
+/// The text of an error answer: `{"message": …}`.
+pub fn error_message(json: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct ApiError {
+        message: String,
+    }
+    serde_json::from_slice::<ApiError>(json)
+        .map_or_else(|_| String::from_utf8_lossy(json).trim().to_owned(), |error| error.message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_of_compose_is_read_with_its_labels_and_ports() {
+        let json = br#"[{"Id":"ab12","Names":["/demo-web-1"],"Image":"web","State":"running",
+            "Status":"Up 3 seconds (healthy)",
+            "Labels":{"com.docker.compose.project":"demo","com.docker.compose.service":"web",
+                "com.docker.compose.project.working_dir":"/src/demo","com.docker.compose.oneoff":"False"},
+            "Ports":[{"IP":"0.0.0.0","PrivatePort":80,"PublicPort":8000,"Type":"tcp"},
+                {"IP":"::","PrivatePort":80,"PublicPort":8000,"Type":"tcp"},
+                {"PrivatePort":9000,"Type":"udp"}]}]"#;
+        let found = containers(json).unwrap().remove(0);
+        assert_eq!((found.name.as_str(), found.state, found.health), ("demo-web-1", State::Running, Some(Health::Healthy)));
+        assert_eq!(found.working_dir, Some(PathBuf::from("/src/demo")));
+        assert!(!found.one_off);
+        let published: Vec<(String, u16)> = found.bindings.iter().map(|b| (b.host_ip.to_string(), b.published)).collect();
+        assert_eq!(published, [("0.0.0.0".to_owned(), 8000), ("::".to_owned(), 8000)]);
+    }
+
+    #[test]
+    fn null_lists_are_empty_ones() {
+        let json = br#"[{"Id":"ab12","Names":null,"Labels":null,"Ports":null}]"#;
+        assert_eq!(containers(json).unwrap()[0].bindings, []);
+    }
+
+    #[test]
+    fn a_failed_start_tells_why() {
+        let json = br#"{"State":{"ExitCode":128,"Error":"no","OOMKilled":false,
+            "Health":{"Log":[{"Output":"old"},{"Output":" refused\n"}]}}}"#;
+        let want = Detail { exit_code: 128, error: "no".into(), out_of_memory: false, check_output: "refused".into() };
+        assert_eq!(detail(json).unwrap(), want);
+    }
+
+    #[test]
+    fn html_instead_of_json_is_an_error_and_not_a_panic() {
+        assert!(containers(b"<html>").is_err());
+        assert_eq!(error_message(b"<html> "), "<html>");
+    }
+}

@@ -1,0 +1,79 @@
+//! `cargo xtask check-ports`
+
+use crate::context::Context;
+use crate::error::{Exit, Result};
+use crate::flow::survey::{Survey, survey};
+use crate::flow::{assign, free, report, resolve};
+use crate::ui::{self, Format};
+
+/// Are all published ports free? If not: who has them, and what is free.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask check-ports                    all ports, with owners and suggestions
+  cargo xtask check-ports --reassign         write free ports into .env
+  cargo xtask check-ports --reassign --dry-run
+  cargo xtask check-ports --stop-holders     stop whoever has them, after asking
+  cargo xtask check-ports --format json | jq '.ports[] | select(.verdict == \"taken\")'
+
+Exit code: 0 all free or ours, 1 a conflict, 2 the project could not be read.")]
+pub struct Args {
+    /// Give every port in conflict another one, in the env file that Compose reads
+    #[arg(long, conflicts_with = "stop_holders")]
+    reassign: bool,
+    /// Stop the containers and processes that hold ports; asks first
+    #[arg(long)]
+    stop_holders: bool,
+}
+
+/// Runs it.
+pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+    let found = survey(ctx)?;
+    report::notes(ctx, &found);
+    if ctx.format == Format::Text {
+        report::text(ctx, &found);
+    }
+    let after = act(args, ctx, &found)?;
+    let last = after.as_ref().unwrap_or(&found);
+    if ctx.format == Format::Json {
+        ui::json(&report::json(last));
+    }
+    Ok(if last.has_conflicts() { Exit::Finding } else { Exit::Success })
+}
+
+/// What was asked for on the command line, or on the terminal. `Some` where
+/// something changed: the survey after it.
+fn act(args: &Args, ctx: &Context, found: &Survey) -> Result<Option<Survey>> {
+    if !found.has_conflicts() {
+        return Ok(None);
+    }
+    if args.reassign {
+        resolve::reassign(ctx, found)?;
+    } else if args.stop_holders {
+        resolve::stop_holders(ctx, found)?;
+    } else if ctx.is_interactive() && !ctx.yes && !ctx.dry_run {
+        if resolve::ask(ctx, found)? == resolve::Answer::Leave {
+            return Ok(None);
+        }
+    } else {
+        hints(ctx, found);
+        return Ok(None);
+    }
+    if ctx.dry_run {
+        return Ok(None);
+    }
+    survey(ctx).map(Some)
+}
+
+/// Without a person to ask: the commands to type.
+fn hints(ctx: &Context, found: &Survey) {
+    if ctx.format != Format::Text {
+        return;
+    }
+    if assign::plan(ctx, found).is_ok_and(|moves| !moves.is_empty()) {
+        ui::note("hint: other ports in .env: `cargo xtask check-ports --reassign`");
+    }
+    if !free::plan(ctx, found.conflicts()).steps.is_empty() {
+        ui::note("hint: stop the holders: `cargo xtask check-ports --stop-holders`");
+    }
+}

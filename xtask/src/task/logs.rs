@@ -1,0 +1,34 @@
+//! `cargo xtask logs`
+
+use crate::context::Context;
+use crate::error::{Exit, Result};
+use crate::flow::survey::project;
+
+/// Show what the containers of this project wrote
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask logs                      the last 100 lines of every service
+  cargo xtask logs --follow backend
+  cargo xtask logs --tail all postgres")]
+pub struct Args {
+    /// Go on as more is written; Ctrl-C ends it
+    #[arg(long)]
+    follow: bool,
+    /// How many lines of each service, or `all`
+    #[arg(long, value_name = "LINES", default_value = "100")]
+    tail: String,
+    /// Only these services
+    services: Vec<String>,
+}
+
+/// Runs it.
+pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+    let found = project(ctx)?;
+    found.ready(ctx)?;
+    let mut words = vec!["logs", "--tail", &args.tail];
+    words.extend(args.follow.then_some("--follow"));
+    words.extend(args.services.iter().map(String::as_str));
+    let code = ctx.compose().command(words).show(true)?;
+    Ok(if code == 0 { Exit::Success } else { Exit::Failure })
+}

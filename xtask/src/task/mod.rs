@@ -1,0 +1,9 @@
+//! One file a command: its `Args` and `run`. No task imports another.
+
+pub mod check_ports;
+pub mod diagnose;
+pub mod logs;
+pub mod open;
+pub mod restart;
+pub mod start;
+pub mod stop;

@@ -1,0 +1,34 @@
+//! `cargo xtask restart`
+
+use crate::context::Context;
+use crate::error::{Exit, Result};
+use crate::flow::survey::project;
+use crate::ui;
+
+/// Restart services without making their containers anew
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask restart             every service
+  cargo xtask restart backend
+
+A change of ports or variables needs `cargo xtask start`, which replaces the
+containers concerned.")]
+pub struct Args {
+    /// Only these services
+    services: Vec<String>,
+}
+
+/// Runs it.
+pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+    let found = project(ctx)?;
+    found.ready(ctx)?;
+    let words = std::iter::once("restart").chain(args.services.iter().map(String::as_str));
+    let command = ctx.compose().command(words);
+    if ctx.dry_run {
+        ui::out(&format!("would run: {}", command.line()));
+        return Ok(Exit::Success);
+    }
+    let code = command.show(false)?;
+    Ok(if code == 0 { Exit::Success } else { Exit::Failure })
+}

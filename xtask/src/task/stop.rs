@@ -1,0 +1,78 @@
+//! `cargo xtask stop`
+
+use crate::context::Context;
+use crate::error::{Error, Exit, Result};
+use crate::flow::survey::project;
+use crate::ui;
+
+/// Stop the stack and take its containers and networks away; volumes stay
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask stop                   data stays in its volumes
+  cargo xtask stop --timeout 2       seconds each container gets to end
+  cargo xtask stop --volumes         the data goes too; asks first
+
+Exit code: 0 stopped, 1 not confirmed, 2 it could not be done.")]
+pub struct Args {
+    /// Remove the project's volumes, and with them its data; asks first
+    #[arg(long)]
+    volumes: bool,
+    /// Seconds each container gets to end before it is killed [default: 10]
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u32>,
+}
+
+/// Runs it.
+pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+    let found = project(ctx)?;
+    found.ready(ctx)?;
+    let trouble = |trouble: crate::docker::Trouble| trouble.error(ctx.engine.endpoint());
+    let name = &found.stack.name;
+    let volumes = ctx.engine.volumes_of(name).map_err(trouble)?;
+    if args.volumes && !volumes.is_empty() && !ctx.dry_run {
+        let question = format!("remove volumes {} and all data in them?", volumes.join(", "));
+        if !ctx.yes && !ctx.is_interactive() {
+            return Err(Error::new(format!("{question} There is no terminal to ask on"))
+                .hint("add --yes to answer it beforehand")
+                .finding());
+        }
+        if !ctx.yes && !ui::confirm(&question) {
+            return Err(Error::new("nothing was stopped and nothing was removed").finding());
+        }
+    }
+    let mut words = vec!["down".to_owned()];
+    words.extend(args.volumes.then(|| "--volumes".to_owned()));
+    if let Some(seconds) = args.timeout {
+        words.extend(["--timeout".to_owned(), seconds.to_string()]);
+    }
+    let command = ctx.compose().command(words);
+    if ctx.dry_run {
+        ui::out(&format!("would run: {}", command.line()));
+        return Ok(Exit::Success);
+    }
+    let code = command.show(false)?;
+    if code != 0 {
+        return Err(Error::new(format!("`docker compose down` failed with exit code {code}")));
+    }
+    left(ctx, name)
+}
+
+/// What is still there, and how it goes away.
+fn left(ctx: &Context, name: &str) -> Result<Exit> {
+    let trouble = |trouble: crate::docker::Trouble| trouble.error(ctx.engine.endpoint());
+    let containers = ctx.engine.containers_of(name).map_err(trouble)?;
+    let networks = ctx.engine.networks_of(name).map_err(trouble)?;
+    let volumes = ctx.engine.volumes_of(name).map_err(trouble)?;
+    for container in &containers {
+        ui::note(&format!("left: container {} ({})", ui::clean(&container.name), container.state.as_str()));
+    }
+    for network in &networks {
+        ui::note(&format!("left: network {} (something outside this project is on it)", ui::clean(&network.name)));
+    }
+    if !volumes.is_empty() {
+        let names: Vec<String> = volumes.iter().map(|name| ui::clean(name)).collect();
+        ui::note(&format!("left: data in {} (`cargo xtask stop --volumes` removes it)", names.join(", ")));
+    }
+    Ok(Exit::Success)
+}

@@ -1,0 +1,92 @@
+//! Lines that change while something is waited for: one a subject. On a
+//! terminal they are redrawn in place; elsewhere each change is printed once.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+/// The lines on the screen now: other output has to go above them.
+static SCREEN: Mutex<Option<MultiProgress>> = Mutex::new(None);
+
+/// Prints without tearing the live lines.
+pub(super) fn above(print: impl FnOnce()) {
+    let screen = SCREEN.lock().ok().and_then(|screen| screen.clone());
+    match screen {
+        Some(screen) => screen.suspend(print),
+        None => print(),
+    }
+}
+
+/// A set of live lines; they vanish when it is dropped.
+#[derive(Debug)]
+pub struct Live {
+    screen: Option<MultiProgress>,
+    bars: BTreeMap<String, ProgressBar>,
+    shown: BTreeMap<String, String>,
+}
+
+impl Live {
+    /// Starts with no lines.
+    pub fn new() -> Self {
+        let screen = (io::stderr().is_terminal() && !super::is_quiet()).then(MultiProgress::new);
+        if let Ok(mut current) = SCREEN.lock() {
+            current.clone_from(&screen);
+        }
+        Live { screen, bars: BTreeMap::new(), shown: BTreeMap::new() }
+    }
+
+    /// Whether the lines are redrawn in place.
+    pub fn is_drawn(&self) -> bool {
+        self.screen.is_some()
+    }
+
+    /// Sets the line of `subject`. `key` is the part whose change is worth a
+    /// printed line where nothing can be redrawn; `extra` (elapsed time, last
+    /// output) is not.
+    pub fn set(&mut self, subject: &str, key: &str, extra: &str) {
+        match &self.screen {
+            Some(screen) => {
+                let bar = self.bars.entry(subject.to_owned()).or_insert_with(|| {
+                    let bar = screen.add(ProgressBar::new_spinner());
+                    // A fixed template: it cannot fail to parse.
+                    if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+                        bar.set_style(style);
+                    }
+                    bar.enable_steady_tick(Duration::from_millis(120));
+                    bar
+                });
+                bar.set_message(format!("{subject:<12} {key}  {extra}").trim_end().to_owned());
+            }
+            None => {
+                if self.shown.get(subject).map(String::as_str) != Some(key) {
+                    super::note(&format!("  {subject:<12} {key}"));
+                }
+            }
+        }
+        self.shown.insert(subject.to_owned(), key.to_owned());
+    }
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        for bar in self.bars.values() {
+            bar.finish_and_clear();
+        }
+        if let Some(screen) = &self.screen {
+            // Nothing is left to be done where the terminal is gone.
+            drop(screen.clear());
+        }
+        if let Ok(mut current) = SCREEN.lock() {
+            *current = None;
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The only place that prints. Data goes to stdout; notes, questions and
+//! progress go to stderr.
+
+mod live;
+mod prompt;
+mod table;
+mod text;
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicI8, Ordering};
+
+use serde::Serialize;
+
+use crate::error::Error;
+
+pub use live::Live;
+pub use prompt::{Choice, choose, confirm, is_interactive};
+pub use table::{Column, table};
+pub use text::{clean, clip, local_path, mask};
+
+/// How reports are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Format {
+    /// For eyes.
+    #[default]
+    Text,
+    /// For programs: one documented, versioned object on stdout.
+    Json,
+}
+
+/// -1 quiet, 0 normal, 1 and more verbose.
+static LEVEL: AtomicI8 = AtomicI8::new(0);
+
+/// Decides once about colour and loudness. Colour follows NO_COLOR, CLICOLOR
+/// and CLICOLOR_FORCE (each counts when it is set and not empty; NO_COLOR
+/// wins), and without a terminal there is none.
+pub fn set_up(level: i8, env: &dyn Fn(&str) -> Option<String>) {
+    LEVEL.store(level, Ordering::Relaxed);
+    let set = |name: &str| env(name).filter(|value| !value.is_empty());
+    let wanted = |terminal: bool| {
+        if set("NO_COLOR").is_some() {
+            false
+        } else if set("CLICOLOR_FORCE").is_some_and(|value| value != "0") {
+            true
+        } else {
+            terminal && set("CLICOLOR").as_deref() != Some("0") && set("TERM").as_deref() != Some("dumb")
+        }
+    };
+    console::set_colors_enabled(wanted(io::stdout().is_terminal()));
+    console::set_colors_enabled_stderr(wanted(io::stderr().is_terminal()));
+}
+
+/// Whether `-q` was given.
+pub fn is_quiet() -> bool {
+    LEVEL.load(Ordering::Relaxed) < 0
+}
+
+/// Whether `-v` was given.
+pub fn is_verbose() -> bool {
+    LEVEL.load(Ordering::Relaxed) > 0
+}
+
+/// Data: a line on stdout.
+pub fn out(line: &str) {
+    write(&mut io::stdout().lock(), line);
+}
+
+/// Data: a value as JSON on stdout.
+pub fn json(value: &impl Serialize) {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => out(&text),
+        Err(error) => warn(&format!("failed to write JSON: {error}")),
+    }
+}
+
+/// Something good to know: a line on stderr, not with `-q`.
+pub fn note(line: &str) {
+    if !is_quiet() {
+        live::above(|| write(&mut io::stderr().lock(), line));
+    }
+}
+
+/// How it was done: a line on stderr, with `-v` only.
+pub fn detail(line: &str) {
+    if is_verbose() {
+        let line = console::style(line).for_stderr().dim().to_string();
+        live::above(|| write(&mut io::stderr().lock(), &line));
+    }
+}
+
+/// Something that should be looked at.
+pub fn warn(line: &str) {
+    let head = console::style("warning:").for_stderr().yellow().bold().to_string();
+    live::above(|| write(&mut io::stderr().lock(), &format!("{head} {line}")));
+}
+
+/// Why the command ends, and what to type next.
+pub fn error(error: &Error) {
+    let mut text = String::new();
+    let head = console::style("error:").for_stderr().red().bold();
+    // Writing to a String cannot fail.
+    let _ = write!(text, "{head} {}", clean_lines(error.message()));
+    for hint in error.hints() {
+        let head = console::style("hint:").for_stderr().cyan().bold();
+        let _ = write!(text, "\n{head} {}", clean_lines(hint));
+    }
+    live::above(|| write(&mut io::stderr().lock(), &text));
+}
+
+/// Puts the cursor and the line back; used right before an exit.
+pub fn restore_terminal() {
+    if io::stderr().is_terminal() {
+        // \x1b[?25h shows the cursor, whoever hid it.
+        let mut stderr = io::stderr();
+        drop(stderr.write_all(b"\x1b[?25h\n"));
+        drop(stderr.flush());
+    }
+}
+
+/// A message of several lines keeps its line ends, and nothing else that is a
+/// control character.
+fn clean_lines(message: &str) -> String {
+    message.lines().map(clean).collect::<Vec<_>>().join("\n")
+}
+
+/// A closed pipe (`xtask … | head`) is not an error; nor is there anyone left
+/// to tell.
+fn write(stream: &mut dyn Write, line: &str) {
+    drop(stream.write_all(line.as_bytes()).and_then(|()| stream.write_all(b"\n")).and_then(|()| stream.flush()));
+}

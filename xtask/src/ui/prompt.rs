@@ -1,0 +1,98 @@
+//! Questions. They are asked on stderr, and only where a person can answer.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+/// Whether a person can see a question and answer it.
+pub fn is_interactive() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// One answer to choose from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// The letter to type.
+    pub key: char,
+    /// What it does.
+    pub label: String,
+}
+
+/// Asks until one of the letters comes; Enter and the end of input mean
+/// `default`.
+pub fn choose(question: &str, choices: &[Choice], default: char) -> char {
+    ask_choice(&mut io::stdin().lock(), &mut io::stderr(), question, choices, default)
+}
+
+/// Yes or no; Enter means no.
+pub fn confirm(question: &str) -> bool {
+    ask_yes(&mut io::stdin().lock(), &mut io::stderr(), question)
+}
+
+fn ask_choice(input: &mut dyn BufRead, output: &mut dyn Write, question: &str, choices: &[Choice], default: char) -> char {
+    loop {
+        let mut text = format!("{question}\n");
+        for choice in choices {
+            let mark = if choice.key == default { " (default)" } else { "" };
+            text.push_str(&format!("  {}) {}{mark}\n", choice.key, choice.label));
+        }
+        let keys: Vec<String> = choices.iter().map(|choice| choice.key.to_string()).collect();
+        text.push_str(&format!("[{}] ", keys.join("/")));
+        let Some(answer) = read(input, output, &text) else { return default };
+        let mut letters = answer.chars();
+        match (letters.next().map(|c| c.to_ascii_lowercase()), letters.next()) {
+            (None, _) => return default,
+            (Some(key), None) if choices.iter().any(|choice| choice.key == key) => return key,
+            _ => {}
+        }
+    }
+}
+
+fn ask_yes(input: &mut dyn BufRead, output: &mut dyn Write, question: &str) -> bool {
+    let answer = read(input, output, &format!("{question} [y/N] "));
+    answer.is_some_and(|answer| matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// `None` at the end of input.
+fn read(input: &mut dyn BufRead, output: &mut dyn Write, text: &str) -> Option<String> {
+    // A terminal that is gone answers nothing, which is dealt with below.
+    drop(output.write_all(text.as_bytes()).and_then(|()| output.flush()));
+    let mut line = String::new();
+    match input.read_line(&mut line) {
+        Ok(1..) => Some(line.trim().to_owned()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choice(input: &str) -> (char, String) {
+        let choices =
+            [('s', "stop it"), ('o', "other ports"), ('l', "leave")].map(|(key, label)| Choice { key, label: label.into() });
+        let mut output = Vec::new();
+        let key = ask_choice(&mut input.as_bytes(), &mut output, "what now?", &choices, 'l');
+        (key, String::from_utf8(output).unwrap())
+    }
+
+    #[test]
+    fn a_letter_chooses_and_nothing_means_the_default() {
+        assert_eq!(choice("o\n").0, 'o');
+        assert_eq!(choice("S\n").0, 's');
+        assert_eq!(choice("\n").0, 'l');
+        assert_eq!(choice("").0, 'l');
+    }
+
+    #[test]
+    fn another_word_asks_again() {
+        let (key, output) = choice("yes please\ns\n");
+        assert_eq!(key, 's');
+        assert_eq!(output.matches("what now?").count(), 2);
+    }
+
+    #[test]
+    fn only_yes_is_yes() {
+        for (input, want) in [("y\n", true), ("YES\n", true), ("\n", false), ("", false), ("no\n", false), ("ye\n", false)] {
+            assert_eq!(ask_yes(&mut input.as_bytes(), &mut Vec::new(), "sure?"), want, "{input:?}");
+        }
+    }
+}

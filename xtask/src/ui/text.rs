@@ -1,0 +1,125 @@
+//! Foreign text made fit to print: no control characters, no secrets.
+
+use std::path::Path;
+
+/// Without control characters, and without the marks that reorder text: what
+/// is shown is what is there. Each run of them becomes one `\u{fffd}`.
+pub fn clean(text: &str) -> String {
+    let hostile = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{061c}')
+    };
+    let mut out = String::with_capacity(text.len());
+    let mut last_hostile = false;
+    for c in text.chars() {
+        if c == '\t' {
+            out.push(' ');
+        } else if hostile(c) {
+            if !last_hostile {
+                out.push('\u{fffd}');
+            }
+        } else {
+            out.push(c);
+        }
+        last_hostile = hostile(c) && c != '\t';
+    }
+    out
+}
+
+/// At most `width` characters; a longer text ends in `…`.
+pub fn clip(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let mut out: String = text.chars().take(width.saturating_sub(1)).collect();
+    out.push('…');
+    out
+}
+
+/// A path as people write it: below the home folder with `~`.
+pub fn local_path(path: &Path, home: Option<&Path>) -> String {
+    let text = match home.and_then(|home| path.strip_prefix(home).ok()) {
+        Some(rest) if rest.as_os_str().is_empty() => "~".to_owned(),
+        Some(rest) => format!("~/{}", rest.display()),
+        None => path.display().to_string(),
+    };
+    clean(&text)
+}
+
+/// Words that make a name's value a secret.
+const SECRET: [&str; 8] = ["password", "passwd", "secret", "token", "apikey", "api_key", "api-key", "private_key"];
+
+/// Command lines and DSNs without their secrets: `--password=…`, `TOKEN=…`,
+/// `postgres://user:…@host`. The value is replaced by `***`.
+pub fn mask(text: &str) -> String {
+    let mut out = Vec::new();
+    let mut next_is_secret = false;
+    for word in text.split(' ') {
+        if next_is_secret && !word.starts_with('-') && !word.is_empty() {
+            next_is_secret = false;
+            out.push("***".to_owned());
+            continue;
+        }
+        next_is_secret = word.starts_with('-') && !word.contains('=') && names_secret(word);
+        out.push(mask_word(word));
+    }
+    out.join(" ")
+}
+
+/// Whether a variable or option of this name holds a secret.
+fn names_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRET.iter().any(|word| name.contains(word)) || name == "pgpass" || name.ends_with("_key") || name.ends_with("-key")
+}
+
+fn mask_word(word: &str) -> String {
+    if let Some((name, value)) = word.split_once('=')
+        && !value.is_empty()
+        && names_secret(name)
+    {
+        return format!("{name}=***");
+    }
+    // scheme://user:password@host
+    if let Some((scheme, rest)) = word.split_once("://")
+        && let Some((account, host)) = rest.rsplit_once('@')
+        && let Some((user, password)) = account.split_once(':')
+        && !password.is_empty()
+        && !account.contains('/')
+    {
+        return format!("{scheme}://{user}:***@{host}");
+    }
+    word.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_and_reordering_marks_do_not_reach_the_terminal() {
+        assert_eq!(clean("a\x1b[31mb\r\nc"), "a\u{fffd}[31mb\u{fffd}c");
+        assert_eq!(clean("evil\u{202e}txt\tb"), "evil\u{fffd}txt b");
+        assert_eq!(clean("größer ok — 日本"), "größer ok — 日本");
+    }
+
+    #[test]
+    fn secrets_are_masked_in_every_usual_form() {
+        for (raw, want) in [
+            ("psql postgres://app:s3cret@db:5432/x", "psql postgres://app:***@db:5432/x"),
+            ("mysqld --password=abc --port=3306", "mysqld --password=*** --port=3306"),
+            ("tool --api-key abc run", "tool --api-key *** run"),
+            ("env GITHUB_TOKEN=abc node x.js", "env GITHUB_TOKEN=*** node x.js"),
+            ("redis://:pw@localhost", "redis://:***@localhost"),
+            ("git clone https://host/a:b@c", "git clone https://host/a:b@c"),
+            ("python3 -m http.server 8000", "python3 -m http.server 8000"),
+        ] {
+            assert_eq!(mask(raw), want);
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_clipped_by_characters() {
+        assert_eq!(clip("äöüß", 3), "äö…");
+        assert_eq!(clip("abc", 3), "abc");
+    }
+}
