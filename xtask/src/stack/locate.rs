@@ -4,8 +4,8 @@ use std::path::{Component, Path, PathBuf};
 
 use super::env_files::EnvFiles;
 use super::options::Environment;
-use crate::model::ComposeOptions;
 use crate::error::{Error, Result};
+use crate::model::ComposeOptions;
 
 /// Names Compose looks for, best first.
 const NAMES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];

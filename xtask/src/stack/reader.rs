@@ -10,9 +10,9 @@ use std::sync::Arc;
 use super::env_files::EnvFiles;
 use super::locate::{Project, locate};
 use super::options::Environment;
-use crate::model::ComposeOptions;
 use super::{extends, include};
 use crate::error::{Error, Result};
+use crate::model::ComposeOptions;
 use crate::model::{Source, Stack};
 use crate::parse::compose::{
     Data, Definition, Lookup, Node, Tag, check_name, check_ports, define, documents, merge, name_from_dir,

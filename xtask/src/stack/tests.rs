@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{EnvFiles, attach_origins, env_files, read};
-use crate::model::ComposeOptions;
 use crate::error::Result;
+use crate::model::ComposeOptions;
 use crate::model::{Origin, Source, Stack};
 
 /// A project in a folder of its own.

@@ -142,22 +142,22 @@ fn long(service: &str, path: &str, item: &Node) -> Result<Wanted> {
         "" => {
             return Err(item.error(path, "is missing a target port").hint("add `target: 80`, the container's port"));
         }
-        target => integer(target)
+        _ => item
+            .get("target")
+            .and_then(Node::scalar)
+            .and_then(whole)
             .and_then(port)
-            .ok_or_else(|| item.error(path, format!("invalid container port: `{target}`")))?,
+            .ok_or_else(|| item.error(path, format!("invalid container port: `{}`", text("target"))))?,
     };
     let published = text("published");
     let scalar = item.get("published").and_then(Node::scalar);
+    let written_number = scalar.filter(|scalar| !scalar.quoted).and_then(whole).and_then(number);
     let range = match published {
         "" => None,
-        _ => {
-            Some(numbers(published).or_else(|| integer(published).and_then(number).map(|one| (one, one))).ok_or_else(
-                || {
-                    let error = item.error(path, format!("invalid host port: `{published}`"));
-                    scalar.map_or(error.clone(), |scalar| explain(error, scalar))
-                },
-            )?)
-        }
+        _ => Some(written_number.map(|one| (one, one)).or_else(|| numbers(published)).ok_or_else(|| {
+            let error = item.error(path, format!("invalid host port: `{published}`"));
+            scalar.map_or(error.clone(), |scalar| explain(error, scalar))
+        })?),
     };
     let ip = text("host_ip");
     let written = !ip.is_empty() || item.get("host_ip").is_none();
@@ -203,7 +203,8 @@ fn numbers(text: &str) -> Option<(u16, u16)> {
 /// A YAML integer, with the prefixes YAML knows (a leading 0 is octal to the
 /// library Compose reads YAML with).
 pub(super) fn integer(text: &str) -> Option<i64> {
-    let digits = text.strip_prefix('-').unwrap_or(text);
+    let text = text.strip_prefix('+').unwrap_or(text).replace('_', "");
+    let digits = text.strip_prefix('-').unwrap_or(&text);
     let value = if let Some(hex) = digits.strip_prefix("0x") {
         i64::from_str_radix(hex, 16).ok()?
     } else if let Some(octal) = digits.strip_prefix("0o") {
@@ -216,6 +217,11 @@ pub(super) fn integer(text: &str) -> Option<i64> {
         return None;
     };
     Some(if digits.len() == text.len() { value } else { -value })
+}
+
+/// A number: as YAML writes them, or a text of decimal digits.
+fn whole(scalar: &Scalar) -> Option<i64> {
+    if scalar.quoted { scalar.text.parse().ok() } else { integer(&scalar.text) }
 }
 
 fn number(value: i64) -> Option<u16> {

@@ -27,6 +27,11 @@ pub fn define(name: &str, node: &Node, environment: &dyn Fn(&str) -> Option<Stri
     if !matches!(node.data, Data::Map(_)) {
         return Err(node.error(&format!("services.{name}"), "must be a mapping"));
     }
+    for (key, kinds, words) in KINDS {
+        if let Some(value) = node.get(key).filter(|value| !kinds.contains(&kind(value))) {
+            return Err(value.error(&format!("services.{name}.{key}"), format!("must be {words}")));
+        }
+    }
     let mut service = Service {
         name: name.to_owned(),
         image: node.get("image").and_then(Node::text).filter(|image| !image.is_empty()).map(str::to_owned),
@@ -58,6 +63,33 @@ pub fn define(name: &str, node: &Node, environment: &dyn Fn(&str) -> Option<Stri
     let profiles = profiles.into_iter().map(str::to_owned).collect();
     Ok(Definition { service, profiles, needs, place: node.place() })
 }
+
+/// What a value is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    List,
+    Mapping,
+}
+
+fn kind(node: &Node) -> Kind {
+    match node.data {
+        Data::List(_) => Kind::List,
+        Data::Map(_) => Kind::Mapping,
+        Data::Null | Data::Scalar(_) => Kind::Text,
+    }
+}
+
+/// What the keys that are read here may hold.
+const KINDS: [(&str, &[Kind], &str); 7] = [
+    ("image", &[Kind::Text], "a text"),
+    ("build", &[Kind::Text, Kind::Mapping], "a path or a mapping"),
+    ("network_mode", &[Kind::Text], "a text"),
+    ("profiles", &[Kind::List], "a list"),
+    ("healthcheck", &[Kind::Mapping], "a mapping"),
+    ("environment", &[Kind::List, Kind::Mapping], "a list or a mapping"),
+    ("depends_on", &[Kind::List, Kind::Mapping], "a list or a mapping"),
+];
 
 /// Services that other keys than `depends_on` make it depend on.
 fn implied(node: &Node) -> Vec<&str> {
