@@ -141,7 +141,7 @@ fn process_owners(sockets: &[&Socket], processes: &[Process], container_known: b
         }
         for process in named {
             let seen = owners.iter().any(|owner| matches!(owner, Owner::Process(known) if known.pid == process.pid));
-            if !seen && !(container_known && is_engine_process(process)) {
+            if !(seen || container_known && is_engine_process(process)) {
                 owners.push(Owner::Process(process.clone()));
             }
         }

@@ -1,6 +1,8 @@
 //! One request and its answer over any pair of pipes, by HTTP/1.0: the engine
 //! then ends the answer by closing, so there are no chunks to put together.
 
+use std::fmt::Write;
+
 /// The request's bytes.
 pub(super) fn request(method: &str, path: &str) -> Vec<u8> {
     format!("{method} {path} HTTP/1.0\r\nHost: docker\r\nAccept: application/json\r\nContent-Length: 0\r\n\r\n").into_bytes()
@@ -20,7 +22,8 @@ pub(super) fn escape(value: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            // Writing to a String cannot fail.
+            let _ = write!(out, "%{byte:02X}");
         }
         out
     })

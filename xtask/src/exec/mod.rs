@@ -205,7 +205,7 @@ impl Command {
                 None => e.env_remove(name),
             };
         }
-        setup(running::apart(e))
+        setup(running::apart(&e))
     }
 
     fn not_started(&self, error: &std::io::Error) -> Error {

@@ -76,7 +76,7 @@ impl Running {
 /// Puts the job into a process group of its own, so that it can be ended as a
 /// whole: `docker compose` is a plugin, a child of `docker`, and would live on.
 #[cfg(unix)]
-pub(super) fn apart(expression: duct::Expression) -> duct::Expression {
+pub(super) fn apart(expression: &duct::Expression) -> duct::Expression {
     use std::os::unix::process::CommandExt;
     expression.before_spawn(|command| {
         command.process_group(0);
@@ -86,8 +86,8 @@ pub(super) fn apart(expression: duct::Expression) -> duct::Expression {
 
 /// Windows: taskkill /T finds the children, no group is needed.
 #[cfg(not(unix))]
-pub(super) fn apart(expression: duct::Expression) -> duct::Expression {
-    expression
+pub(super) fn apart(expression: &duct::Expression) -> duct::Expression {
+    expression.clone()
 }
 
 #[cfg(unix)]

@@ -181,7 +181,7 @@ pub fn run(ctx: &Context, plan: &Plan, rows: &[&Row]) -> Result<()> {
 fn stop(command: &exec::Command) -> Result<()> {
     ui::note(&format!("$ {}", command.line()));
     // Containers get ten seconds by default, and there may be several.
-    let answer = command.ask(Duration::from_secs(120))?;
+    let answer = command.ask(Duration::from_mins(2))?;
     if answer.ok() {
         return Ok(());
     }

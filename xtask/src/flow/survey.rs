@@ -1,6 +1,7 @@
 //! The verdicts of all ports of a project: Compose, the engine and our own
 //! reader are asked side by side, then the machine.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::exec;
 use crate::host;
 use crate::model::{
-    ComposeOptions, Container, Owner, PortMapping, Probe, Process, Protocol, Reservation, Socket, Source, Stack, Verdict,
+    ComposeOptions, Container, Owner, PortMapping, PortRange, Probe, Process, Protocol, Reservation, Socket, Source, Stack, Verdict,
     Wanted,
 };
 use crate::stack::{self, EnvFiles, Settings};
@@ -190,7 +191,6 @@ fn effective(
             Ok((stack, None))
         }
         (Ok(_), Err(error)) => Err(error.hint("Compose accepts this file; please report what this tool could not read")),
-        (Err(ComposeTrouble::Refused(_)), Err(error)) => Err(error),
         (Err(trouble @ ComposeTrouble::Refused(_)), Ok(_)) => Err(trouble.error()),
         (Err(trouble), Ok(stack)) => Ok((stack, Some(trouble))),
         (Err(_), Err(error)) => Err(error),
@@ -220,6 +220,8 @@ struct Machine<'a> {
     reservations: Vec<Reservation>,
     sockets: Vec<Socket>,
     processes: Vec<Process>,
+    /// Each address is probed once: two answers could differ.
+    seen: RefCell<BTreeMap<(IpAddr, u16, Protocol), Probe>>,
 }
 
 impl<'a> Machine<'a> {
@@ -238,6 +240,7 @@ impl<'a> Machine<'a> {
             reservations: host::reservations(),
             sockets: Vec::new(),
             processes: Vec::new(),
+            seen: RefCell::default(),
         }
     }
 
@@ -248,7 +251,11 @@ impl<'a> Machine<'a> {
             return Vec::new();
         }
         let addresses = host::probe_addresses(mapping.host_ip);
-        addresses.into_iter().map(|ip| (ip, host::probe(ip, port, mapping.protocol))).collect()
+        let mut seen = self.seen.borrow_mut();
+        let mut probe = |ip: IpAddr| {
+            *seen.entry((ip, port, mapping.protocol)).or_insert_with(|| host::probe(ip, port, mapping.protocol))
+        };
+        addresses.into_iter().map(|ip| (ip, probe(ip))).collect()
     }
 
     fn judge(&self, mapping: &PortMapping, port: u16) -> Verdict {
@@ -348,7 +355,7 @@ fn explain(machine: &mut Machine<'_>, stack: &Stack) {
 fn suggestions(machine: &Machine<'_>, wanted: &[Wanted], verdicts: &[Verdict], settings: &Settings) -> Vec<Option<u16>> {
     let mut outside: Vec<_> = host::ephemeral().into_iter().collect();
     outside.extend(machine.reservations.iter().map(|kept| kept.range));
-    let mut used: BTreeSet<u16> = wanted.iter().filter_map(|w| w.mapping.published).flat_map(|range| range.iter()).collect();
+    let mut used: BTreeSet<u16> = wanted.iter().filter_map(|w| w.mapping.published).flat_map(PortRange::iter).collect();
     let mut found: Vec<Option<u16>> = vec![None; wanted.len()];
     for i in 0..wanted.len() {
         let published = wanted[i].mapping.published.filter(|range| range.is_one());

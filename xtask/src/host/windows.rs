@@ -45,14 +45,22 @@ pub(super) fn probe(ip: IpAddr, port: u16, protocol: Protocol) -> Probe {
         }
         socket.bind(&SocketAddr::new(ip, port).into())
     });
-    let covered = || overlaps(&sockets(&[(port, protocol)]).unwrap_or_default(), ip);
+    let covered = || sockets(&[(port, protocol)]).map(|found| overlaps(&found, ip));
     let Err(error) = bound else {
-        return if !ip.is_unspecified() && covered() { Probe::InUse } else { Probe::Free };
+        if ip.is_unspecified() {
+            return Probe::Free;
+        }
+        return match covered() {
+            Ok(true) => Probe::InUse,
+            Ok(false) => Probe::Free,
+            // Rather a false alarm than a false promise.
+            Err(_) => probe(WILDCARDS[usize::from(ip.is_ipv6())], port, protocol),
+        };
     };
     match error.raw_os_error() {
         // Also what an exclusive or another user's listener answers to a bind
         // of a specific address.
-        Some(WinSock::WSAEACCES) if covered() => Probe::InUse,
+        Some(WinSock::WSAEACCES) if covered().unwrap_or(false) => Probe::InUse,
         Some(WinSock::WSAEACCES) => Probe::Reserved,
         Some(WinSock::WSAEAFNOSUPPORT) => Probe::NoFamily,
         Some(WinSock::WSAEADDRNOTAVAIL) if ip.is_unspecified() => Probe::NoFamily,
@@ -88,8 +96,8 @@ pub(super) fn probe_addresses(host_ip: Option<IpAddr>) -> Vec<IpAddr> {
     host_ip.map_or_else(|| WILDCARDS.to_vec(), |ip| vec![ip])
 }
 
-/// What `netsh` lists for TCP, of both families. UDP has lists of its own, but
-/// the blocks that bite are made for both protocols at once.
+/// What `netsh` lists for TCP, of both families. UDP has lists of its own: not
+/// asked for, as a reservation here does not say its protocol.
 pub(super) fn reservations() -> Vec<Reservation> {
     let ask = |family: &'static str| {
         move || {

@@ -51,13 +51,11 @@ const FACES: [&str; 4] = ["frontend", "web", "app", "ui"];
 
 fn choose(known: &[ServiceUrls], service: Option<&str>) -> Option<String> {
     let page = |urls: &ServiceUrls| urls.urls.iter().find(|url| url.starts_with("http")).cloned();
-    match service {
-        Some(name) => known.iter().find(|urls| urls.service == name).and_then(page),
-        None => {
-            let face = FACES.iter().find_map(|name| known.iter().find(|urls| urls.service == *name).and_then(page));
-            face.or_else(|| known.iter().find_map(page))
-        }
+    let of = |name: &str| known.iter().find(|urls| urls.service == name).and_then(page);
+    if let Some(name) = service {
+        return of(name);
     }
+    FACES.iter().find_map(|name| of(name)).or_else(|| known.iter().find_map(page))
 }
 
 fn browser(ctx: &Context) -> Option<Command> {

@@ -29,13 +29,13 @@ pub fn confirm(question: &str) -> bool {
 
 fn ask_choice(input: &mut dyn BufRead, output: &mut dyn Write, question: &str, choices: &[Choice], default: char) -> char {
     loop {
-        let mut text = format!("{question}\n");
-        for choice in choices {
+        let line = |choice: &Choice| {
             let mark = if choice.key == default { " (default)" } else { "" };
-            text.push_str(&format!("  {}) {}{mark}\n", choice.key, choice.label));
-        }
+            format!("  {}) {}{mark}\n", choice.key, choice.label)
+        };
+        let lines: String = choices.iter().map(line).collect();
         let keys: Vec<String> = choices.iter().map(|choice| choice.key.to_string()).collect();
-        text.push_str(&format!("[{}] ", keys.join("/")));
+        let text = format!("{question}\n{lines}[{}] ", keys.join("/"));
         let Some(answer) = read(input, output, &text) else { return default };
         let mut letters = answer.chars();
         match (letters.next().map(|c| c.to_ascii_lowercase()), letters.next()) {

@@ -20,10 +20,11 @@ pub fn table(columns: &[Column], rows: &[Vec<String>]) -> Vec<String> {
         let mut line = String::new();
         for ((cell, column), width) in row.iter().zip(columns).zip(&widths) {
             let pad = " ".repeat(width.saturating_sub(measure_text_width(cell)));
-            match column {
-                Column::Left => line.push_str(&format!("{cell}{pad}  ")),
-                Column::Right => line.push_str(&format!("{pad}{cell}  ")),
-            }
+            let (first, second) = match column {
+                Column::Left => (cell.as_str(), pad.as_str()),
+                Column::Right => (pad.as_str(), cell.as_str()),
+            };
+            line.extend([first, second, "  "]);
         }
         line.trim_end().to_owned()
     };

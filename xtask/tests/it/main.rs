@@ -1,5 +1,24 @@
-//! Tests of the whole, against real tools where they are there.
+//! Tests of the whole: the program as people run it, in projects of their own,
+//! with stand-ins for Docker and its engine, and against real tools where they
+//! are there.
 
 mod compose_cases;
 mod compose_oracle;
 mod compose_reader;
+mod layers;
+
+// The stand-ins are Unix programs and sockets.
+#[cfg(unix)]
+mod bad_input;
+#[cfg(unix)]
+mod check_ports;
+#[cfg(unix)]
+mod engine;
+#[cfg(unix)]
+mod fake_docker;
+#[cfg(unix)]
+mod help;
+#[cfg(target_os = "linux")]
+mod prompts;
+#[cfg(unix)]
+mod support;

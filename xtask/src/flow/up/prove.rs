@@ -99,9 +99,8 @@ fn reach(binding: &Binding) -> SocketAddr {
 fn knock(door: &Door<'_>, deadline: Instant, patience: &Patience) -> Result<(), String> {
     loop {
         match speak(door) {
-            Ok(()) => return Ok(()),
-            // The engine publishes [::] where this host has no IPv6 at all.
-            Err(Silence::NoFamily) => return Ok(()),
+            // The engine publishes [::] also where this host has no IPv6 at all.
+            Ok(()) | Err(Silence::NoFamily) => return Ok(()),
             Err(Silence::Because(why)) if Instant::now() >= deadline || patience.interrupted() => return Err(why),
             Err(Silence::Because(_)) => std::thread::sleep(POLL),
         }
@@ -196,13 +195,14 @@ mod tests {
         Door { service: "s", address, speech }
     }
 
-    /// A server that reads a little, then writes `answer` and closes.
+    /// A server that reads the request (closing with some of it unread would reset
+    /// the connection and take the answer along), then writes `answer` and closes.
     fn server(answer: &'static [u8]) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut bytes = [0; 64];
+            let mut bytes = [0; 512];
             drop(stream.read(&mut bytes));
             drop(stream.write_all(answer));
         });

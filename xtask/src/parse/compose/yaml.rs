@@ -53,9 +53,7 @@ fn loose_line(error: &ScanError, indented: &BTreeSet<usize>) -> Option<usize> {
     match error.info() {
         "invalid indentation" | "invalid indentation in flow construct" => Some(line),
         // Here it names the line of the quote: one of those below is meant.
-        "invalid indentation in quoted scalar" => {
-            (line + 1..=line + MAX_LOOSE).find(|line| !indented.contains(line))
-        }
+        "invalid indentation in quoted scalar" => (line + 1..=line + MAX_LOOSE).find(|line| !indented.contains(line)),
         _ => None,
     }
     .filter(|line| !indented.contains(line))

@@ -1,0 +1,109 @@
+//! Stand-ins for the programs that tests need on PATH, in one binary that looks
+//! at the name it was started by:
+//!
+//! * `docker`, `docker-compose`: answers by rules in the folder FAKE_DOCKER, and
+//!   writes down how it was called.
+//! * `holder ADDRESS…`, `docker-proxy ADDRESS…`: listens there until it is ended.
+//!   `udp:ADDRESS` for UDP.
+//!
+//! It is a binary of this package because cargo then builds it for the tests and
+//! tells them where it is. `cargo xtask` does not build it (`--bin xtask`).
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "these programs talk to people")]
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+fn main() -> ExitCode {
+    let mut args = std::env::args();
+    let program = args.next().unwrap_or_default();
+    let name = Path::new(&program).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let args: Vec<String> = args.collect();
+    let done = match name.as_str() {
+        "docker" | "docker-compose" => docker(&name, &args),
+        _ => hold(&args),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("{name}: {error}");
+        ExitCode::from(99)
+    })
+}
+
+/// Rules are folders, looked through by name; the first one fits whose `when`
+/// has words that all occur in the command line, in this order.
+fn docker(name: &str, args: &[String]) -> io::Result<ExitCode> {
+    let dir = PathBuf::from(std::env::var_os("FAKE_DOCKER").ok_or_else(|| io::Error::other("no FAKE_DOCKER"))?);
+    let line = format!("{name} {}\n", args.join(" "));
+    fs::OpenOptions::new().create(true).append(true).open(dir.join("calls"))?.write_all(line.as_bytes())?;
+    let mut rules: Vec<PathBuf> = fs::read_dir(dir.join("rules"))?.flatten().map(|entry| entry.path()).collect();
+    rules.sort();
+    for rule in rules {
+        let text = |file: &str| fs::read_to_string(rule.join(file)).unwrap_or_default();
+        let mut words = line.split_whitespace();
+        if !text("when").split_whitespace().all(|wanted| words.any(|word| word == wanted)) {
+            continue;
+        }
+        if let Ok(left) = text("left").trim().parse::<u32>() {
+            if left == 0 {
+                continue;
+            }
+            fs::write(rule.join("left"), (left - 1).to_string())?;
+        }
+        if let Ok(millis) = text("sleep").trim().parse() {
+            std::thread::sleep(Duration::from_millis(millis));
+        }
+        let request = text("request");
+        if !request.is_empty() {
+            post(request.trim())?;
+        }
+        print!("{}", text("stdout"));
+        eprint!("{}", text("stderr"));
+        return Ok(ExitCode::from(text("exit").trim().parse().unwrap_or(0)));
+    }
+    Err(io::Error::other(format!("no rule for: {}", line.trim())))
+}
+
+/// Tells the engine that the tests stand in for what Compose does to it.
+#[cfg(unix)]
+fn post(path: &str) -> io::Result<()> {
+    use std::io::Read;
+    let host = std::env::var("DOCKER_HOST").unwrap_or_default();
+    let mut stream = std::os::unix::net::UnixStream::connect(host.trim_start_matches("unix://"))?;
+    stream.write_all(format!("POST {path} HTTP/1.0\r\n\r\n").as_bytes())?;
+    stream.read_to_end(&mut Vec::new()).map(drop)
+}
+
+#[cfg(not(unix))]
+fn post(_path: &str) -> io::Result<()> {
+    Err(io::Error::other("no Unix sockets here"))
+}
+
+fn hold(args: &[String]) -> io::Result<ExitCode> {
+    let mut listeners = Vec::new();
+    let mut sockets = Vec::new();
+    for address in args.iter().filter(|arg| !arg.starts_with('-')) {
+        match address.strip_prefix("udp:") {
+            Some(address) => sockets.push(std::net::UdpSocket::bind(address)?),
+            None => listeners.push(std::net::TcpListener::bind(address)?),
+        }
+    }
+    println!("ready");
+    for listener in listeners {
+        std::thread::spawn(move || answer(&listener));
+    }
+    // Ended by its test, or by time: nothing is to outlive a test run.
+    std::thread::sleep(Duration::from_mins(2));
+    drop(sockets);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An HTTP server of one answer.
+fn answer(listener: &std::net::TcpListener) {
+    for mut stream in listener.incoming().flatten() {
+        // A client that is gone needs no answer.
+        drop(io::Read::read(&mut stream, &mut [0; 512]));
+        drop(stream.write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+    }
+}

@@ -1,0 +1,174 @@
+//! A stand-in for the engine: a Unix socket that answers the few questions that
+//! are asked of it, and remembers what it was told.
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::Project;
+
+/// How it answers.
+#[derive(Clone, Default)]
+pub(crate) enum Manner {
+    /// Properly.
+    #[default]
+    Answer,
+    /// Properly, after a while.
+    Slow(Duration),
+    /// With these bytes, whatever the question.
+    Raw(&'static str),
+    /// Never.
+    Silent,
+}
+
+type Effect = Arc<dyn Fn(&mut State) + Send + Sync>;
+
+/// What it knows.
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) manner: Manner,
+    pub(crate) containers: Vec<Value>,
+    pub(crate) networks: Vec<Value>,
+    pub(crate) volumes: Vec<Value>,
+    /// `GET /containers/ID/json`, by id.
+    pub(crate) details: BTreeMap<String, Value>,
+    /// Everything but questions: `DELETE /containers/ab?force=1`.
+    pub(crate) changes: Vec<String>,
+    effects: BTreeMap<String, Effect>,
+}
+
+/// An engine of a project; it lives as long as the test does.
+pub(crate) struct Engine {
+    state: Arc<Mutex<State>>,
+}
+
+impl Engine {
+    /// Serves at a socket of `project`, which from now on finds it there.
+    pub(crate) fn start(project: &mut Project) -> Engine {
+        let socket: PathBuf = project.root().join("engine.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        project.set("DOCKER_HOST", format!("unix://{}", socket.display()));
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = Arc::clone(&state);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let shared = Arc::clone(&shared);
+                std::thread::spawn(move || serve(stream, &shared));
+            }
+        });
+        Engine { state }
+    }
+
+    /// What it knows, to look at and to change.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// What happens to it when the stand-in for `docker` tells it `what`.
+    pub(crate) fn on(&self, what: &str, effect: impl Fn(&mut State) + Send + Sync + 'static) {
+        self.state().effects.insert(what.to_owned(), Arc::new(effect));
+    }
+
+    /// One more container.
+    pub(crate) fn has(&self, container: Value) -> &Self {
+        self.state().containers.push(container);
+        self
+    }
+}
+
+fn serve(mut stream: UnixStream, state: &Mutex<State>) {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut byte) {
+            Ok(1) => head.push(byte[0]),
+            _ => return,
+        }
+    }
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let mut words = head.split_whitespace();
+    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let manner = state.lock().unwrap().manner.clone();
+    match manner {
+        Manner::Answer => {}
+        Manner::Slow(while_) => std::thread::sleep(while_),
+        Manner::Raw(text) => return drop(stream.write_all(text.as_bytes())),
+        Manner::Silent => return drop(stream.read_to_end(&mut Vec::new())),
+    }
+    let (status, body) = answer(&mut state.lock().unwrap(), method, path);
+    let head = format!("HTTP/1.0 {status} .\r\nContent-Type: application/json\r\n\r\n");
+    // A client that is gone needs no answer.
+    drop(stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.to_string().as_bytes())));
+}
+
+fn answer(state: &mut State, method: &str, path: &str) -> (u16, Value) {
+    if method != "GET" {
+        state.changes.push(format!("{method} {path}"));
+    }
+    let (place, query) = path.split_once('?').unwrap_or((path, ""));
+    let parts: Vec<&str> = place.trim_matches('/').split('/').collect();
+    match (method, parts.as_slice()) {
+        ("GET", ["containers", "json"]) => (200, of_project(&state.containers, query)),
+        ("GET", ["containers", id, "json"]) => match state.details.get(*id) {
+            Some(detail) => (200, detail.clone()),
+            None => (404, json!({ "message": format!("No such container: {id}") })),
+        },
+        ("GET", ["networks"]) => (200, of_project(&state.networks, query)),
+        ("GET", ["volumes"]) => (200, json!({ "Volumes": of_project(&state.volumes, query) })),
+        ("DELETE", [what @ ("containers" | "networks"), id]) => {
+            let list = if *what == "networks" { &mut state.networks } else { &mut state.containers };
+            list.retain(|item| item["Id"] != *id);
+            (204, Value::Null)
+        }
+        ("POST", [what]) => match state.effects.get(*what).cloned() {
+            Some(effect) => {
+                effect(state);
+                (200, Value::Null)
+            }
+            None => (404, json!({ "message": format!("no effect {what}") })),
+        },
+        _ => (404, json!({ "message": format!("page not found: {method} {path}") })),
+    }
+}
+
+/// `filters={"label":["com.docker.compose.project=demo"]}`, escaped.
+fn of_project(items: &[Value], query: &str) -> Value {
+    let name = query.split("project%3D").nth(1).map(|rest| rest.split('%').next().unwrap_or_default());
+    let fits = |item: &&Value| name.is_none_or(|name| item["Labels"]["com.docker.compose.project"] == name);
+    items.iter().filter(fits).cloned().collect()
+}
+
+/// A container as the engine lists it. `published` is host IP, host port,
+/// container port.
+pub(crate) fn container(
+    (project, service, folder): (&str, &str, &str),
+    (state, status): (&str, &str),
+    published: &[(&str, u16, u16)],
+) -> Value {
+    let port = |(ip, public, private): &(&str, u16, u16)| json!({ "IP": ip, "PublicPort": public, "PrivatePort": private, "Type": "tcp" });
+    json!({
+        "Id": format!("{project}-{service}-id"),
+        "Names": [format!("/{project}-{service}-1")],
+        "Image": service,
+        "State": state,
+        "Status": status,
+        "Labels": {
+            "com.docker.compose.project": project,
+            "com.docker.compose.service": service,
+            "com.docker.compose.project.working_dir": folder,
+            "com.docker.compose.oneoff": "False",
+        },
+        "Ports": published.iter().map(port).collect::<Vec<Value>>(),
+    })
+}
+
+/// A network of a project.
+pub(crate) fn network(project: &str, name: &str) -> Value {
+    json!({ "Id": format!("{name}-id"), "Name": name, "Labels": { "com.docker.compose.project": project } })
+}
