@@ -19,6 +19,9 @@ use crate::parse::compose::{
     normalise_name, select, strip_tags,
 };
 
+/// What a compose file needs at least.
+const SERVICES: &str = "write `services:`, and below it, further in, one `NAME:` per service";
+
 /// Reads the project that `options` mean, as Compose run in `cwd` with the
 /// environment `env` would.
 pub fn read(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Result<Stack> {
@@ -42,7 +45,7 @@ pub fn read(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Resu
     let mut definitions: Vec<Definition> = Vec::new();
     if let Some(services) = model.get("services") {
         if !matches!(services.data, Data::Map(_)) {
-            return Err(services.error("services", "must be a mapping"));
+            return Err(services.error("services", "must be a mapping").hint(SERVICES));
         }
         for (name, service) in services.entries() {
             definitions.push(define(name, service, &environment)?);
@@ -102,7 +105,8 @@ fn name(
 pub(super) fn parse(file: &Arc<Path>) -> Result<Vec<Node>> {
     let place = file.display();
     let bytes = std::fs::read(file).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => Error::new(format!("there is no file {place}")),
+        ErrorKind::NotFound => Error::new(format!("there is no file {place}"))
+            .hint("correct the path; it counts from the folder of the project"),
         _ => Error::new(format!("failed to read {place}: {error}")),
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
@@ -136,7 +140,9 @@ impl Loader<'_> {
             }
             for mut document in documents {
                 if !matches!(document.data, Data::Map(_)) {
-                    return Err(document.error("compose file", "must be a mapping with the key `services`"));
+                    return Err(document
+                        .error("compose file", "must be a mapping with the key `services`")
+                        .hint(SERVICES));
                 }
                 document.interpolate("", self.lookup)?;
                 extends::apply(self, &mut document, &file)?;
@@ -170,7 +176,7 @@ pub(super) fn services_mut(document: &mut Node) -> Result<Option<&mut Vec<(Strin
         return Ok(None);
     }
     if !matches!(services.data, Data::Map(_)) {
-        return Err(services.error("services", "must be a mapping"));
+        return Err(services.error("services", "must be a mapping").hint(SERVICES));
     }
     let Data::Map(services) = &mut services.data else {
         return Ok(None);

@@ -40,6 +40,7 @@ fn describe(stack: Result<Stack>) -> String {
         }
         Err(error) => {
             writeln!(text, "  error: {error}").unwrap();
+            assert!(!error.hints().is_empty(), "no hint: {error}");
             for hint in error.hints() {
                 writeln!(text, "  hint: {hint}").unwrap();
             }

@@ -21,7 +21,7 @@ pub(super) fn ports(service: &str, node: &Node) -> Result<Vec<Wanted>> {
             Data::Scalar(scalar) => short(service, &path, item, scalar)?,
             Data::Map(_) => vec![long(service, &path, item)?],
             Data::Null | Data::List(_) => {
-                return Err(item.error(&path, "must be a port or a mapping"));
+                return Err(item.error(&path, "must be a port or a mapping").hint(SHORT));
             }
         };
         let form = form(item);
@@ -142,12 +142,10 @@ fn long(service: &str, path: &str, item: &Node) -> Result<Wanted> {
         "" => {
             return Err(item.error(path, "is missing a target port").hint("add `target: 80`, the container's port"));
         }
-        _ => item
-            .get("target")
-            .and_then(Node::scalar)
-            .and_then(whole)
-            .and_then(port)
-            .ok_or_else(|| item.error(path, format!("invalid container port: `{}`", text("target"))))?,
+        _ => item.get("target").and_then(Node::scalar).and_then(whole).and_then(port).ok_or_else(|| {
+            item.error(path, format!("invalid container port: `{}`", text("target")))
+                .hint("`target:` is the container's port, from 1 to 65535")
+        })?,
     };
     let published = text("published");
     let scalar = item.get("published").and_then(Node::scalar);
@@ -161,10 +159,14 @@ fn long(service: &str, path: &str, item: &Node) -> Result<Wanted> {
     };
     let ip = text("host_ip");
     let written = !ip.is_empty() || item.get("host_ip").is_none();
-    let host_ip =
-        host_ip(ip).ok().filter(|_| written).ok_or_else(|| item.error(path, format!("invalid IP address: `{ip}`")))?;
+    let host_ip = host_ip(ip).ok().filter(|_| written).ok_or_else(|| {
+        item.error(path, format!("invalid IP address: `{ip}`"))
+            .hint("write one such as `host_ip: 127.0.0.1`, or leave `host_ip:` out")
+    })?;
     let protocol = text("protocol");
-    let protocol = protocol.parse().map_err(|()| item.error(path, format!("invalid protocol: `{protocol}`")))?;
+    let protocol = protocol.parse().map_err(|()| {
+        item.error(path, format!("invalid protocol: `{protocol}`")).hint("write `protocol: tcp` or `protocol: udp`")
+    })?;
     let origin = match item.get("published") {
         Some(node) => {
             let scalar = node.scalar().cloned().unwrap_or_default();
@@ -290,10 +292,13 @@ fn source(all: &[Use<Source>], of: &Use<Source>) -> Source {
     }
 }
 
+/// How to write an entry.
+const SHORT: &str = "write \"PUBLISHED:TARGET\", such as \"8000:80\", with ports from 1 to 65535";
+
 /// Adds what to change: the variable's line, or the entry.
 fn explain(error: Error, scalar: &Scalar) -> Error {
     let Some(template) = &scalar.template else {
-        return error.hint("write \"PUBLISHED:TARGET\", such as \"8000:80\", with ports from 1 to 65535");
+        return error.hint(SHORT);
     };
     let mut error = error;
     for used in template.uses.iter().filter(|used| !used.nested) {

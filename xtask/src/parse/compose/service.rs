@@ -25,11 +25,15 @@ pub struct Definition {
 /// without a value.
 pub fn define(name: &str, node: &Node, environment: &dyn Fn(&str) -> Option<String>) -> Result<Definition> {
     if !matches!(node.data, Data::Map(_)) {
-        return Err(node.error(&format!("services.{name}"), "must be a mapping"));
+        return Err(node
+            .error(&format!("services.{name}"), "must be a mapping")
+            .hint("give it at least `image:` or `build:`"));
     }
     for (key, kinds, words) in KINDS {
         if let Some(value) = node.get(key).filter(|value| !kinds.contains(&kind(value))) {
-            return Err(value.error(&format!("services.{name}.{key}"), format!("must be {words}")));
+            return Err(value
+                .error(&format!("services.{name}.{key}"), format!("must be {words}"))
+                .hint(format!("see https://docs.docker.com/reference/compose-file/services/#{key}")));
         }
     }
     let mut service = Service {

@@ -19,6 +19,7 @@ const MAX_DEPTH: usize = 64;
 pub fn documents(text: &str, file: &Arc<Path>) -> Result<Vec<Node>> {
     let mut text = Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text));
     let mut indented = BTreeSet::new();
+    let mut first = None;
     loop {
         let mut builder = Builder {
             file,
@@ -34,8 +35,12 @@ pub fn documents(text: &str, file: &Arc<Path>) -> Result<Vec<Node>> {
             return Err(error);
         }
         let Err(error) = scanned else { return Ok(builder.documents) };
-        let line = error.marker().line();
-        let Some(loose) = loose_line(&error, &indented).filter(|_| indented.len() < MAX_LOOSE) else {
+        let next = loose_line(&error, &indented).filter(|_| indented.len() < MAX_LOOSE);
+        // Where it does not help, a bracket is missing: the first line that
+        // stood out tells best where.
+        let error = first.get_or_insert(error);
+        let Some(loose) = next else {
+            let line = error.marker().line();
             return Err(Error::new(format!("{}:{line}: not valid YAML: {}", file.display(), error.info()))
                 .hint("check the indentation (spaces, no tabs), quotes and brackets around that line"));
         };
@@ -227,6 +232,7 @@ impl Builder<'_> {
 
     fn error(&self, line: usize, fact: &str) -> Error {
         Error::new(format!("{}:{line}: {fact}", self.file.display()))
+            .hint("compare that line with the reference: https://docs.docker.com/reference/compose-file/")
     }
 }
 
