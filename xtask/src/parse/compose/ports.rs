@@ -1,5 +1,7 @@
 //! `ports:` in the short and the long syntax.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
 
@@ -15,7 +17,9 @@ pub(super) fn ports(service: &str, node: &Node) -> Result<Vec<Wanted>> {
     let Data::List(items) = &node.data else {
         return Err(node.error(&path, "must be a list").hint("write `ports:`, then one `- \"8000:80\"` per line"));
     };
-    let mut ports: Vec<(Wanted, Form)> = Vec::with_capacity(items.len());
+    let mut ports: Vec<Wanted> = Vec::with_capacity(items.len());
+    // By key, since `10000-20000:10000-20000/udp` is ten thousand ports.
+    let mut known: HashMap<(Key, Form), usize> = HashMap::with_capacity(items.len());
     for item in items {
         let found = match &item.data {
             Data::Scalar(scalar) => short(service, &path, item, scalar)?,
@@ -26,16 +30,16 @@ pub(super) fn ports(service: &str, node: &Node) -> Result<Vec<Wanted>> {
         };
         let form = form(item);
         for wanted in found {
-            let same = |(known, its_form): &&mut (Wanted, Form)| {
-                key(&known.mapping) == key(&wanted.mapping) && *its_form == form
-            };
-            match ports.iter_mut().find(same) {
-                Some(known) => known.0 = wanted,
-                None => ports.push((wanted, form)),
+            match known.entry((key(&wanted.mapping), form)) {
+                Entry::Occupied(index) => ports[*index.get()] = wanted,
+                Entry::Vacant(free) => {
+                    free.insert(ports.len());
+                    ports.push(wanted);
+                }
             }
         }
     }
-    Ok(ports.into_iter().map(|(wanted, _)| wanted).collect())
+    Ok(ports)
 }
 
 /// Refuses short entries that cannot be read, in every service. Compose looks
@@ -52,15 +56,18 @@ pub fn check_ports(services: &[(String, Node)]) -> Result<()> {
     Ok(())
 }
 
+/// What makes two entries one.
+type Key = (IpAddr, Option<PortRange>, u16, Protocol);
+
 /// Compose takes no host IP for 0.0.0.0 here.
-fn key(mapping: &PortMapping) -> (IpAddr, Option<PortRange>, u16, Protocol) {
+fn key(mapping: &PortMapping) -> Key {
     let host_ip = mapping.host_ip.unwrap_or(IpAddr::from([0, 0, 0, 0]));
     (host_ip, mapping.published, mapping.target, mapping.protocol)
 }
 
 /// How the published port is written. To Compose these differ, whatever the
 /// value.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Form {
     Absent,
     Empty,

@@ -35,7 +35,8 @@ pub fn documents(text: &str, file: &Arc<Path>) -> Result<Vec<Node>> {
             return Err(error);
         }
         let Err(error) = scanned else { return Ok(builder.documents) };
-        let next = loose_line(&error, &indented).filter(|_| indented.len() < MAX_LOOSE);
+        let next =
+            loose_line(&error, &indented).filter(|line| indented.len() < MAX_LOOSE && *line <= text.lines().count());
         // Where it does not help, a bracket is missing: the first line that
         // stood out tells best where.
         let error = first.get_or_insert(error);
@@ -65,7 +66,7 @@ fn loose_line(error: &ScanError, indented: &BTreeSet<usize>) -> Option<usize> {
 }
 
 /// Such lines in one file; each costs another look at the file.
-const MAX_LOOSE: usize = 200;
+const MAX_LOOSE: usize = 50;
 
 /// The text with one line moved to the right, where leading space means
 /// nothing.
