@@ -35,5 +35,7 @@ fail() {
 need() {
     if command -v "$1" >/dev/null; then return; fi
     [[ $(id -u) == 0 ]] || fail 2 "\`$1\` is missing; install the package $2"
-    { apt-get -qq update && apt-get -qq install --no-install-recommends --yes "$2"; } >&2
+    local install=(env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends --yes "$2")
+    # The lists on the machine may do; if not, they are fetched.
+    "${install[@]}" >/dev/null 2>&1 || { apt-get -qq update && "${install[@]}" >/dev/null; } >&2
 }

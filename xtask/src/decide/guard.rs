@@ -38,6 +38,13 @@ pub fn is_engine_process(process: &Process) -> bool {
     is_mux || names.into_iter().flatten().any(is_engine)
 }
 
+/// A docker-proxy that has outlived its engine holds its port for nobody, and
+/// no restart of the engine ends it. All must be true: it is one, its parent is
+/// no engine, and no running container publishes the port.
+pub fn is_leftover_proxy(process: &Process, parent: Option<&Process>, published: bool) -> bool {
+    process.name == "docker-proxy" && !published && parent.is_none_or(|parent| !is_engine_process(parent))
+}
+
 /// Why a process must not be signalled; `None` = it may be. `ancestors` are the
 /// processes that we ourselves run under.
 pub fn untouchable(process: &Process, ancestors: &[u32]) -> Option<String> {
@@ -86,6 +93,17 @@ mod tests {
         }
         assert!(untouchable(&process("ssh", "ssh: /Users/x/.colima/_lima/ssh.sock [mux]"), &[]).is_some());
         assert!(untouchable(&process("ssh", "ssh -L 8000:localhost:8000 host"), &[]).is_none());
+    }
+
+    #[test]
+    fn only_a_proxy_without_engine_and_container_is_left_over() {
+        let proxy = process("docker-proxy", "");
+        let init = process("systemd", "");
+        assert!(is_leftover_proxy(&proxy, Some(&init), false));
+        assert!(is_leftover_proxy(&proxy, None, false));
+        assert!(!is_leftover_proxy(&proxy, Some(&init), true));
+        assert!(!is_leftover_proxy(&proxy, Some(&process("dockerd", "")), false));
+        assert!(!is_leftover_proxy(&process("rootlessport", ""), Some(&init), false));
     }
 
     #[test]

@@ -96,6 +96,7 @@ pub fn judge(mapping: &PortMapping, port: u16, project: Identity<'_>, facts: &Fa
         .filter(|socket| socket.port == port && socket.protocol == mapping.protocol)
         .filter(|socket| blocked.iter().any(|(ip, _)| overlaps(*ip, socket.ip, socket.v6_only)))
         .collect();
+    let in_the_way = without_idle_connections(&in_the_way, &blocked);
     let mut owners: Vec<Owner> = others.iter().map(|container| Owner::Container((*container).clone())).collect();
     owners.extend(process_owners(&in_the_way, facts.processes, !others.is_empty()));
     if !owners.is_empty() {
@@ -127,37 +128,62 @@ pub fn judge(mapping: &PortMapping, port: u16, project: Identity<'_>, facts: &Fa
     }
 }
 
+/// Connections count only where nothing else explains an address: a listener's
+/// own (those of PostgreSQL's backends, of sshd's sessions) end without it.
+fn without_idle_connections<'a>(sockets: &[&'a Socket], blocked: &[(IpAddr, Probe)]) -> Vec<&'a Socket> {
+    let held_by = |ip: IpAddr, socket: &Socket| overlaps(ip, socket.ip, socket.v6_only);
+    let explained = |ip: IpAddr| sockets.iter().any(|s| s.state != SocketState::Connected && held_by(ip, s));
+    let counts = |socket: &&Socket| {
+        socket.state != SocketState::Connected
+            || blocked.iter().any(|(ip, _)| held_by(*ip, socket) && !explained(*ip))
+    };
+    sockets.iter().copied().filter(counts).collect()
+}
+
 /// The processes behind sockets, each once. Engine helpers are left out where
-/// the container they serve is known.
+/// the container they serve is known. Only listeners own a port: a client's end
+/// and an idle socket are told, but as something that nobody can be stopped for.
 fn process_owners(sockets: &[&Socket], processes: &[Process], container_known: bool) -> Vec<Owner> {
     let mut owners: Vec<Owner> = Vec::new();
+    let mut add = |owner: Owner| {
+        if !owners.contains(&owner) {
+            owners.push(owner);
+        }
+    };
     for socket in sockets {
         let named: Vec<&Process> = processes.iter().filter(|process| socket.pids.contains(&process.pid)).collect();
         if named.is_empty() && !container_known {
-            let owner = Owner::Unknown { why: hidden(socket) };
-            if !owners.contains(&owner) {
-                owners.push(owner);
-            }
+            add(Owner::Unknown { why: hidden(socket) });
         }
-        for process in named {
-            let seen = owners.iter().any(|owner| matches!(owner, Owner::Process(known) if known.pid == process.pid));
-            if !(seen || container_known && is_engine_process(process)) {
-                owners.push(Owner::Process(process.clone()));
-            }
+        for process in named.into_iter().filter(|process| !(container_known && is_engine_process(process))) {
+            add(match socket.state {
+                SocketState::Listen => Owner::Process(process.clone()),
+                _ => Owner::Unknown { why: format!("{} of `{}` (pid {})", what(socket), process.name, process.pid) },
+            });
         }
     }
     owners
 }
 
-fn hidden(socket: &Socket) -> String {
-    let what = match socket.state {
+const NAME_IT: &str = if cfg!(windows) {
+    "run as administrator to name it"
+} else {
+    "run with sudo to name it (as root already: it is in another container or namespace)"
+};
+
+fn what(socket: &Socket) -> &'static str {
+    match socket.state {
         SocketState::Listen => "a listener",
-        SocketState::Bound => "a socket that is bound and does not listen",
-        SocketState::Connected => "the local end of a connection",
-    };
+        SocketState::Bound => "a socket that is bound and does not listen,",
+        SocketState::Connected => "the local end of an outgoing connection",
+    }
+}
+
+fn hidden(socket: &Socket) -> String {
+    let what = what(socket);
     match socket.uid {
-        Some(uid) => format!("{what} of user id {uid}, whose process cannot be seen: run with sudo to name it"),
-        None => format!("{what} of another user, whose process cannot be seen: run with sudo to name it"),
+        Some(uid) => format!("{what} of user id {uid}, whose process cannot be seen: {NAME_IT}"),
+        None => format!("{what} of another user, whose process cannot be seen: {NAME_IT}"),
     }
 }
 
@@ -305,6 +331,21 @@ mod tests {
         assert!(matches!(&owners[..], [Owner::Unknown { why }] if why.contains("user id 0")), "{owners:?}");
         world.sockets = vec![];
         assert!(matches!(world.verdict(&mapping(None)), Verdict::Taken(_)));
+    }
+
+    #[test]
+    fn a_client_s_own_local_port_is_told_and_nobody_is_offered() {
+        let mut world = world(Probe::InUse, Probe::Free);
+        world.sockets = vec![Socket { state: SocketState::Connected, ..socket("127.0.0.1", &[5]) }];
+        world.processes = vec![process(5, "curl")];
+        let Verdict::Taken(owners) = world.verdict(&mapping(None)) else { panic!() };
+        let [Owner::Unknown { why }] = &owners[..] else { panic!("{owners:?}") };
+        assert_eq!(why, "the local end of an outgoing connection of `curl` (pid 5)");
+        // Beside a listener on the same address it is one of its clients.
+        world.sockets.push(socket("0.0.0.0", &[4]));
+        world.processes.push(process(4, "postgres"));
+        let Verdict::Taken(owners) = world.verdict(&mapping(None)) else { panic!() };
+        assert!(matches!(&owners[..], [Owner::Process(p)] if p.pid == 4), "{owners:?}");
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! Facts to verdicts, verdicts to plans: pure.
 
 mod clash;
+mod culprit;
 mod guard;
 mod judge;
 mod overlap;
 mod suggest;
 
 pub use clash::clashes;
-pub use guard::{is_engine_process, untouchable};
+pub use culprit::advice;
+pub use guard::{is_engine_process, is_leftover_proxy, untouchable};
 pub use judge::{Facts, Identity, judge, needs_explanation};
 pub use overlap::{overlaps, wanted_addresses};
 pub use suggest::{Limits, suggest};

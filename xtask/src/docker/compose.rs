@@ -15,6 +15,8 @@ pub enum ComposeTrouble {
     Absent(String),
     /// Too old to be asked, with its version.
     TooOld(String),
+    /// It was asked and gave no answer, or could not be started.
+    Silent(String),
     /// It refuses the project, in its own words.
     Refused(String),
 }
@@ -65,7 +67,7 @@ impl Compose {
         let answer = self
             .command(["config", "--format", "json"])
             .ask(limit)
-            .map_err(|error| ComposeTrouble::Refused(error.message().to_owned()))?;
+            .map_err(|error| ComposeTrouble::Silent(error.message().to_owned()))?;
         // Compose 1.29 prints its usage and exits with 0: only JSON counts.
         if answer.ok()
             && let Ok(stack) = compose_config::parse(&answer.stdout)
@@ -80,11 +82,11 @@ impl Compose {
         let text = answer.error_text();
         let plugin_missing = ["is not a docker command", "unknown docker command", "unknown command: docker compose", "unknown flag: --format", "unknown shorthand flag"];
         if plugin_missing.iter().any(|words| text.contains(words)) {
-            return ComposeTrouble::Absent("`docker` has no Compose plugin".to_owned());
+            return without_plugin();
         }
         if answer.ok() {
-            let version = self.version().unwrap_or_else(|| "unknown".to_owned());
-            return ComposeTrouble::TooOld(version);
+            // `docker` without the plugin may print its own usage and exit with 0.
+            return self.version().map_or_else(without_plugin, ComposeTrouble::TooOld);
         }
         // Warnings about unset variables come first; the last lines are the error.
         let lines: Vec<&str> = text.lines().filter(|line| !line.contains("level=warning")).collect();
@@ -96,6 +98,18 @@ impl Compose {
         let answer = Command::new("docker").args(["compose", "version", "--short"]).ask(exec::LIMIT).ok()?;
         let text = String::from_utf8_lossy(&answer.stdout).trim().trim_start_matches('v').to_owned();
         (answer.ok() && text.starts_with(|c: char| c.is_ascii_digit())).then_some(text)
+    }
+}
+
+/// The Python program of old is worth a word: people who have it believe that
+/// they have Compose.
+fn without_plugin() -> ComposeTrouble {
+    let ask = Command::new("docker-compose").args(["version", "--short"]);
+    let answer = exec::find("docker-compose").and_then(|_| ask.ask(exec::LIMIT).ok());
+    let version = answer.map(|answer| String::from_utf8_lossy(&answer.stdout).trim().to_owned());
+    match version.filter(|version| version.starts_with("1.")) {
+        Some(version) => ComposeTrouble::TooOld(version),
+        None => ComposeTrouble::Absent("`docker` has no Compose plugin".to_owned()),
     }
 }
 
@@ -122,6 +136,8 @@ impl ComposeTrouble {
                 .hint("install Docker's Compose plugin (package docker-compose-plugin, or docker-compose 2 and later), then `docker compose version`"),
             ComposeTrouble::TooOld(version) => Error::new(format!("Compose {version} is too old: 2.20 or later is needed"))
                 .hint("docker-compose 1.x is no longer kept up; install the plugin and use `docker compose`"),
+            ComposeTrouble::Silent(what) => Error::new(what.clone())
+                .hint("the same by hand shows what it waits for: `docker compose config`"),
             ComposeTrouble::Refused(text) => {
                 let text = text.trim();
                 Error::new(if text.is_empty() { "Compose refuses the project and does not say why".to_owned() } else { text.to_owned() })

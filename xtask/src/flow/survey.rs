@@ -11,6 +11,7 @@ use crate::decide::{Facts, Identity, Limits, clashes, judge, needs_explanation, 
 use crate::docker::{ComposeTrouble, Trouble};
 use crate::error::{Error, Result};
 use crate::exec;
+use crate::flow::holders::name_containers;
 use crate::host;
 use crate::model::{
     ComposeOptions, Container, Owner, PortMapping, PortRange, Probe, Process, Protocol, Reservation, Socket, Source, Stack, Verdict,
@@ -268,6 +269,7 @@ impl<'a> Machine<'a> {
         };
         match (judge(mapping, port, self.project, &facts), self.refused.get(&port)) {
             (Verdict::Free, Some(why)) => Verdict::Taken(vec![Owner::Unknown { why: why.clone() }]),
+            (Verdict::Taken(owners), _) => Verdict::Taken(name_containers(owners, self.containers)),
             (verdict, _) => verdict,
         }
     }
@@ -343,7 +345,7 @@ fn explain(machine: &mut Machine<'_>, stack: &Stack) {
         return;
     }
     let unexplained: Vec<(u16, Protocol)> = unexplained.into_iter().collect();
-    match host::sockets(&unexplained) {
+    match host::sockets(&unexplained, host::Depth::Complete) {
         Ok(sockets) => machine.sockets = sockets,
         Err(error) => ui::detail(&format!("who holds a port cannot be told: {error}")),
     }

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use socket2::{Domain, Socket, Type};
 
-pub(super) use proc::start_mark;
+pub(super) use proc::{cgroup, start_mark};
 pub(super) use tables::sockets;
 pub(super) use target::Target;
 

@@ -9,7 +9,7 @@ use socket2::{Domain, Socket as RawSocket, Type};
 
 pub(super) use target::Target;
 
-use super::{Probe, WILDCARDS};
+use super::{Depth, Probe, WILDCARDS};
 use crate::error::Result;
 use crate::exec::{Command, LIMIT, find};
 use crate::model::{PortRange, Protocol, Reservation, Socket};
@@ -65,7 +65,7 @@ pub(super) fn probe_addresses(host_ip: Option<IpAddr>) -> Vec<IpAddr> {
 
 /// `lsof` names the holders that this user may see. Sockets that only
 /// `netstat` lists belong to another user, and come without a process.
-pub(super) fn sockets(ports: &[(u16, Protocol)]) -> Result<Vec<Socket>> {
+pub(super) fn sockets(ports: &[(u16, Protocol)], _depth: Depth) -> Result<Vec<Socket>> {
     let mut lsof = tool("lsof").args(["-nP", "-iTCP", "-sTCP:LISTEN"]);
     let udp = ports.iter().any(|(_, protocol)| *protocol == Protocol::Udp);
     if udp {
@@ -107,6 +107,11 @@ fn tool(name: &str) -> Command {
     if find(name).is_some() { Command::new(name) } else { Command::new(format!("/usr/sbin/{name}")) }
 }
 
+/// No cgroups here.
+pub(super) fn cgroup(_pid: u32) -> Option<String> {
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
@@ -119,7 +124,7 @@ mod tests {
         for ip in ["0.0.0.0", "127.0.0.1"] {
             let holder = TcpListener::bind((ip, 0)).unwrap();
             let port = holder.local_addr().unwrap().port();
-            let found = sockets(&[(port, Protocol::Tcp)]).unwrap();
+            let found = sockets(&[(port, Protocol::Tcp)], Depth::Complete).unwrap();
             assert_eq!(found.iter().map(|s| s.pids.clone()).collect::<Vec<_>>(), [[std::process::id()]]);
             let busy =
                 |host_ip| probe_addresses(host_ip).into_iter().any(|ip| probe(ip, port, Protocol::Tcp) == Probe::InUse);

@@ -26,11 +26,12 @@ use unsupported as system;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-pub use process::processes;
+pub use process::{parents, processes, surroundings};
 
 pub use crate::model::Probe;
 
 use crate::error::Result;
+use crate::parse::cgroup::{self, Manager};
 use crate::model::{PortRange, Process, Protocol, Reservation, Socket};
 
 /// Binds `ip:port` for a moment, the way the engine of this system would.
@@ -46,11 +47,21 @@ pub fn probe_addresses(host_ip: Option<IpAddr>) -> Vec<IpAddr> {
 /// Both wildcards: what the engine binds for a mapping without a host IP.
 pub(crate) const WILDCARDS: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
 
+/// How far to look for the processes of a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Enough to name who has it: on Linux first the cgroup in which the
+    /// socket was made, which is many times quicker.
+    Quick,
+    /// Every process that may be looked into: before anybody is signalled.
+    Complete,
+}
+
 /// Every socket whose local port is one of `ports`, with its processes.
 /// Listeners first; sockets in other states are looked for only where the
 /// system tells them apart (Linux).
-pub fn sockets(ports: &[(u16, Protocol)]) -> Result<Vec<Socket>> {
-    system::sockets(ports)
+pub fn sockets(ports: &[(u16, Protocol)], depth: Depth) -> Result<Vec<Socket>> {
+    system::sockets(ports, depth)
 }
 
 /// Ports that the system keeps; empty where it keeps none or cannot be asked.
@@ -61,6 +72,15 @@ pub fn reservations() -> Vec<Reservation> {
 /// The ports from which the system picks local ports of outgoing connections.
 pub fn ephemeral() -> Option<PortRange> {
     system::ephemeral()
+}
+
+/// The full id of the container that a process of this system runs in, where
+/// the system tells. On the network of the host its sockets are its own.
+pub fn container_of(pid: u32) -> Option<String> {
+    match system::cgroup(pid).as_deref().and_then(cgroup::manager) {
+        Some(Manager::Container(id)) => Some(id),
+        _ => None,
+    }
 }
 
 /// A process that can be signalled safely: its identity was compared after the
@@ -75,6 +95,32 @@ pub enum Ask {
     Term,
     /// End now (SIGKILL; `taskkill /T /F`).
     Kill,
+    /// As Ctrl-C does (SIGINT); not on Windows.
+    Int,
+    /// The terminal is gone (SIGHUP); not on Windows.
+    Hup,
+    /// End with a core dump (SIGQUIT); not on Windows.
+    Quit,
+    /// Whatever the program takes it for (SIGUSR1); not on Windows.
+    Usr1,
+    /// Whatever the program takes it for (SIGUSR2); not on Windows.
+    Usr2,
+}
+
+#[cfg(unix)]
+impl Ask {
+    fn signal(self) -> rustix::process::Signal {
+        use rustix::process::Signal;
+        match self {
+            Ask::Term => Signal::TERM,
+            Ask::Kill => Signal::KILL,
+            Ask::Int => Signal::INT,
+            Ask::Hup => Signal::HUP,
+            Ask::Quit => Signal::QUIT,
+            Ask::Usr1 => Signal::USR1,
+            Ask::Usr2 => Signal::USR2,
+        }
+    }
 }
 
 impl Target {

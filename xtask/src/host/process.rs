@@ -4,13 +4,15 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
-use crate::model::Process;
+use crate::model::{Process, Surroundings};
+use crate::parse::cgroup::{self, Manager};
 
 /// The processes of these ids that still run, in the order asked for.
 pub fn processes(pids: &[u32]) -> Vec<Process> {
-    if pids.is_empty() {
-        return Vec::new();
-    }
+    if pids.is_empty() { Vec::new() } else { describe(pids, &Users::new()) }
+}
+
+fn describe(pids: &[u32], users: &Users) -> Vec<Process> {
     let Ok(mut system) = System::new() else { return Vec::new() };
     let wanted: Vec<Pid> = pids.iter().map(|pid| Pid::from_u32(*pid)).collect();
     let kind = ProcessRefreshKind::nothing()
@@ -18,7 +20,6 @@ pub fn processes(pids: &[u32]) -> Vec<Process> {
         .with_exe(UpdateKind::Always)
         .with_user(UpdateKind::Always);
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&wanted), false, kind);
-    let users = Users::new();
     let describe = |pid: &Pid| {
         let process = system.process(*pid)?;
         let number = pid.as_u32();
@@ -35,6 +36,39 @@ pub fn processes(pids: &[u32]) -> Vec<Process> {
         })
     };
     wanted.iter().filter_map(describe).collect()
+}
+
+/// How many parents are followed: deeper chains are somebody's loop.
+const DEPTH: usize = 32;
+
+/// What a process runs in.
+pub fn surroundings(process: &Process) -> Surroundings {
+    let cwd = System::new().ok().and_then(|mut system| {
+        let pid = Pid::from_u32(process.pid);
+        let kind = ProcessRefreshKind::nothing().with_cwd(UpdateKind::Always);
+        system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, kind);
+        system.process(pid)?.cwd().map(std::path::Path::to_path_buf)
+    });
+    let (unit, container) = match super::system::cgroup(process.pid).as_deref().and_then(cgroup::manager) {
+        Some(Manager::Unit(unit)) => (Some(unit), None),
+        Some(Manager::Container(id)) => (None, Some(id)),
+        None => (None, None),
+    };
+    Surroundings { cwd, parents: parents(process), unit, container }
+}
+
+/// Nearest first, without the system's first process.
+pub fn parents(process: &Process) -> Vec<Process> {
+    let mut chain: Vec<Process> = Vec::new();
+    let users = Users::new();
+    let mut next = process.parent;
+    while let Some(pid) = next.filter(|pid| *pid > 1) {
+        let known = pid == process.pid || chain.iter().any(|parent| parent.pid == pid);
+        let Some(parent) = describe(&[pid], &users).pop().filter(|_| !known && chain.len() < DEPTH) else { break };
+        next = parent.parent;
+        chain.push(parent);
+    }
+    chain
 }
 
 /// Names of users.

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, TcpListener, UdpSocket};
 
-use super::{Ask, Probe, WILDCARDS};
+use super::{Ask, Depth, Probe, WILDCARDS};
 use crate::error::{Error, Result};
 use crate::model::{PortRange, Process, Protocol, Reservation, Socket};
 
@@ -30,7 +30,7 @@ pub(super) fn probe_addresses(host_ip: Option<IpAddr>) -> Vec<IpAddr> {
 }
 
 /// No table is known here; an error, as an empty list would read as "nobody".
-pub(super) fn sockets(_: &[(u16, Protocol)]) -> Result<Vec<Socket>> {
+pub(super) fn sockets(_: &[(u16, Protocol)], _depth: Depth) -> Result<Vec<Socket>> {
     Err(Error::new(format!("cannot tell who holds a port on {}", std::env::consts::OS)))
 }
 
@@ -63,4 +63,9 @@ impl Target {
     pub(super) fn gone(&self) -> bool {
         match *self {}
     }
+}
+
+/// No cgroups here.
+pub(super) fn cgroup(_pid: u32) -> Option<String> {
+    None
 }

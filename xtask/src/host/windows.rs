@@ -12,7 +12,7 @@ use windows_sys::Win32::Networking::WinSock;
 pub(super) use tables::sockets;
 pub(super) use target::{Target, start_mark};
 
-use super::{Probe, WILDCARDS};
+use super::{Depth, Probe, WILDCARDS};
 use crate::exec::{Command, LIMIT};
 use crate::model::{PortRange, Protocol, Reservation, Socket, SocketState};
 use crate::parse::netsh;
@@ -45,7 +45,7 @@ pub(super) fn probe(ip: IpAddr, port: u16, protocol: Protocol) -> Probe {
         }
         socket.bind(&SocketAddr::new(ip, port).into())
     });
-    let covered = || sockets(&[(port, protocol)]).map(|found| overlaps(&found, ip));
+    let covered = || sockets(&[(port, protocol)], Depth::Complete).map(|found| overlaps(&found, ip));
     let Err(error) = bound else {
         if ip.is_unspecified() {
             return Probe::Free;
@@ -133,6 +133,11 @@ pub(super) fn ephemeral() -> Option<PortRange> {
     netsh::dynamic_ports(&command.ask(LIMIT).ok()?.stdout)
 }
 
+/// No cgroups here.
+pub(super) fn cgroup(_pid: u32) -> Option<String> {
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
@@ -145,7 +150,7 @@ mod tests {
         for ip in ["0.0.0.0", "127.0.0.1"] {
             let holder = TcpListener::bind((ip, 0)).unwrap();
             let port = holder.local_addr().unwrap().port();
-            let found = sockets(&[(port, Protocol::Tcp)]).unwrap();
+            let found = sockets(&[(port, Protocol::Tcp)], Depth::Complete).unwrap();
             assert_eq!(found.len(), 1, "{found:?}");
             assert_eq!((found[0].ip, found[0].state), (ip.parse().unwrap(), SocketState::Listen));
             assert_eq!(found[0].pids, [std::process::id()]);
@@ -155,7 +160,7 @@ mod tests {
             }
             drop(holder);
             assert_eq!(probe(ip.parse().unwrap(), port, Protocol::Tcp), Probe::Free);
-            assert_eq!(sockets(&[(port, Protocol::Tcp)]).unwrap(), []);
+            assert_eq!(sockets(&[(port, Protocol::Tcp)], Depth::Complete).unwrap(), []);
         }
     }
 
@@ -166,8 +171,8 @@ mod tests {
         let ip = "127.0.0.1".parse().unwrap();
         assert_eq!(probe(ip, port, Protocol::Udp), Probe::InUse);
         assert_eq!(probe(ip, port, Protocol::Tcp), Probe::Free);
-        assert_eq!(sockets(&[(port, Protocol::Tcp)]).unwrap(), []);
-        assert_eq!(sockets(&[(port, Protocol::Udp)]).unwrap()[0].pids, [std::process::id()]);
+        assert_eq!(sockets(&[(port, Protocol::Tcp)], Depth::Complete).unwrap(), []);
+        assert_eq!(sockets(&[(port, Protocol::Udp)], Depth::Complete).unwrap()[0].pids, [std::process::id()]);
     }
 
     #[test]
@@ -175,7 +180,7 @@ mod tests {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = std::net::TcpStream::connect(server.local_addr().unwrap()).unwrap();
         let port = client.local_addr().unwrap().port();
-        let found = sockets(&[(port, Protocol::Tcp)]).unwrap();
+        let found = sockets(&[(port, Protocol::Tcp)], Depth::Complete).unwrap();
         assert_eq!(found.iter().map(|socket| socket.state).collect::<Vec<_>>(), [SocketState::Connected]);
     }
 

@@ -59,6 +59,29 @@ pub struct Process {
     pub exe: Option<PathBuf>,
 }
 
+/// What a process runs in; each part is absent where it cannot be told.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Surroundings {
+    /// Its current folder.
+    pub cwd: Option<PathBuf>,
+    /// Its parent, that one's parent, and so on, nearest first, without the
+    /// system's first process.
+    pub parents: Vec<Process>,
+    /// The systemd unit it belongs to.
+    pub unit: Option<Unit>,
+    /// Id of the container it runs in.
+    pub container: Option<String>,
+}
+
+/// A systemd service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unit {
+    /// `postgresql@15-main.service`.
+    pub name: String,
+    /// Of a person's own systemd (`systemctl --user`).
+    pub user: bool,
+}
+
 /// Ports that the system keeps from being bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {

@@ -20,7 +20,7 @@ use crate::parse::compose::{
 };
 
 /// What a compose file needs at least.
-const SERVICES: &str = "write `services:`, and below it, further in, one `NAME:` per service";
+const SERVICES: &str = "it needs at least `services:` with one service";
 
 /// Reads the project that `options` mean, as Compose run in `cwd` with the
 /// environment `env` would.
@@ -135,8 +135,7 @@ impl Loader<'_> {
         let mut left: usize = sources.iter().map(|(documents, _)| documents.len()).sum();
         for (documents, file) in sources {
             if documents.is_empty() && merged.is_none() {
-                return Err(Error::new(format!("{}: empty compose file", file.display()))
-                    .hint("it needs at least `services:` with one service"));
+                return Err(Error::new(format!("{}: empty compose file", file.display())).hint(SERVICES));
             }
             for mut document in documents {
                 if !matches!(document.data, Data::Map(_)) {

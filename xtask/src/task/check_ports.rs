@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::flow::survey::{Survey, survey};
-use crate::flow::{assign, free, report, resolve};
+use crate::flow::{assign, report, resolve};
 use crate::ui::{self, Format};
 
 /// Are all published ports free? If not: who has them, and what is free.
@@ -35,8 +35,11 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     }
     let after = act(args, ctx, &found)?;
     let last = after.as_ref().unwrap_or(&found);
-    if ctx.format == Format::Json {
-        ui::json(&report::json(last));
+    match ctx.format {
+        Format::Json => ui::json(&report::json(last)),
+        Format::Text if after.is_some() && !last.has_conflicts() => ui::note("no conflicts any more"),
+        Format::Text if after.is_some() => report::text(ctx, last),
+        Format::Text => {}
     }
     Ok(if last.has_conflicts() { Exit::Finding } else { Exit::Success })
 }
@@ -70,10 +73,14 @@ fn hints(ctx: &Context, found: &Survey) {
     if ctx.format != Format::Text {
         return;
     }
-    if assign::plan(ctx, found).is_ok_and(|moves| !moves.is_empty()) {
-        ui::note("hint: other ports in .env: `cargo xtask check-ports --reassign`");
+    match assign::plan(ctx, found) {
+        Ok(_) => ui::note("hint: other ports in .env: `cargo xtask check-ports --reassign`"),
+        Err(error) => {
+            ui::note(&format!("note: other ports cannot be written: {error}"));
+            error.hints().iter().for_each(|hint| ui::note(&format!("hint: {hint}")));
+        }
     }
-    if !free::plan(ctx, found.conflicts()).steps.is_empty() {
+    if !resolve::stoppable(ctx, found).1.steps.is_empty() {
         ui::note("hint: stop the holders: `cargo xtask check-ports --stop-holders`");
     }
 }

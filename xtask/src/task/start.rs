@@ -79,8 +79,9 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
             if ctx.dry_run {
                 return Ok(Exit::Finding);
             }
-            refused.clear();
-            found = survey_refused(ctx, &refused)?;
+            found = survey_refused(ctx, &BTreeMap::new())?;
+            // What is still wanted was freed; what is not must not be chosen again.
+            refused.retain(|port, _| !wants(&found, *port));
             found.narrow(&args.services)?;
             moved.extend(before.into_iter().filter(|step| feeds(&found, step)));
             if found.has_conflicts() {
@@ -97,8 +98,8 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
             Attempt::Up => return done(ctx, &found, &moved),
             Attempt::PortRefused { problem, replaced } => {
                 refused_note(ctx, &problem, &replaced, attempt);
-                let Some(port) = problem.port else { break };
-                refused.insert(port, format!("the engine says so ({})", problem.cause.as_str()));
+                let Some(port) = problem.port else { return Err(nameless(&problem)) };
+                refused.insert(port, format!("the engine refused it: {}", problem.cause.as_str()));
             }
         }
     }
@@ -107,6 +108,18 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     Err(Error::new(format!("the engine refused ports {ATTEMPTS} times; what was started was taken back"))
         .hint("`cargo xtask check-ports` shows who has them; a restart of the engine frees ports that nobody has")
         .finding())
+}
+
+fn wants(found: &Survey, port: u16) -> bool {
+    found.rows.iter().any(|row| row.wanted.mapping.published.is_some_and(|range| range.contains(port)))
+}
+
+/// Without a port there is nothing to choose again.
+fn nameless(problem: &crate::parse::engine_message::PortProblem) -> Error {
+    Error::new(format!("the engine refused to publish a port and does not say which: {}", problem.cause.as_str()))
+        .hint("restart the engine (Docker Desktop: quit it and start it again), then `cargo xtask start`")
+        .hint("its own words: `docker compose up -d`")
+        .finding()
 }
 
 fn options(args: &Args, found: &Survey) -> up::Options {
@@ -130,11 +143,13 @@ fn ready(args: &Args, ctx: &Context, refused: &BTreeMap<u16, String>) -> Result<
 fn setup(ctx: &Context, found: &Survey) -> Result<()> {
     let script = found.stack.dir.join("scripts").join("engine").join("up");
     if cfg!(windows) || !script.is_file() {
-        let error = match &found.containers {
-            Err(trouble) => trouble.error(ctx.engine.endpoint()),
-            Ok(_) => Error::new("`docker` has no Compose plugin"),
+        // The usual hints speak of --setup, which was just tried.
+        let error = match (&found.containers, &found.without_compose) {
+            (Err(trouble), _) => trouble.error(ctx.engine.endpoint()),
+            (Ok(_), Some(trouble)) => trouble.error(),
+            (Ok(_), None) => return Ok(()),
         };
-        return Err(error.hint("this project has no scripts/engine: install Docker by its own guide, docs.docker.com/get-docker"));
+        return Err(Error::new(error.message()).hint("this project has no scripts/engine: install Docker by its own guide, docs.docker.com/get-docker"));
     }
     let code = Command::new(&script).dir(&found.stack.dir).show(false)?;
     if code == 0 {
@@ -261,7 +276,9 @@ fn done(ctx: &Context, found: &Survey, moved: &[assign::Move]) -> Result<Exit> {
 }
 
 fn print(project: &str, states: &BTreeMap<String, ServiceState>, urls: &[ServiceUrls]) {
-    ui::note(&format!("{}: {} services up", ui::clean(project), states.values().filter(|state| state.is_well()).count()));
+    let up = states.values().filter(|state| state.is_well()).count();
+    let noun = if up == 1 { "service" } else { "services" };
+    ui::note(&format!("{}: {up} {noun} up", ui::clean(project)));
     let mut rows = Vec::new();
     for known in urls {
         for (i, url) in known.urls.iter().enumerate() {

@@ -216,7 +216,7 @@ fn only_compose_1() {
     let _engine = Engine::start(&mut project);
     let usage = "\nUsage:  docker [OPTIONS] COMMAND\n\nA self-sufficient runtime for containers\n";
     project.fake_docker(&[
-        Rule::when("docker-compose").stdout("docker-compose version 1.29.2, build unknown\n"),
+        Rule::when("docker-compose version --short").stdout("1.29.2\n"),
         Rule::when("docker compose").stdout(usage),
     ]);
     project.tool("docker-compose");

@@ -292,7 +292,7 @@ fn no_path_or_host_of_ours_is_committed() {
 fn is_home(line: &str, at: usize, folder: &str) -> bool {
     let starts = line[..at].chars().next_back().is_none_or(|c| !c.is_ascii_alphanumeric() && !"._-/}~".contains(c));
     let name = line[at + folder.len()..].split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap();
-    starts && !["x", "me", "you", "ben", "u", "user", "h", "", "runner"].contains(&name)
+    starts && !["x", "me", "you", "ben", "u", "user", "h", "", "runner", "wp"].contains(&name)
 }
 
 /// What git has or would take; texts only.

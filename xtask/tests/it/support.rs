@@ -41,12 +41,13 @@ impl Block {
     /// Below the ephemeral ports, above what people use.
     fn take() -> Block {
         static NEXT: AtomicU16 = AtomicU16::new(0);
+        let start = u16::try_from(std::process::id() % 900).unwrap();
         let locks = std::env::temp_dir().join("xtask-test-ports");
         fs::create_dir_all(&locks).unwrap();
         loop {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
             assert!(number < 900, "no ten free ports between 20000 and 29000");
-            let first = 20000 + 10 * ((number + std::process::id() as u16 % 900) % 900);
+            let first = 20000 + 10 * ((number + start) % 900);
             let lock = File::create(locks.join(first.to_string())).unwrap();
             let free = |port: u16| {
                 let bind = |ip: IpAddr| std::net::TcpListener::bind((ip, port)).is_ok();
@@ -138,11 +139,6 @@ impl Project {
         self
     }
 
-    /// The value of such a variable.
-    pub(crate) fn var(&self, name: &str) -> &OsStr {
-        &self.env[name]
-    }
-
     /// Puts a program of ours on the project's PATH under this name.
     pub(crate) fn tool(&self, name: &str) -> PathBuf {
         let path = self.root.join("bin").join(name);
@@ -170,7 +166,7 @@ impl Project {
         for (at, rule) in rules.iter().enumerate() {
             let folder = dir.join("rules").join(format!("{at:02}"));
             fs::create_dir_all(&folder).unwrap();
-            let mut write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+            let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
             write("when", &rule.when);
             write("stdout", &self.fill(&rule.stdout));
             write("stderr", &self.fill(&rule.stderr));
@@ -323,6 +319,12 @@ impl Drop for Project {
             drop(child.wait());
         }
     }
+}
+
+/// Ends a process that a test started.
+pub(crate) fn end(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
 }
 
 /// The length of a time like 2026-01-31T12:00:00Z at the start of `text`.

@@ -9,7 +9,7 @@ use crate::docker::Compose;
 use crate::error::{Error, Result};
 use crate::exec::{Event, Patience, Running};
 use crate::flow::survey::Survey;
-use crate::parse::engine_message::{self, PortProblem};
+use crate::parse::engine_message::{self, NetworkProblem, PortProblem};
 use crate::ui::{self, Live};
 
 /// How often the engine is asked while Compose works.
@@ -96,10 +96,28 @@ pub(super) fn interrupted() -> Error {
 /// Compose gave up for another reason than a port: because of a service, or
 /// because of itself.
 fn failed(ctx: &Context, survey: &Survey, text: &str) -> Error {
+    if let Some(problem) = engine_message::network_problem(text.as_bytes()) {
+        return network_failed(&problem);
+    }
     if let Some(error) = wait::failure(ctx, survey) {
         return error;
     }
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains("level=warning")).collect();
     let tail = lines[lines.len().saturating_sub(6)..].join("\n");
     Error::new(format!("`docker compose up` failed: {tail}")).hint("all of its output: `cargo xtask start -v`")
+}
+
+fn network_failed(problem: &NetworkProblem) -> Error {
+    match problem {
+        NetworkProblem::PoolsExhausted => Error::new("the engine has no address range left for another network")
+            .hint("`docker network ls` shows who has them; `docker compose -p NAME down` takes those of a project away")
+            .hint("more ranges: `default-address-pools` in the engine's daemon.json"),
+        NetworkProblem::ExternalMissing { name } => {
+            let name = ui::clean(name);
+            Error::new(format!("network `{name}` is external to this project, and does not exist"))
+                .hint(format!("`docker network create {name}`"))
+        }
+        NetworkProblem::Gone => Error::new("containers of this project are on a network that was removed")
+            .hint("`cargo xtask stop`, then `cargo xtask start`: volumes stay"),
+    }
 }

@@ -49,7 +49,11 @@ pub fn attempt(ctx: &Context, survey: &Survey, options: &Options) -> Result<Atte
     let patience = crate::exec::patience();
     let mut live = crate::ui::Live::new();
     let before = take_back::Snapshot::take(ctx, project)?;
-    if let Some(problem) = launch::launch(ctx, survey, options, &patience, &mut live)? {
+    let launched = launch::launch(ctx, survey, options, &patience, &mut live);
+    if launched.is_err() {
+        before.take_back_networks(ctx, project);
+    }
+    if let Some(problem) = launched? {
         let replaced = before.take_back(ctx, project)?;
         return Ok(Attempt::PortRefused { problem, replaced });
     }

@@ -4,10 +4,12 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::launch;
 use super::urls::{Speech, speech};
+use super::wait;
 use crate::context::Context;
 use crate::decide::{is_engine_process, overlaps};
 use crate::error::{Error, Result};
@@ -24,6 +26,8 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// healthcheck, at the least.
 const LEAST: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(50);
+/// How often it is looked whether the containers still run.
+const WATCH: Duration = Duration::from_millis(300);
 
 /// One port to be answered.
 #[derive(Debug, Clone, Copy)]
@@ -46,12 +50,30 @@ pub(super) fn prove(
     }
     let doors = doors(survey, containers);
     let deadline = deadline.max(Instant::now() + LEAST);
-    let answers: Vec<Result<(), String>> = std::thread::scope(|scope| {
-        let knocks: Vec<_> = doors.iter().map(|door| scope.spawn(|| knock(door, deadline, patience))).collect();
-        knocks.into_iter().map(|knock| knock.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    let stop = AtomicBool::new(false);
+    let (answers, ended) = std::thread::scope(|scope| {
+        let knocks: Vec<_> = doors.iter().map(|door| scope.spawn(|| knock(door, deadline, patience, &stop))).collect();
+        // Nobody will ever answer for a container that has ended.
+        let mut next = Instant::now() + WATCH;
+        let mut ended = None;
+        while ended.is_none() && !knocks.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+            std::thread::sleep(Duration::from_millis(2));
+            if Instant::now() >= next {
+                ended = wait::ended(ctx, survey);
+                next = Instant::now() + WATCH;
+            }
+        }
+        stop.store(ended.is_some(), Ordering::Relaxed);
+        let answer = |knock: std::thread::ScopedJoinHandle<'_, Result<(), String>>| {
+            knock.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        (knocks.into_iter().map(answer).collect::<Vec<_>>(), ended)
     });
     if patience.interrupted() {
         return Err(launch::interrupted());
+    }
+    if let Some(error) = ended.or_else(|| wait::ended(ctx, survey)) {
+        return Err(error);
     }
     let silent: Vec<String> = doors
         .iter()
@@ -95,13 +117,17 @@ fn reach(binding: &Binding) -> SocketAddr {
     SocketAddr::new(ip, binding.published)
 }
 
-/// Knocks until somebody answers, or the time is up.
-fn knock(door: &Door<'_>, deadline: Instant, patience: &Patience) -> Result<(), String> {
+/// Knocks until somebody answers, the time is up, or told to stop.
+fn knock(door: &Door<'_>, deadline: Instant, patience: &Patience, stop: &AtomicBool) -> Result<(), String> {
     loop {
         match speak(door) {
             // The engine publishes [::] also where this host has no IPv6 at all.
             Ok(()) | Err(Silence::NoFamily) => return Ok(()),
-            Err(Silence::Because(why)) if Instant::now() >= deadline || patience.interrupted() => return Err(why),
+            Err(Silence::Because(why))
+                if Instant::now() >= deadline || patience.interrupted() || stop.load(Ordering::Relaxed) =>
+            {
+                return Err(why);
+            }
             Err(Silence::Because(_)) => std::thread::sleep(POLL),
         }
     }
@@ -161,7 +187,7 @@ fn speak(door: &Door<'_>) -> Result<(), Silence> {
 /// answers in the container's place.
 fn stranger(doors: &[Door<'_>]) -> Option<Error> {
     let ports: Vec<(u16, Protocol)> = doors.iter().map(|door| (door.address.port(), Protocol::Tcp)).collect();
-    let sockets = host::sockets(&ports).ok()?;
+    let sockets = host::sockets(&ports, host::Depth::Quick).ok()?;
     let listening = |door: &&Door<'_>| {
         sockets.iter().filter(|socket| {
             socket.state == SocketState::Listen

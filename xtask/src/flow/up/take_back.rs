@@ -4,8 +4,10 @@
 use std::collections::BTreeSet;
 
 use crate::context::Context;
+use crate::docker::Trouble;
 use crate::error::{Error, Result};
 use crate::model::Container;
+use crate::parse::engine_api::Network;
 use crate::ui;
 
 /// Ids of a project before an attempt.
@@ -17,7 +19,7 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     pub(super) fn take(ctx: &Context, project: &str) -> Result<Self> {
-        let trouble = |trouble: crate::docker::Trouble| trouble.error(ctx.engine.endpoint());
+        let trouble = |trouble: Trouble| trouble.error(ctx.engine.endpoint());
         let containers = ctx.engine.containers_of(project).map_err(trouble)?;
         let networks = ctx.engine.networks_of(project).map_err(trouble)?;
         Ok(Snapshot { containers, networks: networks.into_iter().map(|network| network.id).collect() })
@@ -26,7 +28,7 @@ impl Snapshot {
     /// Takes new containers, then new networks away. Returns the services
     /// whose old containers the attempt had replaced: those cannot come back.
     pub(super) fn take_back(&self, ctx: &Context, project: &str) -> Result<Vec<String>> {
-        let failed = |what: &str, trouble: &crate::docker::Trouble| {
+        let failed = |what: &str, trouble: &Trouble| {
             Error::new(format!("{what} could not be taken back: {}", trouble.error(ctx.engine.endpoint())))
                 .hint("`cargo xtask stop` takes all containers of this project away; volumes stay")
         };
@@ -36,13 +38,31 @@ impl Snapshot {
             ui::detail(&format!("taking back container {}", container.name));
             ctx.engine.remove_container(&container.id).map_err(|trouble| failed(&container.name, &trouble))?;
         }
-        let networks = ctx.engine.networks_of(project).map_err(|trouble| failed("networks", &trouble))?;
-        for network in networks.iter().filter(|network| !self.networks.contains(&network.id)) {
+        for network in self.new_networks(ctx, project).map_err(|trouble| failed("networks", &trouble))? {
             ui::detail(&format!("taking back network {}", network.name));
             ctx.engine.remove_network(&network.id).map_err(|trouble| failed(&network.name, &trouble))?;
         }
         let left: BTreeSet<&str> = now.iter().map(|container| container.id.as_str()).collect();
         let gone = self.containers.iter().filter(|container| !left.contains(container.id.as_str()));
         Ok(gone.filter_map(|container| container.service.clone()).collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    /// For an attempt that ended before it made a container: networks that
+    /// nobody is on are of no use, and there are few of them. What cannot be
+    /// taken back is no news beside the error that led here.
+    pub(super) fn take_back_networks(&self, ctx: &Context, project: &str) {
+        let Ok(containers) = ctx.engine.containers_of(project) else { return };
+        if !containers.is_empty() {
+            return;
+        }
+        for network in self.new_networks(ctx, project).unwrap_or_default() {
+            ui::detail(&format!("taking back network {}", network.name));
+            drop(ctx.engine.remove_network(&network.id));
+        }
+    }
+
+    fn new_networks(&self, ctx: &Context, project: &str) -> Result<Vec<Network>, Trouble> {
+        let networks = ctx.engine.networks_of(project)?;
+        Ok(networks.into_iter().filter(|network| !self.networks.contains(&network.id)).collect())
     }
 }

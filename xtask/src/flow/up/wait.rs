@@ -177,6 +177,14 @@ fn too_late(
         .hint(format!("a slow start of `{name}` gets more time with `--wait-timeout {}`", limit.saturating_mul(2)))
 }
 
+/// A service that ended badly after it was well, as those without a healthcheck
+/// are from their first moment.
+pub(super) fn ended(ctx: &Context, survey: &Survey) -> Option<Error> {
+    let containers = ctx.engine.containers_of(&survey.stack.name).ok()?;
+    let failed = states(&survey.stack, &containers).into_values().any(|state| state == ServiceState::Failed);
+    failed.then(|| failure(ctx, survey)).flatten()
+}
+
 /// The first service that failed, with the reason and its last lines; `None`
 /// where none did.
 pub(super) fn failure(ctx: &Context, survey: &Survey) -> Option<Error> {

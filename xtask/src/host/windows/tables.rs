@@ -9,6 +9,7 @@ use windows_sys::Win32::Networking::WinSock::{AF_INET, AF_INET6};
 
 use crate::error::Result;
 use crate::exec::{Command, LIMIT};
+use crate::host::Depth;
 use crate::model::{Protocol, Socket, SocketState};
 use crate::parse::ip_table::{self, Layout};
 use crate::parse::netstat;
@@ -24,7 +25,7 @@ const _: () = {
 /// By the system's tables, or by `netstat` where they cannot be had. Connected
 /// sockets are told only for ports that nobody listens on: they explain why
 /// such a port cannot be bound.
-pub(crate) fn sockets(ports: &[(u16, Protocol)]) -> Result<Vec<Socket>> {
+pub(crate) fn sockets(ports: &[(u16, Protocol)], _depth: Depth) -> Result<Vec<Socket>> {
     let mut found = match all() {
         Some(sockets) => sockets,
         None => netstat::windows(&Command::new("netstat").arg("-ano").ask(LIMIT)?.stdout),

@@ -1,0 +1,96 @@
+//! Programs that usually sit on the ports of a development stack, and what to
+//! do about each.
+
+use crate::model::Process;
+
+/// Words of a name or command line, and the advice.
+struct Culprit {
+    /// One of these is the process's name, or starts it.
+    names: &'static [&'static str],
+    /// One of these is in the command line; empty = the name is enough.
+    words: &'static [&'static str],
+    advice: &'static str,
+}
+
+/// The first that fits counts.
+const CULPRITS: &[Culprit] = &[
+    Culprit {
+        names: &["ControlCenter", "ControlCe"],
+        words: &[],
+        advice: "AirPlay Receiver of macOS, which comes back when it is killed: switch it off in System Settings, General, AirDrop & Handoff",
+    },
+    Culprit {
+        names: &["postgres"],
+        words: &[],
+        advice: "a PostgreSQL server of this machine: `sudo systemctl stop postgresql` (macOS: `brew services stop postgresql`), or give the stack's another port",
+    },
+    Culprit {
+        names: &["redis-server", "valkey-server"],
+        words: &[],
+        advice: "a Redis server of this machine: `sudo systemctl stop redis-server` (macOS: `brew services stop redis`), or give the stack's another port",
+    },
+    Culprit {
+        names: &["mysqld", "mariadbd"],
+        words: &[],
+        advice: "a MySQL or MariaDB server of this machine: `sudo systemctl stop mysql` or `mariadb`",
+    },
+    Culprit {
+        names: &["nginx", "apache2", "httpd", "caddy", "lighttpd"],
+        words: &[],
+        advice: "a web server of this machine: `sudo systemctl stop` it, or move the stack's port",
+    },
+    Culprit { names: &[], words: &["manage.py runserver"], advice: "Django's development server: end it in its terminal with Ctrl-C" },
+    Culprit { names: &[], words: &["http.server"], advice: "Python's http.server: end it in its terminal with Ctrl-C" },
+    Culprit { names: &[], words: &["uvicorn", "gunicorn", "hypercorn"], advice: "a Python web server: end it in its terminal; with --reload end the parent, which starts it anew" },
+    Culprit { names: &["next-server"], words: &[], advice: "Next.js's development server: end `next dev` in its terminal with Ctrl-C" },
+    Culprit { names: &[], words: &["next dev", "next/dist", "next-server"], advice: "Next.js's development server: end it in its terminal with Ctrl-C" },
+    Culprit { names: &[], words: &["/vite", "vite "], advice: "Vite's development server: end it in its terminal with Ctrl-C" },
+    Culprit { names: &[], words: &["webpack", "react-scripts", "ng serve", "nuxt", "astro dev"], advice: "a frontend's development server: end it in its terminal with Ctrl-C" },
+    Culprit { names: &[], words: &["puma", "rails s", "rails server"], advice: "Rails's development server: end it in its terminal with Ctrl-C" },
+    Culprit { names: &["php"], words: &["-S "], advice: "PHP's built-in server: end it in its terminal with Ctrl-C" },
+    Culprit { names: &["ssh"], words: &["-L"], advice: "a port that ssh forwards: end that ssh session" },
+    Culprit { names: &["Code Helper", "code-server", "code"], words: &[], advice: "a port that VS Code forwards: close it in its Ports view" },
+];
+
+/// What is known of such a process; `None` for all others.
+pub fn advice(process: &Process) -> Option<&'static str> {
+    let named = |culprit: &Culprit| culprit.names.is_empty() || culprit.names.iter().any(|name| process.name.starts_with(name));
+    let said = |culprit: &Culprit| culprit.words.is_empty() || culprit.words.iter().any(|word| process.command.contains(word));
+    if cfg!(windows) && process.pid == 4 {
+        return Some("the Windows kernel, for IIS or another service of http.sys: `netsh http show servicestate` names it; `net stop http` stops all of them");
+    }
+    CULPRITS.iter().find(|culprit| named(culprit) && said(culprit)).map(|culprit| culprit.advice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usual_programs_are_known_and_others_are_not() {
+        let advice = |name: &str, command: &str| {
+            let process = Process {
+                pid: 100,
+                parent: None,
+                name: name.into(),
+                command: command.into(),
+                user: None,
+                started: None,
+                start_mark: 0,
+                exe: None,
+            };
+            advice(&process).map(|text| text.split([':', ',']).next().unwrap_or_default().to_owned())
+        };
+        for (name, command, want) in [
+            ("python3", "python3 -m http.server 8000", Some("Python's http.server")),
+            ("python3", "python3 manage.py runserver", Some("Django's development server")),
+            ("next-server (v1", "next-server (v16.0.1)", Some("Next.js's development server")),
+            ("node", "node /x/node_modules/.bin/vite --port 3000", Some("Vite's development server")),
+            ("postgres", "/usr/lib/postgresql/15/bin/postgres -D /x", Some("a PostgreSQL server of this machine")),
+            ("ControlCenter", "", Some("AirPlay Receiver of macOS")),
+            ("mine", "mine --serve", None),
+        ] {
+            assert_eq!(advice(name, command).as_deref(), want, "{name}");
+        }
+    }
+}

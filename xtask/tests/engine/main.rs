@@ -1,0 +1,22 @@
+//! The built program against a real Docker engine: nothing is imitated, and
+//! what a test makes it takes away. `scripts/engine/up` gives an engine; where
+//! none answers these tests fail, for a skipped test proves nothing.
+//!
+//! Projects are named `xt-PID-N` and have ports from 21000 to 28999; tests run
+//! side by side, also with those of another checkout.
+
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
+
+mod support;
+
+mod addresses;
+mod again;
+mod broken;
+mod conflict;
+mod interrupt;
+mod options;
+mod own_engine;
+mod performia;
+mod race;
+mod services;

@@ -1,0 +1,198 @@
+//! Tests that end or starve an engine have one of their own: a second dockerd
+//! in namespaces of its own, which go, and everything in them, with it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::support::{LIMIT, Output, Project, Running, command, docker, need_engine, skip};
+
+struct Engine {
+    // Ends before the folder goes.
+    daemon: Running,
+    home: tempfile::TempDir,
+}
+
+/// Where `scripts/engine/up` unpacked the engine, or the machine's own.
+fn path_of_engine() -> Option<OsString> {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let cache = std::env::var_os("ENGINE_CACHE").map(PathBuf::from);
+    let cache = cache.or_else(|| {
+        Some(
+            std::env::var_os("XDG_CACHE_HOME")
+                .map_or_else(|| Some(home?.join(".cache")), |dir| Some(dir.into()))?
+                .join("dev-engine"),
+        )
+    });
+    let unpacked = ["forky", "trixie"].map(|suite| cache.as_ref().map(|cache| cache.join(format!("engine-{suite}"))));
+    let mut dirs: Vec<PathBuf> = Vec::new();
+    if let Some(engine) = unpacked.into_iter().flatten().find(|engine| engine.join("ready").exists()) {
+        dirs.extend([engine.join("usr/sbin"), engine.join("usr/bin")]);
+    }
+    dirs.extend(std::env::split_paths(&std::env::var_os("PATH")?));
+    dirs.extend(["/usr/sbin", "/sbin"].map(PathBuf::from));
+    dirs.iter().any(|dir| dir.join("dockerd").is_file()).then(|| std::env::join_paths(dirs).expect("came from a PATH"))
+}
+
+impl Engine {
+    /// `None` where there can be none; CI has to have it.
+    fn start(options: &[&str]) -> Option<Engine> {
+        need_engine();
+        if !rustix::process::geteuid().is_root() {
+            skip("an engine of its own needs root");
+            return None;
+        }
+        let Some(path) = path_of_engine() else {
+            skip("no dockerd: the engine here is not one of scripts/engine/up");
+            return None;
+        };
+        let home = tempfile::Builder::new().prefix("xt-engine-").tempdir().unwrap();
+        let daemon = Engine::spawn(home.path(), path, options);
+        let engine = Engine { daemon, home };
+        engine.until_it_answers();
+        Some(engine)
+    }
+
+    fn spawn(home: &Path, path: OsString, options: &[&str]) -> Running {
+        let at = |name: &str| home.join(name).display().to_string();
+        let mut unshare = command("unshare");
+        unshare.args(["--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c"]);
+        unshare.args([
+            "ip link set lo up && exec dockerd \"$@\"",
+            "sh",
+            "--host",
+            &format!("unix://{}", at("engine.sock")),
+        ]);
+        unshare.args(["--data-root", &at("data"), "--exec-root", &at("exec"), "--pidfile", &at("dockerd.pid")]);
+        unshare.args(options).env("PATH", path);
+        Running::start(unshare)
+    }
+
+    fn until_it_answers(&self) {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while self.docker(&["version"]).code != Some(0) {
+            assert!(Instant::now() < deadline, "{}", self.daemon.so_far());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Up again with the data that a killed one left.
+    fn revive(&mut self) {
+        for name in ["exec", "dockerd.pid", "engine.sock"] {
+            let path = self.home.path().join(name);
+            drop(std::fs::remove_dir_all(&path).or_else(|_| std::fs::remove_file(&path)));
+        }
+        self.daemon = Engine::spawn(self.home.path(), path_of_engine().unwrap(), &[]);
+        self.until_it_answers();
+    }
+
+    fn host(&self) -> String {
+        format!("unix://{}", self.home.path().join("engine.sock").display())
+    }
+
+    fn docker(&self, words: &[&str]) -> Output {
+        let mut docker = command("timeout");
+        docker.args(["20", "docker", "--host", &self.host()]).args(words).env_remove("DOCKER_CONTEXT");
+        Running::start(docker).finish(LIMIT)
+    }
+
+    fn load(&self, image: &str) {
+        let tar = self.home.path().join("image.tar").display().to_string();
+        docker(["save", "-o", &tar, image]).exits(0);
+        self.docker(&["load", "-i", &tar]).exits(0);
+    }
+
+    /// The program where the engine binds its ports.
+    fn xtask(&self, project: &Project, words: &[&str]) -> Running {
+        let program = project.command(words.iter().copied());
+        let mut nsenter = command("nsenter");
+        // The network is that of unshare's child, the daemon.
+        nsenter.args(["--net", "--target", &self.pid().to_string()]).arg(program.get_program()).args(words);
+        nsenter
+            .current_dir(project.dir())
+            .env("DOCKER_HOST", self.host())
+            .env("XTASK_STATE_DIR", project.home().join("state"));
+        Running::start(nsenter)
+    }
+
+    fn pid(&self) -> u32 {
+        let unshare = self.daemon.pid();
+        let children = std::fs::read_to_string(format!("/proc/{unshare}/task/{unshare}/children")).unwrap();
+        children.trim().parse().unwrap()
+    }
+
+    /// With all its containers, as a power cut does.
+    fn kill(&self) {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+}
+
+#[test]
+fn a_start_without_an_address_pool_left() {
+    let Some(engine) = Engine::start(&["--default-address-pool", "base=10.213.0.0/24,size=26"]) else { return };
+    engine.load("engine-web");
+    let project = Project::new();
+    let port = project.port();
+    // Room for three: one is taken, the project wants three.
+    engine.docker(&["network", "create", "taken"]).exits(0);
+    project.write(
+        "docker-compose.yml",
+        format!(
+            "services:\n  web:\n    image: engine-web\n    ports: [\"{port}:8080\"]\n    networks: [a, b, c]\nnetworks:\n  a:\n  b:\n  c:\n"
+        ),
+    );
+    let output = engine.xtask(&project, &["start"]).finish(LIMIT).exits(2);
+    output.says("no address range left").says("docker network ls");
+    let left = engine.docker(&[
+        "network",
+        "ls",
+        "-q",
+        "--filter",
+        &format!("label=com.docker.compose.project={}", project.name),
+    ]);
+    assert_eq!(left.stdout, "", "networks are left");
+    assert_eq!(engine.docker(&["ps", "-aq"]).exits(0).stdout, "");
+    // With room again it starts.
+    engine.docker(&["network", "rm", "taken"]).exits(0);
+    engine.xtask(&project, &["start"]).finish(LIMIT).exits(0).says(&format!("http://localhost:{port}"));
+}
+
+#[test]
+fn an_engine_that_is_killed_during_the_wait() {
+    let Some(engine) = Engine::start(&[]) else { return };
+    engine.load("engine-web");
+    let project = Project::new();
+    project.write(
+        "docker-compose.yml",
+        "services:\n  web:\n    image: engine-web\n    healthcheck:\n      test: [\"CMD\", \"/nope\"]\n      start_period: 300s\n",
+    );
+    let mut start = engine.xtask(&project, &["start"]);
+    start.until("starting");
+    std::thread::sleep(Duration::from_secs(1));
+    engine.kill();
+    let output = start.finish(LIMIT).exits(2).says("engine");
+    assert!(output.took < Duration::from_secs(40), "{:?}", output.took);
+    // The socket's file is still there, and nobody behind it.
+    assert!(engine.home.path().join("engine.sock").exists());
+    let host = engine.host();
+    project.xtask_env(&[("DOCKER_HOST", &host)], ["start"]).exits(2).says("engine.sock");
+}
+
+/// After a crash the engine lists ports of containers that it does not run.
+#[test]
+fn ports_of_before_a_crash_are_free() {
+    let Some(mut engine) = Engine::start(&[]) else { return };
+    engine.load("engine-web");
+    let (project, port) = Project::web();
+    engine.xtask(&project, &["start"]).finish(LIMIT).exits(0);
+    engine.kill();
+    while engine.docker(&["version"]).code == Some(0) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    engine.revive();
+    let other = Project::with(&crate::support::web(port));
+    engine.xtask(&other, &["check-ports"]).finish(LIMIT).exits(0).says("free");
+    engine.xtask(&project, &["start"]).finish(LIMIT).exits(0).says(&format!("http://localhost:{port}"));
+    engine.xtask(&other, &["check-ports"]).finish(LIMIT).exits(1).says(&format!("container {}-web-1", project.name));
+}
