@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::flow::free::{self, Manner, Outcome, Request};
-use crate::flow::holders::{Holders, look, ports};
+use crate::flow::holders::{Holders, View, look, ports};
 use crate::flow::who_report;
 use crate::host::{Ask, Depth};
 use crate::model::{PortRange, Verdict};
@@ -24,7 +24,8 @@ Containers are stopped by their engine, services by systemd. Clients of the port
 engines' own helpers, and this command's own parents are never signalled.
 
 Exit code: 0 all free (also when they were before), 1 something still holds a
-port, 2 it could not be done.")]
+port, 2 it could not be done. With --dry-run 0 means that all who hold a port
+would be stopped.")]
 pub struct Args {
     /// Ports and ranges of ports
     #[arg(value_name = "PORT", required = true)]
@@ -86,7 +87,8 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     }
     free::show(&plan, !text);
     if ctx.dry_run {
-        return report(ctx, &found, Outcome { actions: Vec::new(), error: None }, "");
+        let error = free::refusal(&plan);
+        return report(ctx, &found, Outcome { actions: Vec::new(), error }, "");
     }
     if let Err(error) = free::consent(ctx, &plan) {
         return report(ctx, &found, Outcome { actions: Vec::new(), error: Some(error) }, "");
@@ -101,7 +103,7 @@ fn report(ctx: &Context, found: &Holders, outcome: Outcome, good: &str) -> Resul
     match ctx.format {
         Format::Json => ui::json(&who_report::kill_json(ctx, found, &outcome.actions)),
         Format::Text if outcome.error.is_none() && !good.is_empty() => {
-            let ports: Vec<String> = found.views.iter().map(|view| view.port.to_string()).collect();
+            let ports: Vec<String> = found.views.iter().map(View::address).collect();
             ui::out(&format!("{}: {good}", ports.join(", ")));
         }
         Format::Text => {}

@@ -22,3 +22,5 @@ mod help;
 mod prompts;
 #[cfg(unix)]
 mod support;
+#[cfg(target_os = "linux")]
+mod who;

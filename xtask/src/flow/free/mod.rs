@@ -227,13 +227,21 @@ pub fn show(plan: &Plan, as_notes: bool) {
     }
 }
 
+/// Who would keep a port although the plan is carried out.
+pub fn refusal(plan: &Plan) -> Option<Error> {
+    let error = match (&plan.refused[..], &plan.steps[..]) {
+        ([], _) => return None,
+        (_, []) => Error::new("there is nobody here who may be stopped"),
+        (_, [..]) => Error::new("not everybody here may be stopped"),
+    };
+    Some(plan.refused.iter().fold(error, |error, why| error.hint(why.clone())).finding())
+}
+
 /// Asks, unless told `--yes`; without a terminal nothing is done. An error
 /// where the answer is no.
 pub fn consent(ctx: &Context, plan: &Plan) -> Result<()> {
     if plan.steps.is_empty() {
-        let error = Error::new("there is nobody here who may be stopped");
-        let error = plan.refused.iter().fold(error, |error, why| error.hint(why.clone()));
-        return Err(error.finding());
+        return Err(refusal(plan).unwrap_or_else(|| Error::new("there is nobody to be stopped").finding()));
     }
     if ctx.yes {
         return Ok(());

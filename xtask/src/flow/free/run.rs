@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::flow::report::{self, OwnerReport};
 use crate::host::{self, Ask, Depth, Probe, Target};
-use crate::model::{Owner, Process, SocketState};
+use crate::model::{Owner, Process, Protocol, SocketState};
 use crate::ui;
 
 /// How long a freed port is watched for somebody who takes it again.
@@ -47,8 +47,10 @@ pub fn run(ctx: &Context, plan: &Plan, requests: &[Request], manner: &Manner) ->
     let mut errors: Vec<Error> = Vec::new();
     let mut ending: Vec<(usize, Process, Target)> = Vec::new();
     let mut results: Vec<String> = Vec::new();
+    // Since the plan was made a person may have thought about it for long.
+    let holding = has_processes(plan).then(|| listening(requests)).unwrap_or_default();
     for (i, step) in plan.steps.iter().enumerate() {
-        let result = begin(step, manner).map(|target| {
+        let result = begin(step, manner, &holding).map(|target| {
             if let (Deed::EndProcess(process), Some(target)) = (&step.deed, target) {
                 ending.push((i, process.clone(), target));
             }
@@ -56,9 +58,11 @@ pub fn run(ctx: &Context, plan: &Plan, requests: &[Request], manner: &Manner) ->
         results.push(result.as_ref().map_or_else(|error| error.message().to_owned(), |()| "done".to_owned()));
         errors.extend(result.err());
     }
-    wait_for(&mut ending, manner.grace);
-    for (i, process, target) in &ending {
-        if let Err(error) = force(ctx, process, target, manner) {
+    wait_for(&mut ending, requests, manner.grace);
+    // Who has given the port back and serves its last clients is let to.
+    let holding = if ending.is_empty() { BTreeSet::new() } else { listening(requests) };
+    for (i, process, target) in ending.iter().filter(|(_, process, _)| holding.contains(&process.pid)) {
+        if let Err(error) = force(ctx, process, target, requests, manner) {
             error.message().clone_into(&mut results[*i]);
             errors.push(error);
         }
@@ -75,12 +79,16 @@ pub fn run(ctx: &Context, plan: &Plan, requests: &[Request], manner: &Manner) ->
 }
 
 /// Starts a deed; a process that was signalled comes back to be waited for.
-fn begin(step: &Step, manner: &Manner) -> Result<Option<Target>> {
+fn begin(step: &Step, manner: &Manner, holding: &BTreeSet<u32>) -> Result<Option<Target>> {
     match &step.deed {
         Deed::StopService { project, service } => stop(&docker::stop_service(project, service)).map(|()| None),
         Deed::StopContainer(container) => stop(&docker::stop_container(&container.id)).map(|()| None),
         Deed::StopUnit(unit) => {
             stop(&stop_unit(unit)).map(|()| None).map_err(|error| error.hint(format!("`sudo {}`", step.deed.line())))
+        }
+        Deed::EndProcess(process) if !holding.contains(&process.pid) => {
+            ui::detail(&format!("process {} does not listen any more", process.pid));
+            Ok(None)
         }
         Deed::EndProcess(process) => {
             let target = match Target::open(process) {
@@ -111,12 +119,17 @@ fn stop(command: &Command) -> Result<()> {
     Err(Error::new(format!("`{}` failed: {}", command.line(), text.lines().last().unwrap_or("no message"))))
 }
 
-/// Waits for all of them together; those that ended are taken out.
-fn wait_for(ending: &mut Vec<(usize, Process, Target)>, grace: Duration) {
+fn has_processes(plan: &Plan) -> bool {
+    plan.steps.iter().any(|step| matches!(step.deed, Deed::EndProcess(_)))
+}
+
+/// Waits for all of them together, or until the ports can be had; those that
+/// ended are taken out.
+fn wait_for(ending: &mut Vec<(usize, Process, Target)>, requests: &[Request], grace: Duration) {
     let deadline = Instant::now() + grace;
     loop {
         ending.retain(|(_, _, target)| !target.gone());
-        if ending.is_empty() || Instant::now() >= deadline {
+        if ending.is_empty() || Instant::now() >= deadline || held(requests).is_empty() {
             return;
         }
         std::thread::sleep(POLL);
@@ -124,14 +137,14 @@ fn wait_for(ending: &mut Vec<(usize, Process, Target)>, grace: Duration) {
 }
 
 /// KILL is a question of its own: `--yes` was the answer to another one.
-fn force(ctx: &Context, process: &Process, target: &Target, manner: &Manner) -> Result<()> {
+fn force(ctx: &Context, process: &Process, target: &Target, requests: &[Request], manner: &Manner) -> Result<()> {
     let who = report::describe_process(process);
     let waited = manner.grace.as_secs();
     if !manner.force {
         let question = format!("{who} did not end within {waited} s; kill it at once (unsaved work is lost)?");
         if !ctx.is_interactive() || !ui::confirm(&question) {
             return Err(Error::new(format!("{who} did not end within {waited} s"))
-                .hint(format!("if nothing of value is in it: `kill -KILL {}`", process.pid)));
+                .hint(format!("if nothing of value is in it: `kill -KILL {}`, or `{}`", process.pid, by_force(requests))));
         }
     }
     target.signal(Ask::Kill)?;
@@ -140,6 +153,18 @@ fn force(ctx: &Context, process: &Process, target: &Target, manner: &Manner) -> 
         std::thread::sleep(POLL);
     }
     Ok(())
+}
+
+/// The command that would not have asked.
+fn by_force(requests: &[Request]) -> String {
+    let protocol = requests.first().map(|request| request.protocol);
+    let same = requests.iter().filter(|request| Some(request.protocol) == protocol);
+    let ports: BTreeSet<u16> = same.flat_map(|request| request.ports.iter().copied()).collect();
+    let mut words = vec!["cargo xtask kill".to_owned()];
+    words.extend(ports.iter().map(u16::to_string));
+    words.extend((protocol == Some(Protocol::Udp)).then(|| "--udp".to_owned()));
+    words.push("--force".to_owned());
+    words.join(" ")
 }
 
 /// The requests that are still held, or are held again, after a while.
@@ -207,11 +232,15 @@ fn started_again(process: &Process) -> String {
     format!("{} has it now; {by}", report::describe_process(process))
 }
 
+/// The processes that listen on these ports now.
 fn listeners(requests: &[Request]) -> Vec<Process> {
+    host::processes(&listening(requests).into_iter().collect::<Vec<u32>>())
+}
+
+fn listening(requests: &[Request]) -> BTreeSet<u32> {
     let ports: Vec<_> =
         requests.iter().flat_map(|request| request.ports.iter().map(|port| (*port, request.protocol))).collect();
     let sockets = host::sockets(&ports, Depth::Complete).unwrap_or_default();
     let listening = sockets.iter().filter(|socket| socket.state == SocketState::Listen);
-    let pids: BTreeSet<u32> = listening.flat_map(|socket| socket.pids.iter().copied()).collect();
-    host::processes(&pids.into_iter().collect::<Vec<u32>>())
+    listening.flat_map(|socket| socket.pids.iter().copied()).collect()
 }

@@ -58,11 +58,18 @@ pub(crate) fn sockets(ports: &[(u16, Protocol)], depth: Depth) -> Result<Vec<Soc
         protocol,
         state: state(&row, protocol),
         uid: Some(row.uid),
-        pids: holders.get(&row.inode).cloned().unwrap_or_default(),
+        pids: holders.get(&row.inode).map(|pids| others(pids)).unwrap_or_default(),
     };
     let mut sockets: Vec<Socket> = found.into_iter().map(socket).collect();
     sockets.sort_by_key(|socket| (socket.port, socket.state, socket.ip));
     Ok(sockets)
+}
+
+/// A shell may have left us a socket of its own: it is the one that has it.
+fn others(pids: &[u32]) -> Vec<u32> {
+    let own = std::process::id();
+    let others: Vec<u32> = pids.iter().copied().filter(|pid| *pid != own).collect();
+    if others.is_empty() { pids.to_vec() } else { others }
 }
 
 /// Whether a listener keeps the wildcard of a family from being bound.

@@ -1,0 +1,200 @@
+//! Who ends, and who lives.
+
+use std::time::Duration;
+
+use super::Cage;
+
+#[test]
+fn a_client_of_the_server_lives() {
+    let Some(cage) = Cage::new() else { return };
+    let server = cage.hold("s = listen('127.0.0.1')");
+    let client = cage.hold("c = socket.create_connection(('127.0.0.1', PORT))");
+    cage.xtask("who 8000").exits(0).names(server).never_says(&format!("pid {client}"));
+    let said = cage.xtask("kill 8000 --yes").exits(0).names(server).says("8000/tcp: free now");
+    said.never_says(&format!("pid {client}"));
+    assert!(!cage.runs(server) && cage.runs(client));
+}
+
+/// Nobody listens on it: the port is some connection's own.
+#[test]
+fn a_client_whose_own_port_it_is_is_never_offered() {
+    let Some(cage) = Cage::new() else { return };
+    let server = cage.hold("s = listen('127.0.0.1', 9000)");
+    let client = cage.hold("c = bind('127.0.0.1', reuse=False)\nc.connect(('127.0.0.1', 9000))");
+    let said = cage.xtask("who 8000").exits(0).says("8000/tcp taken, though nobody listens");
+    said.says(&format!("the local end of an outgoing connection of `python3` (pid {client})"));
+    for words in ["kill 8000 --yes", "kill 8000 --yes --force", "kill 8000 --dry-run"] {
+        cage.xtask(words).exits(1).says(&format!("(pid {client})")).never_says("stop:");
+    }
+    assert!(cage.runs(server) && cage.runs(client));
+}
+
+#[test]
+fn beside_such_a_client_only_the_listener_ends() {
+    let Some(cage) = Cage::new() else { return };
+    let server = cage.hold("s = listen('127.0.0.1', 9000)");
+    let client = cage.hold("c = bind('127.0.0.1', reuse=False)\nc.connect(('127.0.0.1', 9000))");
+    let listener = cage.hold("s = listen('::', v6only=True)");
+    cage.xtask("who 8000").exits(0).names(listener).names(client);
+    let said = cage.xtask("kill 8000 --yes").exits(1).says(&format!("stop: kill {listener} ")).says("still held: 8000/tcp");
+    said.says(&format!("outgoing connection of `python3` (pid {client})")).never_says("free now");
+    assert!(cage.runs(server) && cage.runs(client) && !cage.runs(listener));
+}
+
+#[test]
+fn without_a_terminal_and_without_yes_nothing_is_signalled() {
+    let Some(cage) = Cage::new() else { return };
+    let pid = cage.hold("s = listen('127.0.0.1')");
+    for words in ["kill 8000", "kill 8000 --force", "kill 8000 --signal int"] {
+        cage.xtask(words).exits(1).says(&format!("stop: kill {pid} ")).says("add --yes");
+    }
+    let said = cage.xtask("kill 8000 --format json").exits(1).says("add --yes");
+    assert_eq!(said.json()["actions"], serde_json::json!([]));
+    let said = cage.xtask("kill 8000 --yes --dry-run").exits(0).says(&format!("stop: kill {pid} "));
+    said.never_says("free now").never_says("ending");
+    cage.xtask("kill 8000 --yes --signal kill").exits(2).says("--force");
+    assert!(cage.runs(pid));
+    cage.xtask("kill 8000 --yes --signal kill --force").exits(0);
+    assert!(!cage.runs(pid));
+}
+
+#[test]
+fn a_person_is_asked_once_for_each_signal() {
+    let Some(cage) = Cage::new() else { return };
+    let pid = cage.hold("signal.signal(signal.SIGTERM, signal.SIG_IGN)\ns = listen('127.0.0.1')");
+    let Some(mut no) = cage.terminal("kill 8000 --grace 1") else { return };
+    no.sees("stop it? [y/N] ").types("n\n");
+    assert_eq!(no.ends().0, 1);
+    let mut half = cage.terminal("kill 8000 --grace 1").unwrap();
+    half.sees("stop it? [y/N] ").types("y\n").sees("did not end within 1 s; kill it at once").types("\n");
+    assert_eq!(half.ends().0, 1);
+    // `--yes` was not meant for this question.
+    let mut yes = cage.terminal("kill 8000 --grace 1 --yes").unwrap();
+    yes.sees("kill it at once");
+    assert!(cage.runs(pid));
+    yes.types("y\n");
+    assert_eq!(yes.ends().0, 0);
+    assert!(!cage.runs(pid));
+}
+
+#[test]
+fn who_ignores_term_lives_unless_forced() {
+    let Some(cage) = Cage::new() else { return };
+    let pid = cage.hold("signal.signal(signal.SIGTERM, signal.SIG_IGN)\ns = listen('127.0.0.1')");
+    let said = cage.xtask("kill 8000 --yes --grace 1").exits(1).says("did not end within 1 s").says("still held: 8000/tcp");
+    said.says(&format!("`kill -KILL {pid}`")).says("--force");
+    assert!(cage.runs(pid));
+    let json = cage.xtask("kill 8000 --yes --grace 0 --format json").exits(1).json();
+    assert!(json["actions"][0]["result"].as_str().unwrap().contains("did not end"), "{json}");
+    cage.xtask("kill 8000 --yes --grace 1 --force").exits(0).says("8000/tcp: free now");
+    assert!(!cage.runs(pid));
+}
+
+/// Cleans up for a while, the port still open; or with the port closed first.
+#[test]
+fn a_clean_shutdown_is_waited_for() {
+    for close in ["pass", "s.close()"] {
+        let Some(cage) = Cage::new() else { return };
+        let pid = cage.hold(&format!(
+            "
+s = listen('127.0.0.1')
+def stop(*_):
+    {close}
+    time.sleep(1.5)
+    open('cleaned-up', 'w').close()
+    os._exit(0)
+signal.signal(signal.SIGTERM, stop)
+"
+        ));
+        cage.xtask("kill 8000 --yes --force").exits(0).says("free now");
+        cage.ends(pid);
+        assert!(cage.path("cleaned-up").exists(), "{close}");
+    }
+}
+
+/// A server that has closed its port, and still serves those it had: it does
+/// not hold the port any more, and is no reason for another signal.
+#[test]
+fn who_gives_the_port_back_and_goes_on_is_let_go_on() {
+    let Some(cage) = Cage::new() else { return };
+    let pid = cage.hold("s = listen('127.0.0.1')\nsignal.signal(signal.SIGTERM, lambda *_: s.close())");
+    let said = cage.xtask("kill 8000 --yes --force --grace 1").exits(0).says("8000/tcp: free now");
+    assert!(said.took < Duration::from_secs(3), "{:?}", said.took);
+    assert!(cage.runs(pid));
+}
+
+#[test]
+fn another_signal() {
+    let Some(cage) = Cage::new() else { return };
+    let pid = cage.hold(
+        "
+s = listen('127.0.0.1')
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def stop(number, _):
+    open('signal', 'w').write(signal.Signals(number).name)
+    os._exit(0)
+for name in ['SIGINT', 'SIGHUP', 'SIGUSR1']: signal.signal(getattr(signal, name), stop)
+",
+    );
+    cage.xtask("kill 8000 --yes --signal int").exits(0);
+    assert!(!cage.runs(pid));
+    assert_eq!(std::fs::read_to_string(cage.path("signal")).unwrap(), "SIGINT");
+}
+
+#[test]
+fn who_is_started_again_is_named_with_its_supervisor() {
+    let Some(cage) = Cage::new() else { return };
+    let supervisor = cage.hold(
+        "
+name('supervisor')
+def serve():
+    name('worker')
+    s = listen('127.0.0.1')
+    rest()
+def watch():
+    while True:
+        os.waitpid(fork(serve), 0)
+        time.sleep(0.2)
+import threading
+threading.Thread(target=watch, daemon=True).start()
+while True:
+    try: socket.create_connection(('127.0.0.1', PORT)).close(); break
+    except OSError: time.sleep(0.01)
+",
+    );
+    let said = cage.xtask("kill 8000 --yes").exits(1).says("still held: 8000/tcp").never_says("free now");
+    said.says("has it now; ").says(&format!("(pid {supervisor}, ")).says("started it: end that one first");
+    assert!(cage.runs(supervisor));
+    cage.xtask("who 8000").exits(0).says(&format!("started by supervisor ({supervisor})"));
+}
+
+/// A shell that has the port from its parent, and runs this program: both are
+/// what it runs under.
+#[test]
+fn what_it_runs_under_is_never_signalled() {
+    let Some(cage) = Cage::new() else { return };
+    let program = cage.program();
+    let pid = cage.hold(&format!(
+        "
+import subprocess
+s = listen('127.0.0.1')
+s.set_inheritable(True)
+run = lambda words: subprocess.run(['/bin/sh', '-c', '{} ' + words + '; exit $?'], close_fds=False, capture_output=True, text=True)
+for at, words in enumerate(['who 8000', 'kill 8000 --yes --force', 'kill 8000 --dry-run']):
+    done = run(words)
+    open(f'out{{at}}', 'w').write(f'exit {{done.returncode}} ' + done.stdout + done.stderr)
+",
+        program.display()
+    ));
+    assert!(cage.runs(pid));
+    let read = |name: &str| std::fs::read_to_string(cage.path(name)).unwrap();
+    let who = read("out0");
+    assert!(who.starts_with("exit 0 ") && who.contains(&format!("(pid {pid}, ")), "{who}");
+    // The program itself has the socket too, and is nobody's problem.
+    assert!(!who.contains("by [xtask]") && !who.contains(&format!("by {} who", program.display())), "{who}");
+    for name in ["out1", "out2"] {
+        let kill = read(name);
+        assert!(kill.starts_with("exit 1 ") && kill.contains("this command itself runs under it"), "{kill}");
+        assert!(!kill.contains("stop: kill"), "{kill}");
+    }
+}

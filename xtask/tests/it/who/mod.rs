@@ -1,0 +1,9 @@
+//! `who` and `kill` on machines of their own: each case of the table in which
+//! other tools name the wrong owner or harm a bystander.
+
+mod cage;
+mod kill;
+mod odd;
+mod owners;
+
+use cage::{Cage, Said, find};
