@@ -54,7 +54,7 @@ impl Context {
     /// A path as people write it.
     pub fn show(&self, path: &Path) -> String {
         match path.strip_prefix(&self.dir) {
-            Ok(inside) if !inside.as_os_str().is_empty() => inside.display().to_string(),
+            Ok(inside) if !inside.as_os_str().is_empty() => crate::ui::clean(&inside.display().to_string()),
             _ => crate::ui::local_path(path, self.home.as_deref()),
         }
     }

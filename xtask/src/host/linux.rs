@@ -1,6 +1,7 @@
 //! Linux: netlink for sockets, /proc for who has them, pidfd for signals.
 
 mod proc;
+mod source;
 mod tables;
 mod target;
 

@@ -66,11 +66,9 @@ pub(super) fn probe_addresses(host_ip: Option<IpAddr>) -> Vec<IpAddr> {
 /// `lsof` names the holders that this user may see. Sockets that only
 /// `netstat` lists belong to another user, and come without a process.
 pub(super) fn sockets(ports: &[(u16, Protocol)], _depth: Depth) -> Result<Vec<Socket>> {
-    let mut lsof = tool("lsof").args(["-nP", "-iTCP", "-sTCP:LISTEN"]);
     let udp = ports.iter().any(|(_, protocol)| *protocol == Protocol::Udp);
-    if udp {
-        lsof = lsof.arg("-iUDP");
-    }
+    // Asked for one state of TCP, lsof leaves UDP out.
+    let lsof = tool("lsof").args(["-nP", "-iTCP", if udp { "-iUDP" } else { "-sTCP:LISTEN" }]);
     // `+c 0`: names are not cut. Exit code 1 is "none" as well as "failed".
     let named = lsof.args(["-F", "pcuLtPnT", "+c", "0"]).ask(LIMIT);
     let all = tool("netstat").arg("-anv").ask(LIMIT);

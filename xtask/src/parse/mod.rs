@@ -17,6 +17,7 @@ pub mod ip_table;
 pub mod lsof;
 pub mod netsh;
 pub mod netstat;
+pub mod proc_net;
 pub mod sock_diag;
 pub mod ss;
 pub mod sysctl;
@@ -64,6 +65,7 @@ mod tests {
         drop(netsh::http_ports(bytes));
         drop(tasklist::tasks(bytes));
         drop(ss::listeners(bytes));
+        drop(proc_net::rows(bytes, u32::MAX));
         let _ = sysctl::range(bytes);
         for layout in [ip_table::TCP4, ip_table::TCP6, ip_table::UDP4, ip_table::UDP6] {
             drop(ip_table::sockets(bytes, &layout));

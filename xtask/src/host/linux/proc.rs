@@ -23,7 +23,8 @@ pub(super) fn holders(inodes: &BTreeSet<u32>) -> Holders {
 /// The same, looking only at the processes of the cgroups in which the sockets
 /// were made (inode of the cgroup's folder by inode of the socket). `None`
 /// where that does not find a holder for each: a process was moved, or the
-/// cgroup is all there is.
+/// cgroup is all there is; or where it finds the system's first process, which
+/// makes sockets for services that are in cgroups of their own.
 pub(super) fn holders_by_cgroup(cgroups: &BTreeMap<u32, u64>) -> Option<Holders> {
     let root = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
         .map(Path::new)
@@ -39,7 +40,7 @@ pub(super) fn holders_by_cgroup(cgroups: &BTreeMap<u32, u64>) -> Option<Holders>
     let pids: Vec<u32> = folders.iter().map(processes).flat_map(|text| pids(&text)).collect();
     let inodes: BTreeSet<u32> = cgroups.keys().copied().collect();
     let found = scan(&pids, &inodes);
-    inodes.iter().all(|inode| found.contains_key(inode)).then_some(found)
+    inodes.iter().all(|inode| found.get(inode).is_some_and(|pids| !pids.contains(&1))).then_some(found)
 }
 
 fn pids(text: &str) -> Vec<u32> {

@@ -1,30 +1,73 @@
 //! Which sockets have a local port.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
 use std::net::IpAddr;
-use std::time::Duration;
 
-use socket2::{Domain, Socket as RawSocket, Type};
-
+use super::source::Source;
 use super::{proc, probe};
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, Result};
+use crate::exec::{Command, LIMIT};
 use crate::host::{Depth, WILDCARDS};
 use crate::model::{Probe, Protocol, Socket, SocketState};
-use crate::parse::sock_diag::{self, Part, Row, TCP, UDP, V4, V6};
+use crate::parse::sock_diag::{self, Row, TCP, UDP, V4, V6};
+use crate::parse::{lsof, ss};
 
-/// Up to this many ports a dump each is cheaper than one of all listeners.
-const FEW: usize = 16;
 /// Above this many, sockets that are no listeners are left out.
 const MANY: usize = 1024;
+
+/// Netlink, where it is not to be had the files of `/proc/net`, and without
+/// those the tools, which know ways of their own (and only of listeners).
+pub(crate) fn sockets(ports: &[(u16, Protocol)], depth: Depth) -> Result<Vec<Socket>> {
+    let ways: [&dyn Fn() -> Result<Vec<Socket>>; 4] = [
+        &|| of_source(&Source::netlink()?, ports, depth),
+        &|| of_source(&Source::Files, ports, depth),
+        &|| by_ss(ports),
+        &|| by_lsof(ports),
+    ];
+    first(&ways)
+}
+
+/// The first answer; where there is none, what the best way said.
+fn first(ways: &[&dyn Fn() -> Result<Vec<Socket>>]) -> Result<Vec<Socket>> {
+    let mut failure = None;
+    for way in ways {
+        match way() {
+            Ok(sockets) => return Ok(sockets),
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    failure.map_or_else(|| Ok(Vec::new()), Err)
+}
+
+/// `ss` of iproute2: exit code 0 and nothing at all where it may not ask.
+fn by_ss(ports: &[(u16, Protocol)]) -> Result<Vec<Socket>> {
+    let answer = Command::new("ss").args(["-H", "-ltunp"]).ask(LIMIT)?;
+    answer_of("ss", answer.ok(), ss::listeners(&answer.stdout), ports)
+}
+
+/// Without `-sTCP:LISTEN`, which would leave UDP out. Exit code 1 is "none" as
+/// well as "failed".
+fn by_lsof(ports: &[(u16, Protocol)]) -> Result<Vec<Socket>> {
+    let words = ["-nP", "-iTCP", "-iUDP", "-F", "pcuLtPnTf", "+c", "0"];
+    let answer = Command::new("lsof").args(words).ask(LIMIT)?;
+    answer_of("lsof", answer.code.is_some_and(|code| code < 2), lsof::listeners(&answer.stdout), ports)
+}
+
+fn answer_of(tool: &str, ok: bool, mut found: Vec<Socket>, ports: &[(u16, Protocol)]) -> Result<Vec<Socket>> {
+    if !ok {
+        return Err(Error::new(format!("`{tool}` did not list the sockets")));
+    }
+    found.retain(|socket| ports.contains(&(socket.port, socket.protocol)));
+    found.sort_by_key(|socket| (socket.port, socket.state, socket.ip));
+    Ok(found)
+}
 
 /// Listeners first: the kernel answers that without a look at its table of
 /// connections. Where no listener explains why an address family cannot be
 /// bound, that port is asked for in every state.
-pub(crate) fn sockets(ports: &[(u16, Protocol)], depth: Depth) -> Result<Vec<Socket>> {
-    let diag = Diag::open()?;
+fn of_source(source: &Source, ports: &[(u16, Protocol)], depth: Depth) -> Result<Vec<Socket>> {
     let tcp: BTreeSet<u16> = of(ports, Protocol::Tcp);
-    let mut rows = diag.dump(TCP, sock_diag::LISTEN, &tcp, &[V4, V6])?;
+    let mut rows = source.rows(TCP, sock_diag::LISTEN, &tcp, &[V4, V6])?;
     // An IPv6 socket may have an IPv4 address (`::ffff:127.0.0.1`).
     for (families, wildcard) in [(&[V4, V6][..], WILDCARDS[0]), (&[V6], WILDCARDS[1])] {
         let explained = |port: u16| rows.iter().any(|row| row.port == port && blocks(row, wildcard));
@@ -32,7 +75,7 @@ pub(crate) fn sockets(ports: &[(u16, Protocol)], depth: Depth) -> Result<Vec<Soc
         // longer than all the rest.
         let held = |port: &u16| tcp.len() <= MANY && !explained(*port) && probe(wildcard, *port, Protocol::Tcp) == Probe::InUse;
         let unexplained: BTreeSet<u16> = tcp.iter().copied().filter(held).collect();
-        for row in diag.dump(TCP, sock_diag::ALL, &unexplained, families)? {
+        for row in source.rows(TCP, sock_diag::ALL, &unexplained, families)? {
             if !rows.contains(&row) {
                 rows.push(row);
             }
@@ -41,7 +84,7 @@ pub(crate) fn sockets(ports: &[(u16, Protocol)], depth: Depth) -> Result<Vec<Soc
     let mut found: Vec<(Row, Protocol)> = rows.into_iter().map(|row| (row, Protocol::Tcp)).collect();
     let udp = of(ports, Protocol::Udp);
     if !udp.is_empty() {
-        let rows = diag.dump(UDP, u32::MAX, &udp, &[V4, V6])?;
+        let rows = source.rows(UDP, u32::MAX, &udp, &[V4, V6])?;
         found.extend(rows.into_iter().map(|row| (row, Protocol::Udp)));
     }
     // Without an inode no process has it: a connection in TIME_WAIT, which
@@ -95,58 +138,11 @@ fn state(row: &Row, protocol: Protocol) -> SocketState {
     }
 }
 
-struct Diag(RawSocket);
-
-impl Diag {
-    fn open() -> Result<Self> {
-        // AF_NETLINK and NETLINK_SOCK_DIAG, which socket2 has no names for.
-        let socket = RawSocket::new(Domain::from(16), Type::DGRAM, Some(socket2::Protocol::from(4)));
-        let socket = socket.context("open a netlink socket")?;
-        socket.set_read_timeout(Some(Duration::from_secs(5))).context("set a time limit on netlink")?;
-        Ok(Diag(socket))
-    }
-
-    fn dump(&self, protocol: u8, states: u32, ports: &BTreeSet<u16>, families: &[u8]) -> Result<Vec<Row>> {
-        let mut rows = Vec::new();
-        if ports.is_empty() {
-            return Ok(rows);
-        }
-        let wanted: Vec<u16> = if ports.len() <= FEW { ports.iter().copied().collect() } else { vec![0] };
-        for family in families {
-            for port in &wanted {
-                self.ask(&sock_diag::request(*family, protocol, states, *port), &mut rows)?;
-            }
-        }
-        rows.retain(|row| ports.contains(&row.port));
-        Ok(rows)
-    }
-
-    fn ask(&self, request: &[u8], rows: &mut Vec<Row>) -> Result<()> {
-        // Without a destination a netlink socket sends to the kernel.
-        self.0.send(request).context("ask the kernel for its sockets")?;
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            let length = (&self.0).read(&mut buffer).context("read the kernel's sockets")?;
-            match sock_diag::part(&buffer[..length]) {
-                Part::More(more) => rows.extend(more),
-                Part::Last(last) => {
-                    rows.extend(last);
-                    return Ok(());
-                }
-                // The kernel has no such family or protocol loaded: no sockets.
-                Part::Refused(2) => return Ok(()),
-                Part::Refused(errno) => {
-                    let why = rustix::io::Errno::from_raw_os_error(errno);
-                    return Err(Error::new(format!("the kernel did not list its sockets: {why}")));
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream, UdpSocket};
+
+    use socket2::{Domain, Socket as RawSocket, Type};
 
     use super::*;
 
@@ -183,5 +179,43 @@ mod tests {
         let found = sockets(&[(port, Protocol::Tcp)], Depth::Complete).unwrap();
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].state, SocketState::Bound);
+    }
+
+    /// What all ways agree on: address, state and processes.
+    fn told(sockets: &[Socket]) -> Vec<(IpAddr, u16, Protocol, SocketState, Vec<u32>)> {
+        sockets.iter().map(|s| (s.ip, s.port, s.protocol, s.state, s.pids.clone())).collect()
+    }
+
+    #[test]
+    fn every_way_tells_the_same_of_listeners() {
+        let (v4, v6) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("[::1]:0").ok());
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(v4.local_addr().unwrap()).unwrap();
+        let mut ports = vec![(v4.local_addr().unwrap().port(), Protocol::Tcp), (udp.local_addr().unwrap().port(), Protocol::Udp)];
+        ports.extend(v6.as_ref().map(|v6| (v6.local_addr().unwrap().port(), Protocol::Tcp)));
+        let netlink = of_source(&Source::netlink().unwrap(), &ports, Depth::Complete).unwrap();
+        assert_eq!(netlink.len(), ports.len(), "{netlink:?}");
+        assert!(netlink.iter().all(|socket| socket.pids == [std::process::id()] && socket.state == SocketState::Listen));
+        let files = of_source(&Source::Files, &ports, Depth::Complete).unwrap();
+        assert_eq!(told(&files), told(&netlink));
+        assert_eq!(told(&of_source(&Source::Files, &ports, Depth::Quick).unwrap()), told(&netlink));
+        for (tool, way) in [("ss", by_ss as fn(&[(u16, Protocol)]) -> Result<Vec<Socket>>), ("lsof", by_lsof)] {
+            if crate::exec::find(tool).is_some() {
+                assert_eq!(told(&way(&ports).unwrap()), told(&netlink), "{tool}");
+            }
+        }
+        // A connection's own port, where the table has connections.
+        let local = [(client.local_addr().unwrap().port(), Protocol::Tcp)];
+        let netlink = of_source(&Source::netlink().unwrap(), &local, Depth::Complete).unwrap();
+        assert_eq!(told(&of_source(&Source::Files, &local, Depth::Complete).unwrap()), told(&netlink));
+        assert_eq!(netlink[0].state, SocketState::Connected);
+    }
+
+    #[test]
+    fn ways_are_tried_one_after_the_other() {
+        let broken = |why: &'static str| move || Err(Error::new(why));
+        let none = || Ok(Vec::new());
+        assert_eq!(first(&[&broken("a"), &none]).unwrap(), []);
+        assert_eq!(first(&[&broken("a"), &broken("b")]).unwrap_err().message(), "a");
     }
 }

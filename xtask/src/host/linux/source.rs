@@ -1,0 +1,96 @@
+//! Where the sockets come from: netlink, or the files of `/proc/net` where there
+//! is none.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::time::Duration;
+
+use socket2::{Domain, Socket as RawSocket, Type};
+
+use crate::error::{Context, Error, Result};
+use crate::parse::proc_net;
+use crate::parse::sock_diag::{self, Part, Row, TCP, V4, V6};
+
+/// Up to this many ports a dump each is cheaper than one of all sockets.
+const FEW: usize = 16;
+
+/// Something that lists sockets of any state.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// `NETLINK_SOCK_DIAG`.
+    Netlink(RawSocket),
+    /// `/proc/net/tcp` and its like.
+    Files,
+}
+
+impl Source {
+    /// A netlink socket.
+    pub(super) fn netlink() -> Result<Self> {
+        // AF_NETLINK and NETLINK_SOCK_DIAG, which socket2 has no names for.
+        let socket = RawSocket::new(Domain::from(16), Type::DGRAM, Some(socket2::Protocol::from(4)));
+        let socket = socket.context("open a netlink socket")?;
+        socket.set_read_timeout(Some(Duration::from_secs(5))).context("set a time limit on netlink")?;
+        Ok(Source::Netlink(socket))
+    }
+
+    /// Sockets on `ports` in these states (a mask).
+    pub(super) fn rows(&self, protocol: u8, states: u32, ports: &BTreeSet<u16>, families: &[u8]) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        if ports.is_empty() {
+            return Ok(rows);
+        }
+        match self {
+            Source::Netlink(socket) => {
+                let wanted: Vec<u16> = if ports.len() <= FEW { ports.iter().copied().collect() } else { vec![0] };
+                for family in families {
+                    for port in &wanted {
+                        ask(socket, &sock_diag::request(*family, protocol, states, *port), &mut rows)?;
+                    }
+                }
+            }
+            Source::Files => {
+                for family in families {
+                    rows.extend(proc_net::rows(&file(*family, protocol)?, states));
+                }
+            }
+        }
+        rows.retain(|row| ports.contains(&row.port));
+        Ok(rows)
+    }
+}
+
+fn ask(socket: &RawSocket, request: &[u8], rows: &mut Vec<Row>) -> Result<()> {
+    // Without a destination a netlink socket sends to the kernel.
+    socket.send(request).context("ask the kernel for its sockets")?;
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let mut reader = socket;
+        let length = reader.read(&mut buffer).context("read the kernel's sockets")?;
+        match sock_diag::part(&buffer[..length]) {
+            Part::More(more) => rows.extend(more),
+            Part::Last(last) => {
+                rows.extend(last);
+                return Ok(());
+            }
+            // Among others: the kernel has no such table to show over netlink.
+            Part::Refused(errno) => {
+                let why = rustix::io::Errno::from_raw_os_error(errno);
+                return Err(Error::new(format!("the kernel did not list its sockets: {why}")));
+            }
+        }
+    }
+}
+
+/// A family that is switched off has no file.
+fn file(family: u8, protocol: u8) -> Result<Vec<u8>> {
+    let name = match (protocol == TCP, family) {
+        (true, V4) => "tcp",
+        (true, _) => "tcp6",
+        (false, V4) => "udp",
+        (false, _) => "udp6",
+    };
+    match std::fs::read(format!("/proc/net/{name}")) {
+        Err(error) if family == V6 && error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        read => read.context(format!("read /proc/net/{name}")),
+    }
+}

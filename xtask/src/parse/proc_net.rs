@@ -1,0 +1,92 @@
+//! `/proc/net/{tcp,tcp6,udp,udp6}` of Linux: what is read where netlink is not
+//! to be had (gVisor, a kernel without `INET_DIAG`).
+//!
+//! ```text
+//!   sl  local_address rem_address   st tx_queue:rx_queue tr:tm->when retrnsmt   uid  timeout inode
+//!    0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4711 …
+//! ```
+//!
+//! Addresses are words of the machine's byte order in hexadecimal, ports plain
+//! hexadecimal numbers. It lacks two things that netlink has: sockets that are
+//! bound and idle, and whether one of IPv6 takes IPv4 too. And it is slow: the
+//! kernel walks its whole table of connections, however few there are.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::sock_diag::Row;
+use super::text;
+
+/// Rows whose state is in `states`, a mask as netlink has it.
+pub fn rows(table: &[u8], states: u32) -> Vec<Row> {
+    text(table).lines().filter_map(row).filter(|row| states & (1 << row.state.min(31)) != 0).collect()
+}
+
+fn row(line: &str) -> Option<Row> {
+    let mut fields = line.split_ascii_whitespace();
+    // The heading has no number here.
+    fields.next()?.strip_suffix(':')?.parse::<u64>().ok()?;
+    let (ip, port) = address(fields.next()?)?;
+    let (_, remote_port) = address(fields.next()?)?;
+    let state = u8::from_str_radix(fields.next()?, 16).ok()?;
+    let uid = fields.nth(3)?.parse().ok()?;
+    let inode = fields.nth(1)?.parse().ok()?;
+    Some(Row { state, ip, port, remote_port, uid, inode, v6_only: None, cgroup: None })
+}
+
+fn address(word: &str) -> Option<(IpAddr, u16)> {
+    let (address, port) = word.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let part = |at: usize| {
+        let digits = address.get(at * 8..at * 8 + 8)?;
+        u32::from_str_radix(digits, 16).ok().map(u32::to_ne_bytes)
+    };
+    let ip = match address.len() {
+        8 => IpAddr::V4(Ipv4Addr::from(part(0)?)),
+        32 => {
+            let bytes: Vec<u8> = [part(0)?, part(1)?, part(2)?, part(3)?].concat();
+            IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?))
+        }
+        _ => return None,
+    };
+    Some((ip, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::sock_diag::{ALL, LISTEN};
+
+    const TCP: &[u8] = b"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0200007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4711 1 0000000000000000 100 0 0 10 0
+   1: 0100007F:1F90 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0000000000000000 20 4 30 10 -1
+  12: 0100007F:1F90 0100007F:C351 06 00000000:00000000 03:00000F2B 00000000     0        0 0 3 0000000000000000
+";
+    const TCP6: &[u8] = b"  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 00000000000000000000000001000000:1F90 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 99 1
+   1: 0000000000000000FFFF00000100007F:1F91 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 98 1
+";
+
+    fn shown(rows: &[Row]) -> Vec<String> {
+        let one = |row: &Row| format!("{} {} {} {} {}", std::net::SocketAddr::new(row.ip, row.port), row.remote_port, row.state, row.uid, row.inode);
+        rows.iter().map(one).collect()
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn rows_of_both_families_by_state() {
+        assert_eq!(shown(&rows(TCP, LISTEN)), ["127.0.0.2:8080 0 10 1000 4711"]);
+        assert_eq!(
+            shown(&rows(TCP, ALL)),
+            ["127.0.0.2:8080 0 10 1000 4711", "127.0.0.1:8080 50000 1 0 4712", "127.0.0.1:8080 50001 6 0 0"]
+        );
+        assert_eq!(shown(&rows(TCP6, LISTEN)), ["[::1]:8080 0 10 0 99", "[::ffff:127.0.0.1]:8081 0 10 0 98"]);
+    }
+
+    #[test]
+    fn cut_lines_are_left_out() {
+        for end in 0..TCP.len() {
+            assert!(rows(&TCP[..end], ALL).len() <= 3);
+        }
+        assert_eq!(rows(b"  0: xyz:1 2 3\n 1: 00000000:1F90 00000000:0000\n", ALL), []);
+    }
+}
