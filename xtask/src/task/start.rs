@@ -149,7 +149,8 @@ fn setup(ctx: &Context, found: &Survey) -> Result<()> {
             (Ok(_), Some(trouble)) => trouble.error(),
             (Ok(_), None) => return Ok(()),
         };
-        return Err(Error::new(error.message()).hint("this project has no scripts/engine: install Docker by its own guide, docs.docker.com/get-docker"));
+        return Err(Error::new(error.message())
+            .hint("this project has no scripts/engine: install Docker by its own guide, docs.docker.com/get-docker"));
     }
     let code = Command::new(&script).dir(&found.stack.dir).show(false)?;
     if code == 0 {
@@ -222,7 +223,10 @@ fn refused_note(ctx: &Context, problem: &crate::parse::engine_message::PortProbl
         problem.cause.as_str()
     ));
     if !replaced.is_empty() {
-        ui::warn(&format!("containers of {} had been replaced and are gone; the next start makes them anew", replaced.join(", ")));
+        ui::warn(&format!(
+            "containers of {} had been replaced and are gone; the next start makes them anew",
+            replaced.join(", ")
+        ));
     }
     ui::detail(&format!("engine: {}", ctx.engine.endpoint().host));
 }
@@ -261,7 +265,8 @@ fn done(ctx: &Context, found: &Survey, moved: &[assign::Move]) -> Result<Exit> {
                 .into_iter()
                 .map(|(service, state)| StartedService { urls: of(&service).unwrap_or_default(), service, state })
                 .collect();
-            let moved = moved.iter().map(|step| Moved { variable: &step.variable, from: step.from, to: step.to }).collect();
+            let moved =
+                moved.iter().map(|step| Moved { variable: &step.variable, from: step.from, to: step.to }).collect();
             ui::json(&Started { schema: 1, project, services, moved });
         }
         Format::Text => print(project, &states, &urls),
