@@ -11,6 +11,7 @@ use crate::exec::Command;
 use crate::flow::survey::{Survey, survey_refused};
 use crate::flow::up::{self, Attempt, ServiceState, ServiceUrls};
 use crate::flow::{assign, report, resolve};
+use crate::ledger::Turn;
 use crate::stack::OnConflict;
 use crate::ui::{self, Column, Format};
 
@@ -56,7 +57,11 @@ pub struct Args {
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let mut refused: BTreeMap<u16, String> = BTreeMap::new();
     let mut moved = Vec::new();
-    let first = ready(args, ctx, &refused)?;
+    let mut first = ready(args, ctx, &refused)?;
+    let turn = turn(ctx, &first);
+    if turn.as_ref().is_some_and(|turn| turn.waited) {
+        first = ready(args, ctx, &refused)?;
+    }
     if args.restore_ports {
         moved.extend(restore(ctx, &first)?);
     }
@@ -137,6 +142,18 @@ fn ready(args: &Args, ctx: &Context, refused: &BTreeMap<u16, String>) -> Result<
     }
     found.ready(ctx)?;
     Ok(found)
+}
+
+/// Waits for another start of this project. Without a folder to remember in
+/// there is no turn, and Compose's own errors have to do.
+fn turn(ctx: &Context, found: &Survey) -> Option<Turn> {
+    if ctx.dry_run {
+        return None;
+    }
+    let name = &found.stack.name;
+    let note = || ui::note(&format!("another start of {} is on its way: waiting for it", ui::clean(name)));
+    let turn = ctx.state_dir().and_then(|state| Turn::take(&state, name, note));
+    turn.inspect_err(|error| ui::detail(&format!("no turn was taken: {error}"))).ok()
 }
 
 /// Runs the project's own engine script.
