@@ -12,6 +12,8 @@ use crate::flow::survey::Survey;
 use crate::parse::engine_message::{self, NetworkProblem, PortProblem};
 use crate::ui::{self, Live};
 
+/// The live line of what Compose says.
+const COMPOSE: &str = "compose";
 /// How often the engine is asked while Compose works.
 const POLL: Duration = Duration::from_millis(150);
 
@@ -46,6 +48,7 @@ pub(super) fn launch(
             next = Instant::now() + POLL;
         }
     }
+    live.remove(COMPOSE);
     if running.code()? == 0 {
         return Ok(None);
     }
@@ -70,7 +73,7 @@ fn show_line(live: &mut Live, line: &str) {
     let line = ui::clean(line.trim());
     ui::detail(&line);
     if live.is_drawn() && !line.is_empty() {
-        live.set("compose", "", &line);
+        live.set(COMPOSE, "", &line);
     }
 }
 
