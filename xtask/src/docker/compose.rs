@@ -15,6 +15,8 @@ pub enum ComposeTrouble {
     Absent(String),
     /// Too old to be asked, with its version.
     TooOld(String),
+    /// It was asked and gave no answer, or could not be started.
+    Silent(String),
     /// It refuses the project, in its own words.
     Refused(String),
 }
@@ -65,7 +67,7 @@ impl Compose {
         let answer = self
             .command(["config", "--format", "json"])
             .ask(limit)
-            .map_err(|error| ComposeTrouble::Refused(error.message().to_owned()))?;
+            .map_err(|error| ComposeTrouble::Silent(error.message().to_owned()))?;
         // Compose 1.29 prints its usage and exits with 0: only JSON counts.
         if answer.ok()
             && let Ok(stack) = compose_config::parse(&answer.stdout)
@@ -78,7 +80,13 @@ impl Compose {
     /// The words are the CLI's own English, which no setting translates.
     fn why(&self, answer: &exec::Answer) -> ComposeTrouble {
         let text = answer.error_text();
-        let plugin_missing = ["is not a docker command", "unknown docker command", "unknown command: docker compose", "unknown flag: --format", "unknown shorthand flag"];
+        let plugin_missing = [
+            "is not a docker command",
+            "unknown docker command",
+            "unknown command: docker compose",
+            "unknown flag: --format",
+            "unknown shorthand flag",
+        ];
         if plugin_missing.iter().any(|words| text.contains(words)) {
             return without_plugin();
         }
@@ -134,6 +142,8 @@ impl ComposeTrouble {
                 .hint("install Docker's Compose plugin (package docker-compose-plugin, or docker-compose 2 and later), then `docker compose version`"),
             ComposeTrouble::TooOld(version) => Error::new(format!("Compose {version} is too old: 2.20 or later is needed"))
                 .hint("docker-compose 1.x is no longer kept up; install the plugin and use `docker compose`"),
+            ComposeTrouble::Silent(what) => Error::new(what.clone())
+                .hint("the same by hand shows what it waits for: `docker compose config`"),
             ComposeTrouble::Refused(text) => {
                 let text = text.trim();
                 Error::new(if text.is_empty() { "Compose refuses the project and does not say why".to_owned() } else { text.to_owned() })

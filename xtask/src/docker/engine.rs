@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::exec::{self, Command};
 use crate::model::Container;
 use crate::parse::engine_api::{self, Detail, Network};
+use crate::ui;
 
 /// Why the engine does not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,8 +105,13 @@ impl Engine {
             Some((200..=299, body)) => Ok(body.to_vec()),
             // Gone already, which is what a removal wants.
             Some((404, _)) if method == "DELETE" => Ok(Vec::new()),
-            Some((_, body)) => Err(Trouble::Other(engine_api::error_message(body))),
-            None => Err(Trouble::Other(format!("`{}` does not speak HTTP", self.endpoint.host))),
+            // A proxy in between may answer with a page.
+            Some((status, body)) => {
+                let text = ui::clip(&ui::clean(&engine_api::error_message(body)), 200);
+                Err(Trouble::Other(format!("status {status}: {text}")))
+            }
+            None if bytes.is_empty() => Err(Trouble::Other("it ends the connection without an answer".to_owned())),
+            None => Err(Trouble::Other("what answers does not speak HTTP".to_owned())),
         }
     }
 
@@ -196,13 +202,16 @@ impl Trouble {
             Trouble::NotRunning => Error::new(format!("no Docker engine answers at {host} ({chosen})"))
                 .hint(start_hint())
                 .hint("`cargo xtask start --setup` brings one up on Debian and Ubuntu, as root"),
-            Trouble::Denied => Error::new(format!("no permission for the Docker engine's socket {host}"))
-                .hint("run with sudo, or join the group of the socket: `sudo usermod -aG docker $USER`, then log in again"),
-            Trouble::Hanging(limit) => {
-                Error::new(format!("the Docker engine at {host} ({chosen}) accepts and does not answer within {} s", limit.as_secs()))
-                    .hint(start_hint().replace("start", "restart"))
-            }
-            Trouble::Other(text) => Error::new(format!("the Docker engine at {host} ({chosen}): {text}")),
+            Trouble::Denied => Error::new(format!("no permission for the Docker engine's socket {host}")).hint(
+                "run with sudo, or join the group of the socket: `sudo usermod -aG docker $USER`, then log in again",
+            ),
+            Trouble::Hanging(limit) => Error::new(format!(
+                "the Docker engine at {host} ({chosen}) accepts and does not answer within {} s",
+                limit.as_secs()
+            ))
+            .hint(start_hint().replace("start", "restart")),
+            Trouble::Other(text) => Error::new(format!("the Docker engine at {host} ({chosen}): {text}"))
+                .hint("is it an engine, and well? `docker version` asks it too"),
         }
     }
 }

@@ -194,7 +194,7 @@ fn cells(survey: &Survey, row: &Row) -> Vec<String> {
 fn under(ctx: &Context, row: &Row) -> Vec<String> {
     let mut lines = match &row.verdict {
         Verdict::Free | Verdict::Ours(_) => return Vec::new(),
-        Verdict::Taken(owners) => owners.iter().map(|owner| format!("by {}", describe(ctx, owner))).collect(),
+        Verdict::Taken(owners) => owners.iter().map(|owner| by(ctx, owner)).collect(),
         Verdict::Reserved { range, by } => vec![format!("ports {range} are kept by {}", ui::clean(by))],
         Verdict::Unknown { why } => vec![ui::clean(why)],
     };
@@ -202,6 +202,14 @@ fn under(ctx: &Context, row: &Row) -> Vec<String> {
         lines.push(format!("free: {port}"));
     }
     lines
+}
+
+fn by(ctx: &Context, owner: &Owner) -> String {
+    match owner {
+        // A sentence of its own, not a name.
+        Owner::Unknown { why } => ui::clean(why),
+        owner => format!("by {}", describe(ctx, owner)),
+    }
 }
 
 /// One owner on one line.

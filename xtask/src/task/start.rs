@@ -84,8 +84,9 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
             if ctx.dry_run {
                 return Ok(Exit::Finding);
             }
-            refused.clear();
-            found = survey_refused(ctx, &refused)?;
+            found = survey_refused(ctx, &BTreeMap::new())?;
+            // What is still wanted was freed; what is not must not be chosen again.
+            refused.retain(|port, _| !wants(&found, *port));
             found.narrow(&args.services)?;
             moved.extend(before.into_iter().filter(|step| feeds(&found, step)));
             if found.has_conflicts() {
@@ -102,8 +103,8 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
             Attempt::Up => return done(ctx, &found, &moved),
             Attempt::PortRefused { problem, replaced } => {
                 refused_note(ctx, &problem, &replaced, attempt);
-                let Some(port) = problem.port else { break };
-                refused.insert(port, format!("the engine says so ({})", problem.cause.as_str()));
+                let Some(port) = problem.port else { return Err(nameless(&problem)) };
+                refused.insert(port, format!("the engine refused it: {}", problem.cause.as_str()));
             }
         }
     }
@@ -112,6 +113,18 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     Err(Error::new(format!("the engine refused ports {ATTEMPTS} times; what was started was taken back"))
         .hint("`cargo xtask check-ports` shows who has them; a restart of the engine frees ports that nobody has")
         .finding())
+}
+
+fn wants(found: &Survey, port: u16) -> bool {
+    found.rows.iter().any(|row| row.wanted.mapping.published.is_some_and(|range| range.contains(port)))
+}
+
+/// Without a port there is nothing to choose again.
+fn nameless(problem: &crate::parse::engine_message::PortProblem) -> Error {
+    Error::new(format!("the engine refused to publish a port and does not say which: {}", problem.cause.as_str()))
+        .hint("restart the engine (Docker Desktop: quit it and start it again), then `cargo xtask start`")
+        .hint("its own words: `docker compose up -d`")
+        .finding()
 }
 
 fn options(args: &Args, found: &Survey) -> up::Options {
@@ -153,7 +166,8 @@ fn setup(ctx: &Context, found: &Survey) -> Result<()> {
             (Ok(_), Some(trouble)) => trouble.error(),
             (Ok(_), None) => return Ok(()),
         };
-        return Err(Error::new(error.message()).hint("this project has no scripts/engine: install Docker by its own guide, docs.docker.com/get-docker"));
+        return Err(Error::new(error.message())
+            .hint("this project has no scripts/engine: install Docker by its own guide, docs.docker.com/get-docker"));
     }
     let code = Command::new(&script).dir(&found.stack.dir).show(false)?;
     if code == 0 {
@@ -226,7 +240,10 @@ fn refused_note(ctx: &Context, problem: &crate::parse::engine_message::PortProbl
         problem.cause.as_str()
     ));
     if !replaced.is_empty() {
-        ui::warn(&format!("containers of {} had been replaced and are gone; the next start makes them anew", replaced.join(", ")));
+        ui::warn(&format!(
+            "containers of {} had been replaced and are gone; the next start makes them anew",
+            replaced.join(", ")
+        ));
     }
     ui::detail(&format!("engine: {}", ctx.engine.endpoint().host));
 }
@@ -265,7 +282,8 @@ fn done(ctx: &Context, found: &Survey, moved: &[assign::Move]) -> Result<Exit> {
                 .into_iter()
                 .map(|(service, state)| StartedService { urls: of(&service).unwrap_or_default(), service, state })
                 .collect();
-            let moved = moved.iter().map(|step| Moved { variable: &step.variable, from: step.from, to: step.to }).collect();
+            let moved =
+                moved.iter().map(|step| Moved { variable: &step.variable, from: step.from, to: step.to }).collect();
             ui::json(&Started { schema: 1, project, services, moved });
         }
         Format::Text => print(project, &states, &urls),
@@ -280,7 +298,9 @@ fn done(ctx: &Context, found: &Survey, moved: &[assign::Move]) -> Result<Exit> {
 }
 
 fn print(project: &str, states: &BTreeMap<String, ServiceState>, urls: &[ServiceUrls]) {
-    ui::note(&format!("{}: {} services up", ui::clean(project), states.values().filter(|state| state.is_well()).count()));
+    let up = states.values().filter(|state| state.is_well()).count();
+    let noun = if up == 1 { "service" } else { "services" };
+    ui::note(&format!("{}: {up} {noun} up", ui::clean(project)));
     let mut rows = Vec::new();
     for known in urls {
         for (i, url) in known.urls.iter().enumerate() {

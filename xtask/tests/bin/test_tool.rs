@@ -4,7 +4,7 @@
 //! * `docker`, `docker-compose`: answers by rules in the folder FAKE_DOCKER, and
 //!   writes down how it was called.
 //! * `holder ADDRESS…`, `docker-proxy ADDRESS…`: listens there until it is ended.
-//!   `udp:ADDRESS` for UDP.
+//!   `udp:ADDRESS` for UDP; `client:ADDRESS=SERVER` connects from there to there.
 //!
 //! It is a binary of this package because cargo then builds it for the tests and
 //! tells them where it is. `cargo xtask` does not build it (`--bin xtask`).
@@ -98,20 +98,34 @@ fn post(_path: &str) -> io::Result<()> {
 fn hold(args: &[String]) -> io::Result<ExitCode> {
     let mut listeners = Vec::new();
     let mut sockets = Vec::new();
+    let mut clients = Vec::new();
     for address in args.iter().filter(|arg| !arg.starts_with('-')) {
-        match address.strip_prefix("udp:") {
-            Some(address) => sockets.push(std::net::UdpSocket::bind(address)?),
-            None => listeners.push(std::net::TcpListener::bind(address)?),
+        if let Some(address) = address.strip_prefix("udp:") {
+            sockets.push(std::net::UdpSocket::bind(address)?);
+        } else if let Some((from, to)) = address.strip_prefix("client:").and_then(|pair| pair.split_once('=')) {
+            clients.push(connect(from, to)?);
+        } else {
+            listeners.push(std::net::TcpListener::bind(address)?);
         }
     }
-    println!("ready");
+    // Whoever wanted to know may be gone by the time of a second start.
+    drop(writeln!(io::stdout(), "ready"));
     for listener in listeners {
         std::thread::spawn(move || answer(&listener));
     }
     // Ended by its test, or by time: nothing is to outlive a test run.
     std::thread::sleep(Duration::from_mins(2));
-    drop(sockets);
+    drop((sockets, clients));
     Ok(ExitCode::SUCCESS)
+}
+
+/// A client whose own port is a chosen one.
+fn connect(from: &str, to: &str) -> io::Result<socket2::Socket> {
+    let address = |text: &str| text.parse::<std::net::SocketAddr>().map_err(io::Error::other);
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+    socket.bind(&address(from)?.into())?;
+    socket.connect(&address(to)?.into())?;
+    Ok(socket)
 }
 
 /// An HTTP server of one answer.

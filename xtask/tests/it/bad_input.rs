@@ -51,7 +51,11 @@ fn a_compose_file_that_is_not_there() {
 
 #[test]
 fn invalid_yaml() {
-    both_refuse("bad-yaml", || Project::new("services:\n  web:\n    image: web\n    ports: [\"80\"\n  db: {\n"), "check-ports");
+    both_refuse(
+        "bad-yaml",
+        || Project::new("services:\n  web:\n    image: web\n    ports: [\"80\"\n  db: {\n"),
+        "check-ports",
+    );
 }
 
 #[test]
@@ -165,7 +169,10 @@ fn an_error_as_json() {
         let run = project.run(words).ends_with(2);
         let answer = run.json();
         let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-        assert_eq!((keys(&answer), keys(&answer["error"])), (vec!["error".into(), "schema".into()], vec!["hints".into(), "message".into()]));
+        assert_eq!(
+            (keys(&answer), keys(&answer["error"])),
+            (vec!["error".into(), "schema".into()], vec!["hints".into(), "message".into()])
+        );
         assert!(answer["error"]["message"].as_str().unwrap().len() > 5, "{run}");
         assert!(!answer["error"]["hints"].as_array().unwrap().is_empty(), "{run}");
         assert_eq!(run.stderr, "", "{run}");
@@ -209,7 +216,7 @@ fn only_compose_1() {
     let _engine = Engine::start(&mut project);
     let usage = "\nUsage:  docker [OPTIONS] COMMAND\n\nA self-sufficient runtime for containers\n";
     project.fake_docker(&[
-        Rule::when("docker-compose").stdout("docker-compose version 1.29.2, build unknown\n"),
+        Rule::when("docker-compose version --short").stdout("1.29.2\n"),
         Rule::when("docker compose").stdout(usage),
     ]);
     project.tool("docker-compose");
@@ -250,7 +257,9 @@ fn what_only_compose_refuses() {
 
 /// The words of a stand-in `docker compose config --format json`.
 fn config(port: &str) -> String {
-    format!(r#"{{"name":"demo","services":{{"web":{{"image":"web","ports":[{{"mode":"ingress","target":80,"published":"{port}","protocol":"tcp"}}]}}}}}}"#)
+    format!(
+        r#"{{"name":"demo","services":{{"web":{{"image":"web","ports":[{{"mode":"ingress","target":80,"published":"{port}","protocol":"tcp"}}]}}}}}}"#
+    )
 }
 
 // --- Files that cannot be written ------------------------------------------
@@ -284,7 +293,9 @@ fn a_variable_that_the_shell_sets() {
 /// One of two variables is the shell's: then neither is written.
 #[test]
 fn all_is_written_or_nothing() {
-    let mut project = Project::new("services:\n  a:\n    image: a\n    ports: [\"${A_PORT:-@0}:80\"]\n  b:\n    image: b\n    ports: [\"${B_PORT:-@2}:80\"]\n");
+    let mut project = Project::new(
+        "services:\n  a:\n    image: a\n    ports: [\"${A_PORT:-@0}:80\"]\n  b:\n    image: b\n    ports: [\"${B_PORT:-@2}:80\"]\n",
+    );
     project.set("B_PORT", project.port(2).to_string());
     project.hold("0.0.0.0", &[0, 2]);
     let run = unwritten(&project);

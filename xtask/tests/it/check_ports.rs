@@ -75,8 +75,18 @@ fn the_json_has_the_keys_of_the_schema_and_no_others() {
     assert_eq!(keys(&run.json()), set(&["schema", "project", "ports"]));
     assert_eq!((&run.json()["schema"], &run.json()["project"]), (&json!(1), &json!("demo")));
     let port = [
-        "service", "host_ip", "published", "published_end", "target", "protocol", "variable", "verdict", "owners",
-        "suggestion", "source", "reserved",
+        "service",
+        "host_ip",
+        "published",
+        "published_end",
+        "target",
+        "protocol",
+        "variable",
+        "verdict",
+        "owners",
+        "suggestion",
+        "source",
+        "reserved",
     ];
     for row in rows(&run) {
         assert_eq!(keys(&row), set(&port));
@@ -181,9 +191,8 @@ fn a_holder_that_has_ipv6_only_is_seen() {
     let address: std::net::SocketAddr = format!("[::]:{}", project.port(0)).parse().unwrap();
     socket.bind(&address.into()).unwrap();
     // Bound, and not listening yet: the engine would fail all the same.
-    let run = project.run("check-ports --format json").ends_with(1);
-    let why = row(&run, "web")["owners"][0]["why"].as_str().unwrap().to_owned();
-    assert!(why.contains(&format!("(pid {})", std::process::id())), "{why}");
+    let run = project.run("check-ports").ends_with(1);
+    assert!(run.stdout.contains("a socket that is bound and does not listen, of `it-"), "{run}");
     socket.listen(1).unwrap();
     let run = project.run("check-ports --format json").ends_with(1);
     assert_eq!(row(&run, "web")["owners"][0]["pid"], std::process::id());
@@ -212,6 +221,66 @@ fn clients_of_a_port_are_no_holders_of_it() {
     assert_eq!(owners[0]["pid"], holder);
 }
 
+/// A connection's own end keeps the port from being bound, and is still nobody
+/// to be stopped: the next connection gets another port.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_client_whose_own_port_it_is_is_named_and_never_stopped() {
+    let mut project = one("\"${WEB_PORT:-@0}:80\"");
+    project.hold("127.0.0.1", &[5]);
+    let pair = format!("client:127.0.0.1:{}=127.0.0.1:{}", project.port(0), project.port(5));
+    let client = project.hold_as("holder", "", &[pair]);
+    snapshot!("check-client", project.run("check-ports").ends_with(1));
+    snapshot!("stop-client", project.run("check-ports --stop-holders --yes").ends_with(1));
+    assert!(project.runs(client));
+}
+
+#[test]
+fn every_holder_of_a_port_is_listed_and_stopped() {
+    let mut project = one("\"@0:80\"");
+    let first = project.hold("127.0.0.1", &[0]);
+    let second = project.hold("[::1]", &[0]);
+    let run = project.run("check-ports --format json").ends_with(1);
+    let pids: BTreeSet<u64> =
+        row(&run, "web")["owners"].as_array().unwrap().iter().map(|owner| owner["pid"].as_u64().unwrap()).collect();
+    assert_eq!(pids, BTreeSet::from([first.into(), second.into()]));
+    project.run("check-ports --stop-holders --yes").ends_with(0);
+    assert!(!project.runs(first) && !project.runs(second));
+}
+
+/// A supervisor starts it again: then the port is not free, and that is said.
+#[test]
+fn a_holder_that_comes_back_is_noticed() {
+    let mut project = one("\"@0:80\"");
+    let address = format!("127.0.0.1:{}", project.port(0));
+    let supervisor = project.hold_as("holder", "while :; do \"$0\" \"$@\"; done;", &[address]);
+    let run = project.run("check-ports --stop-holders --yes");
+    let found = project.run("check-ports --format json");
+    crate::support::end(supervisor);
+    let pid = row(&found, "web")["owners"][0]["pid"].as_u64().unwrap();
+    crate::support::end(u32::try_from(pid).unwrap());
+    assert_eq!(run.code, 1, "{run}");
+    assert!(run.stderr.contains("error: still held: 18000\n"), "{run}");
+    assert!(run.stderr.contains("has it now; /bin/sh"), "{run}");
+    assert!(run.stderr.contains("started it: end that one first"), "{run}");
+}
+
+/// With Compose the answer is the same, word for word.
+#[test]
+fn compose_gives_the_same_answer() {
+    let mut project = Project::new(STACK);
+    project.file(".env", "FRONTEND_PORT=@4\n");
+    project.hold("0.0.0.0", &[0, 4]);
+    let without = project.run("check-ports --format json").ends_with(1);
+    if !project.real_docker() {
+        return;
+    }
+    let with = project.run("check-ports --format json").ends_with(1);
+    assert_eq!(with.raw, without.raw);
+    let run = project.run("check-ports --reassign").ends_with(0);
+    assert_eq!(project.read(".env"), project.fill("FRONTEND_PORT=@5\nBACKEND_PORT=@1\n"), "{run}");
+}
+
 #[test]
 fn suggestions_pass_by_what_is_held_or_wanted() {
     let mut project = Project::new(
@@ -233,7 +302,8 @@ fn one_variable_for_two_ports_gets_one_suggestion_that_suits_both() {
     project.hold("0.0.0.0", &[0]);
     project.hold_as("holder", "", &[format!("udp:0.0.0.0:{}", project.port(1))]);
     let run = project.run("check-ports --format json").ends_with(1);
-    let found: Vec<(Value, Value)> = rows(&run).iter().map(|row| (row["verdict"].clone(), row["suggestion"].clone())).collect();
+    let found: Vec<(Value, Value)> =
+        rows(&run).iter().map(|row| (row["verdict"].clone(), row["suggestion"].clone())).collect();
     assert_eq!(found, [(json!("taken"), json!(project.port(2))), (json!("free"), Value::Null)]);
 }
 

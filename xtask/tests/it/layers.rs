@@ -45,7 +45,11 @@ impl Source {
 
     /// Lines of code: comments are left out.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.text.lines().enumerate().map(|(at, line)| (at + 1, line)).filter(|(_, line)| !line.trim_start().starts_with("//"))
+        self.text
+            .lines()
+            .enumerate()
+            .map(|(at, line)| (at + 1, line))
+            .filter(|(_, line)| !line.trim_start().starts_with("//"))
     }
 
     /// Whether this is a file of tests only.
@@ -147,7 +151,10 @@ fn a_file_imports_from_floors_below_its_own() {
     for source in sources() {
         let room = source.room();
         let Some(own) = floor(room) else {
-            complaints.push(format!("{}: `{room}` has no floor: add it to the table here and in ARCHITECTURE.md", source.name));
+            complaints.push(format!(
+                "{}: `{room}` has no floor: add it to the table here and in ARCHITECTURE.md",
+                source.name
+            ));
             continue;
         };
         for (line, text) in statements(&source) {
@@ -156,7 +163,10 @@ fn a_file_imports_from_floors_below_its_own() {
                 let Some(other) = floor(name) else { continue };
                 let allowed = name == room || other < own || NEIGHBOURS.contains(&(room, name));
                 if !allowed {
-                    complaints.push(format!("src/{}:{line}: {room} (floor {own}) imports {name} (floor {other})", source.name));
+                    complaints.push(format!(
+                        "src/{}:{line}: {room} (floor {own}) imports {name} (floor {other})",
+                        source.name
+                    ));
                 }
             }
         }
@@ -174,8 +184,13 @@ fn no_task_imports_another() {
     for source in sources.iter().filter(in_tasks) {
         for (line, text) in statements(source) {
             for prefix in ["crate::task::", "super::"] {
-                for name in names(&text, prefix).into_iter().filter(|name| *name != stem(source) && tasks.contains(*name)) {
-                    complaints.push(format!("src/{}:{line}: a task imports {name}: what two share belongs in flow", source.name));
+                for name in
+                    names(&text, prefix).into_iter().filter(|name| *name != stem(source) && tasks.contains(*name))
+                {
+                    complaints.push(format!(
+                        "src/{}:{line}: a task imports {name}: what two share belongs in flow",
+                        source.name
+                    ));
                 }
             }
         }
@@ -189,7 +204,10 @@ fn imports_are_found_in_every_form() {
     assert_eq!(names("use crate::ui::{self, Format};", "crate::"), ["ui"]);
     assert_eq!(names("use crate::{ui, docker::{A, B}, host};", "crate::"), ["ui", "docker", "host"]);
     assert_eq!(names("let x = crate::exec::LIMIT + crate::ui::x(my_crate::y());", "crate::"), ["exec", "ui"]);
-    let source = Source { name: "ui/x.rs".into(), text: "//! Doc.\nuse crate::{\n    exec,\n    // not docker\n    flow,\n};\n".into() };
+    let source = Source {
+        name: "ui/x.rs".into(),
+        text: "//! Doc.\nuse crate::{\n    exec,\n    // not docker\n    flow,\n};\n".into(),
+    };
     assert_eq!(statements(&source), [(2, "use crate::{exec,flow,};".to_owned())]);
 }
 
@@ -228,7 +246,10 @@ fn nothing_unfinished_and_no_shell() {
 /// Only in the places that are for it.
 #[test]
 fn only_exec_spawns_and_only_ui_prints() {
-    let rules = [("exec", ["std::process::Command", "xshell::", "duct::"].as_slice()), ("ui", &["println!", "eprint!", "eprintln!", "io::stdout()", "io::stderr()"])];
+    let rules = [
+        ("exec", ["std::process::Command", "xshell::", "duct::"].as_slice()),
+        ("ui", &["println!", "eprint!", "eprintln!", "io::stdout()", "io::stderr()"]),
+    ];
     let mut complaints = Vec::new();
     for source in sources().iter().filter(|source| !source.is_tests()) {
         for (line, text) in source.code() {
@@ -251,9 +272,9 @@ fn no_path_or_host_of_ours_is_committed() {
     let mut complaints = Vec::new();
     for (name, text) in repository_files() {
         for (at, line) in text.lines().enumerate() {
-            let home = ["/home/", "/Users/", "/root/", "/work/"].iter().find(|folder| {
-                line.match_indices(**folder).any(|(at, _)| is_home(line, at, folder))
-            });
+            let home = ["/home/", "/Users/", "/root/", "/work/"]
+                .iter()
+                .find(|folder| line.match_indices(**folder).any(|(at, _)| is_home(line, at, folder)));
             if let Some(home) = home {
                 complaints.push(format!("{name}:{}: a path of one machine: {home}…", at + 1));
             }
@@ -301,7 +322,10 @@ fn repository_files() -> Vec<(String, String)> {
 fn the_changelog_has_this_version() {
     let Ok(text) = fs::read_to_string(repository().join("CHANGELOG.md")) else { return };
     let version = env!("CARGO_PKG_VERSION");
-    let heading = |line: &str| line.starts_with("## ") && line.split(|c: char| !c.is_ascii_alphanumeric() && c != '.').any(|word| word == version);
+    let heading = |line: &str| {
+        line.starts_with("## ")
+            && line.split(|c: char| !c.is_ascii_alphanumeric() && c != '.').any(|word| word == version)
+    };
     assert!(text.lines().any(heading), "CHANGELOG.md has no `## {version}`");
 }
 
@@ -313,13 +337,17 @@ fn every_command_of_the_documents_exists() {
     let mut help: BTreeMap<String, String> = BTreeMap::new();
     let mut complaints = Vec::new();
     let makefile = fs::read_to_string(repository().join("Makefile")).unwrap_or_default();
-    for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", ".env.template", "docker-compose.yml", "xtask.toml"] {
+    for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", ".env.template", "docker-compose.yml", "xtask.toml"]
+    {
         let Ok(text) = fs::read_to_string(repository().join(name)) else { continue };
         for (at, line) in text.lines().enumerate() {
             for words in after(line, "cargo xtask ") {
-                let Some(task) = words.first().filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase())) else { continue };
+                let Some(task) = words.first().filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase())) else {
+                    continue;
+                };
                 let known = help.entry(task.clone()).or_insert_with(|| {
-                    let output = crate::support::command(crate::support::XTASK).args([task, "--help"]).output().unwrap();
+                    let output =
+                        crate::support::command(crate::support::XTASK).args([task, "--help"]).output().unwrap();
                     if output.status.success() { String::from_utf8(output.stdout).unwrap() } else { String::new() }
                 });
                 if known.is_empty() {

@@ -1,1 +1,255 @@
-//! todo
+//! Questions, on a real terminal: util-linux's `script` makes one.
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::process::{Child, ChildStdin, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::support::{Project, XTASK, skip, snapshot};
+
+/// A shell on a terminal of its own, that runs the program between two looks
+/// at the terminal's settings.
+struct Terminal<'a> {
+    project: &'a Project,
+    child: Child,
+    keys: ChildStdin,
+    screen: Arc<Mutex<Vec<u8>>>,
+    /// How much of the screen was waited for already.
+    seen: usize,
+}
+
+/// The first trap keeps the shell alive through Ctrl-C; the program's own are
+/// set back by its start.
+const SCRIPT: &str = "trap : INT; stty -g >before; \"$XTASK\" $WORDS; code=$?; stty -g >after; exit $code";
+
+impl<'a> Terminal<'a> {
+    /// `None` where there is no `script`.
+    fn start(project: &'a Project, words: &str) -> Option<Terminal<'a>> {
+        let Ok(script) = which::which("script") else {
+            skip("a terminal: no script (util-linux)");
+            return None;
+        };
+        let mut path = project.root().join("bin").into_os_string();
+        // The shell wants stty; docker is in none of them that matter here.
+        path.push(":/usr/bin:/bin");
+        let mut command = project.command(script);
+        command
+            .args(["--quiet", "--return", "--flush", "--command", SCRIPT, "/dev/null"])
+            .envs([("XTASK", XTASK), ("WORDS", words), ("SHELL", "/bin/sh"), ("TERM", "xterm")])
+            .env("PATH", path)
+            .current_dir(project.dir())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let screen = Arc::new(Mutex::new(Vec::new()));
+        let (mut output, shared) = (child.stdout.take().unwrap(), Arc::clone(&screen));
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(length @ 1..) = output.read(&mut bytes) {
+                shared.lock().unwrap().extend_from_slice(&bytes[..length]);
+            }
+        });
+        let keys = child.stdin.take().unwrap();
+        Some(Terminal { project, child, keys, screen, seen: 0 })
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.screen.lock().unwrap()).into_owned()
+    }
+
+    /// Waits until these words are on the screen, after those waited for before.
+    #[track_caller]
+    fn sees(&mut self, words: &str) -> &mut Self {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        loop {
+            let text = self.text();
+            if let Some(at) = text[self.seen..].find(words) {
+                self.seen += at + words.len();
+                return self;
+            }
+            assert!(Instant::now() < deadline, "no {words:?} on the screen:\n{text}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn types(&mut self, keys: &str) -> &mut Self {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+        self
+    }
+
+    /// Exit code and screen, without colours and redacted. The terminal must be
+    /// as it was, with its cursor shown.
+    #[track_caller]
+    fn ends(mut self) -> (i32, String) {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "it does not end:\n{}", self.text());
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        // What was written last may still be on its way to the reader.
+        std::thread::sleep(Duration::from_millis(50));
+        let setting = |name: &str| fs::read_to_string(self.project.path(name)).unwrap();
+        assert_eq!(setting("before"), setting("after"));
+        let text = self.text();
+        if let Some(hidden) = text.rfind("\x1b[?25l") {
+            assert!(text.rfind("\x1b[?25h").is_some_and(|shown| shown > hidden), "the cursor is hidden: {text:?}");
+        }
+        (status.code().unwrap_or(-1), self.project.redact(&plain(&text)))
+    }
+}
+
+/// Without colours and carriage returns.
+fn plain(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('\x1b') {
+        out.push_str(&rest[..at]);
+        rest = rest[at..].trim_start_matches(|c: char| !c.is_ascii_alphabetic());
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out.replace('\r', "")
+}
+
+/// A project whose one port `@0` is held.
+fn held() -> (Project, u32) {
+    let mut project = Project::new("services:\n  web:\n    image: web\n    ports:\n      - \"${WEB_PORT:-@0}:80\"\n");
+    let pid = project.hold("0.0.0.0", &[0]);
+    (project, pid)
+}
+
+#[test]
+fn other_ports_are_written() {
+    let (project, pid) = held();
+    let Some(mut terminal) = Terminal::start(&project, "check-ports") else { return };
+    terminal.sees("what now?").sees("[s/o/t/l] ").types("o\n");
+    let (code, screen) = terminal.ends();
+    assert_eq!(code, 0, "{screen}");
+    assert_eq!(project.read(".env"), project.fill("WEB_PORT=@1\n"));
+    snapshot!("prompt-other-ports", screen);
+    let mut project = project;
+    assert!(project.runs(pid));
+}
+
+#[test]
+fn leaving_it_leaves_everything() {
+    for keys in ["l\n", "\n", "x\nL\n", "\x04"] {
+        let (mut project, pid) = held();
+        let before = project.everything();
+        let Some(mut terminal) = Terminal::start(&project, "check-ports") else { return };
+        terminal.sees("[s/o/t/l] ").types(keys);
+        let (code, screen) = terminal.ends();
+        assert_eq!(code, 1, "{keys:?}: {screen}");
+        let mut after = project.everything();
+        after.retain(|path, _| !path.ends_with("before") && !path.ends_with("after"));
+        assert_eq!(after, before);
+        assert!(project.runs(pid));
+    }
+}
+
+#[test]
+fn the_proxy_is_announced() {
+    let (project, _) = held();
+    let Some(mut terminal) = Terminal::start(&project, "check-ports") else { return };
+    terminal.sees("[s/o/t/l] ").types("t\n").sees("Traefik");
+    assert_eq!(terminal.ends().0, 1);
+}
+
+#[test]
+fn stopping_asks_again_and_stops() {
+    let (mut project, pid) = held();
+    let Some(mut terminal) = Terminal::start(&project, "check-ports") else { return };
+    terminal.sees("[s/o/t/l] ").types("s\n").sees("stop: kill").sees("stop it? [y/N] ").types("y\n");
+    let (code, screen) = terminal.ends();
+    assert_eq!(code, 0, "{screen}");
+    snapshot!("prompt-stop", screen);
+    assert!(!project.runs(pid));
+    assert!(!project.path(".env").exists());
+}
+
+#[test]
+fn no_is_no() {
+    let (mut project, pid) = held();
+    let Some(mut terminal) = Terminal::start(&project, "check-ports") else { return };
+    terminal.sees("[s/o/t/l] ").types("s\n").sees("stop it? [y/N] ").types("n\n");
+    let (code, screen) = terminal.ends();
+    assert_eq!(code, 1, "{screen}");
+    assert!(screen.contains("error: nothing was stopped"), "{screen}");
+    assert!(project.runs(pid));
+}
+
+/// TERM is ignored: KILL is another question, and the default is no.
+#[test]
+fn killing_is_asked_for_by_itself() {
+    std::thread::scope(|scope| {
+        for (answer, want) in [("y\n", 0), ("\n", 1)] {
+            scope.spawn(move || {
+                let mut project = Project::new("services:\n  web:\n    image: web\n    ports: [\"@0:80\"]\n");
+                let address = format!("127.0.0.1:{}", project.port(0));
+                let pid = project.hold_as("holder", "trap '' TERM;", &[address]);
+                let Some(mut terminal) = Terminal::start(&project, "check-ports --stop-holders") else { return };
+                terminal
+                    .sees("stop it? [y/N] ")
+                    .types("y\n")
+                    .sees("kill it at once (unsaved work is lost)? [y/N] ")
+                    .types(answer);
+                let (code, screen) = terminal.ends();
+                assert_eq!(code, want, "{screen}");
+                assert_eq!(project.runs(pid), want == 1, "{screen}");
+                if want == 0 {
+                    snapshot!("prompt-kill", screen);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn ctrl_c_at_a_question_ends_it_with_130() {
+    let (mut project, pid) = held();
+    let Some(mut terminal) = Terminal::start(&project, "check-ports") else { return };
+    terminal.sees("[s/o/t/l] ").types("\x03");
+    let (code, screen) = terminal.ends();
+    assert_eq!(code, 130, "{screen}");
+    assert!(project.runs(pid) && !project.path(".env").exists());
+}
+
+/// A literal cannot be moved: `o` is not offered, and why is said.
+#[test]
+fn only_what_is_possible_is_offered() {
+    let mut project = Project::new("services:\n  web:\n    image: web\n    ports: [\"@0:80\"]\n");
+    project.hold_as("docker-proxy", "", &[format!("0.0.0.0:{}", project.port(0))]);
+    let Some(mut terminal) = Terminal::start(&project, "check-ports") else { return };
+    terminal.sees("[t/l] ").types("l\n");
+    let (code, screen) = terminal.ends();
+    assert_eq!(code, 1);
+    snapshot!("prompt-nothing-possible", screen);
+}
+
+#[test]
+fn colours_and_no_question_where_all_is_well() {
+    let project = Project::new("services:\n  web:\n    image: web\n    ports: [\"@0:80\"]\n");
+    let Some(terminal) = Terminal::start(&project, "check-ports") else { return };
+    let screen = Arc::clone(&terminal.screen);
+    assert_eq!(terminal.ends().0, 0);
+    assert!(screen.lock().unwrap().windows(5).any(|bytes| bytes == b"\x1b[32m"));
+}
+
+/// Questions are for people: `--yes`, JSON and a dry run ask nothing.
+#[test]
+fn some_runs_ask_nothing() {
+    for words in ["check-ports --yes", "check-ports --format json", "check-ports --dry-run"] {
+        let (mut project, pid) = held();
+        let Some(terminal) = Terminal::start(&project, words) else { return };
+        let (code, screen) = terminal.ends();
+        assert_eq!(code, 1, "{screen}");
+        assert!(!screen.contains("what now?"), "{screen}");
+        assert!(project.runs(pid));
+    }
+}

@@ -41,12 +41,13 @@ impl Block {
     /// Below the ephemeral ports, above what people use.
     fn take() -> Block {
         static NEXT: AtomicU16 = AtomicU16::new(0);
+        let start = u16::try_from(std::process::id() % 900).unwrap();
         let locks = std::env::temp_dir().join("xtask-test-ports");
         fs::create_dir_all(&locks).unwrap();
         loop {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
             assert!(number < 900, "no ten free ports between 20000 and 29000");
-            let first = 20000 + 10 * ((number + std::process::id() as u16 % 900) % 900);
+            let first = 20000 + 10 * ((number + start) % 900);
             let lock = File::create(locks.join(first.to_string())).unwrap();
             let free = |port: u16| {
                 let bind = |ip: IpAddr| std::net::TcpListener::bind((ip, port)).is_ok();
@@ -76,7 +77,8 @@ impl Project {
         for folder in ["demo", "home", "state", "bin"] {
             fs::create_dir(root.join(folder)).unwrap();
         }
-        let mut project = Project { _temp: temp, root, block: Block::take(), env: BTreeMap::new(), holders: Vec::new() };
+        let mut project =
+            Project { _temp: temp, root, block: Block::take(), env: BTreeMap::new(), holders: Vec::new() };
         let root = project.root.clone();
         project.set("PATH", root.join("bin"));
         project.set("HOME", root.join("home"));

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{Deed, Manner, Plan, Request, Step, stop_unit};
+use super::{Deed, Manner, Plan, Request, Step, publishes, stop_unit};
 use crate::context::Context;
 use crate::docker;
 use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::flow::report::{self, OwnerReport};
 use crate::host::{self, Ask, Depth, Probe, Target};
-use crate::model::{Process, SocketState};
+use crate::model::{Owner, Process, SocketState};
 use crate::ui;
 
 /// How long a freed port is watched for somebody who takes it again.
@@ -63,7 +63,10 @@ pub fn run(ctx: &Context, plan: &Plan, requests: &[Request], manner: &Manner) ->
             errors.push(error);
         }
     }
-    let held = wait_until_free(requests);
+    let mut held = wait_until_free(requests);
+    held.extend(
+        still_published(ctx, plan, requests).into_iter().filter(|address| !held.contains(address)).collect::<Vec<_>>(),
+    );
     let error = if held.is_empty() { None } else { Some(still_held(plan, &held, requests, errors)) };
     let action = |(step, result): (&Step, String)| Action {
         owner: OwnerReport::from(&step.owner),
@@ -154,6 +157,14 @@ fn wait_until_free(requests: &[Request]) -> Vec<String> {
     held(requests)
 }
 
+/// A port that can be bound may still be in the engine's books.
+fn still_published(ctx: &Context, plan: &Plan, requests: &[Request]) -> Vec<String> {
+    let concerns_engine = plan.steps.iter().any(|step| matches!(step.owner, Owner::Container(_)));
+    let containers = concerns_engine.then(|| ctx.engine.containers().ok()).flatten().unwrap_or_default();
+    let published = requests.iter().filter(|request| publishes(&containers, request));
+    published.map(|request| request.address.clone()).collect()
+}
+
 fn held(requests: &[Request]) -> Vec<String> {
     let can_be_had = |request: &&Request| {
         request.ports.is_empty()
@@ -191,7 +202,9 @@ fn still_held(plan: &Plan, held: &[String], requests: &[Request], errors: Vec<Er
 fn started_again(process: &Process) -> String {
     let around = host::surroundings(process);
     let by = match (&around.unit, around.parents.first()) {
-        (Some(unit), _) => format!("systemd unit {} starts it: `systemctl stop {}`", ui::clean(&unit.name), ui::clean(&unit.name)),
+        (Some(unit), _) => {
+            format!("systemd unit {} starts it: `systemctl stop {}`", ui::clean(&unit.name), ui::clean(&unit.name))
+        }
         (None, Some(parent)) => format!("{} started it: end that one first", report::describe_process(parent)),
         (None, None) => "the system's first process started it".to_owned(),
     };
