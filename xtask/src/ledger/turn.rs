@@ -19,7 +19,8 @@ impl Turn {
     pub fn take(state: &Path, project: &str, note: impl FnOnce()) -> Result<Turn> {
         std::fs::create_dir_all(state).context(format!("make `{}`", state.display()))?;
         // A name is no path, whoever chose it.
-        let name: String = project.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
+        let name: String =
+            project.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
         let lock = File::create(state.join(format!("start-{name}.lock"))).context("open the lock of the project")?;
         let waited = match lock.try_lock() {
             Ok(()) => false,

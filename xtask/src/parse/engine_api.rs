@@ -234,7 +234,13 @@ mod tests {
     fn a_failed_start_tells_why() {
         let json = br#"{"State":{"ExitCode":128,"Error":"no","OOMKilled":false,
             "Health":{"Log":[{"Output":"old"},{"Output":" refused\n"}]}},"RestartCount":2}"#;
-        let want = Detail { exit_code: 128, error: "no".into(), out_of_memory: false, check_output: "refused".into(), restarts: 2 };
+        let want = Detail {
+            exit_code: 128,
+            error: "no".into(),
+            out_of_memory: false,
+            check_output: "refused".into(),
+            restarts: 2,
+        };
         assert_eq!(detail(json).unwrap(), want);
     }
 

@@ -142,7 +142,8 @@ pub(super) fn wait(
         states.retain(|_, state| *state != ServiceState::Waiting);
         show(live, &states, &format!("{:.0} s", begin.elapsed().as_secs_f32()));
         if states.values().all(|state| state.is_well()) {
-            let crashed: Vec<String> = containers.iter().filter(|c| just_restarted(ctx, c)).filter_map(|c| c.service.clone()).collect();
+            let crashed: Vec<String> =
+                containers.iter().filter(|c| just_restarted(ctx, c)).filter_map(|c| c.service.clone()).collect();
             if crashed.is_empty() {
                 return Ok(containers);
             }
@@ -195,7 +196,8 @@ fn too_late(
         .collect();
     let limit = options.wait_timeout.as_secs();
     let mut error = Error::new(format!("not everything is well after {limit} s: {}", late.join(", "))).finding();
-    let is_late = |c: &&Container| c.service.as_deref().and_then(|name| states.get(name)).is_some_and(|state| !state.is_well());
+    let is_late =
+        |c: &&Container| c.service.as_deref().and_then(|name| states.get(name)).is_some_and(|state| !state.is_well());
     // One that crashes again and again may run at this moment.
     let first = containers.iter().filter(is_late).min_by_key(|container| of(container).is_well());
     if let Some(container) = first {
@@ -255,7 +257,9 @@ fn reason(ctx: &Context, container: &Container) -> String {
             let output = if output.is_empty() { String::new() } else { format!(": {}", ui::clip(&output, 200)) };
             format!("its healthcheck fails{output}")
         }
-        State::Running if container.health.is_none() => format!("it ended and was started again, {} times so far", detail.restarts),
+        State::Running if container.health.is_none() => {
+            format!("it ended and was started again, {} times so far", detail.restarts)
+        }
         State::Running => "its healthcheck has not passed yet".to_owned(),
         State::Paused => "it is paused".to_owned(),
         _ => format!("it ended with exit code {}", detail.exit_code),
