@@ -18,14 +18,14 @@ const COMPOSE: &str = "services:\n  web:\n    image: web\n    ports:\n      - \"
 
 /// What `docker compose config --format json` says of it. In the stand-in's
 /// answers `{{NAME:default}}` is the value in `.env`.
-fn config() -> Rule {
+pub(crate) fn config() -> Rule {
     Rule::when("docker compose config").stdout(
         r#"{"name":"demo","services":{"web":{"image":"web","ports":[{"mode":"ingress","target":80,"published":"{{WEB_PORT:@0}}","protocol":"tcp"}]}}}"#,
     )
 }
 
 /// The project with its engine and these rules for `docker`.
-fn project(rules: Vec<Rule>) -> (Project, Engine) {
+pub(crate) fn project(rules: Vec<Rule>) -> (Project, Engine) {
     let mut project = Project::new(COMPOSE);
     let engine = Engine::start(&mut project);
     let rules: Vec<Rule> = std::iter::once(config()).chain(rules).collect();
@@ -34,7 +34,7 @@ fn project(rules: Vec<Rule>) -> (Project, Engine) {
 }
 
 /// Our own service, on `port`.
-fn own(project: &Project, (state, status): (&str, &str), port: u16) -> Value {
+pub(crate) fn own(project: &Project, (state, status): (&str, &str), port: u16) -> Value {
     let dir = project.dir();
     container(("demo", "web", dir.to_str().unwrap()), (state, status), &[("0.0.0.0", port, 80), ("::", port, 80)])
 }
@@ -46,11 +46,11 @@ fn row(run: &Run) -> Value {
 /// Programs that stand for docker-proxy, started by effects on the engine;
 /// ended with this value.
 #[derive(Default)]
-struct Proxies(Arc<Mutex<Vec<Child>>>);
+pub(crate) struct Proxies(Arc<Mutex<Vec<Child>>>);
 
 impl Proxies {
     /// What starts one at `port`.
-    fn starter(&self, project: &Project, port: u16) -> impl Fn() + Send + Sync + 'static {
+    pub(crate) fn starter(&self, project: &Project, port: u16) -> impl Fn() + Send + Sync + 'static {
         let (program, children) = (project.tool("docker-proxy"), Arc::clone(&self.0));
         move || {
             let addresses = [format!("0.0.0.0:{port}"), format!("[::1]:{port}")];
@@ -283,7 +283,7 @@ fn a_privileged_port_is_no_conflict_for_an_ordinary_person() {
 
 /// Runs the program as an ordinary user; `None` where that cannot be done.
 #[cfg(target_os = "linux")]
-fn as_nobody(project: &mut Project, words: &str) -> Option<Run> {
+pub(crate) fn as_nobody(project: &mut Project, words: &str) -> Option<Run> {
     let Ok(setpriv) = which::which("setpriv") else {
         skip("an ordinary user: no setpriv");
         return None;

@@ -163,6 +163,8 @@ impl Project {
     /// A stand-in `docker` that answers by these rules, the first fitting one.
     pub(crate) fn fake_docker(&mut self, rules: &[Rule]) -> &mut Self {
         let dir = self.root.join("fake-docker");
+        // Another set of rules takes the place of the one before.
+        drop(fs::remove_dir_all(dir.join("rules")));
         for (at, rule) in rules.iter().enumerate() {
             let folder = dir.join("rules").join(format!("{at:02}"));
             fs::create_dir_all(&folder).unwrap();
