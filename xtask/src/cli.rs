@@ -78,6 +78,8 @@ enum Command {
     Logs(task::logs::Args),
     Open(task::open::Args),
     Diagnose(task::diagnose::Args),
+    Who(task::who::Args),
+    Kill(task::kill::Args),
 }
 
 /// Runs a command line; the first word is the program's name.
@@ -119,6 +121,8 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Logs(args) => task::logs::run(args, &ctx),
         Command::Open(args) => task::open::run(args, &ctx),
         Command::Diagnose(args) => task::diagnose::run(args, &ctx),
+        Command::Who(args) => task::who::run(args, &ctx),
+        Command::Kill(args) => task::kill::run(args, &ctx),
     }
 }
 

@@ -96,7 +96,7 @@ pub fn judge(mapping: &PortMapping, port: u16, project: Identity<'_>, facts: &Fa
         .filter(|socket| socket.port == port && socket.protocol == mapping.protocol)
         .filter(|socket| blocked.iter().any(|(ip, _)| overlaps(*ip, socket.ip, socket.v6_only)))
         .collect();
-    let in_the_way = without_idle_connections(in_the_way, &blocked);
+    let in_the_way = without_idle_connections(&in_the_way, &blocked);
     let mut owners: Vec<Owner> = others.iter().map(|container| Owner::Container((*container).clone())).collect();
     owners.extend(process_owners(&in_the_way, facts.processes, !others.is_empty()));
     if !owners.is_empty() {
@@ -130,7 +130,7 @@ pub fn judge(mapping: &PortMapping, port: u16, project: Identity<'_>, facts: &Fa
 
 /// Connections count only where nothing else explains an address: a listener's
 /// own (those of PostgreSQL's backends, of sshd's sessions) end without it.
-fn without_idle_connections<'a>(sockets: Vec<&'a Socket>, blocked: &[(IpAddr, Probe)]) -> Vec<&'a Socket> {
+fn without_idle_connections<'a>(sockets: &[&'a Socket], blocked: &[(IpAddr, Probe)]) -> Vec<&'a Socket> {
     let held_by = |ip: IpAddr, socket: &Socket| overlaps(ip, socket.ip, socket.v6_only);
     let explained = |ip: IpAddr| sockets.iter().any(|s| s.state != SocketState::Connected && held_by(ip, s));
     let counts = |socket: &&Socket| {
@@ -165,7 +165,11 @@ fn process_owners(sockets: &[&Socket], processes: &[Process], container_known: b
     owners
 }
 
-const NAME_IT: &str = if cfg!(windows) { "run as administrator to name it" } else { "run with sudo to name it" };
+const NAME_IT: &str = if cfg!(windows) {
+    "run as administrator to name it"
+} else {
+    "run with sudo to name it (as root already: it is in another container or namespace)"
+};
 
 fn what(socket: &Socket) -> &'static str {
     match socket.state {

@@ -4,7 +4,9 @@
 pub mod assign;
 pub mod checkup;
 pub mod free;
+pub mod holders;
 pub mod report;
 pub mod resolve;
 pub mod survey;
 pub mod up;
+pub mod who_report;

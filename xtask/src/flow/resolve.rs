@@ -3,7 +3,7 @@
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::flow::survey::{Row, Survey};
+use crate::flow::survey::Survey;
 use crate::flow::{assign, free};
 use crate::ui::{self, Choice, Format};
 
@@ -38,22 +38,28 @@ pub fn stop_holders(ctx: &Context, survey: &Survey) -> Result<()> {
             .hint("take other ports: `cargo xtask start --on-conflict reassign`")
             .finding());
     }
-    let plan = free::plan(ctx, survey.conflicts());
+    let (requests, plan) = stoppable(ctx, survey);
     free::show(&plan, ctx.format == Format::Json);
     if ctx.dry_run {
         return Ok(());
     }
-    free::consent(ctx, &plan)?;
-    let rows: Vec<&Row> = survey.conflicts().collect();
-    free::run(ctx, &plan, &rows)
+    free::consent(ctx, &plan)
+        .map_err(|error| error.hint("or take other ports: `cargo xtask start --on-conflict reassign`"))?;
+    free::run(ctx, &plan, &requests, &free::Manner::default()).error.map_or(Ok(()), Err)
+}
+
+/// Who could be stopped for the conflicts.
+pub fn stoppable(ctx: &Context, survey: &Survey) -> (Vec<free::Request>, free::Plan) {
+    let requests: Vec<free::Request> = survey.conflicts().map(free::Request::from).collect();
+    let plan = free::plan(ctx, &requests, survey.containers.as_deref().ok());
+    (requests, plan)
 }
 
 /// Asks what to do about the conflicts.
 pub fn ask(ctx: &Context, survey: &Survey) -> Result<Answer> {
     let mut choices = Vec::new();
     let mut offer = |key: char, label: String| choices.push(Choice { key, label });
-    let stoppable = free::plan(ctx, survey.conflicts());
-    if !stoppable.steps.is_empty() {
+    if !stoppable(ctx, survey).1.steps.is_empty() {
         offer('s', "stop the holders (shows whom, and asks again)".to_owned());
     }
     let moves = assign::plan(ctx, survey);

@@ -11,6 +11,7 @@ use crate::decide::{Facts, Identity, Limits, clashes, judge, needs_explanation, 
 use crate::docker::{ComposeTrouble, Trouble};
 use crate::error::{Error, Result};
 use crate::exec;
+use crate::flow::holders::name_containers;
 use crate::host;
 use crate::model::{
     ComposeOptions, Container, Owner, PortMapping, PortRange, Probe, Process, Protocol, Reservation, Socket, Source, Stack, Verdict,
@@ -268,28 +269,9 @@ impl<'a> Machine<'a> {
         };
         match (judge(mapping, port, self.project, &facts), self.refused.get(&port)) {
             (Verdict::Free, Some(why)) => Verdict::Taken(vec![Owner::Unknown { why: why.clone() }]),
-            (Verdict::Taken(owners), _) => Verdict::Taken(self.by_container(owners)),
+            (Verdict::Taken(owners), _) => Verdict::Taken(name_containers(owners, self.containers)),
             (verdict, _) => verdict,
         }
-    }
-
-    /// A process in a container on the host's network is the container's; not
-    /// where we run in that container ourselves.
-    fn by_container(&self, owners: Vec<Owner>) -> Vec<Owner> {
-        let mut named: Vec<Owner> = Vec::new();
-        for owner in owners {
-            let id = match &owner {
-                Owner::Process(process) => host::container_of(process.pid),
-                _ => None,
-            };
-            let id = id.filter(|id| host::container_of(std::process::id()).as_ref() != Some(id));
-            let container = id.and_then(|id| self.containers.iter().find(|container| container.id == id));
-            let owner = container.map_or(owner, |container| Owner::Container(container.clone()));
-            if !named.contains(&owner) {
-                named.push(owner);
-            }
-        }
-        named
     }
 
     /// Any single port, or the best of a range, of which the engine takes one.

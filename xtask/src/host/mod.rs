@@ -26,7 +26,7 @@ use unsupported as system;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-pub use process::{processes, surroundings};
+pub use process::{parents, processes, surroundings};
 
 pub use crate::model::Probe;
 
@@ -95,6 +95,32 @@ pub enum Ask {
     Term,
     /// End now (SIGKILL; `taskkill /T /F`).
     Kill,
+    /// As Ctrl-C does (SIGINT); not on Windows.
+    Int,
+    /// The terminal is gone (SIGHUP); not on Windows.
+    Hup,
+    /// End with a core dump (SIGQUIT); not on Windows.
+    Quit,
+    /// Whatever the program takes it for (SIGUSR1); not on Windows.
+    Usr1,
+    /// Whatever the program takes it for (SIGUSR2); not on Windows.
+    Usr2,
+}
+
+#[cfg(unix)]
+impl Ask {
+    fn signal(self) -> rustix::process::Signal {
+        use rustix::process::Signal;
+        match self {
+            Ask::Term => Signal::TERM,
+            Ask::Kill => Signal::KILL,
+            Ask::Int => Signal::INT,
+            Ask::Hup => Signal::HUP,
+            Ask::Quit => Signal::QUIT,
+            Ask::Usr1 => Signal::USR1,
+            Ask::Usr2 => Signal::USR2,
+        }
+    }
 }
 
 impl Target {

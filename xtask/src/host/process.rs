@@ -9,9 +9,10 @@ use crate::parse::cgroup::{self, Manager};
 
 /// The processes of these ids that still run, in the order asked for.
 pub fn processes(pids: &[u32]) -> Vec<Process> {
-    if pids.is_empty() {
-        return Vec::new();
-    }
+    if pids.is_empty() { Vec::new() } else { describe(pids, &Users::new()) }
+}
+
+fn describe(pids: &[u32], users: &Users) -> Vec<Process> {
     let Ok(mut system) = System::new() else { return Vec::new() };
     let wanted: Vec<Pid> = pids.iter().map(|pid| Pid::from_u32(*pid)).collect();
     let kind = ProcessRefreshKind::nothing()
@@ -19,7 +20,6 @@ pub fn processes(pids: &[u32]) -> Vec<Process> {
         .with_exe(UpdateKind::Always)
         .with_user(UpdateKind::Always);
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&wanted), false, kind);
-    let users = Users::new();
     let describe = |pid: &Pid| {
         let process = system.process(*pid)?;
         let number = pid.as_u32();
@@ -60,10 +60,11 @@ pub fn surroundings(process: &Process) -> Surroundings {
 /// Nearest first, without the system's first process.
 pub fn parents(process: &Process) -> Vec<Process> {
     let mut chain: Vec<Process> = Vec::new();
+    let users = Users::new();
     let mut next = process.parent;
     while let Some(pid) = next.filter(|pid| *pid > 1) {
         let known = pid == process.pid || chain.iter().any(|parent| parent.pid == pid);
-        let Some(parent) = processes(&[pid]).pop().filter(|_| !known && chain.len() < DEPTH) else { break };
+        let Some(parent) = describe(&[pid], &users).pop().filter(|_| !known && chain.len() < DEPTH) else { break };
         next = parent.parent;
         chain.push(parent);
     }

@@ -92,12 +92,13 @@ impl fmt::Display for PortRange {
 
 /// `8000` or `8000-8009`.
 impl FromStr for PortRange {
-    type Err = ();
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (first, last) = text.split_once('-').unwrap_or((text, text));
-        let number = |word: &str| word.trim().parse::<u16>().map_err(drop);
-        PortRange::new(number(first)?, number(last)?).ok_or(())
+        let number = |word: &str| word.trim().parse::<u16>().ok();
+        let range = number(first).zip(number(last)).and_then(|(first, last)| PortRange::new(first, last));
+        range.ok_or("not a port (1 to 65535), nor a range such as 8000-8009")
     }
 }
 

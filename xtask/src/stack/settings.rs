@@ -99,7 +99,7 @@ fn parse(text: &str) -> Result<Settings> {
             .hint("settings are port_range = \"8000-8009\", on_conflict, wait_timeout and [urls]")
     })?;
     let port_range = file.port_range.map(|range| {
-        range.parse::<PortRange>().map_err(|()| {
+        range.parse::<PortRange>().map_err(|_| {
             Error::new(format!("port_range = \"{range}\" is not a range of ports"))
                 .hint("write two ports from 1 to 65535, the lower first: port_range = \"8000-8009\"")
         })

@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::flow::survey::{Survey, survey};
-use crate::flow::{assign, free, report, resolve};
+use crate::flow::{assign, report, resolve};
 use crate::ui::{self, Format};
 
 /// Are all published ports free? If not: who has them, and what is free.
@@ -80,7 +80,7 @@ fn hints(ctx: &Context, found: &Survey) {
             error.hints().iter().for_each(|hint| ui::note(&format!("hint: {hint}")));
         }
     }
-    if !free::plan(ctx, found.conflicts()).steps.is_empty() {
+    if !resolve::stoppable(ctx, found).1.steps.is_empty() {
         ui::note("hint: stop the holders: `cargo xtask check-ports --stop-holders`");
     }
 }

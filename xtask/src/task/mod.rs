@@ -2,8 +2,10 @@
 
 pub mod check_ports;
 pub mod diagnose;
+pub mod kill;
 pub mod logs;
 pub mod open;
 pub mod restart;
 pub mod start;
 pub mod stop;
+pub mod who;

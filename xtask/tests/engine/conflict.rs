@@ -252,7 +252,7 @@ fn a_client_is_never_stopped() {
     let server = Holder::http(port + 1);
     let mut client = Holder::client(port, port + 1);
     let output = project.xtask(["start", "--on-conflict", "stop", "--yes"]).exits(1);
-    output.says(&format!("(pid {})", client.pid())).says("local end of a connection").never_says("ending ");
+    output.says(&format!("(pid {})", client.pid())).says("local end of an outgoing connection").never_says("ending ");
     assert!(!client.is_gone());
     // Nor are clients of a port that has a listener: that one alone goes.
     let (project, port) = Project::web();

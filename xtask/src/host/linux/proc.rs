@@ -16,8 +16,8 @@ pub(super) fn holders(inodes: &BTreeSet<u32>) -> Holders {
         return Holders::new();
     }
     let Ok(entries) = fs::read_dir("/proc") else { return Holders::new() };
-    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).collect();
-    scan(pids, inodes)
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).collect::<Vec<u32>>();
+    scan(&pids, inodes)
 }
 
 /// The same, looking only at the processes of the cgroups in which the sockets
@@ -38,7 +38,7 @@ pub(super) fn holders_by_cgroup(cgroups: &BTreeMap<u32, u64>) -> Option<Holders>
     let processes = |folder: &PathBuf| fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
     let pids: Vec<u32> = folders.iter().map(processes).flat_map(|text| pids(&text)).collect();
     let inodes: BTreeSet<u32> = cgroups.keys().copied().collect();
-    let found = scan(pids, &inodes);
+    let found = scan(&pids, &inodes);
     inodes.iter().all(|inode| found.contains_key(inode)).then_some(found)
 }
 
@@ -77,7 +77,7 @@ const WORTH_A_THREAD: usize = 64;
 
 /// Reading what a process has open costs some microseconds a file, and there
 /// may be many thousands: threads share the processes out.
-fn scan(pids: Vec<u32>, inodes: &BTreeSet<u32>) -> Holders {
+fn scan(pids: &[u32], inodes: &BTreeSet<u32>) -> Holders {
     let threads = if pids.len() < WORTH_A_THREAD {
         1
     } else {

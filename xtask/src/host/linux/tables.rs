@@ -15,6 +15,8 @@ use crate::parse::sock_diag::{self, Part, Row, TCP, UDP, V4, V6};
 
 /// Up to this many ports a dump each is cheaper than one of all listeners.
 const FEW: usize = 16;
+/// Above this many, sockets that are no listeners are left out.
+const MANY: usize = 1024;
 
 /// Listeners first: the kernel answers that without a look at its table of
 /// connections. Where no listener explains why an address family cannot be
@@ -26,7 +28,9 @@ pub(crate) fn sockets(ports: &[(u16, Protocol)], depth: Depth) -> Result<Vec<Soc
     // An IPv6 socket may have an IPv4 address (`::ffff:127.0.0.1`).
     for (families, wildcard) in [(&[V4, V6][..], WILDCARDS[0]), (&[V6], WILDCARDS[1])] {
         let explained = |port: u16| rows.iter().any(|row| row.port == port && blocks(row, wildcard));
-        let held = |port: &u16| !explained(*port) && probe(wildcard, *port, Protocol::Tcp) == Probe::InUse;
+        // Of very many ports only listeners are told: a probe each would take
+        // longer than all the rest.
+        let held = |port: &u16| tcp.len() <= MANY && !explained(*port) && probe(wildcard, *port, Protocol::Tcp) == Probe::InUse;
         let unexplained: BTreeSet<u16> = tcp.iter().copied().filter(held).collect();
         for row in diag.dump(TCP, sock_diag::ALL, &unexplained, families)? {
             if !rows.contains(&row) {

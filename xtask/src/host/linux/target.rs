@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 
 use super::start_mark;
 use crate::error::{Error, Result};
@@ -44,11 +44,7 @@ impl Target {
     }
 
     pub(crate) fn signal(&self, ask: Ask) -> Result<()> {
-        let signal = match ask {
-            Ask::Term => Signal::TERM,
-            Ask::Kill => Signal::KILL,
-        };
-        match pidfd_send_signal(&self.handle, signal) {
+        match pidfd_send_signal(&self.handle, ask.signal()) {
             // Ended by itself meanwhile: what was wanted.
             Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(Errno::PERM) => Err(Error::new(format!("process {} belongs to another user", self.pid))

@@ -1,7 +1,7 @@
 //! Signals, with the identity compared right before.
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, kill_process};
 
 use crate::error::{Error, Result};
 use crate::host::{Ask, processes};
@@ -46,11 +46,7 @@ impl Target {
             // Ended by itself meanwhile: what was wanted.
             return Ok(());
         }
-        let signal = match ask {
-            Ask::Term => Signal::TERM,
-            Ask::Kill => Signal::KILL,
-        };
-        match kill_process(self.pid, signal) {
+        match kill_process(self.pid, ask.signal()) {
             Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(Errno::PERM) => Err(Error::new(format!("process {} belongs to another user", self.pid))
                 .hint("run the same command with sudo")),

@@ -55,7 +55,7 @@ impl Target {
     /// counts is whether the process has ended.
     pub(crate) fn signal(&self, ask: Ask) -> Result<()> {
         let pid = self.pid;
-        if ask == Ask::Term {
+        if ask != Ask::Kill {
             return Err(Error::new(format!("Windows cannot ask process {pid} to end cleanly"))
                 .hint("stop it in its own window, or add `--force` to end it and its children"));
         }

@@ -1,0 +1,246 @@
+//! Freeing ports: containers are stopped by their engine, services by systemd,
+//! processes that listen are asked to end, and nobody else is touched. First a
+//! plan, then consent, then [`run`].
+
+mod run;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::context::Context;
+use crate::decide::{is_leftover_proxy, untouchable};
+use crate::docker;
+use crate::error::{Error, Result};
+use crate::exec::{self, Command};
+use crate::flow::report;
+use crate::flow::survey::Row;
+use crate::host::{self, Ask};
+use crate::model::{Container, Owner, Process, Protocol, Unit, Verdict};
+use crate::ui;
+
+pub use run::{Action, Outcome, run};
+
+/// How long a process gets to end cleanly, unless told otherwise.
+pub const GRACE: Duration = Duration::from_secs(5);
+
+/// A port to be freed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// As people write it.
+    pub address: String,
+    /// The addresses that must be bindable.
+    pub ips: Vec<IpAddr>,
+    /// One of these ports must be: of a range the engine needs one.
+    pub ports: Vec<u16>,
+    /// Transport protocol.
+    pub protocol: Protocol,
+    /// What was found there.
+    pub verdict: Verdict,
+}
+
+impl From<&Row> for Request {
+    fn from(row: &Row) -> Self {
+        let mapping = &row.wanted.mapping;
+        Request {
+            address: mapping.address(),
+            ips: host::probe_addresses(mapping.host_ip),
+            ports: mapping.published.into_iter().flat_map(crate::model::PortRange::iter).collect(),
+            protocol: mapping.protocol,
+            verdict: row.verdict.clone(),
+        }
+    }
+}
+
+/// One owner and what will be done about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Who has the port.
+    pub owner: Owner,
+    /// What is done.
+    pub deed: Deed,
+}
+
+/// What can be done about an owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// `docker compose -p PROJECT stop SERVICE`.
+    StopService {
+        /// Compose project.
+        project: String,
+        /// Compose service.
+        service: String,
+    },
+    /// `docker stop NAME`.
+    StopContainer(Container),
+    /// `systemctl stop NAME.service`.
+    StopUnit(Unit),
+    /// A signal, and a wait.
+    EndProcess(Process),
+}
+
+/// How to end processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    /// How long they get.
+    pub grace: Duration,
+    /// The first signal.
+    pub signal: Ask,
+    /// Send KILL after the grace without asking.
+    pub force: bool,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Manner { grace: GRACE, signal: Ask::Term, force: false }
+    }
+}
+
+/// What will be done, and what cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// In this order; no two do the same.
+    pub steps: Vec<Step>,
+    /// Owners that must be left alone: who, and why.
+    pub refused: Vec<String>,
+}
+
+/// The plan for these ports: every owner of every one. `containers`: those of
+/// the engine, where it told.
+pub fn plan(ctx: &Context, requests: &[Request], containers: Option<&[Container]>) -> Plan {
+    let ancestors = ancestors();
+    let mut plan = Plan::default();
+    for request in requests {
+        let address = &request.address;
+        let owners = match &request.verdict {
+            Verdict::Taken(owners) => owners,
+            Verdict::Free | Verdict::Ours(_) => continue,
+            verdict => {
+                plan.refused.push(format!("{address}: {} cannot be stopped; choose another port", verdict.as_str()));
+                continue;
+            }
+        };
+        for owner in owners {
+            let published = containers.is_none_or(|known| publishes(known, request));
+            match deed(owner, &ancestors, published) {
+                Ok(deed) if plan.steps.iter().all(|step| step.deed != deed) => {
+                    plan.steps.push(Step { owner: owner.clone(), deed });
+                }
+                Ok(_) => {}
+                // That it cannot be told is all there is to say.
+                Err(_) if matches!(owner, Owner::Unknown { .. }) => {
+                    plan.refused.push(format!("{address}: {}", report::describe(ctx, owner)));
+                }
+                Err(why) => plan.refused.push(format!("{address}: {} is left alone: {why}", report::describe(ctx, owner))),
+            }
+        }
+    }
+    plan
+}
+
+fn publishes(containers: &[Container], request: &Request) -> bool {
+    let holding = containers.iter().filter(|container| container.state.holds_ports());
+    holding.flat_map(|container| &container.bindings).any(|binding| {
+        binding.protocol == request.protocol && request.ports.contains(&binding.published)
+    })
+}
+
+fn deed(owner: &Owner, ancestors: &[u32], published: bool) -> Result<Deed, String> {
+    match owner {
+        Owner::Container(container) => Ok(container_deed(container)),
+        Owner::Process(process) => {
+            let parent = process.parent.and_then(|pid| host::processes(&[pid]).pop());
+            if is_leftover_proxy(process, parent.as_ref(), published) {
+                return Ok(Deed::EndProcess(process.clone()));
+            }
+            match untouchable(process, ancestors) {
+                Some(why) => Err(why),
+                None => Ok(service_of(process).map_or_else(|| Deed::EndProcess(process.clone()), Deed::StopUnit)),
+            }
+        }
+        Owner::Unknown { .. } => Err("nobody can be named who could be asked to stop".to_owned()),
+    }
+}
+
+/// A `docker compose run` container is no replica of its service: `stop` of
+/// the service would pass it by.
+fn container_deed(container: &Container) -> Deed {
+    match (&container.project, &container.service) {
+        (Some(project), Some(service)) if !container.one_off => {
+            Deed::StopService { project: project.clone(), service: service.clone() }
+        }
+        _ => Deed::StopContainer(container.clone()),
+    }
+}
+
+/// The systemd service that a process is, so that systemd does not start it
+/// again. Only where the process is the service itself (it and its parents up
+/// to the first process are one program): a server that a CI runner or cron
+/// started is in that service's group too, and is no reason to stop all of it.
+fn service_of(process: &Process) -> Option<Unit> {
+    exec::find("systemctl")?;
+    let around = host::surroundings(process);
+    around.unit.filter(|_| around.parents.iter().all(|parent| parent.name == process.name))
+}
+
+/// We ourselves and all we run under.
+fn ancestors() -> Vec<u32> {
+    let own = std::process::id();
+    let above = host::processes(&[own]).first().map(host::parents).unwrap_or_default();
+    std::iter::once(own).chain(above.iter().map(|parent| parent.pid)).collect()
+}
+
+impl Deed {
+    /// The command that a person would type for it.
+    pub fn line(&self) -> String {
+        match self {
+            Deed::StopService { project, service } => docker::stop_service(project, service).line(),
+            Deed::StopContainer(container) => format!("docker stop {}", ui::clean(&container.name)),
+            Deed::StopUnit(unit) => stop_unit(unit).line(),
+            Deed::EndProcess(process) if cfg!(windows) => format!("taskkill /PID {} /T /F", process.pid),
+            Deed::EndProcess(process) => format!("kill {}", process.pid),
+        }
+    }
+
+    /// The line, and for a process who that is.
+    fn described(&self) -> String {
+        match self {
+            Deed::EndProcess(process) => format!("{}   # {}", self.line(), report::describe_process(process)),
+            _ => self.line(),
+        }
+    }
+}
+
+fn stop_unit(unit: &Unit) -> Command {
+    Command::new("systemctl").args(unit.user.then_some("--user")).args(["stop", &unit.name])
+}
+
+/// The plan as lines; as notes where stdout is for something else.
+pub fn show(plan: &Plan, as_notes: bool) {
+    let print = |line: String| if as_notes { ui::note(&line) } else { ui::out(&line) };
+    for step in &plan.steps {
+        print(format!("stop: {}", step.deed.described()));
+    }
+    for why in &plan.refused {
+        print(format!("skip: {why}"));
+    }
+}
+
+/// Asks, unless told `--yes`; without a terminal nothing is done. An error
+/// where the answer is no.
+pub fn consent(ctx: &Context, plan: &Plan) -> Result<()> {
+    if plan.steps.is_empty() {
+        let error = Error::new("there is nobody here who may be stopped");
+        let error = plan.refused.iter().fold(error, |error, why| error.hint(why.clone()));
+        return Err(error.finding());
+    }
+    if ctx.yes {
+        return Ok(());
+    }
+    if !ctx.is_interactive() {
+        return Err(Error::new("nothing is stopped without a question, and there is no terminal to ask on")
+            .hint("add --yes to answer it beforehand")
+            .finding());
+    }
+    let question = if plan.steps.len() == 1 { "stop it?" } else { "stop all of these?" };
+    if ui::confirm(question) { Ok(()) } else { Err(Error::new("nothing was stopped").finding()) }
+}

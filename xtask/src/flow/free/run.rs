@@ -1,0 +1,208 @@
+//! Carrying a plan out, and making sure: success means that the ports can be
+//! bound, and that nobody took them again.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::{Deed, Manner, Plan, Request, Step, stop_unit};
+use crate::context::Context;
+use crate::docker;
+use crate::error::{Error, Result};
+use crate::exec::Command;
+use crate::flow::report::{self, OwnerReport};
+use crate::host::{self, Ask, Depth, Probe, Target};
+use crate::model::{Process, SocketState};
+use crate::ui;
+
+/// How long a freed port is watched for somebody who takes it again.
+const RESPAWN: Duration = Duration::from_secs(1);
+/// How long a port may stay taken after its owner ended.
+const SETTLE: Duration = Duration::from_secs(2);
+const POLL: Duration = Duration::from_millis(20);
+
+/// What was done about one owner.
+#[derive(Debug, Serialize)]
+pub struct Action {
+    /// Who had the port.
+    pub owner: OwnerReport,
+    /// The command, as a person would type it.
+    pub action: String,
+    /// `done`, or why not.
+    pub result: String,
+}
+
+/// What came of a plan.
+#[derive(Debug)]
+pub struct Outcome {
+    /// One for each step.
+    pub actions: Vec<Action>,
+    /// Why ports are still held; `None` = all are free.
+    pub error: Option<Error>,
+}
+
+/// Carries the plan out.
+pub fn run(ctx: &Context, plan: &Plan, requests: &[Request], manner: &Manner) -> Outcome {
+    let mut errors: Vec<Error> = Vec::new();
+    let mut ending: Vec<(usize, Process, Target)> = Vec::new();
+    let mut results: Vec<String> = Vec::new();
+    for (i, step) in plan.steps.iter().enumerate() {
+        let result = begin(step, manner).map(|target| {
+            if let (Deed::EndProcess(process), Some(target)) = (&step.deed, target) {
+                ending.push((i, process.clone(), target));
+            }
+        });
+        results.push(result.as_ref().map_or_else(|error| error.message().to_owned(), |()| "done".to_owned()));
+        errors.extend(result.err());
+    }
+    wait_for(&mut ending, manner.grace);
+    for (i, process, target) in &ending {
+        if let Err(error) = force(ctx, process, target, manner) {
+            error.message().clone_into(&mut results[*i]);
+            errors.push(error);
+        }
+    }
+    let held = wait_until_free(requests);
+    let error = if held.is_empty() { None } else { Some(still_held(plan, &held, requests, errors)) };
+    let action = |(step, result): (&Step, String)| Action {
+        owner: OwnerReport::from(&step.owner),
+        action: step.deed.line(),
+        result,
+    };
+    Outcome { actions: plan.steps.iter().zip(results).map(action).collect(), error }
+}
+
+/// Starts a deed; a process that was signalled comes back to be waited for.
+fn begin(step: &Step, manner: &Manner) -> Result<Option<Target>> {
+    match &step.deed {
+        Deed::StopService { project, service } => stop(&docker::stop_service(project, service)).map(|()| None),
+        Deed::StopContainer(container) => stop(&docker::stop_container(&container.id)).map(|()| None),
+        Deed::StopUnit(unit) => {
+            stop(&stop_unit(unit)).map(|()| None).map_err(|error| error.hint(format!("`sudo {}`", step.deed.line())))
+        }
+        Deed::EndProcess(process) => {
+            let target = match Target::open(process) {
+                Ok(target) => target,
+                // Gone, or another one by now: what was wanted.
+                Err(error) => {
+                    ui::detail(error.message());
+                    return Ok(None);
+                }
+            };
+            ui::note(&format!("ending {}", report::describe_process(process)));
+            // Without a gentle signal (Windows) there is nothing to wait for.
+            let signal = if cfg!(windows) && manner.force { Ask::Kill } else { manner.signal };
+            target.signal(signal)?;
+            Ok(Some(target))
+        }
+    }
+}
+
+fn stop(command: &Command) -> Result<()> {
+    ui::note(&format!("$ {}", command.line()));
+    // Containers get ten seconds by default, and there may be several.
+    let answer = command.ask(Duration::from_mins(2))?;
+    if answer.ok() {
+        return Ok(());
+    }
+    let text = answer.error_text();
+    Err(Error::new(format!("`{}` failed: {}", command.line(), text.lines().last().unwrap_or("no message"))))
+}
+
+/// Waits for all of them together; those that ended are taken out.
+fn wait_for(ending: &mut Vec<(usize, Process, Target)>, grace: Duration) {
+    let deadline = Instant::now() + grace;
+    loop {
+        ending.retain(|(_, _, target)| !target.gone());
+        if ending.is_empty() || Instant::now() >= deadline {
+            return;
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
+/// KILL is a question of its own: `--yes` was the answer to another one.
+fn force(ctx: &Context, process: &Process, target: &Target, manner: &Manner) -> Result<()> {
+    let who = report::describe_process(process);
+    let waited = manner.grace.as_secs();
+    if !manner.force {
+        let question = format!("{who} did not end within {waited} s; kill it at once (unsaved work is lost)?");
+        if !ctx.is_interactive() || !ui::confirm(&question) {
+            return Err(Error::new(format!("{who} did not end within {waited} s"))
+                .hint(format!("if nothing of value is in it: `kill -KILL {}`", process.pid)));
+        }
+    }
+    target.signal(Ask::Kill)?;
+    let deadline = Instant::now() + SETTLE;
+    while !target.gone() && Instant::now() < deadline {
+        std::thread::sleep(POLL);
+    }
+    Ok(())
+}
+
+/// The requests that are still held, or are held again, after a while.
+fn wait_until_free(requests: &[Request]) -> Vec<String> {
+    let deadline = Instant::now() + SETTLE;
+    while !held(requests).is_empty() && Instant::now() < deadline {
+        std::thread::sleep(POLL);
+    }
+    let watched = Instant::now() + RESPAWN;
+    while held(requests).is_empty() && Instant::now() < watched {
+        std::thread::sleep(POLL);
+    }
+    held(requests)
+}
+
+fn held(requests: &[Request]) -> Vec<String> {
+    let can_be_had = |request: &&Request| {
+        request.ports.is_empty()
+            || request.ports.iter().any(|port| {
+                let free = |ip| host::probe(ip, *port, request.protocol) != Probe::InUse;
+                request.ips.iter().copied().all(free)
+            })
+    };
+    let held: BTreeSet<&str> =
+        requests.iter().filter(|request| !can_be_had(request)).map(|request| request.address.as_str()).collect();
+    held.into_iter().map(str::to_owned).collect()
+}
+
+/// Who has it now, and who started that one.
+fn still_held(plan: &Plan, held: &[String], requests: &[Request], errors: Vec<Error>) -> Error {
+    let mut error = Error::new(format!("still held: {}", held.join(", ")));
+    let known: BTreeSet<u32> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match &step.deed {
+            Deed::EndProcess(process) => Some(process.pid),
+            _ => None,
+        })
+        .collect();
+    for new in listeners(requests).into_iter().filter(|process| !known.contains(&process.pid)) {
+        error = error.hint(started_again(&new));
+    }
+    for cause in errors {
+        error = error.hint(cause.message().to_owned());
+        error = cause.hints().iter().fold(error, |error, hint| error.hint(hint.clone()));
+    }
+    plan.refused.iter().fold(error, |error, why| error.hint(why.clone())).finding()
+}
+
+fn started_again(process: &Process) -> String {
+    let around = host::surroundings(process);
+    let by = match (&around.unit, around.parents.first()) {
+        (Some(unit), _) => format!("systemd unit {} starts it: `systemctl stop {}`", ui::clean(&unit.name), ui::clean(&unit.name)),
+        (None, Some(parent)) => format!("{} started it: end that one first", report::describe_process(parent)),
+        (None, None) => "the system's first process started it".to_owned(),
+    };
+    format!("{} has it now; {by}", report::describe_process(process))
+}
+
+fn listeners(requests: &[Request]) -> Vec<Process> {
+    let ports: Vec<_> =
+        requests.iter().flat_map(|request| request.ports.iter().map(|port| (*port, request.protocol))).collect();
+    let sockets = host::sockets(&ports, Depth::Complete).unwrap_or_default();
+    let listening = sockets.iter().filter(|socket| socket.state == SocketState::Listen);
+    let pids: BTreeSet<u32> = listening.flat_map(|socket| socket.pids.iter().copied()).collect();
+    host::processes(&pids.into_iter().collect::<Vec<u32>>())
+}

@@ -1,0 +1,218 @@
+//! What is known of ports, as text and as JSON.
+
+use std::path::{Path, PathBuf};
+
+use console::style;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::flow::free::Action;
+use crate::flow::holders::{Holders, View};
+use crate::flow::report::{self, OwnerReport};
+use crate::host;
+use crate::model::{Container, Owner, Process, Socket, SocketState, Surroundings, Verdict};
+use crate::ui;
+
+/// The JSON of `who`; every key is always there, absent is `null`.
+#[derive(Debug, Serialize)]
+pub struct Report<'a> {
+    schema: u32,
+    ports: Vec<PortReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actions: Option<&'a [Action]>,
+}
+
+#[derive(Debug, Serialize)]
+struct PortReport {
+    port: u16,
+    protocol: &'static str,
+    verdict: &'static str,
+    owners: Vec<Detailed>,
+    advice: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Detailed {
+    #[serde(flatten)]
+    owner: OwnerReport,
+    image: Option<String>,
+    cwd: Option<String>,
+    worktree: Option<String>,
+    parents: Vec<ParentReport>,
+    unit: Option<String>,
+    sockets: Vec<SocketReport>,
+}
+
+#[derive(Debug, Serialize)]
+struct ParentReport {
+    pid: u32,
+    name: String,
+}
+
+#[derive(Debug, Serialize)]
+struct SocketReport {
+    address: String,
+    state: &'static str,
+}
+
+/// `who --format json`.
+pub fn json(ctx: &Context, found: &Holders) -> Report<'static> {
+    trouble(ctx, found);
+    Report { schema: 1, ports: found.views.iter().map(port).collect(), actions: None }
+}
+
+/// `kill --format json`.
+pub fn kill_json<'a>(ctx: &Context, found: &Holders, actions: &'a [Action]) -> Report<'a> {
+    trouble(ctx, found);
+    Report { schema: 1, ports: found.views.iter().map(port).collect(), actions: Some(actions) }
+}
+
+fn port(view: &View) -> PortReport {
+    PortReport {
+        port: view.port,
+        protocol: view.protocol.as_str(),
+        verdict: view.verdict.as_str(),
+        owners: owners(&view.verdict).iter().map(|owner| detailed(view, owner)).collect(),
+        advice: view.advice.clone(),
+    }
+}
+
+fn owners(verdict: &Verdict) -> &[Owner] {
+    match verdict {
+        Verdict::Taken(owners) => owners,
+        _ => &[],
+    }
+}
+
+fn detailed(view: &View, owner: &Owner) -> Detailed {
+    let mut detailed = Detailed {
+        owner: OwnerReport::from(owner),
+        image: None,
+        cwd: None,
+        worktree: None,
+        parents: Vec::new(),
+        unit: None,
+        sockets: Vec::new(),
+    };
+    match owner {
+        Owner::Process(process) => {
+            let around = host::surroundings(process);
+            detailed.worktree = around.cwd.as_deref().and_then(worktree).map(|path| clean(&path));
+            detailed.cwd = around.cwd.as_deref().map(clean);
+            detailed.unit = around.unit.map(|unit| ui::clean(&unit.name));
+            detailed.parents =
+                around.parents.iter().map(|parent| ParentReport { pid: parent.pid, name: ui::clean(&parent.name) }).collect();
+            detailed.sockets = view.sockets_of(process.pid).into_iter().map(socket).collect();
+        }
+        Owner::Container(container) => {
+            detailed.image = Some(ui::clean(&container.image));
+            detailed.sockets = bindings(view, container);
+        }
+        Owner::Unknown { .. } => detailed.sockets = view.sockets.iter().map(socket).collect(),
+    }
+    detailed
+}
+
+fn clean(path: &Path) -> String {
+    ui::clean(&path.display().to_string())
+}
+
+fn socket(socket: &Socket) -> SocketReport {
+    SocketReport { address: address(socket), state: state(socket.state) }
+}
+
+fn address(socket: &Socket) -> String {
+    std::net::SocketAddr::new(socket.ip, socket.port).to_string()
+}
+
+fn state(state: SocketState) -> &'static str {
+    match state {
+        SocketState::Listen => "listen",
+        SocketState::Bound => "bound",
+        SocketState::Connected => "connected",
+    }
+}
+
+fn bindings(view: &View, container: &Container) -> Vec<SocketReport> {
+    let on_port = container.bindings.iter().filter(|b| b.published == view.port && b.protocol == view.protocol);
+    on_port
+        .map(|b| SocketReport { address: std::net::SocketAddr::new(b.host_ip, b.published).to_string(), state: "published" })
+        .collect()
+}
+
+/// The git worktree that a folder is in.
+fn worktree(folder: &Path) -> Option<PathBuf> {
+    folder.ancestors().find(|parent| parent.join(".git").exists()).map(Path::to_path_buf)
+}
+
+/// `who`, and `kill` before it asks.
+pub fn text(ctx: &Context, found: &Holders) {
+    trouble(ctx, found);
+    if found.views.is_empty() {
+        ui::out("nobody listens, and nothing is published");
+    }
+    for view in &found.views {
+        let word = match &view.verdict {
+            Verdict::Free | Verdict::Ours(_) => style("free").green(),
+            Verdict::Taken(_) if view.is_client_port() => style("taken, though nobody listens").red().bold(),
+            Verdict::Taken(_) => style("taken").red().bold(),
+            Verdict::Reserved { .. } => style("reserved").red().bold(),
+            Verdict::Unknown { .. } => style("unusable").red().bold(),
+        };
+        ui::out(&format!("{} {word}", style(view.address()).bold()));
+        match &view.verdict {
+            Verdict::Taken(owners) => owners.iter().for_each(|owner| print_owner(ctx, view, owner)),
+            Verdict::Reserved { range, by } => ui::out(&format!("  ports {range} are kept by {}", ui::clean(by))),
+            Verdict::Unknown { why } => ui::out(&format!("  {}", ui::clean(why))),
+            Verdict::Free | Verdict::Ours(_) => {}
+        }
+        if let Some(advice) = &view.advice {
+            ui::out(&format!("  {} {}", style("advice:").cyan(), ui::clean(advice)));
+        }
+    }
+}
+
+fn print_owner(ctx: &Context, view: &View, owner: &Owner) {
+    ui::out(&format!("  by {}", report::describe(ctx, owner)));
+    let further = match owner {
+        Owner::Process(process) => of_process(ctx, view, process),
+        Owner::Container(container) => {
+            let on: Vec<String> = bindings(view, container).into_iter().map(|socket| socket.address).collect();
+            vec![format!("image {}, publishes {}", ui::clean(&container.image), on.join(" and "))]
+        }
+        Owner::Unknown { .. } => Vec::new(),
+    };
+    for line in further {
+        ui::out(&format!("     {line}"));
+    }
+}
+
+fn of_process(ctx: &Context, view: &View, process: &Process) -> Vec<String> {
+    let Surroundings { cwd, parents, unit, container } = host::surroundings(process);
+    let listens: Vec<String> = view.sockets_of(process.pid).into_iter().map(address).collect();
+    let mut lines = vec![format!("listens on {}", listens.join(" and "))];
+    if let Some(cwd) = &cwd {
+        let tree = worktree(cwd).filter(|tree| tree != cwd).map(|tree| format!(", in the git worktree {}", ctx.show(&tree)));
+        lines.push(format!("in {}{}", ctx.show(cwd), tree.unwrap_or_default()));
+    }
+    if !parents.is_empty() {
+        let chain: Vec<String> = parents.iter().map(|parent| format!("{} ({})", ui::clean(&parent.name), parent.pid)).collect();
+        lines.push(format!("started by {}", chain.join(" < ")));
+    }
+    if let Some(unit) = unit {
+        lines.push(format!("systemd unit {}", ui::clean(&unit.name)));
+    }
+    if let Some(id) = container {
+        lines.push(format!("in container {}", &id[..12.min(id.len())]));
+    }
+    lines
+}
+
+/// An engine that is not there holds nothing; one that does not tell may.
+fn trouble(ctx: &Context, found: &Holders) {
+    use crate::docker::Trouble;
+    match &found.containers {
+        Ok(_) | Err(Trouble::Absent | Trouble::NotRunning) => {}
+        Err(trouble) => ui::warn(&format!("containers are not seen: {}", trouble.error(ctx.engine.endpoint()))),
+    }
+}

@@ -1,0 +1,110 @@
+//! `cargo xtask kill`
+
+use std::time::Duration;
+
+use crate::context::Context;
+use crate::error::{Error, Exit, Result};
+use crate::flow::free::{self, Manner, Outcome, Request};
+use crate::flow::holders::{Holders, look, ports};
+use crate::flow::who_report;
+use crate::host::{Ask, Depth};
+use crate::model::{PortRange, Verdict};
+use crate::ui::{self, Format};
+
+/// Free a port: stop whoever listens on it, and nobody else
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask kill 8000                shows whom, asks, SIGTERM, 5 seconds, makes sure
+  cargo xtask kill 8000-8009 --yes     for scripts
+  cargo xtask kill 8000 --dry-run
+  cargo xtask kill 8000 --yes --force  SIGKILL without asking for what ignores SIGTERM
+
+Containers are stopped by their engine, services by systemd. Clients of the port,
+engines' own helpers, and this command's own parents are never signalled.
+
+Exit code: 0 all free (also when they were before), 1 something still holds a
+port, 2 it could not be done.")]
+pub struct Args {
+    /// Ports and ranges of ports
+    #[arg(value_name = "PORT", required = true)]
+    ports: Vec<PortRange>,
+    /// UDP instead of TCP
+    #[arg(long)]
+    udp: bool,
+    /// Seconds a process gets to end cleanly
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = clap::value_parser!(u64).range(0..=3600))]
+    grace: u64,
+    /// SIGKILL what is still there after that, without asking
+    #[arg(long)]
+    force: bool,
+    /// Another first signal than SIGTERM, for those who know
+    #[arg(long, value_enum, value_name = "NAME", ignore_case = true, default_value = "term", hide_default_value = true)]
+    signal: Signal,
+}
+
+/// Signals that a program may take as a wish to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Signal {
+    Term,
+    Int,
+    Hup,
+    Quit,
+    Usr1,
+    Usr2,
+    Kill,
+}
+
+impl From<Signal> for Ask {
+    fn from(signal: Signal) -> Self {
+        match signal {
+            Signal::Term => Ask::Term,
+            Signal::Int => Ask::Int,
+            Signal::Hup => Ask::Hup,
+            Signal::Quit => Ask::Quit,
+            Signal::Usr1 => Ask::Usr1,
+            Signal::Usr2 => Ask::Usr2,
+            Signal::Kill => Ask::Kill,
+        }
+    }
+}
+
+/// Runs it.
+pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+    if args.signal == Signal::Kill && !args.force {
+        return Err(Error::new("SIGKILL leaves a program no time to save anything").hint("if that is meant: `--signal kill --force`"));
+    }
+    let found = look(ctx, &ports(&args.ports, args.udp), Depth::Complete)?;
+    let requests: Vec<Request> = found.views.iter().filter(|view| view.verdict != Verdict::Free).map(Request::from).collect();
+    let plan = free::plan(ctx, &requests, found.containers.as_deref().ok());
+    let text = ctx.format == Format::Text;
+    if requests.is_empty() {
+        return report(ctx, &found, Outcome { actions: Vec::new(), error: None }, "free already");
+    }
+    if text {
+        who_report::text(ctx, &found);
+    }
+    free::show(&plan, !text);
+    if ctx.dry_run {
+        return report(ctx, &found, Outcome { actions: Vec::new(), error: None }, "");
+    }
+    if let Err(error) = free::consent(ctx, &plan) {
+        return report(ctx, &found, Outcome { actions: Vec::new(), error: Some(error) }, "");
+    }
+    let manner = Manner { grace: Duration::from_secs(args.grace), signal: args.signal.into(), force: args.force };
+    let outcome = free::run(ctx, &plan, &requests, &manner);
+    report(ctx, &found, outcome, "free now")
+}
+
+/// In JSON the state before, and what was done; the error goes to stderr.
+fn report(ctx: &Context, found: &Holders, outcome: Outcome, good: &str) -> Result<Exit> {
+    match ctx.format {
+        Format::Json => ui::json(&who_report::kill_json(ctx, found, &outcome.actions)),
+        Format::Text if outcome.error.is_none() && !good.is_empty() => {
+            let ports: Vec<String> = found.views.iter().map(|view| view.port.to_string()).collect();
+            ui::out(&format!("{}: {good}", ports.join(", ")));
+        }
+        Format::Text => {}
+    }
+    outcome.error.map_or(Ok(Exit::Success), Err)
+}

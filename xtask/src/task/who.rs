@@ -1,0 +1,44 @@
+//! `cargo xtask who`
+
+use crate::context::Context;
+use crate::error::{Error, Exit, Result};
+use crate::flow::holders::{look, ports};
+use crate::flow::who_report;
+use crate::host::Depth;
+use crate::model::PortRange;
+use crate::ui::{self, Format};
+
+/// Who is on a port: processes, containers, services, and what to do
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask who 8000
+  cargo xtask who 8000-8009 5432
+  cargo xtask who 53 --udp
+  cargo xtask who --all                every listener of this machine
+  sudo cargo xtask who 80              names processes of other users too
+
+Exit code: 0 the question could be answered, 2 it could not.")]
+pub struct Args {
+    /// Ports and ranges of ports
+    #[arg(value_name = "PORT", required_unless_present = "all")]
+    ports: Vec<PortRange>,
+    /// Every port that somebody listens on or publishes
+    #[arg(long, conflicts_with = "ports")]
+    all: bool,
+    /// UDP instead of TCP
+    #[arg(long)]
+    udp: bool,
+}
+
+/// Runs it.
+pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+    let everything = [PortRange { first: 1, last: u16::MAX }];
+    let ports = ports(if args.all { &everything } else { &args.ports }, args.udp);
+    let found = look(ctx, &ports, Depth::Quick).map_err(|error: Error| error.within("who holds a port cannot be told"))?;
+    match ctx.format {
+        Format::Json => ui::json(&who_report::json(ctx, &found)),
+        Format::Text => who_report::text(ctx, &found),
+    }
+    Ok(Exit::Success)
+}
