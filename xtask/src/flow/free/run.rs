@@ -64,7 +64,7 @@ pub fn run(ctx: &Context, plan: &Plan, requests: &[Request], manner: &Manner) ->
         }
     }
     let held = wait_until_free(requests);
-    let error = if held.is_empty() { None } else { Some(still_held(plan, &held, requests, errors)) };
+    let error = if held.is_empty() { not_stopped(plan, &results) } else { Some(still_held(plan, &held, requests, errors)) };
     let action = |(step, result): (&Step, String)| Action {
         owner: OwnerReport::from(&step.owner),
         action: step.deed.line(),
@@ -165,6 +165,14 @@ fn held(requests: &[Request]) -> Vec<String> {
     let held: BTreeSet<&str> =
         requests.iter().filter(|request| !can_be_had(request)).map(|request| request.address.as_str()).collect();
     held.into_iter().map(str::to_owned).collect()
+}
+
+/// A container that its engine did not stop has its port still, even where that
+/// can be bound here: the engine may have a machine of its own.
+fn not_stopped(plan: &Plan, results: &[String]) -> Option<Error> {
+    let is_container = |step: &Step| matches!(step.deed, Deed::StopService { .. } | Deed::StopContainer(_));
+    let (_, why) = plan.steps.iter().zip(results).find(|(step, result)| is_container(step) && *result != "done")?;
+    Some(Error::new(why.clone()).finding())
 }
 
 /// Who has it now, and who started that one.
