@@ -1,6 +1,5 @@
 //! The options of `start`, and the commands that pass through to Compose: what
 //! reaches `docker`, and which exit code comes back.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
