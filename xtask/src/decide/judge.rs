@@ -168,7 +168,7 @@ fn process_owners(sockets: &[&Socket], processes: &[Process], container_known: b
 const NAME_IT: &str = if cfg!(windows) {
     "run as administrator to name it"
 } else {
-    "run with sudo to name it (as root already: it is in another container or namespace)"
+    "run with sudo to name it; as root: it is in another container or namespace"
 };
 
 fn what(socket: &Socket) -> &'static str {

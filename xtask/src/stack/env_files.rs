@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::locate::{Project, locate};
 use super::options::Environment;
-use crate::model::ComposeOptions;
 use crate::envfile::Document;
 use crate::error::{Error, Result};
+use crate::model::ComposeOptions;
 use crate::model::Source;
 
 /// The env files of a project.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::locate::{absolute, is_remote, remote};
 use super::reader::{Loader, parse, services_mut};
 use crate::error::{Error, Result};
-use crate::parse::compose::{Data, Node, merge, strip_tags};
+use crate::parse::compose::{Data, Node, check_ports, merge, strip_tags};
 
 type Services = Vec<(String, Node)>;
 
@@ -50,7 +50,9 @@ impl Resolver<'_, '_> {
         let here = (file.to_path_buf(), name.to_owned());
         if self.trail.contains(&here) {
             let names: Vec<&str> = self.trail.iter().map(|(_, name)| name.as_str()).collect();
-            return Err(service.error("extends", format!("circular reference: {} -> {name}", names.join(" -> "))));
+            return Err(service
+                .error("extends", format!("circular reference: {} -> {name}", names.join(" -> ")))
+                .hint("remove one of these `extends:`"));
         }
         let path = format!("services.{name}.extends");
         let target = match reference.text() {
@@ -64,7 +66,9 @@ impl Resolver<'_, '_> {
         let parent = match reference.get("file").and_then(Node::text) {
             None => {
                 known(services, target, || {
-                    reference.error(&path, format!("service `{target}` not found in this file"))
+                    reference
+                        .error(&path, format!("service `{target}` not found in this file"))
+                        .hint("correct the name, or add `file:` where it is in another file")
                 })?;
                 self.resolve(target, services, file, base)?
             }
@@ -74,7 +78,9 @@ impl Resolver<'_, '_> {
                 let services =
                     self.services_of(&other).map_err(|error| error.within(format!("{}: {path}", reference.place())))?;
                 known(&services, target, || {
-                    reference.error(&path, format!("service `{target}` not found in {}", other.display()))
+                    reference
+                        .error(&path, format!("service `{target}` not found in {}", other.display()))
+                        .hint("correct `service:` or `file:`")
                 })?;
                 let base = other.parent().unwrap_or(base).to_path_buf();
                 self.resolve(target, &services, &other, &base)?
@@ -109,6 +115,7 @@ impl Resolver<'_, '_> {
                 services = std::mem::take(found);
             }
         }
+        check_ports(&services)?;
         let services = Arc::new(services);
         self.files.insert(file.to_path_buf(), Arc::clone(&services));
         Ok(services)

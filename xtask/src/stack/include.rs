@@ -73,7 +73,9 @@ fn load(loader: &Loader<'_>, item: &Node, file: &Arc<Path>) -> Result<Node> {
     let mut included = loader.included.clone();
     included.push(file.to_path_buf());
     if included.contains(&main) {
-        return Err(item.error("include", format!("{} includes itself", main.display())));
+        return Err(item
+            .error("include", format!("{} includes itself", main.display()))
+            .hint("remove one of these `include:` entries"));
     }
 
     let env_files = item.get("env_file").map(Node::texts).unwrap_or_default();

@@ -4,28 +4,28 @@ use std::path::{Component, Path, PathBuf};
 
 use super::env_files::EnvFiles;
 use super::options::Environment;
-use crate::model::ComposeOptions;
 use crate::error::{Error, Result};
+use crate::model::ComposeOptions;
 
 /// Names Compose looks for, best first.
 const NAMES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 const OVERRIDES: [&str; 4] =
     ["compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml"];
 
-/// A project that was found.
+/// A project that was found, without a look into its compose files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Project {
+pub struct Project {
     /// Project folder.
-    pub(super) dir: PathBuf,
+    pub dir: PathBuf,
     /// Compose files, in the order they are merged.
-    pub(super) files: Vec<PathBuf>,
+    pub files: Vec<PathBuf>,
     /// Its env files.
-    pub(super) env_files: EnvFiles,
+    pub env_files: EnvFiles,
 }
 
 /// Follows Compose: the `.env` of the first folder may name the files, and the
 /// folder of the first file may have another `.env`.
-pub(super) fn locate(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Result<Project> {
+pub fn locate(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Result<Project> {
     let directory = options.project_directory.as_deref().map(|dir| absolute(cwd, dir));
     let mut files: Vec<PathBuf> = Vec::new();
     for file in &options.files {

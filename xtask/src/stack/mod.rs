@@ -13,6 +13,7 @@ mod settings;
 mod tests;
 
 pub use env_files::{EnvFiles, env_files};
+pub use locate::{Project, locate};
 pub use options::Environment;
 pub use origins::attach_origins;
 pub use reader::read;

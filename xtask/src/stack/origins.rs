@@ -1,5 +1,7 @@
 //! From the reader's ports to those of `docker compose config`.
 
+use std::collections::HashMap;
+
 use crate::model::{PortMapping, Stack, Wanted};
 
 /// Gives the ports of `stack`, which came from `docker compose config`, the
@@ -8,28 +10,35 @@ use crate::model::{PortMapping, Stack, Wanted};
 /// is left is taken, as long as there is no doubt.
 pub fn attach_origins(stack: &mut Stack, from: &Stack) {
     for service in &mut stack.services {
-        let Some(known) = from.service(&service.name) else {
-            continue;
-        };
-        let mut left: Vec<&Wanted> = known.ports.iter().collect();
-        let tests: [fn(&PortMapping, &PortMapping) -> bool; 3] = [
-            |one, two| one == two,
-            |one, two| same_target(one, two) && one.published == two.published,
-            |one, two| same_target(one, two) && one.host_ip == two.host_ip,
-        ];
-        for (index, matches) in tests.into_iter().enumerate() {
+        let Some(known) = from.service(&service.name) else { continue };
+        let mut left: HashMap<&PortMapping, Vec<&Wanted>> = HashMap::with_capacity(known.ports.len());
+        for wanted in known.ports.iter().rev() {
+            left.entry(&wanted.mapping).or_default().push(wanted);
+        }
+        for wanted in &mut service.ports {
+            if let Some(same) = left.get_mut(&wanted.mapping).and_then(Vec::pop) {
+                wanted.origin.clone_from(&same.origin);
+            }
+        }
+        // Few are left over, if any.
+        let mut left: Vec<&Wanted> = left.into_values().flatten().collect();
+        for matches in [same_published, same_host_ip] {
             for wanted in service.ports.iter_mut().filter(|wanted| wanted.origin.is_none()) {
-                let fitting: Vec<usize> = (0..left.len())
-                    .filter(|at| left[*at].origin.is_some() && matches(&wanted.mapping, &left[*at].mapping))
-                    .collect();
-                if let [at, ref more @ ..] = fitting[..]
-                    && (index == 0 || more.is_empty())
-                {
-                    wanted.origin.clone_from(&left.remove(at).origin);
+                let mut fitting = (0..left.len()).filter(|at| matches(&wanted.mapping, &left[*at].mapping));
+                if let (Some(at), None) = (fitting.next(), fitting.next()) {
+                    wanted.origin.clone_from(&left.swap_remove(at).origin);
                 }
             }
         }
     }
+}
+
+fn same_published(one: &PortMapping, two: &PortMapping) -> bool {
+    same_target(one, two) && one.published == two.published
+}
+
+fn same_host_ip(one: &PortMapping, two: &PortMapping) -> bool {
+    same_target(one, two) && one.host_ip == two.host_ip
 }
 
 fn same_target(one: &PortMapping, two: &PortMapping) -> bool {

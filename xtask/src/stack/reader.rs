@@ -3,20 +3,24 @@
 //! Its order is Compose's: each document of each file is interpolated, then
 //! `extends`, then `include`, then merged on top of what came before.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::env_files::EnvFiles;
 use super::locate::{Project, locate};
 use super::options::Environment;
-use crate::model::ComposeOptions;
 use super::{extends, include};
 use crate::error::{Error, Result};
+use crate::model::ComposeOptions;
 use crate::model::{Source, Stack};
 use crate::parse::compose::{
-    Data, Definition, Lookup, Node, Tag, check_name, define, documents, merge, name_from_dir, normalise_name, select,
-    strip_tags,
+    Data, Definition, Lookup, Node, Tag, check_name, check_ports, define, documents, merge, name_from_dir,
+    normalise_name, select, strip_tags,
 };
+
+/// What a compose file needs at least.
+const SERVICES: &str = "it needs at least `services:` with one service";
 
 /// Reads the project that `options` mean, as Compose run in `cwd` with the
 /// environment `env` would.
@@ -41,7 +45,7 @@ pub fn read(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Resu
     let mut definitions: Vec<Definition> = Vec::new();
     if let Some(services) = model.get("services") {
         if !matches!(services.data, Data::Map(_)) {
-            return Err(services.error("services", "must be a mapping"));
+            return Err(services.error("services", "must be a mapping").hint(SERVICES));
         }
         for (name, service) in services.entries() {
             definitions.push(define(name, service, &environment)?);
@@ -100,7 +104,11 @@ fn name(
 /// Reads and parses one file.
 pub(super) fn parse(file: &Arc<Path>) -> Result<Vec<Node>> {
     let place = file.display();
-    let bytes = std::fs::read(file).map_err(|error| Error::new(format!("failed to read {place}: {error}")))?;
+    let bytes = std::fs::read(file).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Error::new(format!("there is no file {place}"))
+            .hint("correct the path; it counts from the folder of the project"),
+        _ => Error::new(format!("failed to read {place}: {error}")),
+    })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = valid.split(|byte| *byte == b'\n').count();
@@ -124,15 +132,16 @@ impl Loader<'_> {
     /// Merges files into one mapping without tags.
     pub(super) fn load(&self, sources: Vec<(Vec<Node>, Arc<Path>)>) -> Result<Node> {
         let mut merged: Option<Node> = None;
+        let mut left: usize = sources.iter().map(|(documents, _)| documents.len()).sum();
         for (documents, file) in sources {
             if documents.is_empty() && merged.is_none() {
-                return Err(Error::new(format!("{}: empty compose file", file.display()))
-                    .hint("it needs at least `services:` with one service"));
+                return Err(Error::new(format!("{}: empty compose file", file.display())).hint(SERVICES));
             }
             for mut document in documents {
                 if !matches!(document.data, Data::Map(_)) {
-                    return Err(document.error("compose file", "must be a mapping with the key `services`")
-                        .hint("it needs at least `services:` with one service"));
+                    return Err(document
+                        .error("compose file", "must be a mapping with the key `services`")
+                        .hint(SERVICES));
                 }
                 document.interpolate("", self.lookup)?;
                 extends::apply(self, &mut document, &file)?;
@@ -142,6 +151,11 @@ impl Loader<'_> {
                     None => document,
                 };
                 strip_tags(&mut both);
+                left -= 1;
+                // The last one of the project is looked at as a whole anyway.
+                if left > 0 || !self.included.is_empty() {
+                    check_ports(both.get("services").map(Node::entries).unwrap_or_default())?;
+                }
                 merged = Some(both);
             }
         }
@@ -161,7 +175,7 @@ pub(super) fn services_mut(document: &mut Node) -> Result<Option<&mut Vec<(Strin
         return Ok(None);
     }
     if !matches!(services.data, Data::Map(_)) {
-        return Err(services.error("services", "must be a mapping"));
+        return Err(services.error("services", "must be a mapping").hint(SERVICES));
     }
     let Data::Map(services) = &mut services.data else {
         return Ok(None);

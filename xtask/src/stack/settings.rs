@@ -80,10 +80,13 @@ impl Settings {
             match name.as_str() {
                 "XTASK_ON_CONFLICT" => {
                     let parsed = <OnConflict as clap::ValueEnum>::from_str(&value, false);
-                    self.on_conflict = Some(parsed.map_err(|_| bad(format!("`{name}={value}` is none of ask, fail, reassign, stop")))?);
+                    self.on_conflict = Some(
+                        parsed.map_err(|_| bad(format!("`{name}={value}` is none of ask, fail, reassign, stop")))?,
+                    );
                 }
                 "XTASK_WAIT_TIMEOUT" => {
-                    self.wait_timeout = Some(value.parse().map_err(|_| bad(format!("`{name}={value}` is not a number of seconds")))?);
+                    self.wait_timeout =
+                        Some(value.parse().map_err(|_| bad(format!("`{name}={value}` is not a number of seconds")))?);
                 }
                 _ => return Err(bad(format!("`{name}` is not a setting"))),
             }
@@ -118,7 +121,8 @@ mod tests {
 
     #[test]
     fn settings_are_read() {
-        let settings = parse("port_range = \"8000-8009\"\non_conflict = \"reassign\"\n[urls]\nbackend = [\"/docs\"]\n").unwrap();
+        let settings =
+            parse("port_range = \"8000-8009\"\non_conflict = \"reassign\"\n[urls]\nbackend = [\"/docs\"]\n").unwrap();
         assert_eq!(settings.port_range, PortRange::new(8000, 8009));
         assert_eq!(settings.on_conflict, Some(OnConflict::Reassign));
         assert_eq!(settings.urls["backend"], ["/docs"]);

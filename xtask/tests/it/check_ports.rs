@@ -260,7 +260,9 @@ fn a_holder_that_comes_back_is_noticed() {
     let pid = row(&found, "web")["owners"][0]["pid"].as_u64().unwrap();
     crate::support::end(u32::try_from(pid).unwrap());
     assert_eq!(run.code, 1, "{run}");
-    assert!(run.stderr.contains("error: still held: 18000\n") && run.stderr.contains("started it: end that one first"), "{run}");
+    assert!(run.stderr.contains("error: still held: 18000\n"), "{run}");
+    assert!(run.stderr.contains("has it now; /bin/sh"), "{run}");
+    assert!(run.stderr.contains("started it: end that one first"), "{run}");
 }
 
 /// With Compose the answer is the same, word for word.

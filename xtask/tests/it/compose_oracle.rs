@@ -1,10 +1,8 @@
 //! The built-in reader against the real `docker compose config`.
 //!
-//! Each folder of `compose/` is a project. It is copied to a place of its own
-//! first, so that nothing above it is found, and so that its `.env` (kept as
-//! `dot.env` here, since the repository ignores `.env`) and the folder's name
-//! can be anything. `case.toml` may say `args`, `env`, `cwd` and `dir` (the
-//! folder's name). Both must give the same model, or both must refuse.
+//! Both must give the same model for every project of `compose/`, or both must
+//! refuse.
+
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests: a panic is the report")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,30 +10,17 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use serde::Deserialize;
 use xtask::model::Stack;
 use xtask::parse::compose_config;
-use xtask::model::ComposeOptions;
-use xtask::stack;
 
-#[derive(Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
-struct Case {
-    args: Vec<String>,
-    env: BTreeMap<String, String>,
-    cwd: String,
-    dir: Option<String>,
-}
+use crate::compose_cases::{Case, Copied, copy_out, fixtures, read};
 
 #[test]
 fn reads_what_compose_reads() {
     if !compose_is_there() {
         return;
     }
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/compose");
-    let entries = std::fs::read_dir(fixtures).unwrap().map(|entry| entry.unwrap().path());
-    let mut names: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
-    names.sort();
+    let names = fixtures();
     let wrong: Vec<String> = std::thread::scope(|scope| {
         // Compose mostly waits for itself: a few at a time.
         let half = names.len().div_ceil(4);
@@ -51,15 +36,8 @@ fn reads_what_compose_reads() {
 
 /// What differs in one case.
 fn compare(fixture: &Path) -> Option<String> {
-    let name = fixture.file_name().unwrap().to_string_lossy();
-    let case: Case = std::fs::read_to_string(fixture.join("case.toml"))
-        .map_or_else(|_| Case::default(), |text| toml::from_str(&text).unwrap());
-    let temp = tempfile::tempdir().unwrap();
-    let dir = temp.path().canonicalize().unwrap().join(case.dir.as_deref().unwrap_or(&name));
-    copy(fixture, &dir);
-    let cwd = if case.cwd.is_empty() { dir } else { dir.join(&case.cwd) };
-
-    let ours = stack::read(&options(&case.args), &cwd, &|name| case.env.get(name).cloned());
+    let Copied { name, case, cwd, temp: _temp } = copy_out(fixture);
+    let ours = read(&case, &cwd);
     let output = compose(&cwd, &case, &["config", "--format", "json"]);
     let theirs = if output.status.success() {
         compose_config::parse(&output.stdout).map_err(|error| error.to_string())
@@ -94,37 +72,6 @@ fn differences(ours: &Stack, theirs: &Stack) -> String {
         }
     }
     text
-}
-
-/// The options behind a command line.
-fn options(args: &[String]) -> ComposeOptions {
-    let mut options = ComposeOptions::default();
-    for pair in args.chunks(2) {
-        let [name, value] = pair else { panic!("options come in pairs: {args:?}") };
-        match name.as_str() {
-            "-f" => options.files.push(value.into()),
-            "-p" => options.project_name = Some(value.clone()),
-            "--profile" => options.profiles.push(value.clone()),
-            "--env-file" => options.env_files.push(value.into()),
-            "--project-directory" => options.project_directory = Some(value.into()),
-            other => panic!("unknown option {other}"),
-        }
-    }
-    options
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().to_string_lossy().replace("dot.env", ".env");
-        let target = to.join(name);
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else if entry.file_name() != "case.toml" {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 /// What Compose takes.

@@ -177,7 +177,9 @@ fn a_container_that_cannot_be_stopped() {
     engine.has(container(("shop", "api", "/src/shop"), ("running", "Up"), &[("0.0.0.0", project.port(0), 8000)]));
     let run = project.run("check-ports --stop-holders --yes").ends_with(1);
     assert!(
-        run.stderr.contains("error: `docker compose -p shop stop api` failed: Error response from daemon: no"),
+        run.stderr.contains(
+            "error: still held: 18000\nhint: `docker compose -p shop stop api` failed: Error response from daemon: no"
+        ),
         "{run}"
     );
 }

@@ -2,7 +2,9 @@
 //! with stand-ins for Docker and its engine, and against real tools where they
 //! are there.
 
+mod compose_cases;
 mod compose_oracle;
+mod compose_reader;
 mod layers;
 
 // The stand-ins are Unix programs and sockets.

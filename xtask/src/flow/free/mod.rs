@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::context::Context;
-use crate::decide::{is_leftover_proxy, untouchable};
+use crate::decide::{is_leftover_proxy, overlaps, untouchable};
 use crate::docker;
 use crate::error::{Error, Result};
 use crate::exec::{self, Command};
@@ -140,7 +140,9 @@ pub fn plan(ctx: &Context, requests: &[Request], containers: Option<&[Container]
 fn publishes(containers: &[Container], request: &Request) -> bool {
     let holding = containers.iter().filter(|container| container.state.holds_ports());
     holding.flat_map(|container| &container.bindings).any(|binding| {
-        binding.protocol == request.protocol && request.ports.contains(&binding.published)
+        binding.protocol == request.protocol
+            && request.ports.contains(&binding.published)
+            && request.ips.iter().any(|ip| overlaps(*ip, binding.host_ip, Some(true)))
     })
 }
 

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{Deed, Manner, Plan, Request, Step, stop_unit};
+use super::{Deed, Manner, Plan, Request, Step, publishes, stop_unit};
 use crate::context::Context;
 use crate::docker;
 use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::flow::report::{self, OwnerReport};
 use crate::host::{self, Ask, Depth, Probe, Target};
-use crate::model::{Process, SocketState};
+use crate::model::{Owner, Process, SocketState};
 use crate::ui;
 
 /// How long a freed port is watched for somebody who takes it again.
@@ -63,8 +63,9 @@ pub fn run(ctx: &Context, plan: &Plan, requests: &[Request], manner: &Manner) ->
             errors.push(error);
         }
     }
-    let held = wait_until_free(requests);
-    let error = if held.is_empty() { not_stopped(plan, &results) } else { Some(still_held(plan, &held, requests, errors)) };
+    let mut held = wait_until_free(requests);
+    held.extend(still_published(ctx, plan, requests).into_iter().filter(|address| !held.contains(address)).collect::<Vec<_>>());
+    let error = if held.is_empty() { None } else { Some(still_held(plan, &held, requests, errors)) };
     let action = |(step, result): (&Step, String)| Action {
         owner: OwnerReport::from(&step.owner),
         action: step.deed.line(),
@@ -154,6 +155,14 @@ fn wait_until_free(requests: &[Request]) -> Vec<String> {
     held(requests)
 }
 
+/// A port that can be bound may still be in the engine's books.
+fn still_published(ctx: &Context, plan: &Plan, requests: &[Request]) -> Vec<String> {
+    let concerns_engine = plan.steps.iter().any(|step| matches!(step.owner, Owner::Container(_)));
+    let containers = concerns_engine.then(|| ctx.engine.containers().ok()).flatten().unwrap_or_default();
+    let published = requests.iter().filter(|request| publishes(&containers, request));
+    published.map(|request| request.address.clone()).collect()
+}
+
 fn held(requests: &[Request]) -> Vec<String> {
     let can_be_had = |request: &&Request| {
         request.ports.is_empty()
@@ -165,14 +174,6 @@ fn held(requests: &[Request]) -> Vec<String> {
     let held: BTreeSet<&str> =
         requests.iter().filter(|request| !can_be_had(request)).map(|request| request.address.as_str()).collect();
     held.into_iter().map(str::to_owned).collect()
-}
-
-/// A container that its engine did not stop has its port still, even where that
-/// can be bound here: the engine may have a machine of its own.
-fn not_stopped(plan: &Plan, results: &[String]) -> Option<Error> {
-    let is_container = |step: &Step| matches!(step.deed, Deed::StopService { .. } | Deed::StopContainer(_));
-    let (_, why) = plan.steps.iter().zip(results).find(|(step, result)| is_container(step) && *result != "done")?;
-    Some(Error::new(why.clone()).finding())
 }
 
 /// Who has it now, and who started that one.

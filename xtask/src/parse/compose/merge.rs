@@ -18,7 +18,15 @@ fn merge_at(base: Node, over: Node, key: &str) -> Node {
         return base;
     }
     let (base, over) = match key {
-        "environment" => (by_name(base, '='), by_name(over, '=')),
+        "environment" => {
+            // Compose cannot take one variable out of a list.
+            let list = matches!(base.data, Data::List(_));
+            let mut over = by_name(over, '=');
+            if let (true, Data::Map(entries)) = (list, &mut over.data) {
+                entries.retain(|(_, value)| value.tag != Tag::Reset);
+            }
+            (by_name(base, '='), over)
+        }
         "depends_on" => (by_name(base, '\0'), by_name(over, '\0')),
         _ => (base, over),
     };

@@ -1,5 +1,7 @@
 //! `ports:` in the short and the long syntax.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
 
@@ -15,38 +17,76 @@ pub(super) fn ports(service: &str, node: &Node) -> Result<Vec<Wanted>> {
     let Data::List(items) = &node.data else {
         return Err(node.error(&path, "must be a list").hint("write `ports:`, then one `- \"8000:80\"` per line"));
     };
-    let mut ports: Vec<(Wanted, bool)> = Vec::with_capacity(items.len());
+    let mut ports: Vec<Wanted> = Vec::with_capacity(items.len());
+    // By key, since `10000-20000:10000-20000/udp` is ten thousand ports.
+    let mut known: HashMap<(Key, Form), usize> = HashMap::with_capacity(items.len());
     for item in items {
         let found = match &item.data {
             Data::Scalar(scalar) => short(service, &path, item, scalar)?,
             Data::Map(_) => vec![long(service, &path, item)?],
             Data::Null | Data::List(_) => {
-                return Err(item.error(&path, "must be a port or a mapping"));
+                return Err(item.error(&path, "must be a port or a mapping").hint(SHORT));
             }
         };
-        let number = published_as_number(item);
+        let form = form(item);
         for wanted in found {
-            let same = |(known, as_number): &&mut (Wanted, bool)| {
-                key(&known.mapping) == key(&wanted.mapping) && *as_number == number
-            };
-            match ports.iter_mut().find(same) {
-                Some(known) => known.0 = wanted,
-                None => ports.push((wanted, number)),
+            match known.entry((key(&wanted.mapping), form)) {
+                Entry::Occupied(index) => ports[*index.get()] = wanted,
+                Entry::Vacant(free) => {
+                    free.insert(ports.len());
+                    ports.push(wanted);
+                }
             }
         }
     }
-    Ok(ports.into_iter().map(|(wanted, _)| wanted).collect())
+    Ok(ports)
 }
 
+/// Refuses short entries that cannot be read, in every service. Compose looks
+/// at each file so, before a later one replaces anything; at long entries it
+/// looks in the end only.
+pub fn check_ports(services: &[(String, Node)]) -> Result<()> {
+    for (name, service) in services {
+        for item in service.get("ports").map(Node::items).unwrap_or_default() {
+            if let Data::Scalar(scalar) = &item.data {
+                short(name, &format!("services.{name}.ports"), item, scalar)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What makes two entries one.
+type Key = (IpAddr, Option<PortRange>, u16, Protocol);
+
 /// Compose takes no host IP for 0.0.0.0 here.
-fn key(mapping: &PortMapping) -> (IpAddr, Option<PortRange>, u16, Protocol) {
+fn key(mapping: &PortMapping) -> Key {
     let host_ip = mapping.host_ip.unwrap_or(IpAddr::from([0, 0, 0, 0]));
     (host_ip, mapping.published, mapping.target, mapping.protocol)
 }
 
-/// `published: 8000`: Compose does not see that it equals `published: "8000"`.
-fn published_as_number(item: &Node) -> bool {
-    item.get("published").and_then(Node::scalar).is_some_and(|scalar| !scalar.quoted && integer(&scalar.text).is_some())
+/// How the published port is written. To Compose these differ, whatever the
+/// value.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Form {
+    Absent,
+    Empty,
+    Text,
+    Number,
+}
+
+fn form(item: &Node) -> Form {
+    let absent = match &item.data {
+        Data::Scalar(scalar) => scalar.text.rsplit(':').nth(1).is_none_or(str::is_empty),
+        _ => item.get("published").is_none(),
+    };
+    let number = |scalar: &Scalar| !scalar.quoted && integer(&scalar.text).is_some();
+    match item.get("published").and_then(Node::scalar) {
+        _ if absent => Form::Absent,
+        Some(scalar) if scalar.text.is_empty() => Form::Empty,
+        Some(scalar) if number(scalar) => Form::Number,
+        _ => Form::Text,
+    }
 }
 
 /// `[[IP:]PUBLISHED:]TARGET[/PROTOCOL]`.
@@ -109,27 +149,31 @@ fn long(service: &str, path: &str, item: &Node) -> Result<Wanted> {
         "" => {
             return Err(item.error(path, "is missing a target port").hint("add `target: 80`, the container's port"));
         }
-        target => integer(target)
-            .and_then(port)
-            .ok_or_else(|| item.error(path, format!("invalid container port: `{target}`")))?,
+        _ => item.get("target").and_then(Node::scalar).and_then(whole).and_then(port).ok_or_else(|| {
+            item.error(path, format!("invalid container port: `{}`", text("target")))
+                .hint("`target:` is the container's port, from 1 to 65535")
+        })?,
     };
     let published = text("published");
     let scalar = item.get("published").and_then(Node::scalar);
+    let written_number = scalar.filter(|scalar| !scalar.quoted).and_then(whole).and_then(number);
     let range = match published {
         "" => None,
-        _ => {
-            Some(numbers(published).or_else(|| integer(published).and_then(number).map(|one| (one, one))).ok_or_else(
-                || {
-                    let error = item.error(path, format!("invalid host port: `{published}`"));
-                    scalar.map_or(error.clone(), |scalar| explain(error, scalar))
-                },
-            )?)
-        }
+        _ => Some(written_number.map(|one| (one, one)).or_else(|| numbers(published)).ok_or_else(|| {
+            let error = item.error(path, format!("invalid host port: `{published}`"));
+            scalar.map_or(error.clone(), |scalar| explain(error, scalar))
+        })?),
     };
     let ip = text("host_ip");
-    let host_ip = host_ip(ip).map_err(|()| item.error(path, format!("invalid IP address: `{ip}`")))?;
+    let written = !ip.is_empty() || item.get("host_ip").is_none();
+    let host_ip = host_ip(ip).ok().filter(|_| written).ok_or_else(|| {
+        item.error(path, format!("invalid IP address: `{ip}`"))
+            .hint("write one such as `host_ip: 127.0.0.1`, or leave `host_ip:` out")
+    })?;
     let protocol = text("protocol");
-    let protocol = protocol.parse().map_err(|()| item.error(path, format!("invalid protocol: `{protocol}`")))?;
+    let protocol = protocol.parse().map_err(|()| {
+        item.error(path, format!("invalid protocol: `{protocol}`")).hint("write `protocol: tcp` or `protocol: udp`")
+    })?;
     let origin = match item.get("published") {
         Some(node) => {
             let scalar = node.scalar().cloned().unwrap_or_default();
@@ -168,7 +212,8 @@ fn numbers(text: &str) -> Option<(u16, u16)> {
 /// A YAML integer, with the prefixes YAML knows (a leading 0 is octal to the
 /// library Compose reads YAML with).
 pub(super) fn integer(text: &str) -> Option<i64> {
-    let digits = text.strip_prefix('-').unwrap_or(text);
+    let text = text.strip_prefix('+').unwrap_or(text).replace('_', "");
+    let digits = text.strip_prefix('-').unwrap_or(&text);
     let value = if let Some(hex) = digits.strip_prefix("0x") {
         i64::from_str_radix(hex, 16).ok()?
     } else if let Some(octal) = digits.strip_prefix("0o") {
@@ -181,6 +226,11 @@ pub(super) fn integer(text: &str) -> Option<i64> {
         return None;
     };
     Some(if digits.len() == text.len() { value } else { -value })
+}
+
+/// A number: as YAML writes them, or a text of decimal digits.
+fn whole(scalar: &Scalar) -> Option<i64> {
+    if scalar.quoted { scalar.text.parse().ok() } else { integer(&scalar.text) }
 }
 
 fn number(value: i64) -> Option<u16> {
@@ -249,10 +299,13 @@ fn source(all: &[Use<Source>], of: &Use<Source>) -> Source {
     }
 }
 
+/// How to write an entry.
+const SHORT: &str = "write \"PUBLISHED:TARGET\", such as \"8000:80\", with ports from 1 to 65535";
+
 /// Adds what to change: the variable's line, or the entry.
 fn explain(error: Error, scalar: &Scalar) -> Error {
     let Some(template) = &scalar.template else {
-        return error.hint("write \"PUBLISHED:TARGET\", such as \"8000:80\", with ports from 1 to 65535");
+        return error.hint(SHORT);
     };
     let mut error = error;
     for used in template.uses.iter().filter(|used| !used.nested) {

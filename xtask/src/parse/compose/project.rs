@@ -1,5 +1,7 @@
 //! Rules about the whole project: its name, and which services take part.
 
+use std::collections::BTreeSet;
+
 use super::service::Definition;
 use crate::error::{Error, Result};
 use crate::model::Service;
@@ -53,18 +55,50 @@ pub fn select(definitions: Vec<Definition>, profiles: &[String]) -> Result<Vec<S
             ))
             .hint("add `image:` or `build:`"));
         }
-        for name in &definition.required {
-            if active.iter().any(|other| other.service.name == *name) {
+        for (name, required) in &definition.needs {
+            let hidden = inactive.iter().find(|other| other.service.name == *name);
+            if active.iter().any(|other| other.service.name == *name) || (hidden.is_some() && !required) {
                 continue;
             }
-            let fact =
-                format!("{}: service `{}` depends on undefined service `{name}`", definition.place, service.name);
-            let hidden = inactive.iter().find(|other| other.service.name == *name);
+            let place = &definition.place;
+            let error =
+                Error::new(format!("{place}: service `{}` depends on undefined service `{name}`", service.name));
             return Err(match hidden.and_then(|other| other.profiles.first()) {
-                Some(profile) => Error::new(fact).hint(format!("`{name}` needs `--profile {profile}`")),
-                None => Error::new(fact).hint(format!("add `{name}` under `services:`, or remove it there")),
+                Some(profile) => error.hint(format!("`{name}` needs `--profile {profile}`")),
+                None => error.hint(format!("add `{name}` under `services:`, or remove it there")),
             });
         }
     }
-    Ok(active.into_iter().map(|definition| definition.service).collect())
+    let services: Vec<Service> = active.into_iter().map(|definition| definition.service).collect();
+    match cycle(&services) {
+        Some(names) => Err(Error::new(format!("services depend on each other: {}", names.join(" -> ")))
+            .hint("remove one of these from `depends_on:`")),
+        None => Ok(services),
+    }
+}
+
+/// A circle of dependencies: its first service comes again as the last.
+fn cycle(services: &[Service]) -> Option<Vec<&str>> {
+    fn visit<'a>(
+        service: &'a Service,
+        services: &'a [Service],
+        trail: &mut Vec<&'a str>,
+        done: &mut BTreeSet<&'a str>,
+    ) -> Option<Vec<&'a str>> {
+        let name = service.name.as_str();
+        if let Some(start) = trail.iter().position(|known| *known == name) {
+            return Some(trail[start..].iter().copied().chain([name]).collect());
+        }
+        if done.contains(name) {
+            return None;
+        }
+        trail.push(name);
+        let mut next = service.depends_on.keys().filter_map(|name| services.iter().find(|other| other.name == *name));
+        let found = next.find_map(|next| visit(next, services, trail, done));
+        trail.pop();
+        done.insert(name);
+        found
+    }
+    let mut done = BTreeSet::new();
+    services.iter().find_map(|service| visit(service, services, &mut Vec::new(), &mut done))
 }

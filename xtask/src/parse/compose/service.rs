@@ -15,8 +15,8 @@ pub struct Definition {
     pub service: Service,
     /// `profiles:`; empty = always active.
     pub profiles: Vec<String>,
-    /// Services that it cannot do without.
-    pub required: Vec<String>,
+    /// Services that it names, and whether it cannot do without them.
+    pub needs: Vec<(String, bool)>,
     /// `FILE:LINE`, for messages.
     pub place: String,
 }
@@ -25,7 +25,16 @@ pub struct Definition {
 /// without a value.
 pub fn define(name: &str, node: &Node, environment: &dyn Fn(&str) -> Option<String>) -> Result<Definition> {
     if !matches!(node.data, Data::Map(_)) {
-        return Err(node.error(&format!("services.{name}"), "must be a mapping"));
+        return Err(node
+            .error(&format!("services.{name}"), "must be a mapping")
+            .hint("give it at least `image:` or `build:`"));
+    }
+    for (key, kinds, words) in KINDS {
+        if let Some(value) = node.get(key).filter(|value| !kinds.contains(&kind(value))) {
+            return Err(value
+                .error(&format!("services.{name}.{key}"), format!("must be {words}"))
+                .hint(format!("see https://docs.docker.com/reference/compose-file/services/#{key}")));
+        }
     }
     let mut service = Service {
         name: name.to_owned(),
@@ -41,24 +50,50 @@ pub fn define(name: &str, node: &Node, environment: &dyn Fn(&str) -> Option<Stri
     if let Some((_, node)) = node.entries().iter().find(|(key, _)| key == "ports") {
         service.ports = ports(name, node)?;
     }
-    let mut required = Vec::new();
+    let mut needs = Vec::new();
     if let Some(node) = node.get("depends_on") {
         for (other, entry) in by_name(node.clone(), '\0').entries() {
             let condition = entry.get("condition").and_then(Node::text).unwrap_or("service_started");
             service.depends_on.insert(other.clone(), condition.to_owned());
-            if entry.get("required").and_then(Node::text) != Some("false") {
-                required.push(other.clone());
-            }
+            let required = entry.get("required").and_then(Node::text) != Some("false");
+            needs.push((other.clone(), required));
         }
     }
     for other in implied(node) {
         service.depends_on.entry(other.to_owned()).or_insert_with(|| "service_started".to_owned());
-        required.push(other.to_owned());
+        needs.push((other.to_owned(), true));
     }
     let profiles = node.get("profiles").map(Node::texts).unwrap_or_default();
     let profiles = profiles.into_iter().map(str::to_owned).collect();
-    Ok(Definition { service, profiles, required, place: node.place() })
+    Ok(Definition { service, profiles, needs, place: node.place() })
 }
+
+/// What a value is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    List,
+    Mapping,
+}
+
+fn kind(node: &Node) -> Kind {
+    match node.data {
+        Data::List(_) => Kind::List,
+        Data::Map(_) => Kind::Mapping,
+        Data::Null | Data::Scalar(_) => Kind::Text,
+    }
+}
+
+/// What the keys that are read here may hold.
+const KINDS: [(&str, &[Kind], &str); 7] = [
+    ("image", &[Kind::Text], "a text"),
+    ("build", &[Kind::Text, Kind::Mapping], "a path or a mapping"),
+    ("network_mode", &[Kind::Text], "a text"),
+    ("profiles", &[Kind::List], "a list"),
+    ("healthcheck", &[Kind::Mapping], "a mapping"),
+    ("environment", &[Kind::List, Kind::Mapping], "a list or a mapping"),
+    ("depends_on", &[Kind::List, Kind::Mapping], "a list or a mapping"),
+];
 
 /// Services that other keys than `depends_on` make it depend on.
 fn implied(node: &Node) -> Vec<&str> {

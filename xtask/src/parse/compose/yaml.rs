@@ -1,11 +1,11 @@
 //! YAML text to nodes: anchors, merge keys (`<<`), and Compose's own tags.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, SpannedEventReceiver};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, SpannedEventReceiver};
 
 use super::node::{Data, Node, Scalar, Tag};
 use crate::error::{Error, Result};
@@ -17,26 +17,63 @@ const MAX_DEPTH: usize = 64;
 
 /// Reads the documents of a file; empty ones are left out.
 pub fn documents(text: &str, file: &Arc<Path>) -> Result<Vec<Node>> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut builder = Builder {
-        file,
-        documents: Vec::new(),
-        open: Vec::new(),
-        anchors: HashMap::new(),
-        budget: ALIAS_BUDGET,
-        error: None,
-    };
-    let scanned = Parser::new_from_str(text).load(&mut builder, true);
-    // The builder's own error comes first: the scanner went on after it.
-    if let Some(error) = builder.error {
-        return Err(error);
+    let mut text = Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text));
+    let mut indented = BTreeSet::new();
+    let mut first = None;
+    loop {
+        let mut builder = Builder {
+            file,
+            documents: Vec::new(),
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            budget: ALIAS_BUDGET,
+            error: None,
+        };
+        let scanned = Parser::new_from_str(&text).load(&mut builder, true);
+        // The builder's own error comes first: the scanner went on after it.
+        if let Some(error) = builder.error {
+            return Err(error);
+        }
+        let Err(error) = scanned else { return Ok(builder.documents) };
+        let next =
+            loose_line(&error, &indented).filter(|line| indented.len() < MAX_LOOSE && *line <= text.lines().count());
+        // Where it does not help, a bracket is missing: the first line that
+        // stood out tells best where.
+        let error = first.get_or_insert(error);
+        let Some(loose) = next else {
+            let line = error.marker().line();
+            return Err(Error::new(format!("{}:{line}: not valid YAML: {}", file.display(), error.info()))
+                .hint("check the indentation (spaces, no tabs), quotes and brackets around that line"));
+        };
+        indented.insert(loose);
+        text = Cow::Owned(indent(&text, loose));
     }
-    scanned.map_err(|error| {
-        let line = error.marker().line();
-        Error::new(format!("{}:{line}: not valid YAML: {}", file.display(), error.info()))
-            .hint("check the indentation (spaces, no tabs), quotes and brackets around that line")
-    })?;
-    Ok(builder.documents)
+}
+
+/// The line within brackets or quotes that stands further left than YAML
+/// allows, when that is what the scanner complains of. The library behind
+/// Compose does not mind, and `ports: [` closed by a `]` right below it is
+/// widespread.
+fn loose_line(error: &ScanError, indented: &BTreeSet<usize>) -> Option<usize> {
+    let line = error.marker().line();
+    match error.info() {
+        "invalid indentation" | "invalid indentation in flow construct" => Some(line),
+        // Here it names the line of the quote: one of those below is meant.
+        "invalid indentation in quoted scalar" => (line + 1..=line + MAX_LOOSE).find(|line| !indented.contains(line)),
+        _ => None,
+    }
+    .filter(|line| !indented.contains(line))
+}
+
+/// Such lines in one file; each costs another look at the file.
+const MAX_LOOSE: usize = 50;
+
+/// The text with one line moved to the right, where leading space means
+/// nothing.
+fn indent(text: &str, line: usize) -> String {
+    let start = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let (before, after) = text.split_at(start);
+    format!("{before}{}{after}", " ".repeat(2 * MAX_DEPTH))
 }
 
 struct Builder<'a> {
@@ -55,8 +92,9 @@ struct Open {
     /// Of a mapping: the key whose value comes next, its line, and whether it
     /// is a plain `<<`.
     key: Option<(String, usize, bool)>,
-    /// Values of `<<`, in order.
+    /// Values of `<<`, in order; its line.
     merged: Vec<Node>,
+    merge_line: Option<usize>,
     /// Lines of the keys, for duplicates.
     lines: Vec<usize>,
 }
@@ -118,7 +156,7 @@ impl Builder<'_> {
             return Err(self.error(line, "nested too deeply"));
         }
         let node = Node { data, tag: compose_tag(tag), file: Arc::clone(self.file), line };
-        self.open.push(Open { node, anchor, key: None, merged: Vec::new(), lines: Vec::new() });
+        self.open.push(Open { node, anchor, key: None, merged: Vec::new(), merge_line: None, lines: Vec::new() });
         Ok(())
     }
 
@@ -146,6 +184,14 @@ impl Builder<'_> {
                         }
                     };
                     let merge = plain && key == "<<";
+                    if let Some(first) = open.merge_line.filter(|_| merge) {
+                        let cure = "write one `<<` with a list: `<<: [*a, *b]`";
+                        let error = self.error(line, &format!("the key `<<` is already in line {first}"));
+                        return Err(error.hint(cure));
+                    }
+                    if merge {
+                        open.merge_line = Some(line);
+                    }
                     open.key = Some((key, line, merge));
                 }
                 Some((_, _, true)) => match node.data {
@@ -187,6 +233,7 @@ impl Builder<'_> {
 
     fn error(&self, line: usize, fact: &str) -> Error {
         Error::new(format!("{}:{line}: {fact}", self.file.display()))
+            .hint("compare that line with the reference: https://docs.docker.com/reference/compose-file/")
     }
 }
 

@@ -1,0 +1,91 @@
+//! The projects of `compose/`: each folder is one.
+//!
+//! It is copied to a place of its own before it is read, so that nothing above
+//! it is found, and so that its `.env` (kept as `dot.env` here, since the
+//! repository ignores `.env`) and the folder's name can be anything.
+//! `case.toml` may say `args`, `env`, `cwd` and `dir` (the folder's name).
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use xtask::error::Result;
+use xtask::model::{ComposeOptions, Stack};
+use xtask::stack;
+
+/// What `case.toml` says.
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Case {
+    pub(crate) args: Vec<String>,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) cwd: String,
+    pub(crate) dir: Option<String>,
+}
+
+/// A copy of a project; it goes away with this.
+pub(crate) struct Copied {
+    pub(crate) name: String,
+    pub(crate) case: Case,
+    pub(crate) cwd: PathBuf,
+    pub(crate) temp: tempfile::TempDir,
+}
+
+/// Every project, by name.
+pub(crate) fn fixtures() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/compose");
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders
+}
+
+/// Copies a project to a place of its own.
+pub(crate) fn copy_out(fixture: &Path) -> Copied {
+    let name = fixture.file_name().unwrap().to_string_lossy().into_owned();
+    let text = std::fs::read_to_string(fixture.join("case.toml"));
+    let case: Case = text.map_or_else(|_| Case::default(), |text| toml::from_str(&text).unwrap());
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().canonicalize().unwrap().join(case.dir.as_deref().unwrap_or(&name));
+    copy(fixture, &dir);
+    let cwd = if case.cwd.is_empty() { dir } else { dir.join(&case.cwd) };
+    Copied { name, case, cwd, temp }
+}
+
+/// What our reader makes of it.
+pub(crate) fn read(case: &Case, cwd: &Path) -> Result<Stack> {
+    stack::read(&options(&case.args), cwd, &|name| case.env.get(name).cloned())
+}
+
+/// The options behind a command line.
+fn options(args: &[String]) -> ComposeOptions {
+    let mut options = ComposeOptions::default();
+    for pair in args.chunks(2) {
+        let [name, value] = pair else { panic!("options come in pairs: {args:?}") };
+        match name.as_str() {
+            "-f" => options.files.push(value.into()),
+            "-p" => options.project_name = Some(value.clone()),
+            "--profile" => options.profiles.push(value.clone()),
+            "--env-file" => options.env_files.push(value.into()),
+            "--project-directory" => options.project_directory = Some(value.into()),
+            other => panic!("unknown option {other}"),
+        }
+    }
+    options
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().to_string_lossy().replace("dot.env", ".env");
+        let target = to.join(name);
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else if entry.file_name() != "case.toml" {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
