@@ -49,7 +49,9 @@ fn reassign_by_option_by_variable_and_by_file() {
             "variable" => drop(project.set("XTASK_ON_CONFLICT", "reassign")),
             "file" => drop(project.file("xtask.toml", "on_conflict = \"reassign\"\n")),
             "person" => drop(
-                project.file("xtask.toml", "on_conflict = \"fail\"\n").file(".xtask.env", "XTASK_ON_CONFLICT=reassign\n"),
+                project
+                    .file("xtask.toml", "on_conflict = \"fail\"\n")
+                    .file(".xtask.env", "XTASK_ON_CONFLICT=reassign\n"),
             ),
             _ => {}
         }
@@ -143,7 +145,10 @@ fn an_engine_on_another_machine() {
     project.fake_docker(&[config(), Rule::when("system dial-stdio").stdout("HTTP/1.0 200 OK\r\n\r\n[]")]);
     project.hold("0.0.0.0", &[0]);
     project.run("check-ports").ends_with(0);
-    project.fake_docker(&[config(), Rule::when("system dial-stdio").stderr("Cannot connect to the Docker daemon\n").exit(1)]);
+    project.fake_docker(&[
+        config(),
+        Rule::when("system dial-stdio").stderr("Cannot connect to the Docker daemon\n").exit(1),
+    ]);
     let run = project.run("start").ends_with(2);
     assert!(run.stderr.contains("no Docker engine answers at tcp://192.0.2.1:2375 (DOCKER_HOST)"), "{run}");
 }
@@ -195,7 +200,6 @@ fn open_prints_the_url_and_starts_the_browser() {
 
 /// A folder that may not be written: nothing is half made.
 #[test]
-#[cfg(target_os = "linux")]
 fn a_folder_that_is_not_ours() {
     let mut project = Project::new("services:\n  web:\n    image: web\n    ports: [\"${WEB_PORT:-@0}:80\"]\n");
     project.hold("0.0.0.0", &[0]);

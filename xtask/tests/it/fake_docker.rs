@@ -254,7 +254,6 @@ fn compose_that_hangs_is_ended() {
 
 /// As nobody, where the tests run as root; the socket is for nobody at all.
 #[test]
-#[cfg(target_os = "linux")]
 fn a_socket_that_is_not_for_us() {
     let (mut project, _engine) = project(vec![]);
     fs::set_permissions(project.root().join("engine.sock"), fs::Permissions::from_mode(0o000)).unwrap();
@@ -264,7 +263,6 @@ fn a_socket_that_is_not_for_us() {
 
 /// Somebody else's process is held and hidden, never free.
 #[test]
-#[cfg(target_os = "linux")]
 fn a_holder_that_cannot_be_seen_is_a_holder() {
     let mut project = Project::new(COMPOSE);
     project.hold("0.0.0.0", &[0]);
@@ -276,7 +274,6 @@ fn a_holder_that_cannot_be_seen_is_a_holder() {
 
 /// Ports below 1024 are free to an engine, whatever we may do ourselves.
 #[test]
-#[cfg(target_os = "linux")]
 fn a_privileged_port_is_no_conflict_for_an_ordinary_person() {
     let mut project = Project::new("services:\n  web:\n    image: web\n    ports: [\"1:80\"]\n");
     let Some(run) = as_nobody(&mut project, "check-ports") else { return };
@@ -284,7 +281,6 @@ fn a_privileged_port_is_no_conflict_for_an_ordinary_person() {
 }
 
 /// Runs the program as an ordinary user; `None` where that cannot be done.
-#[cfg(target_os = "linux")]
 pub(crate) fn as_nobody(project: &mut Project, words: &str) -> Option<Run> {
     let Ok(setpriv) = which::which("setpriv") else {
         skip("an ordinary user: no setpriv");
@@ -399,7 +395,6 @@ fn an_image_that_is_not_there() {
 
 /// Ctrl-C while it waits: the containers stay, and that is said.
 #[test]
-#[cfg(target_os = "linux")]
 fn an_interrupt_during_the_wait() {
     let (project, engine) = project(vec![Rule::when("compose up").tells("up")]);
     let starting = own(&project, ("running", "Up 1 second (health: starting)"), project.port(0));

@@ -44,11 +44,16 @@ impl Block {
         let start = u16::try_from(std::process::id() % 900).unwrap();
         let locks = std::env::temp_dir().join("xtask-test-ports");
         fs::create_dir_all(&locks).unwrap();
+        // For other users' test runs as well; refused to all but the first.
+        drop(fs::set_permissions(&locks, fs::Permissions::from_mode(0o777)));
         loop {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
             assert!(number < 900, "no ten free ports between 20000 and 29000");
             let first = 20000 + 10 * ((number + start) % 900);
-            let lock = File::create(locks.join(first.to_string())).unwrap();
+            let lock = locks.join(first.to_string());
+            let Ok(file) = File::create(&lock) else { continue };
+            drop(fs::set_permissions(&lock, fs::Permissions::from_mode(0o666)));
+            let lock = file;
             let free = |port: u16| {
                 let bind = |ip: IpAddr| std::net::TcpListener::bind((ip, port)).is_ok();
                 bind(Ipv4Addr::UNSPECIFIED.into()) && bind(Ipv6Addr::UNSPECIFIED.into())
