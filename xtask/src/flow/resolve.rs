@@ -88,7 +88,8 @@ pub fn ask(ctx: &Context, survey: &Survey) -> Result<Answer> {
     }
     let moves = assign::plan(ctx, survey);
     if let Ok(moves) = &moves {
-        let moved: Vec<String> = moves.iter().map(|step| format!("{} {} -> {}", step.variable, step.from, step.to)).collect();
+        let moved: Vec<String> =
+            moves.iter().map(|step| format!("{} {} -> {}", step.variable, step.from, step.to)).collect();
         offer('o', format!("other ports in .env: {}", moved.join(", ")));
     }
     offer('t', "one proxy for all projects instead of ports (Traefik)".to_owned());
@@ -100,7 +101,9 @@ pub fn ask(ctx: &Context, survey: &Survey) -> Result<Answer> {
         's' => stop_holders(ctx, survey).map(|()| Answer::Resolved),
         'o' => reassign(ctx, survey).map(|()| Answer::Resolved),
         't' => {
-            ui::note("the shared Traefik comes with `cargo xtask proxy`, which this version does not have yet; ports in .env do the job until then");
+            ui::note(
+                "the shared Traefik comes with `cargo xtask proxy`, which this version does not have yet; ports in .env do the job until then",
+            );
             Ok(Answer::Leave)
         }
         _ => Ok(Answer::Leave),

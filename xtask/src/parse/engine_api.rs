@@ -208,10 +208,14 @@ mod tests {
                 {"IP":"::","PrivatePort":80,"PublicPort":8000,"Type":"tcp"},
                 {"PrivatePort":9000,"Type":"udp"}]}]"#;
         let found = containers(json).unwrap().remove(0);
-        assert_eq!((found.name.as_str(), found.state, found.health), ("demo-web-1", State::Running, Some(Health::Healthy)));
+        assert_eq!(
+            (found.name.as_str(), found.state, found.health),
+            ("demo-web-1", State::Running, Some(Health::Healthy))
+        );
         assert_eq!(found.working_dir, Some(PathBuf::from("/src/demo")));
         assert!(!found.one_off);
-        let published: Vec<(String, u16)> = found.bindings.iter().map(|b| (b.host_ip.to_string(), b.published)).collect();
+        let published: Vec<(String, u16)> =
+            found.bindings.iter().map(|b| (b.host_ip.to_string(), b.published)).collect();
         assert_eq!(published, [("0.0.0.0".to_owned(), 8000), ("::".to_owned(), 8000)]);
     }
 

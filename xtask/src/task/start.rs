@@ -11,6 +11,7 @@ use crate::exec::Command;
 use crate::flow::survey::{Survey, survey_refused};
 use crate::flow::up::{self, Attempt, ServiceState, ServiceUrls};
 use crate::flow::{assign, report, resolve};
+use crate::ledger::Turn;
 use crate::stack::OnConflict;
 use crate::ui::{self, Column, Format};
 
@@ -56,7 +57,11 @@ pub struct Args {
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let mut refused: BTreeMap<u16, String> = BTreeMap::new();
     let mut moved = Vec::new();
-    let first = ready(args, ctx, &refused)?;
+    let mut first = ready(args, ctx, &refused)?;
+    let turn = turn(ctx, &first);
+    if turn.as_ref().is_some_and(|turn| turn.waited) {
+        first = ready(args, ctx, &refused)?;
+    }
     if args.restore_ports {
         moved.extend(restore(ctx, &first)?);
     }
@@ -139,6 +144,18 @@ fn ready(args: &Args, ctx: &Context, refused: &BTreeMap<u16, String>) -> Result<
     Ok(found)
 }
 
+/// Waits for another start of this project. Without a folder to remember in
+/// there is no turn, and Compose's own errors have to do.
+fn turn(ctx: &Context, found: &Survey) -> Option<Turn> {
+    if ctx.dry_run {
+        return None;
+    }
+    let name = &found.stack.name;
+    let note = || ui::note(&format!("another start of {} is on its way: waiting for it", ui::clean(name)));
+    let turn = ctx.state_dir().and_then(|state| Turn::take(&state, name, note));
+    turn.inspect_err(|error| ui::detail(&format!("no turn was taken: {error}"))).ok()
+}
+
 /// Runs the project's own engine script.
 fn setup(ctx: &Context, found: &Survey) -> Result<()> {
     let script = found.stack.dir.join("scripts").join("engine").join("up");
@@ -149,7 +166,8 @@ fn setup(ctx: &Context, found: &Survey) -> Result<()> {
             (Ok(_), Some(trouble)) => trouble.error(),
             (Ok(_), None) => return Ok(()),
         };
-        return Err(Error::new(error.message()).hint("this project has no scripts/engine: install Docker by its own guide, docs.docker.com/get-docker"));
+        return Err(Error::new(error.message())
+            .hint("this project has no scripts/engine: install Docker by its own guide, docs.docker.com/get-docker"));
     }
     let code = Command::new(&script).dir(&found.stack.dir).show(false)?;
     if code == 0 {
@@ -219,7 +237,10 @@ fn refused_note(ctx: &Context, problem: &crate::parse::engine_message::PortProbl
         problem.cause.as_str()
     ));
     if !replaced.is_empty() {
-        ui::warn(&format!("containers of {} had been replaced and are gone; the next start makes them anew", replaced.join(", ")));
+        ui::warn(&format!(
+            "containers of {} had been replaced and are gone; the next start makes them anew",
+            replaced.join(", ")
+        ));
     }
     ui::detail(&format!("engine: {}", ctx.engine.endpoint().host));
 }
@@ -258,7 +279,8 @@ fn done(ctx: &Context, found: &Survey, moved: &[assign::Move]) -> Result<Exit> {
                 .into_iter()
                 .map(|(service, state)| StartedService { urls: of(&service).unwrap_or_default(), service, state })
                 .collect();
-            let moved = moved.iter().map(|step| Moved { variable: &step.variable, from: step.from, to: step.to }).collect();
+            let moved =
+                moved.iter().map(|step| Moved { variable: &step.variable, from: step.from, to: step.to }).collect();
             ui::json(&Started { schema: 1, project, services, moved });
         }
         Format::Text => print(project, &states, &urls),

@@ -102,7 +102,8 @@ fn failed(ctx: &Context, survey: &Survey, text: &str) -> Error {
     if let Some(error) = wait::failure(ctx, survey) {
         return error;
     }
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains("level=warning")).collect();
+    let lines: Vec<&str> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains("level=warning")).collect();
     let tail = lines[lines.len().saturating_sub(6)..].join("\n");
     Error::new(format!("`docker compose up` failed: {tail}")).hint("all of its output: `cargo xtask start -v`")
 }

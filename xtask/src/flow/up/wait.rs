@@ -122,10 +122,9 @@ pub(super) fn wait(
     let begin = Instant::now();
     let mut unhealthy_since: Option<Instant> = None;
     loop {
-        let containers = ctx
-            .engine
-            .containers_of(&survey.stack.name)
-            .map_err(|trouble| trouble.error(ctx.engine.endpoint()).within("the engine stopped answering during the wait"))?;
+        let containers = ctx.engine.containers_of(&survey.stack.name).map_err(|trouble| {
+            trouble.error(ctx.engine.endpoint()).within("the engine stopped answering during the wait")
+        })?;
         let mut states = states(&survey.stack, &containers);
         // Compose has ended: a service without a container was scaled to none.
         states.retain(|_, state| *state != ServiceState::Waiting);
@@ -137,7 +136,9 @@ pub(super) fn wait(
         unhealthy_since = unhealthy.then(|| unhealthy_since.unwrap_or_else(Instant::now));
         let failed = states.values().any(|state| matches!(state, ServiceState::Failed | ServiceState::Created));
         let given_up = unhealthy_since.is_some_and(|since| since.elapsed() > RECOVERY);
-        if (failed || given_up) && let Some(error) = failure(ctx, survey) {
+        if (failed || given_up)
+            && let Some(error) = failure(ctx, survey)
+        {
             return Err(error);
         }
         if Instant::now() > deadline {

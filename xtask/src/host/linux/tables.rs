@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket as RawSocket, Type};
 
-use super::{proc, probe};
+use super::{probe, proc};
 use crate::error::{Context, Error, Result};
 use crate::host::{Depth, WILDCARDS};
 use crate::model::{Probe, Protocol, Socket, SocketState};
@@ -30,7 +30,9 @@ pub(crate) fn sockets(ports: &[(u16, Protocol)], depth: Depth) -> Result<Vec<Soc
         let explained = |port: u16| rows.iter().any(|row| row.port == port && blocks(row, wildcard));
         // Of very many ports only listeners are told: a probe each would take
         // longer than all the rest.
-        let held = |port: &u16| tcp.len() <= MANY && !explained(*port) && probe(wildcard, *port, Protocol::Tcp) == Probe::InUse;
+        let held = |port: &u16| {
+            tcp.len() <= MANY && !explained(*port) && probe(wildcard, *port, Protocol::Tcp) == Probe::InUse
+        };
         let unexplained: BTreeSet<u16> = tcp.iter().copied().filter(held).collect();
         for row in diag.dump(TCP, sock_diag::ALL, &unexplained, families)? {
             if !rows.contains(&row) {
