@@ -193,10 +193,7 @@ fn settle(ctx: &Context, wish: &Wish, found: &Survey) -> Result<bool> {
     match how {
         OnConflict::Fail => {
             conflict_report(ctx, found);
-            if ctx.format == Format::Text {
-                ui::note("hint: take other ports: `cargo xtask start --on-conflict reassign`");
-                ui::note("hint: stop the holders: `cargo xtask start --on-conflict stop`");
-            }
+            resolve::hints(ctx, found, "start --on-conflict reassign", "start --on-conflict stop");
             Ok(false)
         }
         OnConflict::Reassign => resolve::reassign(ctx, found).map(|()| true),
