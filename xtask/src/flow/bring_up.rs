@@ -103,7 +103,8 @@ pub fn bring_up(ctx: &Context, wish: &Wish) -> Result<Ending> {
             }
         }
     }
-    let found = survey_refused(ctx, &refused)?;
+    let mut found = survey_refused(ctx, &refused)?;
+    found.narrow(&wish.services)?;
     conflict_report(ctx, &found);
     Err(Error::new(format!("the engine refused ports {ATTEMPTS} times; what was started was taken back"))
         .hint("`cargo xtask check-ports` shows who has them; a restart of the engine frees ports that nobody has")

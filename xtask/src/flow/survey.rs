@@ -84,7 +84,7 @@ impl Survey {
         let Some(other) = &self.elsewhere else { return Ok(()) };
         let name = &self.stack.name;
         Err(Error::new(format!(
-            "a project named `{name}` runs from {}: this would replace or end its containers",
+            "a project named `{name}` has containers from {}: this would replace or end them",
             ctx.show(other)
         ))
         .hint(format!(
@@ -162,12 +162,16 @@ pub fn project(ctx: &Context) -> Result<Survey> {
     let (stack, without_compose) = effective(config, read, locate)?;
     let settings = Settings::read(&stack.dir)?;
     let dir = real(&stack.dir);
-    let elsewhere = containers
-        .iter()
-        .flatten()
-        .filter(|container| container.state.holds_ports() && container.project.as_deref() == Some(&stack.name))
-        .find_map(|container| container.working_dir.as_deref().map(real).filter(|other| *other != dir));
+    let elsewhere = containers.iter().flatten().find_map(|container| elsewhere(container, &stack.name, &dir));
     Ok(Survey { stack, settings, rows: Vec::new(), containers, elsewhere, env_files, template, without_compose })
+}
+
+/// The other folder of a container of this name. Stopped ones count as long as
+/// their folder is there: `up` would replace them too, and `down --volumes` take
+/// their data. Where it is gone, this is the same project after a move.
+fn elsewhere(container: &Container, name: &str, dir: &Path) -> Option<PathBuf> {
+    let other = container.working_dir.as_deref().filter(|_| container.project.as_deref() == Some(name)).map(real)?;
+    (other != dir && (container.state.holds_ports() || other.is_dir())).then_some(other)
 }
 
 /// A panic of ours stays one.
