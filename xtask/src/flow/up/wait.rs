@@ -237,7 +237,11 @@ pub(super) fn failure(ctx: &Context, survey: &Survey) -> Option<Error> {
     let service = container.service.as_deref().unwrap_or(&container.name);
     Some(
         Error::new(format!("service `{}` failed: {}", ui::clean(service), reason(ctx, container)))
-            .hint(format!("more of its log: `cargo xtask logs {}`", ui::clean(service)))
+            .hint(if container.state == State::Paused {
+                "let it go on: `docker compose unpause`".to_owned()
+            } else {
+                format!("more of its log: `cargo xtask logs {}`", ui::clean(service))
+            })
             .finding(),
     )
 }
