@@ -50,17 +50,27 @@ fn main() {
             command
         }
     };
-    compare("four free ports, without Docker", 40, &|| (), &[
-        Subject::new("an empty process", at(&empty, &[])),
-        Subject::new("check-ports, release build", alone(&release)),
-        Subject::new("check-ports, debug build", alone(&debug)),
-    ]);
+    compare(
+        "four free ports, without Docker",
+        40,
+        &|| (),
+        &[
+            Subject::new("an empty process", at(&empty, &[])),
+            Subject::new("check-ports, release build", alone(&release)),
+            Subject::new("check-ports, debug build", alone(&debug)),
+        ],
+    );
     let docker = Path::new("docker");
-    compare("check-ports as a whole", 20, &|| (), &[
-        Subject::new("docker compose config --format json", at(docker, &["compose", "config", "--format", "json"])),
-        Subject::new("check-ports, release build", at(&release, &["check-ports"])),
-        Subject::new("check-ports, debug build", at(&debug, &["check-ports"])),
-    ]);
+    compare(
+        "check-ports as a whole",
+        20,
+        &|| (),
+        &[
+            Subject::new("docker compose config --format json", at(docker, &["compose", "config", "--format", "json"])),
+            Subject::new("check-ports, release build", at(&release, &["check-ports"])),
+            Subject::new("check-ports, debug build", at(&debug, &["check-ports"])),
+        ],
+    );
     let down = at(docker, &["compose", "down", "--volumes", "--timeout", "1"]);
     let down = move || {
         let status = down().stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -69,10 +79,15 @@ fn main() {
     // Images first: neither side should pay for building them.
     let built = at(docker, &["compose", "build", "--quiet"])().status();
     assert!(built.is_ok_and(|status| status.success()), "build failed");
-    compare("cold start: no containers, networks or volumes", 5, &down, &[
-        Subject::new("docker compose up -d --wait", at(docker, &["compose", "up", "-d", "--wait"])),
-        Subject::new("start, release build", at(&release, &["start", "--on-conflict", "fail"])),
-        Subject::new("start, debug build", at(&debug, &["start", "--on-conflict", "fail"])),
-    ]);
+    compare(
+        "cold start: no containers, networks or volumes",
+        5,
+        &down,
+        &[
+            Subject::new("docker compose up -d --wait", at(docker, &["compose", "up", "-d", "--wait"])),
+            Subject::new("start, release build", at(&release, &["start", "--on-conflict", "fail"])),
+            Subject::new("start, debug build", at(&debug, &["start", "--on-conflict", "fail"])),
+        ],
+    );
     down();
 }

@@ -41,7 +41,10 @@ fn main() {
         loads => {
             let itself = std::env::current_exe().expect("this program");
             let mut unshare = Command::new("unshare");
-            unshare.args(["--net", "sh", "-c", "ip link set lo up && exec \"$0\" inside \"$@\""]).arg(itself).args(loads);
+            unshare
+                .args(["--net", "sh", "-c", "ip link set lo up && exec \"$0\" inside \"$@\""])
+                .arg(itself)
+                .args(loads);
             let status = unshare.status().expect("unshare of util-linux");
             assert!(status.success(), "the bench needs root: it makes a network of its own");
         }
@@ -145,9 +148,8 @@ fn measure(loads: &str) {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let empty = empty_program(dir.path());
     let group = Group::new();
-    let apart = group.as_ref().map(|group| {
-        Helper::start(&["listen", &APART.to_string(), "1", &group.0.display().to_string()])
-    });
+    let apart =
+        group.as_ref().map(|group| Helper::start(&["listen", &APART.to_string(), "1", &group.0.display().to_string()]));
     let subjects = subjects(&empty, apart.is_some());
     let mut table: Vec<(char, Vec<Duration>)> = Vec::new();
     let mut run = |letter: char, title: &str, rounds: usize| {
@@ -160,14 +162,19 @@ fn measure(loads: &str) {
     few.into_iter().for_each(Helper::end);
     let many: Vec<Helper> = (0..4).map(|at| Helper::listen(FIRST + at * 500, 500)).collect();
     run('b', "2,000 listeners in 4 processes", 20);
-    let (hold, cats) = if loads.contains(['c', 'd']) { hogs() } else { (File::open("/dev/null").expect("a file"), Vec::new()) };
+    let (hold, cats) =
+        if loads.contains(['c', 'd']) { hogs() } else { (File::open("/dev/null").expect("a file"), Vec::new()) };
     run('c', "and 2,000 processes with 23 open files each", 8);
     let talk = loads.contains('d').then(|| Helper::start(&["talk", "28000"]));
     run('d', "and 28,000 connections", 8);
-    println!("| median, ms | {} | peak memory, MB |", table.iter().map(|(letter, _)| format!("({letter})")).collect::<Vec<_>>().join(" | "));
+    println!(
+        "| median, ms | {} | peak memory, MB |",
+        table.iter().map(|(letter, _)| format!("({letter})")).collect::<Vec<_>>().join(" | ")
+    );
     println!("|---|{}--:|", "--:|".repeat(table.len()));
     for (at, subject) in subjects.iter().enumerate() {
-        let times: Vec<String> = table.iter().map(|(_, medians)| format!("{:.1}", medians[at].as_secs_f64() * 1000.0)).collect();
+        let times: Vec<String> =
+            table.iter().map(|(_, medians)| format!("{:.1}", medians[at].as_secs_f64() * 1000.0)).collect();
         println!("| {} | {} | {:.1} |", subject.name, times.join(" | "), peak(&mut (subject.command)()));
     }
     drop(hold);
@@ -220,7 +227,13 @@ fn subjects(empty: &Path, has_group: bool) -> Vec<Subject> {
         };
         subjects.push(Subject::new("`lsof -nP -iTCP:P -sTCP:LISTEN`", lsof));
     }
-    if Command::new("docker").args(["version"]).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success()) {
+    if Command::new("docker")
+        .args(["version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|s| s.success())
+    {
         subjects.push(Subject::new("`xtask who P`, an engine asked as well", who(PORT, true)));
     }
     let empty = empty.to_path_buf();

@@ -96,8 +96,9 @@ pub fn run(args: Vec<OsString>) -> Exit {
 }
 
 fn dispatch(cli: Cli) -> Result<Exit> {
-    let dir = std::env::current_dir()
-        .map_err(|error| Error::new(format!("the current folder cannot be read: {error}")).hint("`cd` to one that exists"))?;
+    let dir = std::env::current_dir().map_err(|error| {
+        Error::new(format!("the current folder cannot be read: {error}")).hint("`cd` to one that exists")
+    })?;
     let project = cli.project;
     let options = ComposeOptions {
         files: project.file,

@@ -34,8 +34,9 @@ pub struct Context {
 impl Context {
     /// Reads the environment.
     pub fn new(dir: PathBuf, options: ComposeOptions) -> Self {
-        let env: BTreeMap<String, String> =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+        let env: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
         let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
         let engine = Engine::new(Endpoint::find(&|name| env.get(name).cloned(), home.as_deref()), exec::LIMIT);
         Context { dir, home, env, options, engine, yes: false, dry_run: false, format: Format::Text }

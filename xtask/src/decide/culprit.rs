@@ -39,25 +39,61 @@ const CULPRITS: &[Culprit] = &[
         words: &[],
         advice: "a web server of this machine: `sudo systemctl stop` it, or move the stack's port",
     },
-    Culprit { names: &[], words: &["manage.py runserver"], advice: "Django's development server: end it in its terminal with Ctrl-C" },
+    Culprit {
+        names: &[],
+        words: &["manage.py runserver"],
+        advice: "Django's development server: end it in its terminal with Ctrl-C",
+    },
     Culprit { names: &[], words: &["http.server"], advice: "Python's http.server: end it in its terminal with Ctrl-C" },
-    Culprit { names: &[], words: &["uvicorn", "gunicorn", "hypercorn"], advice: "a Python web server: end it in its terminal; with --reload end the parent, which starts it anew" },
-    Culprit { names: &["next-server"], words: &[], advice: "Next.js's development server: end `next dev` in its terminal with Ctrl-C" },
-    Culprit { names: &[], words: &["next dev", "next/dist", "next-server"], advice: "Next.js's development server: end it in its terminal with Ctrl-C" },
-    Culprit { names: &[], words: &["/vite", "vite "], advice: "Vite's development server: end it in its terminal with Ctrl-C" },
-    Culprit { names: &[], words: &["webpack", "react-scripts", "ng serve", "nuxt", "astro dev"], advice: "a frontend's development server: end it in its terminal with Ctrl-C" },
-    Culprit { names: &[], words: &["puma", "rails s", "rails server"], advice: "Rails's development server: end it in its terminal with Ctrl-C" },
+    Culprit {
+        names: &[],
+        words: &["uvicorn", "gunicorn", "hypercorn"],
+        advice: "a Python web server: end it in its terminal; with --reload end the parent, which starts it anew",
+    },
+    Culprit {
+        names: &["next-server"],
+        words: &[],
+        advice: "Next.js's development server: end `next dev` in its terminal with Ctrl-C",
+    },
+    Culprit {
+        names: &[],
+        words: &["next dev", "next/dist", "next-server"],
+        advice: "Next.js's development server: end it in its terminal with Ctrl-C",
+    },
+    Culprit {
+        names: &[],
+        words: &["/vite", "vite "],
+        advice: "Vite's development server: end it in its terminal with Ctrl-C",
+    },
+    Culprit {
+        names: &[],
+        words: &["webpack", "react-scripts", "ng serve", "nuxt", "astro dev"],
+        advice: "a frontend's development server: end it in its terminal with Ctrl-C",
+    },
+    Culprit {
+        names: &[],
+        words: &["puma", "rails s", "rails server"],
+        advice: "Rails's development server: end it in its terminal with Ctrl-C",
+    },
     Culprit { names: &["php"], words: &["-S "], advice: "PHP's built-in server: end it in its terminal with Ctrl-C" },
     Culprit { names: &["ssh"], words: &["-L"], advice: "a port that ssh forwards: end that ssh session" },
-    Culprit { names: &["Code Helper", "code-server", "code"], words: &[], advice: "a port that VS Code forwards: close it in its Ports view" },
+    Culprit {
+        names: &["Code Helper", "code-server", "code"],
+        words: &[],
+        advice: "a port that VS Code forwards: close it in its Ports view",
+    },
 ];
 
 /// What is known of such a process; `None` for all others.
 pub fn advice(process: &Process) -> Option<&'static str> {
-    let named = |culprit: &Culprit| culprit.names.is_empty() || culprit.names.iter().any(|name| process.name.starts_with(name));
-    let said = |culprit: &Culprit| culprit.words.is_empty() || culprit.words.iter().any(|word| process.command.contains(word));
+    let named =
+        |culprit: &Culprit| culprit.names.is_empty() || culprit.names.iter().any(|name| process.name.starts_with(name));
+    let said =
+        |culprit: &Culprit| culprit.words.is_empty() || culprit.words.iter().any(|word| process.command.contains(word));
     if cfg!(windows) && process.pid == 4 {
-        return Some("the Windows kernel, for IIS or another service of http.sys: `netsh http show servicestate` names it; `net stop http` stops all of them");
+        return Some(
+            "the Windows kernel, for IIS or another service of http.sys: `netsh http show servicestate` names it; `net stop http` stops all of them",
+        );
     }
     CULPRITS.iter().find(|culprit| named(culprit) && said(culprit)).map(|culprit| culprit.advice)
 }

@@ -53,7 +53,10 @@ pub fn untouchable(process: &Process, ancestors: &[u32]) -> Option<String> {
         return Some("it is the system's first process".to_owned());
     }
     if cfg!(windows) && pid == 4 {
-        return Some("it is the Windows kernel (http.sys or a driver): `netsh http show servicestate` names the service".to_owned());
+        return Some(
+            "it is the Windows kernel (http.sys or a driver): `netsh http show servicestate` names the service"
+                .to_owned(),
+        );
     }
     if is_engine_process(process) {
         return Some(format!(
@@ -86,7 +89,16 @@ mod tests {
 
     #[test]
     fn engines_and_their_helpers_are_left_alone() {
-        for name in ["docker-proxy", "docker-pr", "dockerd", "com.docker.backend", "com.docker.backend.exe", "rootlessport", "OrbStack Helper", "wslrelay.exe"] {
+        for name in [
+            "docker-proxy",
+            "docker-pr",
+            "dockerd",
+            "com.docker.backend",
+            "com.docker.backend.exe",
+            "rootlessport",
+            "OrbStack Helper",
+            "wslrelay.exe",
+        ] {
             let found = untouchable(&process(name, ""), &[]).is_some();
             // lsof's columns cut names to nine characters; we never read those.
             assert_eq!(found, name != "docker-pr", "{name}");

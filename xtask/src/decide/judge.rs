@@ -4,8 +4,8 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::overlap::{overlaps, wanted_addresses};
 use super::guard::is_engine_process;
+use super::overlap::{overlaps, wanted_addresses};
 use crate::model::{Container, Owner, PortMapping, Probe, Process, Reservation, Socket, SocketState, Verdict};
 
 /// Which containers are this project's own.
@@ -71,7 +71,11 @@ fn blocked(mapping: &PortMapping, port: u16, ours: &[&Container], probes: &[(IpA
                 && overlaps(ip, binding.host_ip, Some(true))
         })
     };
-    probes.iter().copied().filter(|(ip, probe)| matches!(probe, Probe::InUse | Probe::Reserved | Probe::Denied) && !covered(*ip)).collect()
+    probes
+        .iter()
+        .copied()
+        .filter(|(ip, probe)| matches!(probe, Probe::InUse | Probe::Reserved | Probe::Denied) && !covered(*ip))
+        .collect()
 }
 
 /// Whether the tables have to be asked about this port at all.
@@ -108,7 +112,9 @@ pub fn judge(mapping: &PortMapping, port: u16, project: Identity<'_>, facts: &Fa
         return Verdict::Reserved { range: reservation.range, by: reservation.by.clone() };
     }
     if blocked.iter().any(|(_, probe)| *probe == Probe::Reserved) {
-        return Verdict::Unknown { why: "the system forbids binding it, although nobody listens (reserved, or held exclusively)".to_owned() };
+        return Verdict::Unknown {
+            why: "the system forbids binding it, although nobody listens (reserved, or held exclusively)".to_owned(),
+        };
     }
     if blocked.iter().any(|(_, probe)| *probe == Probe::InUse) {
         let why = "it cannot be bound, and no socket that can be seen explains it".to_owned();
@@ -117,7 +123,8 @@ pub fn judge(mapping: &PortMapping, port: u16, project: Identity<'_>, facts: &Fa
     if let Some((ip, _)) = facts.probes.iter().find(|(_, probe)| *probe == Probe::NotLocal) {
         return Verdict::Unknown { why: format!("{ip} is not an address of this machine") };
     }
-    if facts.probes.iter().any(|(_, probe)| *probe == Probe::NoFamily) && mapping.host_ip.is_some_and(|ip| ip.is_ipv6()) {
+    if facts.probes.iter().any(|(_, probe)| *probe == Probe::NoFamily) && mapping.host_ip.is_some_and(|ip| ip.is_ipv6())
+    {
         return Verdict::Unknown { why: "IPv6 is switched off on this machine".to_owned() };
     }
     // What is left are privileged ports with no one in the way: the engine,
@@ -134,8 +141,7 @@ fn without_idle_connections<'a>(sockets: &[&'a Socket], blocked: &[(IpAddr, Prob
     let held_by = |ip: IpAddr, socket: &Socket| overlaps(ip, socket.ip, socket.v6_only);
     let explained = |ip: IpAddr| sockets.iter().any(|s| s.state != SocketState::Connected && held_by(ip, s));
     let counts = |socket: &&Socket| {
-        socket.state != SocketState::Connected
-            || blocked.iter().any(|(ip, _)| held_by(*ip, socket) && !explained(*ip))
+        socket.state != SocketState::Connected || blocked.iter().any(|(ip, _)| held_by(*ip, socket) && !explained(*ip))
     };
     sockets.iter().copied().filter(counts).collect()
 }
@@ -205,7 +211,12 @@ mod tests {
     }
 
     fn container(project: &str, dir: &str, service: &str, ips: &[&str]) -> Container {
-        let binding = |ip: &&str| Binding { host_ip: ip.parse().unwrap(), published: 8000, target: 8000, protocol: Protocol::Tcp };
+        let binding = |ip: &&str| Binding {
+            host_ip: ip.parse().unwrap(),
+            published: 8000,
+            target: 8000,
+            protocol: Protocol::Tcp,
+        };
         Container {
             id: format!("{project}-{service}"),
             state: State::Running,
@@ -230,7 +241,16 @@ mod tests {
     }
 
     fn process(pid: u32, name: &str) -> Process {
-        Process { pid, parent: None, name: name.into(), command: String::new(), user: None, started: None, start_mark: 1, exe: None }
+        Process {
+            pid,
+            parent: None,
+            name: name.into(),
+            command: String::new(),
+            user: None,
+            started: None,
+            start_mark: 1,
+            exe: None,
+        }
     }
 
     fn me() -> Identity<'static> {
@@ -272,7 +292,9 @@ mod tests {
 
     #[test]
     fn a_container_of_another_project_folder_or_service_is_not_ours() {
-        for (project, dir, service) in [("other", "/src/demo", "backend"), ("demo", "/src/feat", "backend"), ("demo", "/src/demo", "db")] {
+        for (project, dir, service) in
+            [("other", "/src/demo", "backend"), ("demo", "/src/feat", "backend"), ("demo", "/src/demo", "db")]
+        {
             let mut world = world(Probe::InUse, Probe::InUse);
             world.containers = vec![container(project, dir, service, &["0.0.0.0", "::"])];
             world.sockets = vec![socket("0.0.0.0", &[7]), socket("::", &[8])];
@@ -361,11 +383,14 @@ mod tests {
     #[test]
     fn a_reserved_port_and_a_foreign_address_are_told_apart() {
         let mut world = world(Probe::Reserved, Probe::Reserved);
-        world.reservations = vec![Reservation { range: PortRange { first: 7990, last: 8089 }, by: "Windows".into(), blocks: true }];
+        world.reservations =
+            vec![Reservation { range: PortRange { first: 7990, last: 8089 }, by: "Windows".into(), blocks: true }];
         assert!(matches!(world.verdict(&mapping(None)), Verdict::Reserved { range, .. } if range.first == 7990));
         world.reservations.clear();
         assert!(matches!(world.verdict(&mapping(None)), Verdict::Unknown { .. }));
         world.probes = vec![("192.0.2.1".parse().unwrap(), Probe::NotLocal)];
-        assert!(matches!(world.verdict(&mapping(Some("192.0.2.1"))), Verdict::Unknown { why } if why.contains("192.0.2.1")));
+        assert!(
+            matches!(world.verdict(&mapping(Some("192.0.2.1"))), Verdict::Unknown { why } if why.contains("192.0.2.1"))
+        );
     }
 }

@@ -80,7 +80,13 @@ impl Compose {
     /// The words are the CLI's own English, which no setting translates.
     fn why(&self, answer: &exec::Answer) -> ComposeTrouble {
         let text = answer.error_text();
-        let plugin_missing = ["is not a docker command", "unknown docker command", "unknown command: docker compose", "unknown flag: --format", "unknown shorthand flag"];
+        let plugin_missing = [
+            "is not a docker command",
+            "unknown docker command",
+            "unknown command: docker compose",
+            "unknown flag: --format",
+            "unknown shorthand flag",
+        ];
         if plugin_missing.iter().any(|words| text.contains(words)) {
             return without_plugin();
         }

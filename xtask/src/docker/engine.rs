@@ -202,12 +202,14 @@ impl Trouble {
             Trouble::NotRunning => Error::new(format!("no Docker engine answers at {host} ({chosen})"))
                 .hint(start_hint())
                 .hint("`cargo xtask start --setup` brings one up on Debian and Ubuntu, as root"),
-            Trouble::Denied => Error::new(format!("no permission for the Docker engine's socket {host}"))
-                .hint("run with sudo, or join the group of the socket: `sudo usermod -aG docker $USER`, then log in again"),
-            Trouble::Hanging(limit) => {
-                Error::new(format!("the Docker engine at {host} ({chosen}) accepts and does not answer within {} s", limit.as_secs()))
-                    .hint(start_hint().replace("start", "restart"))
-            }
+            Trouble::Denied => Error::new(format!("no permission for the Docker engine's socket {host}")).hint(
+                "run with sudo, or join the group of the socket: `sudo usermod -aG docker $USER`, then log in again",
+            ),
+            Trouble::Hanging(limit) => Error::new(format!(
+                "the Docker engine at {host} ({chosen}) accepts and does not answer within {} s",
+                limit.as_secs()
+            ))
+            .hint(start_hint().replace("start", "restart")),
             Trouble::Other(text) => Error::new(format!("the Docker engine at {host} ({chosen}): {text}"))
                 .hint("is it an engine, and well? `docker version` asks it too"),
         }

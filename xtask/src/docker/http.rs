@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 /// The request's bytes.
 pub(super) fn request(method: &str, path: &str) -> Vec<u8> {
-    format!("{method} {path} HTTP/1.0\r\nHost: docker\r\nAccept: application/json\r\nContent-Length: 0\r\n\r\n").into_bytes()
+    format!("{method} {path} HTTP/1.0\r\nHost: docker\r\nAccept: application/json\r\nContent-Length: 0\r\n\r\n")
+        .into_bytes()
 }
 
 /// Status and body, or `None` where this is no HTTP answer.

@@ -9,7 +9,7 @@ use crate::error::Exit;
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 static HOLDERS: AtomicUsize = AtomicUsize::new(0);
 
-/// Takes over Ctrl-C, SIGTERM and SIGHUP's default; called once, by `main`.
+/// Takes over Ctrl-C, SIGTERM and SIGHUP; called once, by `main`.
 pub fn install() {
     // A second handler cannot be set; then the default (end) stays, which is
     // what the first one does as well.

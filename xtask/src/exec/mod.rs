@@ -136,11 +136,9 @@ impl Command {
         });
         let handle = running.start().map_err(|error| self.not_started(&error))?;
         match handle.wait_timeout(limit) {
-            Ok(Some(output)) => Ok(Answer {
-                code: output.status.code(),
-                stdout: output.stdout.clone(),
-                stderr: output.stderr.clone(),
-            }),
+            Ok(Some(output)) => {
+                Ok(Answer { code: output.status.code(), stdout: output.stdout.clone(), stderr: output.stderr.clone() })
+            }
             Ok(None) => {
                 running::end(&handle.pids());
                 Err(Error::new(format!("`{}` did not answer within {} s", self.line(), limit.as_secs())))

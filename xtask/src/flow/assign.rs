@@ -162,8 +162,11 @@ fn prove(after: &Survey, moves: &[Move]) -> Result<()> {
             let now = row.wanted.mapping.published.map(|range| range.first);
             if now != Some(step.to) {
                 let now = now.map_or_else(|| "none".to_owned(), |port| port.to_string());
-                return Err(Error::new(format!("{}={} does not take effect: Compose still uses {now}", step.variable, step.to))
-                    .hint("`docker compose config --environment` shows what Compose reads"));
+                return Err(Error::new(format!(
+                    "{}={} does not take effect: Compose still uses {now}",
+                    step.variable, step.to
+                ))
+                .hint("`docker compose config --environment` shows what Compose reads"));
             }
         }
     }

@@ -77,14 +77,19 @@ pub fn checkup(ctx: &Context) -> Vec<Check> {
     match found {
         Ok(found) => {
             checks.push(engine(ctx, &found));
-            checks.push(Check::ok("project", "compose file", format!("{} services, project `{}`", found.stack.services.len(), found.stack.name)));
+            checks.push(Check::ok(
+                "project",
+                "compose file",
+                format!("{} services, project `{}`", found.stack.services.len(), found.stack.name),
+            ));
             checks.push(folder(ctx, &found));
             checks.extend(env_file(ctx, &found));
             checks.push(ports(ctx, &found));
             checks.push(containers(&found));
         }
         Err(error) => {
-            let remedy = error.hints().first().cloned().unwrap_or_else(|| "correct the file, then run this again".to_owned());
+            let remedy =
+                error.hints().first().cloned().unwrap_or_else(|| "correct the file, then run this again".to_owned());
             checks.push(Check::bad(
                 ("project", "compose file"),
                 Status::Problem,
@@ -123,7 +128,9 @@ fn compose_version(version: Option<&str>) -> Check {
     };
     let mut numbers = version.split(['.', '-', '+']).map_while(|word| word.parse::<u32>().ok());
     match (numbers.next(), numbers.next()) {
-        (Some(major), Some(minor)) if (major, minor) < OLDEST => Check::bad(name, Status::Problem, format!("version {version}"), why, remedy),
+        (Some(major), Some(minor)) if (major, minor) < OLDEST => {
+            Check::bad(name, Status::Problem, format!("version {version}"), why, remedy)
+        }
         (Some(_), Some(_)) => Check::ok(name.0, name.1, format!("version {version}")),
         _ => Check::bad(name, Status::Unknown, format!("version `{}`", ui::clean(version)), why, remedy),
     }
@@ -156,7 +163,13 @@ fn folder(ctx: &Context, found: &Survey) -> Check {
         Ok(()) => Check::ok(name.0, name.1, format!("`{}` runs from no other folder", found.stack.name)),
         Err(error) => {
             let remedy = error.hints().first().cloned().unwrap_or_default();
-            Check::bad(name, Status::Problem, error.message(), "two folders with one project name share containers and data", remedy)
+            Check::bad(
+                name,
+                Status::Problem,
+                error.message(),
+                "two folders with one project name share containers and data",
+                remedy,
+            )
         }
     }
 }
@@ -217,7 +230,9 @@ fn ports(ctx: &Context, found: &Survey) -> Check {
         .conflicts()
         .map(|row| {
             let who = match &row.verdict {
-                Verdict::Taken(owners) => owners.iter().map(|owner| report::describe(ctx, owner)).collect::<Vec<_>>().join(" and "),
+                Verdict::Taken(owners) => {
+                    owners.iter().map(|owner| report::describe(ctx, owner)).collect::<Vec<_>>().join(" and ")
+                }
                 verdict => verdict.as_str().to_owned(),
             };
             format!("{} ({}): {who}", row.wanted.mapping.address(), row.wanted.mapping.service)
@@ -233,7 +248,8 @@ fn ports(ctx: &Context, found: &Survey) -> Check {
 fn containers(found: &Survey) -> Check {
     let name = ("containers", "containers of this project");
     let known = found.containers.as_deref().unwrap_or_default();
-    let own: Vec<_> = known.iter().filter(|container| container.project.as_deref() == Some(&found.stack.name)).cloned().collect();
+    let own: Vec<_> =
+        known.iter().filter(|container| container.project.as_deref() == Some(&found.stack.name)).cloned().collect();
     if own.is_empty() {
         return Check::ok(name.0, name.1, "none");
     }

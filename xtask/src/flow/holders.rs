@@ -10,9 +10,7 @@ use crate::docker::Trouble;
 use crate::error::Result;
 use crate::flow::free::Request;
 use crate::host::{self, Depth};
-use crate::model::{
-    Container, Owner, PortMapping, PortRange, Probe, Process, Protocol, Socket, SocketState, Verdict,
-};
+use crate::model::{Container, Owner, PortMapping, PortRange, Probe, Process, Protocol, Socket, SocketState, Verdict};
 use crate::ui;
 
 /// What is known of one port.
@@ -72,9 +70,16 @@ pub fn look(ctx: &Context, ports: &[(u16, Protocol)], depth: Depth) -> Result<Ho
     let views = probed
         .into_iter()
         .map(|(port, protocol, probes)| {
-            let facts = Facts { probes: &probes, containers: known, sockets: &sockets, processes: &processes, reservations: &reservations };
+            let facts = Facts {
+                probes: &probes,
+                containers: known,
+                sockets: &sockets,
+                processes: &processes,
+                reservations: &reservations,
+            };
             let verdict = verdict(port, protocol, &facts);
-            let sockets = sockets.iter().filter(|socket| socket.port == port && socket.protocol == protocol).cloned().collect();
+            let sockets =
+                sockets.iter().filter(|socket| socket.port == port && socket.protocol == protocol).cloned().collect();
             let advice = advise(&verdict, &probes, containers.as_deref().ok());
             View { port, protocol, verdict, sockets, advice }
         })
@@ -93,7 +98,8 @@ fn see(ctx: &Context, ports: &[(u16, Protocol)], depth: Depth) -> Result<(Vec<Pr
         let unprobed = ports.iter().map(|(port, protocol)| (*port, *protocol, Vec::new())).collect();
         return Ok((unprobed, host::sockets(ports, depth)?));
     }
-    let probed: Vec<Probed> = ports.iter().map(|(port, protocol)| (*port, *protocol, probe(*port, *protocol))).collect();
+    let probed: Vec<Probed> =
+        ports.iter().map(|(port, protocol)| (*port, *protocol, probe(*port, *protocol))).collect();
     let held = probed.iter().filter(|(_, _, probes)| probes.iter().any(|(_, probe)| *probe != Probe::Free));
     let held: Vec<(u16, Protocol)> = held.map(|(port, protocol, _)| (*port, *protocol)).collect();
     let sockets = if held.is_empty() { Vec::new() } else { host::sockets(&held, depth)? };

@@ -2,6 +2,7 @@
 //! plan that is plain data.
 
 pub mod assign;
+pub mod bring_up;
 pub mod checkup;
 pub mod free;
 pub mod holders;

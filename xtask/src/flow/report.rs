@@ -259,7 +259,7 @@ pub fn notes(ctx: &Context, survey: &Survey) {
     }
     if let Some(other) = &survey.elsewhere {
         ui::warn(&format!(
-            "a project named `{}` runs from {}: `start` here would replace its containers",
+            "a project named `{}` has containers from {}: `start` here would replace them",
             survey.stack.name,
             ctx.show(other)
         ));

@@ -48,11 +48,35 @@ pub fn stop_holders(ctx: &Context, survey: &Survey) -> Result<()> {
     free::run(ctx, &plan, &requests, &free::Manner::default()).error.map_or(Ok(()), Err)
 }
 
-/// Who could be stopped for the conflicts.
-pub fn stoppable(ctx: &Context, survey: &Survey) -> (Vec<free::Request>, free::Plan) {
+/// Who could be stopped for the conflicts; nobody on another machine.
+fn stoppable(ctx: &Context, survey: &Survey) -> (Vec<free::Request>, free::Plan) {
+    if ctx.engine.endpoint().is_remote() {
+        return (Vec::new(), free::Plan::default());
+    }
     let requests: Vec<free::Request> = survey.conflicts().map(free::Request::from).collect();
     let plan = free::plan(ctx, &requests, survey.containers.as_deref().ok());
     (requests, plan)
+}
+
+/// Without a person to ask: the commands to type, as far as they would help.
+pub fn hints(ctx: &Context, survey: &Survey, reassign: &str, stop: &str) {
+    if ctx.format != Format::Text {
+        return;
+    }
+    match assign::plan(ctx, survey) {
+        Ok(_) => ui::note(&format!("hint: other ports in .env: `cargo xtask {reassign}`")),
+        Err(error) => immovable(&error),
+    }
+    if !stoppable(ctx, survey).1.steps.is_empty() {
+        ui::note(&format!("hint: stop the holders: `cargo xtask {stop}`"));
+    }
+}
+
+fn immovable(error: &Error) {
+    ui::note(&format!("note: other ports cannot be written: {error}"));
+    for hint in error.hints() {
+        ui::note(&format!("hint: {hint}"));
+    }
 }
 
 /// Asks what to do about the conflicts.
@@ -64,20 +88,22 @@ pub fn ask(ctx: &Context, survey: &Survey) -> Result<Answer> {
     }
     let moves = assign::plan(ctx, survey);
     if let Ok(moves) = &moves {
-        let moved: Vec<String> = moves.iter().map(|step| format!("{} {} -> {}", step.variable, step.from, step.to)).collect();
+        let moved: Vec<String> =
+            moves.iter().map(|step| format!("{} {} -> {}", step.variable, step.from, step.to)).collect();
         offer('o', format!("other ports in .env: {}", moved.join(", ")));
     }
     offer('t', "one proxy for all projects instead of ports (Traefik)".to_owned());
     offer('l', "leave it".to_owned());
     if let Err(error) = &moves {
-        ui::note(&format!("note: other ports cannot be written: {error}"));
-        error.hints().iter().for_each(|hint| ui::note(&format!("hint: {hint}")));
+        immovable(error);
     }
     match ui::choose("what now?", &choices, 'l') {
         's' => stop_holders(ctx, survey).map(|()| Answer::Resolved),
         'o' => reassign(ctx, survey).map(|()| Answer::Resolved),
         't' => {
-            ui::note("the shared Traefik comes with `cargo xtask proxy`, which this version does not have yet; ports in .env do the job until then");
+            ui::note(
+                "the shared Traefik comes with `cargo xtask proxy`, which this version does not have yet; ports in .env do the job until then",
+            );
             Ok(Answer::Leave)
         }
         _ => Ok(Answer::Leave),

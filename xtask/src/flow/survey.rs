@@ -14,10 +14,10 @@ use crate::exec;
 use crate::flow::holders::name_containers;
 use crate::host;
 use crate::model::{
-    ComposeOptions, Container, Owner, PortMapping, PortRange, Probe, Process, Protocol, Reservation, Socket, Source, Stack, Verdict,
-    Wanted,
+    ComposeOptions, Container, Owner, PortMapping, PortRange, Probe, Process, Protocol, Reservation, Socket, Source,
+    Stack, Verdict, Wanted,
 };
-use crate::stack::{self, EnvFiles, Settings};
+use crate::stack::{self, EnvFiles, Project, Settings};
 use crate::ui;
 
 /// Everything a survey found.
@@ -83,9 +83,15 @@ impl Survey {
     pub fn refuse_elsewhere(&self, ctx: &Context) -> Result<()> {
         let Some(other) = &self.elsewhere else { return Ok(()) };
         let name = &self.stack.name;
-        Err(Error::new(format!("a project named `{name}` runs from {}: this would replace or end its containers", ctx.show(other)))
-            .hint(format!("give this one a name of its own: COMPOSE_PROJECT_NAME={name}-2 in {}", ctx.show(&self.stack.dir.join(".env"))))
-            .hint(format!("or stop the other one: `cd {} && cargo xtask stop`", ctx.show(other))))
+        Err(Error::new(format!(
+            "a project named `{name}` has containers from {}: this would replace or end them",
+            ctx.show(other)
+        ))
+        .hint(format!(
+            "give this one a name of its own: COMPOSE_PROJECT_NAME={name}-2 in {}",
+            ctx.show(&self.stack.dir.join(".env"))
+        ))
+        .hint(format!("or stop the other one: `cd {} && cargo xtask stop`", ctx.show(other))))
     }
 
     /// An error where there is no engine, no Compose, or the project runs from
@@ -152,15 +158,20 @@ pub fn project(ctx: &Context) -> Result<Survey> {
         let read = stack::read(&options, &ctx.dir, &env);
         (join(config.join()), join(containers.join()), read)
     });
-    let (stack, without_compose) = effective(config, read)?;
+    let locate = || stack::locate(&options, &ctx.dir, &env);
+    let (stack, without_compose) = effective(config, read, locate)?;
     let settings = Settings::read(&stack.dir)?;
     let dir = real(&stack.dir);
-    let elsewhere = containers
-        .iter()
-        .flatten()
-        .filter(|container| container.state.holds_ports() && container.project.as_deref() == Some(&stack.name))
-        .find_map(|container| container.working_dir.as_deref().map(real).filter(|other| *other != dir));
+    let elsewhere = containers.iter().flatten().find_map(|container| elsewhere(container, &stack.name, &dir));
     Ok(Survey { stack, settings, rows: Vec::new(), containers, elsewhere, env_files, template, without_compose })
+}
+
+/// The other folder of a container of this name. Stopped ones count as long as
+/// their folder is there: `up` would replace them too, and `down --volumes` take
+/// their data. Where it is gone, this is the same project after a move.
+fn elsewhere(container: &Container, name: &str, dir: &Path) -> Option<PathBuf> {
+    let other = container.working_dir.as_deref().filter(|_| container.project.as_deref() == Some(name)).map(real)?;
+    (other != dir && (container.state.holds_ports() || other.is_dir())).then_some(other)
 }
 
 /// A panic of ours stays one.
@@ -183,6 +194,7 @@ fn missing_env(files: &EnvFiles) -> Option<PathBuf> {
 fn effective(
     config: Result<Stack, ComposeTrouble>,
     read: Result<Stack>,
+    locate: impl FnOnce() -> Result<Project>,
 ) -> Result<(Stack, Option<ComposeTrouble>)> {
     match (config, read) {
         (Ok(mut stack), Ok(read)) => {
@@ -191,7 +203,15 @@ fn effective(
             stack::attach_origins(&mut stack, &read);
             Ok((stack, None))
         }
-        (Ok(_), Err(error)) => Err(error.hint("Compose accepts this file; please report what this tool could not read")),
+        // Something that our reader does not know (a remote include, an oddity
+        // of YAML): the ports are known all the same, only not their variables.
+        (Ok(mut stack), Err(error)) => {
+            let located = locate()?;
+            stack.dir = located.dir;
+            stack.files = located.files;
+            ui::note(&format!("note: which variables feed the ports cannot be told: {error}"));
+            Ok((stack, None))
+        }
         (Err(trouble @ ComposeTrouble::Refused(_)), Ok(_)) => Err(trouble.error()),
         (Err(trouble), Ok(stack)) => Ok((stack, Some(trouble))),
         (Err(_), Err(error)) => Err(error),
@@ -290,7 +310,8 @@ impl<'a> Machine<'a> {
 
     fn is_free(&self, mapping: &PortMapping, port: u16) -> bool {
         let kept = self.reservations.iter().any(|kept| kept.blocks && kept.range.contains(port));
-        let can_bind = self.probes(mapping, port).iter().all(|(_, probe)| matches!(probe, Probe::Free | Probe::NoFamily));
+        let can_bind =
+            self.probes(mapping, port).iter().all(|(_, probe)| matches!(probe, Probe::Free | Probe::NoFamily));
         can_bind && !kept && self.judge(mapping, port) == Verdict::Free
     }
 }
@@ -333,7 +354,9 @@ fn rows(ctx: &Context, survey: &Survey, refused: &BTreeMap<u16, String>) -> Vec<
 /// Asks the tables about the ports that cannot be bound, all at once.
 fn explain(machine: &mut Machine<'_>, stack: &Stack) {
     let ports = stack.ports().map(|wanted| &wanted.mapping);
-    let single = ports.flat_map(|mapping| mapping.published.into_iter().flat_map(move |range| range.iter().map(move |port| (mapping, port))));
+    let single = ports.flat_map(|mapping| {
+        mapping.published.into_iter().flat_map(move |range| range.iter().map(move |port| (mapping, port)))
+    });
     let unexplained: BTreeSet<(u16, Protocol)> = single
         .filter(|(mapping, port)| {
             let probes = machine.probes(mapping, *port);
@@ -354,7 +377,12 @@ fn explain(machine: &mut Machine<'_>, stack: &Stack) {
 }
 
 /// One suggestion for each conflict; ports fed by one variable move together.
-fn suggestions(machine: &Machine<'_>, wanted: &[Wanted], verdicts: &[Verdict], settings: &Settings) -> Vec<Option<u16>> {
+fn suggestions(
+    machine: &Machine<'_>,
+    wanted: &[Wanted],
+    verdicts: &[Verdict],
+    settings: &Settings,
+) -> Vec<Option<u16>> {
     let mut outside: Vec<_> = host::ephemeral().into_iter().collect();
     outside.extend(machine.reservations.iter().map(|kept| kept.range));
     let mut used: BTreeSet<u16> = wanted.iter().filter_map(|w| w.mapping.published).flat_map(PortRange::iter).collect();
@@ -362,9 +390,13 @@ fn suggestions(machine: &Machine<'_>, wanted: &[Wanted], verdicts: &[Verdict], s
     for i in 0..wanted.len() {
         let published = wanted[i].mapping.published.filter(|range| range.is_one());
         let (true, None, Some(published)) = (verdicts[i].is_conflict(), found[i], published) else { continue };
-        let together: Vec<usize> = (0..wanted.len()).filter(|j| *j == i || same_variable(&wanted[i], &wanted[*j])).collect();
+        let together: Vec<usize> =
+            (0..wanted.len()).filter(|j| *j == i || same_variable(&wanted[i], &wanted[*j])).collect();
         // A variable that holds a range feeds several ports: no single number.
-        if together.iter().any(|j| wanted[*j].mapping.published.map(|range| (range.first, range.last)) != Some((published.first, published.first))) {
+        if together.iter().any(|j| {
+            wanted[*j].mapping.published.map(|range| (range.first, range.last))
+                != Some((published.first, published.first))
+        }) {
             continue;
         }
         let limits = Limits { within: settings.port_range, outside: &outside, used: &used };

@@ -100,8 +100,11 @@ fn detailed(view: &View, owner: &Owner) -> Detailed {
             detailed.worktree = around.cwd.as_deref().and_then(worktree).map(|path| clean(&path));
             detailed.cwd = around.cwd.as_deref().map(clean);
             detailed.unit = around.unit.map(|unit| ui::clean(&unit.name));
-            detailed.parents =
-                around.parents.iter().map(|parent| ParentReport { pid: parent.pid, name: ui::clean(&parent.name) }).collect();
+            detailed.parents = around
+                .parents
+                .iter()
+                .map(|parent| ParentReport { pid: parent.pid, name: ui::clean(&parent.name) })
+                .collect();
             detailed.sockets = view.sockets_of(process.pid).into_iter().map(socket).collect();
         }
         Owner::Container(container) => {
@@ -136,7 +139,10 @@ fn state(state: SocketState) -> &'static str {
 fn bindings(view: &View, container: &Container) -> Vec<SocketReport> {
     let on_port = container.bindings.iter().filter(|b| b.published == view.port && b.protocol == view.protocol);
     on_port
-        .map(|b| SocketReport { address: std::net::SocketAddr::new(b.host_ip, b.published).to_string(), state: "published" })
+        .map(|b| SocketReport {
+            address: std::net::SocketAddr::new(b.host_ip, b.published).to_string(),
+            state: "published",
+        })
         .collect()
 }
 
@@ -192,11 +198,13 @@ fn of_process(ctx: &Context, view: &View, process: &Process) -> Vec<String> {
     let listens: Vec<String> = view.sockets_of(process.pid).into_iter().map(address).collect();
     let mut lines = vec![format!("listens on {}", listens.join(" and "))];
     if let Some(cwd) = &cwd {
-        let tree = worktree(cwd).filter(|tree| tree != cwd).map(|tree| format!(", in the git worktree {}", ctx.show(&tree)));
+        let tree =
+            worktree(cwd).filter(|tree| tree != cwd).map(|tree| format!(", in the git worktree {}", ctx.show(&tree)));
         lines.push(format!("in {}{}", ctx.show(cwd), tree.unwrap_or_default()));
     }
     if !parents.is_empty() {
-        let chain: Vec<String> = parents.iter().map(|parent| format!("{} ({})", ui::clean(&parent.name), parent.pid)).collect();
+        let chain: Vec<String> =
+            parents.iter().map(|parent| format!("{} ({})", ui::clean(&parent.name), parent.pid)).collect();
         lines.push(format!("started by {}", chain.join(" < ")));
     }
     if let Some(unit) = unit {

@@ -61,7 +61,9 @@ pub(super) fn probe_addresses(host_ip: Option<IpAddr>) -> Vec<IpAddr> {
 pub(super) fn reservations() -> Vec<Reservation> {
     let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_reserved_ports").unwrap_or_default();
     let ranges = text.trim().split(',').filter_map(|word| word.trim().parse::<PortRange>().ok());
-    ranges.map(|range| Reservation { range, by: "net.ipv4.ip_local_reserved_ports".to_owned(), blocks: false }).collect()
+    ranges
+        .map(|range| Reservation { range, by: "net.ipv4.ip_local_reserved_ports".to_owned(), blocks: false })
+        .collect()
 }
 
 /// `net.ipv4.ip_local_port_range`.

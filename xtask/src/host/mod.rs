@@ -31,8 +31,8 @@ pub use process::{parents, processes, surroundings};
 pub use crate::model::Probe;
 
 use crate::error::Result;
-use crate::parse::cgroup::{self, Manager};
 use crate::model::{PortRange, Process, Protocol, Reservation, Socket};
+use crate::parse::cgroup::{self, Manager};
 
 /// Binds `ip:port` for a moment, the way the engine of this system would.
 pub fn probe(ip: IpAddr, port: u16, protocol: Protocol) -> Probe {

@@ -65,6 +65,11 @@ impl Target {
     }
 }
 
+/// Not known.
+pub(super) fn start_mark(_pid: u32) -> Option<u64> {
+    None
+}
+
 /// No cgroups here.
 pub(super) fn cgroup(_pid: u32) -> Option<String> {
     None

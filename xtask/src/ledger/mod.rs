@@ -1,12 +1,14 @@
 //! What this tool remembers of its own doings, one folder a person and machine.
 
 mod moves;
+mod turn;
 
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 
 pub use moves::Moves;
+pub use turn::Turn;
 
 /// Overrides where the folder is.
 pub const STATE_DIR: &str = "XTASK_STATE_DIR";

@@ -8,8 +8,8 @@ mod stack;
 mod verdict;
 
 pub use container::{Binding, Container, Health, State};
-pub use options::ComposeOptions;
 pub use listener::{Probe, Process, Reservation, Socket, SocketState, Surroundings, Unit};
+pub use options::ComposeOptions;
 pub use port::{PortMapping, PortRange, Protocol};
 pub use stack::{Origin, Service, Source, Stack, Wanted};
 pub use verdict::{Owner, Verdict};

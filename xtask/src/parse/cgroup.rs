@@ -41,14 +41,23 @@ mod tests {
         let id = "0123456789abcdef".repeat(4);
         let unit = |name: &str, user| Some(Manager::Unit(Unit { name: name.into(), user }));
         for (path, want) in [
-            ("/system.slice/system-postgresql.slice/postgresql@15-main.service".to_owned(), unit("postgresql@15-main.service", false)),
-            ("/user.slice/user-1000.slice/user@1000.service/app.slice/dev.service".to_owned(), unit("dev.service", true)),
+            (
+                "/system.slice/system-postgresql.slice/postgresql@15-main.service".to_owned(),
+                unit("postgresql@15-main.service", false),
+            ),
+            (
+                "/user.slice/user-1000.slice/user@1000.service/app.slice/dev.service".to_owned(),
+                unit("dev.service", true),
+            ),
             ("/user.slice/user-1000.slice/user@1000.service".to_owned(), None),
             ("/user.slice/user-1000.slice/session-3.scope".to_owned(), None),
             (format!("/system.slice/docker-{id}.scope"), Some(Manager::Container(id.clone()))),
             (format!("/docker/{id}"), Some(Manager::Container(id.clone()))),
             (format!("/docker/{id}/init"), Some(Manager::Container(id.clone()))),
-            (format!("/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{id}.scope"), Some(Manager::Container(id))),
+            (
+                format!("/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{id}.scope"),
+                Some(Manager::Container(id)),
+            ),
             ("/".to_owned(), None),
             (String::new(), None),
         ] {

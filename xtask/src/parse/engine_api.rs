@@ -107,12 +107,16 @@ pub struct Detail {
     pub out_of_memory: bool,
     /// Output of the last healthcheck, else empty.
     pub check_output: String,
+    /// How often its restart policy brought it back.
+    pub restarts: u64,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ApiInspect {
     state: ApiState,
+    #[serde(default)]
+    restart_count: u64,
 }
 
 #[derive(Deserialize)]
@@ -148,6 +152,7 @@ pub fn detail(json: &[u8]) -> Result<Detail> {
         error: api.state.error,
         out_of_memory: api.state.oom_killed,
         check_output: last.unwrap_or_default().trim().to_owned(),
+        restarts: api.restart_count,
     })
 }
 
@@ -208,10 +213,14 @@ mod tests {
                 {"IP":"::","PrivatePort":80,"PublicPort":8000,"Type":"tcp"},
                 {"PrivatePort":9000,"Type":"udp"}]}]"#;
         let found = containers(json).unwrap().remove(0);
-        assert_eq!((found.name.as_str(), found.state, found.health), ("demo-web-1", State::Running, Some(Health::Healthy)));
+        assert_eq!(
+            (found.name.as_str(), found.state, found.health),
+            ("demo-web-1", State::Running, Some(Health::Healthy))
+        );
         assert_eq!(found.working_dir, Some(PathBuf::from("/src/demo")));
         assert!(!found.one_off);
-        let published: Vec<(String, u16)> = found.bindings.iter().map(|b| (b.host_ip.to_string(), b.published)).collect();
+        let published: Vec<(String, u16)> =
+            found.bindings.iter().map(|b| (b.host_ip.to_string(), b.published)).collect();
         assert_eq!(published, [("0.0.0.0".to_owned(), 8000), ("::".to_owned(), 8000)]);
     }
 
@@ -224,8 +233,14 @@ mod tests {
     #[test]
     fn a_failed_start_tells_why() {
         let json = br#"{"State":{"ExitCode":128,"Error":"no","OOMKilled":false,
-            "Health":{"Log":[{"Output":"old"},{"Output":" refused\n"}]}}}"#;
-        let want = Detail { exit_code: 128, error: "no".into(), out_of_memory: false, check_output: "refused".into() };
+            "Health":{"Log":[{"Output":"old"},{"Output":" refused\n"}]}},"RestartCount":2}"#;
+        let want = Detail {
+            exit_code: 128,
+            error: "no".into(),
+            out_of_memory: false,
+            check_output: "refused".into(),
+            restarts: 2,
+        };
         assert_eq!(detail(json).unwrap(), want);
     }
 

@@ -67,7 +67,16 @@ mod tests {
 ";
 
     fn shown(rows: &[Row]) -> Vec<String> {
-        let one = |row: &Row| format!("{} {} {} {} {}", std::net::SocketAddr::new(row.ip, row.port), row.remote_port, row.state, row.uid, row.inode);
+        let one = |row: &Row| {
+            format!(
+                "{} {} {} {} {}",
+                std::net::SocketAddr::new(row.ip, row.port),
+                row.remote_port,
+                row.state,
+                row.uid,
+                row.inode
+            )
+        };
         rows.iter().map(one).collect()
     }
 

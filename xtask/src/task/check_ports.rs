@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::flow::survey::{Survey, survey};
-use crate::flow::{assign, report, resolve};
+use crate::flow::{report, resolve};
 use crate::ui::{self, Format};
 
 /// Are all published ports free? If not: who has them, and what is free.
@@ -59,28 +59,11 @@ fn act(args: &Args, ctx: &Context, found: &Survey) -> Result<Option<Survey>> {
             return Ok(None);
         }
     } else {
-        hints(ctx, found);
+        resolve::hints(ctx, found, "check-ports --reassign", "check-ports --stop-holders");
         return Ok(None);
     }
     if ctx.dry_run {
         return Ok(None);
     }
     survey(ctx).map(Some)
-}
-
-/// Without a person to ask: the commands to type.
-fn hints(ctx: &Context, found: &Survey) {
-    if ctx.format != Format::Text {
-        return;
-    }
-    match assign::plan(ctx, found) {
-        Ok(_) => ui::note("hint: other ports in .env: `cargo xtask check-ports --reassign`"),
-        Err(error) => {
-            ui::note(&format!("note: other ports cannot be written: {error}"));
-            error.hints().iter().for_each(|hint| ui::note(&format!("hint: {hint}")));
-        }
-    }
-    if !resolve::stoppable(ctx, found).1.steps.is_empty() {
-        ui::note("hint: stop the holders: `cargo xtask check-ports --stop-holders`");
-    }
 }

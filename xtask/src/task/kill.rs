@@ -40,7 +40,14 @@ pub struct Args {
     #[arg(long)]
     force: bool,
     /// Another first signal than SIGTERM, for those who know
-    #[arg(long, value_enum, value_name = "NAME", ignore_case = true, default_value = "term", hide_default_value = true)]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "NAME",
+        ignore_case = true,
+        default_value = "term",
+        hide_default_value = true
+    )]
     signal: Signal,
 }
 
@@ -73,10 +80,12 @@ impl From<Signal> for Ask {
 /// Runs it.
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if args.signal == Signal::Kill && !args.force {
-        return Err(Error::new("SIGKILL leaves a program no time to save anything").hint("if that is meant: `--signal kill --force`"));
+        return Err(Error::new("SIGKILL leaves a program no time to save anything")
+            .hint("if that is meant: `--signal kill --force`"));
     }
     let found = look(ctx, &ports(&args.ports, args.udp), Depth::Complete)?;
-    let requests: Vec<Request> = found.views.iter().filter(|view| view.verdict != Verdict::Free).map(Request::from).collect();
+    let requests: Vec<Request> =
+        found.views.iter().filter(|view| view.verdict != Verdict::Free).map(Request::from).collect();
     let plan = free::plan(ctx, &requests, found.containers.as_deref().ok());
     let text = ctx.format == Format::Text;
     if requests.is_empty() {

@@ -43,7 +43,8 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if answer.ok() {
         return Ok(Exit::Success);
     }
-    Err(Error::new(format!("the browser could not be started: {}", answer.error_text())).hint(format!("open {url} yourself")))
+    Err(Error::new(format!("the browser could not be started: {}", answer.error_text()))
+        .hint(format!("open {url} yourself")))
 }
 
 /// Names that people give to what they look at.
@@ -66,7 +67,8 @@ fn browser(ctx: &Context) -> Option<Command> {
         // Not `cmd /c start`, to which `&` in a URL is a command.
         return Some(Command::new("rundll32").arg("url.dll,FileProtocolHandler"));
     }
-    let tools: &[&str] = if cfg!(target_os = "macos") { &["open"] } else { &["xdg-open", "wslview", "sensible-browser"] };
+    let tools: &[&str] =
+        if cfg!(target_os = "macos") { &["open"] } else { &["xdg-open", "wslview", "sensible-browser"] };
     tools.iter().find(|tool| exec::find(tool).is_some()).map(Command::new)
 }
 
@@ -77,7 +79,8 @@ mod tests {
     #[test]
     fn the_page_people_look_at_comes_first() {
         let of = |service: &str, url: &str| ServiceUrls { service: service.into(), urls: vec![url.into()] };
-        let known = [of("backend", "http://localhost:8000"), of("db", "postgres://x"), of("frontend", "http://localhost:3000")];
+        let known =
+            [of("backend", "http://localhost:8000"), of("db", "postgres://x"), of("frontend", "http://localhost:3000")];
         assert_eq!(choose(&known, None).as_deref(), Some("http://localhost:3000"));
         assert_eq!(choose(&known, Some("backend")).as_deref(), Some("http://localhost:8000"));
         assert_eq!(choose(&known, Some("db")), None);

@@ -35,7 +35,8 @@ pub struct Args {
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let everything = [PortRange { first: 1, last: u16::MAX }];
     let ports = ports(if args.all { &everything } else { &args.ports }, args.udp);
-    let found = look(ctx, &ports, Depth::Quick).map_err(|error: Error| error.within("who holds a port cannot be told"))?;
+    let found =
+        look(ctx, &ports, Depth::Quick).map_err(|error: Error| error.within("who holds a port cannot be told"))?;
     match ctx.format {
         Format::Json => ui::json(&who_report::json(ctx, &found)),
         Format::Text => who_report::text(ctx, &found),

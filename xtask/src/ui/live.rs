@@ -68,6 +68,13 @@ impl Live {
         }
         self.shown.insert(subject.to_owned(), key.to_owned());
     }
+
+    /// Takes the line of `subject` away.
+    pub fn remove(&mut self, subject: &str) {
+        if let Some(bar) = self.bars.remove(subject) {
+            bar.finish_and_clear();
+        }
+    }
 }
 
 impl Default for Live {

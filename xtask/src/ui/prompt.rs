@@ -27,7 +27,13 @@ pub fn confirm(question: &str) -> bool {
     ask_yes(&mut io::stdin().lock(), &mut io::stderr(), question)
 }
 
-fn ask_choice(input: &mut dyn BufRead, output: &mut dyn Write, question: &str, choices: &[Choice], default: char) -> char {
+fn ask_choice(
+    input: &mut dyn BufRead,
+    output: &mut dyn Write,
+    question: &str,
+    choices: &[Choice],
+    default: char,
+) -> char {
     loop {
         let line = |choice: &Choice| {
             let mark = if choice.key == default { " (default)" } else { "" };
@@ -67,8 +73,8 @@ mod tests {
     use super::*;
 
     fn choice(input: &str) -> (char, String) {
-        let choices =
-            [('s', "stop it"), ('o', "other ports"), ('l', "leave")].map(|(key, label)| Choice { key, label: label.into() });
+        let choices = [('s', "stop it"), ('o', "other ports"), ('l', "leave")]
+            .map(|(key, label)| Choice { key, label: label.into() });
         let mut output = Vec::new();
         let key = ask_choice(&mut input.as_bytes(), &mut output, "what now?", &choices, 'l');
         (key, String::from_utf8(output).unwrap())
@@ -91,7 +97,9 @@ mod tests {
 
     #[test]
     fn only_yes_is_yes() {
-        for (input, want) in [("y\n", true), ("YES\n", true), ("\n", false), ("", false), ("no\n", false), ("ye\n", false)] {
+        for (input, want) in
+            [("y\n", true), ("YES\n", true), ("\n", false), ("", false), ("no\n", false), ("ye\n", false)]
+        {
             assert_eq!(ask_yes(&mut input.as_bytes(), &mut Vec::new(), "sure?"), want, "{input:?}");
         }
     }

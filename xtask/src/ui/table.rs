@@ -14,7 +14,8 @@ pub enum Column {
 /// Rows as lines: columns two spaces apart, no trailing spaces. Colours in
 /// cells do not count as width.
 pub fn table(columns: &[Column], rows: &[Vec<String>]) -> Vec<String> {
-    let width = |i: usize| rows.iter().filter_map(|row| row.get(i)).map(|cell| measure_text_width(cell)).max().unwrap_or(0);
+    let width =
+        |i: usize| rows.iter().filter_map(|row| row.get(i)).map(|cell| measure_text_width(cell)).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
     let line = |row: &Vec<String>| {
         let mut line = String::new();
@@ -37,7 +38,11 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let rows = vec![vec!["backend".into(), "8000".into(), "free".into()], vec!["db".into(), "80".into(), String::new()]];
-        assert_eq!(table(&[Column::Left, Column::Right, Column::Left], &rows), ["backend  8000  free", "db         80"]);
+        let rows =
+            vec![vec!["backend".into(), "8000".into(), "free".into()], vec!["db".into(), "80".into(), String::new()]];
+        assert_eq!(
+            table(&[Column::Left, Column::Right, Column::Left], &rows),
+            ["backend  8000  free", "db         80"]
+        );
     }
 }

@@ -69,7 +69,10 @@ pub fn mask(text: &str) -> String {
 /// Whether a variable or option of this name holds a secret.
 fn names_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    SECRET.iter().any(|word| name.contains(word)) || name == "pgpass" || name.ends_with("_key") || name.ends_with("-key")
+    SECRET.iter().any(|word| name.contains(word))
+        || name == "pgpass"
+        || name.ends_with("_key")
+        || name.ends_with("-key")
 }
 
 fn mask_word(word: &str) -> String {

@@ -85,6 +85,16 @@ fn two_projects_run_side_by_side() {
     assert_eq!(two.running(), ["web"]);
 }
 
+/// Compose twice at once fails on the name of a container: the second waits.
+#[test]
+fn two_starts_of_one_project_at_once() {
+    let (project, _) = Project::web();
+    let starts = [1, 2, 3].map(|_| Running::start(project.command(["start"])));
+    let outputs = starts.map(|start| start.finish(LIMIT).exits(0));
+    assert!(outputs.iter().any(|output| output.stderr.contains("another start of")), "{outputs:?}");
+    assert_eq!(project.running(), ["web"]);
+}
+
 #[test]
 fn what_stays_after_a_stop_is_said() {
     let (project, _) = Project::web();

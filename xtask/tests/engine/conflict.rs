@@ -254,6 +254,11 @@ fn a_client_is_never_stopped() {
     let output = project.xtask(["start", "--on-conflict", "stop", "--yes"]).exits(1);
     output.says(&format!("(pid {})", client.pid())).says("local end of an outgoing connection").never_says("ending ");
     assert!(!client.is_gone());
+    // Nor is a socket that does not listen.
+    let (project, port) = Project::web();
+    let mut idle = Holder::idle(port);
+    project.xtask(["start", "--on-conflict", "stop", "--yes"]).exits(1).says(&format!("(pid {})", idle.pid()));
+    assert!(!idle.is_gone());
     // Nor are clients of a port that has a listener: that one alone goes.
     let (project, port) = Project::web();
     let mut listener = Holder::socket("tcp", "0.0.0.0", port);

@@ -1,8 +1,8 @@
 //! The wait: services that fail, hang, end, or listen late.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::support::{LIMIT, Project, Running, get};
+use crate::support::{LIMIT, Project, Running, docker, get};
 
 #[test]
 fn a_service_that_ends_with_3_is_named_with_its_code() {
@@ -38,6 +38,24 @@ fn a_service_that_ends_while_it_is_waited_for() {
         .says("service `app` failed: it ended with exit code 1")
         .says("| no module named app");
     assert!(output.took < Duration::from_secs(20), "{:?}", output.took);
+}
+
+/// Seen while it restarts: that it runs in between means nothing.
+#[test]
+fn a_service_that_crashes_again_and_again_is_not_up() {
+    let project = Project::with(
+        "services:\n  app:\n    image: redis:7-alpine\n    restart: always\n    \
+         entrypoint: [\"sh\", \"-c\", \"sleep 0.2; echo no module named app; exit 1\"]\n",
+    );
+    // The very first look may find it running.
+    project.xtask(["start", "--wait-timeout", "2"]);
+    let deadline = Instant::now() + LIMIT;
+    let seen = || docker(["compose", "-p", &project.name, "ps", "--all", "--format", "{{.State}}"]).stdout;
+    while seen().trim() != "restarting" {
+        assert!(Instant::now() < deadline, "it does not restart");
+    }
+    let output = project.xtask(["start", "--wait-timeout", "3"]).exits(1);
+    output.says("app is starting").says("| no module named app");
 }
 
 fn checked(port: u16, test: &str, more: &str) -> String {
@@ -146,9 +164,9 @@ fn a_service_that_ended_is_started_again() {
     let (project, port) = Project::web();
     project.xtask(["start"]).exits(0);
     drop(crate::support::try_get(&format!("http://127.0.0.1:{port}/exit")));
-    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(10);
     while !project.running().is_empty() {
-        assert!(std::time::Instant::now() < deadline, "/exit did not end it");
+        assert!(Instant::now() < deadline, "/exit did not end it");
     }
     project.xtask(["start"]).exits(0);
     assert_eq!(project.running(), ["web"]);

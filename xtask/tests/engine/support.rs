@@ -523,6 +523,18 @@ signal.pause()
         Holder::script(script, &[&port.to_string(), &server.to_string()])
     }
 
+    /// A socket that is bound and never listens.
+    pub(crate) fn idle(port: u16) -> Holder {
+        let script = "
+import os, signal, socket, sys
+s = socket.socket()
+s.bind(('127.0.0.1', int(sys.argv[1])))
+os.write(1, b'r')
+signal.pause()
+";
+        Holder::script(script, &[&port.to_string()])
+    }
+
     /// Python that writes a byte when it is ready.
     fn script(text: &str, words: &[&str]) -> Holder {
         let mut python = command(python());

@@ -305,7 +305,6 @@ fn all_is_written_or_nothing() {
 
 /// A file system of 64 KiB, filled to the last byte.
 #[test]
-#[cfg(target_os = "linux")]
 fn a_full_disk() {
     let mut project = Project::new(&web("${WEB_PORT:-@0}"));
     let disk = project.dir();
@@ -327,10 +326,8 @@ fn a_full_disk() {
 }
 
 /// A file system in memory, gone with this value.
-#[cfg(target_os = "linux")]
 struct Disk<'a>(&'a Path);
 
-#[cfg(target_os = "linux")]
 impl<'a> Disk<'a> {
     fn mount(at: &'a Path) -> Option<Disk<'a>> {
         let mount = which::which("mount").ok()?;
@@ -343,7 +340,6 @@ impl<'a> Disk<'a> {
     }
 }
 
-#[cfg(target_os = "linux")]
 impl Drop for Disk<'_> {
     fn drop(&mut self) {
         if let Ok(umount) = which::which("umount") {
@@ -354,7 +350,6 @@ impl Drop for Disk<'_> {
 
 /// A folder that is gone while one stands in it.
 #[test]
-#[cfg(target_os = "linux")]
 fn a_current_folder_that_is_gone() {
     let project = Project::new(&web("@0"));
     fs::create_dir(project.path("gone")).unwrap();

@@ -18,14 +18,14 @@ const COMPOSE: &str = "services:\n  web:\n    image: web\n    ports:\n      - \"
 
 /// What `docker compose config --format json` says of it. In the stand-in's
 /// answers `{{NAME:default}}` is the value in `.env`.
-fn config() -> Rule {
+pub(crate) fn config() -> Rule {
     Rule::when("docker compose config").stdout(
         r#"{"name":"demo","services":{"web":{"image":"web","ports":[{"mode":"ingress","target":80,"published":"{{WEB_PORT:@0}}","protocol":"tcp"}]}}}"#,
     )
 }
 
 /// The project with its engine and these rules for `docker`.
-fn project(rules: Vec<Rule>) -> (Project, Engine) {
+pub(crate) fn project(rules: Vec<Rule>) -> (Project, Engine) {
     let mut project = Project::new(COMPOSE);
     let engine = Engine::start(&mut project);
     let rules: Vec<Rule> = std::iter::once(config()).chain(rules).collect();
@@ -34,7 +34,7 @@ fn project(rules: Vec<Rule>) -> (Project, Engine) {
 }
 
 /// Our own service, on `port`.
-fn own(project: &Project, (state, status): (&str, &str), port: u16) -> Value {
+pub(crate) fn own(project: &Project, (state, status): (&str, &str), port: u16) -> Value {
     let dir = project.dir();
     container(("demo", "web", dir.to_str().unwrap()), (state, status), &[("0.0.0.0", port, 80), ("::", port, 80)])
 }
@@ -46,11 +46,11 @@ fn row(run: &Run) -> Value {
 /// Programs that stand for docker-proxy, started by effects on the engine;
 /// ended with this value.
 #[derive(Default)]
-struct Proxies(Arc<Mutex<Vec<Child>>>);
+pub(crate) struct Proxies(Arc<Mutex<Vec<Child>>>);
 
 impl Proxies {
     /// What starts one at `port`.
-    fn starter(&self, project: &Project, port: u16) -> impl Fn() + Send + Sync + 'static {
+    pub(crate) fn starter(&self, project: &Project, port: u16) -> impl Fn() + Send + Sync + 'static {
         let (program, children) = (project.tool("docker-proxy"), Arc::clone(&self.0));
         move || {
             let addresses = [format!("0.0.0.0:{port}"), format!("[::1]:{port}")];
@@ -254,7 +254,6 @@ fn compose_that_hangs_is_ended() {
 
 /// As nobody, where the tests run as root; the socket is for nobody at all.
 #[test]
-#[cfg(target_os = "linux")]
 fn a_socket_that_is_not_for_us() {
     let (mut project, _engine) = project(vec![]);
     fs::set_permissions(project.root().join("engine.sock"), fs::Permissions::from_mode(0o000)).unwrap();
@@ -264,7 +263,6 @@ fn a_socket_that_is_not_for_us() {
 
 /// Somebody else's process is held and hidden, never free.
 #[test]
-#[cfg(target_os = "linux")]
 fn a_holder_that_cannot_be_seen_is_a_holder() {
     let mut project = Project::new(COMPOSE);
     project.hold("0.0.0.0", &[0]);
@@ -276,7 +274,6 @@ fn a_holder_that_cannot_be_seen_is_a_holder() {
 
 /// Ports below 1024 are free to an engine, whatever we may do ourselves.
 #[test]
-#[cfg(target_os = "linux")]
 fn a_privileged_port_is_no_conflict_for_an_ordinary_person() {
     let mut project = Project::new("services:\n  web:\n    image: web\n    ports: [\"1:80\"]\n");
     let Some(run) = as_nobody(&mut project, "check-ports") else { return };
@@ -284,8 +281,7 @@ fn a_privileged_port_is_no_conflict_for_an_ordinary_person() {
 }
 
 /// Runs the program as an ordinary user; `None` where that cannot be done.
-#[cfg(target_os = "linux")]
-fn as_nobody(project: &mut Project, words: &str) -> Option<Run> {
+pub(crate) fn as_nobody(project: &mut Project, words: &str) -> Option<Run> {
     let Ok(setpriv) = which::which("setpriv") else {
         skip("an ordinary user: no setpriv");
         return None;
@@ -399,7 +395,6 @@ fn an_image_that_is_not_there() {
 
 /// Ctrl-C while it waits: the containers stay, and that is said.
 #[test]
-#[cfg(target_os = "linux")]
 fn an_interrupt_during_the_wait() {
     let (project, engine) = project(vec![Rule::when("compose up").tells("up")]);
     let starting = own(&project, ("running", "Up 1 second (health: starting)"), project.port(0));

@@ -13,6 +13,8 @@ mod bad_input;
 #[cfg(unix)]
 mod check_ports;
 #[cfg(unix)]
+mod commands;
+#[cfg(unix)]
 mod engine;
 #[cfg(unix)]
 mod fake_docker;

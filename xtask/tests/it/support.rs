@@ -38,17 +38,22 @@ struct Block {
 }
 
 impl Block {
-    /// Below the ephemeral ports, above what people use.
+    /// Below the ephemeral ports, and apart from those of the engine tests.
     fn take() -> Block {
         static NEXT: AtomicU16 = AtomicU16::new(0);
-        let start = u16::try_from(std::process::id() % 900).unwrap();
+        let start = u16::try_from(std::process::id() % 800).unwrap();
         let locks = std::env::temp_dir().join("xtask-test-ports");
         fs::create_dir_all(&locks).unwrap();
+        // For other users' test runs as well; refused to all but the first.
+        drop(fs::set_permissions(&locks, fs::Permissions::from_mode(0o777)));
         loop {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            assert!(number < 900, "no ten free ports between 20000 and 29000");
-            let first = 20000 + 10 * ((number + start) % 900);
-            let lock = File::create(locks.join(first.to_string())).unwrap();
+            assert!(number < 800, "no ten free ports between 12000 and 20000");
+            let first = 12000 + 10 * ((number + start) % 800);
+            let lock = locks.join(first.to_string());
+            let Ok(file) = File::create(&lock) else { continue };
+            drop(fs::set_permissions(&lock, fs::Permissions::from_mode(0o666)));
+            let lock = file;
             let free = |port: u16| {
                 let bind = |ip: IpAddr| std::net::TcpListener::bind((ip, port)).is_ok();
                 bind(Ipv4Addr::UNSPECIFIED.into()) && bind(Ipv6Addr::UNSPECIFIED.into())
@@ -163,6 +168,8 @@ impl Project {
     /// A stand-in `docker` that answers by these rules, the first fitting one.
     pub(crate) fn fake_docker(&mut self, rules: &[Rule]) -> &mut Self {
         let dir = self.root.join("fake-docker");
+        // Another set of rules takes the place of the one before.
+        drop(fs::remove_dir_all(dir.join("rules")));
         for (at, rule) in rules.iter().enumerate() {
             let folder = dir.join("rules").join(format!("{at:02}"));
             fs::create_dir_all(&folder).unwrap();

@@ -130,7 +130,9 @@ pub fn plan(ctx: &Context, requests: &[Request], containers: Option<&[Container]
                 Err(_) if matches!(owner, Owner::Unknown { .. }) => {
                     plan.refused.push(format!("{address}: {}", report::describe(ctx, owner)));
                 }
-                Err(why) => plan.refused.push(format!("{address}: {} is left alone: {why}", report::describe(ctx, owner))),
+                Err(why) => {
+                    plan.refused.push(format!("{address}: {} is left alone: {why}", report::describe(ctx, owner)));
+                }
             }
         }
     }

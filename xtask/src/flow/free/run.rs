@@ -68,7 +68,9 @@ pub fn run(ctx: &Context, plan: &Plan, requests: &[Request], manner: &Manner) ->
         }
     }
     let mut held = wait_until_free(requests);
-    held.extend(still_published(ctx, plan, requests).into_iter().filter(|address| !held.contains(address)).collect::<Vec<_>>());
+    held.extend(
+        still_published(ctx, plan, requests).into_iter().filter(|address| !held.contains(address)).collect::<Vec<_>>(),
+    );
     let error = if held.is_empty() { None } else { Some(still_held(plan, &held, requests, errors)) };
     let action = |(step, result): (&Step, String)| Action {
         owner: OwnerReport::from(&step.owner),
@@ -143,8 +145,11 @@ fn force(ctx: &Context, process: &Process, target: &Target, requests: &[Request]
     if !manner.force {
         let question = format!("{who} did not end within {waited} s; kill it at once (unsaved work is lost)?");
         if !ctx.is_interactive() || !ui::confirm(&question) {
-            return Err(Error::new(format!("{who} did not end within {waited} s"))
-                .hint(format!("if nothing of value is in it: `kill -KILL {}`, or `{}`", process.pid, by_force(requests))));
+            return Err(Error::new(format!("{who} did not end within {waited} s")).hint(format!(
+                "if nothing of value is in it: `kill -KILL {}`, or `{}`",
+                process.pid,
+                by_force(requests)
+            )));
         }
     }
     target.signal(Ask::Kill)?;
@@ -225,7 +230,9 @@ fn still_held(plan: &Plan, held: &[String], requests: &[Request], errors: Vec<Er
 fn started_again(process: &Process) -> String {
     let around = host::surroundings(process);
     let by = match (&around.unit, around.parents.first()) {
-        (Some(unit), _) => format!("systemd unit {} starts it: `systemctl stop {}`", ui::clean(&unit.name), ui::clean(&unit.name)),
+        (Some(unit), _) => {
+            format!("systemd unit {} starts it: `systemctl stop {}`", ui::clean(&unit.name), ui::clean(&unit.name))
+        }
         (None, Some(parent)) => format!("{} started it: end that one first", report::describe_process(parent)),
         (None, None) => "the system's first process started it".to_owned(),
     };

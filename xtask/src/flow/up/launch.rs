@@ -12,6 +12,8 @@ use crate::flow::survey::Survey;
 use crate::parse::engine_message::{self, NetworkProblem, PortProblem};
 use crate::ui::{self, Live};
 
+/// The live line of what Compose says.
+const COMPOSE: &str = "compose";
 /// How often the engine is asked while Compose works.
 const POLL: Duration = Duration::from_millis(150);
 
@@ -46,6 +48,7 @@ pub(super) fn launch(
             next = Instant::now() + POLL;
         }
     }
+    live.remove(COMPOSE);
     if running.code()? == 0 {
         return Ok(None);
     }
@@ -70,7 +73,7 @@ fn show_line(live: &mut Live, line: &str) {
     let line = ui::clean(line.trim());
     ui::detail(&line);
     if live.is_drawn() && !line.is_empty() {
-        live.set("compose", "", &line);
+        live.set(COMPOSE, "", &line);
     }
 }
 
@@ -102,7 +105,8 @@ fn failed(ctx: &Context, survey: &Survey, text: &str) -> Error {
     if let Some(error) = wait::failure(ctx, survey) {
         return error;
     }
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains("level=warning")).collect();
+    let lines: Vec<&str> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains("level=warning")).collect();
     let tail = lines[lines.len().saturating_sub(6)..].join("\n");
     Error::new(format!("`docker compose up` failed: {tail}")).hint("all of its output: `cargo xtask start -v`")
 }

@@ -143,7 +143,9 @@ impl From<std::io::Error> for Silence {
         match error.kind() {
             ErrorKind::AddrNotAvailable | ErrorKind::Unsupported => Silence::NoFamily,
             ErrorKind::ConnectionRefused => Silence::Because("connection refused".to_owned()),
-            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Silence::Because("the connection is closed at once".to_owned()),
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
+                Silence::Because("the connection is closed at once".to_owned())
+            }
             _ => Silence::Because(error.to_string()),
         }
     }
@@ -163,7 +165,10 @@ fn speak(door: &Door<'_>) -> Result<(), Silence> {
         Speech::Redis => stream.write_all(b"PING\r\n")?,
         Speech::Http => {
             let host = door.address;
-            stream.write_all(format!("GET / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: cargo-xtask\r\nConnection: close\r\n\r\n").as_bytes())?;
+            stream.write_all(
+                format!("GET / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: cargo-xtask\r\nConnection: close\r\n\r\n")
+                    .as_bytes(),
+            )?;
         }
     }
     stream.set_read_timeout(Some(SILENCE))?;
@@ -178,7 +183,9 @@ fn speak(door: &Door<'_>) -> Result<(), Silence> {
         Speech::Postgres if !matches!(read.first(), Some(b'S' | b'N' | b'E')) => {
             Err(Silence::Because("no PostgreSQL answers".to_owned()))
         }
-        Speech::Redis if !matches!(read.first(), Some(b'+' | b'-')) => Err(Silence::Because("no Redis answers".to_owned())),
+        Speech::Redis if !matches!(read.first(), Some(b'+' | b'-')) => {
+            Err(Silence::Because("no Redis answers".to_owned()))
+        }
         _ => Ok(()),
     }
 }
@@ -189,11 +196,15 @@ fn stranger(doors: &[Door<'_>]) -> Option<Error> {
     let ports: Vec<(u16, Protocol)> = doors.iter().map(|door| (door.address.port(), Protocol::Tcp)).collect();
     let sockets = host::sockets(&ports, host::Depth::Quick).ok()?;
     let listening = |door: &&Door<'_>| {
-        sockets.iter().filter(|socket| {
-            socket.state == SocketState::Listen
-                && socket.port == door.address.port()
-                && overlaps(door.address.ip(), socket.ip, socket.v6_only)
-        }).flat_map(|socket| socket.pids.clone()).collect::<Vec<u32>>()
+        sockets
+            .iter()
+            .filter(|socket| {
+                socket.state == SocketState::Listen
+                    && socket.port == door.address.port()
+                    && overlaps(door.address.ip(), socket.ip, socket.v6_only)
+            })
+            .flat_map(|socket| socket.pids.clone())
+            .collect::<Vec<u32>>()
     };
     doors.iter().find_map(|door| {
         let holders = host::processes(&listening(&door));
@@ -253,6 +264,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        assert!(matches!(speak(&door(address, Speech::Http)), Err(Silence::Because(why)) if why == "connection refused"));
+        assert!(
+            matches!(speak(&door(address, Speech::Http)), Err(Silence::Because(why)) if why == "connection refused")
+        );
     }
 }

@@ -63,7 +63,8 @@ pub fn urls(ctx: &Context, survey: &Survey, containers: &[Container]) -> Vec<Ser
             let http = base.starts_with("http");
             if !urls.contains(&base) {
                 let paths = survey.settings.urls.get(&service.name).filter(|_| http).into_iter().flatten();
-                let further: Vec<String> = paths.map(|path| format!("{base}/{}", path.trim_start_matches('/'))).collect();
+                let further: Vec<String> =
+                    paths.map(|path| format!("{base}/{}", path.trim_start_matches('/'))).collect();
                 urls.push(base);
                 urls.extend(further);
             }

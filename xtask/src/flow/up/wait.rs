@@ -121,23 +121,41 @@ pub(super) fn wait(
 ) -> Result<Vec<Container>> {
     let begin = Instant::now();
     let mut unhealthy_since: Option<Instant> = None;
+    let mut restarted: BTreeMap<String, Instant> = BTreeMap::new();
     loop {
-        let containers = ctx
-            .engine
-            .containers_of(&survey.stack.name)
-            .map_err(|trouble| trouble.error(ctx.engine.endpoint()).within("the engine stopped answering during the wait"))?;
+        let containers = ctx.engine.containers_of(&survey.stack.name).map_err(|trouble| {
+            trouble.error(ctx.engine.endpoint()).within("the engine stopped answering during the wait")
+        })?;
         let mut states = states(&survey.stack, &containers);
+        // Between two crashes a service runs, too: only one that stays up is well.
+        for container in containers.iter().filter(|container| container.state == State::Restarting) {
+            restarted.extend(container.service.clone().map(|service| (service, Instant::now())));
+        }
+        for (service, _) in restarted.iter().filter(|(_, last)| last.elapsed() < RECOVERY) {
+            states.entry(service.clone()).and_modify(|state| {
+                if state.is_well() {
+                    *state = ServiceState::Starting;
+                }
+            });
+        }
         // Compose has ended: a service without a container was scaled to none.
         states.retain(|_, state| *state != ServiceState::Waiting);
         show(live, &states, &format!("{:.0} s", begin.elapsed().as_secs_f32()));
         if states.values().all(|state| state.is_well()) {
-            return Ok(containers);
+            let crashed: Vec<String> =
+                containers.iter().filter(|c| just_restarted(ctx, c)).filter_map(|c| c.service.clone()).collect();
+            if crashed.is_empty() {
+                return Ok(containers);
+            }
+            restarted.extend(crashed.into_iter().map(|service| (service, Instant::now())));
         }
         let unhealthy = states.values().any(|state| *state == ServiceState::Unhealthy);
         unhealthy_since = unhealthy.then(|| unhealthy_since.unwrap_or_else(Instant::now));
         let failed = states.values().any(|state| matches!(state, ServiceState::Failed | ServiceState::Created));
         let given_up = unhealthy_since.is_some_and(|since| since.elapsed() > RECOVERY);
-        if (failed || given_up) && let Some(error) = failure(ctx, survey) {
+        if (failed || given_up)
+            && let Some(error) = failure(ctx, survey)
+        {
             return Err(error);
         }
         if Instant::now() > deadline {
@@ -148,6 +166,20 @@ pub(super) fn wait(
         }
         std::thread::sleep(POLL);
     }
+}
+
+/// Whether its restart policy brought it back a moment ago. One with a
+/// healthcheck starts over with that.
+fn just_restarted(ctx: &Context, container: &Container) -> bool {
+    let young = container.state == State::Running && container.health.is_none() && is_young(&container.status);
+    young && ctx.engine.detail(&container.id).is_ok_and(|detail| detail.restarts > 0)
+}
+
+/// "Up Less than a second", "Up 3 seconds": the engine's own English.
+fn is_young(status: &str) -> bool {
+    let Some(age) = status.strip_prefix("Up ") else { return false };
+    let seconds = age.split_once(" second").and_then(|(number, _)| number.parse::<u64>().ok());
+    age.starts_with("Less than") || seconds.is_some_and(|seconds| seconds < RECOVERY.as_secs())
 }
 
 fn too_late(
@@ -164,9 +196,10 @@ fn too_late(
         .collect();
     let limit = options.wait_timeout.as_secs();
     let mut error = Error::new(format!("not everything is well after {limit} s: {}", late.join(", "))).finding();
-    let first = containers.iter().find(|c| {
-        c.service.as_deref().and_then(|name| states.get(name)).is_some_and(|state| !state.is_well()) && !of(c).is_well()
-    });
+    let is_late =
+        |c: &&Container| c.service.as_deref().and_then(|name| states.get(name)).is_some_and(|state| !state.is_well());
+    // One that crashes again and again may run at this moment.
+    let first = containers.iter().filter(is_late).min_by_key(|container| of(container).is_well());
     if let Some(container) = first {
         error = error.hint(reason(ctx, container));
         show_log(ctx, container);
@@ -204,7 +237,11 @@ pub(super) fn failure(ctx: &Context, survey: &Survey) -> Option<Error> {
     let service = container.service.as_deref().unwrap_or(&container.name);
     Some(
         Error::new(format!("service `{}` failed: {}", ui::clean(service), reason(ctx, container)))
-            .hint(format!("more of its log: `cargo xtask logs {}`", ui::clean(service)))
+            .hint(if container.state == State::Paused {
+                "let it go on: `docker compose unpause`".to_owned()
+            } else {
+                format!("more of its log: `cargo xtask logs {}`", ui::clean(service))
+            })
             .finding(),
     )
 }
@@ -223,6 +260,9 @@ fn reason(ctx: &Context, container: &Container) -> String {
             let output = detail.check_output.lines().last().map(ui::clean).unwrap_or_default();
             let output = if output.is_empty() { String::new() } else { format!(": {}", ui::clip(&output, 200)) };
             format!("its healthcheck fails{output}")
+        }
+        State::Running if container.health.is_none() => {
+            format!("it ended and was started again, {} times so far", detail.restarts)
         }
         State::Running => "its healthcheck has not passed yet".to_owned(),
         State::Paused => "it is paused".to_owned(),
@@ -251,6 +291,21 @@ mod tests {
 
     fn container(service: &str, state: State, health: Option<Health>, status: &str) -> Container {
         Container { service: Some(service.into()), state, health, status: status.into(), ..Container::default() }
+    }
+
+    #[test]
+    fn young_is_less_than_five_seconds() {
+        for (status, want) in [
+            ("Up Less than a second", true),
+            ("Up 1 second", true),
+            ("Up 4 seconds (healthy)", true),
+            ("Up 5 seconds", false),
+            ("Up About a minute", false),
+            ("Up 3 hours", false),
+            ("Exited (1) 2 seconds ago", false),
+        ] {
+            assert_eq!(is_young(status), want, "{status}");
+        }
     }
 
     #[test]

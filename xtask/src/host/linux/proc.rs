@@ -16,7 +16,8 @@ pub(super) fn holders(inodes: &BTreeSet<u32>) -> Holders {
         return Holders::new();
     }
     let Ok(entries) = fs::read_dir("/proc") else { return Holders::new() };
-    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).collect::<Vec<u32>>();
+    let pids =
+        entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).collect::<Vec<u32>>();
     scan(&pids, inodes)
 }
 

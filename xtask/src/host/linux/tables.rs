@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::source::Source;
-use super::{proc, probe};
+use super::{probe, proc};
 use crate::error::{Error, Result};
 use crate::exec::{Command, LIMIT};
 use crate::host::{Depth, WILDCARDS};
@@ -73,7 +73,9 @@ fn of_source(source: &Source, ports: &[(u16, Protocol)], depth: Depth) -> Result
         let explained = |port: u16| rows.iter().any(|row| row.port == port && blocks(row, wildcard));
         // Of very many ports only listeners are told: a probe each would take
         // longer than all the rest.
-        let held = |port: &u16| tcp.len() <= MANY && !explained(*port) && probe(wildcard, *port, Protocol::Tcp) == Probe::InUse;
+        let held = |port: &u16| {
+            tcp.len() <= MANY && !explained(*port) && probe(wildcard, *port, Protocol::Tcp) == Probe::InUse
+        };
         let unexplained: BTreeSet<u16> = tcp.iter().copied().filter(held).collect();
         for row in source.rows(TCP, sock_diag::ALL, &unexplained, families)? {
             if !rows.contains(&row) {
@@ -191,11 +193,14 @@ mod tests {
         let (v4, v6) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("[::1]:0").ok());
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(v4.local_addr().unwrap()).unwrap();
-        let mut ports = vec![(v4.local_addr().unwrap().port(), Protocol::Tcp), (udp.local_addr().unwrap().port(), Protocol::Udp)];
+        let mut ports =
+            vec![(v4.local_addr().unwrap().port(), Protocol::Tcp), (udp.local_addr().unwrap().port(), Protocol::Udp)];
         ports.extend(v6.as_ref().map(|v6| (v6.local_addr().unwrap().port(), Protocol::Tcp)));
         let netlink = of_source(&Source::netlink().unwrap(), &ports, Depth::Complete).unwrap();
         assert_eq!(netlink.len(), ports.len(), "{netlink:?}");
-        assert!(netlink.iter().all(|socket| socket.pids == [std::process::id()] && socket.state == SocketState::Listen));
+        assert!(
+            netlink.iter().all(|socket| socket.pids == [std::process::id()] && socket.state == SocketState::Listen)
+        );
         let files = of_source(&Source::Files, &ports, Depth::Complete).unwrap();
         assert_eq!(told(&files), told(&netlink));
         assert_eq!(told(&of_source(&Source::Files, &ports, Depth::Quick).unwrap()), told(&netlink));

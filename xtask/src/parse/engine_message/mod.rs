@@ -123,6 +123,9 @@ fn in_line(line: &str) -> Option<PortProblem> {
         Cause::Privileged
     } else if has("returned unexpected status") || has("unable to list exposed ports") || has("proxy already running") {
         Cause::Backend
+    } else if has("failed to listen on tcp socket: address already in use") {
+        // moby 28, `portmapper`: the one form that names no port.
+        Cause::InUse
     } else if port.is_some() && (has("address already in use") || has("eaddrinuse")) {
         // Without a port it is about a container's fixed IP address.
         Cause::InUse

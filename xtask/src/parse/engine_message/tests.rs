@@ -20,6 +20,11 @@ fn check(text: &str, expected: &str) {
 }
 
 #[test]
+fn the_one_form_that_names_no_port() {
+    check(&format!("{P28}failed to listen on TCP socket: address already in use"), "- - - InUse demo-backend-1");
+}
+
+#[test]
 fn the_engines_own_allocator() {
     for frame in [P28, P26] {
         check(

@@ -228,7 +228,10 @@ pub(crate) struct Said {
 
 impl Said {
     fn whole(&self) -> String {
-        format!("$ xtask {}\nexit {} after {:?}\n--- stdout\n{}--- stderr\n{}", self.words, self.code, self.took, self.out, self.err)
+        format!(
+            "$ xtask {}\nexit {} after {:?}\n--- stdout\n{}--- stderr\n{}",
+            self.words, self.code, self.took, self.out, self.err
+        )
     }
 
     #[track_caller]

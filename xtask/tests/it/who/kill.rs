@@ -36,7 +36,8 @@ fn beside_such_a_client_only_the_listener_ends() {
     let client = cage.hold("c = bind('127.0.0.1', reuse=False)\nc.connect(('127.0.0.1', 9000))");
     let listener = cage.hold("s = listen('::', v6only=True)");
     cage.xtask("who 8000").exits(0).names(listener).names(client);
-    let said = cage.xtask("kill 8000 --yes").exits(1).says(&format!("stop: kill {listener} ")).says("still held: 8000/tcp");
+    let said =
+        cage.xtask("kill 8000 --yes").exits(1).says(&format!("stop: kill {listener} ")).says("still held: 8000/tcp");
     said.says(&format!("outgoing connection of `python3` (pid {client})")).never_says("free now");
     assert!(cage.runs(server) && cage.runs(client) && !cage.runs(listener));
 }
@@ -81,7 +82,8 @@ fn a_person_is_asked_once_for_each_signal() {
 fn who_ignores_term_lives_unless_forced() {
     let Some(cage) = Cage::new() else { return };
     let pid = cage.hold("signal.signal(signal.SIGTERM, signal.SIG_IGN)\ns = listen('127.0.0.1')");
-    let said = cage.xtask("kill 8000 --yes --grace 1").exits(1).says("did not end within 1 s").says("still held: 8000/tcp");
+    let said =
+        cage.xtask("kill 8000 --yes --grace 1").exits(1).says("did not end within 1 s").says("still held: 8000/tcp");
     said.says(&format!("`kill -KILL {pid}`")).says("--force");
     assert!(cage.runs(pid));
     let json = cage.xtask("kill 8000 --yes --grace 0 --format json").exits(1).json();

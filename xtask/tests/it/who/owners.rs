@@ -24,9 +24,14 @@ fn every_address_of_a_holder_and_of_a_wish() {
         let said = cage.xtask("who 8000").exits(0);
         said.says("8000/tcp taken").names(pid).says(&format!("listens on {address}"));
         for (at, wish) in ["8000:80", "127.0.0.1:8000:80", "[::1]:8000:80"].into_iter().enumerate() {
-            cage.project().file("compose.yaml", &format!("services:\n  web:\n    image: web\n    ports: [\"{wish}\"]\n"));
+            cage.project()
+                .file("compose.yaml", &format!("services:\n  web:\n    image: web\n    ports: [\"{wish}\"]\n"));
             let said = cage.xtask("check-ports").exits(i32::from(taken[at]));
-            if taken[at] { said.names(pid) } else { said.says("free") };
+            if taken[at] {
+                said.names(pid)
+            } else {
+                said.says("free")
+            };
         }
         cage.xtask("kill 8000 --yes").exits(0).says("8000/tcp: free now");
         assert!(!cage.runs(pid), "{script}");
@@ -165,7 +170,8 @@ fn what_another_user_holds_is_taken_and_not_free() {
     let nobody = [setpriv, "--reuid", "65534", "--clear-groups", "--no-new-privs"];
     let Some(cage) = Cage::new() else { return };
     let pid = cage.hold("s = listen('0.0.0.0')");
-    let said = cage.xtask_under(&nobody, "who 8000").exits(0).says("8000/tcp taken").says("user id 0").says("run with sudo");
+    let said =
+        cage.xtask_under(&nobody, "who 8000").exits(0).says("8000/tcp taken").says("user id 0").says("run with sudo");
     said.never_says(&format!("pid {pid}"));
     cage.xtask_under(&nobody, "kill 8000 --yes --force").exits(1).says("user id 0").says("run with sudo");
     assert!(cage.runs(pid));
@@ -200,7 +206,10 @@ fn json_has_the_keys_of_the_schema() {
     assert_eq!(keys(port), "advice owners port protocol verdict");
     let owner = &port["owners"][0];
     assert_eq!(keys(owner), "command cwd image kind name parents pid sockets started unit user worktree");
-    assert_eq!((&owner["kind"], &owner["pid"], &owner["image"]), (&"process".into(), &pid.into(), &serde_json::Value::Null));
+    assert_eq!(
+        (&owner["kind"], &owner["pid"], &owner["image"]),
+        (&"process".into(), &pid.into(), &serde_json::Value::Null)
+    );
     assert_eq!(owner["cwd"], cage.path("").to_str().unwrap().trim_end_matches('/'));
     let json = cage.xtask("kill 8000 --yes --format json").exits(0).json();
     assert_eq!(keys(&json), "actions ports schema");
@@ -220,7 +229,11 @@ fn what_a_holder_runs_in() {
     let Some(mut cage) = Cage::new() else { return };
     cage.project().file("tree/.git", "gitdir: elsewhere\n").file("tree/deep/x", "");
     let pid = cage.hold("os.chdir('tree/deep')\nos.mkfifo('p')\ndef run():\n    s = listen('127.0.0.1')\n    open('p', 'w').close()\n    rest()\nfork(run)\nopen('p').close()");
-    let said = cage.xtask("who 8000").exits(0).says("tree/deep, in the git worktree ").says(&format!("started by python3 ({pid})"));
+    let said = cage
+        .xtask("who 8000")
+        .exits(0)
+        .says("tree/deep, in the git worktree ")
+        .says(&format!("started by python3 ({pid})"));
     assert!(said.out.contains("tree\n"), "{}", said.out);
     let json = cage.xtask("who 8000 --format json").exits(0).json();
     let owner = &json["ports"][0]["owners"][0];

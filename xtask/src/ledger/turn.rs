@@ -1,0 +1,55 @@
+//! One start of a project at a time: two would make the same containers, and
+//! each would take back what the other made.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use crate::error::{Context, Result};
+
+/// A turn; the kernel ends it with the program, however that ends.
+#[derive(Debug)]
+pub struct Turn {
+    _lock: File,
+    /// Whether somebody else had it before.
+    pub waited: bool,
+}
+
+impl Turn {
+    /// Waits for the turn of `project`; `note` is called where it has to.
+    pub fn take(state: &Path, project: &str, note: impl FnOnce()) -> Result<Turn> {
+        std::fs::create_dir_all(state).context(format!("make `{}`", state.display()))?;
+        // A name is no path, whoever chose it.
+        let name: String =
+            project.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
+        let lock = File::create(state.join(format!("start-{name}.lock"))).context("open the lock of the project")?;
+        let waited = match lock.try_lock() {
+            Ok(()) => false,
+            Err(TryLockError::WouldBlock) => {
+                note();
+                lock.lock().context("lock the project")?;
+                true
+            }
+            Err(TryLockError::Error(error)) => return Err(error).context("lock the project"),
+        };
+        Ok(Turn { _lock: lock, waited })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_waits_for_the_first_and_another_project_does_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Turn::take(dir.path(), "demo", || panic!("nobody is before it")).unwrap();
+        assert!(!Turn::take(dir.path(), "other/..", || panic!("another project")).unwrap().waited);
+        let (note, noted) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| Turn::take(dir.path(), "demo", || note.send(()).unwrap()).unwrap().waited);
+            noted.recv().unwrap();
+            drop(first);
+            assert!(second.join().unwrap());
+        });
+    }
+}

@@ -1,0 +1,213 @@
+//! The options of `start`, and the commands that pass through to Compose: what
+//! reaches `docker`, and which exit code comes back.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::json;
+
+use crate::engine::{Engine, container};
+use crate::fake_docker::{Proxies, config, own, project};
+use crate::support::{Project, Rule, end, snapshot};
+
+/// What `up` does to the engine when all goes well: our service at port `at`.
+fn comes_up(project: &Project, engine: &Engine, at: u16) -> Proxies {
+    let proxies = Proxies::default();
+    let start = proxies.starter(project, project.port(at));
+    let running = own(project, ("running", "Up 1 second"), project.port(at));
+    engine.on("up", move |state| {
+        start();
+        state.containers.push(running.clone());
+    });
+    proxies
+}
+
+/// The lines of `docker compose …` that change something.
+fn doings(project: &Project) -> Vec<String> {
+    let asks = [" config ", " version"];
+    project.calls().lines().filter(|line| asks.iter().all(|ask| !line.contains(ask))).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_env_file_is_made_from_its_template() {
+    let (project, engine) = project(vec![Rule::when("up").tells("up")]);
+    let _proxies = comes_up(&project, &engine, 0);
+    project.file(".env.template", "# all of it\nOTHER=1\n");
+    let run = project.run("start").ends_with(0);
+    assert_eq!(project.read(".env"), "# all of it\nOTHER=1\n");
+    assert!(run.stderr.contains(".env made from .env.template"), "{run}");
+}
+
+#[test]
+fn reassign_by_option_by_variable_and_by_file() {
+    for how in ["option", "variable", "file", "person"] {
+        let (mut project, engine) = project(vec![Rule::when("up").tells("up")]);
+        project.hold("0.0.0.0", &[0]);
+        let _proxies = comes_up(&project, &engine, 1);
+        let words = if how == "option" { "start --on-conflict reassign" } else { "start" };
+        match how {
+            "variable" => drop(project.set("XTASK_ON_CONFLICT", "reassign")),
+            "file" => drop(project.file("xtask.toml", "on_conflict = \"reassign\"\n")),
+            "person" => drop(
+                project
+                    .file("xtask.toml", "on_conflict = \"fail\"\n")
+                    .file(".xtask.env", "XTASK_ON_CONFLICT=reassign\n"),
+            ),
+            _ => {}
+        }
+        let run = project.run(words).ends_with(0);
+        assert_eq!(project.read(".env"), project.fill("WEB_PORT=@1\n"), "{how}");
+        assert!(run.stdout.contains("WEB_PORT 18000 -> 18001  (.env)\nweb  http://localhost:18001\n"), "{how}: {run}");
+    }
+}
+
+#[test]
+fn what_was_moved_is_in_the_json() {
+    let (mut project, engine) = project(vec![Rule::when("up").tells("up")]);
+    project.hold("0.0.0.0", &[0]);
+    let _proxies = comes_up(&project, &engine, 1);
+    let answer = project.run("start --on-conflict reassign --format json").ends_with(0).json();
+    assert_eq!(answer["moved"], json!([{ "variable": "WEB_PORT", "from": project.port(0), "to": project.port(1) }]));
+}
+
+#[test]
+fn stop_by_option_stops_the_container_in_the_way() {
+    let (mut project, engine) =
+        project(vec![Rule::when("-p shop stop api").tells("stopped"), Rule::when("compose up").tells("up")]);
+    let proxy = project.hold_as("docker-proxy", "", &[format!("0.0.0.0:{}", project.port(0))]);
+    engine.has(container(("shop", "api", "/src/shop"), ("running", "Up"), &[("0.0.0.0", project.port(0), 8000)]));
+    engine.on("stopped", move |state| {
+        end(proxy);
+        state.containers[0]["State"] = json!("exited");
+    });
+    let _proxies = comes_up(&project, &engine, 0);
+    // Not without a word from somebody.
+    let run = project.run("start --on-conflict stop").ends_with(1);
+    assert!(run.stderr.contains("hint: add --yes"), "{run}");
+    assert_eq!(doings(&project), Vec::<String>::new());
+    project.run("start --on-conflict stop --yes").ends_with(0);
+    assert_eq!(doings(&project), ["docker compose -p shop stop api", "docker compose up -d"]);
+}
+
+/// Two services, of which only one is wanted: the other's port does not matter.
+#[test]
+fn only_the_services_that_are_named() {
+    let mut project = Project::new(
+        "services:\n  web:\n    image: web\n    ports: [\"@0:80\"]\n  other:\n    image: other\n    ports: [\"@1:80\"]\n",
+    );
+    let engine = Engine::start(&mut project);
+    let ports = |at: &str| format!(r#"[{{"target":80,"published":"{at}","protocol":"tcp"}}]"#);
+    let model = format!(
+        r#"{{"name":"demo","services":{{"other":{{"image":"other","ports":{}}},"web":{{"image":"web","ports":{}}}}}}}"#,
+        ports("@1"),
+        ports("@0")
+    );
+    project.fake_docker(&[Rule::when("config").stdout(model), Rule::when("up -d --build web").tells("up")]);
+    project.hold("0.0.0.0", &[1]);
+    let _proxies = comes_up(&project, &engine, 0);
+    project.run("start").ends_with(1);
+    project.run("start --build web").ends_with(0);
+}
+
+#[test]
+fn further_urls_are_printed() {
+    let (project, engine) = project(vec![Rule::when("up").tells("up")]);
+    let _proxies = comes_up(&project, &engine, 0);
+    project.file("xtask.toml", "[urls]\nweb = [\"/docs\", \"health\"]\n");
+    let run = project.run("start").ends_with(0);
+    let urls = "web  http://localhost:18000\n     http://localhost:18000/docs\n     http://localhost:18000/health\n";
+    assert_eq!(run.stdout, urls, "{run}");
+}
+
+#[test]
+fn setup_runs_the_project_s_own_script() {
+    let mut project = Project::new("services:\n  web:\n    image: web\n");
+    let path = format!("{}:/usr/bin:/bin", project.root().join("bin").display());
+    project.set("PATH", path);
+    project.file("scripts/engine/up", "#!/bin/sh\necho setting up\nexit 7\n");
+    fs::set_permissions(project.path("scripts/engine/up"), fs::Permissions::from_mode(0o755)).unwrap();
+    project.set("DOCKER_HOST", "unix:///nowhere/docker.sock");
+    let run = project.run("start --setup").ends_with(2);
+    assert!(run.stderr.contains("error: `scripts/engine/up` failed with exit code 7"), "{run}");
+}
+
+/// Another machine: its ports are not ours to probe, its holders not ours to stop.
+#[test]
+fn an_engine_on_another_machine() {
+    let mut project = Project::new("services:\n  web:\n    image: web\n    ports: [\"${WEB_PORT:-@0}:80\"]\n");
+    let port = project.port(0);
+    let other = container(("shop", "api", "/src/shop"), ("running", "Up"), &[("0.0.0.0", port, 8000)]);
+    let answer = format!("HTTP/1.0 200 OK\r\n\r\n{}", json!([other]));
+    project.fake_docker(&[config(), Rule::when("system dial-stdio").stdout(answer)]);
+    project.set("DOCKER_HOST", "tcp://192.0.2.1:2375");
+    snapshot!("remote-engine", project.run("check-ports").ends_with(1));
+    snapshot!("remote-engine-stop", project.run("check-ports --stop-holders --yes").ends_with(1));
+    project.fake_docker(&[config(), Rule::when("system dial-stdio").stdout("HTTP/1.0 200 OK\r\n\r\n[]")]);
+    project.hold("0.0.0.0", &[0]);
+    project.run("check-ports").ends_with(0);
+    project.fake_docker(&[
+        config(),
+        Rule::when("system dial-stdio").stderr("Cannot connect to the Docker daemon\n").exit(1),
+    ]);
+    let run = project.run("start").ends_with(2);
+    assert!(run.stderr.contains("no Docker engine answers at tcp://192.0.2.1:2375 (DOCKER_HOST)"), "{run}");
+}
+
+// --- Passing through -------------------------------------------------------
+
+#[test]
+fn restart_and_logs_pass_their_words_on() {
+    let (project, _engine) = project(vec![
+        Rule::when("restart").stderr(" Container demo-web-1  Started\n"),
+        Rule::when("logs").stdout("web-1  | hello\n"),
+    ]);
+    project.run("restart web").ends_with(0);
+    let run = project.run("logs --follow --tail 5 web").ends_with(0);
+    assert_eq!(run.stdout, "web-1  | hello\n");
+    project.run("-p name logs").ends_with(0);
+    assert_eq!(
+        doings(&project),
+        [
+            "docker compose restart web",
+            "docker compose logs --tail 5 --follow web",
+            "docker compose -p name logs --tail 100",
+        ]
+    );
+}
+
+#[test]
+fn compose_s_failure_is_ours() {
+    let (project, _engine) = project(vec![Rule::when("compose").stderr("no such service: x\n").exit(1)]);
+    for words in ["restart x", "logs x", "stop"] {
+        let run = project.run(words).ends_with(2);
+        assert!(run.stderr.contains("no such service: x"), "{run}");
+    }
+}
+
+#[test]
+fn open_prints_the_url_and_starts_the_browser() {
+    let (mut project, engine) = project(vec![Rule::when("docker browser")]);
+    let run = project.run("open").ends_with(1);
+    assert!(run.stderr.contains("error: no service of this project has a web page"), "{run}");
+    engine.has(own(&project, ("running", "Up"), project.port(3)));
+    assert_eq!(project.run("open --dry-run").ends_with(0).stdout, "http://localhost:18003\n");
+    project.set("BROWSER", "no-such-browser");
+    let run = project.run("open web").ends_with(2);
+    assert!(run.stderr.contains("`no-such-browser` is not installed"), "{run}");
+    let run = project.run("open wbe").ends_with(1);
+    assert!(run.stderr.contains("service `wbe` has no web page"), "{run}");
+}
+
+/// A folder that may not be written: nothing is half made.
+#[test]
+fn a_folder_that_is_not_ours() {
+    let mut project = Project::new("services:\n  web:\n    image: web\n    ports: [\"${WEB_PORT:-@0}:80\"]\n");
+    project.hold("0.0.0.0", &[0]);
+    let Some(_) = crate::fake_docker::as_nobody(&mut project, "check-ports") else { return };
+    fs::set_permissions(project.dir(), fs::Permissions::from_mode(0o555)).unwrap();
+    let before = project.everything();
+    let run = crate::fake_docker::as_nobody(&mut project, "check-ports --reassign").unwrap().ends_with(2);
+    assert_eq!(project.everything(), before);
+    fs::set_permissions(project.dir(), fs::Permissions::from_mode(0o755)).unwrap();
+    snapshot!("bad-folder-read-only", run);
+}
