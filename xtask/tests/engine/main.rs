@@ -20,3 +20,4 @@ mod own_engine;
 mod performia;
 mod race;
 mod services;
+mod who;

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use crate::support::{LIMIT, Output, Project, Running, command, docker, need_engine, skip};
 
-struct Engine {
+pub(crate) struct Engine {
     // Ends before the folder goes.
     daemon: Running,
     home: tempfile::TempDir,
 }
 
 /// Where `scripts/engine/up` unpacked the engine, or the machine's own.
-fn path_of_engine() -> Option<OsString> {
+pub(crate) fn path_of_engine() -> Option<OsString> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let cache = std::env::var_os("ENGINE_CACHE").map(PathBuf::from);
     let cache = cache.or_else(|| {
@@ -36,7 +36,7 @@ fn path_of_engine() -> Option<OsString> {
 
 impl Engine {
     /// `None` where there can be none; CI has to have it.
-    fn start(options: &[&str]) -> Option<Engine> {
+    pub(crate) fn start(options: &[&str]) -> Option<Engine> {
         need_engine();
         if !rustix::process::geteuid().is_root() {
             skip("an engine of its own needs root");
@@ -77,7 +77,7 @@ impl Engine {
     }
 
     /// Up again with the data that a killed one left.
-    fn revive(&mut self) {
+    pub(crate) fn revive(&mut self) {
         for name in ["exec", "dockerd.pid", "engine.sock"] {
             let path = self.home.path().join(name);
             drop(std::fs::remove_dir_all(&path).or_else(|_| std::fs::remove_file(&path)));
@@ -86,24 +86,24 @@ impl Engine {
         self.until_it_answers();
     }
 
-    fn host(&self) -> String {
+    pub(crate) fn host(&self) -> String {
         format!("unix://{}", self.home.path().join("engine.sock").display())
     }
 
-    fn docker(&self, words: &[&str]) -> Output {
+    pub(crate) fn docker(&self, words: &[&str]) -> Output {
         let mut docker = command("timeout");
         docker.args(["20", "docker", "--host", &self.host()]).args(words).env_remove("DOCKER_CONTEXT");
         Running::start(docker).finish(LIMIT)
     }
 
-    fn load(&self, image: &str) {
+    pub(crate) fn load(&self, image: &str) {
         let tar = self.home.path().join("image.tar").display().to_string();
         docker(["save", "-o", &tar, image]).exits(0);
         self.docker(&["load", "-i", &tar]).exits(0);
     }
 
     /// The program where the engine binds its ports.
-    fn xtask(&self, project: &Project, words: &[&str]) -> Running {
+    pub(crate) fn xtask(&self, project: &Project, words: &[&str]) -> Running {
         let program = project.command(words.iter().copied());
         let mut nsenter = command("nsenter");
         // The network is that of unshare's child, the daemon.
@@ -115,14 +115,14 @@ impl Engine {
         Running::start(nsenter)
     }
 
-    fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         let unshare = self.daemon.pid();
         let children = std::fs::read_to_string(format!("/proc/{unshare}/task/{unshare}/children")).unwrap();
         children.trim().parse().unwrap()
     }
 
     /// With all its containers, as a power cut does.
-    fn kill(&self) {
+    pub(crate) fn kill(&self) {
         let pid = rustix::process::Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     }

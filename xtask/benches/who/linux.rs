@@ -1,15 +1,4 @@
-//! Who has a port, asked of this program and of the tools that people use, on a
-//! machine that is quiet, has 2,000 listeners, 2,000 processes with 23 open
-//! files each, and 28,000 connections. Linux, root: it makes a network of its
-//! own. Everything that it starts ends when it ends.
-//!
-//! `killport` and `pid-port P` (what fkill looks with) are measured where they
-//! are on PATH. A word on the command line picks loads by their letter: `ab`.
-
-#![expect(clippy::disallowed_methods, reason = "a bench starts what it measures")]
-#![expect(clippy::print_stdout, reason = "a bench prints")]
-
-mod compare;
+//! The loads and the tools.
 
 use std::fs::{File, read_to_string};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -18,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
-use compare::{Subject, compare, empty_program};
+use crate::compare::{Subject, compare, empty_program};
 use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Where the 2,000 listeners begin.
 const FIRST: u16 = 20_000;
@@ -31,12 +20,12 @@ const APART: u16 = 30_000;
 /// Where connections go.
 const MEETING: u16 = 31_000;
 
-fn main() {
+pub(crate) fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let number = |at: usize| args.get(at).and_then(|word| word.parse().ok()).unwrap_or(0u16);
     match args.first().map(String::as_str) {
         Some("listen") => listen(number(1), number(2), args.get(3)),
-        Some("talk") => talk(number(1)),
+        Some("talk") => talk(number(1), number(2)),
         Some("inside") => measure(args.get(1).map_or("abcd", String::as_str)),
         loads => {
             let itself = std::env::current_exe().expect("this program");
@@ -58,8 +47,8 @@ fn stay() {
 }
 
 fn many_files() {
-    let limit = Some(100_000);
-    setrlimit(Resource::Nofile, Rlimit { current: limit, maximum: limit }).expect("root may open many files");
+    let limit = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: limit, maximum: limit }).expect("as many as are allowed");
 }
 
 fn listen(first: u16, count: u16, group: Option<&String>) {
@@ -72,20 +61,14 @@ fn listen(first: u16, count: u16, group: Option<&String>) {
     drop(listeners);
 }
 
-fn talk(count: u16) {
+fn talk(meeting: u16, count: u16) {
     many_files();
-    let mut ends = Vec::new();
-    // Each pair of addresses has one local port less than the system picks from.
-    for at in 0..count {
-        let meeting = MEETING + at / 4000;
-        if at % 4000 == 0 {
-            ends.push((TcpListener::bind(("127.0.0.1", meeting)).expect("a free port"), Vec::new()));
-        }
+    let listener = TcpListener::bind(("127.0.0.1", meeting)).expect("a free port");
+    let connect = |_| {
         let client = TcpStream::connect(("127.0.0.1", meeting)).expect("a connection");
-        if let Some((listener, streams)) = ends.last_mut() {
-            streams.push((client, listener.accept().expect("its other end")));
-        }
-    }
+        (client, listener.accept().expect("its other end"))
+    };
+    let ends: Vec<_> = (0..count).map(connect).collect();
     stay();
     drop(ends);
 }
@@ -165,7 +148,12 @@ fn measure(loads: &str) {
     let (hold, cats) =
         if loads.contains(['c', 'd']) { hogs() } else { (File::open("/dev/null").expect("a file"), Vec::new()) };
     run('c', "and 2,000 processes with 23 open files each", 8);
-    let talk = loads.contains('d').then(|| Helper::start(&["talk", "28000"]));
+    // A process may not have all of them open.
+    let talks: Vec<Helper> = if loads.contains('d') {
+        (0..4).map(|at| Helper::start(&["talk", &(MEETING + at).to_string(), "7000"])).collect()
+    } else {
+        Vec::new()
+    };
     run('d', "and 28,000 connections", 8);
     println!(
         "| median, ms | {} | peak memory, MB |",
@@ -179,7 +167,7 @@ fn measure(loads: &str) {
     }
     drop(hold);
     cats.into_iter().for_each(|mut cat| drop(cat.wait()));
-    many.into_iter().chain(talk).chain(apart).for_each(Helper::end);
+    many.into_iter().chain(talks).chain(apart).for_each(Helper::end);
     if let Some(group) = group {
         drop(std::fs::remove_dir(group.0));
     }
