@@ -1,5 +1,6 @@
 //! What is known of a process, on every system.
 
+use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
@@ -9,19 +10,37 @@ use crate::parse::cgroup::{self, Manager};
 
 /// The processes of these ids that still run, in the order asked for.
 pub fn processes(pids: &[u32]) -> Vec<Process> {
-    if pids.is_empty() { Vec::new() } else { describe(pids, &Users::new()) }
+    if pids.is_empty() { Vec::new() } else { Table::new().map(|mut table| table.describe(pids)).unwrap_or_default() }
 }
 
-fn describe(pids: &[u32], users: &Users) -> Vec<Process> {
-    let Ok(mut system) = System::new() else { return Vec::new() };
-    let wanted: Vec<Pid> = pids.iter().map(|pid| Pid::from_u32(*pid)).collect();
-    let kind = ProcessRefreshKind::nothing()
-        .with_cmd(UpdateKind::Always)
-        .with_exe(UpdateKind::Always)
-        .with_user(UpdateKind::Always);
-    system.refresh_processes_specifics(ProcessesToUpdate::Some(&wanted), false, kind);
-    let describe = |pid: &Pid| {
-        let process = system.process(*pid)?;
+/// What `sysinfo` reads once, and is asked of several processes: when the
+/// system started, and who has which number.
+struct Table {
+    system: System,
+    users: Users,
+}
+
+impl Table {
+    fn new() -> Option<Table> {
+        Some(Table { system: System::new().ok()?, users: Users::new() })
+    }
+
+    fn refresh(&mut self, pids: &[Pid], kind: ProcessRefreshKind) {
+        self.system.refresh_processes_specifics(ProcessesToUpdate::Some(pids), true, kind.without_tasks());
+    }
+
+    fn describe(&mut self, pids: &[u32]) -> Vec<Process> {
+        let wanted: Vec<Pid> = pids.iter().map(|pid| Pid::from_u32(*pid)).collect();
+        let kind = ProcessRefreshKind::nothing()
+            .with_cmd(UpdateKind::Always)
+            .with_exe(UpdateKind::Always)
+            .with_user(UpdateKind::Always);
+        self.refresh(&wanted, kind);
+        wanted.iter().filter_map(|pid| self.process(*pid)).collect()
+    }
+
+    fn process(&self, pid: Pid) -> Option<Process> {
+        let process = self.system.process(pid)?;
         let number = pid.as_u32();
         let words: Vec<String> = process.cmd().iter().map(|word| word.to_string_lossy().into_owned()).collect();
         Some(Process {
@@ -29,13 +48,30 @@ fn describe(pids: &[u32], users: &Users) -> Vec<Process> {
             parent: process.parent().map(Pid::as_u32),
             name: process.name().to_string_lossy().into_owned(),
             command: words.join(" "),
-            user: users.of(process),
+            user: self.users.of(process),
             started: (process.start_time() > 0).then(|| UNIX_EPOCH + Duration::from_secs(process.start_time())),
             start_mark: super::system::start_mark(number).unwrap_or(process.start_time()),
             exe: process.exe().map(std::path::Path::to_path_buf),
         })
-    };
-    wanted.iter().filter_map(describe).collect()
+    }
+
+    fn cwd(&mut self, pid: u32) -> Option<PathBuf> {
+        let pid = Pid::from_u32(pid);
+        self.refresh(&[pid], ProcessRefreshKind::nothing().with_cwd(UpdateKind::Always));
+        self.system.process(pid)?.cwd().map(std::path::Path::to_path_buf)
+    }
+
+    fn parents(&mut self, process: &Process) -> Vec<Process> {
+        let mut chain: Vec<Process> = Vec::new();
+        let mut next = process.parent;
+        while let Some(pid) = next.filter(|pid| *pid > 1) {
+            let known = pid == process.pid || chain.iter().any(|parent| parent.pid == pid);
+            let Some(parent) = self.describe(&[pid]).pop().filter(|_| !known && chain.len() < DEPTH) else { break };
+            next = parent.parent;
+            chain.push(parent);
+        }
+        chain
+    }
 }
 
 /// How many parents are followed: deeper chains are somebody's loop.
@@ -43,32 +79,18 @@ const DEPTH: usize = 32;
 
 /// What a process runs in.
 pub fn surroundings(process: &Process) -> Surroundings {
-    let cwd = System::new().ok().and_then(|mut system| {
-        let pid = Pid::from_u32(process.pid);
-        let kind = ProcessRefreshKind::nothing().with_cwd(UpdateKind::Always);
-        system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, kind);
-        system.process(pid)?.cwd().map(std::path::Path::to_path_buf)
-    });
     let (unit, container) = match super::system::cgroup(process.pid).as_deref().and_then(cgroup::manager) {
         Some(Manager::Unit(unit)) => (Some(unit), None),
         Some(Manager::Container(id)) => (None, Some(id)),
         None => (None, None),
     };
-    Surroundings { cwd, parents: parents(process), unit, container }
+    let Some(mut table) = Table::new() else { return Surroundings { unit, container, ..Surroundings::default() } };
+    Surroundings { cwd: table.cwd(process.pid), parents: table.parents(process), unit, container }
 }
 
 /// Nearest first, without the system's first process.
 pub fn parents(process: &Process) -> Vec<Process> {
-    let mut chain: Vec<Process> = Vec::new();
-    let users = Users::new();
-    let mut next = process.parent;
-    while let Some(pid) = next.filter(|pid| *pid > 1) {
-        let known = pid == process.pid || chain.iter().any(|parent| parent.pid == pid);
-        let Some(parent) = describe(&[pid], &users).pop().filter(|_| !known && chain.len() < DEPTH) else { break };
-        next = parent.parent;
-        chain.push(parent);
-    }
-    chain
+    Table::new().map(|mut table| table.parents(process)).unwrap_or_default()
 }
 
 /// Names of users.

@@ -74,17 +74,16 @@ fn find_folders(root: &Path, mut wanted: BTreeSet<u64>) -> Option<Vec<PathBuf>> 
     None
 }
 
-/// Below this many processes a second thread costs more than it brings.
-const WORTH_A_THREAD: usize = 64;
+/// A thread costs as much as a look at so many processes brings.
+const A_THREAD: usize = 64;
 
 /// Reading what a process has open costs some microseconds a file, and there
 /// may be many thousands: threads share the processes out.
 fn scan(pids: &[u32], inodes: &BTreeSet<u32>) -> Holders {
-    let threads = if pids.len() < WORTH_A_THREAD {
-        1
-    } else {
-        std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(8)
-    };
+    let worth = (pids.len() / A_THREAD).clamp(1, 8);
+    // How many there are is a question to files of its own.
+    let there_are = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = if worth <= 2 { worth } else { worth.min(there_are()) };
     let part = |first: usize| {
         let mine = pids.iter().skip(first).step_by(threads);
         mine.flat_map(|pid| socket_inodes(*pid, inodes).into_iter().map(|inode| (inode, *pid))).collect::<Vec<_>>()
