@@ -166,7 +166,9 @@ fn measure(loads: &str) {
         println!("| {} | {} | {:.1} |", subject.name, times.join(" | "), peak(&mut (subject.command)()));
     }
     drop(hold);
-    cats.into_iter().for_each(|mut cat| drop(cat.wait()));
+    for mut cat in cats {
+        drop(cat.wait());
+    }
     many.into_iter().chain(talks).chain(apart).for_each(Helper::end);
     if let Some(group) = group {
         drop(std::fs::remove_dir(group.0));

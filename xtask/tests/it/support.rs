@@ -306,7 +306,10 @@ impl Project {
         if word.len() == 20 && word.ends_with('Z') {
             return "[time]".to_owned();
         }
-        if ["pid ", "\"pid\": ", "kill ", "kill -KILL ", "process "].iter().any(|words| before.ends_with(words)) {
+        let is_port = before.ends_with("cargo xtask kill ");
+        if !is_port
+            && ["pid ", "\"pid\": ", "kill ", "kill -KILL ", "process "].iter().any(|words| before.ends_with(words))
+        {
             return "[pid]".to_owned();
         }
         match word.parse::<u16>() {

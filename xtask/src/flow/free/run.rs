@@ -48,7 +48,7 @@ pub fn run(ctx: &Context, plan: &Plan, requests: &[Request], manner: &Manner) ->
     let mut ending: Vec<(usize, Process, Target)> = Vec::new();
     let mut results: Vec<String> = Vec::new();
     // Since the plan was made a person may have thought about it for long.
-    let holding = has_processes(plan).then(|| listening(requests)).unwrap_or_default();
+    let holding = if has_processes(plan) { listening(requests) } else { BTreeSet::new() };
     for (i, step) in plan.steps.iter().enumerate() {
         let result = begin(step, manner, &holding).map(|target| {
             if let (Deed::EndProcess(process), Some(target)) = (&step.deed, target) {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::support::{Project, XTASK, command, skip};
 
 /// What every holder begins with: how to get sockets of each kind.
-const PRELUDE: &str = r#"
+const PRELUDE: &str = r"
 import os, signal, socket, sys, time
 PORT = 8000
 def bind(ip, port=PORT, kind=socket.SOCK_STREAM, v6only=None, reuse=True, share=False):
@@ -38,7 +38,7 @@ def fork(run):
         finally: os._exit(0)
     return pid
 def rest(): time.sleep(120)
-"#;
+";
 
 /// The namespaces and what lies beside them.
 pub(crate) struct Cage {
@@ -146,7 +146,7 @@ impl Cage {
         all.extend(words.split_whitespace().map(OsString::from));
         let mut command = self.command(&all[0]);
         command.args(&all[1..]);
-        self.finish(words, command)
+        Said::of(words, command)
     }
 
     /// Where every user can run it.
@@ -157,18 +157,6 @@ impl Cage {
             fs::set_permissions(self.project.root(), fs::Permissions::from_mode(0o755)).unwrap();
         }
         copy
-    }
-
-    pub(crate) fn finish(&self, words: &str, mut command: Command) -> Said {
-        let began = Instant::now();
-        let output = command.output().unwrap();
-        Said {
-            words: words.to_owned(),
-            code: output.status.code().unwrap_or(-1),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-            took: began.elapsed(),
-        }
     }
 
     /// The program on a terminal; `None` where there is no `script`.
@@ -227,6 +215,19 @@ pub(crate) struct Said {
 }
 
 impl Said {
+    /// Runs it.
+    pub(crate) fn of(words: &str, mut command: Command) -> Said {
+        let began = Instant::now();
+        let output = command.output().unwrap();
+        Said {
+            words: words.to_owned(),
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+            took: began.elapsed(),
+        }
+    }
+
     fn whole(&self) -> String {
         format!(
             "$ xtask {}\nexit {} after {:?}\n--- stdout\n{}--- stderr\n{}",

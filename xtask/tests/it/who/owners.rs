@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Cage, find};
+use super::{Cage, Said, find};
 
 /// Holder by holder what each wish meets; from `FACTS`: measured against the
 /// kernel cell by cell.
@@ -89,7 +89,7 @@ s.close()
     if let Some(ss) = find("ss") {
         let mut command = cage.command(ss);
         command.arg("-tan");
-        cage.finish("ss -tan", command).says("TIME-WAIT").says("127.0.0.1:8000");
+        Said::of("ss -tan", command).says("TIME-WAIT").says("127.0.0.1:8000");
     }
     let udp = cage.hold("s = bind('0.0.0.0', kind=socket.SOCK_DGRAM)");
     // A zombie that listened; its parent does not look.
@@ -239,4 +239,27 @@ fn what_a_holder_runs_in() {
     let owner = &json["ports"][0]["owners"][0];
     assert_eq!(owner["worktree"], cage.path("tree").to_str().unwrap());
     assert_eq!(owner["parents"], serde_json::json!([{ "pid": pid, "name": "python3" }]));
+}
+
+/// As many as a busy machine has: more than one datagram of the kernel's.
+#[test]
+fn two_thousand_listeners() {
+    let Some(cage) = Cage::new() else { return };
+    let script = "
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+s = [listen('127.0.0.1', 10000 + at) for at in range(2000)]
+";
+    let pid = cage.hold(script);
+    let said = cage.xtask("who 11999").exits(0).names(pid);
+    assert!(said.out.starts_with("11999/tcp taken\n"), "{}", said.out);
+    let json = cage.xtask("who --all --format json").exits(0).json();
+    let ports = json["ports"].as_array().unwrap();
+    assert_eq!(ports.len(), 2000);
+    assert!(ports.iter().all(|port| port["owners"][0]["pid"] == pid), "{pid}");
+    if let Some(setpriv) = find("setpriv") {
+        let nobody = [setpriv.to_str().unwrap(), "--reuid", "65534", "--clear-groups", "--no-new-privs"];
+        let said = cage.xtask_under(&nobody, "who --all").exits(0).says("user id 0");
+        assert_eq!(said.out.matches("/tcp taken").count(), 2000);
+    }
 }
