@@ -131,7 +131,9 @@ fn verdict(port: u16, protocol: Protocol, facts: &Facts<'_>) -> Verdict {
     };
     let nobody = Identity { name: "", dir: Path::new("") };
     match judge(&mapping, port, nobody, facts) {
-        Verdict::Taken(owners) => Verdict::Taken(name_containers(owners, facts.containers)),
+        Verdict::Taken(owners) if !facts.containers.is_empty() => {
+            Verdict::Taken(name_containers(owners, facts.containers))
+        }
         verdict => verdict,
     }
 }

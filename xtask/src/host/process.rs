@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
-use crate::model::{Process, Surroundings};
+use crate::model::{Parent, Process, Surroundings};
 use crate::parse::cgroup::{self, Manager};
 
 /// The processes of these ids that still run, in the order asked for.
@@ -61,14 +61,19 @@ impl Table {
         self.system.process(pid)?.cwd().map(std::path::Path::to_path_buf)
     }
 
-    fn parents(&mut self, process: &Process) -> Vec<Process> {
-        let mut chain: Vec<Process> = Vec::new();
+    /// Little is asked of them: there may be many, and each costs reading.
+    fn parents(&mut self, process: &Process) -> Vec<Parent> {
+        let mut chain: Vec<Parent> = Vec::new();
         let mut next = process.parent;
         while let Some(pid) = next.filter(|pid| *pid > 1) {
-            let known = pid == process.pid || chain.iter().any(|parent| parent.pid == pid);
-            let Some(parent) = self.describe(&[pid]).pop().filter(|_| !known && chain.len() < DEPTH) else { break };
-            next = parent.parent;
-            chain.push(parent);
+            if pid == process.pid || chain.iter().any(|parent| parent.pid == pid) || chain.len() == DEPTH {
+                break;
+            }
+            let number = Pid::from_u32(pid);
+            self.refresh(&[number], ProcessRefreshKind::nothing());
+            let Some(parent) = self.system.process(number) else { break };
+            next = parent.parent().map(Pid::as_u32);
+            chain.push(Parent { pid, name: parent.name().to_string_lossy().into_owned() });
         }
         chain
     }
@@ -89,7 +94,7 @@ pub fn surroundings(process: &Process) -> Surroundings {
 }
 
 /// Nearest first, without the system's first process.
-pub fn parents(process: &Process) -> Vec<Process> {
+pub fn parents(process: &Process) -> Vec<Parent> {
     Table::new().map(|mut table| table.parents(process)).unwrap_or_default()
 }
 

@@ -66,11 +66,20 @@ pub struct Surroundings {
     pub cwd: Option<PathBuf>,
     /// Its parent, that one's parent, and so on, nearest first, without the
     /// system's first process.
-    pub parents: Vec<Process>,
+    pub parents: Vec<Parent>,
     /// The systemd unit it belongs to.
     pub unit: Option<Unit>,
     /// Id of the container it runs in.
     pub container: Option<String>,
+}
+
+/// One that a process was started by, or that one by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parent {
+    /// Process id.
+    pub pid: u32,
+    /// Short name.
+    pub name: String,
 }
 
 /// A systemd service.

@@ -8,7 +8,7 @@ mod stack;
 mod verdict;
 
 pub use container::{Binding, Container, Health, State};
-pub use listener::{Probe, Process, Reservation, Socket, SocketState, Surroundings, Unit};
+pub use listener::{Parent, Probe, Process, Reservation, Socket, SocketState, Surroundings, Unit};
 pub use options::ComposeOptions;
 pub use port::{PortMapping, PortRange, Protocol};
 pub use stack::{Origin, Service, Source, Stack, Wanted};

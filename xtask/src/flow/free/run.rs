@@ -29,7 +29,7 @@ pub struct Action {
     pub owner: OwnerReport,
     /// The command, as a person would type it.
     pub action: String,
-    /// `done`, or why not.
+    /// `done`, or why not: it was not needed any more, or failed.
     pub result: String,
 }
 
@@ -50,12 +50,15 @@ pub fn run(ctx: &Context, plan: &Plan, requests: &[Request], manner: &Manner) ->
     // Since the plan was made a person may have thought about it for long.
     let holding = if has_processes(plan) { listening(requests) } else { BTreeSet::new() };
     for (i, step) in plan.steps.iter().enumerate() {
-        let result = begin(step, manner, &holding).map(|target| {
-            if let (Deed::EndProcess(process), Some(target)) = (&step.deed, target) {
+        let result = begin(step, manner, &holding).map(|begun| match (begun, &step.deed) {
+            (Begun::Signalled(target), Deed::EndProcess(process)) => {
                 ending.push((i, process.clone(), target));
+                "done".to_owned()
             }
+            (Begun::Needless(why), _) => why,
+            _ => "done".to_owned(),
         });
-        results.push(result.as_ref().map_or_else(|error| error.message().to_owned(), |()| "done".to_owned()));
+        results.push(result.as_ref().map_or_else(|error| error.message().to_owned(), String::clone));
         errors.extend(result.err());
     }
     wait_for(&mut ending, requests, manner.grace);
@@ -80,32 +83,38 @@ pub fn run(ctx: &Context, plan: &Plan, requests: &[Request], manner: &Manner) ->
     Outcome { actions: plan.steps.iter().zip(results).map(action).collect(), error }
 }
 
-/// Starts a deed; a process that was signalled comes back to be waited for.
-fn begin(step: &Step, manner: &Manner, holding: &BTreeSet<u32>) -> Result<Option<Target>> {
+/// What came of a deed so far.
+enum Begun {
+    /// All that there was to do.
+    Done,
+    /// A process that was signalled, to be waited for.
+    Signalled(Target),
+    /// Nothing had to be done: why.
+    Needless(String),
+}
+
+/// Starts a deed.
+fn begin(step: &Step, manner: &Manner, holding: &BTreeSet<u32>) -> Result<Begun> {
     match &step.deed {
-        Deed::StopService { project, service } => stop(&docker::stop_service(project, service)).map(|()| None),
-        Deed::StopContainer(container) => stop(&docker::stop_container(&container.id)).map(|()| None),
-        Deed::StopUnit(unit) => {
-            stop(&stop_unit(unit)).map(|()| None).map_err(|error| error.hint(format!("`sudo {}`", step.deed.line())))
-        }
+        Deed::StopService { project, service } => stop(&docker::stop_service(project, service)).map(|()| Begun::Done),
+        Deed::StopContainer(container) => stop(&docker::stop_container(&container.id)).map(|()| Begun::Done),
+        Deed::StopUnit(unit) => stop(&stop_unit(unit))
+            .map(|()| Begun::Done)
+            .map_err(|error| error.hint(format!("`sudo {}`", step.deed.line()))),
         Deed::EndProcess(process) if !holding.contains(&process.pid) => {
-            ui::detail(&format!("process {} does not listen any more", process.pid));
-            Ok(None)
+            Ok(Begun::Needless(format!("process {} does not listen any more", process.pid)))
         }
         Deed::EndProcess(process) => {
             let target = match Target::open(process) {
                 Ok(target) => target,
                 // Gone, or another one by now: what was wanted.
-                Err(error) => {
-                    ui::detail(error.message());
-                    return Ok(None);
-                }
+                Err(error) => return Ok(Begun::Needless(error.message().to_owned())),
             };
             ui::note(&format!("ending {}", report::describe_process(process)));
             // Without a gentle signal (Windows) there is nothing to wait for.
             let signal = if cfg!(windows) && manner.force { Ask::Kill } else { manner.signal };
             target.signal(signal)?;
-            Ok(Some(target))
+            Ok(Begun::Signalled(target))
         }
     }
 }
@@ -229,7 +238,8 @@ fn still_held(plan: &Plan, held: &[String], requests: &[Request], errors: Vec<Er
 
 fn started_again(process: &Process) -> String {
     let around = host::surroundings(process);
-    let by = match (&around.unit, around.parents.first()) {
+    let parent = around.parents.first().and_then(|parent| host::processes(&[parent.pid]).pop());
+    let by = match (&around.unit, &parent) {
         (Some(unit), _) => {
             format!("systemd unit {} starts it: `systemctl stop {}`", ui::clean(&unit.name), ui::clean(&unit.name))
         }

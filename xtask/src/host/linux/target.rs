@@ -1,6 +1,9 @@
 //! Signals that cannot hit the wrong process.
 
+use std::ffi::OsString;
+use std::fs;
 use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -16,6 +19,7 @@ use crate::model::Process;
 pub(crate) struct Target {
     pid: u32,
     start_mark: u64,
+    exe: Option<PathBuf>,
     handle: OwnedFd,
 }
 
@@ -30,14 +34,18 @@ impl Target {
             Errno::SRCH | Errno::INVAL => gone(),
             errno => Error::new(format!("process {pid} cannot be watched: {errno}")),
         })?;
-        let target = Target { pid, start_mark: process.start_mark, handle };
+        let target = Target { pid, start_mark: process.start_mark, exe: process.exe.clone(), handle };
         target.compare()?;
         Ok(target)
     }
 
     fn compare(&self) -> Result<()> {
+        let exe = fs::read_link(format!("/proc/{}/exe", self.pid)).ok();
+        // Whose program may not be read may not be compared, nor signalled.
+        let same_program =
+            self.exe.as_deref().zip(exe.as_deref()).is_none_or(|(old, new)| on_disk(old) == on_disk(new));
         match start_mark(self.pid) {
-            Some(mark) if mark == self.start_mark => Ok(()),
+            Some(mark) if mark == self.start_mark && same_program => Ok(()),
             Some(_) => Err(Error::new(format!("process {} is another one by now: nothing was sent", self.pid))),
             None => Err(Error::new(format!("process {} has ended", self.pid))),
         }
@@ -57,5 +65,57 @@ impl Target {
     pub(crate) fn gone(&self) -> bool {
         let mut fds = [PollFd::new(&self.handle, PollFlags::IN)];
         poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
+    }
+}
+
+/// An upgrade may have put another file in its place: the kernel says so.
+fn on_disk(exe: &Path) -> OsString {
+    let text = exe.to_string_lossy();
+    text.strip_suffix(" (deleted)").map_or_else(|| exe.as_os_str().to_owned(), OsString::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Stdio};
+
+    use super::*;
+
+    /// Ends with its input.
+    #[expect(clippy::disallowed_methods, reason = "a child that is no question")]
+    fn cat() -> (Child, Process) {
+        let mut cat = std::process::Command::new("cat");
+        let child = cat.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let exe = |process: &Process| process.exe.as_ref().is_some_and(|exe| !exe.ends_with("xtask"));
+        loop {
+            // Until it has become `cat`.
+            let process = crate::host::processes(&[child.id()]).pop().unwrap();
+            if process.name == "cat" && exe(&process) {
+                return (child, process);
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_process_is_opened_and_another_one_is_not() {
+        let (mut child, process) = cat();
+        let target = Target::open(&process).unwrap();
+        assert!(!target.gone());
+        let message = |process: &Process| Target::open(process).unwrap_err().message().to_owned();
+        for other in [
+            Process { start_mark: process.start_mark + 1, ..process.clone() },
+            Process { exe: Some("/usr/bin/other".into()), ..process.clone() },
+        ] {
+            assert!(message(&other).ends_with("is another one by now: nothing was sent"), "{other:?}");
+        }
+        let upgraded = PathBuf::from(format!("{} (deleted)", process.exe.clone().unwrap().display()));
+        assert!(Target::open(&Process { exe: Some(upgraded), ..process.clone() }).is_ok());
+        target.signal(Ask::Kill).unwrap();
+        while !target.gone() {}
+        // A zombie until somebody asks for it.
+        assert!(message(&process).ends_with("has ended"));
+        child.wait().unwrap();
+        assert!(message(&process).ends_with("has ended"));
+        assert!(target.gone());
+        target.signal(Ask::Term).unwrap();
     }
 }
