@@ -76,28 +76,25 @@ fn on_disk(exe: &Path) -> OsString {
 
 #[cfg(test)]
 mod tests {
-    use std::process::{Child, Stdio};
+    use std::process::Stdio;
 
     use super::*;
 
-    /// Ends with its input.
-    #[expect(clippy::disallowed_methods, reason = "a child that is no question")]
-    fn cat() -> (Child, Process) {
-        let mut cat = std::process::Command::new("cat");
-        let child = cat.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        let exe = |process: &Process| process.exe.as_ref().is_some_and(|exe| !exe.ends_with("xtask"));
+    /// A child, once it has become `cat`.
+    fn cat(pid: u32) -> Process {
         loop {
-            // Until it has become `cat`.
-            let process = crate::host::processes(&[child.id()]).pop().unwrap();
-            if process.name == "cat" && exe(&process) {
-                return (child, process);
+            let process = crate::host::processes(&[pid]).pop().unwrap();
+            if process.name == "cat" {
+                return process;
             }
         }
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a child that is no question")]
     fn the_same_process_is_opened_and_another_one_is_not() {
-        let (mut child, process) = cat();
+        let mut child = std::process::Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let process = cat(child.id());
         let target = Target::open(&process).unwrap();
         assert!(!target.gone());
         let message = |process: &Process| Target::open(process).unwrap_err().message().to_owned();
