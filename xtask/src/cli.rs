@@ -84,10 +84,14 @@ enum Command {
 
 /// Runs a command line; the first word is the program's name.
 pub fn run(args: Vec<OsString>) -> Exit {
-    crate::exec::install_interrupt();
     let as_json = asks_for_json(&args);
     match Cli::try_parse_from(args) {
         Ok(cli) => {
+            // `who` leaves nothing half done: the system may end it as it does,
+            // and a thread that waits for Ctrl-C would cost a tenth of its time.
+            if !matches!(cli.command, Command::Who(_)) {
+                crate::exec::install_interrupt();
+            }
             let json = cli.global.format == Format::Json;
             dispatch(cli).unwrap_or_else(|error| fail(&error, json))
         }

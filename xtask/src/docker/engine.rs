@@ -28,6 +28,8 @@ pub enum Trouble {
     Other(String),
 }
 
+const CONTAINERS: &str = "/containers/json?all=1";
+
 /// A way to an engine.
 #[derive(Debug, Clone)]
 pub struct Engine {
@@ -53,8 +55,25 @@ impl Engine {
 
     /// All containers, running or not.
     pub fn containers(&self) -> Result<Vec<Container>, Trouble> {
-        let body = self.get("/containers/json?all=1")?;
-        engine_api::containers(&body).map_err(|error| Trouble::Other(error.message().to_owned()))
+        containers_of_body(&self.get(CONTAINERS)?)
+    }
+
+    /// The same, and what `work` gives, which is done while the engine thinks.
+    pub fn containers_beside<T>(&self, work: impl FnOnce() -> T) -> (Result<Vec<Container>, Trouble>, T) {
+        // Over a socket it takes no thread: the question is sent, and its
+        // answer read later.
+        #[cfg(unix)]
+        if let Some(socket) = self.endpoint.socket() {
+            let asked = Asked::send(socket, &http::request("GET", CONTAINERS), self.limit);
+            let done = work();
+            let body = asked.and_then(Asked::answer).and_then(|bytes| body("GET", &bytes));
+            return (body.and_then(|body| containers_of_body(&body)), done);
+        }
+        std::thread::scope(|scope| {
+            let containers = scope.spawn(|| self.containers());
+            let done = work();
+            (containers.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), done)
+        })
     }
 
     /// Containers of one Compose project, running or not.
@@ -101,18 +120,7 @@ impl Engine {
             Some(socket) => over_socket(socket, &request, self.limit)?,
             None => self.over_cli(request)?,
         };
-        match http::answer(&bytes) {
-            Some((200..=299, body)) => Ok(body.to_vec()),
-            // Gone already, which is what a removal wants.
-            Some((404, _)) if method == "DELETE" => Ok(Vec::new()),
-            // A proxy in between may answer with a page.
-            Some((status, body)) => {
-                let text = ui::clip(&ui::clean(&engine_api::error_message(body)), 200);
-                Err(Trouble::Other(format!("status {status}: {text}")))
-            }
-            None if bytes.is_empty() => Err(Trouble::Other("it ends the connection without an answer".to_owned())),
-            None => Err(Trouble::Other("what answers does not speak HTTP".to_owned())),
-        }
+        body(method, &bytes)
     }
 
     fn over_cli(&self, request: Vec<u8>) -> Result<Vec<u8>, Trouble> {
@@ -125,6 +133,26 @@ impl Engine {
             Ok(answer) => Err(by_words(&answer.error_text())),
             Err(_) => Err(Trouble::Hanging(self.limit)),
         }
+    }
+}
+
+fn containers_of_body(body: &[u8]) -> Result<Vec<Container>, Trouble> {
+    engine_api::containers(body).map_err(|error| Trouble::Other(error.message().to_owned()))
+}
+
+/// What an answer carries, where it is a good one.
+fn body(method: &str, bytes: &[u8]) -> Result<Vec<u8>, Trouble> {
+    match http::answer(bytes) {
+        Some((200..=299, body)) => Ok(body.to_vec()),
+        // Gone already, which is what a removal wants.
+        Some((404, _)) if method == "DELETE" => Ok(Vec::new()),
+        // A proxy in between may answer with a page.
+        Some((status, body)) => {
+            let text = ui::clip(&ui::clean(&engine_api::error_message(body)), 200);
+            Err(Trouble::Other(format!("status {status}: {text}")))
+        }
+        None if bytes.is_empty() => Err(Trouble::Other("it ends the connection without an answer".to_owned())),
+        None => Err(Trouble::Other("what answers does not speak HTTP".to_owned())),
     }
 }
 
@@ -148,41 +176,69 @@ fn label_filter(project: &str) -> String {
     http::escape(&serde_json::json!({ "label": [label] }).to_string())
 }
 
+/// A request that was sent, and whose answer was not read yet.
 #[cfg(unix)]
-fn over_socket(socket: &Path, request: &[u8], limit: Duration) -> Result<Vec<u8>, Trouble> {
-    use std::io::{ErrorKind, Read, Write};
-    use std::time::Instant;
+struct Asked {
+    stream: socket2::Socket,
+    limit: Duration,
+}
 
-    let deadline = Instant::now() + limit;
-    let failed = |error: std::io::Error| match error.kind() {
+#[cfg(unix)]
+impl Asked {
+    fn send(socket: &Path, request: &[u8], limit: Duration) -> Result<Asked, Trouble> {
+        use std::io::Write;
+
+        let failed = |error| of_socket(&error, limit);
+        let address = socket2::SockAddr::unix(socket).map_err(failed)?;
+        let mut stream = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).map_err(failed)?;
+        stream.connect_timeout(&address, limit).map_err(failed)?;
+        stream.set_write_timeout(Some(limit)).map_err(failed)?;
+        stream.write_all(request).map_err(failed)?;
+        Ok(Asked { stream, limit })
+    }
+
+    fn answer(mut self) -> Result<Vec<u8>, Trouble> {
+        use std::io::{ErrorKind, Read};
+        use std::time::Instant;
+
+        let failed = |error| of_socket(&error, self.limit);
+        let deadline = Instant::now() + self.limit;
+        let mut bytes = Vec::new();
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            // The limit is for the whole answer, not for each piece of it.
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Trouble::Hanging(self.limit));
+            }
+            self.stream.set_read_timeout(Some(left)).map_err(failed)?;
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return Ok(bytes),
+                Ok(length) => bytes.extend_from_slice(&buffer[..length]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn of_socket(error: &std::io::Error, limit: Duration) -> Trouble {
+    use std::io::ErrorKind;
+
+    match error.kind() {
         ErrorKind::NotFound if exec::find("docker").is_none() => Trouble::Absent,
         ErrorKind::NotFound | ErrorKind::ConnectionRefused => Trouble::NotRunning,
         ErrorKind::PermissionDenied => Trouble::Denied,
         // A full backlog refuses at once: nobody accepts.
         ErrorKind::WouldBlock | ErrorKind::TimedOut => Trouble::Hanging(limit),
         _ => Trouble::Other(error.to_string()),
-    };
-    let address = socket2::SockAddr::unix(socket).map_err(failed)?;
-    let mut stream = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).map_err(failed)?;
-    stream.connect_timeout(&address, limit).map_err(failed)?;
-    stream.set_write_timeout(Some(limit)).map_err(failed)?;
-    stream.write_all(request).map_err(failed)?;
-    let mut bytes = Vec::new();
-    let mut buffer = [0; 16 * 1024];
-    loop {
-        // The limit is for the whole answer, not for each piece of it.
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(Trouble::Hanging(limit));
-        }
-        stream.set_read_timeout(Some(left)).map_err(failed)?;
-        match stream.read(&mut buffer) {
-            Ok(0) => return Ok(bytes),
-            Ok(length) => bytes.extend_from_slice(&buffer[..length]),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(failed(error)),
-        }
     }
+}
+
+#[cfg(unix)]
+fn over_socket(socket: &Path, request: &[u8], limit: Duration) -> Result<Vec<u8>, Trouble> {
+    Asked::send(socket, request, limit)?.answer()
 }
 
 /// Rust's standard library has no Unix sockets on Windows; Docker uses pipes

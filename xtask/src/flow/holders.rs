@@ -49,11 +49,7 @@ pub fn ports(ranges: &[PortRange], udp: bool) -> Vec<(u16, Protocol)> {
 
 /// Looks at `ports`; the engine is asked side by side.
 pub fn look(ctx: &Context, ports: &[(u16, Protocol)], depth: Depth) -> Result<Holders> {
-    let (containers, seen) = std::thread::scope(|scope| {
-        let containers = scope.spawn(|| ctx.engine.containers());
-        let seen = see(ctx, ports, depth);
-        (containers.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), seen)
-    });
+    let (containers, seen) = ctx.engine.containers_beside(|| see(ctx, ports, depth));
     let (mut probed, sockets) = seen?;
     if ports.len() > MANY {
         // The tables came first, and no port was probed yet.
