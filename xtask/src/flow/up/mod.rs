@@ -58,6 +58,6 @@ pub fn attempt(ctx: &Context, survey: &Survey, options: &Options) -> Result<Atte
         return Ok(Attempt::PortRefused { problem, replaced });
     }
     let containers = wait::wait(ctx, survey, options, deadline, &patience, &mut live)?;
-    prove::prove(ctx, survey, &containers, deadline, &patience, &mut live)?;
+    prove::prove(ctx, survey, &containers, deadline, &patience)?;
     Ok(Attempt::Up)
 }

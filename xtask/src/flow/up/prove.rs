@@ -18,7 +18,7 @@ use crate::flow::report;
 use crate::flow::survey::Survey;
 use crate::host;
 use crate::model::{Binding, Container, Protocol, SocketState};
-use crate::ui::{self, Live};
+use crate::ui;
 
 /// A server that says nothing for so long, and keeps the connection, is there.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -43,7 +43,6 @@ pub(super) fn prove(
     containers: &[Container],
     deadline: Instant,
     patience: &Patience,
-    live: &mut Live,
 ) -> Result<()> {
     if ctx.engine.endpoint().is_remote() {
         return Ok(());
@@ -80,7 +79,6 @@ pub(super) fn prove(
         .zip(&answers)
         .filter_map(|(door, answer)| Some(format!("{} at {} ({})", door.service, door.address, answer.as_ref().err()?)))
         .collect();
-    let _ = live;
     if let Some(stranger) = stranger(&doors) {
         return Err(stranger);
     }
