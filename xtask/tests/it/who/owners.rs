@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Cage, Said, find};
 
-/// Holder by holder what each wish meets; from `FACTS`: measured against the
+/// Holder by holder what each wish meets; measured against the
 /// kernel cell by cell.
 const HOLDERS: [(&str, &str, [bool; 3]); 6] = [
     // Python for the holder, the address shown, taken for: everything, 127.0.0.1, [::1]
