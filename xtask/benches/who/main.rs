@@ -6,9 +6,10 @@
 //! `killport` and `pid-port P` (what fkill looks with) are measured where they
 //! are on PATH. A word on the command line picks loads by their letter: `ab`.
 
-#![expect(clippy::disallowed_methods, reason = "a bench starts what it measures")]
+#![cfg_attr(target_os = "linux", expect(clippy::disallowed_methods, reason = "a bench starts what it measures"))]
 #![expect(clippy::print_stdout, reason = "a bench prints")]
 
+#[cfg(target_os = "linux")]
 #[path = "../compare/mod.rs"]
 mod compare;
 
