@@ -115,8 +115,12 @@ fn socket_inodes(pid: u32, inodes: &BTreeSet<u32>) -> BTreeSet<u32> {
     let mut entries = rustix::fs::RawDir::new(&folder, names.spare_capacity_mut());
     let mut buffer = [std::mem::MaybeUninit::uninit(); 64];
     while let Some(Ok(entry)) = entries.next() {
-        // Only numbers and `.`, `..` are here; a link longer than the buffer
-        // is a path, and cut short it is still no socket.
+        // `.` and `..` of every process cost more than all the links there are.
+        if entry.file_name().to_bytes().starts_with(b".") {
+            continue;
+        }
+        // A link longer than the buffer is a path, and cut short it is still no
+        // socket.
         let Ok((link, _)) = rustix::fs::readlinkat_raw(&folder, entry.file_name(), &mut buffer) else { continue };
         let inode = link.strip_prefix(b"socket:[").and_then(|rest| rest.strip_suffix(b"]"));
         let inode = inode.and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u32>().ok());
