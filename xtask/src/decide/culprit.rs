@@ -105,16 +105,7 @@ mod tests {
     #[test]
     fn usual_programs_are_known_and_others_are_not() {
         let advice = |name: &str, command: &str| {
-            let process = Process {
-                pid: 100,
-                parent: None,
-                name: name.into(),
-                command: command.into(),
-                user: None,
-                started: None,
-                start_mark: 0,
-                exe: None,
-            };
+            let process = Process { pid: 100, name: name.into(), command: command.into(), ..Process::default() };
             advice(&process).map(|text| text.split([':', ',']).next().unwrap_or_default().to_owned())
         };
         for (name, command, want) in [

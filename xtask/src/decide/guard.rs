@@ -75,16 +75,7 @@ mod tests {
     use super::*;
 
     fn process(name: &str, command: &str) -> Process {
-        Process {
-            pid: 4711,
-            parent: None,
-            name: name.into(),
-            command: command.into(),
-            user: None,
-            started: None,
-            start_mark: 0,
-            exe: None,
-        }
+        Process { pid: 4711, name: name.into(), command: command.into(), ..Process::default() }
     }
 
     #[test]

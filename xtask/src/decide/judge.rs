@@ -48,12 +48,11 @@ fn holders<'a>(
 ) -> (Vec<&'a Container>, Vec<&'a Container>) {
     let wanted = wanted_addresses(mapping.host_ip);
     let in_the_way = |container: &&Container| {
-        container.state.holds_ports()
-            && container.bindings.iter().any(|binding| {
-                binding.published == port
-                    && binding.protocol == mapping.protocol
-                    && wanted.iter().any(|ip| overlaps(*ip, binding.host_ip, Some(true)))
-            })
+        container.held().any(|binding| {
+            binding.published == port
+                && binding.protocol == mapping.protocol
+                && wanted.iter().any(|ip| overlaps(*ip, binding.host_ip, Some(true)))
+        })
     };
     containers.iter().filter(in_the_way).partition(|container| {
         project.owns(container) && container.service.as_deref() == Some(&mapping.service) && !container.one_off
@@ -241,16 +240,7 @@ mod tests {
     }
 
     fn process(pid: u32, name: &str) -> Process {
-        Process {
-            pid,
-            parent: None,
-            name: name.into(),
-            command: String::new(),
-            user: None,
-            started: None,
-            start_mark: 1,
-            exe: None,
-        }
+        Process { pid, name: name.into(), start_mark: 1, ..Process::default() }
     }
 
     fn me() -> Identity<'static> {

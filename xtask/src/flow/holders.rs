@@ -112,8 +112,7 @@ fn in_use((port, protocol, _): &Probed, sockets: &[Socket], containers: &[Contai
 }
 
 fn published(port: u16, protocol: Protocol, containers: &[Container]) -> bool {
-    let holding = containers.iter().filter(|container| container.state.holds_ports());
-    holding.flat_map(|container| &container.bindings).any(|b| b.published == port && b.protocol == protocol)
+    containers.iter().flat_map(Container::held).any(|b| b.published == port && b.protocol == protocol)
 }
 
 /// As for a mapping that wants every address, and is nobody's own.

@@ -32,6 +32,14 @@ pub struct Container {
     pub bindings: Vec<Binding>,
 }
 
+impl Container {
+    /// What the engine holds for it now: nothing in a state without ports, for
+    /// which the engine may list bindings all the same.
+    pub fn held(&self) -> impl Iterator<Item = &Binding> {
+        self.bindings.iter().filter(|_| self.state.holds_ports())
+    }
+}
+
 /// A published port of a container.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Binding {

@@ -38,7 +38,7 @@ pub struct Socket {
 }
 
 /// A process. `pid`, `started` and `exe` together are its identity.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Process {
     /// Process id.
     pub pid: u32,

@@ -140,8 +140,7 @@ pub fn plan(ctx: &Context, requests: &[Request], containers: Option<&[Container]
 }
 
 fn publishes(containers: &[Container], request: &Request) -> bool {
-    let holding = containers.iter().filter(|container| container.state.holds_ports());
-    holding.flat_map(|container| &container.bindings).any(|binding| {
+    containers.iter().flat_map(Container::held).any(|binding| {
         binding.protocol == request.protocol
             && request.ports.contains(&binding.published)
             && request.ips.iter().any(|ip| overlaps(*ip, binding.host_ip, Some(true)))

@@ -92,10 +92,10 @@ pub(super) fn prove(
 
 fn doors<'a>(survey: &'a Survey, containers: &'a [Container]) -> Vec<Door<'a>> {
     let mut doors: Vec<Door<'a>> = Vec::new();
-    for container in containers.iter().filter(|container| container.state.holds_ports() && !container.one_off) {
+    for container in containers.iter().filter(|container| !container.one_off) {
         let Some(service) = container.service.as_deref() else { continue };
         let Some(known) = survey.stack.service(service) else { continue };
-        for binding in container.bindings.iter().filter(|binding| binding.protocol == Protocol::Tcp) {
+        for binding in container.held().filter(|binding| binding.protocol == Protocol::Tcp) {
             let door = Door { service, address: reach(binding), speech: speech(Some(known), binding.target) };
             if doors.iter().all(|other| other.address != door.address) {
                 doors.push(door);

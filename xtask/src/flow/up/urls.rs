@@ -52,8 +52,8 @@ pub fn urls(ctx: &Context, survey: &Survey, containers: &[Container]) -> Vec<Ser
     let of_service = |service: &Service| {
         let mut bindings: Vec<&Binding> = containers
             .iter()
-            .filter(|container| container.service.as_deref() == Some(&service.name) && container.state.holds_ports())
-            .flat_map(|container| &container.bindings)
+            .filter(|container| container.service.as_deref() == Some(&service.name))
+            .flat_map(Container::held)
             .filter(|binding| binding.protocol == Protocol::Tcp)
             .collect();
         bindings.sort_by_key(|binding| (binding.target, binding.published, binding.host_ip));
