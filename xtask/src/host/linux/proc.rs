@@ -121,7 +121,14 @@ fn socket_inodes(pid: u32, inodes: &BTreeSet<u32>) -> BTreeSet<u32> {
         }
         // A link longer than the buffer is a path, and cut short it is still no
         // socket.
-        let Ok((link, _)) = rustix::fs::readlinkat_raw(&folder, entry.file_name(), &mut buffer) else { continue };
+        let link = match rustix::fs::readlinkat_raw(&folder, entry.file_name(), &mut buffer) {
+            Ok((link, _)) => link,
+            // The kernel asks whether we may look into the process, not into the
+            // file: refused once, refused for all of them (proc_pid_readlink).
+            Err(rustix::io::Errno::ACCESS) => break,
+            // Closed meanwhile.
+            Err(_) => continue,
+        };
         let inode = link.strip_prefix(b"socket:[").and_then(|rest| rest.strip_suffix(b"]"));
         let inode = inode.and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u32>().ok());
         held.extend(inode.filter(|inode| inodes.contains(inode)));
