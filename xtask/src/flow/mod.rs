@@ -6,6 +6,8 @@ pub mod bring_up;
 pub mod checkup;
 pub mod free;
 pub mod holders;
+pub mod keep;
+pub mod own;
 pub mod report;
 pub mod resolve;
 pub mod survey;
