@@ -1,7 +1,8 @@
 //! Leases: which ports of a start are spoken for, and keeping its own.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::time::SystemTime;
 
 use crate::context::Context;
@@ -24,7 +25,7 @@ pub fn spoken_for(ctx: &Context, found: &Survey, may_move: bool) -> BTreeMap<u16
     let leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
     let dir = found.real_dir();
     let tenant = leases.tenant(&found.stack.name, &dir);
-    let mut defaults = Defaults::new(ctx, found);
+    let mut defaults = Defaults::new(found);
     let mut spoken_for = BTreeMap::new();
     for (at, row) in found.rows.iter().enumerate() {
         let (Some(port), Verdict::Free) = (single(row), &row.verdict) else { continue };
@@ -74,13 +75,13 @@ fn is_starting(tenant: &Tenant) -> bool {
 /// Which values nobody chose: those of the compose file, of the template, and of
 /// the main checkout's `.env`, which is what people copy into a worktree.
 struct Defaults {
-    templates: BTreeMap<std::path::PathBuf, Vec<Document>>,
-    main: Option<std::path::PathBuf>,
+    templates: BTreeMap<PathBuf, Vec<Document>>,
+    main: Option<PathBuf>,
     all: bool,
 }
 
 impl Defaults {
-    fn new(_ctx: &Context, found: &Survey) -> Self {
+    fn new(found: &Survey) -> Self {
         let main = found.main_dir.as_ref().map(|dir| dir.join(".env"));
         Defaults { templates: BTreeMap::new(), main, all: found.template.is_some() }
     }
@@ -129,7 +130,9 @@ pub fn close(book: Book) {
 }
 
 fn not_kept(why: &str) {
-    ui::warn(&format!("ports are not kept for this project: {why}"));
+    // The ledger is opened several times in a start: once is enough.
+    static SAID: Once = Once::new();
+    SAID.call_once(|| ui::warn(&format!("ports are not kept for this project: {why}")));
 }
 
 /// A lease for each port that a running container of a Compose project has.

@@ -52,6 +52,26 @@ pub fn name_checkout(ctx: &mut Context, mut found: Survey) -> Result<Survey> {
     take_name(ctx, &found, &name)
 }
 
+/// For commands that do not name a checkout: the name that the book has for a
+/// linked worktree, where nothing else gives one. After `--no-write`, and without
+/// its `.env`, the book is the only place that knows.
+pub fn known_name(ctx: &Context) -> Result<Context> {
+    let mut ctx = ctx.clone();
+    let project = stack::locate(&ctx.options, &ctx.dir, &|name| ctx.var(name))?;
+    let by_hand = ctx.options.project_name.is_some() || ctx.var(NAME).is_some();
+    let linked = stack::checkout(&project.dir).is_some_and(|checkout| checkout.linked);
+    if by_hand || !linked || project.env_files.get(NAME).is_some() {
+        return Ok(ctx);
+    }
+    let dir = real(&project.dir);
+    let leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
+    let mut tenants = leases.tenants.iter().filter(|tenant| tenant.dir == dir);
+    if let (Some(tenant), None) = (tenants.next(), tenants.next()) {
+        ctx.set_var(NAME, &tenant.project);
+    }
+    Ok(ctx)
+}
+
 /// Whether another folder has the project's name in the book, and this one has
 /// not.
 fn is_anothers(leases: &Leases, found: &Survey) -> bool {

@@ -20,6 +20,10 @@ mod engine;
 mod fake_docker;
 #[cfg(unix)]
 mod help;
+#[cfg(unix)]
+mod killed;
+#[cfg(unix)]
+mod leases;
 #[cfg(target_os = "linux")]
 mod prompts;
 #[cfg(unix)]
