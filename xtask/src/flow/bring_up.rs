@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::context::Context;
+use crate::decide::is_engine_process;
 use crate::error::{Error, Result};
 use crate::exec::Command;
-use crate::flow::survey::{Survey, look, survey, survey_refused};
+use crate::flow::survey::{Row, Survey, look, real, survey, survey_refused};
 use crate::flow::up::{self, Attempt};
 use crate::flow::{assign, keep, own, report, resolve};
 use crate::ledger::Turn;
+use crate::model::{Container, Owner, State, Verdict};
 use crate::parse::engine_message::PortProblem;
 use crate::stack::OnConflict;
 use crate::ui::{self, Format};
@@ -87,6 +89,7 @@ pub fn bring_up(ctx: &Context, wish: &Wish) -> Result<Ending> {
             None => survey_refused(&ctx, &refused)?,
         };
         let found = with_env_file(&mut ctx, found, &refused)?;
+        let found = until_settled(&ctx, found, &refused)?;
         let mut found = Survey { second: found.second || second, ..found };
         let mut how = policy(&ctx, wish, &found);
         if look_again(&ctx, &mut found, &refused, how) && second {
@@ -162,6 +165,40 @@ fn with_env_file(ctx: &mut Context, found: Survey, refused: &BTreeMap<u16, Strin
     Ok(Survey { second, ..survey_refused(ctx, refused)? })
 }
 
+/// How often, and how far apart, an engine at work is looked at again.
+const SETTLING: (u32, Duration) = (10, Duration::from_millis(200));
+
+/// Looks again for a while where the engine seems to be starting or stopping a
+/// container of this very service: its port is held then, and not yet listed as
+/// the container's. A start that was killed in the middle leaves that.
+fn until_settled(ctx: &Context, mut found: Survey, refused: &BTreeMap<u16, String>) -> Result<Survey> {
+    for _ in 0..SETTLING.0 {
+        if !found.conflicts().any(|row| is_settling(&found, row)) {
+            break;
+        }
+        std::thread::sleep(SETTLING.1);
+        found = survey_refused(ctx, refused)?;
+    }
+    Ok(found)
+}
+
+fn is_settling(found: &Survey, row: &Row) -> bool {
+    let Verdict::Taken(owners) = &row.verdict else { return false };
+    let by_engine = |owner: &Owner| match owner {
+        Owner::Process(process) => is_engine_process(process),
+        Owner::Unknown { .. } => true,
+        Owner::Container(_) => false,
+    };
+    let dir = found.real_dir();
+    let ours = |container: &Container| {
+        container.project.as_deref() == Some(&found.stack.name)
+            && container.service.as_deref() == Some(&row.wanted.mapping.service)
+            && container.working_dir.as_deref().map(real) == Some(dir.clone())
+            && !matches!(container.state, State::Exited | State::Dead)
+    };
+    row.clash.is_none() && owners.iter().all(by_engine) && found.containers.iter().flatten().any(ours)
+}
+
 /// Looks at the ports once more where some of them are spoken for, and tells
 /// whether they are.
 fn look_again(ctx: &Context, found: &mut Survey, refused: &BTreeMap<u16, String>, how: OnConflict) -> bool {
@@ -212,14 +249,14 @@ fn ready(ctx: &Context, wish: &Wish) -> Result<Survey> {
     Ok(found)
 }
 
-/// Waits for another start of this project. Without a folder to remember in
-/// there is no turn, and Compose's own errors have to do.
-fn turn(ctx: &Context, found: &Survey) -> Option<Turn> {
+/// Waits for another start or stop of this project. Without a folder to remember
+/// in there is no turn, and Compose's own errors have to do.
+pub fn turn(ctx: &Context, found: &Survey) -> Option<Turn> {
     if ctx.dry_run {
         return None;
     }
     let name = &found.stack.name;
-    let note = || ui::note(&format!("another start of {} is on its way: waiting for it", ui::clean(name)));
+    let note = || ui::note(&format!("another start or stop of {} is on its way: waiting for it", ui::clean(name)));
     let turn = ctx.state_dir().and_then(|state| Turn::take(&state, name, note));
     turn.inspect_err(|error| ui::detail(&format!("no turn was taken: {error}"))).ok()
 }

@@ -174,11 +174,18 @@ pub fn choose(ctx: &Context, found: &mut Survey) {
     close(book);
 }
 
-/// Gives a checkout of its own a block of ports where it has none, and chooses.
+/// Chooses. A checkout that is not the only one gets a block of its own where
+/// its project says no range, or where that is used up.
 fn choose_from(ctx: &Context, found: &mut Survey, leases: &mut Leases) {
+    if found.second && found.settings.port_range.is_some() {
+        choose_again(ctx, found, leases);
+        if found.conflicts().all(|row| row.suggestion.is_some()) {
+            return;
+        }
+        found.settings.port_range = None;
+    }
     let (name, dir) = (found.stack.name.clone(), found.real_dir());
-    let has_range =
-        found.settings.port_range.is_some() || leases.tenant(&name, &dir).is_some_and(|tenant| tenant.range.is_some());
+    let has_range = leases.tenant(&name, &dir).is_some_and(|tenant| tenant.range.is_some());
     if found.second && !has_range {
         let range = free_range(ctx, found, leases);
         leases.tenant_mut(&name, &dir).range = range;

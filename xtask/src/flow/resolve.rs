@@ -20,8 +20,6 @@ pub enum Answer {
 /// `--dry-run` only says which, and with `--no-write` leaves the rest to the
 /// caller.
 pub fn reassign(ctx: &Context, survey: &Survey) -> Result<Vec<assign::Move>> {
-    // A plan that cannot be is told before anything is kept for it.
-    assign::plan(ctx, survey)?;
     let mut survey = survey.clone();
     keep::choose(ctx, &mut survey);
     let moves = assign::plan(ctx, &survey)?;

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use crate::error::{Context, Result};
 
-/// A turn; the kernel ends it with the program, however that ends.
+/// A turn; the kernel ends it with the program and what that started, however
+/// they end.
 #[derive(Debug)]
 pub struct Turn {
     _lock: File,
@@ -31,9 +32,22 @@ impl Turn {
             }
             Err(TryLockError::Error(error)) => return Err(error).context("lock the project"),
         };
+        outlive(&lock);
         Ok(Turn { _lock: lock, waited })
     }
 }
+
+/// Programs that this one starts get the lock as well: where it is killed, its
+/// `docker compose up` goes on, and the turn is over when that has ended, too.
+#[cfg(unix)]
+fn outlive(lock: &File) {
+    // Refused to nobody; without it the turn ends with this program.
+    let _ = rustix::io::fcntl_setfd(lock, rustix::io::FdFlags::empty());
+}
+
+/// Windows ends a lock with the program that took it.
+#[cfg(not(unix))]
+fn outlive(_lock: &File) {}
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
+use crate::flow::bring_up::turn;
 use crate::flow::own;
 use crate::flow::survey::project;
 use crate::ui;
@@ -53,6 +54,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         ui::out(&format!("would run: {}", command.line()));
         return Ok(Exit::Success);
     }
+    let _turn = turn(ctx, &found);
     let code = command.show(false)?;
     if code != 0 {
         return Err(Error::new(format!("`docker compose down` failed with exit code {code}")));

@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -16,7 +15,7 @@ use crate::support::{LIMIT, Output, Ports, Project, Running, command, docker};
 /// A repository in a folder of its own, with linked worktrees beside it.
 struct Repository {
     project: Project,
-    _ports: Vec<Ports>,
+    ports: Vec<Ports>,
     worktrees: Vec<String>,
 }
 
@@ -45,8 +44,19 @@ impl Repository {
             writeln!(template, "{variable}={port}").unwrap();
             ports.push(block);
         }
-        let repository = Repository { project, _ports: ports, worktrees: Vec::new() };
+        let repository = Repository { project, ports, worktrees: Vec::new() };
         repository.commit(&[("docker-compose.yml", &compose), (".env.template", &template), (".gitignore", ".env\n")]);
+        repository
+    }
+
+    /// The same with a range of its own, so that nobody takes its ports between
+    /// two starts: ledgers of other tests know nothing of this one's.
+    fn in_range(services: &[&str]) -> Repository {
+        let mut repository = Repository::new(services);
+        let block = Ports::find();
+        let settings = format!("port_range = \"{}-{}\"\n", block.first(), block.first() + 9);
+        repository.commit(&[("xtask.toml", &settings)]);
+        repository.ports.push(block);
         repository
     }
 
@@ -93,7 +103,7 @@ impl Repository {
     }
 
     /// Published ports of running containers, by service.
-    fn ports(&self, worktree: &str) -> BTreeMap<String, u16> {
+    fn published(&self, worktree: &str) -> BTreeMap<String, u16> {
         let label = format!("label=com.docker.compose.project={}", self.name(worktree));
         let format = "{{.Label \"com.docker.compose.service\"}} {{.Ports}}";
         let list = docker(["ps", "--filter", &label, "--format", format]).exits(0).stdout;
@@ -117,13 +127,6 @@ impl Drop for Repository {
             }
         }
     }
-}
-
-/// Held by the thief, and by tests that must find their ports free again.
-static THIEF: Mutex<()> = Mutex::new(());
-
-fn no_thief() -> MutexGuard<'static, ()> {
-    THIEF.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Takes ports that a start may choose, one after the other and each for a
@@ -167,7 +170,7 @@ fn twenty_worktrees_start_at_once_and_never_meet() {
         for start in running {
             start.finish(Duration::from_mins(5)).exits(0);
         }
-        let ports = |name: &String| (name.clone(), repository.ports(name));
+        let ports = |name: &String| (name.clone(), repository.published(name));
         repository.worktrees.iter().map(ports).collect::<BTreeMap<String, BTreeMap<String, u16>>>()
     };
     let stop_all = || {
@@ -184,7 +187,6 @@ fn twenty_worktrees_start_at_once_and_never_meet() {
     for round in 1..=3 {
         let stop = AtomicBool::new(false);
         let first = std::thread::scope(|scope| {
-            let _thief = no_thief();
             // Also where a start fails, which ends the test.
             let _stop = Stop(&stop);
             scope.spawn(|| steal(&stop));
@@ -196,7 +198,6 @@ fn twenty_worktrees_start_at_once_and_never_meet() {
         assert_eq!(names.len(), 20, "round {round}: {names:?}");
         stop_all();
         if round == 3 {
-            let _quiet = no_thief();
             // Nobody steals now: what was kept must be had again.
             assert_eq!(start_all(), first);
             stop_all();
@@ -211,14 +212,13 @@ fn twenty_worktrees_start_at_once_and_never_meet() {
 
 #[test]
 fn a_worktree_has_its_own_name_and_ports_and_the_main_checkout_its_defaults() {
-    let _quiet = no_thief();
-    let mut repository = Repository::new(&["web"]);
+    let mut repository = Repository::in_range(&["web"]);
     repository.add_worktree("login");
     let name = repository.project.name.clone();
     let started = repository.start("login", &[]).finish(LIMIT).exits(0);
     started.says(&format!("this checkout of {name} is a project of its own: {name}-login"));
     assert_eq!(repository.name("login"), format!("{name}-login"));
-    let own = repository.ports("login")["web"];
+    let own = repository.published("login")["web"];
     // The main checkout starts as if it were alone.
     repository.start(&name, &[]).finish(LIMIT).exits(0);
     assert_eq!(repository.name(&name), name);
@@ -226,13 +226,13 @@ fn a_worktree_has_its_own_name_and_ports_and_the_main_checkout_its_defaults() {
         .trim()
         .parse()
         .unwrap();
-    assert_eq!(repository.ports(&name)["web"], default);
+    assert_eq!(repository.published(&name)["web"], default);
     assert_ne!(own, default);
     // Without its `.env` it finds name and ports again.
     repository.run("login", &["stop"]).exits(0);
     std::fs::remove_file(repository.dir("login").join(".env")).unwrap();
     repository.start("login", &[]).finish(LIMIT).exits(0);
-    assert_eq!((repository.name("login"), repository.ports("login")["web"]), (format!("{name}-login"), own));
+    assert_eq!((repository.name("login"), repository.published("login")["web"]), (format!("{name}-login"), own));
     // A port that a person wrote is the person's.
     repository.run("login", &["stop"]).exits(0);
     let chosen = Ports::find();
@@ -240,7 +240,24 @@ fn a_worktree_has_its_own_name_and_ports_and_the_main_checkout_its_defaults() {
     let env = env.replace(&format!("WEB_PORT={own}"), &format!("WEB_PORT={}", chosen.first()));
     std::fs::write(repository.dir("login").join(".env"), env).unwrap();
     repository.start("login", &[]).finish(LIMIT).exits(0);
-    assert_eq!(repository.ports("login")["web"], chosen.first());
+    assert_eq!(repository.published("login")["web"], chosen.first());
+}
+
+#[test]
+fn a_range_that_is_used_up_is_followed_by_a_block() {
+    let mut repository = Repository::in_range(&["a", "b", "c", "d"]);
+    let range = repository.ports[4].first()..repository.ports[4].first() + 10;
+    let mut outside = 0;
+    for worktree in ["one", "two", "three"] {
+        repository.add_worktree(worktree);
+        repository.start(worktree, &[]).finish(LIMIT).exits(0);
+        let ports = repository.published(worktree);
+        outside += ports.values().filter(|port| !range.contains(port)).count();
+        if worktree == "two" {
+            assert_eq!(outside, 0, "{ports:?}");
+        }
+    }
+    assert_eq!(outside, 4, "whole stacks stay together");
 }
 
 #[test]
@@ -251,7 +268,7 @@ fn an_env_copied_from_the_main_checkout_gives_neither_its_name_nor_its_ports() {
     repository.project.write(".env", format!("COMPOSE_PROJECT_NAME={name}\nWEB_PORT=24999\nSECRET='a #b'\n"));
     std::fs::copy(repository.project.dir().join(".env"), repository.dir("copy").join(".env")).unwrap();
     repository.start("copy", &[]).finish(LIMIT).exits(0);
-    let port = repository.ports("copy")["web"];
+    let port = repository.published("copy")["web"];
     assert_ne!(port, 24999);
     let env = std::fs::read_to_string(repository.dir("copy").join(".env")).unwrap();
     assert_eq!(env, format!("COMPOSE_PROJECT_NAME={name}-copy\nWEB_PORT={port}\nSECRET='a #b'\n"));
@@ -293,8 +310,7 @@ fn a_checkout_that_has_containers_keeps_its_name() {
 /// whole.
 #[test]
 fn a_start_that_is_killed_leaves_nothing_half() {
-    let _quiet = no_thief();
-    let mut repository = Repository::new(&["api", "web"]);
+    let mut repository = Repository::in_range(&["api", "web"]);
     repository.add_worktree("killed");
     let took = Instant::now();
     repository.start("killed", &[]).finish(LIMIT).exits(0);
@@ -313,8 +329,9 @@ fn a_start_that_is_killed_leaves_nothing_half() {
         let ledger = std::fs::read(repository.project.home().join("state/leases.json")).unwrap();
         let ledger: serde_json::Value = serde_json::from_slice(&ledger).unwrap();
         assert_eq!(ledger["schema"], 1);
-        repository.start("killed", &[]).finish(LIMIT).exits(0);
-        assert_eq!(std::fs::read_to_string(repository.dir("killed").join(".env")).unwrap(), before, "moment {moment}");
+        let next = repository.start("killed", &["-v"]).finish(LIMIT).exits(0).text();
+        let env = std::fs::read_to_string(repository.dir("killed").join(".env")).unwrap();
+        assert_eq!(env, before, "moment {moment}: {next}");
         repository.run("killed", &["stop", "--timeout", "0"]).exits(0);
     }
 }
