@@ -92,5 +92,32 @@ mod tests {
                 prop_assert!(!NOT_FOR_BROWSERS.contains(&port));
             }
         }
+
+        /// Many projects in a row, each with what the ones before it keep.
+        #[test]
+        fn choices_never_repeat_and_are_never_held_or_outside(
+            wanted in proptest::collection::vec(1u16.., 1..60),
+            held in proptest::collection::btree_set(8000u16..8200, 0..100),
+            within in proptest::option::of((8000u16..8100, 20u16..200)),
+            outside in (8000u16..8200, 0u16..50),
+        ) {
+            let within = within.and_then(|(first, length)| PortRange::new(first, first + length));
+            let outside = [PortRange { first: outside.0, last: outside.0 + outside.1 }];
+            let mut kept: BTreeSet<u16> = BTreeSet::new();
+            for port in wanted {
+                let used = BTreeSet::from([port]);
+                let limits = Limits { within, outside: &outside, used: &used, kept: &|port| kept.contains(&port) };
+                let Some(chosen) = suggest(port, &limits, &mut |port| !held.contains(&port)) else {
+                    let room = within.map_or(0, |range| range.iter().filter(|port| {
+                        limits.allow(*port) && !held.contains(port)
+                    }).count());
+                    prop_assert_eq!(room, 0, "there was room");
+                    continue;
+                };
+                prop_assert!(!held.contains(&chosen) && !outside[0].contains(chosen));
+                prop_assert!(within.is_none_or(|range| range.contains(chosen)));
+                prop_assert!(kept.insert(chosen), "{} twice", chosen);
+            }
+        }
     }
 }
