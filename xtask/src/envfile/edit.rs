@@ -38,7 +38,7 @@ impl Document {
         Ok(())
     }
 
-    fn last(&self, name: &str) -> Option<&Assignment> {
+    pub(super) fn last(&self, name: &str) -> Option<&Assignment> {
         self.assignments.iter().rev().find(|found| self.text(&found.name) == name)
     }
 
@@ -97,7 +97,8 @@ impl Document {
     }
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether Compose and every shell take `name` for a variable.
+pub(super) fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
