@@ -20,7 +20,10 @@ impl Document {
         }
         let (range, text) = match self.last(name) {
             Some(found) => self.replacement(found, value),
-            None => (self.bytes.len()..self.bytes.len(), self.appended(name, value)),
+            None => {
+                let (at, _) = self.end();
+                (at..at, self.appended(name, value))
+            }
         };
         let mut bytes = Vec::with_capacity(self.bytes.len() + text.len());
         bytes.extend_from_slice(&self.bytes[..range.start]);
@@ -89,11 +92,26 @@ impl Document {
 
     /// The line for a variable that is not there yet.
     fn appended(&self, name: &str, value: &str) -> String {
-        let last = self.bytes.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
-        let line_break = if self.bytes[..last].ends_with(b"\r") { "\r\n" } else { "\n" };
-        let unended = !self.bytes.is_empty() && !self.bytes.ends_with(b"\n");
-        let start = if unended { line_break } else { "" };
+        let (_, start) = self.end();
+        let line_break = self.line_break();
         format!("{start}{name}={}{line_break}", value::quote(value, Style::Plain))
+    }
+
+    /// Where new lines go, and what goes before them: the end, but before a
+    /// last line that Compose drops. With a line break behind it, it would mean
+    /// something.
+    pub(super) fn end(&self) -> (usize, &'static str) {
+        match self.dropped {
+            Some(start) => (start, ""),
+            None if self.bytes.is_empty() || self.bytes.ends_with(b"\n") => (self.bytes.len(), ""),
+            None => (self.bytes.len(), self.line_break()),
+        }
+    }
+
+    /// As the last line that has one ends.
+    pub(super) fn line_break(&self) -> &'static str {
+        let last = self.bytes.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
+        if self.bytes[..last].ends_with(b"\r") { "\r\n" } else { "\n" }
     }
 }
 

@@ -28,6 +28,8 @@ pub use template::{Change, Commented};
 pub struct Document {
     bytes: Vec<u8>,
     assignments: Vec<Assignment>,
+    /// Where the last line begins, if Compose drops it.
+    dropped: Option<usize>,
 }
 
 /// The assignment of a variable that counts: its last one.
@@ -72,8 +74,8 @@ impl Document {
     /// in comments and values.
     pub fn parse(bytes: impl Into<Vec<u8>>) -> Result<Document> {
         let bytes = bytes.into();
-        let assignments = scan::scan(&bytes)?;
-        Ok(Document { bytes, assignments })
+        let (assignments, dropped) = scan::scan(&bytes)?;
+        Ok(Document { bytes, assignments, dropped })
     }
 
     /// The file; the very bytes that were read as long as nothing was set.

@@ -89,16 +89,12 @@ impl Document {
         }
     }
 
-    /// The reader takes such a line for nothing, as Compose does.
     fn dropped(&self) -> Option<Oddity> {
-        let start = self.bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let read = self.assignments.last().is_some_and(|last| last.value.end > start);
+        let start = self.dropped?;
         let text = String::from_utf8_lossy(&self.bytes[start..]);
-        let text = text.trim_start_matches('\u{feff}').trim();
-        let name = text.strip_prefix("export ").unwrap_or(text);
-        let odd = !read && !name.is_empty() && !name.starts_with('#');
+        let name = text.strip_prefix("export ").unwrap_or(&text).trim().to_owned();
         let line = self.bytes[..start].split(|byte| *byte == b'\n').count();
-        odd.then(|| Oddity { variable: name.to_owned(), line, what: What::Dropped })
+        Some(Oddity { variable: name, line, what: What::Dropped })
     }
 
     fn mixed_line_ends(&self) -> Option<Oddity> {

@@ -99,17 +99,18 @@ impl Document {
     /// Adds the template's lines for `names` at the end, each with the comments
     /// right above it. Every byte that is there stays.
     pub fn append_from(&mut self, template: &Document, names: &[String]) -> Result<()> {
-        let crlf = self.bytes.windows(2).any(|pair| pair == b"\r\n");
-        let line_break: &[u8] = if crlf { b"\r\n" } else { b"\n" };
-        let mut bytes = self.bytes.clone();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let line_break = self.line_break().as_bytes();
+        let (end, start) = self.end();
+        let mut bytes = self.bytes[..end].to_vec();
+        bytes.extend_from_slice(start.as_bytes());
         for found in &template.assignments {
             let name = template.text(&found.name);
             let counts = template.last(&name).is_some_and(|last| last == found);
             if !counts || !names.iter().any(|wanted| *wanted == name) {
                 continue;
-            }
-            if !bytes.is_empty() && !bytes.ends_with(b"\n") {
-                bytes.extend_from_slice(line_break);
             }
             let comments = template.comments_above(found);
             if !comments.is_empty() && !bytes.is_empty() {
@@ -122,6 +123,7 @@ impl Document {
             bytes.extend_from_slice(&template.written(found));
             bytes.extend_from_slice(line_break);
         }
+        bytes.extend_from_slice(&self.bytes[end..]);
         let changed = Document::parse(bytes)?;
         for name in names {
             if changed.get(name).map(|entry| entry.raw) != template.get(name).map(|entry| entry.raw) {
@@ -137,7 +139,9 @@ impl Document {
     /// assignment where others share its lines.
     fn written(&self, found: &Assignment) -> Vec<u8> {
         let lines = self.lines_of(found);
-        let shared = self.assignments.iter().any(|other| other != found && lines.contains(&other.name.start));
+        let overlaps = |other: &Assignment| other.name.start < lines.end && lines.start < other.value.end;
+        let shared = self.assignments.iter().any(|other| other != found && overlaps(other))
+            || self.dropped.is_some_and(|start| lines.contains(&start));
         if shared {
             let equals = if found.style == Style::Inherited { "" } else { "=" };
             return format!("{}{equals}{}", self.text(&found.name), self.text(&found.value)).into_bytes();
@@ -146,7 +150,7 @@ impl Document {
         text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text).to_vec()
     }
 
-    fn lines_of(&self, found: &Assignment) -> Range<usize> {
+    pub(super) fn lines_of(&self, found: &Assignment) -> Range<usize> {
         let start = self.bytes[..found.name.start].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let rest = &self.bytes[found.value.end..];
         let end = found.value.end + rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());

@@ -101,7 +101,10 @@ pub fn explain(ctx: &Context, env: &EnvProject, name: &str) -> Result<Explained>
                 sources.push(Given { kind: "default", file, line: Some(line), value: mask(&default), counts });
             }
         }
-        places.push(Place { file, line, at: ui::clean(&place.path), text: ui::mask_value(name, &place.text) });
+        // Only the default can be a secret; the name is none.
+        let hidden = place.default.as_deref().filter(|default| mask(default) != **default);
+        let text = hidden.map_or_else(|| place.text.clone(), |default| place.text.replace(default, "***"));
+        places.push(Place { file, line, at: ui::clean(&place.path), text: ui::clean(&text) });
     }
     if sources.is_empty() && places.is_empty() {
         return Err(unknown(ctx, env, name));
@@ -169,7 +172,8 @@ pub fn text(explained: &Explained) {
     let default = || sources.iter().find(|source| source.kind == "default" && source.counts);
     match (value, default()) {
         (Some(value), None) => ui::out(&format!("{variable}={value}")),
-        (_, Some(default)) => ui::out(&format!("{variable} is not set; {} stands in", default.value)),
+        (Some(_), Some(default)) => ui::out(&format!("{variable} is empty; {} stands in", default.value)),
+        (None, Some(default)) => ui::out(&format!("{variable} is not set; {} stands in", default.value)),
         (None, None) => ui::out(&format!("{variable} is not set")),
     }
     let heading = |title: &str, rows: &[Vec<String>]| {

@@ -65,11 +65,16 @@ impl EnvProject {
     /// The options with which Compose reads the project once `.env` is made:
     /// until then its template stands in.
     fn options(&self, ctx: &Context) -> ComposeOptions {
-        let stands_in = self.files.is_empty() && self.project.env_files.default_file().is_some();
-        match &self.template {
-            Some((path, _)) if stands_in => ComposeOptions { env_files: vec![path.clone()], ..ctx.options.clone() },
-            _ => ctx.options.clone(),
+        match self.stands_in() {
+            Some((path, _)) => ComposeOptions { env_files: vec![path.clone()], ..ctx.options.clone() },
+            None => ctx.options.clone(),
         }
+    }
+
+    /// The template, where it is to become `.env`.
+    fn stands_in(&self) -> Option<&(PathBuf, Document)> {
+        let missing = self.files.is_empty() && self.project.env_files.default_file().is_some();
+        self.template.as_ref().filter(|_| missing)
     }
 }
 

@@ -85,9 +85,12 @@ pub fn plan(ctx: &Context, words: &[String]) -> Result<Plan> {
         warnings.extend(taken(ctx, then, &moves));
     }
     let mut plan = Plan { edits: Vec::new(), files: Vec::new(), warnings, _turn: turn };
+    let offered = env.stands_in().map(|(_, template)| template.values(&|name| ctx.var(name), &|_| None));
+    let offered = offered.transpose()?.unwrap_or_default();
     for (variable, to) in values {
         let file = env.project.env_files.file_for(&variable)?.to_path_buf();
         let from = env.project.env_files.get(&variable).map(|(value, _)| value.to_owned());
+        let from = from.or_else(|| offered.get(&variable).map(|found| found.value.clone()));
         plan.edits.push(Edit { variable, from, to, file });
     }
     let mut paths: Vec<PathBuf> = plan.edits.iter().map(|edit| edit.file.clone()).collect();
@@ -233,7 +236,7 @@ fn written(
 ) -> Result<Written> {
     writable(ctx, path)?;
     let before = if path.exists() { Some(read(ctx, path)?) } else { None };
-    let template = env.template.as_ref().filter(|_| before.is_none()).map(|(template, _)| template.clone());
+    let template = env.stands_in().filter(|_| before.is_none()).map(|(template, _)| template.clone());
     let start = match (&before, &template) {
         (Some(bytes), _) => bytes.clone(),
         // Its other values must not be lost to a file of one line.
@@ -246,7 +249,7 @@ fn written(
     let mut after = document.clone();
     for edit in edits.iter().filter(|edit| edit.file == path) {
         // What reads so already is left as it is written.
-        if before.is_none() || edit.from.as_deref() != Some(&edit.to) {
+        if edit.from.as_deref() != Some(&edit.to) {
             after.set(&edit.variable, &edit.to).map_err(|error| error.within(ctx.show(path)))?;
         }
     }
