@@ -20,10 +20,7 @@ impl Document {
         }
         let (range, text) = match self.last(name) {
             Some(found) => self.replacement(found, value),
-            None => {
-                let (at, _) = self.end();
-                (at..at, self.appended(name, value))
-            }
+            None => self.addition(name, value),
         };
         let mut bytes = Vec::with_capacity(self.bytes.len() + text.len());
         bytes.extend_from_slice(&self.bytes[..range.start]);
@@ -91,10 +88,10 @@ impl Document {
     }
 
     /// The line for a variable that is not there yet.
-    fn appended(&self, name: &str, value: &str) -> String {
-        let (_, start) = self.end();
+    fn addition(&self, name: &str, value: &str) -> (Range<usize>, String) {
+        let (at, start) = self.end();
         let line_break = self.line_break();
-        format!("{start}{name}={}{line_break}", value::quote(value, Style::Plain))
+        (at..at, format!("{start}{name}={}{line_break}", value::quote(value, Style::Plain)))
     }
 
     /// Where new lines go, and what goes before them: the end, but before a

@@ -103,7 +103,8 @@ pub fn explain(ctx: &Context, env: &EnvProject, name: &str) -> Result<Explained>
         }
         // Only the default can be a secret; the name is none.
         let hidden = place.default.as_deref().filter(|default| mask(default) != **default);
-        let text = hidden.map_or_else(|| place.text.clone(), |default| place.text.replace(default, "***"));
+        let start = hidden.and_then(|default| place.text.rfind(default));
+        let text = start.map_or_else(|| place.text.clone(), |at| format!("{}***}}", &place.text[..at]));
         places.push(Place { file, line, at: ui::clean(&place.path), text: ui::clean(&text) });
     }
     if sources.is_empty() && places.is_empty() {
