@@ -180,7 +180,7 @@ fn join<T>(result: std::thread::Result<T>) -> T {
 }
 
 /// Names that a template has, the usual one first.
-pub const TEMPLATES: [&str; 2] = [".env.template", ".env.example"];
+pub(super) const TEMPLATES: [&str; 2] = [".env.template", ".env.example"];
 
 /// The template beside a `.env` that is not there yet.
 fn missing_env(files: &EnvFiles) -> Option<PathBuf> {
