@@ -29,6 +29,10 @@ pub struct Context {
     pub dry_run: bool,
     /// `--format`.
     pub format: Format,
+    /// `--no-write`: values go to Compose by its environment, never into a file.
+    pub no_write: bool,
+    /// Variables that were set on top of the environment, for Compose too.
+    set: BTreeMap<String, String>,
 }
 
 impl Context {
@@ -39,7 +43,18 @@ impl Context {
             .collect();
         let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
         let engine = Engine::new(Endpoint::find(&|name| env.get(name).cloned(), home.as_deref()), exec::LIMIT);
-        Context { dir, home, env, options, engine, yes: false, dry_run: false, format: Format::Text }
+        Context {
+            dir,
+            home,
+            env,
+            options,
+            engine,
+            yes: false,
+            dry_run: false,
+            format: Format::Text,
+            no_write: false,
+            set: BTreeMap::new(),
+        }
     }
 
     /// A variable of the process environment.
@@ -47,9 +62,26 @@ impl Context {
         self.env.get(name).cloned()
     }
 
+    /// Sets a variable of the environment, for everything that is asked or
+    /// started from here on.
+    pub fn set_var(&mut self, name: &str, value: &str) {
+        self.env.insert(name.to_owned(), value.to_owned());
+        self.set.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Whether the person's own environment has the variable.
+    pub fn is_shell_var(&self, name: &str) -> bool {
+        self.env.contains_key(name) && !self.set.contains_key(name)
+    }
+
     /// Compose, as if typed in the same folder with the same options.
     pub fn compose(&self) -> Compose {
-        Compose::new(self.options.clone(), self.dir.clone())
+        self.compose_with(self.options.clone())
+    }
+
+    /// The same with other options.
+    pub fn compose_with(&self, options: ComposeOptions) -> Compose {
+        Compose::new(options, self.dir.clone(), self.set.clone())
     }
 
     /// A path as people write it.

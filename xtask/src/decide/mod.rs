@@ -1,15 +1,19 @@
 //! Facts to verdicts, verdicts to plans: pure.
 
+mod block;
 mod clash;
 mod culprit;
 mod guard;
 mod judge;
 mod overlap;
 mod suggest;
+mod worktree_name;
 
+pub use block::free_block;
 pub use clash::clashes;
 pub use culprit::advice;
 pub use guard::{is_engine_process, is_leftover_proxy, untouchable};
 pub use judge::{Facts, Identity, judge, needs_explanation};
 pub use overlap::{overlaps, wanted_addresses};
 pub use suggest::{Limits, suggest};
+pub use worktree_name::worktree_name;

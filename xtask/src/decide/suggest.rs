@@ -8,7 +8,7 @@ use crate::model::PortRange;
 const TRIES: usize = 4096;
 
 /// Where a suggestion may lie.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Limits<'a> {
     /// Only in here, when the project has a range of its own.
     pub within: Option<PortRange>,
@@ -17,14 +17,29 @@ pub struct Limits<'a> {
     pub outside: &'a [PortRange],
     /// Wanted or suggested already.
     pub used: &'a BTreeSet<u16>,
+    /// Kept for somebody else.
+    pub kept: &'a dyn Fn(u16) -> bool,
+}
+
+/// Ports that browsers refuse to open, from the Fetch standard's list of bad
+/// ports: those above 1023.
+const NOT_FOR_BROWSERS: [u16; 19] =
+    [1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080];
+
+impl Limits<'_> {
+    /// Whether `port` may be chosen, if it is free.
+    pub fn allow(&self, port: u16) -> bool {
+        !self.used.contains(&port)
+            && self.outside.iter().all(|range| !range.contains(port))
+            && !NOT_FOR_BROWSERS.contains(&port)
+            && !(self.kept)(port)
+    }
 }
 
 /// The next port above `wanted`, else the next below it down to 1024; within a
 /// range, the first of the range.
 pub fn suggest(wanted: u16, limits: &Limits<'_>, is_free: &mut dyn FnMut(u16) -> bool) -> Option<u16> {
-    let allowed = |port: &u16| {
-        *port != wanted && !limits.used.contains(port) && limits.outside.iter().all(|range| !range.contains(*port))
-    };
+    let allowed = |port: &u16| *port != wanted && limits.allow(*port);
     let candidates: Box<dyn Iterator<Item = u16>> = match limits.within {
         Some(range) => Box::new(range.iter()),
         None => Box::new((wanted.saturating_add(1)..=u16::MAX).chain((1024..wanted).rev())),
@@ -41,7 +56,7 @@ mod tests {
     #[test]
     fn the_guide_s_examples() {
         let used = BTreeSet::from([8000, 3000, 5432, 6379]);
-        let limits = Limits { within: None, outside: &[], used: &used };
+        let limits = Limits { within: None, outside: &[], used: &used, kept: &|_| false };
         for (wanted, next) in [(8000, 8001), (3000, 3001), (5432, 5433), (6379, 6380)] {
             assert_eq!(suggest(wanted, &limits, &mut |_| true), Some(next));
         }
@@ -51,14 +66,14 @@ mod tests {
     fn a_range_of_the_project_is_kept_to() {
         let used = BTreeSet::from([8000]);
         let within = PortRange::new(8000, 8009);
-        let limits = Limits { within, outside: &[], used: &used };
+        let limits = Limits { within, outside: &[], used: &used, kept: &|_| false };
         assert_eq!(suggest(5432, &limits, &mut |port| port > 8003), Some(8004));
         assert_eq!(suggest(5432, &limits, &mut |_| false), None);
     }
 
     #[test]
     fn from_the_top_it_goes_down() {
-        let limits = Limits { within: None, outside: &[], used: &BTreeSet::new() };
+        let limits = Limits { within: None, outside: &[], used: &BTreeSet::new(), kept: &|_| false };
         assert_eq!(suggest(65535, &limits, &mut |_| true), Some(65534));
     }
 
@@ -71,9 +86,10 @@ mod tests {
             length in 0u16..5000,
         ) {
             let outside = [PortRange { first, last: first + length }];
-            let limits = Limits { within: None, outside: &outside, used: &used };
+            let limits = Limits { within: None, outside: &outside, used: &used, kept: &|port| port % 5 == 0 };
             if let Some(port) = suggest(wanted, &limits, &mut |port| port % 3 != 0) {
-                prop_assert!(port != wanted && !used.contains(&port) && !outside[0].contains(port) && port % 3 != 0);
+                prop_assert!(port != wanted && !used.contains(&port) && !outside[0].contains(port) && port % 3 != 0 && port % 5 != 0);
+                prop_assert!(!NOT_FOR_BROWSERS.contains(&port));
             }
         }
     }

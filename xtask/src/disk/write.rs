@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 
@@ -23,6 +24,9 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
+/// Nobody takes so long to write a file.
+const LEFT_OVER: Duration = Duration::from_mins(1);
+
 fn beside(target: &Path) -> PathBuf {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     target.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
@@ -38,6 +42,7 @@ fn write(temporary: &Path, target: &Path, bytes: &[u8]) -> std::io::Result<()> {
     if old.is_some() {
         drop(fs::OpenOptions::new().append(true).open(target)?);
     }
+    sweep(temporary, target);
     let mut file = File::create_new(temporary)?;
     if let Some(old) = &old {
         file.set_permissions(old.permissions())?;
@@ -47,6 +52,24 @@ fn write(temporary: &Path, target: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.sync_all()?;
     drop(file);
     fs::rename(temporary, target)
+}
+
+/// A program that was ended with SIGKILL leaves its new file beside the old one.
+/// One of our own process id is of a process long gone; one of another's may be
+/// at work, for some milliseconds.
+fn sweep(temporary: &Path, target: &Path) {
+    drop(fs::remove_file(temporary));
+    let prefix = format!(".{}.", target.file_name().unwrap_or_default().to_string_lossy());
+    let is_left_over = |name: &str| {
+        let pid = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(".tmp"));
+        pid.is_some_and(|pid| pid.parse::<u32>().is_ok())
+    };
+    for entry in target.parent().and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten() {
+        let old = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
+        if entry.file_name().to_str().is_some_and(is_left_over) && old().is_some_and(|age| age > LEFT_OVER) {
+            drop(fs::remove_file(entry.path()));
+        }
+    }
 }
 
 /// Under sudo the file stays the person's own.
@@ -89,6 +112,20 @@ mod tests {
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read(&real).unwrap(), b"A=2\n");
         assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_a_killed_program_left_is_swept_and_what_another_writes_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".env");
+        let (own, stale, fresh) = (beside(&path), dir.path().join("..env.1.tmp"), dir.path().join("..env.2.tmp"));
+        for left in [&own, &stale, &fresh] {
+            fs::write(left, "half").unwrap();
+        }
+        let long_ago = std::time::SystemTime::now() - 2 * LEFT_OVER;
+        File::options().append(true).open(&stale).unwrap().set_modified(long_ago).unwrap();
+        write_atomic(&path, b"A=1\n").unwrap();
+        assert_eq!((own.exists(), stale.exists(), fresh.exists()), (false, false, true));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The only place that builds command lines of Compose.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,13 +27,14 @@ pub enum ComposeTrouble {
 pub struct Compose {
     options: ComposeOptions,
     dir: PathBuf,
-    env: Vec<(String, String)>,
+    env: BTreeMap<String, String>,
 }
 
 impl Compose {
-    /// Compose as if typed in `dir` with these options.
-    pub fn new(options: ComposeOptions, dir: PathBuf) -> Self {
-        Compose { options, dir, env: Vec::new() }
+    /// Compose as if typed in `dir` with these options, and with `env` on top
+    /// of the environment.
+    pub fn new(options: ComposeOptions, dir: PathBuf, env: BTreeMap<String, String>) -> Self {
+        Compose { options, dir, env }
     }
 
     /// `docker compose …` with the project's options and `args`.

@@ -35,7 +35,9 @@ pub fn plan(ctx: &Context, survey: &Survey) -> Result<Vec<Move>> {
     for row in survey.conflicts() {
         let published = row.wanted.mapping.published.map(|range| range.first);
         match (row.variable(), published, row.suggestion) {
-            (Some(variable), _, _) if row.from_shell() => return Err(shadowed(variable, ctx)),
+            (Some(variable), _, _) if row.from_shell() && ctx.is_shell_var(variable) => {
+                return Err(shadowed(variable, ctx));
+            }
             (Some(variable), Some(from), Some(to)) => {
                 let file = file_for(survey, variable)?;
                 moves.insert(variable.to_owned(), Move { variable: variable.to_owned(), from, to, file });
@@ -197,8 +199,12 @@ fn prove(after: &Survey, moves: &[Move]) -> Result<()> {
 }
 
 /// Moves of earlier runs that could go back now: the old port is free again,
-/// and the file still has the port that we wrote.
+/// and the file still has the port that we wrote. In a checkout that is not the
+/// only one the old ports are the main one's.
 pub fn restorable(ctx: &Context, survey: &Survey) -> Vec<Move> {
+    if survey.second {
+        return Vec::new();
+    }
     let Ok(state) = ctx.state_dir() else { return Vec::new() };
     let variables: BTreeMap<&str, u16> = survey
         .rows

@@ -6,9 +6,9 @@ use std::time::Duration;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exec::Command;
-use crate::flow::survey::{Survey, survey_refused};
+use crate::flow::survey::{Survey, look, survey, survey_refused};
 use crate::flow::up::{self, Attempt};
-use crate::flow::{assign, report, resolve};
+use crate::flow::{assign, keep, own, report, resolve};
 use crate::ledger::Turn;
 use crate::parse::engine_message::PortProblem;
 use crate::stack::OnConflict;
@@ -16,6 +16,8 @@ use crate::ui::{self, Format};
 
 /// Attempts of `docker compose up`, each after a new look at the ports.
 const ATTEMPTS: u32 = 3;
+/// Looks at the ports, where somebody else takes what was just chosen.
+const ROUNDS: u32 = 10;
 /// Seconds until everything has to be well.
 const WAIT: u64 = 120;
 
@@ -33,6 +35,8 @@ pub struct Wish {
     pub wait_timeout: Option<u64>,
     /// Move variables back first.
     pub restore_ports: bool,
+    /// Values go to Compose by its environment, and no file is written.
+    pub no_write: bool,
     /// Only these services and what they depend on.
     pub services: Vec<String>,
 }
@@ -53,62 +57,131 @@ pub enum Ending {
     WouldStart(Box<Survey>),
 }
 
-/// Check, resolve, up; again where the engine refuses a port all the same.
+/// Check, resolve, up; again where the engine refuses a port all the same, or
+/// where somebody was quicker.
 pub fn bring_up(ctx: &Context, wish: &Wish) -> Result<Ending> {
-    let mut refused: BTreeMap<u16, String> = BTreeMap::new();
-    let mut moved = Vec::new();
-    let mut first = ready(ctx, wish, &refused)?;
-    let turn = turn(ctx, &first);
-    if turn.as_ref().is_some_and(|turn| turn.waited) {
-        first = ready(ctx, wish, &refused)?;
+    let mut ctx = ctx.clone();
+    ctx.no_write = wish.no_write;
+    let first = ready(&ctx, wish)?;
+    let mut first = own::name_checkout(&mut ctx, first)?;
+    if !ctx.dry_run {
+        first.refuse_elsewhere(&ctx)?;
     }
+    let second = first.second;
+    let turn = turn(&ctx, &first);
+    if turn.as_ref().is_some_and(|turn| turn.waited) {
+        first = ready(&ctx, wish)?;
+    }
+    let mut moved = Vec::new();
     if wish.restore_ports {
-        moved.extend(restore(ctx, &first)?);
+        moved.extend(restore(&ctx, &first)?);
     }
     let mut next = Some(first).filter(|_| moved.is_empty());
-    for attempt in 1..=ATTEMPTS {
-        let mut found = match next.take() {
+    let mut refused: BTreeMap<u16, String> = BTreeMap::new();
+    let mut attempts = 0;
+    let mut rounds = 0;
+    while attempts < ATTEMPTS {
+        rounds += 1;
+        let found = match next.take() {
             Some(found) => found,
-            None => survey_refused(ctx, &refused)?,
+            None => survey_refused(&ctx, &refused)?,
         };
-        if found.template.is_some() && !ctx.dry_run {
-            assign::env_from_template(ctx, &found)?;
-            found = survey_refused(ctx, &refused)?;
+        let found = with_env_file(&mut ctx, found, &refused)?;
+        let mut found = Survey { second: found.second || second, ..found };
+        let mut how = policy(&ctx, wish, &found);
+        if look_again(&ctx, &mut found, &refused, how) && second {
+            // Not a conflict that somebody decided about: its own ports.
+            how = OnConflict::Reassign;
         }
         found.narrow(&wish.services)?;
         if found.has_conflicts() {
-            let before = assign_targets(ctx, &found);
-            if !settle(ctx, wish, &found)? || ctx.dry_run {
-                return Ok(Ending::Conflict);
+            let Some(moves) = settle(&ctx, how, &found)? else { return Ok(Ending::Conflict) };
+            if ctx.dry_run {
+                let would_do = how == OnConflict::Reassign && second;
+                return Ok(if would_do { Ending::WouldStart(Box::new(found)) } else { Ending::Conflict });
             }
-            found = survey_refused(ctx, &BTreeMap::new())?;
+            if ctx.no_write {
+                for step in &moves {
+                    ctx.set_var(&step.variable, &step.to.to_string());
+                }
+            }
+            moved.extend(moves);
+            found = Survey { second, ..survey_refused(&ctx, &BTreeMap::new())? };
             // What is still wanted was freed; what is not must not be chosen again.
             refused.retain(|port, _| !wants(&found, *port));
             found.narrow(&wish.services)?;
-            moved.extend(before.into_iter().filter(|step| feeds(&found, step)));
             if found.has_conflicts() {
-                conflict_report(ctx, &found);
+                // Somebody took the very port that was chosen, just now.
+                if how == OnConflict::Reassign && rounds < ROUNDS {
+                    continue;
+                }
+                conflict_report(&ctx, &found);
                 return Ok(Ending::Conflict);
             }
         }
         if ctx.dry_run {
             return Ok(Ending::WouldStart(Box::new(found)));
         }
-        match up::attempt(ctx, &found, &options(wish, &found))? {
-            Attempt::Up => return Ok(Ending::Up { found: Box::new(found), moved }),
+        if let Err(spoken_for) = keep::keep(&ctx, &found) {
+            // They are seen as conflicts from now on, and settled like others.
+            if rounds < ROUNDS {
+                refused.extend(spoken_for);
+                continue;
+            }
+        }
+        attempts += 1;
+        let ended = up::attempt(&ctx, &found, &options(wish, &found));
+        keep::settled(&ctx, &found);
+        match ended? {
+            Attempt::Up => return Ok(Ending::Up { found: Box::new(found), moved: last_of_each(moved) }),
             Attempt::PortRefused { problem, replaced } => {
-                refused_note(ctx, &problem, &replaced, attempt);
+                refused_note(&ctx, &problem, &replaced, attempts);
                 let Some(port) = problem.port else { return Err(nameless(&problem)) };
                 refused.insert(port, format!("the engine refused it: {}", problem.cause.as_str()));
             }
         }
     }
-    let mut found = survey_refused(ctx, &refused)?;
+    let mut found = survey_refused(&ctx, &refused)?;
     found.narrow(&wish.services)?;
-    conflict_report(ctx, &found);
+    conflict_report(&ctx, &found);
     Err(Error::new(format!("the engine refused ports {ATTEMPTS} times; what was started was taken back"))
         .hint("`cargo xtask check-ports` shows who has them; a restart of the engine frees ports that nobody has")
         .finding())
+}
+
+/// The `.env` that people expect, made from its template; with `--no-write` the
+/// template is read in its place.
+fn with_env_file(ctx: &mut Context, found: Survey, refused: &BTreeMap<u16, String>) -> Result<Survey> {
+    let Some(template) = found.template.clone().filter(|_| !ctx.dry_run) else { return Ok(found) };
+    if ctx.no_write {
+        ctx.options.env_files = vec![template];
+    } else {
+        assign::env_from_template(ctx, &found)?;
+    }
+    let second = found.second;
+    Ok(Survey { second, ..survey_refused(ctx, refused)? })
+}
+
+/// Looks at the ports once more where some of them are spoken for, and tells
+/// whether they are.
+fn look_again(ctx: &Context, found: &mut Survey, refused: &BTreeMap<u16, String>, how: OnConflict) -> bool {
+    let mut spoken_for = keep::spoken_for(ctx, found, how == OnConflict::Reassign);
+    let any = !spoken_for.is_empty();
+    if any {
+        spoken_for.extend(refused.clone());
+        look(ctx, found, &spoken_for);
+    }
+    any
+}
+
+/// A variable that moved twice on the way moved once in the end.
+fn last_of_each(moved: Vec<assign::Move>) -> Vec<assign::Move> {
+    let mut last: BTreeMap<String, assign::Move> = BTreeMap::new();
+    for step in moved {
+        let from = last.get(&step.variable).map_or(step.from, |before| before.from);
+        last.insert(step.variable.clone(), assign::Move { from, ..step });
+    }
+    last.into_values().filter(|step| step.from != step.to).collect()
 }
 
 fn wants(found: &Survey, port: u16) -> bool {
@@ -128,15 +201,14 @@ fn options(wish: &Wish, found: &Survey) -> up::Options {
     up::Options { services: wish.services.clone(), build: wish.build, wait_timeout: Duration::from_secs(seconds) }
 }
 
-/// A survey with an engine and Compose behind it, of a project that is here and
-/// nowhere else.
-fn ready(ctx: &Context, wish: &Wish, refused: &BTreeMap<u16, String>) -> Result<Survey> {
-    let mut found = survey_refused(ctx, refused)?;
+/// A survey with an engine and Compose behind it.
+fn ready(ctx: &Context, wish: &Wish) -> Result<Survey> {
+    let mut found = survey(ctx)?;
     if wish.setup && (found.containers.is_err() || found.without_compose.is_some()) {
         setup(ctx, &found)?;
-        found = survey_refused(ctx, refused)?;
+        found = survey(ctx)?;
     }
-    found.ready(ctx)?;
+    found.has_engine(ctx)?;
     Ok(found)
 }
 
@@ -185,23 +257,32 @@ fn restore(ctx: &Context, found: &Survey) -> Result<Vec<assign::Move>> {
     Ok(if ctx.dry_run { Vec::new() } else { moves })
 }
 
-/// Does what was asked for about conflicts. `false`: they stay.
-fn settle(ctx: &Context, wish: &Wish, found: &Survey) -> Result<bool> {
+/// What to do about conflicts: as was asked for, else as the project says. A
+/// checkout that is not the only one takes ports of its own without being told.
+fn policy(ctx: &Context, wish: &Wish, found: &Survey) -> OnConflict {
     let default = if ctx.is_interactive() { OnConflict::Ask } else { OnConflict::Fail };
-    let how = wish.on_conflict.or(found.settings.on_conflict).unwrap_or(default);
+    let how = wish.on_conflict.or(found.settings.on_conflict);
+    let how = how.unwrap_or(if found.second { OnConflict::Reassign } else { default });
     // Without a terminal nobody can be asked.
-    let how = if how == OnConflict::Ask { default } else { how };
+    if how == OnConflict::Ask { default } else { how }
+}
+
+/// Does it, and gives the variables that were moved. `None`: the conflicts stay.
+fn settle(ctx: &Context, how: OnConflict, found: &Survey) -> Result<Option<Vec<assign::Move>>> {
     match how {
         OnConflict::Fail => {
             conflict_report(ctx, found);
             resolve::hints(ctx, found, "start --on-conflict reassign", "start --on-conflict stop");
-            Ok(false)
+            Ok(None)
         }
-        OnConflict::Reassign => resolve::reassign(ctx, found).map(|()| true),
-        OnConflict::Stop => resolve::stop_holders(ctx, found).map(|()| true),
+        OnConflict::Reassign => resolve::reassign(ctx, found).map(Some),
+        OnConflict::Stop => resolve::stop_holders(ctx, found).map(|()| Some(Vec::new())),
         OnConflict::Ask => {
             report::text(ctx, found);
-            Ok(resolve::ask(ctx, found)? == resolve::Answer::Resolved)
+            match resolve::ask(ctx, found)? {
+                resolve::Answer::Resolved(moves) => Ok(Some(moves)),
+                resolve::Answer::Leave => Ok(None),
+            }
         }
     }
 }
@@ -212,18 +293,6 @@ fn conflict_report(ctx: &Context, found: &Survey) {
         Format::Text => report::text(ctx, found),
         Format::Json => ui::json(&report::json(found)),
     }
-}
-
-/// What a reassign would move, noted before it happens.
-fn assign_targets(ctx: &Context, found: &Survey) -> Vec<assign::Move> {
-    assign::plan(ctx, found).unwrap_or_default()
-}
-
-/// Whether the move really happened.
-fn feeds(found: &Survey, step: &assign::Move) -> bool {
-    found.rows.iter().any(|row| {
-        row.variable() == Some(&step.variable) && row.wanted.mapping.published.map(|range| range.first) == Some(step.to)
-    })
 }
 
 fn refused_note(ctx: &Context, problem: &PortProblem, replaced: &[String], attempt: u32) {

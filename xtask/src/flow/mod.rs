@@ -8,6 +8,8 @@ pub mod dependents;
 pub mod env;
 pub mod free;
 pub mod holders;
+pub mod keep;
+pub mod own;
 pub mod report;
 pub mod resolve;
 pub mod survey;

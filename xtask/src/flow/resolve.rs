@@ -4,31 +4,35 @@
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::flow::survey::Survey;
-use crate::flow::{assign, free};
+use crate::flow::{assign, free, keep};
 use crate::ui::{self, Choice, Format};
 
 /// What a person chose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Something was done about it.
-    Resolved,
+    /// Something was done about it; these variables were moved.
+    Resolved(Vec<assign::Move>),
     /// Nothing was.
     Leave,
 }
 
-/// Writes other ports into the env file; with `--dry-run` only says which.
-pub fn reassign(ctx: &Context, survey: &Survey) -> Result<()> {
-    let moves = assign::plan(ctx, survey)?;
-    if ctx.dry_run {
-        assign::show(ctx, &moves);
-        return Ok(());
+/// Writes other ports into the env file, and gives what was moved; with
+/// `--dry-run` only says which, and with `--no-write` leaves the rest to the
+/// caller.
+pub fn reassign(ctx: &Context, survey: &Survey) -> Result<Vec<assign::Move>> {
+    // A plan that cannot be is told before anything is kept for it.
+    assign::plan(ctx, survey)?;
+    let mut survey = survey.clone();
+    keep::choose(ctx, &mut survey);
+    let moves = assign::plan(ctx, &survey)?;
+    if !ctx.no_write && !ctx.dry_run {
+        // With no `.env` yet the template becomes it first: its other values
+        // must not be lost to a file that holds nothing but ports.
+        assign::env_from_template(ctx, &survey)?;
+        assign::apply(ctx, &moves)?;
     }
-    // With no `.env` yet the template becomes it first: its other values must
-    // not be lost to a file that holds nothing but ports.
-    assign::env_from_template(ctx, survey)?;
-    assign::apply(ctx, &moves)?;
     assign::show(ctx, &moves);
-    Ok(())
+    Ok(moves)
 }
 
 /// Stops every holder, after asking; with `--dry-run` only says whom.
@@ -98,8 +102,8 @@ pub fn ask(ctx: &Context, survey: &Survey) -> Result<Answer> {
         immovable(error);
     }
     match ui::choose("what now?", &choices, 'l') {
-        's' => stop_holders(ctx, survey).map(|()| Answer::Resolved),
-        'o' => reassign(ctx, survey).map(|()| Answer::Resolved),
+        's' => stop_holders(ctx, survey).map(|()| Answer::Resolved(Vec::new())),
+        'o' => reassign(ctx, survey).map(Answer::Resolved),
         't' => {
             ui::note(
                 "the shared Traefik comes with `cargo xtask proxy`, which this version does not have yet; ports in .env do the job until then",

@@ -1,6 +1,6 @@
 //! What is known of ports, as text and as JSON.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use console::style;
 use serde::Serialize;
@@ -11,6 +11,7 @@ use crate::flow::holders::{Holders, View};
 use crate::flow::report::{self, OwnerReport};
 use crate::host;
 use crate::model::{Container, Owner, Process, Socket, SocketState, Surroundings, Verdict};
+use crate::stack::checkout_root;
 use crate::ui;
 
 /// The JSON of `who`; every key is always there, absent is `null`.
@@ -97,7 +98,7 @@ fn detailed(view: &View, owner: &Owner) -> Detailed {
     match owner {
         Owner::Process(process) => {
             let around = host::surroundings(process);
-            detailed.worktree = around.cwd.as_deref().and_then(worktree).map(|path| clean(&path));
+            detailed.worktree = around.cwd.as_deref().and_then(checkout_root).map(|path| clean(&path));
             detailed.cwd = around.cwd.as_deref().map(clean);
             detailed.unit = around.unit.map(|unit| ui::clean(&unit.name));
             detailed.parents = around
@@ -144,11 +145,6 @@ fn bindings(view: &View, container: &Container) -> Vec<SocketReport> {
             state: "published",
         })
         .collect()
-}
-
-/// The git worktree that a folder is in.
-fn worktree(folder: &Path) -> Option<PathBuf> {
-    folder.ancestors().find(|parent| parent.join(".git").exists()).map(Path::to_path_buf)
 }
 
 /// `who`, and `kill` before it asks.
@@ -198,8 +194,9 @@ fn of_process(ctx: &Context, view: &View, process: &Process) -> Vec<String> {
     let listens: Vec<String> = view.sockets_of(process.pid).into_iter().map(address).collect();
     let mut lines = vec![format!("listens on {}", listens.join(" and "))];
     if let Some(cwd) = &cwd {
-        let tree =
-            worktree(cwd).filter(|tree| tree != cwd).map(|tree| format!(", in the git worktree {}", ctx.show(&tree)));
+        let tree = checkout_root(cwd)
+            .filter(|tree| tree != cwd)
+            .map(|tree| format!(", in the git worktree {}", ctx.show(&tree)));
         lines.push(format!("in {}{}", ctx.show(cwd), tree.unwrap_or_default()));
     }
     if !parents.is_empty() {

@@ -1,5 +1,6 @@
 //! What this tool remembers of its own doings, one folder a person and machine.
 
+mod book;
 mod moves;
 mod turn;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 
+pub use book::Book;
 pub use moves::Moves;
 pub use turn::Turn;
 

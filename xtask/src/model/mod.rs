@@ -1,6 +1,7 @@
 //! The vocabulary, as plain types. Words are those of Compose, Docker and TCP.
 
 mod container;
+mod lease;
 mod listener;
 mod options;
 mod port;
@@ -8,6 +9,7 @@ mod stack;
 mod verdict;
 
 pub use container::{Binding, Container, Health, State};
+pub use lease::{Lease, Leases, Starter, Tenant};
 pub use listener::{Parent, Probe, Process, Reservation, Socket, SocketState, Surroundings, Unit};
 pub use options::ComposeOptions;
 pub use port::{PortMapping, PortRange, Protocol};

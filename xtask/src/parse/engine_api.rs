@@ -109,6 +109,9 @@ pub struct Detail {
     pub check_output: String,
     /// How often its restart policy brought it back.
     pub restarts: u64,
+    /// Ports of the host that it publishes whenever it runs, as far as they were
+    /// named: a range, or one that the engine picks, is left out.
+    pub published: Vec<u16>,
 }
 
 #[derive(Deserialize)]
@@ -117,6 +120,20 @@ struct ApiInspect {
     state: ApiState,
     #[serde(default)]
     restart_count: u64,
+    #[serde(default)]
+    host_config: ApiHostConfig,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiHostConfig {
+    port_bindings: Option<BTreeMap<String, Option<Vec<ApiHostPort>>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiHostPort {
+    host_port: String,
 }
 
 #[derive(Deserialize)]
@@ -147,12 +164,15 @@ struct ApiCheck {
 pub fn detail(json: &[u8]) -> Result<Detail> {
     let api: ApiInspect = serde_json::from_slice(json).context("read what the engine says of a container")?;
     let last = api.state.health.and_then(|health| health.log?.pop()).and_then(|check| check.output);
+    let bindings = api.host_config.port_bindings.unwrap_or_default();
+    let published = bindings.into_values().flatten().flatten();
     Ok(Detail {
         exit_code: api.state.exit_code,
         error: api.state.error,
         out_of_memory: api.state.oom_killed,
         check_output: last.unwrap_or_default().trim().to_owned(),
         restarts: api.restart_count,
+        published: published.filter_map(|binding| binding.host_port.parse().ok()).collect(),
     })
 }
 
@@ -233,13 +253,16 @@ mod tests {
     #[test]
     fn a_failed_start_tells_why() {
         let json = br#"{"State":{"ExitCode":128,"Error":"no","OOMKilled":false,
-            "Health":{"Log":[{"Output":"old"},{"Output":" refused\n"}]}},"RestartCount":2}"#;
+            "Health":{"Log":[{"Output":"old"},{"Output":" refused\n"}]}},"RestartCount":2,
+            "HostConfig":{"PortBindings":{"80/tcp":[{"HostIp":"","HostPort":"8000"},{"HostIp":"::1","HostPort":""}],
+                "90/tcp":null}}}"#;
         let want = Detail {
             exit_code: 128,
             error: "no".into(),
             out_of_memory: false,
             check_output: "refused".into(),
             restarts: 2,
+            published: vec![8000],
         };
         assert_eq!(detail(json).unwrap(), want);
     }

@@ -1,5 +1,6 @@
 //! The project on disk: env files and compose files.
 
+mod checkout;
 mod env_files;
 mod extends;
 mod include;
@@ -13,6 +14,7 @@ mod uses;
 #[cfg(test)]
 mod tests;
 
+pub use checkout::{Checkout, checkout, checkout_root};
 pub use env_files::{EnvFiles, env_files};
 pub use locate::{Project, locate};
 pub use options::Environment;

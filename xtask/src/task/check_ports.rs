@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::error::{Exit, Result};
+use crate::flow::own;
 use crate::flow::survey::{Survey, survey};
 use crate::flow::{report, resolve};
 use crate::ui::{self, Format};
@@ -28,6 +29,7 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+    let ctx = &own::known_name(ctx)?;
     let found = survey(ctx)?;
     report::notes(ctx, &found);
     if ctx.format == Format::Text {

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::error::{Exit, Result};
+use crate::flow::own;
 use crate::flow::survey::project;
 
 /// Show what the containers of this project wrote
@@ -24,6 +25,7 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+    let ctx = &own::known_name(ctx)?;
     let found = project(ctx)?;
     found.ready(ctx)?;
     let mut words = vec!["logs", "--tail", &args.tail];

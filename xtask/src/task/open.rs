@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::exec::{self, Command};
+use crate::flow::own;
 use crate::flow::survey::project;
 use crate::flow::up::{ServiceUrls, urls};
 use crate::ui;
@@ -21,6 +22,7 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+    let ctx = &own::known_name(ctx)?;
     let found = project(ctx)?;
     found.ready(ctx)?;
     let containers =

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::error::{Exit, Result};
+use crate::flow::own;
 use crate::flow::survey::project;
 use crate::ui;
 
@@ -21,6 +22,7 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+    let ctx = &own::known_name(ctx)?;
     let found = project(ctx)?;
     found.ready(ctx)?;
     let words = std::iter::once("restart").chain(args.services.iter().map(String::as_str));

@@ -23,6 +23,10 @@ Examples:
   cargo xtask start --build backend            one service and what it depends on
   cargo xtask start --setup                    bring up a Docker engine first, if there is none
   cargo xtask start --restore-ports            back to the ports before a reassign
+  cargo xtask start --no-write                 ports and name for this run only, no file written
+
+In a linked git worktree, and in a second clone, it gives the checkout a project
+name and ports of its own, writes both to its .env, and keeps them.
 
 Exit code: 0 everything is well, 1 a conflict or a service that failed or was too
 slow, 2 it could not be done, 130 interrupted (containers keep running).")]
@@ -42,6 +46,9 @@ pub struct Args {
     /// Move variables that a reassign moved back, where their old ports are free again
     #[arg(long)]
     restore_ports: bool,
+    /// Give ports and name to Compose by its environment, and write no file
+    #[arg(long, conflicts_with = "restore_ports")]
+    no_write: bool,
     /// Only these services and what they depend on
     services: Vec<String>,
 }
@@ -54,6 +61,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         build: args.build,
         wait_timeout: args.wait_timeout,
         restore_ports: args.restore_ports,
+        no_write: args.no_write,
         services: args.services.clone(),
     };
     match bring_up(ctx, &wish)? {
@@ -63,7 +71,10 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
             match ctx.format {
                 Format::Json => ui::json(&report::json(&found)),
                 Format::Text => {
-                    report::text(ctx, &found);
+                    // Its conflicts, if any, were just resolved.
+                    if !found.has_conflicts() {
+                        report::text(ctx, &found);
+                    }
                     ui::out("would run: docker compose up -d, then wait until every service is well");
                 }
             }

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
+use crate::flow::own;
 use crate::flow::survey::project;
 use crate::ui;
 
@@ -25,6 +26,7 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+    let ctx = &own::known_name(ctx)?;
     let found = project(ctx)?;
     found.ready(ctx)?;
     let trouble = |trouble: crate::docker::Trouble| trouble.error(ctx.engine.endpoint());

@@ -21,3 +21,4 @@ mod performia;
 mod race;
 mod services;
 mod who;
+mod worktrees;

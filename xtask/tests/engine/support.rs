@@ -221,6 +221,10 @@ const FIRST: u16 = 21_000;
 const BLOCKS: u32 = 800;
 
 impl Ports {
+    pub(crate) fn first(&self) -> u16 {
+        self.first
+    }
+
     pub(crate) fn find() -> Ports {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let locks = std::env::temp_dir().join("xtask-test-ports");

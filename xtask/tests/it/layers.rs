@@ -22,7 +22,9 @@ const FLOORS: [&[&str]; 10] = [
 ];
 
 /// Between rooms of one floor, with the reason.
-const NEIGHBOURS: [(&str, &str); 1] = [
+const NEIGHBOURS: [(&str, &str); 2] = [
+    // Project names follow one set of rules, wherever they come from.
+    ("decide", "parse"),
     // Values of `.env` and of compose files interpolate by one set of rules.
     ("envfile", "parse"),
 ];

@@ -23,6 +23,10 @@ mod env;
 mod fake_docker;
 #[cfg(unix)]
 mod help;
+#[cfg(unix)]
+mod killed;
+#[cfg(unix)]
+mod leases;
 #[cfg(target_os = "linux")]
 mod prompts;
 #[cfg(unix)]

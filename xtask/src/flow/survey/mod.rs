@@ -1,24 +1,24 @@
 //! The verdicts of all ports of a project: Compose, the engine and our own
 //! reader are asked side by side, then the machine.
 
-use std::cell::RefCell;
+mod choose;
+mod machine;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+pub use choose::{choose_again, free_range, kept_for_row};
+
 use crate::context::Context;
-use crate::decide::{Facts, Identity, Limits, clashes, judge, needs_explanation, suggest};
+use crate::decide::clashes;
 use crate::docker::{ComposeTrouble, Trouble};
 use crate::error::{Error, Result};
 use crate::exec;
-use crate::flow::holders::name_containers;
-use crate::host;
-use crate::model::{
-    ComposeOptions, Container, Owner, PortMapping, PortRange, Probe, Process, Protocol, Reservation, Socket, Source,
-    Stack, Verdict, Wanted,
-};
+use crate::ledger::Book;
+use crate::model::{ComposeOptions, Container, Leases, Owner, PortMapping, Source, Stack, Verdict, Wanted};
 use crate::stack::{self, EnvFiles, Project, Settings};
 use crate::ui;
+use machine::{Machine, explain};
 
 /// Everything a survey found.
 #[derive(Debug, Clone)]
@@ -33,6 +33,11 @@ pub struct Survey {
     pub containers: Result<Vec<Container>, Trouble>,
     /// Another folder from which a project of this name runs.
     pub elsewhere: Option<PathBuf>,
+    /// Whether this is a checkout that is not the project's only one: a linked
+    /// git worktree, or one whose name another folder has.
+    pub second: bool,
+    /// The project's folder in the main checkout, for a linked worktree.
+    pub main_dir: Option<PathBuf>,
     /// Env files that Compose reads, and the one to write to.
     pub env_files: EnvFiles,
     /// There is no `.env` yet, and this template was judged in its place, as
@@ -40,6 +45,10 @@ pub struct Survey {
     pub template: Option<PathBuf>,
     /// Why our own reader stood in for Compose.
     pub without_compose: Option<ComposeTrouble>,
+    /// Ports that are not to be had although they look free, and why.
+    pub refused: BTreeMap<u16, String>,
+    /// Ports that stopped stacks of others will want again.
+    pub avoid: BTreeSet<u16>,
 }
 
 /// One published port.
@@ -78,6 +87,12 @@ impl Survey {
         self.conflicts().next().is_some()
     }
 
+    /// The project folder without symbolic links, as leases and Compose's labels
+    /// have it.
+    pub fn real_dir(&self) -> PathBuf {
+        real(&self.stack.dir)
+    }
+
     /// An error where a project of this name runs from another folder: Compose
     /// would replace its containers, and `down` end them.
     pub fn refuse_elsewhere(&self, ctx: &Context) -> Result<()> {
@@ -97,13 +112,19 @@ impl Survey {
     /// An error where there is no engine, no Compose, or the project runs from
     /// another folder.
     pub fn ready(&self, ctx: &Context) -> Result<()> {
+        self.has_engine(ctx)?;
+        self.refuse_elsewhere(ctx)
+    }
+
+    /// An error where there is no engine or no Compose.
+    pub fn has_engine(&self, ctx: &Context) -> Result<()> {
         if let Err(trouble) = &self.containers {
             return Err(trouble.error(ctx.engine.endpoint()));
         }
         if let Some(trouble) = &self.without_compose {
             return Err(trouble.error());
         }
-        self.refuse_elsewhere(ctx)
+        Ok(())
     }
 
     /// Keeps the rows of `services` and of all they depend on.
@@ -134,12 +155,41 @@ pub fn survey(ctx: &Context) -> Result<Survey> {
     survey_refused(ctx, &BTreeMap::new())
 }
 
-/// The same, knowing that the engine refused some ports and why: what cannot be
-/// seen from here (its own books, a machine in between) is believed.
+/// The same, knowing that some ports are not to be had and why: what cannot be
+/// seen from here (the engine's own books, a machine in between) is believed.
 pub fn survey_refused(ctx: &Context, refused: &BTreeMap<u16, String>) -> Result<Survey> {
     let mut found = project(ctx)?;
-    found.rows = rows(ctx, &found, refused);
+    look(ctx, &mut found, refused);
     Ok(found)
+}
+
+/// Looks at every port of a project; once more, where that was done before.
+pub fn look(ctx: &Context, found: &mut Survey, refused: &BTreeMap<u16, String>) {
+    found.refused.clone_from(refused);
+    let containers = with_real_folders(found.containers.as_deref().unwrap_or_default());
+    let (name, dir) = (found.stack.name.clone(), found.real_dir());
+    let mut machine = Machine::new(ctx, &name, &dir, &containers, refused);
+    explain(&mut machine, &found.stack);
+    found.rows = rows(&machine, &found.stack);
+    if found.has_conflicts() {
+        let leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
+        found.avoid = wanted_by_stopped(ctx, found, &leases);
+        choose::choose(&machine, found, &leases);
+    }
+}
+
+/// Inspecting a container costs a millisecond or two.
+const INSPECTED: usize = 200;
+
+/// What stopped containers of other Compose projects will publish when they are
+/// started again. Of those that we started the leases tell.
+fn wanted_by_stopped(ctx: &Context, found: &Survey, leases: &Leases) -> BTreeSet<u16> {
+    let is_anothers = |container: &&Container| {
+        let (Some(project), Some(dir)) = (&container.project, &container.working_dir) else { return false };
+        !container.state.holds_ports() && *project != found.stack.name && leases.tenant(project, &real(dir)).is_none()
+    };
+    let stopped = found.containers.iter().flatten().filter(is_anothers).take(INSPECTED);
+    stopped.filter_map(|container| ctx.engine.detail(&container.id).ok()).flat_map(|detail| detail.published).collect()
 }
 
 /// The project and the engine's containers, without a look at any port.
@@ -151,7 +201,7 @@ pub fn project(ctx: &Context) -> Result<Survey> {
         Some(path) => ComposeOptions { env_files: vec![path.clone()], ..ctx.options.clone() },
         None => ctx.options.clone(),
     };
-    let compose = crate::docker::Compose::new(options.clone(), ctx.dir.clone());
+    let compose = ctx.compose_with(options.clone());
     let (config, containers, read) = std::thread::scope(|scope| {
         let containers = scope.spawn(|| ctx.engine.containers());
         let config = scope.spawn(|| compose.config(exec::LIMIT));
@@ -163,13 +213,27 @@ pub fn project(ctx: &Context) -> Result<Survey> {
     let settings = Settings::read(&stack.dir)?;
     let dir = real(&stack.dir);
     let elsewhere = containers.iter().flatten().find_map(|container| elsewhere(container, &stack.name, &dir));
-    Ok(Survey { stack, settings, rows: Vec::new(), containers, elsewhere, env_files, template, without_compose })
+    let checkout = stack::checkout(&dir);
+    Ok(Survey {
+        second: checkout.as_ref().is_some_and(|checkout| checkout.linked || elsewhere.is_some()),
+        main_dir: checkout.and_then(|checkout| Some(checkout.main?.join(dir.strip_prefix(&checkout.root).ok()?))),
+        stack,
+        settings,
+        rows: Vec::new(),
+        containers,
+        elsewhere,
+        env_files,
+        template,
+        without_compose,
+        refused: BTreeMap::new(),
+        avoid: BTreeSet::new(),
+    })
 }
 
 /// The other folder of a container of this name. Stopped ones count as long as
 /// their folder is there: `up` would replace them too, and `down --volumes` take
 /// their data. Where it is gone, this is the same project after a move.
-fn elsewhere(container: &Container, name: &str, dir: &Path) -> Option<PathBuf> {
+pub(super) fn elsewhere(container: &Container, name: &str, dir: &Path) -> Option<PathBuf> {
     let other = container.working_dir.as_deref().filter(|_| container.project.as_deref() == Some(name)).map(real)?;
     (other != dir && (container.state.holds_ports() || other.is_dir())).then_some(other)
 }
@@ -220,7 +284,7 @@ fn effective(
 
 /// Without symbolic links, as Compose's label has it; a folder that is gone
 /// stays as it is written.
-fn real(path: &Path) -> PathBuf {
+pub(super) fn real(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
@@ -233,103 +297,17 @@ fn with_real_folders(containers: &[Container]) -> Vec<Container> {
     containers.iter().map(real).collect()
 }
 
-struct Machine<'a> {
-    remote: bool,
-    refused: &'a BTreeMap<u16, String>,
-    containers: &'a [Container],
-    project: Identity<'a>,
-    reservations: Vec<Reservation>,
-    sockets: Vec<Socket>,
-    processes: Vec<Process>,
-    /// Each address is probed once: two answers could differ.
-    seen: RefCell<BTreeMap<(IpAddr, u16, Protocol), Probe>>,
-}
-
-impl<'a> Machine<'a> {
-    fn new(
-        ctx: &Context,
-        name: &'a str,
-        dir: &'a Path,
-        containers: &'a [Container],
-        refused: &'a BTreeMap<u16, String>,
-    ) -> Self {
-        Machine {
-            remote: ctx.engine.endpoint().is_remote(),
-            refused,
-            containers,
-            project: Identity { name, dir },
-            reservations: host::reservations(),
-            sockets: Vec::new(),
-            processes: Vec::new(),
-            seen: RefCell::default(),
-        }
-    }
-
-    /// The ports are bound where the engine is: elsewhere, probing here would
-    /// say nothing.
-    fn probes(&self, mapping: &PortMapping, port: u16) -> Vec<(IpAddr, Probe)> {
-        if self.remote {
-            return Vec::new();
-        }
-        let addresses = host::probe_addresses(mapping.host_ip);
-        let mut seen = self.seen.borrow_mut();
-        let mut probe = |ip: IpAddr| {
-            *seen.entry((ip, port, mapping.protocol)).or_insert_with(|| host::probe(ip, port, mapping.protocol))
-        };
-        addresses.into_iter().map(|ip| (ip, probe(ip))).collect()
-    }
-
-    fn judge(&self, mapping: &PortMapping, port: u16) -> Verdict {
-        let facts = Facts {
-            probes: &self.probes(mapping, port),
-            containers: self.containers,
-            sockets: &self.sockets,
-            processes: &self.processes,
-            reservations: &self.reservations,
-        };
-        match (judge(mapping, port, self.project, &facts), self.refused.get(&port)) {
-            (Verdict::Free, Some(why)) => Verdict::Taken(vec![Owner::Unknown { why: why.clone() }]),
-            (Verdict::Taken(owners), _) => Verdict::Taken(name_containers(owners, self.containers)),
-            (verdict, _) => verdict,
-        }
-    }
-
-    /// Any single port, or the best of a range, of which the engine takes one.
-    fn verdict(&self, mapping: &PortMapping) -> Verdict {
-        let Some(range) = mapping.published else { return Verdict::Free };
-        let mut first = None;
-        for port in range.iter() {
-            let verdict = self.judge(mapping, port);
-            if !verdict.is_conflict() {
-                return verdict;
-            }
-            first.get_or_insert(verdict);
-        }
-        first.unwrap_or(Verdict::Free)
-    }
-
-    fn is_free(&self, mapping: &PortMapping, port: u16) -> bool {
-        let kept = self.reservations.iter().any(|kept| kept.blocks && kept.range.contains(port));
-        let can_bind =
-            self.probes(mapping, port).iter().all(|(_, probe)| matches!(probe, Probe::Free | Probe::NoFamily));
-        can_bind && !kept && self.judge(mapping, port) == Verdict::Free
-    }
-}
-
 /// Whether `port` could be published in the place of the mapping's own.
 pub fn is_free(ctx: &Context, survey: &Survey, mapping: &PortMapping, port: u16) -> bool {
     let containers = with_real_folders(survey.containers.as_deref().unwrap_or_default());
-    let dir = real(&survey.stack.dir);
+    let dir = survey.real_dir();
     let refused = BTreeMap::new();
     Machine::new(ctx, &survey.stack.name, &dir, &containers, &refused).is_free(mapping, port)
 }
 
-fn rows(ctx: &Context, survey: &Survey, refused: &BTreeMap<u16, String>) -> Vec<Row> {
-    let containers = with_real_folders(survey.containers.as_deref().unwrap_or_default());
-    let dir = real(&survey.stack.dir);
-    let mut machine = Machine::new(ctx, &survey.stack.name, &dir, &containers, refused);
-    explain(&mut machine, &survey.stack);
-    let wanted: Vec<Wanted> = survey.stack.ports().cloned().collect();
+/// One row a published port, in the order of the model.
+fn rows(machine: &Machine<'_>, stack: &Stack) -> Vec<Row> {
+    let wanted: Vec<Wanted> = stack.ports().cloned().collect();
     let mappings: Vec<&PortMapping> = wanted.iter().map(|wanted| &wanted.mapping).collect();
     let clashes = clashes(&mappings);
     let verdict = |(i, clash): (usize, &Option<usize>)| match clash {
@@ -341,76 +319,6 @@ fn rows(ctx: &Context, survey: &Survey, refused: &BTreeMap<u16, String>) -> Vec<
         None => machine.verdict(mappings[i]),
     };
     let verdicts: Vec<Verdict> = clashes.iter().enumerate().map(verdict).collect();
-    let suggestions = suggestions(&machine, &wanted, &verdicts, &survey.settings);
-    wanted
-        .into_iter()
-        .zip(verdicts)
-        .zip(clashes)
-        .zip(suggestions)
-        .map(|(((wanted, verdict), clash), suggestion)| Row { wanted, verdict, clash, suggestion })
-        .collect()
-}
-
-/// Asks the tables about the ports that cannot be bound, all at once.
-fn explain(machine: &mut Machine<'_>, stack: &Stack) {
-    let ports = stack.ports().map(|wanted| &wanted.mapping);
-    let single = ports.flat_map(|mapping| {
-        mapping.published.into_iter().flat_map(move |range| range.iter().map(move |port| (mapping, port)))
-    });
-    let unexplained: BTreeSet<(u16, Protocol)> = single
-        .filter(|(mapping, port)| {
-            let probes = machine.probes(mapping, *port);
-            needs_explanation(mapping, *port, machine.project, machine.containers, &probes)
-        })
-        .map(|(mapping, port)| (port, mapping.protocol))
-        .collect();
-    if unexplained.is_empty() {
-        return;
-    }
-    let unexplained: Vec<(u16, Protocol)> = unexplained.into_iter().collect();
-    match host::sockets(&unexplained, host::Depth::Complete) {
-        Ok(sockets) => machine.sockets = sockets,
-        Err(error) => ui::detail(&format!("who holds a port cannot be told: {error}")),
-    }
-    let pids: BTreeSet<u32> = machine.sockets.iter().flat_map(|socket| socket.pids.iter().copied()).collect();
-    machine.processes = host::processes(&pids.into_iter().collect::<Vec<u32>>());
-}
-
-/// One suggestion for each conflict; ports fed by one variable move together.
-fn suggestions(
-    machine: &Machine<'_>,
-    wanted: &[Wanted],
-    verdicts: &[Verdict],
-    settings: &Settings,
-) -> Vec<Option<u16>> {
-    let mut outside: Vec<_> = host::ephemeral().into_iter().collect();
-    outside.extend(machine.reservations.iter().map(|kept| kept.range));
-    let mut used: BTreeSet<u16> = wanted.iter().filter_map(|w| w.mapping.published).flat_map(PortRange::iter).collect();
-    let mut found: Vec<Option<u16>> = vec![None; wanted.len()];
-    for i in 0..wanted.len() {
-        let published = wanted[i].mapping.published.filter(|range| range.is_one());
-        let (true, None, Some(published)) = (verdicts[i].is_conflict(), found[i], published) else { continue };
-        let together: Vec<usize> =
-            (0..wanted.len()).filter(|j| *j == i || same_variable(&wanted[i], &wanted[*j])).collect();
-        // A variable that holds a range feeds several ports: no single number.
-        if together.iter().any(|j| {
-            wanted[*j].mapping.published.map(|range| (range.first, range.last))
-                != Some((published.first, published.first))
-        }) {
-            continue;
-        }
-        let limits = Limits { within: settings.port_range, outside: &outside, used: &used };
-        let mut is_free = |port: u16| together.iter().all(|j| machine.is_free(&wanted[*j].mapping, port));
-        let port = suggest(published.first, &limits, &mut is_free);
-        used.extend(port);
-        for j in together.into_iter().filter(|j| verdicts[*j].is_conflict()) {
-            found[j] = port;
-        }
-    }
-    found
-}
-
-fn same_variable(a: &Wanted, b: &Wanted) -> bool {
-    let variable = |wanted: &Wanted| wanted.origin.as_ref().and_then(|origin| origin.variable.clone());
-    variable(a).is_some_and(|name| variable(b) == Some(name))
+    let row = |((wanted, verdict), clash)| Row { wanted, verdict, clash, suggestion: None };
+    wanted.into_iter().zip(verdicts).zip(clashes).map(row).collect()
 }

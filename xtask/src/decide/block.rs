@@ -1,0 +1,39 @@
+//! A block of ports for a project: tens that begin at a round number, as people
+//! give them out by hand (8000-8009 for one, 8010-8019 for the next).
+
+use crate::model::PortRange;
+
+/// Ports of a block; a project with more ports than this gets whole blocks in a
+/// row.
+const BLOCK: u16 = 10;
+/// Blocks begin here: 8000-8009 is where the defaults of so many projects are.
+const FIRST: u16 = 8010;
+/// And end before the ports that some system hands out by itself (Linux from
+/// 32768 on, others from 49152).
+const LAST: u16 = 32759;
+
+/// The first block with room for `count` ports that is not `busy`.
+pub fn free_block(count: usize, busy: &mut dyn FnMut(PortRange) -> bool) -> Option<PortRange> {
+    let blocks = u16::try_from(count.div_ceil(usize::from(BLOCK)).max(1)).ok()?;
+    let size = blocks.checked_mul(BLOCK)?;
+    let ranges = (FIRST..=LAST).step_by(usize::from(BLOCK)).map_while(|first| {
+        let last = first.checked_add(size - 1).filter(|last| *last <= LAST)?;
+        PortRange::new(first, last)
+    });
+    ranges.into_iter().find(|range| !busy(*range))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_tens_and_the_first_that_nobody_has() {
+        assert_eq!(free_block(4, &mut |_| false), PortRange::new(8010, 8019));
+        assert_eq!(free_block(4, &mut |range| range.contains(8010)), PortRange::new(8020, 8029));
+        assert_eq!(free_block(11, &mut |range| range.contains(8029)), PortRange::new(8030, 8049));
+        assert_eq!(free_block(0, &mut |range| range.first < 32750), PortRange::new(32750, 32759));
+        assert_eq!(free_block(11, &mut |range| range.first < 32750), None);
+        assert_eq!(free_block(usize::MAX, &mut |_| false), None);
+    }
+}

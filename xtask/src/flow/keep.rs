@@ -1,0 +1,254 @@
+//! Leases: which ports of a start are spoken for, and keeping its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+use std::time::SystemTime;
+
+use crate::context::Context;
+use crate::envfile::Document;
+use crate::error::Result;
+use crate::flow::survey::{Row, Survey, choose_again, free_range, kept_for_row};
+use crate::host;
+use crate::ledger::Book;
+use crate::model::{Container, Lease, Leases, Protocol, Source, Starter, Tenant, Verdict};
+use crate::ui;
+
+/// Ports that this start must not take although they are free, and why:
+///
+/// * one that somebody else is being started on at this moment;
+/// * in a checkout that is not the project's only one, a default: it is the
+///   main checkout's, and this one gets a port of its own;
+/// * where ports may be moved unasked, a default that is kept for others. A
+///   person who asks for a port by name gets it as long as nobody is on it.
+pub fn spoken_for(ctx: &Context, found: &Survey, may_move: bool) -> BTreeMap<u16, String> {
+    let leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
+    let dir = found.real_dir();
+    let tenant = leases.tenant(&found.stack.name, &dir);
+    let mut defaults = Defaults::new(found);
+    let mut spoken_for = BTreeMap::new();
+    for (at, row) in found.rows.iter().enumerate() {
+        let (Some(port), Verdict::Free) = (single(row), &row.verdict) else { continue };
+        let protocol = row.wanted.mapping.protocol;
+        let kept = tenant.and_then(|tenant| kept_for_row(found, tenant, at));
+        if kept == Some(port) {
+            continue;
+        }
+        let other = leases.others(&found.stack.name, &dir).find(|tenant| tenant.keeps(port, protocol));
+        let other = other.filter(|tenant| tenant.dir.is_dir());
+        let why = match (other, kept) {
+            (Some(other), _) if is_starting(other) => Some(being_started(ctx, other)),
+            (Some(other), _) if (may_move || found.second) && defaults.has(row, port) => Some(kept_by(ctx, other)),
+            (_, Some(kept)) if found.second && defaults.has(row, port) => {
+                Some(format!("it is the project's default, and this checkout keeps {kept}"))
+            }
+            (_, None) if found.second && defaults.has(row, port) => {
+                Some("it is the project's default, and this checkout gets a port of its own".to_owned())
+            }
+            _ => None,
+        };
+        spoken_for.extend(why.map(|why| (port, why)));
+    }
+    spoken_for
+}
+
+fn single(row: &Row) -> Option<u16> {
+    row.wanted.mapping.published.filter(|range| range.is_one()).map(|range| range.first)
+}
+
+fn being_started(ctx: &Context, tenant: &Tenant) -> String {
+    format!("{} in {} is being started on it", ui::clean(&tenant.project), ctx.show(&tenant.dir))
+}
+
+fn kept_by(ctx: &Context, tenant: &Tenant) -> String {
+    format!("it is kept for {} in {}", ui::clean(&tenant.project), ctx.show(&tenant.dir))
+}
+
+/// Whether the process that starts it still lives.
+fn is_starting(tenant: &Tenant) -> bool {
+    tenant.starting.is_some_and(|starter| {
+        starter.pid != std::process::id()
+            && host::processes(&[starter.pid]).iter().any(|process| process.start_mark == starter.mark)
+    })
+}
+
+/// Which values nobody chose: those of the compose file, of the template, and of
+/// the main checkout's `.env`, which is what people copy into a worktree.
+struct Defaults {
+    templates: BTreeMap<PathBuf, Vec<Document>>,
+    main: Option<PathBuf>,
+    all: bool,
+}
+
+impl Defaults {
+    fn new(found: &Survey) -> Self {
+        let main = found.main_dir.as_ref().map(|dir| dir.join(".env"));
+        Defaults { templates: BTreeMap::new(), main, all: found.template.is_some() }
+    }
+
+    fn has(&mut self, row: &Row, port: u16) -> bool {
+        let Some(origin) = &row.wanted.origin else { return true };
+        let Source::EnvFile { path, .. } = &origin.source else { return origin.source != Source::Shell };
+        let Some(variable) = &origin.variable else { return true };
+        if self.all {
+            return true;
+        }
+        let models = self.templates.entry(path.clone()).or_insert_with(|| {
+            let beside = crate::flow::survey::TEMPLATES.iter().map(|name| path.with_file_name(name));
+            beside.chain(self.main.clone()).filter_map(|path| document(&path)).collect()
+        });
+        let says = |model: &Document| model.get(variable).map(|entry| entry.value);
+        models.iter().filter_map(says).any(|value| value == port.to_string())
+    }
+}
+
+fn document(path: &Path) -> Option<Document> {
+    Document::parse(std::fs::read(path).ok()?).ok()
+}
+
+/// Opens the book. Without a folder to remember in, ports are not kept, and that
+/// is said; a start works all the same. A book that was damaged begins anew with
+/// what runs.
+pub fn open(ctx: &Context, containers: Option<&[Container]>) -> Option<Book> {
+    let opened = ctx.state_dir().and_then(|state| Book::open(&state));
+    let mut book = opened.inspect_err(|error| not_kept(&error.to_string())).ok()?;
+    if let Some(aside) = &book.set_aside {
+        ui::warn(&format!(
+            "the ledger of ports was damaged and is now {}; a new one begins with what runs",
+            ctx.show(aside)
+        ));
+        rebuild(&mut book.leases, containers.unwrap_or_default());
+    }
+    Some(book)
+}
+
+/// Writes the book. What cannot be written is not kept, and that is said.
+pub fn close(book: Book) {
+    if let Err(error) = book.close() {
+        not_kept(&error.to_string());
+    }
+}
+
+fn not_kept(why: &str) {
+    // The ledger is opened several times in a start: once is enough.
+    static SAID: Once = Once::new();
+    SAID.call_once(|| ui::warn(&format!("ports are not kept for this project: {why}")));
+}
+
+/// A lease for each port that a running container of a Compose project has.
+fn rebuild(leases: &mut Leases, containers: &[Container]) {
+    for container in containers {
+        let (Some(project), Some(dir), Some(service)) =
+            (&container.project, &container.working_dir, &container.service)
+        else {
+            continue;
+        };
+        let dir = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.clone());
+        for binding in container.held() {
+            let tenant = leases.tenant_mut(project, &dir);
+            if !tenant.keeps(binding.published, binding.protocol) {
+                tenant.leases.push(lease(service, binding.target, binding.protocol, binding.published));
+            }
+        }
+    }
+}
+
+fn lease(service: &str, target: u16, protocol: Protocol, published: u16) -> Lease {
+    let since = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    Lease { service: service.to_owned(), target, protocol, published, since }
+}
+
+/// Chooses for every conflict under the lock, so that no two choose the same,
+/// and keeps what was chosen; with `--dry-run` only chooses.
+pub fn choose(ctx: &Context, found: &mut Survey) {
+    if ctx.dry_run {
+        let mut leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
+        return choose_from(ctx, found, &mut leases);
+    }
+    let containers = found.containers.clone().ok();
+    let Some(mut book) = open(ctx, containers.as_deref()) else { return };
+    choose_from(ctx, found, &mut book.leases);
+    let chosen = |row: &Row| row.suggestion.or_else(|| single(row));
+    keep_rows(&mut book.leases, found, &chosen);
+    book.leases.tenant_mut(&found.stack.name, &found.real_dir()).starting = starter();
+    close(book);
+}
+
+/// Gives a checkout of its own a block of ports where it has none, and chooses.
+fn choose_from(ctx: &Context, found: &mut Survey, leases: &mut Leases) {
+    let (name, dir) = (found.stack.name.clone(), found.real_dir());
+    let has_range =
+        found.settings.port_range.is_some() || leases.tenant(&name, &dir).is_some_and(|tenant| tenant.range.is_some());
+    if found.second && !has_range {
+        let range = free_range(ctx, found, leases);
+        leases.tenant_mut(&name, &dir).range = range;
+    }
+    choose_again(ctx, found, leases);
+}
+
+/// This process, as others can tell whether it still lives.
+fn starter() -> Option<Starter> {
+    let pid = std::process::id();
+    host::processes(&[pid]).first().map(|process| Starter { pid, mark: process.start_mark })
+}
+
+/// Keeps `port_of` each row; leases of services that were not looked at stay.
+fn keep_rows(leases: &mut Leases, found: &Survey, port_of: &dyn Fn(&Row) -> Option<u16>) {
+    let (name, dir) = (&found.stack.name, found.real_dir());
+    let services: BTreeSet<&str> = found.rows.iter().map(|row| row.wanted.mapping.service.as_str()).collect();
+    let tenant = leases.tenant_mut(name, &dir);
+    let (before, mut after): (Vec<Lease>, Vec<Lease>) =
+        tenant.leases.drain(..).partition(|lease| services.contains(lease.service.as_str()) && !lease.is_dev_server());
+    for row in &found.rows {
+        let mapping = &row.wanted.mapping;
+        let Some(port) = port_of(row) else { continue };
+        let new = lease(&mapping.service, mapping.target, mapping.protocol, port);
+        let same = |old: &&Lease| Lease { since: new.since.clone(), ..(*old).clone() } == new;
+        after.push(before.iter().find(same).cloned().unwrap_or(new));
+    }
+    tenant.leases = after;
+}
+
+/// Keeps the ports of a start that is about to happen, as it found them, and
+/// says so to others until [`settled`]. Ports that somebody else is being
+/// started on are given back instead, with the reason. A lease of somebody who
+/// is not on the port ends, and that is said.
+pub fn keep(ctx: &Context, found: &Survey) -> Result<(), BTreeMap<u16, String>> {
+    let Some(mut book) = open(ctx, found.containers.as_deref().ok()) else { return Ok(()) };
+    let (name, dir) = (&found.stack.name, found.real_dir());
+    let ports: Vec<(u16, Protocol)> =
+        found.rows.iter().filter_map(|row| Some((single(row)?, row.wanted.mapping.protocol))).collect();
+    let mut refused = BTreeMap::new();
+    for (port, protocol) in &ports {
+        let mut others = book.leases.others(name, &dir);
+        let starting = others.find(|tenant| tenant.keeps(*port, *protocol) && is_starting(tenant));
+        refused.extend(starting.map(|tenant| (*port, being_started(ctx, tenant))));
+    }
+    if !refused.is_empty() {
+        return Err(refused);
+    }
+    for (port, protocol) in ports {
+        for (project, folder) in book.leases.take_over(port, protocol, name, &dir) {
+            if folder.is_dir() {
+                let whose = format!("{} in {}", ui::clean(&project), ctx.show(&folder));
+                ui::note(&format!(
+                    "note: port {port} was kept for {whose}, which does not use it; it is this project's now"
+                ));
+            }
+        }
+    }
+    keep_rows(&mut book.leases, found, &single);
+    book.leases.tenant_mut(name, &dir).starting = starter();
+    close(book);
+    Ok(())
+}
+
+/// The start is over, one way or the other: its leases stay.
+pub fn settled(ctx: &Context, found: &Survey) {
+    let Some(mut book) = open(ctx, None) else { return };
+    let (name, dir) = (&found.stack.name, found.real_dir());
+    if book.leases.tenant(name, &dir).is_some() {
+        book.leases.tenant_mut(name, &dir).starting = None;
+    }
+    close(book);
+}

@@ -1,0 +1,167 @@
+//! A checkout that is not the project's only one (a linked git worktree, a
+//! second clone) gets a project name of its own: two checkouts of one name
+//! would replace each other's containers and share their volumes.
+
+use std::path::Path;
+
+use crate::context::Context;
+use crate::decide::worktree_name;
+use crate::disk;
+use crate::envfile::Document;
+use crate::error::{Context as _, Result};
+use crate::flow::survey::{Survey, elsewhere, real, survey};
+use crate::flow::{assign, keep};
+use crate::ledger::Book;
+use crate::model::{ComposeOptions, Container, Leases};
+use crate::parse::compose::normalise_name;
+use crate::stack::{self, Checkout};
+use crate::ui;
+
+/// The variable that names a project.
+const NAME: &str = "COMPOSE_PROJECT_NAME";
+
+/// Gives the checkout of `found` a name where it needs one: into the env file
+/// that Compose reads, so that a bare `docker compose` there meets the same
+/// stack; into the context alone with `--no-write` and `--dry-run`.
+pub fn name_checkout(ctx: &mut Context, mut found: Survey) -> Result<Survey> {
+    let Some(checkout) = stack::checkout(&found.stack.dir) else { return Ok(found) };
+    let by_hand = ctx.options.project_name.is_some() || ctx.var(NAME).is_some();
+    let leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
+    found.second |= is_anothers(&leases, &found);
+    if !found.second || by_hand {
+        return Ok(found);
+    }
+    let containers = found.containers.clone().unwrap_or_default();
+    if let Some(name) = own_name(ctx, &found, &leases, &containers)? {
+        return if name == found.stack.name { Ok(found) } else { take_name(ctx, &found, &name) };
+    }
+    // Chosen and kept under the lock: no other checkout gets the same.
+    let name = if ctx.dry_run {
+        new_name(&found, &checkout, &leases, &containers)
+    } else {
+        let mut book = keep::open(ctx, Some(&containers));
+        let leases = book.as_ref().map_or_else(|| leases.clone(), |book| book.leases.clone());
+        let name = new_name(&found, &checkout, &leases, &containers);
+        if let Some(book) = &mut book {
+            book.leases.tenant_mut(&name, &found.real_dir());
+        }
+        book.into_iter().for_each(keep::close);
+        name
+    };
+    ui::note(&format!("this checkout of {} is a project of its own: {name}", ui::clean(&base_name(&found, &checkout))));
+    take_name(ctx, &found, &name)
+}
+
+/// For commands that do not name a checkout: the name that the book has for a
+/// linked worktree, where nothing else gives one. After `--no-write`, and without
+/// its `.env`, the book is the only place that knows.
+pub fn known_name(ctx: &Context) -> Result<Context> {
+    let mut ctx = ctx.clone();
+    let project = stack::locate(&ctx.options, &ctx.dir, &|name| ctx.var(name))?;
+    let by_hand = ctx.options.project_name.is_some() || ctx.var(NAME).is_some();
+    let linked = stack::checkout(&project.dir).is_some_and(|checkout| checkout.linked);
+    if by_hand || !linked || project.env_files.get(NAME).is_some() {
+        return Ok(ctx);
+    }
+    let dir = real(&project.dir);
+    let leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
+    let mut tenants = leases.tenants.iter().filter(|tenant| tenant.dir == dir);
+    if let (Some(tenant), None) = (tenants.next(), tenants.next()) {
+        ctx.set_var(NAME, &tenant.project);
+    }
+    Ok(ctx)
+}
+
+/// Whether another folder has the project's name in the book, and this one has
+/// not.
+fn is_anothers(leases: &Leases, found: &Survey) -> bool {
+    let dir = found.real_dir();
+    let name = &found.stack.name;
+    leases.tenant(name, &dir).is_none()
+        && leases.others(name, &dir).any(|other| other.project == *name && other.dir.is_dir())
+}
+
+/// The name that the checkout has already: that of its containers, of its
+/// volumes, of its `.env`, of its leases.
+fn own_name(ctx: &Context, found: &Survey, leases: &Leases, containers: &[Container]) -> Result<Option<String>> {
+    let (current, dir) = (&found.stack.name, found.real_dir());
+    let is_here = |container: &&Container| container.working_dir.as_deref().is_some_and(|path| real(path) == dir);
+    let mut of_containers: Vec<&String> =
+        containers.iter().filter(is_here).filter_map(|container| container.project.as_ref()).collect();
+    of_containers.sort();
+    if of_containers.contains(&current) {
+        return Ok(Some(current.clone()));
+    }
+    let is_free = |name: &str| !is_taken(name, &dir, leases, containers) && Some(name) != main_name(found).as_deref();
+    if found.env_files.get(NAME).is_some() && is_free(current) {
+        return Ok(Some(current.clone()));
+    }
+    if let Some(name) = of_containers.first() {
+        return Ok(Some((*name).clone()));
+    }
+    if let Some(tenant) = leases.tenants.iter().find(|tenant| tenant.dir == dir && is_free(&tenant.project)) {
+        return Ok(Some(tenant.project.clone()));
+    }
+    let trouble = |trouble: crate::docker::Trouble| trouble.error(ctx.engine.endpoint());
+    let has_volumes = is_free(current) && !ctx.engine.volumes_of(current).map_err(trouble)?.is_empty();
+    Ok(has_volumes.then(|| current.clone()))
+}
+
+/// Whether another folder has `name`: in the book, or with containers.
+fn is_taken(name: &str, dir: &Path, leases: &Leases, containers: &[Container]) -> bool {
+    let in_book =
+        leases.tenants.iter().any(|tenant| tenant.project == name && tenant.dir != dir && tenant.dir.is_dir());
+    in_book || containers.iter().any(|container| elsewhere(container, name, dir).is_some())
+}
+
+fn new_name(found: &Survey, checkout: &Checkout, leases: &Leases, containers: &[Container]) -> String {
+    let dir = found.real_dir();
+    let base = base_name(found, checkout);
+    let folder = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut worktree = folder(&checkout.root);
+    // Clones often differ in the folder above only.
+    if normalise_name(&worktree) == base {
+        worktree = checkout.root.parent().map(folder).unwrap_or_default();
+    }
+    let main = main_name(found);
+    let taken = |name: &str| is_taken(name, &dir, leases, containers) || main.as_deref() == Some(name);
+    worktree_name(&base, &worktree, &dir, &taken)
+}
+
+/// What all checkouts' names begin with.
+fn base_name(found: &Survey, checkout: &Checkout) -> String {
+    let of_repository = || Some(normalise_name(&checkout.repository)).filter(|name| !name.is_empty());
+    let name = if checkout.linked { main_name(found).or_else(of_repository) } else { None };
+    name.unwrap_or_else(|| found.stack.name.clone())
+}
+
+/// The project name of the main checkout, as a bare `docker compose` there has
+/// it.
+fn main_name(found: &Survey) -> Option<String> {
+    let main = found.main_dir.as_ref()?;
+    stack::read(&ComposeOptions::default(), main, &|_| None).ok().map(|stack| stack.name)
+}
+
+fn take_name(ctx: &mut Context, found: &Survey, name: &str) -> Result<Survey> {
+    if ctx.dry_run || ctx.no_write {
+        ctx.set_var(NAME, name);
+    } else {
+        assign::env_from_template(ctx, found)?;
+        let file = found.env_files.file_for(NAME)?;
+        write_name(file, name)?;
+        ui::note(&format!("{NAME}={name} written to {}", ctx.show(file)));
+    }
+    let mut after = survey(ctx)?;
+    after.second = true;
+    Ok(after)
+}
+
+fn write_name(file: &Path, name: &str) -> Result<()> {
+    let before = match std::fs::read(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        other => other.context(format!("read `{}`", file.display()))?,
+    };
+    let mut document = Document::parse(before).map_err(|error| error.within(file.display()))?;
+    document.set(NAME, name)?;
+    disk::write_atomic(file, document.render())
+}

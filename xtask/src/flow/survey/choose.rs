@@ -1,0 +1,143 @@
+//! Other ports for those in conflict: really free, and nobody else's.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::machine::Machine;
+use super::{Row, Survey};
+use crate::context::Context;
+use crate::decide::{Limits, free_block, suggest};
+use crate::host;
+use crate::model::{Leases, PortMapping, PortRange, Tenant, Wanted};
+
+/// What is kept for others, asked for every candidate. A tenant whose folder is
+/// gone keeps nothing; that is looked up only where it matters.
+struct Kept<'a> {
+    /// By port: 0, or one more than the index of a tenant.
+    by_port: Vec<u32>,
+    tenants: Vec<&'a Tenant>,
+    exists: RefCell<Vec<Option<bool>>>,
+}
+
+impl<'a> Kept<'a> {
+    fn new(leases: &'a Leases, project: &'a str, dir: &'a Path) -> Self {
+        let tenants: Vec<&Tenant> = leases.others(project, dir).collect();
+        let mut by_port = vec![0; usize::from(u16::MAX) + 1];
+        for (number, tenant) in (1u32..).zip(&tenants) {
+            let ports = tenant.range.into_iter().flat_map(PortRange::iter);
+            for port in ports.chain(tenant.leases.iter().map(|lease| lease.published)) {
+                by_port[usize::from(port)] = number;
+            }
+        }
+        Kept { by_port, exists: RefCell::new(vec![None; tenants.len()]), tenants }
+    }
+
+    fn has(&self, port: u16) -> bool {
+        let Some(at) = (self.by_port[usize::from(port)] as usize).checked_sub(1) else { return false };
+        *self.exists.borrow_mut()[at].get_or_insert_with(|| self.tenants[at].dir.is_dir())
+    }
+}
+
+/// Chooses for every conflict, with what the book says now. Ports fed by one
+/// variable move together.
+pub(super) fn choose(machine: &Machine<'_>, survey: &mut Survey, leases: &Leases) {
+    let dir = survey.real_dir();
+    let kept = Kept::new(leases, &survey.stack.name, &dir);
+    let tenant = leases.tenant(&survey.stack.name, &dir);
+    let outside = outside(machine);
+    let wanted: Vec<&Wanted> = survey.rows.iter().map(|row| &row.wanted).collect();
+    let mut used: BTreeSet<u16> = wanted.iter().filter_map(|w| w.mapping.published).flat_map(PortRange::iter).collect();
+    let mut found: Vec<Option<u16>> = vec![None; wanted.len()];
+    for i in 0..wanted.len() {
+        let published = wanted[i].mapping.published.filter(|range| range.is_one());
+        let (true, None, Some(published)) = (survey.rows[i].verdict.is_conflict(), found[i], published) else {
+            continue;
+        };
+        let together: Vec<usize> =
+            (0..wanted.len()).filter(|j| *j == i || same_variable(wanted[i], wanted[*j])).collect();
+        // A variable that holds a range feeds several ports: no single number.
+        if together.iter().any(|j| wanted[*j].mapping.published != Some(published)) {
+            continue;
+        }
+        let not_to_have = |port: u16| kept.has(port) || survey.avoid.contains(&port);
+        let own = tenant.and_then(|tenant| tenant.range);
+        let mut limits =
+            Limits { within: survey.settings.port_range.or(own), outside: &outside, used: &used, kept: &not_to_have };
+        let mut is_free = |port: u16| together.iter().all(|j| machine.is_free(&wanted[*j].mapping, port));
+        let before = tenant.and_then(|tenant| kept_for(tenant, &wanted, i));
+        let port = before.filter(|port| *port != published.first && limits.allow(*port) && is_free(*port));
+        let port = port.or_else(|| suggest(published.first, &limits, &mut is_free)).or_else(|| {
+            // A block that was given is a wish; a range in xtask.toml a rule.
+            own.filter(|_| survey.settings.port_range.is_none())?;
+            limits.within = None;
+            suggest(published.first, &limits, &mut is_free)
+        });
+        used.extend(port);
+        for j in together.into_iter().filter(|j| survey.rows[*j].verdict.is_conflict()) {
+            found[j] = port;
+        }
+    }
+    for (row, port) in survey.rows.iter_mut().zip(found) {
+        row.suggestion = port;
+    }
+}
+
+/// Ephemeral ports, which an outgoing connection may take at any moment, and
+/// those that the system keeps.
+fn outside(machine: &Machine<'_>) -> Vec<PortRange> {
+    host::ephemeral().into_iter().chain(machine.reservations.iter().map(|kept| kept.range)).collect()
+}
+
+fn same_variable(a: &Wanted, b: &Wanted) -> bool {
+    let variable = |wanted: &Wanted| wanted.origin.as_ref().and_then(|origin| origin.variable.clone());
+    variable(a).is_some_and(|name| variable(b) == Some(name))
+}
+
+/// The port that the tenant keeps for the mapping at `at`: a service may publish
+/// one target several times, and then their order tells them apart.
+fn kept_for(tenant: &Tenant, wanted: &[&Wanted], at: usize) -> Option<u16> {
+    let key = |mapping: &PortMapping| (mapping.service.clone(), mapping.target, mapping.protocol);
+    let (service, target, protocol) = key(&wanted[at].mapping);
+    let nth = wanted[..at].iter().filter(|other| key(&other.mapping) == key(&wanted[at].mapping)).count();
+    tenant.ports_of(&service, target, protocol).nth(nth)
+}
+
+/// The port that is kept for a row of the survey.
+pub fn kept_for_row(survey: &Survey, tenant: &Tenant, at: usize) -> Option<u16> {
+    let wanted: Vec<&Wanted> = survey.rows.iter().map(|row| &row.wanted).collect();
+    kept_for(tenant, &wanted, at)
+}
+
+/// Chooses anew for every conflict, with what the book says now.
+pub fn choose_again(ctx: &Context, survey: &mut Survey, leases: &Leases) {
+    with_machine(ctx, survey, |machine, survey| choose(machine, survey, leases));
+}
+
+/// A block for this project that nobody else has, and on whose ports nobody is.
+pub fn free_range(ctx: &Context, survey: &mut Survey, leases: &Leases) -> Option<PortRange> {
+    with_machine(ctx, survey, |machine, survey| {
+        let dir = survey.real_dir();
+        let kept = Kept::new(leases, &survey.stack.name, &dir);
+        let outside = outside(machine);
+        let published = |row: &Row| row.wanted.mapping.published;
+        let own: BTreeSet<u16> = survey.rows.iter().filter_map(published).flat_map(PortRange::iter).collect();
+        let mapping = survey.rows.first().map(|row| row.wanted.mapping.clone())?;
+        let mapping = PortMapping { host_ip: None, ..mapping };
+        free_block(survey.rows.len(), &mut |range| {
+            range.iter().any(|port| {
+                own.contains(&port)
+                    || kept.has(port)
+                    || survey.avoid.contains(&port)
+                    || outside.iter().any(|range| range.contains(port))
+                    || !machine.is_free(&mapping, port)
+            })
+        })
+    })
+}
+
+fn with_machine<T>(ctx: &Context, survey: &mut Survey, work: impl FnOnce(&Machine<'_>, &mut Survey) -> T) -> T {
+    let containers = super::with_real_folders(survey.containers.as_deref().unwrap_or_default());
+    let (name, dir, refused) = (survey.stack.name.clone(), survey.real_dir(), survey.refused.clone());
+    work(&Machine::new(ctx, &name, &dir, &containers, &refused), survey)
+}

@@ -1,0 +1,125 @@
+//! Ports kept for projects, running or not.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{PortRange, Protocol};
+
+/// A published port that is kept for a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Service of the project; for a dev server outside containers the name it
+    /// was given.
+    pub service: String,
+    /// Port in the container; 0 for a dev server outside containers.
+    pub target: u16,
+    /// Transport protocol.
+    pub protocol: Protocol,
+    /// The port that is kept.
+    pub published: u16,
+    /// Since when, RFC 3339.
+    pub since: String,
+}
+
+impl Lease {
+    /// Whether it is for a dev server outside containers.
+    pub fn is_dev_server(&self) -> bool {
+        self.target == 0
+    }
+}
+
+/// A process that is about to take the ports of a tenant. It is believed as
+/// long as it lives: pid and start time are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Starter {
+    /// Process id.
+    pub pid: u32,
+    /// Its start time, in the system's own unit.
+    pub mark: u64,
+}
+
+/// A project in one folder, and what is kept for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tenant {
+    /// Compose project name.
+    pub project: String,
+    /// Project folder, without symbolic links.
+    pub dir: PathBuf,
+    /// The block that its ports are chosen from, where one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<PortRange>,
+    /// Who is starting it now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starting: Option<Starter>,
+    /// Its leases.
+    pub leases: Vec<Lease>,
+}
+
+impl Tenant {
+    /// A tenant that keeps nothing yet.
+    pub fn new(project: &str, dir: &Path) -> Self {
+        let (range, starting, leases) = (None, None, Vec::new());
+        Tenant { project: project.to_owned(), dir: dir.to_path_buf(), range, starting, leases }
+    }
+
+    /// The ports kept for one target port of a service, in the order of the
+    /// model: a service may publish the same target several times.
+    pub fn ports_of(&self, service: &str, target: u16, protocol: Protocol) -> impl Iterator<Item = u16> {
+        let is_it =
+            move |lease: &&Lease| lease.service == service && lease.target == target && lease.protocol == protocol;
+        self.leases.iter().filter(is_it).map(|lease| lease.published)
+    }
+
+    /// Whether it keeps `port`.
+    pub fn keeps(&self, port: u16, protocol: Protocol) -> bool {
+        self.leases.iter().any(|lease| lease.published == port && lease.protocol == protocol)
+    }
+
+    /// Whether it is the project of that name in that folder.
+    pub fn is(&self, project: &str, dir: &Path) -> bool {
+        self.project == project && self.dir == dir
+    }
+}
+
+/// All that is kept on this machine for this person.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Leases {
+    /// In the order in which they came.
+    pub tenants: Vec<Tenant>,
+}
+
+impl Leases {
+    /// The tenant of that name and folder.
+    pub fn tenant(&self, project: &str, dir: &Path) -> Option<&Tenant> {
+        self.tenants.iter().find(|tenant| tenant.is(project, dir))
+    }
+
+    /// The same to be changed; made where there is none.
+    pub fn tenant_mut(&mut self, project: &str, dir: &Path) -> &mut Tenant {
+        let at = self.tenants.iter().position(|tenant| tenant.is(project, dir)).unwrap_or_else(|| {
+            self.tenants.push(Tenant::new(project, dir));
+            self.tenants.len() - 1
+        });
+        &mut self.tenants[at]
+    }
+
+    /// Everybody but the project of that name in that folder.
+    pub fn others<'a>(&'a self, project: &'a str, dir: &'a Path) -> impl Iterator<Item = &'a Tenant> {
+        self.tenants.iter().filter(move |tenant| !tenant.is(project, dir))
+    }
+
+    /// Ends the lease of `port` with everybody but the project of that name in
+    /// that folder, and gives whose it was.
+    pub fn take_over(&mut self, port: u16, protocol: Protocol, project: &str, dir: &Path) -> Vec<(String, PathBuf)> {
+        let mut before = Vec::new();
+        for tenant in self.tenants.iter_mut().filter(|tenant| !tenant.is(project, dir)) {
+            let had = tenant.leases.len();
+            tenant.leases.retain(|lease| (lease.published, lease.protocol) != (port, protocol));
+            if tenant.leases.len() < had {
+                before.push((tenant.project.clone(), tenant.dir.clone()));
+            }
+        }
+        before
+    }
+}

@@ -1,0 +1,320 @@
+//! One repository, many checkouts: each is a project of its own, on ports of
+//! its own, also when all of them start at the same moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::support::{LIMIT, Output, Ports, Project, Running, command, docker};
+
+/// A repository in a folder of its own, with linked worktrees beside it.
+struct Repository {
+    project: Project,
+    _ports: Vec<Ports>,
+    worktrees: Vec<String>,
+}
+
+/// No networks of their own: an engine has addresses for thirty.
+const SERVICE: &str = "    image: engine-web\n    network_mode: bridge\n";
+
+fn git(dir: PathBuf, words: &[&str]) {
+    let mut git = command("git");
+    git.args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main"]);
+    git.args(words).current_dir(dir);
+    Running::start(git).finish(LIMIT).exits(0);
+}
+
+impl Repository {
+    /// With these services, each with a variable for its port.
+    fn new(services: &[&str]) -> Repository {
+        let project = Project::new();
+        let mut compose = "services:\n".to_owned();
+        let mut template = String::new();
+        let mut ports = Vec::new();
+        for service in services {
+            let block = Ports::find();
+            let variable = format!("{}_PORT", service.to_uppercase());
+            let port = block.first();
+            writeln!(compose, "  {service}:\n{SERVICE}    ports: [\"${{{variable}:-{port}}}:8080\"]").unwrap();
+            writeln!(template, "{variable}={port}").unwrap();
+            ports.push(block);
+        }
+        let repository = Repository { project, _ports: ports, worktrees: Vec::new() };
+        repository.commit(&[("docker-compose.yml", &compose), (".env.template", &template), (".gitignore", ".env\n")]);
+        repository
+    }
+
+    fn commit(&self, files: &[(&str, &str)]) {
+        for (name, text) in files {
+            self.project.write(name, text);
+        }
+        if !self.project.dir().join(".git").exists() {
+            git(self.project.dir(), &["init", "-q"]);
+        }
+        git(self.project.dir(), &["add", "--all"]);
+        git(self.project.dir(), &["commit", "-qm", "files"]);
+    }
+
+    fn add_worktree(&mut self, name: &str) {
+        let path = format!("../{name}");
+        git(self.project.dir(), &["worktree", "add", "-q", "--detach", &path]);
+        self.worktrees.push(name.to_owned());
+    }
+
+    fn dir(&self, worktree: &str) -> PathBuf {
+        self.project.home().join(worktree)
+    }
+
+    fn start(&self, worktree: &str, words: &[&str]) -> Running {
+        let mut start = self.project.command(["start"].iter().chain(words));
+        start.current_dir(self.dir(worktree));
+        Running::start(start)
+    }
+
+    #[track_caller]
+    fn run(&self, worktree: &str, words: &[&str]) -> Output {
+        let mut xtask = self.project.command(words);
+        xtask.current_dir(self.dir(worktree));
+        Running::start(xtask).finish(LIMIT)
+    }
+
+    /// The name that a bare `docker compose` has for it.
+    fn name(&self, worktree: &str) -> String {
+        let mut config = command("docker");
+        config.args(["compose", "config", "--format", "json"]).current_dir(self.dir(worktree));
+        let model = Running::start(config).finish(LIMIT).exits(0).json();
+        model["name"].as_str().unwrap().to_owned()
+    }
+
+    /// Published ports of running containers, by service.
+    fn ports(&self, worktree: &str) -> BTreeMap<String, u16> {
+        let label = format!("label=com.docker.compose.project={}", self.name(worktree));
+        let format = "{{.Label \"com.docker.compose.service\"}} {{.Ports}}";
+        let list = docker(["ps", "--filter", &label, "--format", format]).exits(0).stdout;
+        let port = |line: &str| {
+            let (service, ports) = line.split_once(' ')?;
+            let (_, rest) = ports.split_once("0.0.0.0:")?;
+            Some((service.to_owned(), rest.split_once("->")?.0.parse().ok()?))
+        };
+        list.lines().map(|line| port(line).unwrap_or_else(|| panic!("{line}"))).collect()
+    }
+}
+
+impl Drop for Repository {
+    fn drop(&mut self) {
+        let label = "label=com.docker.compose.project.working_dir";
+        for worktree in &self.worktrees {
+            let filter = format!("{label}={}", self.dir(worktree).display());
+            let ids = docker(["ps", "-aq", "--filter", &filter]).stdout;
+            if !ids.is_empty() {
+                docker(["rm", "-f", "-v"].into_iter().chain(ids.lines()));
+            }
+        }
+    }
+}
+
+/// Held by the thief, and by tests that must find their ports free again.
+static THIEF: Mutex<()> = Mutex::new(());
+
+fn no_thief() -> MutexGuard<'static, ()> {
+    THIEF.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes ports that a start may choose, one after the other and each for a
+/// moment, until it is told to stop.
+fn steal(stop: &AtomicBool) {
+    let mut seed = u64::from(std::process::id());
+    while !stop.load(Ordering::Relaxed) {
+        // A linear congruential generator does: any port will do.
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let port = 8010 + u16::try_from((seed >> 33) % 400).unwrap();
+        let held = TcpListener::bind(SocketAddr::from(([0u16; 8], port)));
+        std::thread::sleep(Duration::from_millis(50));
+        drop(held);
+    }
+}
+
+/// Sends the thief home.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The names in which Compose drops what it does not like are among them.
+fn worktree_names() -> Vec<String> {
+    let odd = ["feature.login", "featurelogin", "Feature.Login", "feature-login", "_fix", "fix"];
+    odd.map(str::to_owned).into_iter().chain((odd.len()..20).map(|i| format!("work{i}"))).collect()
+}
+
+#[test]
+fn twenty_worktrees_start_at_once_and_never_meet() {
+    let mut repository = Repository::new(&["api", "web", "db", "cache"]);
+    for name in worktree_names() {
+        repository.add_worktree(&name);
+    }
+    let repository = &repository;
+    let start_all = || {
+        let running: Vec<Running> = repository.worktrees.iter().map(|name| repository.start(name, &[])).collect();
+        for start in running {
+            start.finish(Duration::from_mins(5)).exits(0);
+        }
+        let ports = |name: &String| (name.clone(), repository.ports(name));
+        repository.worktrees.iter().map(ports).collect::<BTreeMap<String, BTreeMap<String, u16>>>()
+    };
+    let stop_all = || {
+        let stop = |name: &String| {
+            let mut stop = repository.project.command(["stop", "--timeout", "0"]);
+            stop.current_dir(repository.dir(name));
+            Running::start(stop)
+        };
+        let running: Vec<Running> = repository.worktrees.iter().map(stop).collect();
+        for stop in running {
+            stop.finish(Duration::from_mins(5)).exits(0);
+        }
+    };
+    for round in 1..=3 {
+        let stop = AtomicBool::new(false);
+        let first = std::thread::scope(|scope| {
+            let _thief = no_thief();
+            // Also where a start fails, which ends the test.
+            let _stop = Stop(&stop);
+            scope.spawn(|| steal(&stop));
+            start_all()
+        });
+        let distinct: BTreeSet<u16> = first.values().flat_map(BTreeMap::values).copied().collect();
+        assert_eq!(distinct.len(), 80, "round {round}: {first:?}");
+        let names: BTreeSet<String> = repository.worktrees.iter().map(|name| repository.name(name)).collect();
+        assert_eq!(names.len(), 20, "round {round}: {names:?}");
+        stop_all();
+        if round == 3 {
+            let _quiet = no_thief();
+            // Nobody steals now: what was kept must be had again.
+            assert_eq!(start_all(), first);
+            stop_all();
+        }
+        // The next round begins as on the first day.
+        std::fs::remove_dir_all(repository.project.home().join("state")).unwrap();
+        for name in &repository.worktrees {
+            std::fs::remove_file(repository.dir(name).join(".env")).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_worktree_has_its_own_name_and_ports_and_the_main_checkout_its_defaults() {
+    let _quiet = no_thief();
+    let mut repository = Repository::new(&["web"]);
+    repository.add_worktree("login");
+    let name = repository.project.name.clone();
+    let started = repository.start("login", &[]).finish(LIMIT).exits(0);
+    started.says(&format!("this checkout of {name} is a project of its own: {name}-login"));
+    assert_eq!(repository.name("login"), format!("{name}-login"));
+    let own = repository.ports("login")["web"];
+    // The main checkout starts as if it were alone.
+    repository.start(&name, &[]).finish(LIMIT).exits(0);
+    assert_eq!(repository.name(&name), name);
+    let default: u16 = String::from_utf8(repository.project.read(".env.template")).unwrap()["WEB_PORT=".len()..]
+        .trim()
+        .parse()
+        .unwrap();
+    assert_eq!(repository.ports(&name)["web"], default);
+    assert_ne!(own, default);
+    // Without its `.env` it finds name and ports again.
+    repository.run("login", &["stop"]).exits(0);
+    std::fs::remove_file(repository.dir("login").join(".env")).unwrap();
+    repository.start("login", &[]).finish(LIMIT).exits(0);
+    assert_eq!((repository.name("login"), repository.ports("login")["web"]), (format!("{name}-login"), own));
+    // A port that a person wrote is the person's.
+    repository.run("login", &["stop"]).exits(0);
+    let chosen = Ports::find();
+    let env = std::fs::read_to_string(repository.dir("login").join(".env")).unwrap();
+    let env = env.replace(&format!("WEB_PORT={own}"), &format!("WEB_PORT={}", chosen.first()));
+    std::fs::write(repository.dir("login").join(".env"), env).unwrap();
+    repository.start("login", &[]).finish(LIMIT).exits(0);
+    assert_eq!(repository.ports("login")["web"], chosen.first());
+}
+
+#[test]
+fn an_env_copied_from_the_main_checkout_gives_neither_its_name_nor_its_ports() {
+    let mut repository = Repository::new(&["web"]);
+    repository.add_worktree("copy");
+    let name = repository.project.name.clone();
+    repository.project.write(".env", format!("COMPOSE_PROJECT_NAME={name}\nWEB_PORT=24999\nSECRET='a #b'\n"));
+    std::fs::copy(repository.project.dir().join(".env"), repository.dir("copy").join(".env")).unwrap();
+    repository.start("copy", &[]).finish(LIMIT).exits(0);
+    let port = repository.ports("copy")["web"];
+    assert_ne!(port, 24999);
+    let env = std::fs::read_to_string(repository.dir("copy").join(".env")).unwrap();
+    assert_eq!(env, format!("COMPOSE_PROJECT_NAME={name}-copy\nWEB_PORT={port}\nSECRET='a #b'\n"));
+}
+
+#[test]
+fn no_write_leaves_no_trace_in_the_folder() {
+    let mut repository = Repository::new(&["web"]);
+    repository.add_worktree("clean");
+    let name = format!("{}-clean", repository.project.name);
+    repository.start("clean", &["--no-write"]).finish(LIMIT).exits(0);
+    let mut status = command("git");
+    status.args(["status", "--porcelain", "--ignored"]).current_dir(repository.dir("clean"));
+    assert_eq!(Running::start(status).finish(LIMIT).exits(0).stdout, "");
+    let label = format!("label=com.docker.compose.project={name}");
+    let list = docker(["ps", "--filter", &label, "--format", "{{.Ports}}"]).exits(0).stdout;
+    assert!(list.contains("->8080"), "{list}");
+    // Nothing but the ledger knows its name now, and that is enough.
+    repository.run("clean", &["stop"]).exits(0);
+    assert_eq!(docker(["ps", "-aq", "--filter", &label]).exits(0).stdout, "");
+}
+
+/// Containers under the folder's own name were there before this tool.
+#[test]
+fn a_checkout_that_has_containers_keeps_its_name() {
+    let mut repository = Repository::new(&["web"]);
+    let worktree = format!("{}x", repository.project.name);
+    repository.add_worktree(&worktree);
+    std::fs::write(repository.dir(&worktree).join(".env"), "WEB_PORT=0\n").unwrap();
+    let mut up = command("docker");
+    up.args(["compose", "up", "-d"]).current_dir(repository.dir(&worktree));
+    Running::start(up).finish(LIMIT).exits(0);
+    std::fs::remove_file(repository.dir(&worktree).join(".env")).unwrap();
+    repository.start(&worktree, &[]).finish(LIMIT).exits(0);
+    assert_eq!(repository.name(&worktree), worktree);
+}
+
+/// SIGKILL at ten moments of a start: the next one works, and the files are
+/// whole.
+#[test]
+fn a_start_that_is_killed_leaves_nothing_half() {
+    let _quiet = no_thief();
+    let mut repository = Repository::new(&["api", "web"]);
+    repository.add_worktree("killed");
+    let took = Instant::now();
+    repository.start("killed", &[]).finish(LIMIT).exits(0);
+    let took = took.elapsed();
+    repository.run("killed", &["stop", "--timeout", "0"]).exits(0);
+    let before = std::fs::read_to_string(repository.dir("killed").join(".env")).unwrap();
+    for moment in 1..=10u32 {
+        if moment % 2 == 0 {
+            std::fs::remove_file(repository.dir("killed").join(".env")).unwrap();
+        }
+        let start = repository.start("killed", &[]);
+        // The moment is the point of it.
+        std::thread::sleep(took * moment / 11);
+        start.signal(Signal::KILL);
+        drop(start);
+        let ledger = std::fs::read(repository.project.home().join("state/leases.json")).unwrap();
+        let ledger: serde_json::Value = serde_json::from_slice(&ledger).unwrap();
+        assert_eq!(ledger["schema"], 1);
+        repository.start("killed", &[]).finish(LIMIT).exits(0);
+        assert_eq!(std::fs::read_to_string(repository.dir("killed").join(".env")).unwrap(), before, "moment {moment}");
+        repository.run("killed", &["stop", "--timeout", "0"]).exits(0);
+    }
+}

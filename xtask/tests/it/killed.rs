@@ -1,0 +1,105 @@
+//! SIGKILL in the middle of a start: ledger and `.env` are always whole, and the
+//! next start works. The engine and Compose are stand-ins; ten moments with the
+//! real ones are among the tests on the engine.
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::engine::{Engine, container};
+use crate::support::{Project, Rule, XTASK};
+
+const COMPOSE: &str = "services:\n  web:\n    image: web\n    ports:\n      - \"${WEB_PORT:-@0}:53/udp\"\n";
+const TEMPLATE: &str = "# Ports\nWEB_PORT=@0\nTOKEN='a b'\n";
+const MOMENTS: u64 = 190;
+
+/// A linked worktree `demo` of a repository `main`, as git lays them out.
+fn worktree() -> (Project, Engine) {
+    let mut project = Project::empty();
+    let write = |path: &Path, text: &str| {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let git = project.root().join("main/.git/worktrees/demo");
+    write(&git.join("HEAD"), "ref: refs/heads/demo\n");
+    write(&git.join("commondir"), "../..\n");
+    write(&project.path(".git"), &format!("gitdir: {}\n", git.display()));
+    write(&project.root().join("main/compose.yaml"), &project.fill(COMPOSE));
+    project.file("compose.yaml", COMPOSE).file(".env.template", TEMPLATE);
+    let engine = Engine::start(&mut project);
+    let config = r#"{"name":"{{COMPOSE_PROJECT_NAME:demo}}","services":{"web":{"image":"web","ports":[{"mode":"ingress","target":53,"published":"{{WEB_PORT:@0}}","protocol":"udp"}]}}}"#;
+    project.fake_docker(&[
+        Rule::when("docker compose config").stdout(config),
+        Rule::when("docker compose up").tells("up"),
+    ]);
+    let dir = project.dir();
+    engine.on("up", move |state| {
+        let env = fs::read_to_string(dir.join(".env")).unwrap();
+        let value = |name: &str| env.lines().rev().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).unwrap();
+        let name = value("COMPOSE_PROJECT_NAME");
+        let port = value("WEB_PORT").parse().unwrap();
+        let mut made =
+            container((name, "web", dir.to_str().unwrap()), ("running", "Up 1 second"), &[("0.0.0.0", port, 53)]);
+        made["Ports"][0]["Type"] = Value::from("udp");
+        state.containers = vec![made];
+    });
+    (project, engine)
+}
+
+/// Where a killed start may have left the file.
+fn is_whole(env: &str, project: &Project) -> bool {
+    let template = project.fill(TEMPLATE);
+    let named = format!("{template}COMPOSE_PROJECT_NAME=main-demo\n");
+    let rest = env.strip_prefix("# Ports\nWEB_PORT=").and_then(|rest| rest.split_once('\n'));
+    let moved = rest.is_some_and(|(port, rest)| {
+        port.parse::<u16>().is_ok() && rest == "TOKEN='a b'\nCOMPOSE_PROJECT_NAME=main-demo\n"
+    });
+    env == template || env == named || moved
+}
+
+#[test]
+fn a_start_killed_at_any_moment_leaves_everything_whole() {
+    let (project, engine) = worktree();
+    let began = Instant::now();
+    project.run("start").ends_with(0);
+    let took = began.elapsed();
+    let want = project.read(".env");
+    assert!(want.ends_with("COMPOSE_PROJECT_NAME=main-demo\n"), "{want}");
+    let mut early = 0;
+    for moment in 0..MOMENTS {
+        engine.state().containers.clear();
+        // From nothing, from the template alone, and from a whole file.
+        match moment % 3 {
+            0 => fs::remove_file(project.path(".env")).unwrap(),
+            1 => drop(project.file(".env", TEMPLATE)),
+            _ => {}
+        }
+        let mut start = project.command(XTASK);
+        let mut start = start.arg("start").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // The moments are spread evenly over a start, in another order.
+        let part = u32::try_from(moment * 7919 % MOMENTS).unwrap();
+        std::thread::sleep(took * part / u32::try_from(MOMENTS).unwrap());
+        start.kill().unwrap();
+        early += u32::from(start.wait().unwrap().code().is_none());
+        if let Ok(env) = fs::read_to_string(project.path(".env")) {
+            assert!(is_whole(&env, &project), "moment {moment}: {env:?}");
+        }
+        let ledger: Value =
+            serde_json::from_slice(&fs::read(project.root().join("state/leases.json")).unwrap()).unwrap();
+        assert_eq!(ledger["schema"], 1, "moment {moment}");
+        let run = project.run("start").ends_with(0);
+        assert_eq!(project.read(".env"), want, "moment {moment}: {run}");
+        assert!(!run.stderr.contains("damaged"), "{run}");
+    }
+    assert!(early > 100, "only {early} starts were killed before they ended");
+    // What a killed program leaves beside a file is swept when it is old.
+    let left = fs::read_dir(project.dir()).unwrap().flatten().filter(|entry| {
+        let age = entry.metadata().unwrap().modified().unwrap().elapsed().unwrap_or_default();
+        entry.file_name().to_string_lossy().ends_with(".tmp") && age > Duration::from_mins(2)
+    });
+    assert_eq!(left.count(), 0);
+}
