@@ -7,6 +7,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use serde_json::json;
+use xtask::ledger::Book;
+use xtask::model::{Lease, Protocol};
 
 use crate::support::{Project, Run, snapshot};
 
@@ -340,6 +342,31 @@ fn set_warns_of_a_port_that_is_taken() {
     assert!(run.stderr.contains("warning: 18005 is not free: `cargo xtask who 18005`"), "{run}");
     let run = project.run("env set WEB_PORT=@1").ends_with(0);
     assert!(run.stderr.contains("warning: 18001 is what service `web` publishes too"), "{run}");
+}
+
+/// Whoever asks for it by name gets it, and is told.
+#[test]
+fn set_warns_of_a_port_that_is_kept_for_another_project() {
+    let project = project("WEB_PORT=@0\n");
+    let other = project.root().join("other");
+    fs::create_dir(&other).unwrap();
+    let mut book = Book::open(&project.root().join("state")).unwrap();
+    let lease = Lease {
+        service: "api".into(),
+        target: 80,
+        protocol: Protocol::Tcp,
+        published: project.port(5),
+        since: "2026-01-31T12:00:00Z".into(),
+    };
+    book.leases.tenant_mut("shop", &other).leases.push(lease);
+    book.close().unwrap();
+    let run = project.run("env set WEB_PORT=@5").ends_with(0);
+    assert!(run.stderr.contains("warning: 18005 is kept for shop in [root]/other"), "{run}");
+    // Where its folder is gone, so is its claim.
+    fs::remove_dir(&other).unwrap();
+    project.run("env set WEB_PORT=@0").ends_with(0);
+    let run = project.run("env set WEB_PORT=@5").ends_with(0);
+    assert!(!run.stderr.contains("warning"), "{run}");
 }
 
 #[test]

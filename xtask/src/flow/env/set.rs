@@ -11,8 +11,8 @@ use crate::disk;
 use crate::envfile::{Dependents, Document};
 use crate::error::{Error, Result};
 use crate::flow::{assign, dependents, survey};
-use crate::ledger::Turn;
-use crate::model::{PortMapping, PortRange, Stack};
+use crate::ledger::{Book, Turn};
+use crate::model::{PortMapping, PortRange, Stack, Tenant};
 use crate::stack;
 use crate::ui::{self, Format};
 
@@ -205,6 +205,7 @@ fn taken(ctx: &Context, then: &Stack, moves: &[(String, u16, u16)]) -> Vec<Strin
         return warnings;
     }
     let Ok(found) = survey::project(ctx) else { return warnings };
+    let (leases, dir) = (ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default(), found.real_dir());
     for (name, _, port) in moves {
         for (mapping, _) in fed(then, name) {
             let at = all.iter().position(|other| std::ptr::eq(*other, mapping));
@@ -213,10 +214,14 @@ fn taken(ctx: &Context, then: &Stack, moves: &[(String, u16, u16)]) -> Vec<Strin
                 (Some(at), Some(earlier)) if earlier == at => Some(later),
                 _ => None,
             });
-            let warning = match clash {
-                Some(other) => format!("{port} is what service `{}` publishes too", all[other].service),
-                None if survey::is_free(ctx, &found, mapping, *port) => continue,
-                None => format!("{port} is not free: `cargo xtask who {port}` says who has it"),
+            let keeps = |tenant: &&Tenant| tenant.keeps(*port, mapping.protocol) && tenant.dir.is_dir();
+            let kept = leases.others(&found.stack.name, &dir).find(keeps);
+            let free = || survey::is_free(ctx, &found, mapping, *port);
+            let warning = match (clash, kept) {
+                (Some(other), _) => format!("{port} is what service `{}` publishes too", all[other].service),
+                (None, _) if !free() => format!("{port} is not free: `cargo xtask who {port}` says who has it"),
+                (None, Some(other)) => format!("{port} is kept for {} in {}", other.project, ctx.show(&other.dir)),
+                (None, None) => continue,
             };
             if !warnings.contains(&warning) {
                 warnings.push(warning);
