@@ -20,7 +20,7 @@ impl Document {
         }
         let (range, text) = match self.last(name) {
             Some(found) => self.replacement(found, value),
-            None => (self.bytes.len()..self.bytes.len(), self.appended(name, value)),
+            None => self.addition(name, value),
         };
         let mut bytes = Vec::with_capacity(self.bytes.len() + text.len());
         bytes.extend_from_slice(&self.bytes[..range.start]);
@@ -38,7 +38,7 @@ impl Document {
         Ok(())
     }
 
-    fn last(&self, name: &str) -> Option<&Assignment> {
+    pub(super) fn last(&self, name: &str) -> Option<&Assignment> {
         self.assignments.iter().rev().find(|found| self.text(&found.name) == name)
     }
 
@@ -88,16 +88,32 @@ impl Document {
     }
 
     /// The line for a variable that is not there yet.
-    fn appended(&self, name: &str, value: &str) -> String {
+    fn addition(&self, name: &str, value: &str) -> (Range<usize>, String) {
+        let (at, start) = self.end();
+        let line_break = self.line_break();
+        (at..at, format!("{start}{name}={}{line_break}", value::quote(value, Style::Plain)))
+    }
+
+    /// Where new lines go, and what goes before them: the end, but before a
+    /// last line that Compose drops. With a line break behind it, it would mean
+    /// something.
+    pub(super) fn end(&self) -> (usize, &'static str) {
+        match self.dropped {
+            Some(start) => (start, ""),
+            None if self.bytes.is_empty() || self.bytes.ends_with(b"\n") => (self.bytes.len(), ""),
+            None => (self.bytes.len(), self.line_break()),
+        }
+    }
+
+    /// As the last line that has one ends.
+    pub(super) fn line_break(&self) -> &'static str {
         let last = self.bytes.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
-        let line_break = if self.bytes[..last].ends_with(b"\r") { "\r\n" } else { "\n" };
-        let unended = !self.bytes.is_empty() && !self.bytes.ends_with(b"\n");
-        let start = if unended { line_break } else { "" };
-        format!("{start}{name}={}{line_break}", value::quote(value, Style::Plain))
+        if self.bytes[..last].ends_with(b"\r") { "\r\n" } else { "\n" }
     }
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether Compose and every shell take `name` for a variable.
+pub(super) fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')

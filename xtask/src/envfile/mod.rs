@@ -1,8 +1,11 @@
 //! The lossless `.env` document: reads as Compose reads, changes one value and
 //! leaves every other byte alone.
 
+mod dependents;
 mod edit;
+mod oddities;
 mod scan;
+mod template;
 mod value;
 
 #[cfg(test)]
@@ -16,11 +19,17 @@ use crate::error::Result;
 use crate::parse::interpolate::interpolate;
 use scan::{Assignment, Style};
 
+pub use dependents::{Dependents, Follow, Mention, Stale, dependents, mentions, stale};
+pub use oddities::{Oddity, What};
+pub use template::{Change, Commented};
+
 /// A `.env` file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Document {
     bytes: Vec<u8>,
     assignments: Vec<Assignment>,
+    /// Where the last line begins, if Compose drops it.
+    dropped: Option<usize>,
 }
 
 /// The assignment of a variable that counts: its last one.
@@ -44,6 +53,19 @@ pub struct Value {
     pub line: usize,
 }
 
+/// One assignment, as the file has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assigned {
+    /// Name of the variable.
+    pub name: String,
+    /// Line of the name, from 1.
+    pub line: usize,
+    /// The value without quotes and escapes, its variables not yet replaced; a
+    /// dollar sign that stands for itself is `$$`. `None` for a line without
+    /// `=`, whose value the shell has.
+    pub text: Option<String>,
+}
+
 /// Looks a variable up outside the file.
 pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
@@ -52,8 +74,8 @@ impl Document {
     /// in comments and values.
     pub fn parse(bytes: impl Into<Vec<u8>>) -> Result<Document> {
         let bytes = bytes.into();
-        let assignments = scan::scan(&bytes)?;
-        Ok(Document { bytes, assignments })
+        let (assignments, dropped) = scan::scan(&bytes)?;
+        Ok(Document { bytes, assignments, dropped })
     }
 
     /// The file; the very bytes that were read as long as nothing was set.
@@ -78,29 +100,57 @@ impl Document {
     /// in `shell`, then in the lines above, then in `earlier`: the env files
     /// read before this one.
     pub fn values(&self, shell: &Lookup<'_>, earlier: &Lookup<'_>) -> Result<BTreeMap<String, Value>> {
-        let mut values: BTreeMap<String, Value> = BTreeMap::new();
-        for found in &self.assignments {
-            let name = self.text(&found.name);
-            let value = match found.style {
-                Style::Inherited => match shell(&name) {
+        Ok(self.history(shell, earlier)?.into_iter().collect())
+    }
+
+    /// The same for every assignment, in the order of the file: of several for
+    /// one variable the last counts.
+    pub fn history(&self, shell: &Lookup<'_>, earlier: &Lookup<'_>) -> Result<Vec<(String, Value)>> {
+        let mut values: BTreeMap<String, String> = BTreeMap::new();
+        let mut history = Vec::with_capacity(self.assignments.len());
+        for Assigned { name, line, text } in self.assigned() {
+            let value = match text {
+                None => match shell(&name) {
                     Some(value) => value,
                     None => continue,
                 },
-                Style::Single => value::unquote(&self.text(&found.value), found.style),
-                Style::Plain | Style::Double => {
-                    let text = value::unquote(&self.text(&found.value), found.style);
+                Some(text) => {
                     let lookup = |wanted: &str| {
                         shell(wanted)
-                            .or_else(|| values.get(wanted).map(|known| known.value.clone()))
+                            .or_else(|| values.get(wanted).cloned())
                             .or_else(|| earlier(wanted))
                             .map(|value| (value, ()))
                     };
-                    interpolate(&text, &lookup).map_err(|error| error.within(format!("line {}", found.line)))?.value
+                    interpolate(&text, &lookup).map_err(|error| error.within(format!("line {line}")))?.value
                 }
             };
-            values.insert(name.into_owned(), Value { value, line: found.line });
+            values.insert(name.clone(), value.clone());
+            history.push((name, Value { value, line }));
         }
-        Ok(values)
+        Ok(history)
+    }
+
+    /// Every assignment, in the order of the file.
+    pub fn assigned(&self) -> impl Iterator<Item = Assigned> {
+        self.assignments.iter().map(|found| {
+            let text = value::unquote(&self.text(&found.value), found.style);
+            let text = match found.style {
+                Style::Inherited => None,
+                Style::Single => Some(text.replace('$', "$$")),
+                Style::Plain | Style::Double => Some(text),
+            };
+            Assigned { name: self.text(&found.name).into_owned(), line: found.line, text }
+        })
+    }
+
+    /// The assignment of each variable that counts, in the order of the file.
+    fn last_assigned(&self) -> Vec<Assigned> {
+        let mut all: Vec<Assigned> = self.assigned().collect();
+        let mut seen = std::collections::BTreeSet::new();
+        all.reverse();
+        all.retain(|found| seen.insert(found.name.clone()));
+        all.reverse();
+        all
     }
 
     /// Every variable that is assigned, each once, in the order of the file.

@@ -38,16 +38,19 @@ pub(super) struct Assignment {
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// Finds every assignment.
-pub(super) fn scan(bytes: &[u8]) -> Result<Vec<Assignment>> {
+/// Finds every assignment; and where the last line begins if Compose drops it,
+/// for want of both `=` and a line break.
+pub(super) fn scan(bytes: &[u8]) -> Result<(Vec<Assignment>, Option<usize>)> {
     let mut scanner = Scanner { bytes, at: if bytes.starts_with(BOM) { BOM.len() } else { 0 }, line: 1, counted: 0 };
     let mut found = Vec::new();
     while scanner.skip_to_statement() {
-        if let Some(assignment) = scanner.statement()? {
-            found.push(assignment);
+        let start = scanner.at;
+        match scanner.statement()? {
+            Some(assignment) => found.push(assignment),
+            None => return Ok((found, Some(start))),
         }
     }
-    Ok(found)
+    Ok((found, None))
 }
 
 struct Scanner<'a> {

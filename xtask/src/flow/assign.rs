@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use crate::context::Context;
 use crate::disk;
-use crate::envfile::Document;
+use crate::envfile::{Dependents, Document};
 use crate::error::{Context as _, Error, Result};
 use crate::flow::survey::{Row, Survey, is_free, survey};
+use crate::flow::{dependents, env};
 use crate::ledger::Moves;
 use crate::ui::{self, Format};
 
@@ -55,9 +56,10 @@ fn file_for(survey: &Survey, variable: &str) -> Result<PathBuf> {
     survey.env_files.file_for(variable).map(Path::to_path_buf)
 }
 
-fn shadowed(variable: &str, ctx: &Context) -> Error {
+/// Why a value in a file would have no effect.
+pub(super) fn shadowed(variable: &str, ctx: &Context) -> Error {
     let value = ctx.var(variable).unwrap_or_default();
-    Error::new(format!("the shell sets {variable}={}, which beats any value in .env", ui::clean(&value)))
+    Error::new(format!("the shell sets {variable}={}, which beats any value in .env", ui::mask_value(variable, &value)))
         .hint(format!("`unset {variable}`, then run this again"))
         .hint(format!("or give it another value there: `export {variable}=…`"))
 }
@@ -97,6 +99,22 @@ pub fn show(ctx: &Context, moves: &[Move]) {
         let line = format!("{} {} -> {}  ({})", step.variable, step.from, step.to, ctx.show(&step.file));
         if ctx.format == Format::Json { ui::note(&line) } else { ui::out(&line) }
     }
+    // What really followed `apply` has said.
+    if ctx.dry_run {
+        let files: BTreeSet<&Path> = moves.iter().map(|step| step.file.as_path()).collect();
+        for file in files {
+            if let Ok(document) = read(file).and_then(|bytes| Document::parse(bytes.unwrap_or_default())) {
+                dependents::show(ctx, file, &dependents_of(ctx, file, &document, moves));
+            }
+        }
+    }
+}
+
+/// Other lines of `file` that go with its moves.
+fn dependents_of(ctx: &Context, file: &Path, document: &Document, moves: &[Move]) -> Dependents {
+    let of_file = moves.iter().filter(|step| step.file == file);
+    let moves: Vec<_> = of_file.map(|step| (step.variable.clone(), step.from, step.to)).collect();
+    dependents::of(ctx, file, document, &moves)
 }
 
 /// Writes the moves, and has Compose prove that they took effect; if they did
@@ -105,16 +123,17 @@ pub fn apply(ctx: &Context, moves: &[Move]) -> Result<()> {
     let files: BTreeSet<&Path> = moves.iter().map(|step| step.file.as_path()).collect();
     let before: Vec<(&Path, Option<Vec<u8>>)> =
         files.into_iter().map(|file| Ok((file, read(file)?))).collect::<Result<_>>()?;
-    let written = before.iter().try_for_each(|(file, bytes)| {
-        let of_file: Vec<&Move> = moves.iter().filter(|step| step.file == *file).collect();
-        write(file, bytes.as_deref(), &of_file)
-    });
-    let proved = written.and_then(|()| survey(ctx)).and_then(|after| prove(&after, moves));
-    if let Err(error) = proved {
-        for (file, bytes) in &before {
-            put_back(file, bytes.as_deref())?;
+    let files = before.iter();
+    let written = files.map(|(file, bytes)| Ok((*file, write(ctx, file, bytes.as_deref(), moves)?)));
+    let written = written.collect::<Result<Vec<_>>>();
+    match written.and_then(|followed| prove(&survey(ctx)?, moves).map(|()| followed)) {
+        Ok(followed) => followed.iter().for_each(|(file, followed)| dependents::show(ctx, file, followed)),
+        Err(error) => {
+            for (file, bytes) in &before {
+                put_back(file, bytes.as_deref())?;
+            }
+            return Err(error);
         }
-        return Err(error);
     }
     // Only a convenience (`start --restore-ports`) is lost with it.
     if let Err(error) = remember(ctx, moves) {
@@ -136,17 +155,21 @@ fn read(file: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-fn write(file: &Path, before: Option<&[u8]>, moves: &[&Move]) -> Result<()> {
+fn write(ctx: &Context, file: &Path, before: Option<&[u8]>, moves: &[Move]) -> Result<Dependents> {
     let mut document = Document::parse(before.unwrap_or_default()).map_err(|error| error.within(file.display()))?;
-    for step in moves {
+    let follow = dependents_of(ctx, file, &document, moves);
+    for step in moves.iter().filter(|step| step.file == file) {
         document.set(&step.variable, &step.to.to_string())?;
     }
-    disk::write_atomic(file, document.render())
+    dependents::write(&mut document, &follow)?;
+    disk::write_atomic(file, document.render())?;
+    Ok(follow)
 }
 
+/// Gives a file the bytes it had; without any it is removed.
 /// A file that is as it was is not touched: putting back must work on a disk
 /// that is full.
-fn put_back(file: &Path, before: Option<&[u8]>) -> Result<()> {
+pub(super) fn put_back(file: &Path, before: Option<&[u8]>) -> Result<()> {
     if read(file)?.as_deref() == before {
         return Ok(());
     }
@@ -217,8 +240,5 @@ fn could_be(ctx: &Context, survey: &Survey, variable: &str, port: u16) -> bool {
 /// the file the guide speaks of.
 pub fn env_from_template(ctx: &Context, survey: &Survey) -> Result<()> {
     let (Some(template), Some(file)) = (&survey.template, survey.env_files.default_file()) else { return Ok(()) };
-    let bytes = std::fs::read(template).context(format!("read `{}`", ctx.show(template)))?;
-    disk::write_atomic(file, &bytes)?;
-    ui::note(&format!("{} made from {}", ctx.show(file), ctx.show(template)));
-    Ok(())
+    env::make(ctx, template, file)
 }

@@ -203,7 +203,7 @@ fn drift(ctx: &Context, file: &Path) -> Check {
     }
     let seen = format!("{} lacks {}", ctx.show(file), missing.join(", "));
     let why = "the template has grown since it was copied; defaults of the compose file stand in";
-    Check::bad(name, Status::Note, seen, why, format!("copy those lines from {}", ctx.show(&template)))
+    Check::bad(name, Status::Note, seen, why, "cargo xtask env init --missing")
 }
 
 /// Only a repository can tell, and only one with git.

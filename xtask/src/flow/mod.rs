@@ -4,6 +4,8 @@
 pub mod assign;
 pub mod bring_up;
 pub mod checkup;
+pub mod dependents;
+pub mod env;
 pub mod free;
 pub mod holders;
 pub mod keep;

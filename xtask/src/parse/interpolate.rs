@@ -55,6 +55,45 @@ pub fn interpolate<S>(text: &str, lookup: &Lookup<'_, S>) -> Result<Interpolated
     Ok(Interpolated { value, uses: reader.uses })
 }
 
+/// A variable that a text names, whatever it is set to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mention<'a> {
+    /// Name of the variable.
+    pub name: &'a str,
+    /// All of it as written: `${NAME:-8000}`.
+    pub text: &'a str,
+    /// What stands after `-` or `:-`.
+    pub default: Option<&'a str>,
+    /// It is `$NAME` or `${NAME}`: without a value, nothing is left of it.
+    pub bare: bool,
+}
+
+/// Every variable that `text` names, also within the defaults of others, and
+/// also where [`interpolate`] would refuse the text.
+pub fn mentions(text: &str) -> Vec<Mention<'_>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(dollar) = text[at..].find('$').map(|offset| at + offset) {
+        let after = &text[dollar + 1..];
+        if after.starts_with('$') {
+            at = dollar + 2;
+            continue;
+        }
+        let open = usize::from(after.starts_with('{'));
+        let start = dollar + 1 + open;
+        let length = name_len(&text[start..]);
+        at = start + length;
+        if length == 0 {
+            continue;
+        }
+        let end = if open == 0 { at } else { closing_brace(text, dollar).unwrap_or(text.len()) };
+        let rest = if open == 0 { "" } else { text[at..end].strip_suffix('}').unwrap_or(&text[at..end]) };
+        let default = rest.strip_prefix(":-").or_else(|| rest.strip_prefix('-'));
+        found.push(Mention { name: &text[start..at], text: &text[dollar..end], default, bare: rest.is_empty() });
+    }
+    found
+}
+
 struct Reader<'a, S> {
     text: &'a str,
     lookup: &'a Lookup<'a, S>,
@@ -278,5 +317,21 @@ mod tests {
         assert_eq!(done.uses[0].outcome, Outcome::Default);
         assert_eq!(done.uses[1].outcome, Outcome::Set('s'));
         assert_eq!(done.uses[2].outcome, Outcome::Unset);
+    }
+
+    #[test]
+    fn mentions_are_found_whatever_they_are_set_to() {
+        let seen = |text| mentions(text).iter().map(|m| (m.name, m.text, m.default, m.bare)).collect::<Vec<_>>();
+        assert_eq!(
+            seen("$A-${B:-${C}}:$$D ${E:?need} ${F+x} ${"),
+            [
+                ("A", "$A", None, true),
+                ("B", "${B:-${C}}", Some("${C}"), false),
+                ("C", "${C}", None, true),
+                ("E", "${E:?need}", None, false),
+                ("F", "${F+x}", None, false),
+            ]
+        );
+        assert_eq!(seen("${A-1"), [("A", "${A-1", Some("1"), false)]);
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::locate::{Project, locate};
 use super::options::Environment;
-use crate::envfile::Document;
+use crate::envfile::{self, Document};
 use crate::error::{Error, Result};
 use crate::model::ComposeOptions;
 use crate::model::Source;
@@ -15,7 +15,8 @@ use crate::model::Source;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EnvFiles {
     files: Vec<PathBuf>,
-    values: BTreeMap<String, Found>,
+    /// Every assignment of a variable, the one that counts first.
+    values: BTreeMap<String, Vec<Found>>,
     default: Option<PathBuf>,
     explicit: bool,
 }
@@ -56,16 +57,22 @@ impl EnvFiles {
     /// The value that the files give a variable, and the line it comes from.
     /// The process environment, which wins over it, is not asked.
     pub fn get(&self, name: &str) -> Option<(&str, Source)> {
-        let found = self.values.get(name)?;
-        let path = self.files[found.file].clone();
-        Some((&found.value, Source::EnvFile { path, line: found.line }))
+        self.all(name).next()
+    }
+
+    /// Every value that the files give a variable, the one that counts first.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = (&str, Source)> {
+        self.values.get(name).into_iter().flatten().map(|found| {
+            let path = self.files[found.file].clone();
+            (found.value.as_str(), Source::EnvFile { path, line: found.line })
+        })
     }
 
     /// The file that a value for `name` must be written to: the one whose
     /// value counts now, else the last one, else a new `.env` in the project
     /// folder.
     pub fn file_for(&self, name: &str) -> Result<&Path> {
-        if let Some(found) = self.values.get(name) {
+        if let Some(found) = self.first(name) {
             return Ok(&self.files[found.file]);
         }
         if let Some(last) = self.files.last() {
@@ -101,26 +108,27 @@ impl EnvFiles {
         Ok(())
     }
 
+    fn first(&self, name: &str) -> Option<&Found> {
+        self.values.get(name)?.first()
+    }
+
     fn add(&mut self, file: PathBuf, env: &Environment<'_>, replace: bool) -> Result<()> {
-        let values = read_values(
-            &file,
-            &|name| {
-                let earlier = || self.values.get(name).map(|found| found.value.clone());
-                // What Compose has merged into the environment before counts as
-                // the environment; files named together only follow each other.
-                env(name).or_else(|| if replace { None } else { earlier() })
-            },
-            &|name| self.values.get(name).map(|found| found.value.clone()),
-        )?;
+        let earlier = |name: &str| self.first(name).map(|found| found.value.clone());
+        // What Compose has merged into the environment before counts as the
+        // environment; files named together only follow each other.
+        let shell = |name: &str| env(name).or_else(|| if replace { None } else { earlier(name) });
+        let history = read_history(&file, &shell, &earlier)?;
         let index = self.files.len();
         self.files.push(file);
-        for (name, (value, line)) in values {
-            let found = Found { value, file: index, line };
-            if replace {
-                self.values.insert(name, found);
-            } else {
-                self.values.entry(name).or_insert(found);
-            }
+        let mut of_file: BTreeMap<String, Vec<Found>> = BTreeMap::new();
+        for (name, value) in history {
+            let found = Found { value: value.value, file: index, line: value.line };
+            of_file.entry(name).or_default().insert(0, found);
+        }
+        for (name, found) in of_file {
+            let known = self.values.entry(name).or_default();
+            let at = if replace { 0 } else { known.len() };
+            known.splice(at..at, found);
         }
         Ok(())
     }
@@ -132,10 +140,16 @@ pub(super) fn read_values(
     shell: &Environment<'_>,
     earlier: &Environment<'_>,
 ) -> Result<BTreeMap<String, (String, usize)>> {
+    let history = read_history(file, shell, earlier)?;
+    Ok(history.into_iter().map(|(name, value)| (name, (value.value, value.line))).collect())
+}
+
+fn read_history(
+    file: &Path,
+    shell: &Environment<'_>,
+    earlier: &Environment<'_>,
+) -> Result<Vec<(String, envfile::Value)>> {
     let place = file.display();
     let bytes = std::fs::read(file).map_err(|error| Error::new(format!("failed to read {place}: {error}")))?;
-    let values = Document::parse(bytes)
-        .and_then(|document| document.values(shell, earlier))
-        .map_err(|error| error.within(place))?;
-    Ok(values.into_iter().map(|(name, value)| (name, (value.value, value.line))).collect())
+    Document::parse(bytes).and_then(|document| document.history(shell, earlier)).map_err(|error| error.within(place))
 }

@@ -9,6 +9,7 @@ mod options;
 mod origins;
 mod reader;
 mod settings;
+mod uses;
 
 #[cfg(test)]
 mod tests;
@@ -20,3 +21,4 @@ pub use options::Environment;
 pub use origins::attach_origins;
 pub use reader::read;
 pub use settings::{OnConflict, Settings};
+pub use uses::{Use, Uses, uses};

@@ -2,6 +2,7 @@
 
 pub mod check_ports;
 pub mod diagnose;
+pub mod env;
 pub mod kill;
 pub mod logs;
 pub mod open;

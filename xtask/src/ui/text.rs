@@ -47,7 +47,18 @@ pub fn local_path(path: &Path, home: Option<&Path>) -> String {
 }
 
 /// Words that make a name's value a secret.
-const SECRET: [&str; 8] = ["password", "passwd", "secret", "token", "apikey", "api_key", "api-key", "private_key"];
+const SECRET: [&str; 10] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "credential",
+    "apikey",
+    "api_key",
+    "api-key",
+    "private_key",
+];
 
 /// Command lines and DSNs without their secrets: `--password=…`, `TOKEN=…`,
 /// `postgres://user:…@host`. The value is replaced by `***`.
@@ -66,11 +77,18 @@ pub fn mask(text: &str) -> String {
     out.join(" ")
 }
 
+/// The value of a variable, cleaned; `***` where its name says that it is a
+/// secret, and without the password of a DSN.
+pub fn mask_value(name: &str, value: &str) -> String {
+    if names_secret(name) && !value.is_empty() { "***".to_owned() } else { clean(&mask(value)) }
+}
+
 /// Whether a variable or option of this name holds a secret.
 fn names_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SECRET.iter().any(|word| name.contains(word))
         || name == "pgpass"
+        || name.ends_with("_pass")
         || name.ends_with("_key")
         || name.ends_with("-key")
 }
@@ -118,6 +136,15 @@ mod tests {
         ] {
             assert_eq!(mask(raw), want);
         }
+    }
+
+    #[test]
+    fn a_variable_with_the_name_of_a_secret_shows_nothing() {
+        assert_eq!(mask_value("DB_PASSWORD", "a b"), "***");
+        assert_eq!(mask_value("SMTP_PASS", "x"), "***");
+        assert_eq!(mask_value("DB_PASSWORD", ""), "");
+        assert_eq!(mask_value("DATABASE_URL", "postgres://app:s3cret@db/x"), "postgres://app:***@db/x");
+        assert_eq!(mask_value("PORT", "80\x1b[m"), "80\u{fffd}[m");
     }
 
     #[test]

@@ -76,7 +76,7 @@ fn differences(ours: &Stack, theirs: &Stack) -> String {
 
 /// What Compose takes.
 #[rustfmt::skip]
-const GOOD_LINES: &[&[u8]] = &[
+pub(crate) const GOOD_LINES: &[&[u8]] = &[
     b"A=val # c\n", b"A=val#x\n", b"A=val\t# c\n", b"A= # c\n", b"A=#hash\n", b"A=x #\n", b"A=\"q # x\" # c\n",
     b"A='lit $B ${B:?x}'\n", b"A='it\\'s'\n", b"A=it's\n", b"A=x 'y' # z\n", b"B=1\nA=\"$B ${B:-x} ${NOPE:-def}\"\n",
     b"SHELL_VAR=file\nA=$SHELL_VAR\n", b"A=pa$$word\n", b"A=pa\\$word\n", b"A=\"pa\\$word\"\n", b"A=\"\\$\\$B\"\n",
@@ -140,7 +140,7 @@ fn reads_env_files_as_compose_does() {
     }
 }
 
-fn compose_is_there() -> bool {
+pub(crate) fn compose_is_there() -> bool {
     let case = Case::default();
     let there = std::panic::catch_unwind(|| compose(Path::new("."), &case, &["version"]).status.success());
     if matches!(there, Ok(true)) {
@@ -163,7 +163,7 @@ fn plugin() -> (PathBuf, &'static [&'static str]) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the oracle is asked directly, with nothing of ours in between")]
-fn compose(cwd: &Path, case: &Case, args: &[&str]) -> Output {
+pub(crate) fn compose(cwd: &Path, case: &Case, args: &[&str]) -> Output {
     let (program, first) = plugin();
     let mut command = Command::new(program);
     command.args(first).args(&case.args).args(args).current_dir(cwd).env_clear();

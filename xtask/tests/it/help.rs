@@ -28,6 +28,17 @@ fn each_command_has_examples_and_is_called_as_people_type_it() {
 }
 
 #[test]
+fn the_commands_of_env_have_theirs() {
+    for name in ["init", "check", "explain", "set", "diff"] {
+        let run = Project::empty().run(&format!("env {name} --help")).ends_with(0);
+        assert!(run.stdout.contains(&format!("Examples:\n  cargo xtask env {name}")), "{run}");
+        assert!(run.stdout.contains("Exit code: 0 "), "{run}");
+        assert!(run.stdout.lines().all(|line| line.chars().count() <= 100), "{run}");
+        snapshot!(format!("help-env-{name}"), run);
+    }
+}
+
+#[test]
 fn the_version_is_told() {
     let run = Project::empty().run("--version").ends_with(0);
     assert_eq!(run.stdout.trim(), concat!("cargo xtask ", env!("CARGO_PKG_VERSION")));

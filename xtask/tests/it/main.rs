@@ -5,6 +5,7 @@
 mod compose_cases;
 mod compose_oracle;
 mod compose_reader;
+mod env_oracle;
 mod layers;
 
 // The stand-ins are Unix programs and sockets.
@@ -16,6 +17,8 @@ mod check_ports;
 mod commands;
 #[cfg(unix)]
 mod engine;
+#[cfg(unix)]
+mod env;
 #[cfg(unix)]
 mod fake_docker;
 #[cfg(unix)]

@@ -253,3 +253,22 @@ fn some_runs_ask_nothing() {
         assert!(project.runs(pid));
     }
 }
+
+#[test]
+fn a_line_in_gitignore_is_asked_for() {
+    let project = Project::new("services: {web: {image: web}}\n");
+    project.file(".env.template", "A=1\n");
+    let git = project.command("git").env("PATH", "/usr/bin:/bin").args(["init", "--quiet"]).status();
+    if !git.is_ok_and(|status| status.success()) {
+        skip("no git");
+        return;
+    }
+    let Some(mut terminal) = Terminal::start(&project, "env init") else { return };
+    terminal.sees("add it to .gitignore? [y/N]").types("n\n");
+    assert_eq!(terminal.ends().0, 1);
+    assert!(!project.path(".gitignore").exists());
+    let Some(mut terminal) = Terminal::start(&project, "env init") else { return };
+    terminal.sees("add it to .gitignore? [y/N]").types("y\n");
+    assert_eq!(terminal.ends().0, 0);
+    assert_eq!(project.read(".gitignore"), ".env\n");
+}

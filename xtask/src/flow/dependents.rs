@@ -1,0 +1,77 @@
+//! Other lines of `.env` that belong to a port: what moves along with it, and
+//! what is only pointed out.
+
+use std::path::Path;
+
+use crate::context::Context;
+use crate::envfile::{Dependents, Document, dependents};
+use crate::error::Result;
+use crate::flow::survey::TEMPLATES;
+use crate::parse::interpolate::interpolate;
+use crate::stack::{self, Project};
+use crate::ui::{self, Format};
+
+/// What follows in `file` when each variable of `moves` goes from one port to
+/// another. Without a template beside it nothing follows: nobody declared it.
+pub fn of(ctx: &Context, file: &Path, document: &Document, moves: &[(String, u16, u16)]) -> Dependents {
+    let template = template_of(file).unwrap_or_default();
+    dependents(&template, document, &|name| ctx.var(name), moves)
+}
+
+/// A template that cannot be read declares nothing; `env check` says why.
+fn template_of(file: &Path) -> Option<Document> {
+    let template = TEMPLATES.iter().map(|name| file.with_file_name(name)).find(|path| path.is_file())?;
+    Document::parse(std::fs::read(template).ok()?).ok()
+}
+
+/// Changes the lines that follow.
+pub fn write(document: &mut Document, dependents: &Dependents) -> Result<()> {
+    dependents.follow.iter().try_for_each(|step| document.set(&step.variable, &step.to))
+}
+
+/// `VITE_API_URL http://localhost:8000 -> http://localhost:8001  (.env)`, and a
+/// note for each mention. In JSON stdout is for the report alone.
+pub fn show(ctx: &Context, file: &Path, dependents: &Dependents) {
+    let place = ctx.show(file);
+    for step in &dependents.follow {
+        let mask = |value: &str| ui::mask_value(&step.variable, value);
+        let line = format!("{} {} -> {}  ({place})", step.variable, mask(&step.from), mask(&step.to));
+        if ctx.format == Format::Json { ui::note(&line) } else { ui::out(&line) }
+    }
+    for mention in &dependents.mentioned {
+        let (name, line) = (ui::clean(&mention.variable), mention.line);
+        let value = ui::mask_value(&mention.variable, &mention.value);
+        ui::note(&format!(
+            "note: {place}:{line}: {name}={value} still names {}, the port that {} had",
+            mention.port, mention.of
+        ));
+    }
+}
+
+/// Variables whose template says one port and whose value is another: name,
+/// default, value. Those that feed a published port, and those called PORT. A
+/// default that another of them has now is left out: to name it may be right.
+pub fn port_moves(ctx: &Context, project: &Project, template: &Document) -> Vec<(String, u16, u16)> {
+    let env = |name: &str| ctx.var(name);
+    let value = |name: &str| env(name).or_else(|| project.env_files.get(name).map(|(value, _)| value.to_owned()));
+    let model = stack::read(&ctx.options, &ctx.dir, &env).unwrap_or_default();
+    let feeds =
+        |name: &str| model.ports().filter_map(|wanted| wanted.origin.as_ref()?.variable.as_deref()).any(|v| v == name);
+    let assigned = template.assigned().filter_map(|line| Some((line.name, line.text?)));
+    let offered = template.commented().into_iter().map(|line| (line.name, line.text));
+    let ports: Vec<(String, u16, u16)> = assigned
+        .chain(offered)
+        .filter(|(name, _)| feeds(name) || name.to_ascii_uppercase().contains("PORT"))
+        .filter_map(|(name, text)| {
+            let default = interpolate(&text, &|name| value(name).map(|value| (value, ()))).ok()?.value;
+            let (from, to) = (port(&default)?, port(&value(&name)?)?);
+            Some((name, from, to))
+        })
+        .collect();
+    let taken: Vec<u16> = ports.iter().map(|(.., to)| *to).collect();
+    ports.into_iter().filter(|(_, from, to)| from != to && !taken.contains(from)).collect()
+}
+
+fn port(text: &str) -> Option<u16> {
+    text.parse().ok().filter(|port| *port > 0)
+}

@@ -1,0 +1,141 @@
+//! Making `.env`, completing it, and keeping it out of git.
+
+use std::path::Path;
+
+use super::{EnvProject, disabled, read, writable};
+use crate::context::Context;
+use crate::disk;
+use crate::envfile::Document;
+use crate::error::{Error, Exit, Result};
+use crate::exec::{self, Command};
+use crate::ui;
+
+/// Makes `.env` from its template, or (`missing`) adds what it lacks; then sees
+/// to it that git ignores the file.
+pub fn init(ctx: &Context, env: &EnvProject, missing: bool) -> Result<Exit> {
+    let named = env.project.env_files.is_explicit();
+    let file = if let Some((file, document)) = env.files.last() {
+        there(ctx, env, (file, document), missing)?;
+        file
+    } else {
+        let file = env.project.env_files.default_file().ok_or_else(disabled)?;
+        writable(ctx, file)?;
+        make(ctx, template(ctx, env)?.0, file)?;
+        file
+    };
+    // A file that the person named may well be meant for everybody.
+    if named { Ok(Exit::Success) } else { ignored(ctx, file) }
+}
+
+fn template<'a>(ctx: &Context, env: &'a EnvProject) -> Result<(&'a Path, &'a Document)> {
+    let found = env.template.as_ref().map(|(path, document)| (path.as_path(), document));
+    found.ok_or_else(|| {
+        Error::new(format!("there is no .env.template or .env.example in {}", ctx.show(&env.project.dir)))
+            .hint("write one: the variables of .env, with their defaults and a comment each")
+            .hint("or begin with one variable: `cargo xtask env set NAME=VALUE`")
+    })
+}
+
+/// Copies the template to `file`, which is not there yet.
+pub fn make(ctx: &Context, template: &Path, file: &Path) -> Result<()> {
+    let (from, to) = (ctx.show(template), ctx.show(file));
+    if ctx.dry_run {
+        ui::note(&format!("{to} would be made from {from}"));
+        return Ok(());
+    }
+    disk::write_atomic(file, &read(ctx, template)?)?;
+    ui::note(&format!("{to} made from {from}"));
+    Ok(())
+}
+
+fn there(ctx: &Context, env: &EnvProject, (file, document): (&Path, &Document), missing: bool) -> Result<()> {
+    let place = ctx.show(file);
+    if !missing {
+        ui::note(&format!("{place} is there already, and stays as it is"));
+        if env.template.is_some() {
+            ui::note(
+                "hint: `cargo xtask env check` holds it against the template, `env init --missing` adds what it lacks",
+            );
+        }
+        return Ok(());
+    }
+    let (path, declared) = template(ctx, env)?;
+    let documents: Vec<Document> = env.files.iter().map(|(_, document)| document.clone()).collect();
+    let names: Vec<String> = declared.missing_from(&documents).into_iter().map(|(name, _)| name).collect();
+    if names.is_empty() {
+        ui::note(&format!("{place} has all that {} has", ctx.show(path)));
+        return Ok(());
+    }
+    let mut complete = document.clone();
+    complete.append_from(declared, &names).map_err(|error| error.within(&place))?;
+    if !ctx.dry_run {
+        disk::write_atomic(file, complete.render())?;
+    }
+    let (added, from) = (if ctx.dry_run { "would be added" } else { "added" }, ctx.show(path));
+    for name in &names {
+        ui::note(&format!("{}: {added} to {place}, as in {from}", ui::clean(name)));
+    }
+    Ok(())
+}
+
+/// Adds a line to `.gitignore`, after asking; a finding where it is not ignored
+/// in the end. Outside of git there is nothing to ignore.
+fn ignored(ctx: &Context, file: &Path) -> Result<Exit> {
+    let (Some(dir), Some(name)) = (file.parent(), file.file_name().and_then(|name| name.to_str())) else {
+        return Ok(Exit::Success);
+    };
+    let place = ctx.show(file);
+    if git(dir, &["ls-files", "--error-unmatch"], name) == Some(0) {
+        ui::warn(&format!("{place} is in git, with whatever secrets it holds"));
+        ui::note(&format!("hint: `git rm --cached {place}` takes it out and leaves the file"));
+        return Ok(Exit::Finding);
+    }
+    let is_ignored = || git(dir, &["check-ignore", "--quiet"], name) != Some(1);
+    if is_ignored() {
+        return Ok(Exit::Success);
+    }
+    let list = dir.join(".gitignore");
+    let list_name = ctx.show(&list);
+    ui::warn(&format!("git does not ignore {place}: add the line `{name}` to {list_name}"));
+    if ctx.dry_run {
+        return Ok(Exit::Finding);
+    }
+    let agreed = ctx.yes || ctx.is_interactive() && ui::confirm(&format!("add it to {list_name}?"));
+    if !agreed {
+        ui::note("hint: add --yes, and it is added");
+        return Ok(Exit::Finding);
+    }
+    let before = if list.exists() { read(ctx, &list)? } else { Vec::new() };
+    disk::write_atomic(&list, &with_line(&before, name))?;
+    ui::note(&format!("`{name}` added to {list_name}"));
+    Ok(if is_ignored() { Exit::Success } else { Exit::Finding })
+}
+
+/// The exit code; `None` without git.
+fn git(dir: &Path, words: &[&str], file: &str) -> Option<i32> {
+    Command::new("git").args(words).arg(file).dir(dir).ask(exec::LIMIT).ok()?.code
+}
+
+/// `bytes` and one more line, with the line breaks that are there.
+fn with_line(bytes: &[u8], line: &str) -> Vec<u8> {
+    let line_break = if bytes.windows(2).any(|pair| pair == b"\r\n") { "\r\n" } else { "\n" };
+    let start = if bytes.is_empty() || bytes.ends_with(b"\n") { "" } else { line_break };
+    [bytes, start.as_bytes(), line.as_bytes(), line_break.as_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_added_as_the_file_has_its_lines() {
+        for (before, after) in [
+            ("", ".env\n"),
+            ("target/\n", "target/\n.env\n"),
+            ("target/", "target/\n.env\n"),
+            ("a\r\nb", "a\r\nb\r\n.env\r\n"),
+        ] {
+            assert_eq!(with_line(before.as_bytes(), ".env"), after.as_bytes(), "{before:?}");
+        }
+    }
+}

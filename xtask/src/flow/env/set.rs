@@ -1,0 +1,331 @@
+//! Setting variables so that Compose reads them: all of them, or none.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{EnvProject, read, writable};
+use crate::context::Context;
+use crate::disk;
+use crate::envfile::{Dependents, Document};
+use crate::error::{Error, Result};
+use crate::flow::{assign, dependents, survey};
+use crate::ledger::{Book, Turn};
+use crate::model::{PortMapping, PortRange, Stack, Tenant};
+use crate::stack;
+use crate::ui::{self, Format};
+
+/// What will be written.
+#[derive(Debug)]
+pub struct Plan {
+    edits: Vec<Edit>,
+    files: Vec<Written>,
+    /// What is worth knowing, and does not stop anybody.
+    warnings: Vec<String>,
+    /// Held until it is written: another one must not write in between.
+    _turn: Option<Turn>,
+}
+
+#[derive(Debug)]
+struct Edit {
+    variable: String,
+    from: Option<String>,
+    to: String,
+    file: PathBuf,
+}
+
+#[derive(Debug)]
+struct Written {
+    path: PathBuf,
+    before: Option<Vec<u8>>,
+    after: Document,
+    template: Option<PathBuf>,
+    dependents: Dependents,
+}
+
+#[derive(Serialize)]
+struct Report {
+    schema: u32,
+    changed: Vec<Changed>,
+}
+
+#[derive(Serialize)]
+struct Changed {
+    variable: String,
+    from: Option<String>,
+    to: String,
+    file: String,
+}
+
+/// Plans `VAR=VALUE` words, and refuses what could not take effect.
+pub fn plan(ctx: &Context, words: &[String]) -> Result<Plan> {
+    let values = assignments(words)?;
+    if let Some(name) = values.keys().find(|name| ctx.var(name).is_some()) {
+        return Err(assign::shadowed(name, ctx));
+    }
+    let turn = turn(ctx);
+    let env = super::gather(ctx)?;
+    let now = stack::read(&env.options(ctx), &ctx.dir, &|name| ctx.var(name));
+    let then = then(ctx, &env, &values);
+    let mut warnings = Vec::new();
+    let moves = match (&now, &then) {
+        (_, Ok(then)) => {
+            check_ports(ctx, then, &values)?;
+            moves(now.as_ref().ok(), then)
+        }
+        (Ok(now), Err(error)) => return Err(breaks(now, &values, error.clone())),
+        // It was broken before: one value at a time is how it is mended.
+        (Err(_), Err(error)) => {
+            warnings.push(format!("Compose cannot read the project yet: {error}"));
+            Vec::new()
+        }
+    };
+    if let Ok(then) = &then {
+        warnings.extend(taken(ctx, then, &moves));
+    }
+    let mut plan = Plan { edits: Vec::new(), files: Vec::new(), warnings, _turn: turn };
+    let offered = env.stands_in().map(|(_, template)| template.values(&|name| ctx.var(name), &|_| None));
+    let offered = offered.transpose()?.unwrap_or_default();
+    for (variable, to) in values {
+        let file = env.project.env_files.file_for(&variable)?.to_path_buf();
+        let from = env.project.env_files.get(&variable).map(|(value, _)| value.to_owned());
+        let from = from.or_else(|| offered.get(&variable).map(|found| found.value.clone()));
+        plan.edits.push(Edit { variable, from, to, file });
+    }
+    let mut paths: Vec<PathBuf> = plan.edits.iter().map(|edit| edit.file.clone()).collect();
+    paths.dedup();
+    for path in paths {
+        let known = plan.files.iter().any(|file| file.path == path);
+        if !known {
+            let file = written(ctx, &env, &path, &plan.edits, &moves)?;
+            plan.files.push(file);
+        }
+    }
+    Ok(plan)
+}
+
+/// Two that write at once would undo each other. Without a state folder there
+/// is no turn, and still an atomic write.
+fn turn(ctx: &Context) -> Option<Turn> {
+    let dir: String = ctx.dir.to_string_lossy().chars().rev().take(100).collect();
+    let wait = || ui::note("waiting for another `env set` in this folder");
+    Turn::take(&ctx.state_dir().ok()?, &format!("env{dir}"), wait).ok()
+}
+
+fn assignments(words: &[String]) -> Result<BTreeMap<String, String>> {
+    let mut values = BTreeMap::new();
+    for word in words {
+        let Some((name, value)) = word.split_once('=') else {
+            return Err(Error::new(format!("`{}` is no NAME=VALUE", ui::clean(word)))
+                .hint(format!("`cargo xtask env set {}=VALUE`", ui::clean(word))));
+        };
+        // Checks the name, and whether such a value can be written at all.
+        Document::default().set(name, value)?;
+        if values.insert(name.to_owned(), value.to_owned()).is_some() {
+            return Err(Error::new(format!("{name} is given twice")).hint("give it once"));
+        }
+    }
+    Ok(values)
+}
+
+/// The model with the new values. Compose looks for these two in the shell
+/// alone, so a file cannot set them.
+fn then(ctx: &Context, env: &EnvProject, values: &BTreeMap<String, String>) -> Result<Stack> {
+    let shell_only = ["COMPOSE_ENV_FILES", "COMPOSE_DISABLE_ENV_FILE"];
+    if let Some(name) = shell_only.iter().find(|name| values.contains_key(**name)) {
+        return Err(Error::new(format!("Compose reads {name} from the shell only, and from no file"))
+            .hint(format!("`export {name}=…`")));
+    }
+    let lookup = |name: &str| values.get(name).cloned().or_else(|| ctx.var(name));
+    stack::read(&env.options(ctx), &ctx.dir, &lookup)
+}
+
+fn fed<'a>(model: &'a Stack, name: &'a str) -> impl Iterator<Item = (&'a PortMapping, String)> {
+    model.ports().filter_map(move |wanted| {
+        let origin = wanted.origin.as_ref().filter(|origin| origin.variable.as_deref() == Some(name))?;
+        let file = origin.file.file_name().unwrap_or_default().to_string_lossy();
+        Some((&wanted.mapping, format!("{}:{}", ui::clean(&file), origin.line)))
+    })
+}
+
+/// An empty value makes way for the default; anything else must be a port.
+fn check_ports(ctx: &Context, then: &Stack, values: &BTreeMap<String, String>) -> Result<()> {
+    for (name, value) in values {
+        let Some((mapping, place)) = fed(then, name).next() else { continue };
+        if value.parse::<PortRange>().is_err() && !value.is_empty() {
+            return Err(no_port(name, value, &mapping.service, &place)
+                .hint(format!("`cargo xtask env explain {name}` shows what uses it in {}", ctx.show(&then.dir))));
+        }
+    }
+    Ok(())
+}
+
+fn no_port(name: &str, value: &str, service: &str, place: &str) -> Error {
+    let value = ui::clean(value);
+    Error::new(format!("{name}={value} is no port, and service `{service}` publishes it ({place})"))
+        .hint(format!("give a number from 1 to 65535, or a range such as 8000-8009: `cargo xtask env set {name}=8000`"))
+}
+
+/// The values make a project unreadable that was readable.
+fn breaks(now: &Stack, values: &BTreeMap<String, String>, error: Error) -> Error {
+    let bad = values.iter().find(|(_, value)| value.parse::<PortRange>().is_err());
+    match bad.and_then(|(name, value)| Some((name, value, fed(now, name).next()?))) {
+        Some((name, value, (mapping, place))) => no_port(name, value, &mapping.service, &place),
+        None => error.within("Compose could not read the project with these values"),
+    }
+}
+
+/// Single ports that move, each by its variable.
+fn moves(now: Option<&Stack>, then: &Stack) -> Vec<(String, u16, u16)> {
+    let mut moves: BTreeMap<String, (u16, u16)> = BTreeMap::new();
+    let ports = |model: &Stack| -> BTreeMap<String, u16> {
+        let single = model.ports().filter_map(|wanted| {
+            let range = wanted.mapping.published.filter(|range| range.is_one())?;
+            Some((wanted.origin.as_ref()?.variable.clone()?, range.first))
+        });
+        single.collect()
+    };
+    let before = now.map(ports).unwrap_or_default();
+    for (name, to) in ports(then) {
+        if let Some(from) = before.get(&name).filter(|from| **from != to) {
+            moves.insert(name, (*from, to));
+        }
+    }
+    moves.into_iter().map(|(name, (from, to))| (name, from, to)).collect()
+}
+
+/// A port that is not free is no reason to refuse: its holder may be about to
+/// go.
+fn taken(ctx: &Context, then: &Stack, moves: &[(String, u16, u16)]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let all: Vec<&PortMapping> = then.ports().map(|wanted| &wanted.mapping).collect();
+    let clashes = crate::decide::clashes(&all);
+    if moves.is_empty() {
+        return warnings;
+    }
+    let Ok(found) = survey::project(ctx) else { return warnings };
+    let (leases, dir) = (ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default(), found.real_dir());
+    for (name, _, port) in moves {
+        for (mapping, _) in fed(then, name) {
+            let at = all.iter().position(|other| std::ptr::eq(*other, mapping));
+            let clash = clashes.iter().enumerate().find_map(|(later, earlier)| match (at, *earlier) {
+                (Some(at), Some(earlier)) if later == at => Some(earlier),
+                (Some(at), Some(earlier)) if earlier == at => Some(later),
+                _ => None,
+            });
+            let keeps = |tenant: &&Tenant| tenant.keeps(*port, mapping.protocol) && tenant.dir.is_dir();
+            let kept = leases.others(&found.stack.name, &dir).find(keeps);
+            let free = || survey::is_free(ctx, &found, mapping, *port);
+            let warning = match (clash, kept) {
+                (Some(other), _) => format!("{port} is what service `{}` publishes too", all[other].service),
+                (None, _) if !free() => format!("{port} is not free: `cargo xtask who {port}` says who has it"),
+                (None, Some(other)) => format!("{port} is kept for {} in {}", other.project, ctx.show(&other.dir)),
+                (None, None) => continue,
+            };
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
+    }
+    warnings
+}
+
+/// One file as it is and as it will be.
+fn written(
+    ctx: &Context,
+    env: &EnvProject,
+    path: &Path,
+    edits: &[Edit],
+    moves: &[(String, u16, u16)],
+) -> Result<Written> {
+    writable(ctx, path)?;
+    let before = if path.exists() { Some(read(ctx, path)?) } else { None };
+    let template = env.stands_in().filter(|_| before.is_none()).map(|(template, _)| template.clone());
+    let start = match (&before, &template) {
+        (Some(bytes), _) => bytes.clone(),
+        // Its other values must not be lost to a file of one line.
+        (None, Some(template)) => read(ctx, template)?,
+        (None, None) => Vec::new(),
+    };
+    let document = Document::parse(start).map_err(|error| error.within(ctx.show(path)))?;
+    let mut follow = dependents::of(ctx, path, &document, moves);
+    follow.follow.retain(|step| !edits.iter().any(|edit| edit.variable == step.variable));
+    let mut after = document.clone();
+    for edit in edits.iter().filter(|edit| edit.file == path) {
+        // What reads so already is left as it is written.
+        if edit.from.as_deref() != Some(&edit.to) {
+            after.set(&edit.variable, &edit.to).map_err(|error| error.within(ctx.show(path)))?;
+        }
+    }
+    dependents::write(&mut after, &follow)?;
+    Ok(Written { path: path.to_path_buf(), before, after, template, dependents: follow })
+}
+
+/// Writes the plan, and reads it back; where a value does not come back every
+/// file is put back as it was.
+pub fn apply(ctx: &Context, plan: &Plan) -> Result<()> {
+    let write = |file: &Written| {
+        let same = file.before.as_deref() == Some(file.after.render());
+        if same { Ok(()) } else { disk::write_atomic(&file.path, file.after.render()) }
+    };
+    let done = plan.files.iter().try_for_each(write).and_then(|()| prove(ctx, plan));
+    if let Err(error) = done {
+        for file in &plan.files {
+            assign::put_back(&file.path, file.before.as_deref())?;
+        }
+        return Err(error);
+    }
+    Ok(())
+}
+
+fn prove(ctx: &Context, plan: &Plan) -> Result<()> {
+    let files = stack::env_files(&ctx.options, &ctx.dir, &|name| ctx.var(name))?;
+    match plan.edits.iter().find(|edit| files.get(&edit.variable).map(|(value, _)| value) != Some(&edit.to)) {
+        None => Ok(()),
+        Some(edit) => Err(Error::new(format!("{} does not take effect in {}", edit.variable, ctx.show(&edit.file)))
+            .hint("the file is as it was; `docker compose config --environment` shows what Compose reads")),
+    }
+}
+
+/// What the plan changes, as lines or as JSON.
+pub fn show(ctx: &Context, plan: &Plan) {
+    for file in &plan.files {
+        if let Some(template) = &file.template {
+            let made = if ctx.dry_run { "would be made" } else { "made" };
+            ui::note(&format!("{} {made} from {}", ctx.show(&file.path), ctx.show(template)));
+        }
+    }
+    if ctx.format == Format::Json {
+        let changed = plan.edits.iter().filter(|edit| edit.from.as_ref() != Some(&edit.to));
+        let mut changed: Vec<Changed> =
+            changed.map(|edit| changed_line(ctx, &edit.variable, edit.from.as_deref(), &edit.to, &edit.file)).collect();
+        for file in &plan.files {
+            let follow = file.dependents.follow.iter();
+            changed
+                .extend(follow.map(|step| changed_line(ctx, &step.variable, Some(&step.from), &step.to, &file.path)));
+        }
+        ui::json(&Report { schema: 1, changed });
+    } else {
+        for edit in &plan.edits {
+            let line = changed_line(ctx, &edit.variable, edit.from.as_deref(), &edit.to, &edit.file);
+            let Changed { variable, from, to, file } = line;
+            ui::out(&match from {
+                _ if edit.from.as_ref() == Some(&edit.to) => format!("{variable} is {to} already  ({file})"),
+                Some(from) => format!("{variable} {} -> {}  ({file})", or_empty(&from), or_empty(&to)),
+                None => format!("{variable} {}  (new in {file})", or_empty(&to)),
+            });
+        }
+        plan.files.iter().for_each(|file| dependents::show(ctx, &file.path, &file.dependents));
+    }
+    plan.warnings.iter().for_each(|warning| ui::warn(&ui::clean(warning)));
+}
+
+fn changed_line(ctx: &Context, name: &str, from: Option<&str>, to: &str, file: &Path) -> Changed {
+    let mask = |value: &str| ui::mask_value(name, value);
+    Changed { variable: ui::clean(name), from: from.map(mask), to: mask(to), file: ctx.show(file) }
+}
+
+fn or_empty(value: &str) -> &str {
+    if value.is_empty() { "(empty)" } else { value }
+}
