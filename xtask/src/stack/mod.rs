@@ -2,10 +2,13 @@
 
 mod env_files;
 mod extends;
+mod fixed_names;
+pub mod git;
 mod include;
 mod locate;
 mod options;
 mod origins;
+mod override_place;
 mod reader;
 mod settings;
 
@@ -13,8 +16,10 @@ mod settings;
 mod tests;
 
 pub use env_files::{EnvFiles, env_files};
+pub use fixed_names::fixed_names;
 pub use locate::{Project, locate};
 pub use options::Environment;
 pub use origins::attach_origins;
+pub use override_place::{COMPOSE_FILE, List, Place, SEPARATOR, default_separator, override_place};
 pub use reader::read;
 pub use settings::{OnConflict, Settings};

@@ -6,6 +6,8 @@ use crate::error::Result;
 use crate::model::ComposeOptions;
 use crate::model::{Origin, Source, Stack};
 
+mod overrides;
+
 /// A project in a folder of its own.
 struct Project {
     temp: tempfile::TempDir,
