@@ -93,6 +93,31 @@ pub fn is_stale(ctx: &Context, survey: &Survey) -> Result<bool> {
     Ok(read(&now.place.file)? != now.bytes(&now.changes))
 }
 
+/// Writes a file that is stale again; `true` where it was. Without a reading of
+/// our own there is nothing to compare with, and the file stays.
+pub fn refresh(ctx: &Context, survey: &Survey) -> Result<bool> {
+    match is_stale(ctx, survey) {
+        Ok(true) if !ctx.dry_run => {
+            apply(ctx, &Request::default())?;
+            ui::note("the compose files have changed: the generated one was made anew");
+            Ok(true)
+        }
+        Ok(_) => Ok(false),
+        Err(error) => {
+            ui::detail(&format!("whether the generated compose file is up to date cannot be told: {error}"));
+            Ok(false)
+        }
+    }
+}
+
+/// Says so where a person only looks; `start` makes it anew.
+pub fn note_stale(ctx: &Context, survey: &Survey) {
+    let file = survey.stack.files.iter().find(|file| is_ours(file));
+    if let (Some(file), Ok(true)) = (file, is_stale(ctx, survey)) {
+        ui::warn(&format!("{} is older than the compose files: `cargo xtask start` makes it anew", ctx.show(file)));
+    }
+}
+
 /// Whether a file of ours is among the project's.
 fn is_there(survey: &Survey) -> bool {
     survey.stack.files.iter().any(|file| is_ours(file))

@@ -7,6 +7,8 @@ use crate::model::ComposeOptions;
 use crate::model::{Origin, Source, Stack};
 
 mod overrides;
+#[cfg(unix)]
+mod places;
 
 /// A project in a folder of its own.
 struct Project {
