@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::flow::survey::{Survey, survey_refused};
 use crate::flow::up::{self, Attempt};
-use crate::flow::{assign, report, resolve};
+use crate::flow::{assign, overrides, report, resolve};
 use crate::ledger::Turn;
 use crate::parse::engine_message::PortProblem;
 use crate::stack::OnConflict;
@@ -60,6 +60,9 @@ pub fn bring_up(ctx: &Context, wish: &Wish) -> Result<Ending> {
     let mut first = ready(ctx, wish, &refused)?;
     let turn = turn(ctx, &first);
     if turn.as_ref().is_some_and(|turn| turn.waited) {
+        first = ready(ctx, wish, &refused)?;
+    }
+    if overrides::refresh(ctx, &first)? {
         first = ready(ctx, wish, &refused)?;
     }
     if wish.restore_ports {
@@ -175,7 +178,7 @@ fn setup(ctx: &Context, found: &Survey) -> Result<()> {
 fn restore(ctx: &Context, found: &Survey) -> Result<Vec<assign::Move>> {
     let moves = assign::restorable(ctx, found);
     if moves.is_empty() {
-        ui::note("no variable can go back: none was moved, or its old port is taken");
+        ui::note("no port can go back: none was moved, or its old port is taken");
         return Ok(Vec::new());
     }
     if !ctx.dry_run {
@@ -221,9 +224,10 @@ fn assign_targets(ctx: &Context, found: &Survey) -> Vec<assign::Move> {
 
 /// Whether the move really happened.
 fn feeds(found: &Survey, step: &assign::Move) -> bool {
-    found.rows.iter().any(|row| {
-        row.variable() == Some(&step.variable) && row.wanted.mapping.published.map(|range| range.first) == Some(step.to)
-    })
+    found
+        .rows
+        .iter()
+        .any(|row| step.is_of(found, row) && row.wanted.mapping.published.map(|range| range.first) == Some(step.to))
 }
 
 fn refused_note(ctx: &Context, problem: &PortProblem, replaced: &[String], attempt: u32) {

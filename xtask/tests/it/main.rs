@@ -20,6 +20,8 @@ mod engine;
 mod fake_docker;
 #[cfg(unix)]
 mod help;
+#[cfg(unix)]
+mod overrides;
 #[cfg(target_os = "linux")]
 mod prompts;
 #[cfg(unix)]
