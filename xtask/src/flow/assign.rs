@@ -91,15 +91,18 @@ pub fn plan(ctx: &Context, survey: &Survey) -> Result<Vec<Move>> {
         if survey.without_compose.is_some() {
             return Err(immovable(ctx, row));
         }
-        let file = overrides::place(ctx, survey).map_err(|error| why_not(ctx, row, error))?;
+        let file = overrides::place(ctx, survey).map_err(|why| why_not(ctx, row, &why))?;
         moves.extend(literals.into_iter().map(|(_, step)| (step.what.clone(), Move { file: file.clone(), ..step })));
     }
     Ok(moves.into_values().collect())
 }
 
 /// No file on top: the other way is a variable.
-fn why_not(ctx: &Context, row: &Row, error: Error) -> Error {
-    immovable(ctx, row).hints().iter().fold(error, |error, hint| error.hint(format!("or {hint}"))).finding()
+fn why_not(ctx: &Context, row: &Row, why: &Error) -> Error {
+    let fact = immovable(ctx, row);
+    let error = Error::new(format!("{}; {why}", fact.message()));
+    let error = why.hints().iter().fold(error, Error::hint);
+    fact.hints().iter().fold(error, |error, hint| error.hint(format!("or {hint}"))).finding()
 }
 
 /// With no `.env` yet, the one that the template becomes.

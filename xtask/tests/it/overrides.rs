@@ -184,14 +184,14 @@ fn what_cannot_take_effect_is_refused_and_nothing_is_written() {
     snapshot!("override-option", run);
     let run = project.run_in("mine/sub", "check-ports --reassign").ends_with(1);
     assert!(
-        run.stderr.contains("error: from this folder Compose does not read COMPOSE_FILE of [root]/demo/mine\n"),
+        run.stderr.contains("; from this folder Compose does not read COMPOSE_FILE of [root]/demo/mine\n"),
         "{run}"
     );
     project.set("COMPOSE_FILE", "compose.yaml");
     let run = project.run("check-ports --reassign").ends_with(1);
     assert!(run.stderr.contains("hint: then `unset COMPOSE_FILE`"), "{run}");
     let run = project.run("check-ports").ends_with(1);
-    assert!(run.stderr.contains("note: other ports cannot be written: the compose files are named by"), "{run}");
+    assert!(run.stderr.contains("note: other ports cannot be written: service `web` publishes 18000 as a literal in compose.yaml:5; the compose files are named by"), "{run}");
     assert_eq!(project.everything(), before);
 }
 
@@ -218,11 +218,11 @@ fn an_old_compose_is_told_of() {
         (
             "2.24.3",
             1,
-            "error: Compose 2.24.3 does not know `!override`, which another port for a literal needs: 2.24.4 does\n\
+            "error: service `web` publishes 18000 as a literal in compose.yaml:5; Compose 2.24.3 does not know `!override`, which another port for a literal needs: 2.24.4 does\n\
           hint: update the plugin (package docker-compose-plugin), then `docker compose version`\n\
           hint: or make it a variable: `\"${WEB_PORT:-18000}:80\"`, then run this again; 18001 is free",
         ),
-        ("dev", 1, "error: which version of Compose this is cannot be told"),
+        ("dev", 1, "; which version of Compose this is cannot be told"),
     ] {
         let mut project = Project::new(&one("\"@0:80\""));
         let answer = r#"{"name":"demo","services":{"web":{"image":"web","ports":[{"mode":"ingress","target":80,"published":"@0","protocol":"tcp"}]}}}"#;
