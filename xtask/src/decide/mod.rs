@@ -6,6 +6,8 @@ mod culprit;
 mod guard;
 mod judge;
 mod overlap;
+mod override_file;
+mod override_proof;
 mod suggest;
 mod worktree_name;
 
@@ -15,5 +17,7 @@ pub use culprit::advice;
 pub use guard::{is_engine_process, is_leftover_proxy, untouchable};
 pub use judge::{Facts, Identity, judge, needs_explanation};
 pub use overlap::{overlaps, wanted_addresses};
+pub use override_file::{Changes, Listed, Slot, added_line, is_generated, published, render, slots};
+pub use override_proof::{difference, expected};
 pub use suggest::{Limits, suggest};
 pub use worktree_name::worktree_name;

@@ -5,6 +5,6 @@ mod endpoint;
 mod engine;
 mod http;
 
-pub use compose::{Compose, ComposeTrouble, last_lines, stop_container, stop_service};
+pub use compose::{Compose, ComposeTrouble, knows_override, last_lines, stop_container, stop_service};
 pub use endpoint::Endpoint;
 pub use engine::{Engine, Trouble};

@@ -9,6 +9,7 @@ pub mod env;
 pub mod free;
 pub mod holders;
 pub mod keep;
+pub mod overrides;
 pub mod own;
 pub mod report;
 pub mod resolve;

@@ -77,6 +77,22 @@ pub struct Origin {
     pub variable: Option<String>,
     /// Where the published port's value comes from.
     pub source: Source,
+    /// What a copy of the entry must say besides its values.
+    pub written: Written,
+}
+
+/// An entry's texts, as far as its values alone do not give them back.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Written {
+    /// The host IP where variables make it: `${BIND_ADDRESS:-127.0.0.1}`.
+    pub host_ip: Option<String>,
+    /// The published port where variables make it, and a `0`, which the model
+    /// does not tell from none.
+    pub published: Option<String>,
+    /// The target port where variables make it.
+    pub target: Option<String>,
+    /// Further keys of the long form: `mode`, `name`, `app_protocol`, `x-…`.
+    pub keys: BTreeMap<String, String>,
 }
 
 /// Where a value comes from.

@@ -16,6 +16,7 @@ mod broken;
 mod conflict;
 mod interrupt;
 mod options;
+mod overrides;
 mod own_engine;
 mod performia;
 mod race;

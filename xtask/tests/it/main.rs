@@ -27,6 +27,8 @@ mod help;
 mod killed;
 #[cfg(unix)]
 mod leases;
+#[cfg(unix)]
+mod overrides;
 #[cfg(target_os = "linux")]
 mod prompts;
 #[cfg(unix)]
