@@ -77,6 +77,9 @@ pub fn bring_up(ctx: &Context, wish: &Wish) -> Result<Ending> {
     if !ctx.no_write && overrides::refresh(&ctx, &first)? {
         first = ready(&ctx, wish)?;
     }
+    if !ctx.no_write && !ctx.dry_run {
+        overrides::forget_environment(&ctx, &first.stack.dir);
+    }
     if own::free_names(&mut ctx, &first)? {
         first = ready(&ctx, wish)?;
     }

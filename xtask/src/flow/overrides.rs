@@ -192,9 +192,9 @@ pub fn environment(ctx: &Context, survey: &Survey, request: &Request) -> Result<
     if changes.is_empty() {
         return Ok(Vec::new());
     }
-    let folder = ctx.state_dir()?.join("overrides");
-    std::fs::create_dir_all(&folder).context(format!("make `{}`", folder.display()))?;
-    let file = folder.join(format!("{:016x}.yml", hash(&now.without.dir)));
+    let file = outside(ctx, &now.without.dir)?;
+    let folder = file.parent().unwrap_or(&file);
+    std::fs::create_dir_all(folder).context(format!("make `{}`", folder.display()))?;
     let text = render(&now.without, &changes, None);
     let saved = read(&file)?;
     put(&file, Some(text.as_bytes()))?;
@@ -209,6 +209,29 @@ pub fn environment(ctx: &Context, survey: &Survey, request: &Request) -> Result<
         return Err(error);
     }
     Ok(env)
+}
+
+/// Where our file of the project in `dir` lies outside of it.
+fn outside(ctx: &Context, dir: &Path) -> Result<PathBuf> {
+    Ok(ctx.state_dir()?.join("overrides").join(format!("{:016x}.yml", hash(dir))))
+}
+
+/// The variables with which Compose reads the file that [`environment`] wrote
+/// before, so that other commands meet the same stack.
+pub fn known_environment(ctx: &Context) -> Result<Vec<(String, String)>> {
+    let env = |name: &str| ctx.var(name);
+    let stack::Project { dir, files, .. } = stack::locate(&ctx.options, &ctx.dir, &env)?;
+    let file = outside(ctx, &dir)?;
+    if !file.is_file() || !ctx.options.files.is_empty() || files.contains(&file) {
+        return Ok(Vec::new());
+    }
+    Ok(names(&files.into_iter().chain([file]).collect::<Vec<PathBuf>>()))
+}
+
+/// Takes that file away again, where values go into the project's own files.
+pub fn forget_environment(ctx: &Context, dir: &Path) {
+    // Where it cannot be, it stays as it was.
+    drop(outside(ctx, dir).map(std::fs::remove_file));
 }
 
 /// The project now.

@@ -52,14 +52,17 @@ pub fn name_checkout(ctx: &mut Context, mut found: Survey) -> Result<Survey> {
     take_name(ctx, &found, &name)
 }
 
-/// For commands that do not name a checkout: the name that the book has for a
-/// linked worktree, where nothing else gives one. After `--no-write`, and without
-/// its `.env`, the book is the only place that knows.
-pub fn known_name(ctx: &Context) -> Result<Context> {
+/// The context for commands that do not name a checkout, with what only the
+/// state folder knows: after `--no-write` the compose file of ours, and the name
+/// of a linked worktree where nothing else gives one.
+pub fn known(ctx: &Context) -> Result<Context> {
     let mut ctx = ctx.clone();
     let project = stack::locate(&ctx.options, &ctx.dir, &|name| ctx.var(name))?;
     let by_hand = ctx.options.project_name.is_some() || ctx.var(NAME).is_some();
     let linked = stack::checkout(&project.dir).is_some_and(|checkout| checkout.linked);
+    for (name, value) in overrides::known_environment(&ctx)? {
+        ctx.set_var(&name, &value);
+    }
     if by_hand || !linked || project.env_files.get(NAME).is_some() {
         return Ok(ctx);
     }

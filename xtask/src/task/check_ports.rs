@@ -29,7 +29,7 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
-    let ctx = &own::known_name(ctx)?;
+    let ctx = &own::known(ctx)?;
     let found = survey(ctx)?;
     report::notes(ctx, &found);
     overrides::note_stale(ctx, &found);
