@@ -320,7 +320,7 @@ fn literal_ports_and_fixed_names_are_no_obstacle() {
     // Under another name, and with the file on top gone, it would take the main one's data.
     let other = [("COMPOSE_PROJECT_NAME", "xt-nobody")];
     let refused = repository.project.xtask_env(&other, ["stop", "--volumes", "--yes"]).exits(2);
-    refused.says(&format!("volume `{name}-data` was not made by this project")).says("docker-compose.yml:11");
+    refused.says(&format!("volume `{name}-data` was not made by this project")).says("docker-compose.yml:10");
     for worktree in ["one", "two"] {
         repository.run(worktree, &["stop", "--volumes", "--yes"]).exits(0);
     }
