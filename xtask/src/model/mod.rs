@@ -11,5 +11,5 @@ pub use container::{Binding, Container, Health, State};
 pub use listener::{Parent, Probe, Process, Reservation, Socket, SocketState, Surroundings, Unit};
 pub use options::ComposeOptions;
 pub use port::{PortMapping, PortRange, Protocol};
-pub use stack::{Origin, Service, Source, Stack, Wanted};
+pub use stack::{Origin, Place, Service, Source, Stack, TRAEFIK_LABELS, Wanted, exposed_tcp};
 pub use verdict::{Owner, Verdict};

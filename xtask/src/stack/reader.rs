@@ -16,7 +16,7 @@ use crate::model::ComposeOptions;
 use crate::model::{Source, Stack};
 use crate::parse::compose::{
     Data, Definition, Lookup, Node, Tag, check_name, check_ports, define, documents, merge, name_from_dir,
-    normalise_name, select, strip_tags,
+    networks, normalise_name, select, strip_tags,
 };
 
 /// What a compose file needs at least.
@@ -47,8 +47,10 @@ pub fn read(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Resu
         if !matches!(services.data, Data::Map(_)) {
             return Err(services.error("services", "must be a mapping").hint(SERVICES));
         }
-        for (name, service) in services.entries() {
-            definitions.push(define(name, service, &environment)?);
+        for (service_name, service) in services.entries() {
+            let mut definition = define(service_name, service, &environment)?;
+            definition.service.networks = networks(service, &name, model.get("networks"));
+            definitions.push(definition);
         }
     }
     let profiles = if options.profiles.is_empty() {
