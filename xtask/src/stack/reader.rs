@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 use crate::model::ComposeOptions;
 use crate::model::{Source, Stack};
 use crate::parse::compose::{
-    Data, Definition, Lookup, Node, Tag, check_name, check_ports, define, documents, merge, name_from_dir,
-    networks, normalise_name, select, strip_tags,
+    Data, Definition, Lookup, Node, Tag, check_name, check_ports, define, documents, merge, name_from_dir, networks,
+    normalise_name, select, strip_tags,
 };
 
 /// What a compose file needs at least.

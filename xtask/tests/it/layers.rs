@@ -14,7 +14,7 @@ const FLOORS: [&[&str]; 10] = [
     &["parse", "decide", "envfile", "labels"],
     &["ui"],
     &["exec", "disk"],
-    &["docker", "host", "stack", "ledger"],
+    &["docker", "host", "stack", "ledger", "certs"],
     &["context"],
     &["flow"],
     &["task"],

@@ -101,8 +101,7 @@ pub fn networks(service: &Node, project: &str, networks: Option<&Node>) -> BTree
         return BTreeMap::new();
     }
     let listed = service.get("networks").map(|node| by_name(node.clone(), '\0'));
-    let mut keys: Vec<String> =
-        listed.iter().flat_map(Node::entries).map(|(key, _)| key.clone()).collect();
+    let mut keys: Vec<String> = listed.iter().flat_map(Node::entries).map(|(key, _)| key.clone()).collect();
     if keys.is_empty() {
         keys.push("default".to_owned());
     }
