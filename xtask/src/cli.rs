@@ -80,6 +80,7 @@ enum Command {
     Diagnose(task::diagnose::Args),
     Who(task::who::Args),
     Kill(task::kill::Args),
+    Proxy(task::proxy::Args),
 }
 
 /// Runs a command line; the first word is the program's name.
@@ -128,6 +129,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Diagnose(args) => task::diagnose::run(args, &ctx),
         Command::Who(args) => task::who::run(args, &ctx),
         Command::Kill(args) => task::kill::run(args, &ctx),
+        Command::Proxy(args) => task::proxy::run(args, &ctx),
     }
 }
 

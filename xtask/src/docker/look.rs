@@ -9,26 +9,26 @@ use crate::parse::engine_api::{self, EngineVersion, Image, Network};
 impl Engine {
     /// What the engine is.
     pub fn version(&self) -> Result<EngineVersion, Trouble> {
-        engine_api::version(&self.get("/version")?).map_err(unreadable)
+        engine_api::version(&self.get("/version")?).map_err(|error| unreadable(&error))
     }
 
     /// An image that is there.
     pub fn image(&self, name: &str) -> Result<Option<Image>, Trouble> {
         let path: Vec<String> = name.split('/').map(escape).collect();
         let found = self.find(&format!("/images/{}/json", path.join("/")))?;
-        found.map(|body| engine_api::image(&body).map_err(unreadable)).transpose()
+        found.map(|body| engine_api::image(&body).map_err(|error| unreadable(&error))).transpose()
     }
 
     /// A network that is there.
     pub fn network(&self, name: &str) -> Result<Option<Network>, Trouble> {
         let found = self.find(&format!("/networks/{}", escape(name)))?;
-        let network = found.map(|body| engine_api::network(&body).map_err(unreadable)).transpose()?;
+        let network = found.map(|body| engine_api::network(&body).map_err(|error| unreadable(&error))).transpose()?;
         // The beginning of an id would do for the engine.
         Ok(network.filter(|network| network.name == name))
     }
 }
 
-fn unreadable(error: Error) -> Trouble {
+fn unreadable(error: &Error) -> Trouble {
     Trouble::Other(error.message().to_owned())
 }
 

@@ -6,6 +6,7 @@ pub mod bring_up;
 pub mod checkup;
 pub mod free;
 pub mod holders;
+pub mod proxy;
 pub mod report;
 pub mod resolve;
 pub mod survey;

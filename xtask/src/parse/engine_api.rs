@@ -26,7 +26,7 @@ struct ApiContainer {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ApiNetworks {
-    networks: Option<BTreeMap<String, serde::de::IgnoredAny>>,
+    networks: Option<BTreeMap<String, serde_json::Value>>,
 }
 
 #[derive(Deserialize)]
@@ -225,7 +225,7 @@ pub fn image(json: &[u8]) -> Result<Image> {
     #[serde(rename_all = "PascalCase")]
     struct ApiConfig {
         labels: Option<BTreeMap<String, String>>,
-        exposed_ports: Option<BTreeMap<String, serde::de::IgnoredAny>>,
+        exposed_ports: Option<BTreeMap<String, serde_json::Value>>,
     }
     let api: ApiImage = serde_json::from_slice(json).context("read what the engine says of an image")?;
     let (labels, exposed) = api.config.map(|config| (config.labels, config.exposed_ports)).unwrap_or_default();

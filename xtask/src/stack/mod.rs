@@ -8,6 +8,7 @@ mod options;
 mod origins;
 mod reader;
 mod settings;
+mod worktree;
 
 #[cfg(test)]
 mod tests;
@@ -18,3 +19,4 @@ pub use options::Environment;
 pub use origins::attach_origins;
 pub use reader::read;
 pub use settings::{OnConflict, Settings};
+pub use worktree::{Worktree, worktree};

@@ -5,6 +5,7 @@ pub mod diagnose;
 pub mod kill;
 pub mod logs;
 pub mod open;
+pub mod proxy;
 pub mod restart;
 pub mod start;
 pub mod stop;
