@@ -105,6 +105,8 @@ pub fn compose(proxy: &Proxy<'_>) -> String {
          \x20   security_opt: [\"no-new-privileges:true\", \"label=disable\"]\n\
          \x20   # A crash is mended; a reboot does not bring back what holds port 80.\n\
          \x20   restart: on-failure\n\
+         \x20   # Idle connections of databases are not waited for.\n\
+         \x20   stop_grace_period: 2s\n\
          \x20   healthcheck:\n\
          \x20     test: [\"CMD\", \"traefik\", \"healthcheck\", \"--ping\"]\n\
          \x20     interval: 2s\n\
@@ -127,6 +129,7 @@ fn arguments(proxy: &Proxy<'_>) -> Vec<String> {
         "--global.checkNewVersion=false",
         "--global.sendAnonymousUsage=false",
         "--log.level=INFO",
+        "--log.noColor=true",
         // By a router with a name, never `api.insecure` with a port of its own.
         "--api.dashboard=true",
         "--ping=true",

@@ -301,6 +301,12 @@ fn labels(args: &LabelsArgs, ctx: &Context) -> Result<Exit> {
     for line in ui::table(&[Column::Left, Column::Left, Column::Left, Column::Right], &rows) {
         ui::out(&line);
     }
+    if plan.unsaid {
+        ui::note(&format!(
+            "note: these are this worktree's names once Compose knows: PROXY_HOST={} in .env (else {}.localhost)",
+            plan.host, plan.base
+        ));
+    }
     for route in plan.routes.iter().filter(|route| !route.lost.is_empty()) {
         ui::note(&format!(
             "note: {} also publishes {}, which has no name and is not reachable in this mode",

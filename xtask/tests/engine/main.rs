@@ -18,6 +18,7 @@ mod interrupt;
 mod options;
 mod own_engine;
 mod performia;
+mod proxy;
 mod race;
 mod services;
 mod who;

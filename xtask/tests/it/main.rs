@@ -23,6 +23,8 @@ mod help;
 #[cfg(target_os = "linux")]
 mod prompts;
 #[cfg(unix)]
+mod proxy;
+#[cfg(unix)]
 mod support;
 #[cfg(target_os = "linux")]
 mod who;

@@ -33,7 +33,12 @@ pub struct Home {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Memory {
     schema: u32,
+    /// What it had last.
     pub(super) ports: Option<Ports>,
+    /// What a person asked for, instead of the usual ones.
+    #[serde(default)]
+    pub(super) wished: [Option<u16>; 4],
+    /// What a person asked for, instead of the usual one.
     pub(super) image: Option<String>,
     /// Id of that image, and the version of Traefik in it.
     pub(super) version: Option<(String, String)>,

@@ -20,6 +20,8 @@ pub struct Plan {
     /// The host name of this working tree, without `.localhost`: that of
     /// PROXY_HOST, in a linked one `NAME.base`, else `base`.
     pub host: String,
+    /// Whether that has to be said to Compose: PROXY_HOST is not set.
+    pub unsaid: bool,
     /// Services with a name.
     pub routes: Vec<Route>,
     /// Services without one.
@@ -50,7 +52,17 @@ pub fn plan(ctx: &Context) -> Result<Plan> {
     let base = base(&found.stack, &found.settings)?;
     let (routes, unrouted) = labels::routes(&found.stack, wishes);
     let text = labels::compose_file(&base, labels::network_key(&found.stack), &routes, &unrouted);
-    Ok(Plan { host: host(ctx, &found, &base), file: found.stack.dir.join(labels::FILE), base, routes, unrouted, text })
+    let given = given(ctx, &found);
+    let host = given.clone().unwrap_or_else(|| own_host(&found, &base));
+    Ok(Plan {
+        unsaid: given.is_none() && host != base,
+        host,
+        file: found.stack.dir.join(labels::FILE),
+        base,
+        routes,
+        unrouted,
+        text,
+    })
 }
 
 /// `host` of xtask.toml, else the project's name; in a linked working tree
@@ -70,14 +82,18 @@ fn base(stack: &Stack, settings: &Settings) -> Result<String> {
         .hint("give it another one in xtask.toml: `[proxy]` and `host = \"NAME\"`"))
 }
 
-/// The environment's word first: it is what Compose will see.
-fn host(ctx: &Context, found: &Survey, base: &str) -> String {
+/// What the environment says: it is what Compose will see.
+fn given(ctx: &Context, found: &Survey) -> Option<String> {
     let of_file = || found.env_files.get(HOST_VARIABLE).map(|(value, _)| value.to_owned());
-    let given = ctx.var(HOST_VARIABLE).or_else(of_file).filter(|host| !host.is_empty());
-    given.unwrap_or_else(|| match stack::worktree(&found.stack.dir).and_then(|tree| name_from_dir(&tree.top).ok()) {
+    ctx.var(HOST_VARIABLE).or_else(of_file).filter(|host| !host.is_empty())
+}
+
+/// `NAME.base` in a linked working tree, else `base`.
+fn own_host(found: &Survey, base: &str) -> String {
+    match stack::worktree(&found.stack.dir).and_then(|tree| name_from_dir(&tree.top).ok()) {
         Some(name) => format!("{}.{base}", dns(&name)),
         None => base.to_owned(),
-    })
+    }
 }
 
 /// A project's name as part of a host name.

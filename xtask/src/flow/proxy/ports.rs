@@ -26,6 +26,17 @@ pub(super) struct Taken {
     pub(super) who: String,
 }
 
+/// Ports that somebody asked for, by entry point.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wanted {
+    /// With this command: these or none.
+    pub(super) now: [Option<u16>; 4],
+    /// Once, in place of the usual ones.
+    pub(super) ever: [Option<u16>; 4],
+    /// What the proxy had last.
+    pub(super) last: Option<Ports>,
+}
+
 /// What was chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Choice {
@@ -96,15 +107,12 @@ impl<'a> Machine<'a> {
         })
     }
 
-    /// A port for each entry point. `wish` beats all; what the proxy has while
-    /// it runs stays; else the usual port, the one it had last, and the next
-    /// one that is free. `refused` is what the engine would not give, and why.
-    pub(super) fn choose(
-        &self,
-        wish: [Option<u16>; 4],
-        last: Option<Ports>,
-        refused: &BTreeMap<u16, String>,
-    ) -> Result<Choice> {
+    /// A port for each entry point. What is asked for now beats all; what the
+    /// proxy has while it runs stays; else the usual port (or what was asked for
+    /// once), the one it had last, and the next one that is free. `refused` is
+    /// what the engine would not give, and why.
+    pub(super) fn choose(&self, wanted: &Wanted, refused: &BTreeMap<u16, String>) -> Result<Choice> {
+        let wish = wanted.now;
         let now = self.home.own(self.containers).and_then(published);
         let ephemeral: Vec<PortRange> = host::ephemeral().into_iter().collect();
         let mut used: BTreeSet<u16> = wish.iter().flatten().copied().collect();
@@ -127,7 +135,8 @@ impl<'a> Machine<'a> {
                 used.insert(port);
                 continue;
             }
-            let last = last.map(|ports| ports.entries()[at].1).filter(|port| *port != usual);
+            let usual = wanted.ever[at].unwrap_or(usual);
+            let last = wanted.last.map(|ports| ports.entries()[at].1).filter(|port| *port != usual);
             let mut port = None;
             for candidate in std::iter::once(usual).chain(last) {
                 match who(candidate) {

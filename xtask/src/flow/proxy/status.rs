@@ -37,8 +37,9 @@ pub struct Status {
 struct EntryPoint {
     entrypoint: &'static str,
     port: u16,
+    /// The usual one, or the one that was asked for.
     usual: u16,
-    /// Who has the usual port.
+    /// Who has that.
     held_by: Option<String>,
 }
 
@@ -110,7 +111,7 @@ pub fn status(ctx: &Context) -> Result<Status> {
         image: own.map(|own| own.image.clone()),
         version: memory.version.map(|(_, version)| version),
         dashboard: ports.map(|ports| url("http", DASHBOARD, ports.web)),
-        ports: ports.map(|ports| entry_points(ctx, &home, &containers, ports)).unwrap_or_default(),
+        ports: ports.map(|ports| entry_points(ctx, &home, &containers, ports, memory.wished)).unwrap_or_default(),
         ca: certs.ca_file().is_file().then(|| certs.ca_file().display().to_string()),
         certificates: certs.list().into_iter().map(certificate).collect(),
         routes: rows,
@@ -121,15 +122,19 @@ pub fn status(ctx: &Context) -> Result<Status> {
     })
 }
 
-fn entry_points(ctx: &Context, home: &Home, containers: &[Container], ports: Ports) -> Vec<EntryPoint> {
+fn entry_points(
+    ctx: &Context,
+    home: &Home,
+    containers: &[Container],
+    ports: Ports,
+    wished: [Option<u16>; 4],
+) -> Vec<EntryPoint> {
     let machine = Machine::new(ctx, home, containers);
-    let entry = |(entrypoint, port, usual): (&'static str, u16, u16)| EntryPoint {
-        entrypoint,
-        port,
-        usual,
-        held_by: if port == usual { None } else { machine.holder(usual) },
+    let entry = |((entrypoint, port, usual), wished): ((&'static str, u16, u16), Option<u16>)| {
+        let usual = wished.unwrap_or(usual);
+        EntryPoint { entrypoint, port, usual, held_by: if port == usual { None } else { machine.holder(usual) } }
     };
-    ports.entries().map(entry).into()
+    ports.entries().into_iter().zip(wished).map(entry).collect()
 }
 
 fn row(route: super::ask::Route, ports: Ports, home: &Home, containers: &[Container]) -> RouteRow {
@@ -181,6 +186,12 @@ fn url(scheme: &str, host: &str, port: u16) -> String {
     if port == usual { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") }
 }
 
+fn lines(columns: &[Column], rows: &[Vec<String>]) {
+    for line in ui::table(columns, rows) {
+        ui::out(&format!("  {line}"));
+    }
+}
+
 /// For eyes.
 pub fn print(ctx: &Context, status: &Status) {
     let version = status.version.as_deref().map(|version| format!(", Traefik {version}")).unwrap_or_default();
@@ -196,6 +207,8 @@ pub fn print(ctx: &Context, status: &Status) {
         };
         rows.push(vec![entry.entrypoint.to_owned(), entry.port.to_string(), note]);
     }
+    lines(&[Column::Left, Column::Right, Column::Left], &rows);
+    let mut rows: Vec<Vec<String>> = Vec::new();
     if let Some(dashboard) = &status.dashboard {
         rows.push(vec!["dashboard".to_owned(), dashboard.clone()]);
     }
@@ -206,6 +219,8 @@ pub fn print(ctx: &Context, status: &Status) {
         let names = format!("{} until {}", certificate.hosts.join(" "), certificate.ends);
         rows.push(vec!["certificate".to_owned(), ui::clean(&names)]);
     }
+    lines(&[Column::Left; 2], &rows);
+    let mut rows: Vec<Vec<String>> = Vec::new();
     for row in &status.routes {
         let whose = match (&row.project, &row.service) {
             (Some(project), Some(service)) => format!("{project}/{service}"),
@@ -215,9 +230,7 @@ pub fn print(ctx: &Context, status: &Status) {
         rows.push(vec!["route".to_owned(), ui::clean(&what), ui::clean(&whose), ui::clean(&row.status)]);
         rows.extend(row.errors.iter().map(|error| vec![String::new(), ui::clean(error)]));
     }
-    for line in ui::table(&[Column::Left; 4], &rows) {
-        ui::out(&format!("  {line}"));
-    }
+    lines(&[Column::Left; 4], &rows);
     if let Some(trouble) = &status.trouble {
         ui::warn(trouble);
     }

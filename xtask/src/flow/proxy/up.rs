@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::ask::ping;
 use super::certify::{certify_all, make};
 use super::home::{Home, Memory, published, trouble};
-use super::ports::{Choice, Machine, has_ipv6};
+use super::ports::{Choice, Machine, Wanted, has_ipv6};
 use crate::certs::Change;
 use crate::context::Context;
 use crate::disk;
@@ -65,7 +65,11 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
     let image = memory.image.clone().unwrap_or_else(|| IMAGE.to_owned());
     let machine = Machine::new(ctx, &home, &containers);
     let mut refused = BTreeMap::new();
-    let mut choice = machine.choose(wish.ports, memory.ports, &refused)?;
+    let mut wanted = Wanted { now: wish.ports, ever: memory.wished, last: memory.ports };
+    for (ever, now) in wanted.ever.iter_mut().zip(wish.ports) {
+        *ever = now.or(*ever);
+    }
+    let mut choice = machine.choose(&wanted, &refused)?;
     if ctx.dry_run {
         show(ctx, &home, &image, &choice);
         return Ok(());
@@ -92,10 +96,11 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
         refused.extend(more);
         // The container that could not have its ports is in nobody's way.
         let now = ctx.engine.containers().map_err(trouble(ctx))?;
-        choice = Machine::new(ctx, &home, &now).choose(wish.ports, memory.ports, &refused)?;
+        choice = Machine::new(ctx, &home, &now).choose(&wanted, &refused)?;
     }
     wait(ctx, &home)?;
     memory.ports = Some(choice.ports);
+    memory.wished = wanted.ever;
     home.remember(&memory)?;
     drop(turn);
     for taken in &choice.taken {
