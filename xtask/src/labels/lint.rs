@@ -61,6 +61,7 @@ pub fn lint(
             continue;
         }
         on_network(&mut sink, network);
+        service_names(&mut sink, &stack.name);
         port(&mut sink, routers, exposed.get(&service.name).map(Vec::as_slice));
         for router in routers {
             rule(&mut sink, router);
@@ -172,7 +173,7 @@ fn port(sink: &mut Sink<'_>, routers: &[Router], exposed: Option<&[u16]>) {
             }
         };
         let name = router.service.as_deref().unwrap_or(&router.name);
-        let example = known.last().copied().unwrap_or(8000);
+        let example = known.first().copied().unwrap_or(8000);
         sink.add(
             &router.label,
             format!("no `loadbalancer.server.port` for `{}`: {what}", service.name),
@@ -223,15 +224,24 @@ fn named(sink: &mut Sink<'_>, router: &Router, project: &str) {
             format!("`traefik.{layer}.routers.${{COMPOSE_PROJECT_NAME}}-{}.…`", router.name),
         );
     }
-    if let Some(name) =
-        router.service.as_ref().filter(|name| !name.contains(project) && !name.contains('$') && !name.contains('@'))
-    {
+}
+
+/// Traefik puts services of one name together, and asks them in turns.
+fn service_names(sink: &mut Sink<'_>, project: &str) {
+    let service = sink.service;
+    let mut seen: Vec<(Transport, &str)> = Vec::new();
+    for label in service.labels.keys() {
+        let Some((transport, name, _)) = part(label, "services") else { continue };
+        if name.contains(project) || name.contains('$') || seen.contains(&(transport, name)) {
+            continue;
+        }
+        seen.push((transport, name));
         sink.add(
-            &router.label,
+            label,
             format!(
                 "the service `{name}` has the same name in every worktree of this project: two of them would answer in turns"
             ),
-            format!("`traefik.{layer}.services.${{COMPOSE_PROJECT_NAME}}-{name}.…`, and the same in the router's `service`"),
+            format!("`traefik.{}.services.${{COMPOSE_PROJECT_NAME}}-{name}.…`", transport.as_str()),
         );
     }
 }
@@ -367,7 +377,7 @@ mod tests {
             &messages(vec![labelled("a", &[ON, global])], &[]),
             "a:2 the router `a` has the same name in every worktree",
         );
-        let merged = ("traefik.http.routers.p-a.service", "a");
+        let merged = ("traefik.http.services.a.loadbalancer.server.port", "8000");
         one(&messages(vec![labelled("a", &[ON, rule, merged])], &[]), "two of them would answer in turns");
         let old = ("traefik.http.routers.p-a.rule", "Host(`a.localhost`,`b.localhost`)");
         one(&messages(vec![labelled("a", &[ON, old])], &[]), "is a rule of Traefik 2");

@@ -2,6 +2,7 @@
 //! own, real projects behind it, and real clients: psql, redis-cli, curl,
 //! OpenSSL and a browser.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -140,10 +141,9 @@ fn web(name: &str, services: &[&str]) -> Project {
     let port = project.port();
     let mut text = "services:\n".to_owned();
     for (at, service) in services.iter().enumerate() {
-        text += &format!(
-            "  {service}:\n    image: engine-web\n    environment: {{NAME: {name}-{service}}}\n    ports: [\"{}:8080\"]\n",
-            usize::from(port) + at
-        );
+        let port = usize::from(port) + at;
+        writeln!(text, "  {service}:\n    image: engine-web\n    environment: {{NAME: {name}-{service}}}").unwrap();
+        writeln!(text, "    ports: [\"{port}:8080\"]").unwrap();
     }
     project.write("docker-compose.yml", text);
     project.write("xtask.toml", "[proxy]\nhost = \"shop\"\n");
@@ -156,11 +156,10 @@ fn every_kind_of_service_by_name() {
     let shop = web("shop", &["backend", "frontend"]);
     let mut text = String::from_utf8(shop.read("docker-compose.yml")).unwrap();
     let port = shop.port();
-    text += &format!(
-        "  postgres:\n    image: postgres:17\n    environment: {{POSTGRES_PASSWORD: pw}}\n    ports: [\"{port}:5432\"]\n"
-    );
+    writeln!(text, "  postgres:\n    image: postgres:17\n    environment: {{POSTGRES_PASSWORD: pw}}").unwrap();
+    writeln!(text, "    ports: [\"{port}:5432\"]").unwrap();
     text += "    healthcheck: {test: [\"CMD\", \"pg_isready\", \"-h\", \"127.0.0.1\", \"-U\", \"postgres\"], interval: 1s}\n";
-    text += &format!("  redis:\n    image: redis:7\n    ports: [\"{}:6379\"]\n", port + 1);
+    writeln!(text, "  redis:\n    image: redis:7\n    ports: [\"{}:6379\"]", port + 1).unwrap();
     shop.write("docker-compose.yml", text);
     proxy.xtask(&shop, &["proxy", "labels", "--write"]).exits(0);
     proxy.up(&shop).exits(0).says(&format!("http://traefik.localhost:{}", proxy.ports.web));
@@ -217,6 +216,11 @@ fn every_kind_of_service_by_name() {
     assert_eq!(routes.len(), 6, "{status:#}");
     let of_db = routes.iter().find(|route| route["service"] == "postgres").unwrap();
     assert_eq!(of_db["urls"][0], format!("postgres://db.shop.localhost:{}", proxy.ports.postgres));
+    let connect = of_db["connect"].as_str().unwrap();
+    assert!(
+        connect.starts_with("psql \"host=db.shop.localhost hostaddr=127.0.0.1 ") && connect.contains(&proxy.ca()),
+        "{connect}"
+    );
     proxy.xtask(&shop, &["proxy", "labels", "--lint"]).exits(0).says("the labels of 4 services are well");
 
     // The proxy stays while somebody is reached through it.

@@ -124,7 +124,7 @@ networks:
     snapshot!("proxy-lint", project.run("proxy labels --lint").ends_with(1));
     let json = project.run("proxy labels --lint --format json").ends_with(1).json();
     let lines: Vec<u64> = json["findings"].as_array().unwrap().iter().filter_map(|f| f["line"].as_u64()).collect();
-    assert_eq!(lines, [13, 14, 6, 7, 7, 7]);
+    assert_eq!(lines, [13, 14, 15, 6, 7, 7, 7]);
 }
 
 #[test]

@@ -27,7 +27,8 @@ pub(super) fn get(port: u16, host: &str, path: &str) -> std::io::Result<Reply> {
     let deadline = Instant::now() + LIMIT;
     let mut stream = connect(port)?;
     // 1.0: the answer then ends with the connection, and comes in one piece.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: cargo-xtask\r\n\r\n")?;
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: cargo-xtask\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut bytes = Vec::new();
     let mut buffer = [0; 16 * 1024];
     loop {

@@ -105,6 +105,15 @@ impl Home {
         all.iter().filter(guest).collect()
     }
 
+    /// Whether this proxy looks at a container's labels: those of another proxy
+    /// are for that one (see `labels::compose`, constraints).
+    pub(super) fn routes(&self, container: &Container) -> bool {
+        match container.traefik.get("traefik.docker.network") {
+            Some(network) => *network == self.network,
+            None => self.network == NETWORK && !container.traefik.is_empty(),
+        }
+    }
+
     /// The ports that it really has, while it runs.
     pub fn ports(&self, ctx: &Context) -> Result<Option<Ports>> {
         let containers = ctx.engine.containers_of(&self.project).map_err(trouble(ctx))?;

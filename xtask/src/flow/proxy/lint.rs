@@ -44,7 +44,7 @@ pub fn lint(ctx: &Context) -> Result<Linted> {
             }
         }
     }
-    let running = containers.iter().filter(|container| container.state.holds_ports() && !container.traefik.is_empty());
+    let running = containers.iter().filter(|container| container.state.holds_ports() && home.routes(container));
     let running: Vec<Labelled<'_>> = running
         .map(|container| Labelled {
             project: container.project.as_deref().unwrap_or_default(),

@@ -3,10 +3,12 @@
 //!
 //! Another flow that starts a project by names needs four things from here:
 //! [`names::plan`] (which service has which name), [`certify`] (their
-//! certificate), [`Home`] with [`Home::ports`], and [`route_answers`].
+//! certificate), [`Home`] with [`Home::ports`], and [`route_answers`]; and to
+//! tell people, [`connection`] and [`hosts_lines`].
 
 mod ask;
 mod certify;
+mod connect;
 mod down;
 mod hello;
 mod home;
@@ -19,6 +21,7 @@ mod up;
 
 pub use ask::{Answer, Route, route_answers};
 pub use certify::certify;
+pub use connect::{connection, hosts_lines};
 pub use down::down;
 pub use home::Home;
 pub use status::{Status, print, status};

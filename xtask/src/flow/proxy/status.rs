@@ -4,12 +4,13 @@
 use serde::Serialize;
 
 use super::ask::routes;
+use super::connect::{connection, url};
 use super::home::{Home, published, trouble};
 use super::ports::Machine;
 use crate::context::Context;
 use crate::error::Result;
 use crate::flow::report::rfc3339;
-use crate::labels::{DASHBOARD, Ports, Transport, hosts, routers};
+use crate::labels::{DASHBOARD, Kind, Ports, Transport, hosts, routers};
 use crate::model::{Container, Health, State};
 use crate::ui::{self, Column};
 
@@ -57,6 +58,8 @@ struct RouteRow {
     rule: String,
     /// Where a client finds it.
     urls: Vec<String>,
+    /// What a client of a database is told.
+    connect: Option<String>,
     status: String,
     errors: Vec<String>,
     project: Option<String>,
@@ -153,7 +156,15 @@ fn row(route: super::ask::Route, ports: Ports, home: &Home, containers: &[Contai
         let (Some(port), scheme) = (of_entry(entry), scheme(entry)) else { continue };
         urls.extend(names.iter().map(|host| url(scheme, host, port)));
     }
+    let kind = route.entrypoints.iter().find_map(|entry| match entry.as_str() {
+        "postgres" => Some(Kind::Postgres),
+        "redis" => Some(Kind::Redis),
+        _ => None,
+    });
+    let ca = home.certs().ca_file();
+    let connect = kind.zip(names.first()).map(|(kind, host)| connection(host, kind, ports, &ca, ""));
     RouteRow {
+        connect,
         transport: route.transport,
         router: route.name,
         rule: route.rule,
@@ -172,18 +183,6 @@ fn scheme(entrypoint: &str) -> &'static str {
         "postgres" => "postgres",
         _ => "rediss",
     }
-}
-
-/// A URL without its port where that is the usual one.
-fn url(scheme: &str, host: &str, port: u16) -> String {
-    let usual = Ports::USUAL;
-    let usual = match scheme {
-        "http" => usual.web,
-        "https" => usual.websecure,
-        "postgres" => usual.postgres,
-        _ => usual.redis,
-    };
-    if port == usual { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") }
 }
 
 fn lines(columns: &[Column], rows: &[Vec<String>]) {
@@ -231,20 +230,11 @@ pub fn print(ctx: &Context, status: &Status) {
         rows.extend(row.errors.iter().map(|error| vec![String::new(), ui::clean(error)]));
     }
     lines(&[Column::Left; 4], &rows);
+    // Long lines, to be copied: not in a column.
+    for connect in status.routes.iter().filter_map(|row| row.connect.as_ref()) {
+        ui::out(&format!("  {}", ui::clean(connect)));
+    }
     if let Some(trouble) = &status.trouble {
         ui::warn(trouble);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_url_names_its_port_where_it_is_another() {
-        assert_eq!(url("http", "a.localhost", 80), "http://a.localhost");
-        assert_eq!(url("http", "a.localhost", 8880), "http://a.localhost:8880");
-        assert_eq!(url("postgres", "db.a.localhost", 15432), "postgres://db.a.localhost:15432");
-        assert_eq!(url(scheme("redis"), "r.localhost", 6379), "rediss://r.localhost");
     }
 }
