@@ -158,7 +158,7 @@ fn every_kind_of_service_by_name() {
     let port = shop.port();
     writeln!(text, "  postgres:\n    image: postgres:17\n    environment: {{POSTGRES_PASSWORD: pw}}").unwrap();
     writeln!(text, "    ports: [\"{port}:5432\"]").unwrap();
-    text += "    healthcheck: {test: [\"CMD\", \"pg_isready\", \"-h\", \"127.0.0.1\", \"-U\", \"postgres\"], interval: 1s}\n";
+    text += "    healthcheck: {test: [\"CMD\", \"pg_isready\", \"-h\", \"127.0.0.1\", \"-U\", \"postgres\"], interval: 1s, start_period: 60s}\n";
     writeln!(text, "  redis:\n    image: redis:7\n    ports: [\"{}:6379\"]", port + 1).unwrap();
     shop.write("docker-compose.yml", text);
     proxy.xtask(&shop, &["proxy", "labels", "--write"]).exits(0);
@@ -301,6 +301,8 @@ fn taken_ports_are_told_and_others_used() {
     let label = format!("label=com.docker.compose.project={}", proxy.project);
     let id = docker(["ps", "-q", "--filter", &label]).stdout;
     docker(["kill", id.trim()]).exits(0);
+    // The engine writes it down a moment later.
+    docker(["wait", id.trim()]).exits(0);
     proxy.xtask(home, &["proxy", "status"]).exits(1).says("proxy stopped");
     proxy.xtask(home, &["proxy", "up"]).exits(0);
     assert_eq!(proxy.http("traefik.localhost", "/ping").0, 200);
