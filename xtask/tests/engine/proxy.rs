@@ -186,6 +186,7 @@ fn every_kind_of_service_by_name() {
     for host in [site, api] {
         proxy.https(host).exits(0).says("name=shop-");
     }
+    other_programs(&proxy, site);
     for mode in ["require", "verify-full"] {
         assert_eq!(proxy.psql(db, mode).exits(0).stdout, "db.shop.localhost\n");
     }
@@ -199,6 +200,16 @@ fn every_kind_of_service_by_name() {
     let psql = docker(run.into_iter().chain(["postgres:17", &to, "-Atc", "select 17"])).exits(0);
     assert_eq!(psql.stdout, "17\n");
     assert_eq!(proxy.redis(cache, &["ping"]).exits(0).stdout, "PONG\n");
+    // This machine only, on both of its addresses.
+    let label = format!("label=com.docker.compose.project={}", proxy.project);
+    let ports = docker(["ps", "--filter", &label, "--format", "{{.Ports}}"]).stdout;
+    assert!(ports.contains(&format!("127.0.0.1:{}->80/tcp", proxy.ports.web)), "{ports}");
+    assert!(!ports.contains("0.0.0.0:") && !ports.contains("[::]:"), "{ports}");
+    if std::net::TcpListener::bind("[::1]:0").is_ok() {
+        let url = format!("http://[::1]:{}/", proxy.ports.web);
+        curl(&["-H", &format!("Host: {site}"), &url]).exits(0).says("name=shop-frontend");
+    }
+    proxy.xtask(&shop, &["proxy", "logs", "--tail", "all"]).exits(0).says("Starting provider");
     // A name that is nobody's reaches nobody.
     assert_ne!(proxy.psql("db.other.localhost", "require").code, Some(0));
     proxy.redis("redis.other.localhost", &["ping"]).never_says("PONG");
@@ -233,6 +244,39 @@ fn every_kind_of_service_by_name() {
     proxy.compose(&shop, &["down", "-t", "1", "-v"]).exits(0);
     proxy.xtask(&shop, &["proxy", "down"]).exits(0);
     docker(["network", "inspect", &proxy.network]).exits(1);
+}
+
+/// Programs with a store of their own, told as `proxy trust` says.
+fn other_programs(proxy: &Proxy, host: &str) {
+    let port = proxy.ports.websecure.to_string();
+    let python = "
+import socket, ssl, sys
+plain = socket.create_connection(('127.0.0.1', int(sys.argv[2])))
+print(ssl.create_default_context().wrap_socket(plain, server_hostname=sys.argv[1]).version())
+";
+    let node = "
+const [host, port] = process.argv.slice(1)
+const socket = require('tls').connect({ host: '127.0.0.1', port, servername: host }, () => {
+  console.log(socket.getProtocol())
+  socket.destroy()
+})
+";
+    let run = |program: &str, variable: &str, script: &str, option: &str| {
+        let run = |trusts: bool| {
+            let mut program = command(program);
+            program.args([option, script, host, &port]);
+            if trusts {
+                program.env(variable, proxy.ca());
+            }
+            Running::start(program).finish(LIMIT)
+        };
+        run(true).exits(0).says("TLSv1.3");
+        assert_ne!(run(false).code, Some(0), "{program} trusts it by itself");
+    };
+    run(crate::support::python(), "SSL_CERT_FILE", python, "-c");
+    if Path::new("/usr/bin/node").exists() {
+        run("/usr/bin/node", "NODE_EXTRA_CA_CERTS", node, "-e");
+    }
 }
 
 #[test]
@@ -272,6 +316,12 @@ fn two_worktrees_never_answer_for_each_other() {
     third.write(".env", "PROXY_HOST=one.shop\n");
     let lint = proxy.xtask(&third, &["proxy", "labels", "--lint"]).exits(1);
     lint.says("`one.shop.localhost` is also routed to").says(&trees[0].name).says("docker-compose.traefik.yml:");
+
+    // Taken away by force: what runs goes on, and keeps its network.
+    proxy.xtask(&proxy.home, &["proxy", "down", "--dry-run", "--force"]).exits(0).says("would remove container");
+    assert_eq!(proxy.http(hosts[0], "/").0, 200);
+    proxy.xtask(&proxy.home, &["proxy", "down", "--force"]).exits(0).says(&format!("left: network {}", proxy.network));
+    assert_eq!(trees[0].running(), ["web"]);
 }
 
 #[test]

@@ -119,14 +119,14 @@ pub fn trust(ctx: &Context, plan: &Plan) -> Result<()> {
     };
     let lines: Vec<String> = steps.iter().map(Command::line).collect();
     let question = format!("let this system trust {CA_NAME}?");
-    for line in &lines {
-        ui::note(&format!("  {line}"));
-    }
     if ctx.dry_run {
         for line in &lines {
             ui::out(&format!("would run: {line}"));
         }
         return Ok(());
+    }
+    for line in &lines {
+        ui::note(&format!("  {line}"));
     }
     if !ctx.yes && !ctx.is_interactive() {
         return Err(Error::new(format!("{question} There is no terminal to ask on"))
