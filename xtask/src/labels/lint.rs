@@ -137,7 +137,7 @@ fn on_network(sink: &mut Sink<'_>, network: &str) {
     if let Some((key, value)) = label.filter(|(_, value)| *value != network) {
         sink.add(
             key,
-            format!("`{key}={value}` is not the proxy's network: it is reached there or not at all (504)"),
+            format!("`{key}={value}` is not the proxy's network: the proxy leaves this container to another one (404)"),
             format!("`{key}={network}`; it wants the network's name, not its key in the file ({NETWORK_VARIABLE})"),
         );
     }

@@ -149,10 +149,11 @@ fn arguments(proxy: &Proxy<'_>) -> Vec<String> {
     .map(str::to_owned)
     .into();
     arguments.push(format!("--providers.docker.network={network}"));
-    if network != NETWORK {
-        // One of several proxies of this engine takes its own only.
-        arguments.push(format!("--providers.docker.constraints=Label(`traefik.docker.network`,`{network}`)"));
-    }
+    // One of several proxies of this engine takes its own only; the usual one
+    // also those that name no network.
+    let label = "traefik.docker.network";
+    let nameless = if network == NETWORK { format!(" || !LabelRegex(`{label}`,`.+`)") } else { String::new() };
+    arguments.push(format!("--providers.docker.constraints=Label(`{label}`,`{network}`){nameless}"));
     arguments
 }
 
