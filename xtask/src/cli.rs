@@ -81,6 +81,7 @@ enum Command {
     Who(task::who::Args),
     Kill(task::kill::Args),
     Env(task::env::Args),
+    Proxy(task::proxy::Args),
 }
 
 /// Runs a command line; the first word is the program's name.
@@ -130,6 +131,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Who(args) => task::who::run(args, &ctx),
         Command::Kill(args) => task::kill::run(args, &ctx),
         Command::Env(args) => task::env::run(args, &ctx),
+        Command::Proxy(args) => task::proxy::run(args, &ctx),
     }
 }
 

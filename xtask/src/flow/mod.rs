@@ -11,6 +11,7 @@ pub mod holders;
 pub mod keep;
 pub mod overrides;
 pub mod own;
+pub mod proxy;
 pub mod report;
 pub mod resolve;
 pub mod survey;

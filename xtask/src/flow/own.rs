@@ -146,7 +146,7 @@ fn base_name(found: &Survey, checkout: &Checkout) -> String {
 
 /// The project name of the main checkout, as a bare `docker compose` there has
 /// it.
-fn main_name(found: &Survey) -> Option<String> {
+pub fn main_name(found: &Survey) -> Option<String> {
     let main = found.main_dir.as_ref()?;
     stack::read(&ComposeOptions::default(), main, &|_| None).ok().map(|stack| stack.name)
 }

@@ -15,5 +15,5 @@ pub use lease::{Lease, Leases, Starter, Tenant};
 pub use listener::{Parent, Probe, Process, Reservation, Socket, SocketState, Surroundings, Unit};
 pub use options::ComposeOptions;
 pub use port::{PortMapping, PortRange, Protocol};
-pub use stack::{Origin, Service, Source, Stack, Wanted, Written};
+pub use stack::{Origin, Place, Service, Source, Stack, TRAEFIK_LABELS, Wanted, Written, exposed_tcp};
 pub use verdict::{Owner, Verdict};

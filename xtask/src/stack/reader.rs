@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::model::ComposeOptions;
 use crate::model::{Source, Stack};
 use crate::parse::compose::{
-    Data, Definition, Lookup, Node, Tag, check_name, check_ports, define, documents, merge, name_from_dir,
+    Data, Definition, Lookup, Node, Tag, check_name, check_ports, define, documents, merge, name_from_dir, networks,
     normalise_name, select, strip_tags,
 };
 
@@ -33,8 +33,10 @@ pub fn read(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Resu
         if !matches!(services.data, Data::Map(_)) {
             return Err(services.error("services", "must be a mapping").hint(SERVICES));
         }
-        for (name, service) in services.entries() {
-            definitions.push(define(name, service, &environment)?);
+        for (service_name, service) in services.entries() {
+            let mut definition = define(service_name, service, &environment)?;
+            definition.service.networks = networks(service, &name, model.get("networks"));
+            definitions.push(definition);
         }
     }
     let profiles = if options.profiles.is_empty() {

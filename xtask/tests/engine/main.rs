@@ -19,6 +19,7 @@ mod options;
 mod overrides;
 mod own_engine;
 mod performia;
+mod proxy;
 mod race;
 mod services;
 mod who;

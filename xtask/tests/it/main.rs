@@ -32,6 +32,8 @@ mod overrides;
 #[cfg(target_os = "linux")]
 mod prompts;
 #[cfg(unix)]
+mod proxy;
+#[cfg(unix)]
 mod support;
 #[cfg(target_os = "linux")]
 mod who;
