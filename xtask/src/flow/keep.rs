@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::flow::survey::{Row, Survey, choose_again, free_range, kept_for_row};
 use crate::host;
 use crate::ledger::Book;
-use crate::model::{Container, Lease, Leases, Protocol, Source, Starter, Tenant, Verdict};
+use crate::model::{Container, Lease, Leases, NamesFile, Protocol, Source, Starter, Tenant, Verdict};
 use crate::ui;
 
 /// Ports that this start must not take although they are free, and why:
@@ -220,7 +220,8 @@ fn keep_rows(leases: &mut Leases, found: &Survey, port_of: &dyn Fn(&Row) -> Opti
 /// says so to others until [`settled`]. Ports that somebody else is being
 /// started on are given back instead, with the reason. A lease of somebody who
 /// is not on the port ends, and that is said.
-pub fn keep(ctx: &Context, found: &Survey) -> Result<(), BTreeMap<u16, String>> {
+/// `names` is how it is started by names.
+pub fn keep(ctx: &Context, found: &Survey, names: Option<&NamesFile>) -> Result<(), BTreeMap<u16, String>> {
     let Some(mut book) = open(ctx, found.containers.as_deref().ok()) else { return Ok(()) };
     let (name, dir) = (&found.stack.name, found.real_dir());
     let ports: Vec<(u16, Protocol)> =
@@ -245,7 +246,9 @@ pub fn keep(ctx: &Context, found: &Survey) -> Result<(), BTreeMap<u16, String>> 
         }
     }
     keep_rows(&mut book.leases, found, &single);
-    book.leases.tenant_mut(name, &dir).starting = starter();
+    let tenant = book.leases.tenant_mut(name, &dir);
+    tenant.starting = starter();
+    tenant.names = names.cloned();
     close(book);
     Ok(())
 }

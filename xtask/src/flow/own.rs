@@ -9,6 +9,7 @@ use crate::decide::worktree_name;
 use crate::disk;
 use crate::envfile::Document;
 use crate::error::{Context as _, Result};
+use crate::flow::proxy::by_name;
 use crate::flow::survey::{Survey, elsewhere, real, survey};
 use crate::flow::{assign, keep, overrides};
 use crate::ledger::Book;
@@ -53,8 +54,9 @@ pub fn name_checkout(ctx: &mut Context, mut found: Survey) -> Result<Survey> {
 }
 
 /// The context for commands that do not name a checkout, with what only the
-/// state folder knows: after `--no-write` the compose file of ours, and the name
-/// of a linked worktree where nothing else gives one.
+/// state folder knows: the file of names it was started with, after `--no-write`
+/// the compose file of ours, and the name of a linked worktree where nothing
+/// else gives one.
 pub fn known(ctx: &Context) -> Result<Context> {
     let mut ctx = ctx.clone();
     let project = stack::locate(&ctx.options, &ctx.dir, &|name| ctx.var(name))?;
@@ -63,14 +65,15 @@ pub fn known(ctx: &Context) -> Result<Context> {
     for (name, value) in overrides::known_environment(&ctx)? {
         ctx.set_var(&name, &value);
     }
-    if by_hand || !linked || project.env_files.get(NAME).is_some() {
-        return Ok(ctx);
-    }
     let dir = real(&project.dir);
     let leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
     let mut tenants = leases.tenants.iter().filter(|tenant| tenant.dir == dir);
-    if let (Some(tenant), None) = (tenants.next(), tenants.next()) {
+    let (Some(tenant), None) = (tenants.next(), tenants.next()) else { return Ok(ctx) };
+    if !by_hand && linked && project.env_files.get(NAME).is_none() {
         ctx.set_var(NAME, &tenant.project);
+    }
+    if let Some(names) = tenant.names.as_ref().filter(|names| by_name::is_there(names)) {
+        by_name::pass_on(&mut ctx, names)?;
     }
     Ok(ctx)
 }

@@ -52,15 +52,33 @@ pub struct Tenant {
     /// Who is starting it now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starting: Option<Starter>,
+    /// It was started by names, and how.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<NamesFile>,
     /// Its leases.
     pub leases: Vec<Lease>,
+}
+
+/// What a project that was started by names is read with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamesFile {
+    /// The compose file that gives the names.
+    pub path: PathBuf,
+    /// The host name of this checkout, without `.localhost`.
+    pub host: String,
 }
 
 impl Tenant {
     /// A tenant that keeps nothing yet.
     pub fn new(project: &str, dir: &Path) -> Self {
-        let (range, starting, leases) = (None, None, Vec::new());
-        Tenant { project: project.to_owned(), dir: dir.to_path_buf(), range, starting, leases }
+        Tenant {
+            project: project.to_owned(),
+            dir: dir.to_path_buf(),
+            range: None,
+            starting: None,
+            names: None,
+            leases: Vec::new(),
+        }
     }
 
     /// The ports kept for one target port of a service, in the order of the

@@ -58,8 +58,13 @@ fn act(args: &Args, ctx: &Context, found: &Survey) -> Result<Option<Survey>> {
     } else if args.stop_holders {
         resolve::stop_holders(ctx, found)?;
     } else if ctx.is_interactive() && !ctx.yes && !ctx.dry_run {
-        if resolve::ask(ctx, found)? == resolve::Answer::Leave {
-            return Ok(None);
+        match resolve::ask(ctx, found)? {
+            resolve::Answer::Resolved(_) => {}
+            resolve::Answer::ByName => {
+                ui::note("`cargo xtask start --traefik` starts it so");
+                return Ok(None);
+            }
+            resolve::Answer::Leave => return Ok(None),
         }
     } else {
         resolve::hints(ctx, found, "check-ports --reassign", "check-ports --stop-holders");

@@ -157,7 +157,7 @@ fn leaving_it_leaves_everything() {
 fn the_proxy_is_announced() {
     let (project, _) = held();
     let Some(mut terminal) = Terminal::start(&project, "check-ports") else { return };
-    terminal.sees("[s/o/t/l] ").types("t\n").sees("Traefik");
+    terminal.sees("[s/o/t/l] ").types("t\n").sees("`cargo xtask start --traefik`");
     assert_eq!(terminal.ends().0, 1);
 }
 

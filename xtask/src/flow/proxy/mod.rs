@@ -1,12 +1,10 @@
 //! The shared proxy: one Traefik for all projects of this machine, and the
 //! names that projects have at it.
 //!
-//! Another flow that starts a project by names needs four things from here:
-//! [`names::plan`] (which service has which name), [`certify`] (their
-//! certificate), [`Home`] with [`Home::ports`], and [`route_answers`]; and to
-//! tell people, [`connection`] and [`hosts_lines`].
+//! [`by_name`] is what a start of a project by names needs of it.
 
 mod ask;
+pub mod by_name;
 mod certify;
 mod connect;
 mod down;
