@@ -80,6 +80,10 @@ enum Command {
     Diagnose(task::diagnose::Args),
     Who(task::who::Args),
     Kill(task::kill::Args),
+    Ls(task::ls::Args),
+    Ranges(task::ranges::Args),
+    Release(task::release::Args),
+    Run(task::run::Args),
 }
 
 /// Runs a command line; the first word is the program's name.
@@ -128,6 +132,10 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Diagnose(args) => task::diagnose::run(args, &ctx),
         Command::Who(args) => task::who::run(args, &ctx),
         Command::Kill(args) => task::kill::run(args, &ctx),
+        Command::Ls(args) => task::ls::run(args, &ctx),
+        Command::Ranges(args) => task::ranges::run(args, &ctx),
+        Command::Release(args) => task::release::run(args, &ctx),
+        Command::Run(args) => task::run::run(args, &ctx),
     }
 }
 

@@ -5,7 +5,9 @@ mod clash;
 mod culprit;
 mod guard;
 mod judge;
+mod kept;
 mod overlap;
+mod shared;
 mod suggest;
 mod worktree_name;
 
@@ -14,6 +16,8 @@ pub use clash::clashes;
 pub use culprit::advice;
 pub use guard::{is_engine_process, is_leftover_proxy, untouchable};
 pub use judge::{Facts, Identity, judge, needs_explanation};
+pub use kept::Kept;
 pub use overlap::{overlaps, wanted_addresses};
+pub use shared::shared_ports;
 pub use suggest::{Limits, suggest};
 pub use worktree_name::worktree_name;

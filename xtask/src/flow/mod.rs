@@ -4,10 +4,16 @@
 pub mod assign;
 pub mod bring_up;
 pub mod checkup;
+pub mod dev_server;
 pub mod free;
 pub mod holders;
+pub mod home;
+pub mod inventory;
 pub mod keep;
+pub mod machine_check;
 pub mod own;
+pub mod ranges;
+pub mod release;
 pub mod report;
 pub mod resolve;
 pub mod survey;

@@ -146,8 +146,7 @@ mod tests {
     use crate::model::{Lease, PortRange, Protocol, Starter};
 
     fn lease(service: &str, published: u16) -> Lease {
-        let since = "2026-01-01T00:00:00Z".to_owned();
-        Lease { service: service.into(), target: 80, protocol: Protocol::Tcp, published, since }
+        Lease::new(service, 80, Protocol::Tcp, published, "2026-01-01T00:00:00Z".to_owned())
     }
 
     #[test]

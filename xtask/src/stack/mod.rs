@@ -15,8 +15,8 @@ mod tests;
 
 pub use checkout::{Checkout, checkout, checkout_root};
 pub use env_files::{EnvFiles, env_files};
-pub use locate::{Project, locate};
+pub use locate::{Project, is_in_project, locate};
 pub use options::Environment;
 pub use origins::attach_origins;
 pub use reader::read;
-pub use settings::{OnConflict, Settings};
+pub use settings::{FILE as SETTINGS_FILE, OnConflict, Settings};

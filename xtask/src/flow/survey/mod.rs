@@ -3,11 +3,13 @@
 
 mod choose;
 mod machine;
+mod solo;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 pub use choose::{choose_again, free_range, kept_for_row};
+pub use solo::Solo;
 
 use crate::context::Context;
 use crate::decide::clashes;
@@ -173,7 +175,7 @@ pub fn look(ctx: &Context, found: &mut Survey, refused: &BTreeMap<u16, String>) 
     found.rows = rows(&machine, &found.stack);
     if found.has_conflicts() {
         let leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
-        found.avoid = wanted_by_stopped(ctx, found, &leases);
+        found.avoid = wanted_by_stopped(ctx, &name, &containers, &leases);
         choose::choose(&machine, found, &leases);
     }
 }
@@ -183,12 +185,12 @@ const INSPECTED: usize = 200;
 
 /// What stopped containers of other Compose projects will publish when they are
 /// started again. Of those that we started the leases tell.
-fn wanted_by_stopped(ctx: &Context, found: &Survey, leases: &Leases) -> BTreeSet<u16> {
+fn wanted_by_stopped(ctx: &Context, name: &str, containers: &[Container], leases: &Leases) -> BTreeSet<u16> {
     let is_anothers = |container: &&Container| {
         let (Some(project), Some(dir)) = (&container.project, &container.working_dir) else { return false };
-        !container.state.holds_ports() && *project != found.stack.name && leases.tenant(project, &real(dir)).is_none()
+        !container.state.holds_ports() && project != name && leases.tenant(project, &real(dir)).is_none()
     };
-    let stopped = found.containers.iter().flatten().filter(is_anothers).take(INSPECTED);
+    let stopped = containers.iter().filter(is_anothers).take(INSPECTED);
     stopped.filter_map(|container| ctx.engine.detail(&container.id).ok()).flat_map(|detail| detail.published).collect()
 }
 
@@ -284,7 +286,7 @@ fn effective(
 
 /// Without symbolic links, as Compose's label has it; a folder that is gone
 /// stays as it is written.
-pub(super) fn real(path: &Path) -> PathBuf {
+pub fn real(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
