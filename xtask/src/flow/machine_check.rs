@@ -31,6 +31,7 @@ pub struct Check {
 struct Project {
     #[serde(rename = "project")]
     name: String,
+    #[serde(serialize_with = "report::path")]
     dir: PathBuf,
     ports: Vec<Claim>,
 }
@@ -64,6 +65,7 @@ type Claimed = (Option<IpAddr>, Party);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Party {
     project: String,
+    #[serde(serialize_with = "report::path")]
     dir: PathBuf,
     service: String,
     leased: bool,

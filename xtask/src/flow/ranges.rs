@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::decide::shared_ports;
 use crate::flow::inventory::{Entry, inventory};
+use crate::flow::report;
 use crate::model::PortRange;
 use crate::stack::{self, Settings};
 use crate::ui::{self, Column};
@@ -23,6 +24,7 @@ pub struct Ranges {
 #[derive(Debug, Serialize)]
 struct Known {
     project: String,
+    #[serde(serialize_with = "report::path")]
     dir: PathBuf,
     range: Option<PortRange>,
     source: Option<Source>,
@@ -55,6 +57,7 @@ struct Overlap {
 #[derive(Debug, Serialize)]
 struct Party {
     project: String,
+    #[serde(serialize_with = "report::path")]
     dir: PathBuf,
 }
 

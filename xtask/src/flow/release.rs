@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::flow::home::home_dir;
-use crate::flow::keep;
 use crate::flow::survey::real;
+use crate::flow::{keep, report};
 use crate::ledger::Book;
 use crate::model::{Container, Lease, Leases, PortRange, Protocol, Tenant};
 use crate::ui;
@@ -41,6 +41,7 @@ pub struct Released {
 #[derive(Debug, Serialize)]
 struct Ended {
     project: String,
+    #[serde(serialize_with = "report::path")]
     dir: PathBuf,
     service: String,
     published: u16,
@@ -51,6 +52,7 @@ struct Ended {
 #[derive(Debug, Serialize)]
 struct EndedBlock {
     project: String,
+    #[serde(serialize_with = "report::path")]
     dir: PathBuf,
     range: PortRange,
 }

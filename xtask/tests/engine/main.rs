@@ -15,6 +15,7 @@ mod again;
 mod broken;
 mod conflict;
 mod interrupt;
+mod ls;
 mod options;
 mod own_engine;
 mod performia;

@@ -20,8 +20,14 @@ mod engine;
 mod fake_docker;
 #[cfg(unix)]
 mod help;
+#[cfg(unix)]
+mod inventory;
+#[cfg(unix)]
+mod leases;
 #[cfg(target_os = "linux")]
 mod prompts;
+#[cfg(target_os = "linux")]
+mod run;
 #[cfg(unix)]
 mod support;
 #[cfg(target_os = "linux")]

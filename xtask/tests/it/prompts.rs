@@ -253,3 +253,20 @@ fn some_runs_ask_nothing() {
         assert!(project.runs(pid));
     }
 }
+
+#[test]
+fn a_watched_list_is_drawn_again_until_ctrl_c() {
+    let project = Project::new("services: {}\n");
+    crate::leases::keeps(&project, &crate::leases::tenant(&project, "demo", "demo", "null", &[("vite", 0, 0)]));
+    let Some(mut terminal) = Terminal::start(&project, "ls --watch") else { return };
+    terminal.sees("vite").sees("kept");
+    // Somebody starts it: seen without a key.
+    let holder = project.tool("holder");
+    let mut server = crate::support::command(holder);
+    let mut server = server.arg(project.fill("127.0.0.1:@0")).stdout(Stdio::null()).spawn().unwrap();
+    terminal.sees("vite").sees("listens").types("\x03");
+    let (code, screen) = terminal.ends();
+    drop(server.kill());
+    drop(server.wait());
+    assert_eq!(code, 130, "{screen}");
+}

@@ -64,6 +64,8 @@ pub struct Row {
     pub clash: Option<usize>,
     /// Another port that is really free, for a conflict.
     pub suggestion: Option<u16>,
+    /// The project and folder of somebody else that the port is kept for.
+    pub kept_for: Option<(String, PathBuf)>,
 }
 
 impl Row {
@@ -173,11 +175,21 @@ pub fn look(ctx: &Context, found: &mut Survey, refused: &BTreeMap<u16, String>) 
     let mut machine = Machine::new(ctx, &name, &dir, &containers, refused);
     explain(&mut machine, &found.stack);
     found.rows = rows(&machine, &found.stack);
+    let leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
+    for row in &mut found.rows {
+        row.kept_for = kept_for(&row.wanted.mapping, &leases, &name, &dir);
+    }
     if found.has_conflicts() {
-        let leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
         found.avoid = wanted_by_stopped(ctx, &name, &containers, &leases);
         choose::choose(&machine, found, &leases);
     }
+}
+
+/// Who else keeps the port of a mapping; a folder that is gone keeps nothing.
+fn kept_for(mapping: &PortMapping, leases: &Leases, name: &str, dir: &Path) -> Option<(String, PathBuf)> {
+    let port = mapping.published.filter(|range| range.is_one())?.first;
+    let mut others = leases.others(name, dir).filter(|tenant| tenant.keeps(port, mapping.protocol));
+    others.find(|tenant| tenant.dir.is_dir()).map(|tenant| (tenant.project.clone(), tenant.dir.clone()))
 }
 
 /// Inspecting a container costs a millisecond or two.
@@ -321,6 +333,6 @@ fn rows(machine: &Machine<'_>, stack: &Stack) -> Vec<Row> {
         None => machine.verdict(mappings[i]),
     };
     let verdicts: Vec<Verdict> = clashes.iter().enumerate().map(verdict).collect();
-    let row = |((wanted, verdict), clash)| Row { wanted, verdict, clash, suggestion: None };
+    let row = |((wanted, verdict), clash)| Row { wanted, verdict, clash, suggestion: None, kept_for: None };
     wanted.into_iter().zip(verdicts).zip(clashes).map(row).collect()
 }
