@@ -189,19 +189,7 @@ impl Command {
     /// Becomes the command: terminal, signals and exit code are its own from
     /// here on. Returns only where it cannot be started.
     pub fn replace(&self) -> Error {
-        let mut command = self.plain();
-        // Only Unix has it; elsewhere this process waits, and ends as it did.
-        #[cfg(unix)]
-        let result: std::io::Result<()> = Err(std::os::unix::process::CommandExt::exec(&mut command));
-        #[cfg(not(unix))]
-        let result = {
-            let _patience = patience();
-            command.status().map(|status| interrupt::leave(status.code().unwrap_or(1)))
-        };
-        match result {
-            Ok(()) => Error::new(format!("`{}` has ended", self.line())),
-            Err(error) => self.not_started(&error),
-        }
+        self.not_started(&replace(self.plain()))
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the place")]
@@ -250,6 +238,21 @@ impl Command {
             return Error::new(format!("`{name}` is not installed, or not on PATH"));
         }
         Error::new(format!("`{name}` could not be started: {error}"))
+    }
+}
+
+#[cfg(unix)]
+fn replace(mut command: std::process::Command) -> std::io::Error {
+    std::os::unix::process::CommandExt::exec(&mut command)
+}
+
+/// Only Unix can: here this process waits, and ends as the other one did.
+#[cfg(not(unix))]
+fn replace(mut command: std::process::Command) -> std::io::Error {
+    let _patience = patience();
+    match command.status() {
+        Ok(status) => interrupt::leave(status.code().unwrap_or(1)),
+        Err(error) => error,
     }
 }
 

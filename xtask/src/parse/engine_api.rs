@@ -172,7 +172,7 @@ pub fn detail(json: &[u8]) -> Result<Detail> {
         out_of_memory: api.state.oom_killed,
         check_output: last.unwrap_or_default().trim().to_owned(),
         restarts: api.restart_count,
-        published: published.filter_map(|binding| binding.host_port.parse().ok()).collect(),
+        published: published.filter_map(|binding| binding.host_port.parse::<u16>().ok()).collect(),
     })
 }
 

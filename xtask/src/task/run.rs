@@ -55,7 +55,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if exec::find(program).is_none() {
         let program = ui::clean(&program.to_string_lossy());
         return Err(Error::new(format!("`{program}` is not installed, or not on PATH"))
-            .hint("after `--` comes a program and its arguments; a line of shell needs `sh -c '…'`"));
+            .hint("after `--` comes a program with its arguments; a line of shell goes into a script"));
     }
     let port = take(ctx, &Wish { name: &name, port: args.port, host: args.host.as_deref() })?;
     let host = args.host.as_deref().unwrap_or(HOST);

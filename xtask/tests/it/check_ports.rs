@@ -87,6 +87,7 @@ fn the_json_has_the_keys_of_the_schema_and_no_others() {
         "suggestion",
         "source",
         "reserved",
+        "lease",
     ];
     for row in rows(&run) {
         assert_eq!(keys(&row), set(&port));

@@ -37,8 +37,8 @@ pub struct Entry {
     pub project: String,
     /// Its folder, without symbolic links.
     pub dir: PathBuf,
-    /// Whether the folder is there; `None` where the engine is on another
-    /// machine, and the folder as well.
+    /// Whether the folder is there; `None` where that cannot be told, because
+    /// the stack was started on another machine or system.
     pub exists: Option<bool>,
     /// Whether it is the project that the command was typed in.
     pub here: bool,
@@ -180,8 +180,10 @@ fn entry(
     listening: &BTreeSet<u16>,
 ) -> Entry {
     let leased = parts.tenant.is_some();
-    let remote = ctx.engine.endpoint().is_remote() && !leased;
-    let exists = (!remote).then(|| dir.is_dir());
+    // The engine may be elsewhere, or the stack have been started on the other
+    // side of WSL: such a path is none of this system.
+    let elsewhere = (ctx.engine.endpoint().is_remote() && !leased) || !dir.is_absolute();
+    let exists = (!elsewhere).then(|| dir.is_dir());
     let runs = parts.containers.iter().any(|container| container.held().next().is_some());
     let declared = Declared::read(&project, &dir, runs && exists == Some(true));
     let leases = parts.tenant.map(|tenant| tenant.leases.as_slice()).unwrap_or_default();
