@@ -6,7 +6,7 @@ use std::fs;
 use serde_json::json;
 
 use crate::engine::{Engine, container};
-use crate::leases::{keeps, tenant, worktree};
+use crate::kept::{keeps, tenant, worktree};
 use crate::support::{Project, snapshot};
 
 const COMPOSE: &str = "\

@@ -23,7 +23,7 @@ mod help;
 #[cfg(unix)]
 mod inventory;
 #[cfg(unix)]
-mod leases;
+mod kept;
 #[cfg(target_os = "linux")]
 mod prompts;
 #[cfg(target_os = "linux")]

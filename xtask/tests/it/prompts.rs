@@ -257,7 +257,7 @@ fn some_runs_ask_nothing() {
 #[test]
 fn a_watched_list_is_drawn_again_until_ctrl_c() {
     let project = Project::new("services: {}\n");
-    crate::leases::keeps(&project, &crate::leases::tenant(&project, "demo", "demo", "null", &[("vite", 0, 0)]));
+    crate::kept::keeps(&project, &crate::kept::tenant(&project, "demo", "demo", "null", &[("vite", 0, 0)]));
     let Some(mut terminal) = Terminal::start(&project, "ls --watch") else { return };
     terminal.sees("vite").sees("kept");
     // Somebody starts it: seen without a key.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::leases::{keeps, kept, tenant, worktree};
+use crate::kept::{keeps, kept, tenant, worktree};
 use crate::support::{Project, Run, XTASK, snapshot};
 
 const COMPOSE: &str = "services:\n  web:\n    image: web\n    ports: [\"${WEB_PORT:-@0}:80\"]\n";
