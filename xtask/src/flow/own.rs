@@ -13,7 +13,7 @@ use crate::flow::proxy::by_name;
 use crate::flow::survey::{Survey, elsewhere, real, survey};
 use crate::flow::{assign, keep, overrides};
 use crate::ledger::Book;
-use crate::model::{ComposeOptions, Container, FixedName, Leases, Named};
+use crate::model::{ComposeOptions, Container, FixedName, Leases, Named, Tenant};
 use crate::parse::compose::normalise_name;
 use crate::stack::{self, Checkout};
 use crate::ui;
@@ -84,7 +84,7 @@ fn is_anothers(leases: &Leases, found: &Survey) -> bool {
     let dir = found.real_dir();
     let name = &found.stack.name;
     leases.tenant(name, &dir).is_none()
-        && leases.others(name, &dir).any(|other| other.project == *name && other.dir.is_dir())
+        && leases.others(name, &dir).any(|other| other.project == *name && other.is_stack() && other.dir.is_dir())
 }
 
 /// The name that the checkout has already: that of its containers, of its
@@ -107,7 +107,9 @@ fn own_name(ctx: &Context, found: &Survey, leases: &Leases, containers: &[Contai
     if let Some(name) = of_containers.first() {
         return Ok(Some((*name).clone()));
     }
-    if let Some(tenant) = leases.tenants.iter().find(|tenant| tenant.dir == dir && is_free(&tenant.project)) {
+    // A name that only dev servers go by was given without a look at Compose's.
+    let is_own = |tenant: &&Tenant| tenant.dir == dir && tenant.is_stack() && is_free(&tenant.project);
+    if let Some(tenant) = leases.tenants.iter().find(is_own) {
         return Ok(Some(tenant.project.clone()));
     }
     let trouble = |trouble: crate::docker::Trouble| trouble.error(ctx.engine.endpoint());
@@ -121,8 +123,8 @@ fn is_here(container: &Container, dir: &Path) -> bool {
 
 /// Whether another folder has `name`: in the book, or with containers.
 fn is_taken(name: &str, dir: &Path, leases: &Leases, containers: &[Container]) -> bool {
-    let in_book =
-        leases.tenants.iter().any(|tenant| tenant.project == name && tenant.dir != dir && tenant.dir.is_dir());
+    let has_it = |tenant: &Tenant| tenant.project == name && tenant.dir != dir && tenant.is_stack();
+    let in_book = leases.tenants.iter().any(|tenant| has_it(tenant) && tenant.dir.is_dir());
     in_book || containers.iter().any(|container| elsewhere(container, name, dir).is_some())
 }
 

@@ -67,7 +67,7 @@ struct File {
 }
 
 /// Name of the project's file.
-const FILE: &str = "xtask.toml";
+pub const FILE: &str = "xtask.toml";
 /// Name of the person's file, which git should ignore.
 const PERSONAL: &str = ".xtask.env";
 

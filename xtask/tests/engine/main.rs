@@ -16,6 +16,7 @@ mod broken;
 mod by_name;
 mod conflict;
 mod interrupt;
+mod ls;
 mod options;
 mod overrides;
 mod own_engine;
