@@ -142,6 +142,7 @@ fn a_project_and_its_worktree_have_names_and_go_back_to_ports() {
     assert_eq!(Running::start(psql).finish(LIMIT).exits(0).stdout.trim(), "1");
 
     // Other commands know how it was started.
+    scene.run("other", &["ls"]).exits(0).says(&format!("http://other.{name}.localhost:{}", scene.http()));
     scene.run("other", &["open", "web", "--dry-run"]).exits(0).says(&format!("http://other.{name}.localhost"));
     scene.run("other", &["restart", "web"]).exits(0);
     assert!(!Scene::published(&format!("{name}-other")).contains("->8080"));
