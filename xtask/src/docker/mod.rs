@@ -4,6 +4,7 @@ mod compose;
 mod endpoint;
 mod engine;
 mod http;
+mod state;
 
 pub use compose::{Compose, ComposeTrouble, last_lines, stop_container, stop_service};
 pub use endpoint::Endpoint;

@@ -10,6 +10,8 @@ pub mod free;
 pub mod holders;
 pub mod keep;
 pub mod own;
+pub mod prune;
+pub mod recreate;
 pub mod report;
 pub mod resolve;
 pub mod survey;

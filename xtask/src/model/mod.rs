@@ -6,6 +6,7 @@ mod listener;
 mod options;
 mod port;
 mod stack;
+mod subnet;
 mod verdict;
 
 pub use container::{Binding, Container, Health, State};
@@ -14,4 +15,5 @@ pub use listener::{Parent, Probe, Process, Reservation, Socket, SocketState, Sur
 pub use options::ComposeOptions;
 pub use port::{PortMapping, PortRange, Protocol};
 pub use stack::{Origin, Service, Source, Stack, Wanted};
+pub use subnet::Subnet;
 pub use verdict::{Owner, Verdict};

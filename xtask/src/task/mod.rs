@@ -6,6 +6,7 @@ pub mod env;
 pub mod kill;
 pub mod logs;
 pub mod open;
+pub mod prune_network;
 pub mod restart;
 pub mod start;
 pub mod stop;
