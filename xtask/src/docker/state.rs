@@ -33,6 +33,12 @@ impl Engine {
         engine_networks::attached(&self.get("/containers/json?all=1")?).map_err(|error| unread(&error))
     }
 
+    /// The first process of a container, as the engine's machine numbers it.
+    pub fn init_pid(&self, id: &str) -> Result<Option<u32>, Trouble> {
+        let body = self.get(&format!("/containers/{}/json", http::escape(id)))?;
+        engine_info::init_pid(&body).map_err(|error| unread(&error))
+    }
+
     /// Whether it has the image, by any name that Docker understands.
     pub fn has_image(&self, name: &str) -> Result<bool, Trouble> {
         Ok(self.find(&format!("/images/{}/json", http::escape(name)))?.is_some())

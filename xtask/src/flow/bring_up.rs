@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::decide::is_engine_process;
 use crate::error::{Error, Result};
 use crate::exec::Command;
-use crate::flow::survey::{Row, Survey, look, real, survey, survey_refused};
+use crate::flow::survey::{Row, Survey, look, project, real, survey, survey_refused};
 use crate::flow::up::{self, Attempt};
 use crate::flow::{assign, keep, own, report, resolve};
 use crate::ledger::Turn;
@@ -263,6 +263,11 @@ pub fn turn_of(ctx: &Context, name: &str) -> Option<Turn> {
     let note = || ui::note(&format!("another start or stop of {} is on its way: waiting for it", ui::clean(name)));
     let turn = ctx.state_dir().and_then(|state| Turn::take(&state, name, note));
     turn.inspect_err(|error| ui::detail(&format!("no turn was taken: {error}"))).ok()
+}
+
+/// Runs the project's own engine script, where there is no engine or no Compose.
+pub fn set_up(ctx: &Context) -> Result<()> {
+    setup(ctx, &project(ctx)?)
 }
 
 /// Runs the project's own engine script.

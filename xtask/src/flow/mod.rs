@@ -4,11 +4,13 @@
 pub mod assign;
 pub mod bring_up;
 pub mod checkup;
+pub mod checkup_report;
 pub mod dependents;
 pub mod env;
 pub mod free;
 pub mod holders;
 pub mod keep;
+pub mod mend;
 pub mod own;
 pub mod prune;
 pub mod recreate;

@@ -11,7 +11,9 @@ mod verdict;
 
 pub use container::{Binding, Container, Health, State};
 pub use lease::{Lease, Leases, Starter, Tenant};
-pub use listener::{Parent, Probe, Process, Reservation, Socket, SocketState, Surroundings, Unit};
+pub use listener::{
+    Disk, Firewall, FirewallState, Parent, Probe, Process, Reservation, Route, Socket, SocketState, Surroundings, Unit,
+};
 pub use options::ComposeOptions;
 pub use port::{PortMapping, PortRange, Protocol};
 pub use stack::{Origin, Service, Source, Stack, Wanted};

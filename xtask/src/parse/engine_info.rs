@@ -81,6 +81,23 @@ pub fn min_api(json: &[u8]) -> Result<Option<(u32, u32)>> {
     Ok(numbers.and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?))))
 }
 
+/// `GET /containers/ID/json`: the first process of a container that runs.
+pub fn init_pid(json: &[u8]) -> Result<Option<u32>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Container {
+        state: State,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct State {
+        #[serde(default)]
+        pid: u32,
+    }
+    let container: Container = serde_json::from_slice(json).context("read what the engine says of a container")?;
+    Ok(Some(container.state.pid).filter(|pid| *pid != 0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +114,12 @@ mod tests {
             info(br#"{"SecurityOptions":["name=seccomp,profile=rootless"],"DefaultAddressPools":null}"#).unwrap();
         assert!(!plain.rootless && plain.pools.is_empty());
         assert!(info(b"<html>").is_err());
+    }
+
+    #[test]
+    fn only_a_container_that_runs_has_a_process() {
+        assert_eq!(init_pid(br#"{"State":{"Pid":4711}}"#).unwrap(), Some(4711));
+        assert_eq!(init_pid(br#"{"State":{"Pid":0}}"#).unwrap(), None);
     }
 
     #[test]

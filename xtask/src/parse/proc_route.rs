@@ -10,16 +10,7 @@
 use std::net::Ipv4Addr;
 
 use super::text;
-use crate::model::Subnet;
-
-/// A route and its interface.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// Name of the interface.
-    pub interface: String,
-    /// The addresses it is for; never all of them.
-    pub to: Subnet,
-}
+use crate::model::{Route, Subnet};
 
 /// All routes but default ones.
 pub fn routes(table: &[u8]) -> Vec<Route> {

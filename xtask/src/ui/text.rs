@@ -87,7 +87,7 @@ pub fn mask_value(name: &str, value: &str) -> String {
 fn names_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SECRET.iter().any(|word| name.contains(word))
-        || name == "pgpass"
+        || matches!(name.as_str(), "pgpass" | "key" | "dsn")
         || name.ends_with("_pass")
         || name.ends_with("_key")
         || name.ends_with("-key")
