@@ -1,15 +1,19 @@
 //! What `diagnose --fix` can mend by itself.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::exec::Command;
+use crate::exec::{Event, patience};
 use crate::flow::checkup::{Finding, checkup, is_gone};
 use crate::flow::free::{self, Manner, Request};
 use crate::flow::prune::{self, Wish};
 use crate::flow::{bring_up, env, keep};
-use crate::ui;
+use crate::ui::{self, Live};
+
+const POLL: Duration = Duration::from_millis(100);
 
 /// One way of mending.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,11 +155,38 @@ fn release(ctx: &Context) {
     keep::close(book);
 }
 
+/// Both write to stdout, which is for the report: their lines are shown while
+/// they run, and the last ones where they fail.
 fn compose(ctx: &Context, what: &str) -> Result<()> {
-    let command: Command = ctx.compose().command([what]);
-    let code = command.show(false)?;
+    let command = ctx.compose().command([what]);
+    ui::note(&format!("$ {}", command.line()));
+    let patience = patience();
+    let running = command.start()?;
+    let mut live = Live::new();
+    let mut lines: Vec<String> = Vec::new();
+    loop {
+        match running.next(POLL) {
+            Event::Line(line) => {
+                let line = ui::clean(line.trim());
+                ui::detail(&line);
+                if live.is_drawn() {
+                    live.set(what, "", &line);
+                }
+                lines.push(line);
+            }
+            Event::Quiet => {}
+            Event::Ended => break,
+        }
+        if patience.interrupted() {
+            running.interrupt();
+            return Err(Error::interrupted(format!("interrupted: `{}`", command.line())));
+        }
+    }
+    drop(live);
+    let code = running.code()?;
     if code == 0 {
         return Ok(());
     }
-    Err(Error::new(format!("`{}` failed with exit code {code}", command.line())))
+    let tail = lines[lines.len().saturating_sub(3)..].join("; ");
+    Err(Error::new(format!("`{}` failed with exit code {code}: {tail}", command.line())))
 }

@@ -21,8 +21,9 @@ Examples:
   cargo xtask diagnose --format markdown       for an issue: no secrets, home is ~
   cargo xtask diagnose --format json
 
-Checks run side by side, each for at most 5 s. The table of symptoms and cures is in
-docs/troubleshooting.md.
+Checks: tools, engine, disk, project, ports, containers, path, networks, firewall, names,
+wsl, leases. They run side by side, each for at most 5 s. docs/troubleshooting.md has the
+table of symptoms, checks and cures.
 
 Exit code: 0 no problem (warnings and notes are none), 1 a problem was found.")]
 pub struct Args {
@@ -30,7 +31,7 @@ pub struct Args {
     #[arg(long)]
     fix: bool,
     /// Only this check; may be given several times
-    #[arg(long, value_name = "CHECK", value_parser = PossibleValuesParser::new(names()))]
+    #[arg(long, value_name = "CHECK", value_parser = PossibleValuesParser::new(names()), hide_possible_values = true)]
     only: Vec<String>,
 }
 

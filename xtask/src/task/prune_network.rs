@@ -12,7 +12,7 @@ use crate::flow::recreate::Recreation;
 use crate::flow::up;
 use crate::ui::{self, Column, Format};
 
-/// Remove networks of Compose projects that have no container left, not even a stopped one
+/// Remove networks of Compose projects without any container, running or stopped
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

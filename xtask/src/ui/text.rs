@@ -36,6 +36,11 @@ pub fn clip(text: &str, width: usize) -> String {
     out
 }
 
+/// `1 port`, `2 ports`.
+pub fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
 /// A path as people write it: below the home folder with `~`.
 pub fn local_path(path: &Path, home: Option<&Path>) -> String {
     let text = match home.and_then(|home| path.strip_prefix(home).ok()) {

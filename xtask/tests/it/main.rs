@@ -16,6 +16,8 @@ mod check_ports;
 #[cfg(unix)]
 mod commands;
 #[cfg(unix)]
+mod diagnose;
+#[cfg(unix)]
 mod engine;
 #[cfg(unix)]
 mod env;
@@ -29,6 +31,8 @@ mod killed;
 mod leases;
 #[cfg(target_os = "linux")]
 mod prompts;
+#[cfg(unix)]
+mod prune;
 #[cfg(unix)]
 mod support;
 #[cfg(target_os = "linux")]

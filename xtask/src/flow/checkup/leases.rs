@@ -19,7 +19,7 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     let gone: Vec<String> =
         leases.tenants.iter().filter(|tenant| is_gone(tenant)).map(|tenant| describe(scene, tenant)).collect();
     if gone.is_empty() {
-        return vec![Finding::ok(id, title, format!("{} projects, all folders there", leases.tenants.len()))];
+        return vec![Finding::ok(id, title, format!("{}, all there", ui::count(leases.tenants.len(), "folder")))];
     }
     vec![
         Finding::new(id, title, Status::Note, gone.join("\n"))

@@ -29,7 +29,7 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
         }
     }
     if found.is_empty() {
-        let seen = format!("{} addresses answer", knocks.len());
+        let seen = format!("{} tried, each is answered", ui::count(knocks.len(), "way"));
         found.push(Finding::ok("path.answers", "from port to process", seen));
     }
     found
@@ -124,7 +124,7 @@ fn finding(scene: &Scene, container: &Container, knock: &Knock) -> Finding {
             "what happens in the container cannot be seen from here".to_owned(),
             "most often the program listens on 127.0.0.1 there, or is still starting",
             format!(
-                "`docker exec {name} sh -c 'ss -ltn || netstat -ltn'` shows on which address it listens; as root this looks itself"
+                "`docker exec {name} netstat -ltn` (or `ss -ltn`) shows on which address it listens; as root this looks itself"
             ),
         ),
     };

@@ -1,6 +1,6 @@
 //! Published ports: who has them, who answers on them, and who may take them.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::{Finding, Scene, Status};
@@ -10,15 +10,15 @@ use crate::flow::mend::Mend;
 use crate::flow::survey::{Row, Survey};
 use crate::flow::{holders, report};
 use crate::host::{self, Depth, Probe};
-use crate::model::{Binding, Container, Owner, PortRange, Protocol, SocketState, Verdict};
+use crate::model::{Binding, Container, Owner, PortRange, Protocol, SocketState, State, Verdict};
 use crate::ui;
 
 pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     let Some(survey) = scene.project() else { return Vec::new() };
     let mut found: Vec<Finding> = survey.conflicts().map(|row| conflict(scene, survey, row)).collect();
     if found.is_empty() {
-        let count = survey.rows.len();
-        found.push(Finding::ok("ports.taken", "published ports", format!("{count} ports, all free or ours")));
+        let count = ui::count(survey.rows.len(), "port");
+        found.push(Finding::ok("ports.taken", "published ports", format!("{count}, free or ours")));
     }
     if scene.is_local() {
         found.extend(forwarders(scene, survey));
@@ -78,12 +78,14 @@ fn forwarders(scene: &Scene, survey: &Survey) -> Vec<Finding> {
     let containers = survey.containers.as_deref().unwrap_or_default();
     let publishing: Vec<(&Container, Vec<&Binding>)> = containers
         .iter()
+        // Between two runs a container has no forwarder.
+        .filter(|container| container.state == State::Running)
         .map(|container| (container, container.held().filter(|b| b.protocol == Protocol::Tcp).collect::<Vec<_>>()))
         .filter(|(_, bindings)| !bindings.is_empty())
         .collect();
     let dead: Vec<&Container> = publishing
         .iter()
-        .filter(|(_, bindings)| bindings.iter().all(|binding| is_unbound(binding)))
+        .filter(|(_, bindings)| deciding(bindings).any(is_unbound))
         .map(|(container, _)| *container)
         .collect();
     if dead.len() > 1 && dead.len() == publishing.len() {
@@ -117,6 +119,13 @@ fn unique(mut words: Vec<String>) -> Vec<String> {
     words
 }
 
+/// Without a proxy the engine lists [::] and binds IPv4 alone: IPv6 says nothing
+/// where there is both.
+fn deciding<'a>(bindings: &'a [&'a Binding]) -> impl Iterator<Item = &'a Binding> {
+    let has_v4 = bindings.iter().any(|binding| binding.host_ip.is_ipv4());
+    bindings.iter().copied().filter(move |binding| binding.host_ip.is_ipv4() || !has_v4)
+}
+
 /// It can be bound, and nobody answers a connection: the kernel may lead that to
 /// the container by rules alone, where an older engine runs without a proxy.
 fn is_unbound(binding: &Binding) -> bool {
@@ -124,9 +133,8 @@ fn is_unbound(binding: &Binding) -> bool {
         return false;
     }
     let ip = match binding.host_ip {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        // The engine lists [::] also where it binds IPv4 alone.
-        IpAddr::V6(ip) if ip.is_unspecified() => return true,
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     };
     let address = SocketAddr::new(ip, binding.published);

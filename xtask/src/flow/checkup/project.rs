@@ -21,8 +21,8 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
             ];
         }
     };
-    let count = survey.stack.services.len();
-    let seen = format!("{count} services, project `{}`", survey.stack.name);
+    let count = ui::count(survey.stack.services.len(), "service");
+    let seen = format!("{count}, project `{}`", survey.stack.name);
     let mut found = vec![Finding::ok("project.file", "compose file", seen), folder(scene, survey)];
     found.extend(env_files(scene, survey));
     found.extend(literals(scene, survey));
