@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use serde::Serialize;
 
 use crate::context::Context;
@@ -93,6 +93,7 @@ enum Command {
     Who(task::who::Args),
     Kill(task::kill::Args),
     PruneNetwork(task::prune_network::Args),
+    Completions(task::completions::Args),
     Env(task::env::Args),
 }
 
@@ -147,6 +148,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Who(args) => task::who::run(args, &ctx),
         Command::Kill(args) => task::kill::run(args, &ctx),
         Command::PruneNetwork(args) => task::prune_network::run(args, &ctx),
+        Command::Completions(args) => task::completions::run(args, Cli::command()),
         Command::Env(args) => task::env::run(args, &ctx),
     }
 }
@@ -192,8 +194,6 @@ fn asks_for_json(args: &[OsString]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -1,6 +1,7 @@
 //! One file a command: its `Args` and `run`. No task imports another.
 
 pub mod check_ports;
+pub mod completions;
 pub mod diagnose;
 pub mod env;
 pub mod kill;
