@@ -421,6 +421,27 @@ fn ufw_is_on_and_docker_passes_by_it() {
     assert!(found(&run, "firewall.state").iter().all(|one| one["title"] != "ufw" || one["status"] == "ok"), "{run}");
 }
 
+/// glibc asks by nsswitch.conf: the file alone here, with and without the name.
+#[cfg(target_os = "linux")]
+#[test]
+fn names_below_localhost_are_asked_of_the_system() {
+    let (project, _engine) = healthy();
+    let etc = project.root().join("etc");
+    std::fs::create_dir_all(&etc).unwrap();
+    std::fs::write(etc.join("nsswitch.conf"), "hosts: files\n").unwrap();
+    let mount = format!("mount --bind {} /etc", etc.display());
+    for (hosts, want) in [
+        ("127.0.0.1 localhost\n", ["ok", "note"]),
+        ("127.0.0.1 localhost demo.localhost\n", ["ok", "ok"]),
+        ("192.0.2.7 localhost demo.localhost\n", ["problem", "note"]),
+    ] {
+        std::fs::write(etc.join("hosts"), hosts).unwrap();
+        let Some(run) = unshared(&project, &mount, "diagnose --format json --only names") else { return };
+        assert_eq!([status(&run, "names.localhost"), status(&run, "names.below")], want, "{run}");
+        assert!(one(&run, "names.below")["seen"].as_str().unwrap().contains("hosts: files"), "{run}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_a_problem() {

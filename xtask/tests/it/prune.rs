@@ -18,7 +18,7 @@ fn network(name: &str, project: Option<&str>, subnet: &str) -> Value {
 }
 
 /// A stopped stack, an orphan, a foreign network, a shared one, and the engine's.
-fn machine() -> (Project, Engine) {
+pub(crate) fn machine() -> (Project, Engine) {
     let (project, engine) = project(vec![]);
     engine.has(container(("shop", "api", "/src/shop"), ("exited", "Exited (0)"), &[]));
     engine.state().networks = vec![
