@@ -67,7 +67,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let wish = Wish { projects: args.projects.clone(), all: args.all };
     let plan = plan(ctx, &wish)?;
     if ctx.format == Format::Text {
-        show(&plan);
+        show(&plan, &wish);
     }
     let outcome = if plan.remove.is_empty() || ctx.dry_run {
         Outcome::default()
@@ -86,7 +86,7 @@ fn question(plan: &Plan) -> String {
     }
 }
 
-fn show(plan: &Plan) {
+fn show(plan: &Plan, wish: &Wish) {
     let row = |verdict: &str, name: &str, range: String, why: &str| {
         vec![verdict.to_owned(), ui::clean(name), range, ui::clean(why)]
     };
@@ -99,7 +99,9 @@ fn show(plan: &Plan) {
     for line in ui::table(&[Column::Left; 4], &rows) {
         ui::out(&line);
     }
-    if plan.remove.is_empty() {
+    if rows.is_empty() && !wish.projects.is_empty() {
+        ui::out(&format!("no network of {}", ui::clean(&wish.projects.join(", "))));
+    } else if plan.remove.is_empty() {
         ui::out("no network to remove");
     }
 }

@@ -205,6 +205,22 @@ fn a_value_that_the_shell_hides_is_said() {
     assert_eq!((&env["status"], &env["remedy"]), (&json!("warning"), &json!("unset WEB_PORT")), "{run}");
 }
 
+/// `start` gives it a name and ports of its own: nothing to be mended by hand.
+#[test]
+fn a_second_checkout_is_no_problem() {
+    let (mut project, engine) = healthy();
+    project.file(".git/HEAD", "ref: refs/heads/main\n");
+    let other = project.root().join("other");
+    std::fs::create_dir(&other).unwrap();
+    let published = [("0.0.0.0", project.port(0), 80)];
+    engine.has(container(("demo", "web", other.to_str().unwrap()), ("running", "Up"), &published));
+    let run = project.run("diagnose --format json --only project --only ports");
+    assert_eq!((status(&run, "project.name"), status(&run, "ports.taken")), ("note".into(), "note".into()), "{run}");
+    // A name that was chosen by hand is kept, and so the two would meet.
+    project.set("COMPOSE_PROJECT_NAME", "demo");
+    assert_eq!(status(&diagnose(&project, "project").ends_with(1), "project.name"), "problem");
+}
+
 // --- Ports -------------------------------------------------------------------
 
 #[test]
@@ -355,6 +371,39 @@ fn ports_kept_for_a_folder_that_is_gone_are_given_back() {
     assert_eq!(status(&run, "leases.gone"), "ok");
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(!text.contains("\"a\"") && text.contains("\"b\"") && text.contains("\"c\""), "{text}");
+}
+
+/// The table in docs/troubleshooting.md has every finding there is, and no other.
+#[test]
+fn the_documentation_has_every_finding() {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let ids = |text: &str, quote: char| -> BTreeSet<String> {
+        let help = Project::empty().run("diagnose --only x").stderr;
+        let areas = help.split("[possible values: ").nth(1).unwrap().split(']').next().unwrap().to_owned();
+        let is_id = |word: &&str| {
+            word.split_once('.').is_some_and(|(area, rest)| {
+                areas.split(", ").any(|known| known == area)
+                    && !rest.is_empty()
+                    && rest.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+            })
+        };
+        text.split(quote).filter(is_id).map(str::to_owned).collect()
+    };
+    let folder = std::fs::read_dir(root.join("xtask/src/flow/checkup")).unwrap();
+    let source: String = folder.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap()).collect();
+    let docs = std::fs::read_to_string(root.join("docs/troubleshooting.md")).unwrap();
+    let (coded, told) = (ids(&source, '"'), ids(&docs, '`'));
+    assert!(coded.len() > 20, "{coded:?}");
+    // These have nothing to cure of their own.
+    let well =
+        ["containers.images", "names.localhost", "project.literals", "project.range", "tools.buildx", "tools.helpers"];
+    let untold: Vec<&String> = coded.difference(&told).filter(|id| !well.contains(&id.as_str())).collect();
+    assert!(untold.is_empty(), "not in docs/troubleshooting.md: {untold:?}");
+    let unknown: Vec<&String> = told.difference(&coded).collect();
+    assert!(unknown.is_empty(), "no such finding: {unknown:?}");
 }
 
 // --- For an issue ------------------------------------------------------------

@@ -72,6 +72,8 @@ fn projects_that_are_named_are_the_only_ones_looked_at() {
     let run = project.run("prune-network shop --yes --format json").ends_with(0);
     assert_eq!(run.json()["removed"], json!([]));
     assert_eq!(run.json()["kept"].as_array().unwrap().len(), 1);
+    let run = project.run("prune-network shpo --yes").ends_with(0);
+    assert!(run.stdout.contains("no network of shpo"), "{run}");
     project.run("prune-network shop blog --yes").ends_with(0);
     assert_eq!(names(&engine), ["bridge", "shop_default", "kind", "web"]);
 }

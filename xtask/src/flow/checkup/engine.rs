@@ -87,7 +87,10 @@ fn others(scene: &Scene) -> Option<Finding> {
     sockets.sort();
     sockets.dedup();
     sockets.retain(|socket| Some(socket) != ours.as_ref());
-    let answering: Vec<String> = sockets.iter().filter_map(|socket| name(socket)).collect();
+    let answering: Vec<String> = std::thread::scope(|scope| {
+        let asked: Vec<_> = sockets.iter().map(|socket| scope.spawn(|| name(socket))).collect();
+        asked.into_iter().filter_map(|thread| thread.join().ok().flatten()).collect()
+    });
     if answering.is_empty() {
         return None;
     }

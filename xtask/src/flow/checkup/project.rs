@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{Finding, Scene, Status};
+use crate::context::Context;
 use crate::exec::{self, Command};
 use crate::flow::env;
 use crate::flow::mend::Mend;
@@ -33,10 +34,20 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
 fn folder(scene: &Scene, survey: &Survey) -> Finding {
     let (id, title) = ("project.name", "project name");
     match survey.refuse_elsewhere(&scene.ctx) {
+        // The first start of a second checkout names it.
+        Err(_) if survey.second && !is_named_by_hand(&scene.ctx) => {
+            Finding::new(id, title, Status::Note, format!("`{}` is another checkout's", survey.stack.name))
+                .why("two folders with one project name share containers and data")
+                .remedy("cargo xtask start (gives this checkout a name and ports of its own)")
+        }
         Ok(()) => Finding::ok(id, title, format!("`{}` runs from no other folder", survey.stack.name)),
         Err(error) => Finding::of_error(id, title, Status::Problem, &error)
             .why("two folders with one project name share containers and data"),
     }
+}
+
+fn is_named_by_hand(ctx: &Context) -> bool {
+    ctx.options.project_name.is_some() || ctx.var("COMPOSE_PROJECT_NAME").is_some()
 }
 
 fn env_files(scene: &Scene, survey: &Survey) -> Vec<Finding> {
