@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::engine::{Engine, Manner, container};
 use crate::fake_docker::{own, project};
-use crate::support::{Project, Rule, Run, XTASK, command, skip, snapshot};
+use crate::support::{Project, Rule, Run, skip, snapshot};
 
 const VERSION: &str = "docker compose version";
 
@@ -437,6 +437,8 @@ fn nothing_secret_and_no_home_folder_is_in_the_markdown() {
 /// where there can be none.
 #[cfg(target_os = "linux")]
 fn unshared(project: &Project, prepare: &str, words: &str) -> Option<Run> {
+    use crate::support::{XTASK, command};
+
     let works = || {
         let mut probe = command("/usr/bin/unshare");
         probe.args(["--mount", "true"]).output().is_ok_and(|output| output.status.success())
