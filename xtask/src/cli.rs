@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use serde::Serialize;
 
 use crate::context::Context;
@@ -60,13 +60,25 @@ struct GlobalArgs {
     dry_run: bool,
     /// How reports are written
     #[arg(long, global = true, value_enum, default_value = "text")]
-    format: Format,
+    format: FormatArg,
     /// Only data and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
     /// More about how things were done
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
+}
+
+/// [`Format`], and one that only `diagnose` has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum FormatArg {
+    /// For eyes
+    Text,
+    /// For programs: one documented, versioned object on stdout
+    Json,
+    /// For an issue: diagnose only
+    #[value(hide = true)]
+    Markdown,
 }
 
 #[derive(Debug, Subcommand)]
@@ -80,6 +92,8 @@ enum Command {
     Diagnose(task::diagnose::Args),
     Who(task::who::Args),
     Kill(task::kill::Args),
+    PruneNetwork(task::prune_network::Args),
+    Completions(task::completions::Args),
     Env(task::env::Args),
     Proxy(task::proxy::Args),
     Ls(task::ls::Args),
@@ -98,7 +112,7 @@ pub fn run(args: Vec<OsString>) -> Exit {
             if !matches!(cli.command, Command::Who(_)) {
                 crate::exec::install_interrupt();
             }
-            let json = cli.global.format == Format::Json;
+            let json = cli.global.format == FormatArg::Json;
             dispatch(cli).unwrap_or_else(|error| fail(&error, json))
         }
         Err(error) => usage(&error, as_json),
@@ -121,7 +135,11 @@ fn dispatch(cli: Cli) -> Result<Exit> {
     let mut ctx = Context::new(dir, options);
     ctx.yes = global.yes;
     ctx.dry_run = global.dry_run;
-    ctx.format = global.format;
+    ctx.format = if global.format == FormatArg::Json { Format::Json } else { Format::Text };
+    let markdown = global.format == FormatArg::Markdown;
+    if markdown && !matches!(cli.command, Command::Diagnose(_)) {
+        return Err(Error::new("only diagnose writes Markdown").hint("`--format text` and `--format json` are for all"));
+    }
     let level = if global.quiet { -1 } else { i8::try_from(global.verbose).unwrap_or(i8::MAX) };
     ui::set_up(level, &|name| ctx.var(name));
     match &cli.command {
@@ -131,9 +149,11 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Restart(args) => task::restart::run(args, &ctx),
         Command::Logs(args) => task::logs::run(args, &ctx),
         Command::Open(args) => task::open::run(args, &ctx),
-        Command::Diagnose(args) => task::diagnose::run(args, &ctx),
+        Command::Diagnose(args) => task::diagnose::run(args, &ctx, markdown),
         Command::Who(args) => task::who::run(args, &ctx),
         Command::Kill(args) => task::kill::run(args, &ctx),
+        Command::PruneNetwork(args) => task::prune_network::run(args, &ctx),
+        Command::Completions(args) => task::completions::run(args, Cli::command()),
         Command::Env(args) => task::env::run(args, &ctx),
         Command::Proxy(args) => task::proxy::run(args, &ctx),
         Command::Ls(args) => task::ls::run(args, &ctx),
@@ -184,8 +204,6 @@ fn asks_for_json(args: &[OsString]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

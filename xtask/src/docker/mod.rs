@@ -5,6 +5,7 @@ mod endpoint;
 mod engine;
 mod http;
 mod look;
+mod state;
 
 pub use compose::{Compose, ComposeTrouble, knows_override, last_lines, stop_container, stop_service};
 pub use endpoint::Endpoint;

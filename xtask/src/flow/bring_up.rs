@@ -8,7 +8,7 @@ use crate::decide::is_engine_process;
 use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::flow::proxy::by_name::{self, ByName};
-use crate::flow::survey::{Row, Survey, look, real, survey, survey_refused};
+use crate::flow::survey::{Row, Survey, look, project, real, survey, survey_refused};
 use crate::flow::up::{self, Attempt};
 use crate::flow::{assign, keep, overrides, own, report, resolve};
 use crate::ledger::Turn;
@@ -325,13 +325,22 @@ fn ready(ctx: &Context, wish: &Wish) -> Result<Survey> {
 /// Waits for another start or stop of this project. Without a folder to remember
 /// in there is no turn, and Compose's own errors have to do.
 pub fn turn(ctx: &Context, found: &Survey) -> Option<Turn> {
+    turn_of(ctx, &found.stack.name)
+}
+
+/// The same for any project.
+pub fn turn_of(ctx: &Context, name: &str) -> Option<Turn> {
     if ctx.dry_run {
         return None;
     }
-    let name = &found.stack.name;
     let note = || ui::note(&format!("another start or stop of {} is on its way: waiting for it", ui::clean(name)));
     let turn = ctx.state_dir().and_then(|state| Turn::take(&state, name, note));
     turn.inspect_err(|error| ui::detail(&format!("no turn was taken: {error}"))).ok()
+}
+
+/// Runs the project's own engine script, where there is no engine or no Compose.
+pub fn set_up(ctx: &Context) -> Result<()> {
+    setup(ctx, &project(ctx)?)
 }
 
 /// Runs the project's own engine script.

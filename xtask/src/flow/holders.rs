@@ -153,7 +153,7 @@ pub fn name_containers(owners: Vec<Owner>, containers: &[Container]) -> Vec<Owne
 }
 
 /// What to do about the first owner that something is known of.
-fn advise(verdict: &Verdict, probes: &[(IpAddr, Probe)], containers: Option<&[Container]>) -> Option<String> {
+pub fn advise(verdict: &Verdict, probes: &[(IpAddr, Probe)], containers: Option<&[Container]>) -> Option<String> {
     let owners = match verdict {
         Verdict::Taken(owners) => owners,
         Verdict::Reserved { .. } => {

@@ -1,5 +1,6 @@
 //! Linux: netlink for sockets, /proc for who has them, pidfd for signals.
 
+mod around;
 mod proc;
 mod source;
 mod tables;
@@ -9,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use socket2::{Domain, Socket, Type};
 
+pub(super) use around::{firewalls, listening_in, routes, unprivileged_from, wsl_networking};
 pub(super) use proc::{cgroup, start_mark};
 pub(super) use tables::sockets;
 pub(super) use target::Target;

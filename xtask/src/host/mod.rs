@@ -24,14 +24,15 @@ mod unsupported;
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 use unsupported as system;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 
 pub use process::{parents, processes, surroundings};
 
 pub use crate::model::Probe;
 
 use crate::error::Result;
-use crate::model::{PortRange, Process, Protocol, Reservation, Socket};
+use crate::model::{Disk, Firewall, PortRange, Process, Protocol, Reservation, Route, Socket};
 use crate::parse::cgroup::{self, Manager};
 
 /// Binds `ip:port` for a moment, the way the engine of this system would.
@@ -81,6 +82,46 @@ pub fn container_of(pid: u32) -> Option<String> {
         Some(Manager::Container(id)) => Some(id),
         _ => None,
     }
+}
+
+/// The firewalls that there are here.
+pub fn firewalls() -> Vec<Firewall> {
+    system::firewalls()
+}
+
+/// IPv4 routes but default ones; empty where the system is not asked for them.
+pub fn routes() -> Vec<Route> {
+    system::routes()
+}
+
+/// How the network of this WSL2 is joined to Windows' (`nat`, `mirrored`);
+/// `None` elsewhere.
+pub fn wsl_networking() -> Option<String> {
+    system::wsl_networking()
+}
+
+/// Where something listens over TCP in the network of process `pid`, which may
+/// be that of a container; `None` where that cannot be looked at.
+pub fn listening_in(pid: u32) -> Option<Vec<SocketAddr>> {
+    system::listening_in(pid)
+}
+
+/// The first port that needs no privilege, where the system has such a rule.
+pub fn unprivileged_from() -> Option<u16> {
+    system::unprivileged_from()
+}
+
+/// Room on the disk that `path` is on.
+#[cfg(unix)]
+pub fn disk(path: &Path) -> Option<Disk> {
+    let found = rustix::fs::statvfs(path).ok()?;
+    Some(Disk { free: found.f_bavail * found.f_frsize, total: found.f_blocks * found.f_frsize })
+}
+
+/// Not asked for: there is no way without a call into the system by hand.
+#[cfg(not(unix))]
+pub fn disk(_path: &Path) -> Option<Disk> {
+    None
 }
 
 /// A process that can be signalled safely: its identity was compared after the

@@ -1,11 +1,11 @@
 //! Systems that nobody has taught this program about. It still runs there: the
 //! engine is asked, ports are probed in the plain way, owners stay unknown.
 
-use std::net::{IpAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 
 use super::{Ask, Depth, Probe, WILDCARDS};
 use crate::error::{Error, Result};
-use crate::model::{PortRange, Process, Protocol, Reservation, Socket};
+use crate::model::{Firewall, PortRange, Process, Protocol, Reservation, Route, Socket};
 
 /// A plain bind.
 pub(super) fn probe(ip: IpAddr, port: u16, protocol: Protocol) -> Probe {
@@ -72,5 +72,30 @@ pub(super) fn start_mark(_pid: u32) -> Option<u64> {
 
 /// No cgroups here.
 pub(super) fn cgroup(_pid: u32) -> Option<String> {
+    None
+}
+
+/// None known.
+pub(super) fn firewalls() -> Vec<Firewall> {
+    Vec::new()
+}
+
+/// Not known.
+pub(super) fn routes() -> Vec<Route> {
+    Vec::new()
+}
+
+/// Not WSL.
+pub(super) fn wsl_networking() -> Option<String> {
+    None
+}
+
+/// Not known.
+pub(super) fn listening_in(_pid: u32) -> Option<Vec<SocketAddr>> {
+    None
+}
+
+/// Not known.
+pub(super) fn unprivileged_from() -> Option<u16> {
     None
 }

@@ -1,5 +1,6 @@
 //! Windows: its own tables for sockets, `netsh` for reserved ports, `taskkill`.
 
+mod around;
 mod tables;
 mod target;
 
@@ -9,6 +10,7 @@ use std::os::windows::io::AsRawSocket;
 use socket2::{Domain, Socket as RawSocket, Type};
 use windows_sys::Win32::Networking::WinSock;
 
+pub(super) use around::{firewalls, listening_in, routes, unprivileged_from, wsl_networking};
 pub(super) use tables::sockets;
 pub(super) use target::{Target, start_mark};
 

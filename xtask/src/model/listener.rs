@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use super::{PortRange, Protocol};
+use super::{PortRange, Protocol, Subnet};
 
 /// What a socket on a port is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -118,4 +118,44 @@ pub enum Probe {
     NotLocal,
     /// This machine has no such address family.
     NoFamily,
+}
+
+/// Room on a disk, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disk {
+    /// For an ordinary user.
+    pub free: u64,
+    /// All of it.
+    pub total: u64,
+}
+
+/// A firewall of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Firewall {
+    /// `ufw`, `firewalld`.
+    pub name: &'static str,
+    /// What it does.
+    pub state: FirewallState,
+}
+
+/// What a firewall does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FirewallState {
+    /// Nothing.
+    Off,
+    /// It has rules.
+    On,
+    /// It refuses all that comes from outside.
+    BlocksAll,
+    /// It cannot be told, and why.
+    Unknown(&'static str),
+}
+
+/// An IPv4 route of this machine, and its interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Name of the interface.
+    pub interface: String,
+    /// The addresses it is for; never all of them.
+    pub to: Subnet,
 }

@@ -7,13 +7,17 @@ mod listener;
 mod options;
 mod port;
 mod stack;
+mod subnet;
 mod verdict;
 
 pub use container::{Binding, Container, Health, State};
 pub use fixed::{FixedName, Named};
 pub use lease::{Lease, Leases, NamesFile, Starter, Tenant};
-pub use listener::{Parent, Probe, Process, Reservation, Socket, SocketState, Surroundings, Unit};
+pub use listener::{
+    Disk, Firewall, FirewallState, Parent, Probe, Process, Reservation, Route, Socket, SocketState, Surroundings, Unit,
+};
 pub use options::ComposeOptions;
 pub use port::{PortMapping, PortRange, Protocol};
 pub use stack::{Origin, Place, Service, Source, Stack, TRAEFIK_LABELS, Wanted, Written, exposed_tcp};
+pub use subnet::Subnet;
 pub use verdict::{Owner, Verdict};

@@ -1,11 +1,12 @@
 //! `cargo xtask diagnose`
 
-use console::style;
-use serde::Serialize;
+use clap::builder::PossibleValuesParser;
 
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::flow::checkup::{Check, Status, checkup};
+use crate::flow::checkup::{Finding, Status, checkup, names};
+use crate::flow::checkup_report as report;
+use crate::flow::mend::mend_all;
 use crate::ui::{self, Format};
 
 /// Is this machine ready for the stack, and if not: what to do
@@ -13,41 +14,57 @@ use crate::ui::{self, Format};
 #[command(after_help = "\
 Examples:
   cargo xtask diagnose
+  cargo xtask diagnose --fix                   offers to mend what can be mended
+  cargo xtask diagnose --fix --yes             a new machine: engine, .env, images
+  cargo xtask diagnose --only ports --only path
+  cargo xtask diagnose -q                      only what is not well
+  cargo xtask diagnose --format markdown       for an issue: no secrets, home is ~
   cargo xtask diagnose --format json
 
-Exit code: 0 no problem, 1 a problem was found.")]
-pub struct Args {}
+Checks: tools, engine, disk, project, ports, containers, path, networks, firewall, names,
+wsl, leases. They run side by side, each for at most 5 s. docs/troubleshooting.md has the
+table of symptoms, checks and cures.
 
-#[derive(Serialize)]
-struct Report {
-    schema: u32,
-    checks: Vec<Check>,
+Exit code: 0 no problem (warnings and notes are none), 1 a problem was found.")]
+pub struct Args {
+    /// Offer to mend what can be mended, and look again
+    #[arg(long)]
+    fix: bool,
+    /// Only this check; may be given several times
+    #[arg(long, value_name = "CHECK", value_parser = PossibleValuesParser::new(names()), hide_possible_values = true)]
+    only: Vec<String>,
 }
 
-/// Runs it.
-pub fn run(_args: &Args, ctx: &Context) -> Result<Exit> {
-    let checks = checkup(ctx);
-    let worst = checks.iter().filter(|check| check.status == Status::Problem).count();
+/// Runs it. `markdown`: for an issue.
+pub fn run(args: &Args, ctx: &Context, markdown: bool) -> Result<Exit> {
+    let mut found = checkup(ctx, &args.only);
+    let mut fixed = Vec::new();
+    if args.fix {
+        if ctx.format == Format::Text && !markdown {
+            report::text(&found);
+        }
+        let (after, done) = mend_all(ctx, &args.only, found)?;
+        (found, fixed) = (after, done);
+    }
     match ctx.format {
-        Format::Json => ui::json(&Report { schema: 1, checks }),
-        Format::Text => checks.iter().for_each(print),
+        Format::Json => report::json(&found, &fixed),
+        Format::Text if markdown => report::markdown(ctx, &found),
+        Format::Text => {
+            // After mending only what is left is news.
+            if !args.fix {
+                report::text(&found);
+            } else if !fixed.is_empty() {
+                ui::out("");
+                let left: Vec<Finding> = found.iter().filter(|one| one.status != Status::Ok).cloned().collect();
+                report::text(&left);
+            }
+            ui::note(&report::summary(&found));
+            let fixable = found.iter().filter(|finding| finding.fixable).count();
+            if fixable > 0 && !args.fix {
+                ui::note(&format!("hint: `cargo xtask diagnose --fix` can mend {fixable} of these"));
+            }
+        }
     }
-    Ok(if worst == 0 { Exit::Success } else { Exit::Finding })
-}
-
-fn print(check: &Check) {
-    let word = match check.status {
-        Status::Ok => style("ok     ").green(),
-        Status::Note => style("note   ").cyan(),
-        Status::Warning => style("warning").yellow(),
-        Status::Problem => style("problem").red().bold(),
-        Status::Unknown => style("unknown").yellow(),
-    };
-    ui::out(&format!("{word}  {}: {}", check.title, check.seen));
-    if let Some(why) = check.why {
-        ui::out(&format!("         why: {why}"));
-    }
-    if let Some(remedy) = &check.remedy {
-        ui::out(&format!("         do:  {remedy}"));
-    }
+    let is_problem = |finding: &Finding| finding.status == Status::Problem;
+    Ok(if found.iter().any(is_problem) { Exit::Finding } else { Exit::Success })
 }

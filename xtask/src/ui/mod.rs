@@ -19,7 +19,7 @@ pub use live::Live;
 pub use page::Page;
 pub use prompt::{Choice, choose, confirm, is_interactive};
 pub use table::{Column, table};
-pub use text::{clean, clip, local_path, mask, mask_value};
+pub use text::{clean, clip, count, local_path, mask, mask_value};
 
 /// How reports are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]

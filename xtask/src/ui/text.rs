@@ -36,6 +36,11 @@ pub fn clip(text: &str, width: usize) -> String {
     out
 }
 
+/// `1 port`, `2 ports`.
+pub fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
 /// A path as people write it: below the home folder with `~`.
 pub fn local_path(path: &Path, home: Option<&Path>) -> String {
     let text = match home.and_then(|home| path.strip_prefix(home).ok()) {
@@ -87,7 +92,7 @@ pub fn mask_value(name: &str, value: &str) -> String {
 fn names_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SECRET.iter().any(|word| name.contains(word))
-        || name == "pgpass"
+        || matches!(name.as_str(), "pgpass" | "key" | "dsn")
         || name.ends_with("_pass")
         || name.ends_with("_key")
         || name.ends_with("-key")

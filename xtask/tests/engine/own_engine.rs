@@ -143,7 +143,7 @@ fn a_start_without_an_address_pool_left() {
         ),
     );
     let output = engine.xtask(&project, &["start"]).finish(LIMIT).exits(2);
-    output.says("no address range left").says("docker network ls");
+    output.says("no address range left").says("prune-network");
     let left = engine.docker(&[
         "network",
         "ls",

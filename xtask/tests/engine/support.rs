@@ -425,7 +425,8 @@ impl Project {
     }
 }
 
-fn list(kind: &str, project: &str) -> Vec<String> {
+/// Ids of networks or volumes of a project.
+pub(crate) fn list(kind: &str, project: &str) -> Vec<String> {
     let label = format!("label=com.docker.compose.project={project}");
     docker([kind, "ls", "-q", "--filter", &label]).stdout.lines().map(str::to_owned).collect()
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::engine::{Engine, container};
 use crate::fake_docker::{Proxies, config, own, project};
-use crate::support::{Project, Rule, end, snapshot};
+use crate::support::{Project, Rule, end, skip, snapshot};
 
 /// What `up` does to the engine when all goes well: our service at port `at`.
 fn comes_up(project: &Project, engine: &Engine, at: u16) -> Proxies {
@@ -210,4 +210,43 @@ fn a_folder_that_is_not_ours() {
     assert_eq!(project.everything(), before);
     fs::set_permissions(project.dir(), fs::Permissions::from_mode(0o755)).unwrap();
     snapshot!("bad-folder-read-only", run);
+}
+
+/// In a real bash, as its own TAB would ask.
+#[test]
+fn bash_completes_the_words_after_cargo_xtask() {
+    let Ok(bash) = which::which("bash") else {
+        skip("bash: none");
+        return;
+    };
+    let project = Project::empty();
+    let script = project.run("completions bash").ends_with(0).raw;
+    std::fs::write(project.path("completions.bash"), script).unwrap();
+    let ask = r#"
+        try() {
+            COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+            local f; f=$(complete -p cargo); f="${f#* -F }"
+            "${f%% *}" cargo "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+            echo "$* = ${COMPREPLY[*]}"
+        }
+        before() { COMPREPLY=(of before "$2"); }
+        complete -F before cargo
+        source completions.bash
+        source completions.bash
+        try cargo xtask sto
+        try cargo xtask start --on-con
+        try cargo xtask check-ports --format ""
+        try cargo xtask -p demo diagnose --only na
+        try cargo bu
+        try cargo test xtask
+    "#;
+    let output = project.command(bash).args(["--norc", "-uc", ask]).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let wanted = "cargo xtask sto = stop\n\
+        cargo xtask start --on-con = --on-conflict\n\
+        cargo xtask check-ports --format  = text json\n\
+        cargo xtask -p demo diagnose --only na = names\n\
+        cargo bu = of before bu\n\
+        cargo test xtask = of before xtask\n";
+    assert_eq!(said, wanted, "{}", String::from_utf8_lossy(&output.stderr));
 }

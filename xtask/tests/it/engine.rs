@@ -36,6 +36,14 @@ pub(crate) struct State {
     pub(crate) containers: Vec<Value>,
     pub(crate) networks: Vec<Value>,
     pub(crate) volumes: Vec<Value>,
+    /// `GET /info`; without it a plain one.
+    pub(crate) info: Option<Value>,
+    /// The oldest API it speaks.
+    pub(crate) min_api: &'static str,
+    /// Names of its images.
+    pub(crate) images: Vec<String>,
+    /// Networks that it refuses to take away: somebody is on them.
+    pub(crate) busy: Vec<String>,
     /// `GET /containers/ID/json`, by id.
     pub(crate) details: BTreeMap<String, Value>,
     /// Everything but questions: `DELETE /containers/ab?force=1`.
@@ -124,7 +132,20 @@ fn answer(state: &mut State, method: &str, path: &str) -> (u16, Value) {
             None => (404, json!({ "message": format!("No such container: {id}") })),
         },
         ("GET", ["networks"]) => (200, of_project(&state.networks, query)),
+        ("GET", ["networks", id]) => match state.networks.iter().find(|network| network["Id"] == *id) {
+            Some(network) => (200, network.clone()),
+            None => (404, json!({ "message": format!("network {id} not found") })),
+        },
+        ("GET", ["info"]) => (200, state.info.clone().unwrap_or_else(|| json!({ "ServerVersion": "28.5.2" }))),
+        ("GET", ["version"]) => (200, json!({ "Version": "28.5.2", "MinAPIVersion": state.min_api })),
+        ("GET", ["images", name, "json"]) if state.images.iter().any(|image| image == name) => {
+            (200, json!({ "Id": "sha256:1" }))
+        }
+        ("GET", ["images", name, "json"]) => (404, json!({ "message": format!("No such image: {name}") })),
         ("GET", ["volumes"]) => (200, json!({ "Volumes": of_project(&state.volumes, query) })),
+        ("DELETE", ["networks", id]) if state.busy.iter().any(|busy| busy == id) => {
+            (403, json!({ "message": format!("error while removing network: network {id} has active endpoints") }))
+        }
         ("DELETE", [what @ ("containers" | "networks"), id]) => {
             let list = if *what == "networks" { &mut state.networks } else { &mut state.containers };
             list.retain(|item| item["Id"] != *id);

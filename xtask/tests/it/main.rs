@@ -16,6 +16,8 @@ mod check_ports;
 #[cfg(unix)]
 mod commands;
 #[cfg(unix)]
+mod diagnose;
+#[cfg(unix)]
 mod engine;
 #[cfg(unix)]
 mod env;
@@ -37,6 +39,8 @@ mod overrides;
 mod prompts;
 #[cfg(unix)]
 mod proxy;
+#[cfg(unix)]
+mod prune;
 #[cfg(target_os = "linux")]
 mod run;
 #[cfg(unix)]

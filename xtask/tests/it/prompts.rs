@@ -289,3 +289,34 @@ fn a_watched_list_is_drawn_again_until_ctrl_c() {
     drop(server.wait());
     assert_eq!(code, 130, "{screen}");
 }
+
+#[test]
+fn networks_are_removed_only_with_a_yes() {
+    let (project, engine) = crate::prune::machine();
+    let Some(mut terminal) = Terminal::start(&project, "prune-network") else { return };
+    terminal.sees("remove blog_default? [y/N]").types("\n");
+    let (code, screen) = terminal.ends();
+    assert!(code == 1 && screen.contains("nothing was removed"), "{screen}");
+    assert_eq!(engine.state().changes, [""; 0]);
+    let Some(mut terminal) = Terminal::start(&project, "prune-network --all") else { return };
+    terminal.sees("remove these 2 networks? [y/N]").types("y\n");
+    assert_eq!(terminal.ends().0, 0);
+    assert_eq!(engine.state().changes.len(), 2);
+}
+
+#[test]
+fn what_can_be_mended_is_asked_for_one_by_one() {
+    let project = Project::new("services: {web: {image: web}}\n");
+    project.file(".env.template", "A=1\n");
+    let tenant = r#"{"project":"a","dir":"@@/gone","leases":[]}"#.replace("@@", project.root().to_str().unwrap());
+    let book = format!(r#"{{"schema":1,"tenants":[{tenant}]}}"#);
+    fs::write(project.root().join("state/leases.json"), book).unwrap();
+    let Some(mut terminal) = Terminal::start(&project, "diagnose --fix --only project --only leases") else { return };
+    terminal.sees(".env: make .env from its template").sees("[y/N]").types("n\n");
+    terminal.sees("forget ports that are kept for folders which are gone?").sees("[y/N]").types("y\n");
+    let (code, screen) = terminal.ends();
+    assert_eq!(code, 0, "{screen}");
+    assert!(screen.contains("mended: ports kept for folders"), "{screen}");
+    assert!(!project.path(".env").exists());
+    assert!(!fs::read_to_string(project.root().join("state/leases.json")).unwrap().contains("gone"));
+}

@@ -27,6 +27,23 @@ pub struct Finding {
     remedy: String,
 }
 
+impl Finding {
+    /// `missing`, `duplicate`, `shadowed`, …
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// `.env:3: …`
+    pub fn line(&self) -> String {
+        format!("{}:{}: {}", self.file, self.line, self.message)
+    }
+
+    /// What to do.
+    pub fn remedy(&self) -> &str {
+        &self.remedy
+    }
+}
+
 #[derive(Serialize)]
 struct Report<'a> {
     schema: u32,

@@ -114,7 +114,7 @@ fn failed(ctx: &Context, survey: &Survey, text: &str) -> Error {
 fn network_failed(problem: &NetworkProblem) -> Error {
     match problem {
         NetworkProblem::PoolsExhausted => Error::new("the engine has no address range left for another network")
-            .hint("`docker network ls` shows who has them; `docker compose -p NAME down` takes those of a project away")
+            .hint("`cargo xtask prune-network` removes those that nobody needs; `docker compose -p NAME down` those of a project")
             .hint("more ranges: `default-address-pools` in the engine's daemon.json"),
         NetworkProblem::ExternalMissing { name } => {
             let name = ui::clean(name);
@@ -122,6 +122,6 @@ fn network_failed(problem: &NetworkProblem) -> Error {
                 .hint(format!("`docker network create {name}`"))
         }
         NetworkProblem::Gone => Error::new("containers of this project are on a network that was removed")
-            .hint("`cargo xtask stop`, then `cargo xtask start`: volumes stay"),
+            .hint("`cargo xtask prune-network --recreate` makes containers and networks anew: ports and volumes stay"),
     }
 }

@@ -14,8 +14,9 @@ use crate::error::Result;
 use crate::flow::survey::Survey;
 use crate::parse::engine_message::PortProblem;
 
+pub use prove::{Knock, knock_once};
 pub use urls::{ServiceUrls, service_urls, urls};
-pub use wait::{ServiceState, states};
+pub use wait::{ServiceState, last_lines, of, reason, states};
 
 /// How to start.
 #[derive(Debug, Clone, PartialEq, Eq)]

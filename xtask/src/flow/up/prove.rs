@@ -17,7 +17,7 @@ use crate::exec::Patience;
 use crate::flow::report;
 use crate::flow::survey::Survey;
 use crate::host;
-use crate::model::{Binding, Container, Protocol, SocketState};
+use crate::model::{Binding, Container, Protocol, SocketState, State};
 use crate::ui;
 
 /// A server that says nothing for so long, and keeps the connection, is there.
@@ -88,6 +88,49 @@ pub(super) fn prove(
     Err(Error::new(format!("started, but not reachable from here: {}", silent.join(", ")))
         .hint("`cargo xtask logs` shows whether the program in the container listens, and on 0.0.0.0 rather than 127.0.0.1")
         .finding())
+}
+
+/// What came of one knock at a published port.
+#[derive(Debug, Clone)]
+pub struct Knock {
+    /// The service.
+    pub service: String,
+    /// The container's id.
+    pub container: String,
+    /// Where it was knocked.
+    pub address: SocketAddr,
+    /// The port in the container.
+    pub target: u16,
+    /// Nothing where somebody answered, or this machine has no such address
+    /// family; else what happened in the place of an answer.
+    pub silence: Option<String>,
+}
+
+/// Knocks once at every published TCP port of these containers, at all of them
+/// at once. A server that keeps the connection and says nothing counts as there.
+pub fn knock_once(survey: &Survey, containers: &[&Container]) -> Vec<Knock> {
+    let mut knocks: Vec<(Knock, Speech)> = Vec::new();
+    for container in containers.iter().filter(|container| container.state == State::Running) {
+        let Some(service) = container.service.as_deref() else { continue };
+        for binding in container.held().filter(|binding| binding.protocol == Protocol::Tcp) {
+            let (address, target) = (reach(binding), binding.target);
+            let (service, container) = (service.to_owned(), container.id.clone());
+            let speech = speech(survey.stack.service(&service), target);
+            knocks.push((Knock { service, container, address, target, silence: None }, speech));
+        }
+    }
+    std::thread::scope(|scope| {
+        for (knock, speech) in &mut knocks {
+            scope.spawn(|| {
+                let door = Door { service: &knock.service, address: knock.address, speech: *speech };
+                knock.silence = match speak(&door) {
+                    Err(Silence::Because(why)) => Some(why),
+                    Ok(()) | Err(Silence::NoFamily) => None,
+                };
+            });
+        }
+    });
+    knocks.into_iter().map(|(knock, _)| knock).collect()
 }
 
 fn doors<'a>(survey: &'a Survey, containers: &'a [Container]) -> Vec<Door<'a>> {

@@ -65,7 +65,8 @@ impl ServiceState {
     }
 }
 
-fn of(container: &Container) -> ServiceState {
+/// The state of one container.
+pub fn of(container: &Container) -> ServiceState {
     match (container.state, container.health) {
         (State::Running, None) => ServiceState::Running,
         (State::Running, Some(Health::Starting)) | (State::Restarting, _) => ServiceState::Starting,
@@ -247,7 +248,7 @@ pub(super) fn failure(ctx: &Context, survey: &Survey) -> Option<Error> {
 }
 
 /// Why a container is not well, as a fragment.
-fn reason(ctx: &Context, container: &Container) -> String {
+pub fn reason(ctx: &Context, container: &Container) -> String {
     let Ok(detail) = ctx.engine.detail(&container.id) else { return ui::clean(&container.status) };
     if detail.out_of_memory {
         return "it ran out of memory".to_owned();
@@ -271,17 +272,26 @@ fn reason(ctx: &Context, container: &Container) -> String {
 }
 
 fn show_log(ctx: &Context, container: &Container) {
-    let Ok(answer) = docker::last_lines(&container.id, LOG_LINES).ask(ctx.engine.limit()) else { return };
+    let lines = last_lines(ctx, container, LOG_LINES);
+    if lines.is_empty() {
+        return;
+    }
+    ui::note(&format!("last lines of {}:", ui::clean(&container.name)));
+    for line in lines {
+        ui::note(&format!("  | {line}"));
+    }
+}
+
+/// What a container said last, fit to print; empty where it said nothing.
+pub fn last_lines(ctx: &Context, container: &Container, lines: u32) -> Vec<String> {
+    let Ok(answer) = docker::last_lines(&container.id, lines).ask(ctx.engine.limit()) else { return Vec::new() };
     // A container's two streams come apart; both are wanted.
     let text = [answer.stdout, answer.stderr].concat();
     let text = String::from_utf8_lossy(&text).into_owned();
     if text.trim().is_empty() {
-        return;
+        return Vec::new();
     }
-    ui::note(&format!("last lines of {}:", ui::clean(&container.name)));
-    for line in text.lines() {
-        ui::note(&format!("  | {}", ui::mask(&ui::clean(line))));
-    }
+    text.lines().map(|line| ui::mask(&ui::clean(line))).collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,174 @@
+//! Which networks nobody needs any more.
+//!
+//! `docker network prune` asks whether somebody is on a network *now*: it takes
+//! those of stopped projects too, whose next start then fails with `network …
+//! not found` (moby, `daemon/prune.go`). Here a container that is stopped counts.
+
+use std::time::{Duration, SystemTime};
+
+use crate::parse::engine_networks::{Attached, Network};
+
+/// What may go.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Only of these Compose projects; empty = of any.
+    pub projects: &'a [String],
+    /// Networks that were made outside Compose, too.
+    pub all: bool,
+    /// The time by the clock.
+    pub now: SystemTime,
+}
+
+/// What becomes of a network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// Nobody needs it: why.
+    Remove(String),
+    /// It stays: why.
+    Keep(String),
+    /// It is of another project than those that were asked for.
+    Aside,
+}
+
+/// Networks that every engine has, and Windows' `nat`.
+const OWN: [&str; 6] = ["bridge", "host", "none", "ingress", "docker_gwbridge", "nat"];
+/// The network that a shared proxy has by custom, made by hand and external to
+/// every project; and the label of ours.
+const SHARED: (&str, &str) = ("web", "xtask.proxy");
+/// Compose makes a project's networks before its containers.
+const YOUNG: Duration = Duration::from_secs(30);
+
+/// What becomes of `network`, given all containers, running or not.
+pub fn fate(network: &Network, containers: &[Attached], wanted: Wanted<'_>) -> Fate {
+    let keep = |why: &str| Fate::Keep(why.to_owned());
+    if !wanted.projects.is_empty()
+        && !network.project().is_some_and(|project| wanted.projects.iter().any(|name| name == project))
+    {
+        return Fate::Aside;
+    }
+    if OWN.contains(&network.name.as_str()) || network.scope != "local" {
+        return keep("the engine's own");
+    }
+    if network.name == SHARED.0 || network.labels.contains_key(SHARED.1) {
+        return keep("a shared proxy's: projects come and go on it");
+    }
+    let on_it: Vec<&Attached> = containers.iter().filter(|container| is_on(container, network)).collect();
+    if !on_it.is_empty() {
+        return Fate::Keep(format!("in use by {}", names(&on_it)));
+    }
+    let Some(project) = network.project() else {
+        return if wanted.all {
+            Fate::Remove("made outside Compose, and no container is on it".to_owned())
+        } else {
+            keep("made outside Compose (--all takes it, after a question)")
+        };
+    };
+    let of_project: Vec<&Attached> =
+        containers.iter().filter(|container| container.project.as_deref() == Some(project)).collect();
+    if !of_project.is_empty() {
+        return Fate::Keep(format!("project {project} has {}", names(&of_project)));
+    }
+    let age = network.created.and_then(|created| wanted.now.duration_since(created).ok());
+    if wanted.projects.is_empty() && network.created.is_some() && age.is_none_or(|age| age < YOUNG) {
+        return keep("made a moment ago: a start may be on its way");
+    }
+    Fate::Remove(format!("project {project} has no container"))
+}
+
+/// By id, and by name: one that was never started has no id there.
+fn is_on(container: &Attached, network: &Network) -> bool {
+    container.networks.iter().any(|(name, id)| *id == network.id || *name == network.name)
+}
+
+/// At most three names.
+fn names(containers: &[&Attached]) -> String {
+    let one = |container: &&Attached| {
+        let state = if container.running { "" } else { " (stopped)" };
+        format!("{}{state}", container.name)
+    };
+    let shown: Vec<String> = containers.iter().take(3).map(one).collect();
+    let more = containers.len().saturating_sub(shown.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", shown.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(name: &str, project: Option<&str>) -> Network {
+        let label = |project: &str| ("com.docker.compose.project".to_owned(), project.to_owned());
+        Network {
+            id: format!("{name}-id"),
+            name: name.into(),
+            driver: "bridge".into(),
+            scope: "local".into(),
+            labels: project.map(label).into_iter().collect(),
+            subnets: Vec::new(),
+            created: None,
+            interface: None,
+        }
+    }
+
+    fn container(project: Option<&str>, running: bool, on: &[(&str, &str)]) -> Attached {
+        Attached {
+            id: "c".into(),
+            name: "c-1".into(),
+            project: project.map(str::to_owned),
+            running,
+            networks: on.iter().map(|(name, id)| ((*name).to_owned(), (*id).to_owned())).collect(),
+        }
+    }
+
+    fn decide(network: &Network, containers: &[Attached], projects: &[&str], all: bool) -> &'static str {
+        let projects: Vec<String> = projects.iter().map(|name| (*name).to_owned()).collect();
+        match fate(network, containers, Wanted { projects: &projects, all, now: SystemTime::now() }) {
+            Fate::Remove(_) => "remove",
+            Fate::Keep(_) => "keep",
+            Fate::Aside => "aside",
+        }
+    }
+
+    #[test]
+    fn only_networks_of_projects_without_any_container_go() {
+        let shop = network("shop_default", Some("shop"));
+        assert_eq!(decide(&shop, &[], &[], false), "remove");
+        assert_eq!(decide(&shop, &[container(Some("other"), true, &[])], &[], false), "remove");
+        // Stopped, and on another network of the project, or on this one by name.
+        assert_eq!(decide(&shop, &[container(Some("shop"), false, &[])], &[], false), "keep");
+        assert_eq!(decide(&shop, &[container(None, false, &[("shop_default", "")])], &[], false), "keep");
+        assert_eq!(decide(&shop, &[container(None, true, &[("alias", "shop_default-id")])], &[], true), "keep");
+    }
+
+    #[test]
+    fn foreign_ones_only_when_told_and_shared_and_built_in_ones_never() {
+        let foreign = network("kind", None);
+        assert_eq!(decide(&foreign, &[], &[], false), "keep");
+        assert_eq!(decide(&foreign, &[], &[], true), "remove");
+        for name in ["bridge", "host", "none", "web", "ingress"] {
+            assert_eq!(decide(&network(name, None), &[], &[], true), "keep", "{name}");
+            assert_eq!(decide(&network(name, Some("shop")), &[], &["shop"], true), "keep", "{name}");
+        }
+        let mut proxy = network("edge", None);
+        proxy.labels.insert("xtask.proxy".into(), "x".into());
+        assert_eq!(decide(&proxy, &[], &[], true), "keep");
+        let swarm = Network { scope: "swarm".into(), ..network("n", Some("shop")) };
+        assert_eq!(decide(&swarm, &[], &[], true), "keep");
+    }
+
+    #[test]
+    fn projects_that_were_not_named_are_left_out() {
+        assert_eq!(decide(&network("a", Some("shop")), &[], &["demo"], false), "aside");
+        assert_eq!(decide(&network("a", None), &[], &["demo"], true), "aside");
+        assert_eq!(decide(&network("a", Some("demo")), &[], &["demo"], false), "remove");
+    }
+
+    #[test]
+    fn a_start_on_its_way_has_a_network_and_no_container_yet() {
+        let young = Network { created: Some(SystemTime::now()), ..network("a", Some("shop")) };
+        assert_eq!(decide(&young, &[], &[], false), "keep");
+        assert_eq!(decide(&young, &[], &["shop"], false), "remove");
+        let old = Network { created: Some(SystemTime::now() - YOUNG * 2), ..young };
+        assert_eq!(decide(&old, &[], &[], false), "remove");
+    }
+}

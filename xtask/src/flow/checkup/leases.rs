@@ -1,0 +1,41 @@
+//! Ports that are kept for folders which are gone.
+
+use super::{Finding, Scene, Status};
+use crate::flow::mend::Mend;
+use crate::ledger::Book;
+use crate::model::Tenant;
+use crate::ui;
+
+pub(super) fn check(scene: &Scene) -> Vec<Finding> {
+    let (id, title) = ("leases.gone", "ports kept for folders");
+    let Ok(state) = scene.ctx.state_dir() else {
+        return vec![
+            Finding::new(id, title, Status::Warning, "there is no folder to remember ports in")
+                .why("two starts at once may choose the same port, and worktrees do not keep theirs")
+                .remedy("set XTASK_STATE_DIR to a folder"),
+        ];
+    };
+    let leases = Book::peek(&state);
+    let gone: Vec<String> =
+        leases.tenants.iter().filter(|tenant| is_gone(tenant)).map(|tenant| describe(scene, tenant)).collect();
+    if gone.is_empty() {
+        return vec![Finding::ok(id, title, format!("{}, all there", ui::count(leases.tenants.len(), "folder")))];
+    }
+    vec![
+        Finding::new(id, title, Status::Note, gone.join("\n"))
+            .why("nobody will come back for these ports")
+            .remedy("cargo xtask diagnose --fix --only leases")
+            .mend(Mend::Leases),
+    ]
+}
+
+/// Whether its folder is gone. Nobody can tell that of one whose parent is gone
+/// as well: it may lie on a disk that is not mounted now.
+pub(in crate::flow) fn is_gone(tenant: &Tenant) -> bool {
+    !tenant.dir.exists() && tenant.dir.parent().is_some_and(std::path::Path::is_dir)
+}
+
+fn describe(scene: &Scene, tenant: &Tenant) -> String {
+    let ports: Vec<String> = tenant.leases.iter().map(|lease| lease.published.to_string()).collect();
+    format!("{} in {}: {}", ui::clean(&tenant.project), scene.ctx.show(&tenant.dir), ports.join(", "))
+}

@@ -1,0 +1,116 @@
+//! The state of this machine and project: checks that run side by side, each
+//! under a time limit, each a small function in a file of its own.
+
+mod containers;
+mod engine;
+mod finding;
+mod firewall;
+mod leases;
+mod names;
+mod networks;
+mod path;
+mod ports;
+mod project;
+mod scene;
+mod tools;
+mod wsl;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+pub use finding::{Finding, Status};
+pub(in crate::flow) use leases::is_gone;
+pub use scene::Scene;
+
+use crate::context::Context;
+use crate::docker::Engine;
+use crate::flow::own;
+use crate::ui::Live;
+
+/// A check: its name for `--only`, what it is about, and how it is done.
+struct Check {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Scene) -> Vec<Finding>,
+}
+
+/// In the order in which people would look: what the others need comes first.
+const CHECKS: [Check; 12] = [
+    Check { name: "tools", about: "Docker's command line, Compose and helpers", run: tools::check },
+    Check { name: "engine", about: "the Docker engine", run: engine::check },
+    Check { name: "disk", about: "room on the disks", run: engine::disk },
+    Check { name: "project", about: "compose files and .env", run: project::check },
+    Check { name: "ports", about: "published ports", run: ports::check },
+    Check { name: "containers", about: "containers and images of this project", run: containers::check },
+    Check { name: "path", about: "the way from a port to its process", run: path::check },
+    Check { name: "networks", about: "networks and their address ranges", run: networks::check },
+    Check { name: "firewall", about: "firewalls of this machine", run: firewall::check },
+    Check { name: "names", about: "names under .localhost", run: names::check },
+    Check { name: "wsl", about: "WSL2", run: wsl::check },
+    Check { name: "leases", about: "ports kept for folders", run: leases::check },
+    // The shared proxy gets a file `proxy` and a line here.
+];
+
+/// How long a check may take.
+const LIMIT: Duration = Duration::from_secs(5);
+/// How long the engine may take for an answer: less, so that a hanging engine is
+/// told as what it is.
+const ENGINE_LIMIT: Duration = Duration::from_secs(4);
+
+/// Names of all checks, for `--only`.
+pub fn names() -> Vec<&'static str> {
+    CHECKS.iter().map(|check| check.name).collect()
+}
+
+/// Runs the checks of these names; none = all.
+pub fn checkup(ctx: &Context, only: &[String]) -> Vec<Finding> {
+    let wanted = |check: &&Check| only.is_empty() || only.iter().any(|name| name == check.name);
+    let checks: Vec<&'static Check> = CHECKS.iter().filter(wanted).collect();
+    let mut ctx = own::known(ctx).unwrap_or_else(|_| ctx.clone());
+    ctx.engine = Engine::new(ctx.engine.endpoint().clone(), ENGINE_LIMIT.min(ctx.engine.limit()));
+    let scene = Arc::new(Scene::new(ctx));
+    let (sender, receiver) = mpsc::channel();
+    for (at, check) in checks.iter().enumerate() {
+        let (sender, scene, run) = (sender.clone(), Arc::clone(&scene), check.run);
+        // Not waited for beyond its time: a name server that does not answer
+        // cannot be told to stop.
+        std::thread::spawn(move || drop(sender.send((at, run(&scene)))));
+    }
+    drop(sender);
+    let mut found = gather(&receiver, &checks);
+    let mut all = Vec::new();
+    for (check, found) in checks.iter().zip(&mut found) {
+        all.append(found.get_or_insert_with(|| vec![too_long(check)]));
+    }
+    all
+}
+
+/// The answers as they come, with a line that says what is still looked at.
+fn gather(receiver: &mpsc::Receiver<(usize, Vec<Finding>)>, checks: &[&Check]) -> Vec<Option<Vec<Finding>>> {
+    let deadline = Instant::now() + LIMIT;
+    let mut found: Vec<Option<Vec<Finding>>> = vec![None; checks.len()];
+    let mut live = Live::new();
+    loop {
+        let open: BTreeSet<&str> =
+            checks.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(check, _)| check.name).collect();
+        if open.is_empty() {
+            return found;
+        }
+        if live.is_drawn() {
+            let names: Vec<&str> = open.iter().copied().collect();
+            live.set("looking", &format!("{} of {}", checks.len() - open.len(), checks.len()), &names.join(", "));
+        }
+        match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok((at, findings)) => found[at] = Some(findings),
+            Err(_) => return found,
+        }
+    }
+}
+
+fn too_long(check: &Check) -> Finding {
+    let id = check.name;
+    Finding::new(id, check.about, Status::Unknown, format!("could not tell: took longer than {} s", LIMIT.as_secs()))
+        .why("whatever it asks does not answer, and other commands may hang on it as well")
+        .remedy(format!("cargo xtask diagnose -v --only {id}"))
+}

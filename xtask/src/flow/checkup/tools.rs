@@ -1,0 +1,182 @@
+//! The programs that are called.
+
+use super::engine::with_script;
+use super::{Finding, Scene, Status};
+use crate::exec::{self, Command};
+use crate::ui;
+
+pub(super) fn check(scene: &Scene) -> Vec<Finding> {
+    let mut found = vec![docker(scene)];
+    std::thread::scope(|scope| {
+        let compose = scope.spawn(|| compose(scene));
+        let python = scope.spawn(python_compose);
+        let buildx = scope.spawn(|| buildx(scene));
+        for thread in [compose, python, buildx] {
+            found.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+    });
+    found.extend(helpers());
+    found
+}
+
+fn docker(scene: &Scene) -> Finding {
+    let (id, title) = ("tools.docker", "Docker's command line");
+    match exec::find("docker") {
+        Some(path) => Finding::ok(id, title, path.display().to_string()),
+        None => with_script(
+            scene,
+            Finding::new(id, title, Status::Problem, "no `docker` on PATH")
+                .why("everything but check-ports, who and kill needs it")
+                .remedy(install()),
+        ),
+    }
+}
+
+/// How to get Docker here.
+pub(super) fn install() -> &'static str {
+    if cfg!(target_os = "macos") {
+        "install Docker Desktop (`brew install --cask docker-desktop`), OrbStack or Colima, and start it"
+    } else if cfg!(windows) {
+        "install Docker Desktop (`winget install Docker.DockerDesktop`) and start it"
+    } else {
+        "`cargo xtask start --setup` (Debian and Ubuntu, as root), or docs.docker.com/engine/install"
+    }
+}
+
+/// The oldest version that is tested against: older ones lack options used here.
+const OLDEST: (u32, u32, u32) = (2, 20, 0);
+/// From here on compose files know `!override` (docker/docs#19236), which older
+/// ones take for an error or leave out.
+const OVERRIDE: (u32, u32, u32) = (2, 24, 4);
+
+fn compose(scene: &Scene) -> Option<Finding> {
+    let (id, title) = ("tools.compose", "Compose");
+    let install = "install the package docker-compose-plugin (or docker-compose 2 and later)";
+    exec::find("docker")?;
+    let Some(version) = scene.ctx.compose().version() else {
+        let found = Finding::new(id, title, Status::Problem, "`docker compose version` does not answer");
+        return Some(with_script(scene, found.why("the stack is started by Compose").remedy(install)));
+    };
+    let seen = format!("version {}", ui::clean(&version));
+    Some(match judge(numbers(&version), || uses_override(scene)) {
+        Compose::Good => Finding::ok(id, title, seen),
+        Compose::Odd => Finding::new(id, title, Status::Unknown, seen)
+            .why("this is no version that can be compared")
+            .remedy("docker compose version"),
+        Compose::Bad(why) => Finding::new(id, title, Status::Problem, seen).why(why).remedy(install),
+    })
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Compose {
+    Good,
+    Odd,
+    Bad(&'static str),
+}
+
+/// 3 and 4 were never released: after 2.40 came 5.0, which works the same.
+fn judge(version: Option<(u32, u32, u32)>, uses_override: impl FnOnce() -> bool) -> Compose {
+    match version {
+        None => Compose::Odd,
+        Some(version) if version < OLDEST => {
+            Compose::Bad("versions before 2.20 lack what this tool asks for, and 1.x is no longer kept up")
+        }
+        // docker/compose#11651: YAML, whatever was asked for; 2.26.0 mends it.
+        Some((2, 25, _)) => Compose::Bad("2.25 ignores `config --format json`, so the project cannot be read"),
+        Some(version) if version < OVERRIDE && uses_override() => {
+            Compose::Bad("before 2.24.4 `!override` is not known, and the ports of both files are published")
+        }
+        Some(_) => Compose::Good,
+    }
+}
+
+/// `2.40.3`, `v2.40.3-desktop.1`, `5.0`.
+fn numbers(version: &str) -> Option<(u32, u32, u32)> {
+    let mut words = version.trim_start_matches('v').split(['.', '-', '+', '~']).map(str::parse::<u32>);
+    let (major, minor) = (words.next()?.ok()?, words.next()?.ok()?);
+    Some((major, minor, words.next().and_then(Result::ok).unwrap_or(0)))
+}
+
+fn uses_override(scene: &Scene) -> bool {
+    let files = scene.project().map(|found| found.stack.files.as_slice()).unwrap_or_default();
+    files.iter().any(|file| std::fs::read_to_string(file).is_ok_and(|text| text.contains("!override")))
+}
+
+/// The Python program, which ended in 2023 and which Debian 12 still has: scripts
+/// that call `docker-compose` get it.
+fn python_compose() -> Option<Finding> {
+    exec::find("docker-compose")?;
+    let answer = Command::new("docker-compose").args(["version", "--short"]).ask(exec::LIMIT).ok()?;
+    let version = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
+    version.starts_with("1.").then(|| {
+        Finding::new(
+            "tools.docker-compose",
+            "docker-compose",
+            Status::Note,
+            format!("version {} is on PATH", ui::clean(&version)),
+        )
+        .why("it is not `docker compose`: it refuses newer compose files, and names containers in another way")
+        .remedy("call `docker compose`, or remove the package docker-compose")
+    })
+}
+
+/// Compose builds with it; without it builds fall back to the old builder or fail.
+fn buildx(scene: &Scene) -> Option<Finding> {
+    let (id, title) = ("tools.buildx", "buildx");
+    let builds = scene.project()?.stack.services.iter().any(|service| service.build);
+    if !builds || exec::find("docker").is_none() {
+        return None;
+    }
+    let answer = Command::new("docker").args(["buildx", "version"]).ask(exec::LIMIT);
+    if answer.is_ok_and(|answer| answer.ok()) {
+        return Some(Finding::ok(id, title, "there"));
+    }
+    let found = Finding::new(id, title, Status::Warning, "`docker buildx version` fails");
+    Some(found.why("services of this project are built").remedy("install the package docker-buildx-plugin"))
+}
+
+/// git and cargo are not called for ports; on macOS lsof is.
+fn helpers() -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut missing = |tool: &str, status, why: &str, remedy: &str| {
+        if exec::find(tool).is_none() {
+            let seen = format!("no `{tool}` on PATH");
+            found.push(Finding::new("tools.helpers", "other programs", status, seen).why(why).remedy(remedy));
+        }
+    };
+    missing("git", Status::Note, "whether .env is ignored cannot be told", "install git");
+    missing("cargo", Status::Note, "`cargo xtask` needs it", "rustup.rs, or the package cargo");
+    if cfg!(target_os = "macos") && !std::path::Path::new("/usr/sbin/lsof").exists() {
+        missing("lsof", Status::Warning, "who holds a port cannot be told", "it is part of macOS: look at PATH");
+    }
+    if found.is_empty() {
+        found.push(Finding::ok("tools.helpers", "other programs", "git, cargo"));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        for (version, good) in [
+            ("2.40.3", true),
+            ("v2.40.3-desktop.1", true),
+            ("5.0.0", true),
+            ("5.1", true),
+            ("2.20.0", true),
+            ("2.19.1", false),
+            ("1.29.2", false),
+            ("2.25.0", false),
+            ("2.26.1", true),
+            ("2.24.3", true),
+        ] {
+            assert_eq!(judge(numbers(version), || false) == Compose::Good, good, "{version}");
+        }
+        assert!(matches!(judge(numbers("2.24.3"), || true), Compose::Bad(_)));
+        assert_eq!(judge(numbers("2.24.4"), || true), Compose::Good);
+        assert_eq!(judge(numbers("dev"), || true), Compose::Odd);
+    }
+}

@@ -1,0 +1,192 @@
+//! What `diagnose --fix` can mend by itself.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::error::{Error, Exit, Result};
+use crate::exec::{Event, patience};
+use crate::flow::checkup::{Finding, checkup, is_gone};
+use crate::flow::free::{self, Manner, Request};
+use crate::flow::prune::{self, Wish};
+use crate::flow::{bring_up, env, keep};
+use crate::ui::{self, Live};
+
+const POLL: Duration = Duration::from_millis(100);
+
+/// One way of mending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mend {
+    /// Bring up the engine of scripts/engine.
+    Engine,
+    /// `.env` from its template, what it lacks, and git to ignore it.
+    Env {
+        /// Add the lines that the template has and `.env` has not.
+        missing: bool,
+    },
+    /// End a docker-proxy that its engine left behind.
+    Proxy(Box<Request>),
+    /// Remove networks that nobody needs.
+    Networks,
+    /// Give ports of folders that are gone back.
+    Leases,
+    /// `docker compose build`.
+    Build,
+    /// `docker compose pull`.
+    Pull,
+}
+
+impl Mend {
+    /// What will be done, for the question.
+    pub fn describe(&self) -> String {
+        match self {
+            Mend::Engine => "run scripts/engine/up of this project (Debian and Ubuntu, as root)".to_owned(),
+            Mend::Env { missing: true } => {
+                "add to .env what its template has (`cargo xtask env init --missing`)".to_owned()
+            }
+            Mend::Env { missing: false } => {
+                "make .env from its template and have git ignore it (`cargo xtask env init`)".to_owned()
+            }
+            Mend::Proxy(request) => format!("end the docker-proxy on {}", request.address),
+            Mend::Networks => "remove networks of projects without containers (`cargo xtask prune-network`)".to_owned(),
+            Mend::Leases => "forget ports that are kept for folders which are gone".to_owned(),
+            Mend::Build => "docker compose build".to_owned(),
+            Mend::Pull => "docker compose pull".to_owned(),
+        }
+    }
+
+    /// Does it; the person has agreed already.
+    pub fn run(&self, ctx: &Context) -> Result<()> {
+        let mut agreed = ctx.clone();
+        agreed.yes = true;
+        let ctx = &agreed;
+        match self {
+            Mend::Engine => bring_up::set_up(ctx),
+            Mend::Env { missing } => env::init(ctx, &env::gather(ctx)?, *missing).map(drop),
+            Mend::Proxy(request) => end_proxy(ctx, request),
+            Mend::Networks => {
+                let wish = Wish::default();
+                let outcome = prune::run(ctx, &prune::plan(ctx, &wish)?, &wish);
+                match outcome.failed.first() {
+                    None => Ok(()),
+                    Some(kept) => Err(Error::new(format!("{} stays: {}", ui::clean(&kept.name), kept.why))),
+                }
+            }
+            Mend::Leases => {
+                release(ctx);
+                Ok(())
+            }
+            Mend::Build => compose(ctx, "build"),
+            Mend::Pull => compose(ctx, "pull"),
+        }
+    }
+}
+
+/// What became of one finding.
+#[derive(Debug, Clone, Serialize)]
+pub struct Mended {
+    /// The finding's id.
+    pub id: &'static str,
+    /// What was done.
+    pub action: String,
+    /// Whether the check finds nothing any more.
+    pub mended: bool,
+    /// Why it could not be done.
+    pub error: Option<String>,
+}
+
+/// Offers to mend what can be mended, one after another; after each the checks
+/// run again, as one cure often is another's too. Returns how things are then,
+/// and what was done.
+pub fn mend_all(ctx: &Context, only: &[String], mut found: Vec<Finding>) -> Result<(Vec<Finding>, Vec<Mended>)> {
+    let mut tried: Vec<Mend> = Vec::new();
+    let mut done = Vec::new();
+    loop {
+        let next = found.iter().find_map(|finding| {
+            let mend = finding.mend.as_ref().filter(|mend| !tried.contains(mend))?;
+            Some((finding.id, finding.title.clone(), mend.clone()))
+        });
+        let Some((id, title, mend)) = next else { return Ok((found, done)) };
+        tried.push(mend.clone());
+        let action = mend.describe();
+        if ctx.dry_run {
+            ui::note(&format!("would mend {}: {action}", ui::clean(&title)));
+            continue;
+        }
+        if !ctx.yes && !ctx.is_interactive() {
+            return Err(Error::new("nothing is mended without a question, and there is no terminal to ask on")
+                .hint("add --yes to answer it beforehand")
+                .finding());
+        }
+        if !ctx.yes && !ui::confirm(&format!("{}: {action}?", ui::clean(&title))) {
+            continue;
+        }
+        ui::note(&format!("mending {}: {action}", ui::clean(&title)));
+        let error = mend.run(ctx).err();
+        if error.as_ref().is_some_and(|error| error.exit() == Exit::Interrupted) {
+            return error.map_or_else(|| Ok((found, done)), Err);
+        }
+        found = checkup(ctx, only);
+        let mended = !found.iter().any(|finding| finding.id == id && finding.mend.as_ref() == Some(&mend));
+        match &error {
+            Some(error) => ui::warn(&format!("not mended: {error}")),
+            None if mended => ui::note(&format!("mended: {}", ui::clean(&title))),
+            None => ui::warn(&format!("not mended: {} is as it was", ui::clean(&title))),
+        }
+        done.push(Mended { id, action, mended, error: error.map(|error| error.message().to_owned()) });
+    }
+}
+
+fn end_proxy(ctx: &Context, request: &Request) -> Result<()> {
+    let containers = ctx.engine.containers().map_err(|trouble| trouble.error(ctx.engine.endpoint()))?;
+    let requests = [request.clone()];
+    let plan = free::plan(ctx, &requests, Some(&containers));
+    free::consent(ctx, &plan)?;
+    match free::run(ctx, &plan, &requests, &Manner::default()).error {
+        None => Ok(()),
+        Some(error) => Err(error),
+    }
+}
+
+fn release(ctx: &Context) {
+    let Some(mut book) = keep::open(ctx, None) else { return };
+    book.leases.tenants.retain(|tenant| !is_gone(tenant));
+    keep::close(book);
+}
+
+/// Both write to stdout, which is for the report: their lines are shown while
+/// they run, and the last ones where they fail.
+fn compose(ctx: &Context, what: &str) -> Result<()> {
+    let command = ctx.compose().command([what]);
+    ui::note(&format!("$ {}", command.line()));
+    let patience = patience();
+    let running = command.start()?;
+    let mut live = Live::new();
+    let mut lines: Vec<String> = Vec::new();
+    loop {
+        match running.next(POLL) {
+            Event::Line(line) => {
+                let line = ui::clean(line.trim());
+                ui::detail(&line);
+                if live.is_drawn() {
+                    live.set(what, "", &line);
+                }
+                lines.push(line);
+            }
+            Event::Quiet => {}
+            Event::Ended => break,
+        }
+        if patience.interrupted() {
+            running.interrupt();
+            return Err(Error::interrupted(format!("interrupted: `{}`", command.line())));
+        }
+    }
+    drop(live);
+    let code = running.code()?;
+    if code == 0 {
+        return Ok(());
+    }
+    let tail = lines[lines.len().saturating_sub(3)..].join("; ");
+    Err(Error::new(format!("`{}` failed with exit code {code}: {tail}", command.line())))
+}

@@ -1,0 +1,137 @@
+//! A project whose networks are broken: containers down, networks away, up
+//! again. Heals `network … not found`, networks that "need to be recreated", and
+//! ones that hang. Volumes stay.
+
+use crate::context::Context;
+use crate::docker::Trouble;
+use crate::error::{Error, Result};
+use crate::exec::Command;
+use crate::flow::bring_up::{self, Ending, bring_up, turn};
+use crate::flow::prune::{Kept, Outcome, disconnect, remove};
+use crate::flow::survey::{Survey, project};
+use crate::parse::engine_networks::{Attached, Network};
+use crate::stack::OnConflict;
+use crate::ui;
+
+/// What will be done.
+#[derive(Debug)]
+pub struct Recreation {
+    found: Survey,
+    /// The project's networks, as they are.
+    pub networks: Vec<Network>,
+    /// The services that have containers: these come up again. Empty = all.
+    services: Vec<String>,
+}
+
+impl Recreation {
+    /// Looks at the project. An error where a container of somebody else is on
+    /// its networks: it would be cut off, or keep the network from going.
+    pub fn plan(ctx: &Context) -> Result<Recreation> {
+        let found = project(ctx)?;
+        found.ready(ctx)?;
+        let trouble = |trouble: Trouble| trouble.error(ctx.engine.endpoint());
+        let name = found.stack.name.clone();
+        let mut networks = ctx.engine.all_networks().map_err(trouble)?;
+        networks.retain(|network| network.project() == Some(&name));
+        let attached = ctx.engine.attached().map_err(trouble)?;
+        refuse_strangers(&name, &networks, &attached)?;
+        let own = ctx.engine.containers_of(&name).map_err(trouble)?;
+        let is_known = |service: &String| found.stack.service(service).is_some();
+        let mut services: Vec<String> =
+            own.into_iter().filter(|container| !container.one_off).filter_map(|container| container.service).collect();
+        services.retain(is_known);
+        services.sort();
+        services.dedup();
+        Ok(Recreation { found, networks, services })
+    }
+
+    /// The steps, as a person would type them.
+    pub fn lines(&self, ctx: &Context) -> Vec<String> {
+        let remove = |network: &Network| format!("docker network rm {}", ui::clean(&network.name));
+        let mut lines = vec![down(ctx).line()];
+        lines.extend(self.networks.iter().map(remove));
+        let up = ["up", "-d"].into_iter().chain(self.services.iter().map(String::as_str));
+        lines.push(ctx.compose().command(up).line());
+        lines
+    }
+
+    /// Does it, and waits until every service is well.
+    pub fn run(self, ctx: &Context) -> Result<(Outcome, Ending)> {
+        let mut outcome = Outcome::default();
+        let turn = turn(ctx, &self.found);
+        let code = down(ctx).show(false)?;
+        if code != 0 {
+            return Err(Error::new(format!("`docker compose down` failed with exit code {code}")));
+        }
+        // Compose leaves a network that it could not remove, and says nothing.
+        for network in &self.networks {
+            match remove(ctx, network) {
+                Ok(()) => outcome.removed.push(network.name.clone()),
+                Err(why) => outcome.failed.push(Kept { name: network.name.clone(), why }),
+            }
+        }
+        // Starting takes the turn itself.
+        drop(turn);
+        let wish = bring_up::Wish {
+            on_conflict: Some(OnConflict::Fail),
+            services: self.services,
+            ..bring_up::Wish::default()
+        };
+        Ok((outcome, bring_up(ctx, &wish)?))
+    }
+}
+
+fn down(ctx: &Context) -> Command {
+    ctx.compose().command(["down"])
+}
+
+fn refuse_strangers(project: &str, networks: &[Network], containers: &[Attached]) -> Result<()> {
+    let strangers: Vec<(&Network, &Attached)> = networks
+        .iter()
+        .flat_map(|network| containers.iter().map(move |container| (network, container)))
+        .filter(|(network, container)| {
+            container.project.as_deref() != Some(project) && container.networks.iter().any(|(_, id)| *id == network.id)
+        })
+        .collect();
+    let Some((network, _)) = strangers.first() else { return Ok(()) };
+    let names: Vec<String> = strangers.iter().map(|(_, container)| ui::clean(&container.name)).collect();
+    let error = Error::new(format!(
+        "network {} cannot be made anew: {} of another project is on it (\"active endpoints\")",
+        ui::clean(&network.name),
+        names.join(", ")
+    ));
+    let hint =
+        |(network, container): &(&Network, &Attached)| format!("`{}`", disconnect(&network.name, &container.name));
+    Err(strangers.iter().map(hint).fold(error, Error::hint).finding())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn somebody_elses_container_on_the_network_is_named_with_the_way_out() {
+        let network = Network {
+            id: "n1".into(),
+            name: "demo_default".into(),
+            driver: "bridge".into(),
+            scope: "local".into(),
+            labels: std::collections::BTreeMap::new(),
+            subnets: Vec::new(),
+            created: None,
+            interface: None,
+        };
+        let on_it = |name: &str, project: Option<&str>, id: &str| Attached {
+            name: name.into(),
+            project: project.map(str::to_owned),
+            networks: vec![("demo_default".into(), id.into())],
+            ..Attached::default()
+        };
+        let networks = [network];
+        refuse_strangers("demo", &networks, &[on_it("demo-web-1", Some("demo"), "n1")]).unwrap();
+        // A network of that name that is gone is none of ours.
+        refuse_strangers("demo", &networks, &[on_it("x", None, "n0")]).unwrap();
+        let error = refuse_strangers("demo", &networks, &[on_it("grafana", Some("mon"), "n1")]).unwrap_err();
+        assert_eq!(error.hints(), ["`docker network disconnect demo_default grafana`"]);
+    }
+}

@@ -1,0 +1,99 @@
+//! Whether a firewall is on, by numbers and settings: the words around them are
+//! translated, or change from one version to the next.
+
+use super::text;
+
+/// The firewall of macOS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Macos {
+    /// Off.
+    Off,
+    /// On: programs may be refused one by one.
+    On,
+    /// On, and refuses everything from outside.
+    BlocksAll,
+}
+
+/// `socketfilterfw --getglobalstate`: the digit in `(State = N)`. `None` where
+/// there is none: then nothing was said.
+pub fn macos(output: &[u8]) -> Option<Macos> {
+    let output = text(output);
+    let (_, rest) = output.split_once("State =")?;
+    match rest.trim_start().chars().next()? {
+        '0' => Some(Macos::Off),
+        '1' => Some(Macos::On),
+        '2' => Some(Macos::BlocksAll),
+        _ => None,
+    }
+}
+
+/// `reg query …\FirewallPolicy\StandardProfile /v EnableFirewall`: a line
+/// `EnableFirewall REG_DWORD 0x1`, the same in every language, where the words of
+/// `netsh advfirewall` are translated.
+pub fn windows(output: &[u8]) -> Option<bool> {
+    let output = text(output);
+    let words: Vec<&str> = output.split_ascii_whitespace().collect();
+    let at = words.iter().position(|word| *word == "REG_DWORD")?;
+    let digits = words.get(at + 1)?.strip_prefix("0x")?;
+    u32::from_str_radix(digits, 16).ok().map(|number| number != 0)
+}
+
+/// `/etc/ufw/ufw.conf`, which everybody may read while `ufw status` is for root
+/// and translated: `ENABLED=yes`.
+pub fn ufw_conf(file: &[u8]) -> Option<bool> {
+    let file = text(file);
+    let mut values = file.lines().filter_map(|line| line.trim().strip_prefix("ENABLED="));
+    values.next_back().map(|value| value.trim_matches(['"', '\'', ' ']).eq_ignore_ascii_case("yes"))
+}
+
+/// `iptables -S INPUT`: whether what no rule allows is dropped. `None` where it
+/// has no policy: then nothing was said (without root it ends with 4).
+pub fn drops_input(output: &[u8]) -> Option<bool> {
+    let output = text(output);
+    let policy = output.lines().find_map(|line| line.strip_prefix("-P INPUT "))?;
+    Some(policy.trim() != "ACCEPT")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Recorded, both generations of the text.
+    #[test]
+    fn macos_is_told_by_its_number() {
+        for (line, want) in [
+            ("Firewall is disabled. (State = 0)\n", Some(Macos::Off)),
+            ("Firewall is enabled. (State = 1)\n", Some(Macos::On)),
+            ("Firewall is blocking all non-essential incoming connections. (State = 2)\n", Some(Macos::BlocksAll)),
+            ("Firewall has block all state set to disabled.\n", None),
+            ("", None),
+        ] {
+            assert_eq!(macos(line.as_bytes()), want, "{line}");
+        }
+    }
+
+    #[test]
+    fn windows_is_told_by_its_registry() {
+        let head = "\r\nHKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\SharedAccess\\Parameters\\FirewallPolicy\\StandardProfile\r\n";
+        let value = |number: &str| format!("{head}    EnableFirewall    REG_DWORD    {number}\r\n\r\n");
+        assert_eq!(windows(value("0x1").as_bytes()), Some(true));
+        assert_eq!(windows(value("0x0").as_bytes()), Some(false));
+        assert_eq!(windows(b"FEHLER: Der angegebene Registrierungsschl\x81ssel wurde nicht gefunden.\r\n"), None);
+    }
+
+    #[test]
+    fn ufw_is_told_by_its_settings() {
+        let recorded = b"# /etc/ufw/ufw.conf\n#\n\n# Set to yes to start on boot.\nENABLED=yes\n\nLOGLEVEL=low\n";
+        assert_eq!(ufw_conf(recorded), Some(true));
+        assert_eq!(ufw_conf(b"ENABLED=no\n"), Some(false));
+        assert_eq!(ufw_conf(b"# ENABLED=yes\n"), None);
+    }
+
+    #[test]
+    fn the_policy_of_iptables() {
+        assert_eq!(drops_input(b"-P INPUT DROP\n-A INPUT -j ufw-before-input\n"), Some(true));
+        assert_eq!(drops_input(b"-P INPUT ACCEPT\n"), Some(false));
+        let refused = b"iptables v1.8.11 (nf_tables): Could not fetch rule set generation id: Permission denied\n";
+        assert_eq!(drops_input(refused), None);
+    }
+}

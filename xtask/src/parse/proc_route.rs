@@ -1,0 +1,53 @@
+//! `/proc/net/route` of Linux: the IPv4 routes of the main table.
+//!
+//! ```text
+//! Iface   Destination  Gateway   Flags  RefCnt  Use  Metric  Mask      MTU  Window  IRTT
+//! docker0 000011AC     00000000  0001   0       0    0       0000FFFF  0    0       0
+//! ```
+//!
+//! Addresses are words of the machine's byte order in hexadecimal.
+
+use std::net::Ipv4Addr;
+
+use super::text;
+use crate::model::{Route, Subnet};
+
+/// All routes but default ones.
+pub fn routes(table: &[u8]) -> Vec<Route> {
+    text(table).lines().filter_map(route).collect()
+}
+
+fn route(line: &str) -> Option<Route> {
+    let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+    let address = |word: &str| Some(Ipv4Addr::from(u32::from_str_radix(word, 16).ok()?.to_ne_bytes()));
+    let mask = u32::from(address(fields.get(7)?)?);
+    let prefix = u8::try_from(mask.leading_ones()).ok().filter(|prefix| *prefix > 0)?;
+    let to = Subnet::new(address(fields.get(1)?)?, prefix)?;
+    Some(Route { interface: (*fields.first()?).to_owned(), to })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &[u8] = b"Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+eth0\t00000000\t0101A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0
+docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
+tun0\t0000000A\t00000000\t0001\t0\t0\t50\t000000FF\t0\t0\t0
+";
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn routes_without_the_default_one() {
+        let shown: Vec<String> =
+            routes(TABLE).iter().map(|route| format!("{} {}", route.interface, route.to)).collect();
+        assert_eq!(shown, ["docker0 172.17.0.0/16", "tun0 10.0.0.0/8"]);
+    }
+
+    #[test]
+    fn cut_lines_are_left_out() {
+        for end in 0..TABLE.len() {
+            assert!(routes(&TABLE[..end]).len() <= 2);
+        }
+    }
+}

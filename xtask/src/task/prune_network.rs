@@ -1,0 +1,185 @@
+//! `cargo xtask prune-network`
+
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::decide::Pools;
+use crate::error::{Error, Exit, Result};
+use crate::flow::bring_up::Ending;
+use crate::flow::own;
+use crate::flow::prune::{Kept, Outcome, Plan, Wish, consent, count_pools, plan, run as prune};
+use crate::flow::recreate::Recreation;
+use crate::flow::up;
+use crate::ui::{self, Column, Format};
+
+/// Remove networks of Compose projects without any container, running or stopped
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask prune-network --dry-run      which would go, which stay, and why
+  cargo xtask prune-network                lists them, asks, removes
+  cargo xtask prune-network shop blog      of these projects only
+  cargo xtask prune-network --all          also those made outside Compose; asks
+  cargo xtask prune-network --recreate     this project: down, networks away, up again
+
+`docker network prune` takes networks of stopped projects too, which then cannot start;
+this never does. Nor does it take `web` or another shared proxy's network.
+--recreate heals `network ... not found` and networks that need to be recreated; volumes
+and ports stay as they are.
+
+Exit code: 0 done or nothing to do, 1 not confirmed, or a network or service that would
+not, 2 it could not be done.")]
+pub struct Args {
+    /// Only networks of these Compose projects
+    #[arg(conflicts_with_all = ["all", "recreate"])]
+    projects: Vec<String>,
+    /// Networks that were made outside Compose, too
+    #[arg(long, conflicts_with = "recreate")]
+    all: bool,
+    /// Take this project down, remove its networks, and start it again
+    #[arg(long)]
+    recreate: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    schema: u32,
+    dry_run: bool,
+    /// What may go, removed or not.
+    candidates: Vec<String>,
+    removed: Vec<String>,
+    kept: Vec<Kept>,
+    pools: Option<PoolsReport>,
+}
+
+#[derive(Serialize)]
+struct PoolsReport {
+    before: usize,
+    after: usize,
+    total: usize,
+}
+
+/// Runs it.
+pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+    if args.recreate {
+        return recreate(&own::known(ctx)?);
+    }
+    let wish = Wish { projects: args.projects.clone(), all: args.all };
+    let plan = plan(ctx, &wish)?;
+    if ctx.format == Format::Text {
+        show(&plan, &wish);
+    }
+    let outcome = if plan.remove.is_empty() || ctx.dry_run {
+        Outcome::default()
+    } else {
+        consent(ctx, &question(&plan)).inspect_err(|_| report(ctx, &plan, &Outcome::default()))?;
+        prune(ctx, &plan, &wish)
+    };
+    report(ctx, &plan, &outcome);
+    Ok(if outcome.failed.is_empty() { Exit::Success } else { Exit::Finding })
+}
+
+fn question(plan: &Plan) -> String {
+    match &plan.remove[..] {
+        [(network, _)] => format!("remove {}?", ui::clean(&network.name)),
+        many => format!("remove these {} networks?", many.len()),
+    }
+}
+
+fn show(plan: &Plan, wish: &Wish) {
+    let row = |verdict: &str, name: &str, range: String, why: &str| {
+        vec![verdict.to_owned(), ui::clean(name), range, ui::clean(why)]
+    };
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for (network, why) in &plan.remove {
+        let ranges: Vec<String> = network.subnets.iter().map(ToString::to_string).collect();
+        rows.push(row("remove", &network.name, ranges.join(" "), why));
+    }
+    rows.extend(plan.keep.iter().map(|kept| row("keep", &kept.name, String::new(), &kept.why)));
+    for line in ui::table(&[Column::Left; 4], &rows) {
+        ui::out(&line);
+    }
+    if rows.is_empty() && !wish.projects.is_empty() {
+        ui::out(&format!("no network of {}", ui::clean(&wish.projects.join(", "))));
+    } else if plan.remove.is_empty() {
+        ui::out("no network to remove");
+    }
+}
+
+/// What was done, and how many address ranges there are now.
+fn report(ctx: &Context, plan: &Plan, outcome: &Outcome) {
+    let after = if outcome.removed.is_empty() { plan.pools } else { pools_now(ctx) };
+    let candidates = plan.remove.iter().map(|(network, _)| network.name.clone()).collect();
+    tell(ctx, (candidates, plan.keep.clone()), outcome, plan.pools.zip(after));
+}
+
+fn tell(
+    ctx: &Context,
+    (candidates, mut kept): (Vec<String>, Vec<Kept>),
+    outcome: &Outcome,
+    pools: Option<(Pools, Pools)>,
+) {
+    if ctx.format == Format::Json {
+        kept.extend(outcome.failed.iter().cloned());
+        let pools =
+            pools.map(|(before, after)| PoolsReport { before: before.used, after: after.used, total: after.total });
+        let removed = outcome.removed.clone();
+        ui::json(&Report { schema: 1, dry_run: ctx.dry_run, candidates, removed, kept, pools });
+        return;
+    }
+    removed(outcome);
+    if let Some((before, after)) = pools {
+        ui::out(&pools_line(before, after));
+    }
+}
+
+fn removed(outcome: &Outcome) {
+    for name in &outcome.removed {
+        ui::out(&format!("removed {}", ui::clean(name)));
+    }
+    for kept in &outcome.failed {
+        ui::warn(&format!("{} stays: {}", ui::clean(&kept.name), kept.why));
+    }
+}
+
+fn pools_now(ctx: &Context) -> Option<Pools> {
+    count_pools(ctx, &ctx.engine.all_networks().ok()?)
+}
+
+fn pools_line(before: Pools, after: Pools) -> String {
+    let change = if before == after { String::new() } else { format!(" ({} before)", before.used) };
+    format!("{} of {} address pools used{change}", after.used, after.total)
+}
+
+fn recreate(ctx: &Context) -> Result<Exit> {
+    let recreation = Recreation::plan(ctx)?;
+    let before = pools_now(ctx);
+    let candidates: Vec<String> = recreation.networks.iter().map(|network| network.name.clone()).collect();
+    for line in recreation.lines(ctx) {
+        let line = format!("{} {line}", if ctx.dry_run { "would run:" } else { "will run:" });
+        if ctx.format == Format::Json { ui::note(&line) } else { ui::out(&line) }
+    }
+    if ctx.dry_run {
+        tell(ctx, (candidates, Vec::new()), &Outcome::default(), before.zip(before));
+        return Ok(Exit::Success);
+    }
+    consent(ctx, "take the containers down and start them again?")?;
+    let (outcome, ending) = recreation.run(ctx)?;
+    // Where it did not come up, stdout had the report of the conflict.
+    if ctx.format == Format::Text || matches!(ending, Ending::Up { .. }) {
+        tell(ctx, (candidates, Vec::new()), &outcome, before.zip(pools_now(ctx)));
+    }
+    let Ending::Up { found, .. } = ending else {
+        return Err(Error::new("the containers are down, and a port of theirs was taken meanwhile")
+            .hint("`cargo xtask start` offers another port, or stops the holder")
+            .finding());
+    };
+    if ctx.format == Format::Text {
+        let trouble = |trouble: crate::docker::Trouble| trouble.error(ctx.engine.endpoint());
+        let containers = ctx.engine.containers_of(&found.stack.name).map_err(trouble)?;
+        for known in up::urls(ctx, &found, &containers) {
+            ui::out(&format!("{}  {}", ui::clean(&known.service), known.urls.join("  ")));
+        }
+    }
+    Ok(if outcome.failed.is_empty() { Exit::Success } else { Exit::Finding })
+}
