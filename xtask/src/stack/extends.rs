@@ -101,7 +101,7 @@ impl Resolver<'_, '_> {
             return Ok(Arc::clone(services));
         }
         let mut merged: Option<Node> = None;
-        for mut document in parse(file)? {
+        for mut document in parse(file, self.loader.texts)? {
             document.interpolate("", self.loader.lookup)?;
             merged = Some(match merged {
                 Some(base) => merge(base, document),

@@ -19,6 +19,6 @@ pub use env_files::{EnvFiles, env_files};
 pub use locate::{Project, locate};
 pub use options::Environment;
 pub use origins::attach_origins;
-pub use reader::read;
+pub use reader::{Texts, read, read_with, text_of};
 pub use settings::{OnConflict, Settings};
 pub use uses::{Use, Uses, uses};
