@@ -80,6 +80,7 @@ enum Command {
     Diagnose(task::diagnose::Args),
     Who(task::who::Args),
     Kill(task::kill::Args),
+    Adopt(task::adopt::Args),
     Env(task::env::Args),
 }
 
@@ -129,6 +130,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Diagnose(args) => task::diagnose::run(args, &ctx),
         Command::Who(args) => task::who::run(args, &ctx),
         Command::Kill(args) => task::kill::run(args, &ctx),
+        Command::Adopt(args) => task::adopt::run(args, &ctx),
         Command::Env(args) => task::env::run(args, &ctx),
     }
 }

@@ -6,6 +6,7 @@ mod culprit;
 mod guard;
 mod judge;
 mod overlap;
+mod port_variable;
 mod suggest;
 mod worktree_name;
 
@@ -15,5 +16,6 @@ pub use culprit::advice;
 pub use guard::{is_engine_process, is_leftover_proxy, untouchable};
 pub use judge::{Facts, Identity, judge, needs_explanation};
 pub use overlap::{overlaps, wanted_addresses};
+pub use port_variable::port_variable;
 pub use suggest::{Limits, suggest};
 pub use worktree_name::worktree_name;

@@ -1,6 +1,7 @@
 //! The only place that prints. Data goes to stdout; notes, questions and
 //! progress go to stderr.
 
+mod diff;
 mod live;
 mod prompt;
 mod table;
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 
+pub use diff::diff;
 pub use live::Live;
 pub use prompt::{Choice, choose, confirm, is_interactive};
 pub use table::{Column, table};

@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::flow::survey::Survey;
 use crate::parse::engine_message::PortProblem;
 
-pub use urls::{ServiceUrls, urls};
+pub use urls::{ServiceUrls, likely_url, urls};
 pub use wait::{ServiceState, states};
 
 /// How to start.

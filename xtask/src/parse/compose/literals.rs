@@ -194,7 +194,8 @@ impl<'a> Source<'a> {
     fn is_in_block(&self, entry: &Range<usize>, is_value: bool) -> bool {
         let line = self.lines.iter().rev().find(|line| **line <= entry.start).copied().unwrap_or_default();
         let before = self.text[line..entry.start].trim();
-        let before = before.split([' ', '\t']).filter(|word| !word.starts_with(['&', '!'])).collect::<Vec<_>>().join(" ");
+        let before =
+            before.split([' ', '\t']).filter(|word| !word.starts_with(['&', '!'])).collect::<Vec<_>>().join(" ");
         if is_value {
             matches!(before.trim_start_matches('-').trim_start(), "published:" | "\"published\":" | "'published':")
         } else {
