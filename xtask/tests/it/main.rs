@@ -2,6 +2,7 @@
 //! with stand-ins for Docker and its engine, and against real tools where they
 //! are there.
 
+mod compat;
 mod compose_cases;
 mod compose_oracle;
 mod compose_reader;
