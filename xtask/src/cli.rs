@@ -82,6 +82,7 @@ enum Command {
     Kill(task::kill::Args),
     Adopt(task::adopt::Args),
     Env(task::env::Args),
+    Proxy(task::proxy::Args),
 }
 
 /// Runs a command line; the first word is the program's name.
@@ -132,6 +133,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Kill(args) => task::kill::run(args, &ctx),
         Command::Adopt(args) => task::adopt::run(args, &ctx),
         Command::Env(args) => task::env::run(args, &ctx),
+        Command::Proxy(args) => task::proxy::run(args, &ctx),
     }
 }
 

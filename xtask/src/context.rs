@@ -69,6 +69,12 @@ impl Context {
         self.set.insert(name.to_owned(), value.to_owned());
     }
 
+    /// The same for a project that other options mean.
+    #[must_use]
+    pub fn with_options(&self, options: ComposeOptions) -> Context {
+        Context { options, ..self.clone() }
+    }
+
     /// Whether the person's own environment has the variable.
     pub fn is_shell_var(&self, name: &str) -> bool {
         self.env.contains_key(name) && !self.set.contains_key(name)

@@ -94,6 +94,12 @@ impl Engine {
         engine_api::volumes(&body).map_err(|error| Trouble::Other(error.message().to_owned()))
     }
 
+    /// Names of all volumes.
+    pub fn volumes(&self) -> Result<Vec<String>, Trouble> {
+        let body = self.get("/volumes")?;
+        engine_api::volumes(&body).map_err(|error| Trouble::Other(error.message().to_owned()))
+    }
+
     /// Why a container is as it is.
     pub fn detail(&self, id: &str) -> Result<Detail, Trouble> {
         let body = self.get(&format!("/containers/{}/json", http::escape(id)))?;
@@ -110,17 +116,29 @@ impl Engine {
         self.call("DELETE", &format!("/networks/{}", http::escape(id))).map(drop)
     }
 
-    fn get(&self, path: &str) -> Result<Vec<u8>, Trouble> {
+    pub(super) fn get(&self, path: &str) -> Result<Vec<u8>, Trouble> {
         self.call("GET", path)
     }
 
+    /// The same; `None` where the engine knows no such thing.
+    pub(super) fn find(&self, path: &str) -> Result<Option<Vec<u8>>, Trouble> {
+        let bytes = self.send("GET", path)?;
+        match http::answer(&bytes) {
+            Some((404, _)) => Ok(None),
+            _ => body("GET", &bytes).map(Some),
+        }
+    }
+
     fn call(&self, method: &str, path: &str) -> Result<Vec<u8>, Trouble> {
+        body(method, &self.send(method, path)?)
+    }
+
+    fn send(&self, method: &str, path: &str) -> Result<Vec<u8>, Trouble> {
         let request = http::request(method, path);
-        let bytes = match self.endpoint.socket() {
-            Some(socket) => over_socket(socket, &request, self.limit)?,
-            None => self.over_cli(request)?,
-        };
-        body(method, &bytes)
+        match self.endpoint.socket() {
+            Some(socket) => over_socket(socket, &request, self.limit),
+            None => self.over_cli(request),
+        }
     }
 
     fn over_cli(&self, request: Vec<u8>) -> Result<Vec<u8>, Trouble> {

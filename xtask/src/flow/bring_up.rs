@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::flow::survey::{Row, Survey, look, real, survey, survey_refused};
 use crate::flow::up::{self, Attempt};
-use crate::flow::{assign, keep, own, report, resolve};
+use crate::flow::{assign, keep, overrides, own, report, resolve};
 use crate::ledger::Turn;
 use crate::model::{Container, Owner, State, Verdict};
 use crate::parse::engine_message::PortProblem;
@@ -74,6 +74,15 @@ pub fn bring_up(ctx: &Context, wish: &Wish) -> Result<Ending> {
     if turn.as_ref().is_some_and(|turn| turn.waited) {
         first = ready(&ctx, wish)?;
     }
+    if !ctx.no_write && overrides::refresh(&ctx, &first)? {
+        first = ready(&ctx, wish)?;
+    }
+    if !ctx.no_write && !ctx.dry_run {
+        overrides::forget_environment(&ctx, &first.stack.dir);
+    }
+    if own::free_names(&mut ctx, &first)? {
+        first = ready(&ctx, wish)?;
+    }
     let mut moved = Vec::new();
     if wish.restore_ports {
         moved.extend(restore(&ctx, &first)?);
@@ -104,9 +113,7 @@ pub fn bring_up(ctx: &Context, wish: &Wish) -> Result<Ending> {
                 return Ok(if would_do { Ending::WouldStart(Box::new(found)) } else { Ending::Conflict });
             }
             if ctx.no_write {
-                for step in &moves {
-                    ctx.set_var(&step.variable, &step.to.to_string());
-                }
+                pass_on(&mut ctx, &found, &moves)?;
             }
             moved.extend(moves);
             found = Survey { second, ..survey_refused(&ctx, &BTreeMap::new())? };
@@ -199,6 +206,23 @@ fn is_settling(found: &Survey, row: &Row) -> bool {
     row.clash.is_none() && owners.iter().all(by_engine) && found.containers.iter().flatten().any(ours)
 }
 
+/// Gives Compose the moves in its environment.
+fn pass_on(ctx: &mut Context, found: &Survey, moves: &[assign::Move]) -> Result<()> {
+    for step in moves {
+        if let Some(variable) = step.variable() {
+            ctx.set_var(variable, &step.to.to_string());
+        }
+    }
+    let literals = moves.iter().filter_map(|step| Some((step.slot()?.clone(), step.to))).collect();
+    let request = overrides::Request { moves: literals, ..overrides::Request::default() };
+    if !request.moves.is_empty() {
+        for (name, value) in overrides::environment(ctx, found, &request)? {
+            ctx.set_var(&name, &value);
+        }
+    }
+    Ok(())
+}
+
 /// Looks at the ports once more where some of them are spoken for, and tells
 /// whether they are.
 fn look_again(ctx: &Context, found: &mut Survey, refused: &BTreeMap<u16, String>, how: OnConflict) -> bool {
@@ -213,10 +237,10 @@ fn look_again(ctx: &Context, found: &mut Survey, refused: &BTreeMap<u16, String>
 
 /// A variable that moved twice on the way moved once in the end.
 fn last_of_each(moved: Vec<assign::Move>) -> Vec<assign::Move> {
-    let mut last: BTreeMap<String, assign::Move> = BTreeMap::new();
+    let mut last: BTreeMap<assign::What, assign::Move> = BTreeMap::new();
     for step in moved {
-        let from = last.get(&step.variable).map_or(step.from, |before| before.from);
-        last.insert(step.variable.clone(), assign::Move { from, ..step });
+        let from = last.get(&step.what).map_or(step.from, |before| before.from);
+        last.insert(step.what.clone(), assign::Move { from, ..step });
     }
     last.into_values().filter(|step| step.from != step.to).collect()
 }
@@ -284,7 +308,7 @@ fn setup(ctx: &Context, found: &Survey) -> Result<()> {
 fn restore(ctx: &Context, found: &Survey) -> Result<Vec<assign::Move>> {
     let moves = assign::restorable(ctx, found);
     if moves.is_empty() {
-        ui::note("no variable can go back: none was moved, or its old port is taken");
+        ui::note("no port can go back: none was moved, or its old port is taken");
         return Ok(Vec::new());
     }
     if !ctx.dry_run {

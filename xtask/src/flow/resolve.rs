@@ -1,6 +1,8 @@
 //! Out of a conflict: other ports, or stopping the holders; by option, or by
 //! asking a person.
 
+use std::collections::BTreeSet;
+
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::flow::survey::Survey;
@@ -66,12 +68,19 @@ pub fn hints(ctx: &Context, survey: &Survey, reassign: &str, stop: &str) {
         return;
     }
     match assign::plan(ctx, survey) {
-        Ok(_) => ui::note(&format!("hint: other ports in .env: `cargo xtask {reassign}`")),
+        Ok(moves) => ui::note(&format!("hint: other ports in {}: `cargo xtask {reassign}`", files(&moves))),
         Err(error) => immovable(&error),
     }
     if !stoppable(ctx, survey).1.steps.is_empty() {
         ui::note(&format!("hint: stop the holders: `cargo xtask {stop}`"));
     }
+}
+
+/// The files to write, by name: `.env, docker-compose.override.yml`.
+fn files(moves: &[assign::Move]) -> String {
+    let name = |step: &assign::Move| ui::clean(&step.file.file_name().unwrap_or_default().to_string_lossy());
+    let names: BTreeSet<String> = moves.iter().map(name).collect();
+    names.into_iter().collect::<Vec<String>>().join(", ")
 }
 
 fn immovable(error: &Error) {
@@ -91,8 +100,8 @@ pub fn ask(ctx: &Context, survey: &Survey) -> Result<Answer> {
     let moves = assign::plan(ctx, survey);
     if let Ok(moves) = &moves {
         let moved: Vec<String> =
-            moves.iter().map(|step| format!("{} {} -> {}", step.variable, step.from, step.to)).collect();
-        offer('o', format!("other ports in .env: {}", moved.join(", ")));
+            moves.iter().map(|step| format!("{} {} -> {}", step.what, step.from, step.to)).collect();
+        offer('o', format!("other ports in {}: {}", files(moves), moved.join(", ")));
     }
     offer('t', "one proxy for all projects instead of ports (Traefik)".to_owned());
     offer('l', "leave it".to_owned());

@@ -1,5 +1,6 @@
 //! Containers as the engine reports them.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -30,6 +31,10 @@ pub struct Container {
     pub one_off: bool,
     /// What the engine publishes for it now.
     pub bindings: Vec<Binding>,
+    /// Names of the networks that it is on.
+    pub networks: Vec<String>,
+    /// Labels that begin with `traefik.`.
+    pub traefik: BTreeMap<String, String>,
 }
 
 impl Container {

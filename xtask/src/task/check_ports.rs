@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::flow::own;
 use crate::flow::survey::{Survey, survey};
-use crate::flow::{report, resolve};
+use crate::flow::{overrides, report, resolve};
 use crate::ui::{self, Format};
 
 /// Are all published ports free? If not: who has them, and what is free.
@@ -12,14 +12,14 @@ use crate::ui::{self, Format};
 #[command(after_help = "\
 Examples:
   cargo xtask check-ports                    all ports, with owners and suggestions
-  cargo xtask check-ports --reassign         write free ports into .env
+  cargo xtask check-ports --reassign         write free ports into .env, or an override file
   cargo xtask check-ports --reassign --dry-run
   cargo xtask check-ports --stop-holders     stop whoever has them, after asking
   cargo xtask check-ports --format json | jq '.ports[] | select(.verdict == \"taken\")'
 
 Exit code: 0 all free or ours, 1 a conflict, 2 the project could not be read.")]
 pub struct Args {
-    /// Give every port in conflict another one, in the env file that Compose reads
+    /// Give every port in conflict another one: in the env file, or in an override for literals
     #[arg(long, conflicts_with = "stop_holders")]
     reassign: bool,
     /// Stop the containers and processes that hold ports; asks first
@@ -29,9 +29,10 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
-    let ctx = &own::known_name(ctx)?;
+    let ctx = &own::known(ctx)?;
     let found = survey(ctx)?;
     report::notes(ctx, &found);
+    overrides::note_stale(ctx, &found);
     if ctx.format == Format::Text {
         report::text(ctx, &found);
     }

@@ -7,6 +7,7 @@ pub mod env;
 pub mod kill;
 pub mod logs;
 pub mod open;
+pub mod proxy;
 pub mod restart;
 pub mod start;
 pub mod stop;

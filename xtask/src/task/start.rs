@@ -43,7 +43,7 @@ pub struct Args {
     /// Seconds until every service has to be well and answer [default: 120]
     #[arg(long, value_name = "SECONDS", env = "XTASK_WAIT_TIMEOUT")]
     wait_timeout: Option<u64>,
-    /// Move variables that a reassign moved back, where their old ports are free again
+    /// Take back what a reassign moved, where the old ports are free again
     #[arg(long)]
     restore_ports: bool,
     /// Give ports and name to Compose by its environment, and write no file
@@ -100,7 +100,11 @@ struct StartedService {
 
 #[derive(Serialize)]
 struct Moved<'a> {
-    variable: &'a str,
+    /// `null` where the port is a literal.
+    variable: Option<&'a str>,
+    /// Only where the port is a literal: `SERVICE:TARGET`, with `/udp` for UDP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    literal: Option<String>,
     from: u16,
     to: u16,
 }
@@ -117,8 +121,16 @@ fn done(ctx: &Context, found: &Survey, moved: &[assign::Move]) -> Result<Exit> {
                 .into_iter()
                 .map(|(service, state)| StartedService { urls: of(&service).unwrap_or_default(), service, state })
                 .collect();
-            let moved =
-                moved.iter().map(|step| Moved { variable: &step.variable, from: step.from, to: step.to }).collect();
+            let moved = moved
+                .iter()
+                .map(|step| {
+                    let (variable, literal) = match &step.what {
+                        assign::What::Variable(name) => (Some(name.as_str()), None),
+                        assign::What::Literal(slot) => (None, Some(slot.to_string())),
+                    };
+                    Moved { variable, literal, from: step.from, to: step.to }
+                })
+                .collect();
             ui::json(&Started { schema: 1, project, services, moved });
         }
         Format::Text => print(project, &states, &urls),
@@ -126,7 +138,7 @@ fn done(ctx: &Context, found: &Survey, moved: &[assign::Move]) -> Result<Exit> {
     for step in assign::restorable(ctx, found) {
         ui::note(&format!(
             "note: {} could go back {} -> {}: `cargo xtask start --restore-ports`",
-            step.variable, step.from, step.to
+            step.what, step.from, step.to
         ));
     }
     Ok(Exit::Success)

@@ -88,6 +88,10 @@ fn compare(fixture: &Path) -> Option<String> {
             for wanted in ours.services.iter_mut().flat_map(|service| &mut service.ports) {
                 assert!(wanted.origin.take().is_some(), "{name}: a port without an origin");
             }
+            for service in &mut ours.services {
+                assert_eq!(service.label_places.len(), service.labels.len(), "{name}: a label without a place");
+                service.label_places.clear();
+            }
             let mut ours = Stack { dir: PathBuf::new(), files: Vec::new(), ..ours };
             let mut theirs = theirs;
             // Compose adds what is in the env files of a service; the reader

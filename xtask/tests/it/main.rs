@@ -28,8 +28,12 @@ mod help;
 mod killed;
 #[cfg(unix)]
 mod leases;
+#[cfg(unix)]
+mod overrides;
 #[cfg(target_os = "linux")]
 mod prompts;
+#[cfg(unix)]
+mod proxy;
 #[cfg(unix)]
 mod support;
 #[cfg(target_os = "linux")]

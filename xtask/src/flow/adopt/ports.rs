@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Edit, Left, Plan, Step, Target, View};
-use crate::decide::port_variable;
+use crate::decide::{is_generated, port_variable};
 use crate::envfile::Document;
 use crate::error::{Error, Result};
 use crate::flow::survey::TEMPLATES;
@@ -73,6 +73,10 @@ fn found(target: &Target<'_>, uses: &Uses, plan: &mut Plan) -> Result<Vec<File>>
     let mut files = Vec::new();
     for file in &uses.files {
         let text = stack::text_of(file)?;
+        // What `--reassign` wrote is a literal on purpose.
+        if is_generated(text.as_bytes()) {
+            continue;
+        }
         let mut numbers = Vec::new();
         for found in literals(&text, &Arc::from(file.as_path()))? {
             match found {
@@ -179,7 +183,8 @@ impl<'a> Reader<'a> {
 
     /// Without anybody's own values: what the files alone say.
     fn neutral(&self, texts: &Texts) -> Result<Stack> {
-        let options = ComposeOptions { env_files: Vec::new(), ..self.options.clone() };
+        let mut options = ComposeOptions { env_files: Vec::new(), ..self.options.clone() };
+        options.files.retain(|file| !std::fs::read(file).is_ok_and(|text| is_generated(&text)));
         let nothing = |name: &str| (name == "COMPOSE_DISABLE_ENV_FILE").then(|| "true".to_owned());
         stack::read_with(&options, &self.target.dir, &nothing, texts)
     }
