@@ -45,7 +45,10 @@ pub fn read_with(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>, te
         }
         for (service_name, service) in services.entries() {
             let mut definition = define(service_name, service, &environment)?;
-            definition.service.networks = networks(service, &name, model.get("networks"));
+            // A program that stands in for a container is in none.
+            if !definition.provided {
+                definition.service.networks = networks(service, &name, model.get("networks"));
+            }
             definitions.push(definition);
         }
     }

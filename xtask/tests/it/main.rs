@@ -11,6 +11,8 @@ mod layers;
 
 // The stand-ins are Unix programs and sockets.
 #[cfg(unix)]
+mod adopt;
+#[cfg(unix)]
 mod bad_input;
 #[cfg(unix)]
 mod check_ports;

@@ -37,19 +37,16 @@ fn workspace(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
             .hint(format!("adopt that one: `cargo xtask adopt {}`", target.ctx.show(&outer))));
     }
     let (what, after) = match &before {
-        None => ("made: a workspace for xtask/", Some(cargo::new_workspace(&strangers(&target.dir)))),
+        None => (" (new): a workspace for xtask/", Some(cargo::new_workspace(&strangers(&target.dir)))),
         Some(text) => {
             let after =
                 cargo::with_member(text, &strangers(&target.dir)).map_err(|error| error.within("Cargo.toml"))?;
-            ("xtask/ is a member of the workspace", after)
+            (": xtask/ becomes a member of the workspace", after)
         }
     };
     if let Some(after) = after {
-        let step = Step {
-            what: format!("Cargo.toml: {what}"),
-            edits: vec![Edit::text(path, before, after)],
-            view: View::Diff,
-        };
+        let step =
+            Step { what: format!("Cargo.toml{what}"), edits: vec![Edit::text(path, before, after)], view: View::Diff };
         plan.steps.push(step);
     }
     Ok(())
@@ -64,7 +61,7 @@ fn lock(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     let new = target.read(&target.dir.join("Cargo.toml"))?.is_none();
     if let (None, true, Some(bytes)) = (target.read(&path)?, new, target.read(&own)?) {
         let edit = Edit { path, before: None, after: Some(bytes) };
-        let what = "Cargo.lock: the versions that this program was tested with".to_owned();
+        let what = "Cargo.lock (new): the versions that this program was tested with".to_owned();
         plan.steps.push(Step { what, edits: vec![edit], view: View::Line });
     }
     Ok(())

@@ -56,7 +56,7 @@ pub(super) fn plan(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
         "" => format!(".DEFAULT_GOAL := check\n\n{block}"),
         _ => format!("{}{block}", gap(&text)),
     };
-    let what = format!("{name}: make {}", goals.join(", "));
+    let what = format!("{name}: `make {}`", goals.join("`, `make "));
     plan.steps.push(Step { what, edits: vec![Edit::text(path, before, after)], view: View::Diff });
     Ok(())
 }

@@ -77,8 +77,10 @@ pub struct Left {
 /// A repository that adopts.
 struct Target<'a> {
     ctx: &'a Context,
-    /// Its folder, without symbolic links.
+    /// Its folder.
     dir: PathBuf,
+    /// The same without symbolic links, to tell what is inside.
+    real: PathBuf,
     /// Its compose project.
     options: ComposeOptions,
 }
@@ -97,7 +99,9 @@ pub fn plan(ctx: &Context, dir: &Path, update: bool) -> Result<Plan> {
         project_directory: ctx.options.project_directory.as_ref().map(absolute),
         ..ctx.options.clone()
     };
-    let target = Target { ctx, dir: root, options };
+    // On Windows a path without links is one that few tools understand.
+    let dir = if cfg!(windows) { std::path::absolute(&given).unwrap_or(given) } else { root.clone() };
+    let target = Target { ctx, dir, real: root, options };
     let mut plan = Plan { dir: target.dir.clone(), steps: Vec::new(), left: Vec::new() };
     program::plan(&target, update, &mut plan)?;
     cargo_files::plan(&target, &mut plan)?;
@@ -218,7 +222,7 @@ fn ignored(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     if before.as_deref() != Some(&after) && !after.is_empty() {
         let edit = Edit { path, before, after: Some(after) };
         plan.steps.push(Step {
-            what: "git ignores what is built and what is personal".to_owned(),
+            what: ".gitignore: what is built, and what is personal".to_owned(),
             edits: vec![edit],
             view: View::Diff,
         });

@@ -51,11 +51,11 @@ pub(super) fn plan(target: &Target<'_>, ports: Option<Ports>, plan: &mut Plan) -
     }
     bytes.extend_from_slice(text.replace('\n', end).as_bytes());
     let what = match (&before, wanted.len()) {
-        (None, _) => "made: every port with its default".to_owned(),
-        (_, 1) => "a port that it lacks".to_owned(),
-        (_, count) => format!("{count} ports that it lacks"),
+        (None, _) => " (new): every port with its default".to_owned(),
+        (_, 1) => ": a port that it lacks".to_owned(),
+        (_, count) => format!(": {count} ports that it lacks"),
     };
-    let what = format!("{}: {what}", target.show(&path));
+    let what = format!("{}{what}", target.show(&path));
     plan.steps.push(Step { what, edits: vec![Edit { path, before, after: Some(bytes) }], view: View::Diff });
     Ok(())
 }
