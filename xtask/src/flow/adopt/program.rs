@@ -57,8 +57,9 @@ fn files(home: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
 
 /// Not what an editor left there.
 fn is_ours(name: &str) -> bool {
-    Path::new(name).extension().is_some_and(|end| end == "rs") && name.starts_with("src/")
-        || name.starts_with("tests/fixtures/")
+    let last = name.rsplit('/').next().unwrap_or(name);
+    let left = last.starts_with(['.', '#']) && last != ".gitattributes";
+    !left && ![".orig", ".rej", ".bak", ".new", "~"].iter().any(|end| last.ends_with(end))
 }
 
 fn below(folder: &Path, path: &Path) -> Option<String> {
