@@ -231,6 +231,8 @@ fn is_variable(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn found(text: &str) -> Vec<Found> {
@@ -311,5 +313,70 @@ mod tests {
     #[test]
     fn what_is_reset_stays() {
         assert_eq!(found("services:\n  a:\n    ports: !reset [\"8000:80\"]\n"), []);
+    }
+
+    /// The ports of every service, without anybody's own values.
+    fn ports(text: &str) -> Vec<crate::model::PortMapping> {
+        let mut found = Vec::new();
+        for mut document in documents(text, &Arc::from(Path::new("compose.yaml"))).unwrap() {
+            document.interpolate("", &|_| None).unwrap();
+            for (name, node) in document.get("services").map(Node::entries).unwrap_or_default() {
+                let service = super::super::define(name, node, &|_| None).unwrap().service;
+                found.extend(service.ports.into_iter().map(|wanted| wanted.mapping));
+            }
+        }
+        found
+    }
+
+    /// An entry of a block list, `\u{1}` where the list's indentation goes.
+    fn entry() -> impl Strategy<Value = String> {
+        let host = prop::sample::select(vec!["", "127.0.0.1:", "[::1]:", "${IP:-0.0.0.0}:", ":"]);
+        let quote = prop::sample::select(vec!["\"", "'", ""]);
+        let anchor = prop::sample::select(vec!["", "!!str ", "&p "]);
+        let protocol = prop::sample::select(vec!["", "/udp", "/tcp"]);
+        let comment = prop::sample::select(vec!["", " # 1:1", "   # ü \"8000:80\""]);
+        let short = (host, quote, anchor, protocol, comment, 1..u16::MAX, 1..u16::MAX).prop_map(
+            |(host, quote, anchor, protocol, comment, published, target)| match host {
+                ":" => format!("{anchor}{quote}{target}{protocol}{quote}{comment}"),
+                // Brackets begin a list, where nothing is around them.
+                "[::1]:" if quote.is_empty() => format!("\"{host}{published}:{target}{protocol}\"{comment}"),
+                _ => format!("{anchor}{quote}{host}{published}:{target}{protocol}{quote}{comment}"),
+            },
+        );
+        let long = (prop::sample::select(vec!["\"", "'", ""]), 1..u16::MAX, 1..u16::MAX, 0..3_u8).prop_map(
+            |(quote, published, target, form)| match form {
+                0 => format!("{{target: {target}, published: {quote}{published}{quote}}}"),
+                1 => format!("target: {target} # in\n\u{1}  published: {quote}{published}{quote} # out"),
+                _ => format!("published: {quote}{published}{quote}\n\u{1}  target: {target}"),
+            },
+        );
+        prop_oneof![3 => short, 1 => long]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_form_the_ports_stay_and_no_number_is_left(
+            entries in prop::collection::vec(entry(), 1..6), indent in 2..9_usize, crlf: bool, flow: bool,
+        ) {
+            let space = " ".repeat(indent);
+            let lines: String = if flow {
+                // Comments and mappings of several lines are for block lists.
+                let words: Vec<&str> = entries.iter().filter(|entry| !entry.contains(['#', '\n'])).map(String::as_str).collect();
+                // Braces need quotes there, as anybody writes them.
+                let words: Vec<&str> = words.into_iter().filter(|word| !word.contains('$') || word.ends_with(['"', '\''])).collect();
+                format!(" [{}]\n", words.join(", "))
+            } else {
+                let lines: Vec<String> =
+                    entries.iter().map(|entry| format!("{space}- {}", entry.replace('\u{1}', &space))).collect();
+                let lines = lines.join("\n") + "\n";
+                format!("\n{lines}")
+            };
+            let text = format!("# ü\nservices:\n a:\n  image: x\n  ports:{lines}");
+            let text = if crlf { text.replace('\n', "\r\n") } else { text };
+            let after = edited(&text);
+            prop_assert_eq!(ports(&after), ports(&text), "{}", after);
+            prop_assert_eq!(found(&after), [], "{}", after);
+            prop_assert_eq!(after.lines().count(), text.lines().count());
+        }
     }
 }
