@@ -83,6 +83,10 @@ enum Command {
     Adopt(task::adopt::Args),
     Env(task::env::Args),
     Proxy(task::proxy::Args),
+    Ls(task::ls::Args),
+    Ranges(task::ranges::Args),
+    Release(task::release::Args),
+    Run(task::run::Args),
 }
 
 /// Runs a command line; the first word is the program's name.
@@ -134,6 +138,10 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Adopt(args) => task::adopt::run(args, &ctx),
         Command::Env(args) => task::env::run(args, &ctx),
         Command::Proxy(args) => task::proxy::run(args, &ctx),
+        Command::Ls(args) => task::ls::run(args, &ctx),
+        Command::Ranges(args) => task::ranges::run(args, &ctx),
+        Command::Release(args) => task::release::run(args, &ctx),
+        Command::Run(args) => task::run::run(args, &ctx),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::docker::{Compose, Endpoint, Engine};
 use crate::error::Result;
 use crate::exec;
 use crate::ledger;
-use crate::model::ComposeOptions;
+use crate::model::{ComposeOptions, NamesFile};
 use crate::ui::Format;
 
 /// Made once by the command line; tasks and flows read it.
@@ -31,6 +31,8 @@ pub struct Context {
     pub format: Format,
     /// `--no-write`: values go to Compose by its environment, never into a file.
     pub no_write: bool,
+    /// How the project was started by names, where it was.
+    pub names: Option<NamesFile>,
     /// Variables that were set on top of the environment, for Compose too.
     set: BTreeMap<String, String>,
 }
@@ -53,6 +55,7 @@ impl Context {
             dry_run: false,
             format: Format::Text,
             no_write: false,
+            names: None,
             set: BTreeMap::new(),
         }
     }

@@ -192,7 +192,7 @@ pub fn environment(ctx: &Context, survey: &Survey, request: &Request) -> Result<
     if changes.is_empty() {
         return Ok(Vec::new());
     }
-    let file = outside(ctx, &now.without.dir)?;
+    let file = outside(ctx, &now.without.dir, "")?;
     let folder = file.parent().unwrap_or(&file);
     std::fs::create_dir_all(folder).context(format!("make `{}`", folder.display()))?;
     let text = render(&now.without, &changes, None);
@@ -211,9 +211,9 @@ pub fn environment(ctx: &Context, survey: &Survey, request: &Request) -> Result<
     Ok(env)
 }
 
-/// Where our file of the project in `dir` lies outside of it.
-fn outside(ctx: &Context, dir: &Path) -> Result<PathBuf> {
-    Ok(ctx.state_dir()?.join("overrides").join(format!("{:016x}.yml", hash(dir))))
+/// Where a file of ours for the project in `dir` lies outside of it.
+pub(super) fn outside(ctx: &Context, dir: &Path, suffix: &str) -> Result<PathBuf> {
+    Ok(ctx.state_dir()?.join("overrides").join(format!("{:016x}{suffix}.yml", hash(dir))))
 }
 
 /// The variables with which Compose reads the file that [`environment`] wrote
@@ -221,7 +221,7 @@ fn outside(ctx: &Context, dir: &Path) -> Result<PathBuf> {
 pub fn known_environment(ctx: &Context) -> Result<Vec<(String, String)>> {
     let env = |name: &str| ctx.var(name);
     let stack::Project { dir, files, .. } = stack::locate(&ctx.options, &ctx.dir, &env)?;
-    let file = outside(ctx, &dir)?;
+    let file = outside(ctx, &dir, "")?;
     if !file.is_file() || !ctx.options.files.is_empty() || files.contains(&file) {
         return Ok(Vec::new());
     }
@@ -231,7 +231,7 @@ pub fn known_environment(ctx: &Context) -> Result<Vec<(String, String)>> {
 /// Takes that file away again, where values go into the project's own files.
 pub fn forget_environment(ctx: &Context, dir: &Path) {
     // Where it cannot be, it stays as it was.
-    drop(outside(ctx, dir).map(std::fs::remove_file));
+    drop(outside(ctx, dir, "").map(std::fs::remove_file));
 }
 
 /// The project now.
@@ -366,7 +366,7 @@ fn every_profile(options: &ComposeOptions) -> ComposeOptions {
 }
 
 /// COMPOSE_FILE for these files.
-fn names(files: &[PathBuf]) -> Vec<(String, String)> {
+pub(super) fn names(files: &[PathBuf]) -> Vec<(String, String)> {
     let separator = default_separator();
     let list: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
     vec![(COMPOSE_FILE.to_owned(), list.join(separator)), (SEPARATOR.to_owned(), separator.to_owned())]

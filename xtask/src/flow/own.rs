@@ -9,10 +9,11 @@ use crate::decide::worktree_name;
 use crate::disk;
 use crate::envfile::Document;
 use crate::error::{Context as _, Result};
+use crate::flow::proxy::by_name;
 use crate::flow::survey::{Survey, elsewhere, real, survey};
 use crate::flow::{assign, keep, overrides};
 use crate::ledger::Book;
-use crate::model::{ComposeOptions, Container, FixedName, Leases, Named};
+use crate::model::{ComposeOptions, Container, FixedName, Leases, Named, Tenant};
 use crate::parse::compose::normalise_name;
 use crate::stack::{self, Checkout};
 use crate::ui;
@@ -53,8 +54,9 @@ pub fn name_checkout(ctx: &mut Context, mut found: Survey) -> Result<Survey> {
 }
 
 /// The context for commands that do not name a checkout, with what only the
-/// state folder knows: after `--no-write` the compose file of ours, and the name
-/// of a linked worktree where nothing else gives one.
+/// state folder knows: the file of names it was started with, after `--no-write`
+/// the compose file of ours, and the name of a linked worktree where nothing
+/// else gives one.
 pub fn known(ctx: &Context) -> Result<Context> {
     let mut ctx = ctx.clone();
     let project = stack::locate(&ctx.options, &ctx.dir, &|name| ctx.var(name))?;
@@ -63,14 +65,15 @@ pub fn known(ctx: &Context) -> Result<Context> {
     for (name, value) in overrides::known_environment(&ctx)? {
         ctx.set_var(&name, &value);
     }
-    if by_hand || !linked || project.env_files.get(NAME).is_some() {
-        return Ok(ctx);
-    }
     let dir = real(&project.dir);
     let leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
     let mut tenants = leases.tenants.iter().filter(|tenant| tenant.dir == dir);
-    if let (Some(tenant), None) = (tenants.next(), tenants.next()) {
+    let (Some(tenant), None) = (tenants.next(), tenants.next()) else { return Ok(ctx) };
+    if !by_hand && linked && project.env_files.get(NAME).is_none() {
         ctx.set_var(NAME, &tenant.project);
+    }
+    if let Some(names) = tenant.names.as_ref().filter(|names| by_name::is_there(names)) {
+        by_name::pass_on(&mut ctx, names)?;
     }
     Ok(ctx)
 }
@@ -81,7 +84,7 @@ fn is_anothers(leases: &Leases, found: &Survey) -> bool {
     let dir = found.real_dir();
     let name = &found.stack.name;
     leases.tenant(name, &dir).is_none()
-        && leases.others(name, &dir).any(|other| other.project == *name && other.dir.is_dir())
+        && leases.others(name, &dir).any(|other| other.project == *name && other.is_stack() && other.dir.is_dir())
 }
 
 /// The name that the checkout has already: that of its containers, of its
@@ -104,7 +107,9 @@ fn own_name(ctx: &Context, found: &Survey, leases: &Leases, containers: &[Contai
     if let Some(name) = of_containers.first() {
         return Ok(Some((*name).clone()));
     }
-    if let Some(tenant) = leases.tenants.iter().find(|tenant| tenant.dir == dir && is_free(&tenant.project)) {
+    // A name that only dev servers go by was given without a look at Compose's.
+    let is_own = |tenant: &&Tenant| tenant.dir == dir && tenant.is_stack() && is_free(&tenant.project);
+    if let Some(tenant) = leases.tenants.iter().find(is_own) {
         return Ok(Some(tenant.project.clone()));
     }
     let trouble = |trouble: crate::docker::Trouble| trouble.error(ctx.engine.endpoint());
@@ -118,8 +123,8 @@ fn is_here(container: &Container, dir: &Path) -> bool {
 
 /// Whether another folder has `name`: in the book, or with containers.
 fn is_taken(name: &str, dir: &Path, leases: &Leases, containers: &[Container]) -> bool {
-    let in_book =
-        leases.tenants.iter().any(|tenant| tenant.project == name && tenant.dir != dir && tenant.dir.is_dir());
+    let has_it = |tenant: &Tenant| tenant.project == name && tenant.dir != dir && tenant.is_stack();
+    let in_book = leases.tenants.iter().any(|tenant| has_it(tenant) && tenant.dir.is_dir());
     in_book || containers.iter().any(|container| elsewhere(container, name, dir).is_some())
 }
 

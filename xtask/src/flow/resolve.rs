@@ -14,6 +14,8 @@ use crate::ui::{self, Choice, Format};
 pub enum Answer {
     /// Something was done about it; these variables were moved.
     Resolved(Vec<assign::Move>),
+    /// It is to be started by names.
+    ByName,
     /// Nothing was.
     Leave,
 }
@@ -103,7 +105,7 @@ pub fn ask(ctx: &Context, survey: &Survey) -> Result<Answer> {
             moves.iter().map(|step| format!("{} {} -> {}", step.what, step.from, step.to)).collect();
         offer('o', format!("other ports in {}: {}", files(moves), moved.join(", ")));
     }
-    offer('t', "one proxy for all projects instead of ports (Traefik)".to_owned());
+    offer('t', "names in place of ports: one proxy for all projects (Traefik)".to_owned());
     offer('l', "leave it".to_owned());
     if let Err(error) = &moves {
         immovable(error);
@@ -111,12 +113,7 @@ pub fn ask(ctx: &Context, survey: &Survey) -> Result<Answer> {
     match ui::choose("what now?", &choices, 'l') {
         's' => stop_holders(ctx, survey).map(|()| Answer::Resolved(Vec::new())),
         'o' => reassign(ctx, survey).map(Answer::Resolved),
-        't' => {
-            ui::note(
-                "the shared Traefik comes with `cargo xtask proxy`, which this version does not have yet; ports in .env do the job until then",
-            );
-            Ok(Answer::Leave)
-        }
+        't' => Ok(Answer::ByName),
         _ => Ok(Answer::Leave),
     }
 }

@@ -100,13 +100,24 @@ impl State {
     }
 }
 
-/// Result of a healthcheck.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Result of a healthcheck, the better after the worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Health {
+    /// `retries` checks in a row failed.
+    Unhealthy,
     /// No result yet.
     Starting,
     /// The last check passed.
     Healthy,
-    /// `retries` checks in a row failed.
-    Unhealthy,
+}
+
+impl Health {
+    /// The engine's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Health::Starting => "starting",
+            Health::Healthy => "healthy",
+            Health::Unhealthy => "unhealthy",
+        }
+    }
 }

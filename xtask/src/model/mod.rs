@@ -11,7 +11,7 @@ mod verdict;
 
 pub use container::{Binding, Container, Health, State};
 pub use fixed::{FixedName, Named};
-pub use lease::{Lease, Leases, Starter, Tenant};
+pub use lease::{Lease, Leases, NamesFile, Starter, Tenant};
 pub use listener::{Parent, Probe, Process, Reservation, Socket, SocketState, Surroundings, Unit};
 pub use options::ComposeOptions;
 pub use port::{PortMapping, PortRange, Protocol};

@@ -36,6 +36,8 @@ pub struct Settings {
     pub wait_timeout: Option<u64>,
     /// Further paths to print beside a service's URL: `backend = ["/docs"]`.
     pub urls: BTreeMap<String, Vec<String>>,
+    /// `[proxy]`: start by names unless told otherwise.
+    pub by_name: bool,
     /// `[proxy]`: the project's host name without `.localhost`.
     pub proxy_host: Option<String>,
     /// `[proxy.services]`: what services are, where that cannot be told.
@@ -45,6 +47,8 @@ pub struct Settings {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Proxy {
+    #[serde(default)]
+    start: bool,
     host: Option<Spanned<String>>,
     #[serde(default)]
     services: BTreeMap<String, Spanned<Wish>>,
@@ -63,7 +67,7 @@ struct File {
 }
 
 /// Name of the project's file.
-const FILE: &str = "xtask.toml";
+pub const FILE: &str = "xtask.toml";
 /// Name of the person's file, which git should ignore.
 const PERSONAL: &str = ".xtask.env";
 
@@ -86,7 +90,7 @@ impl Settings {
     fn overlay(&mut self, path: &Path) -> Result<()> {
         let bad = |what: String| {
             Error::new(format!("{}: {what}", path.display()))
-                .hint("it may set XTASK_ON_CONFLICT=ask|fail|reassign|stop and XTASK_WAIT_TIMEOUT=SECONDS")
+                .hint("it may set XTASK_ON_CONFLICT=ask|fail|reassign|stop, XTASK_WAIT_TIMEOUT=SECONDS and XTASK_TRAEFIK=true|false")
         };
         if !path.is_file() {
             return Ok(());
@@ -103,6 +107,10 @@ impl Settings {
                 "XTASK_WAIT_TIMEOUT" => {
                     self.wait_timeout =
                         Some(value.parse().map_err(|_| bad(format!("`{name}={value}` is not a number of seconds")))?);
+                }
+                "XTASK_TRAEFIK" => {
+                    self.by_name =
+                        value.parse().map_err(|_| bad(format!("`{name}={value}` is neither true nor false")))?;
                 }
                 _ => return Err(bad(format!("`{name}` is not a setting"))),
             }
@@ -129,6 +137,7 @@ fn parse(text: &str) -> Result<Settings> {
         on_conflict: file.on_conflict,
         wait_timeout: file.wait_timeout,
         urls: file.urls,
+        by_name: file.proxy.start,
         proxy_host: file.proxy.host.map(Spanned::into_inner),
         proxy_services: file.proxy.services.into_iter().map(|(name, wish)| (name, wish.into_inner())).collect(),
     })

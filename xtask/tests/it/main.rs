@@ -27,6 +27,10 @@ mod fake_docker;
 #[cfg(unix)]
 mod help;
 #[cfg(unix)]
+mod inventory;
+#[cfg(unix)]
+mod kept;
+#[cfg(unix)]
 mod killed;
 #[cfg(unix)]
 mod leases;
@@ -36,6 +40,8 @@ mod overrides;
 mod prompts;
 #[cfg(unix)]
 mod proxy;
+#[cfg(target_os = "linux")]
+mod run;
 #[cfg(unix)]
 mod support;
 #[cfg(target_os = "linux")]

@@ -1,12 +1,10 @@
 //! The shared proxy: one Traefik for all projects of this machine, and the
 //! names that projects have at it.
 //!
-//! Another flow that starts a project by names needs four things from here:
-//! [`names::plan`] (which service has which name), [`certify`] (their
-//! certificate), [`Home`] with [`Home::ports`], and [`route_answers`]; and to
-//! tell people, [`connection`] and [`hosts_lines`].
+//! [`by_name`] is what a start of a project by names needs of it.
 
 mod ask;
+pub mod by_name;
 mod certify;
 mod connect;
 mod down;
@@ -23,6 +21,6 @@ pub use ask::{Answer, Route, route_answers};
 pub use certify::certify;
 pub use connect::{connection, hosts_lines};
 pub use down::down;
-pub use home::Home;
-pub use status::{Status, print, status};
+pub use home::{Home, running_ports};
+pub use status::{Status, print, status, urls_of};
 pub use up::{Wish, up};

@@ -35,9 +35,15 @@ pub struct Plan {
 /// Makes the plan of the project that `ctx` means, from its model without the
 /// file that is planned here.
 pub fn plan(ctx: &Context) -> Result<Plan> {
+    plan_with(ctx, &[])
+}
+
+/// The same, with services that keep their ports beside their names.
+pub fn plan_with(ctx: &Context, also: &[String]) -> Result<Plan> {
     let env = |name: &str| ctx.var(name);
     let mut files = stack::locate(&ctx.options, &ctx.dir, &env)?.files;
-    files.retain(|file| file.file_name().is_none_or(|name| name != labels::FILE));
+    let is_ours = |file: &Path| ctx.names.as_ref().is_some_and(|names| names.path == file);
+    files.retain(|file| !is_ours(file) && file.file_name().is_none_or(|name| name != labels::FILE));
     let found = project(&ctx.with_options(ComposeOptions { files, ..ctx.options.clone() }))?;
     let wishes = &found.settings.proxy_services;
     if let Some(name) = wishes.keys().find(|name| found.stack.service(name).is_none()) {
@@ -51,7 +57,7 @@ pub fn plan(ctx: &Context) -> Result<Plan> {
     }
     let base = base(&found)?;
     let (routes, unrouted) = labels::routes(&found.stack, wishes);
-    let text = labels::compose_file(&base, labels::network_key(&found.stack), &routes, &unrouted);
+    let text = labels::compose_file(&base, labels::network_key(&found.stack), &routes, &unrouted, also);
     let given = given(ctx, &found);
     let host = given.clone().unwrap_or_else(|| own_host(&found, &base));
     Ok(Plan {

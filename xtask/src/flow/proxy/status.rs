@@ -140,6 +140,20 @@ fn entry_points(
     ports.entries().into_iter().zip(wished).map(entry).collect()
 }
 
+/// What a container is reached by at a proxy with these ports, as its labels
+/// say.
+pub fn urls_of(container: &Container, ports: Ports) -> Vec<String> {
+    let port = |entry: &str| ports.entries().into_iter().find(|known| known.0 == entry).map(|known| known.1);
+    let of_router = |router: crate::labels::Router| {
+        let names = hosts(&router.rule);
+        let entries = router.entrypoints.iter().filter_map(|entry| Some((scheme(entry), port(entry)?)));
+        entries
+            .flat_map(|(scheme, port)| names.iter().map(move |host| url(scheme, host, port)))
+            .collect::<Vec<String>>()
+    };
+    routers(&container.traefik).into_iter().flat_map(of_router).collect()
+}
+
 fn row(route: super::ask::Route, ports: Ports, home: &Home, containers: &[Container]) -> RouteRow {
     let name = route.name.strip_suffix("@docker");
     let defines = |container: &&Container| {

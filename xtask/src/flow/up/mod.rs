@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::flow::survey::Survey;
 use crate::parse::engine_message::PortProblem;
 
-pub use urls::{ServiceUrls, likely_url, urls};
+pub use urls::{ServiceUrls, likely_url, service_urls, urls};
 pub use wait::{ServiceState, states};
 
 /// How to start.
