@@ -1,6 +1,7 @@
 //! What several tasks share. Each flow gathers, decides, and shows or runs a
 //! plan that is plain data.
 
+pub mod adopt;
 pub mod assign;
 pub mod bring_up;
 pub mod checkup;

@@ -7,6 +7,7 @@
 //! `tests/fixtures/tools/INDEX.md`.
 
 mod address;
+pub mod cargo;
 pub mod cgroup;
 pub mod compose;
 pub mod compose_config;

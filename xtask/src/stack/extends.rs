@@ -101,7 +101,7 @@ impl Resolver<'_, '_> {
             return Ok(Arc::clone(services));
         }
         let mut merged: Option<Node> = None;
-        for mut document in parse(file)? {
+        for mut document in parse(file, self.loader.texts)? {
             document.interpolate("", self.loader.lookup)?;
             merged = Some(match merged {
                 Some(base) => merge(base, document),
@@ -110,12 +110,15 @@ impl Resolver<'_, '_> {
         }
         let mut services = Services::new();
         if let Some(document) = &mut merged {
-            strip_tags(document);
+            // The tags of a service that extends another stay: they are about
+            // what it extends.
+            let mut plain = document.clone();
+            strip_tags(&mut plain);
+            check_ports(plain.get("services").map(Node::entries).unwrap_or_default())?;
             if let Some(found) = services_mut(document)? {
                 services = std::mem::take(found);
             }
         }
-        check_ports(&services)?;
         let services = Arc::new(services);
         self.files.insert(file.to_path_buf(), Arc::clone(&services));
         Ok(services)

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::options::Environment;
-use super::reader::{Merged, merged};
+use super::reader::{Merged, Texts, merged};
 use crate::error::Result;
 use crate::model::{ComposeOptions, FixedName, Named};
 use crate::parse::compose::Node;
@@ -13,7 +13,7 @@ use crate::parse::compose::Node;
 /// files. A name made with COMPOSE_PROJECT_NAME is not fixed; networks and
 /// volumes that are `external` are shared on purpose.
 pub fn fixed_names(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Result<Vec<FixedName>> {
-    let Merged { model, .. } = merged(options, cwd, env)?;
+    let Merged { model, .. } = merged(options, cwd, env, &Texts::new())?;
     let section = |name: &str| model.get(name).map(Node::entries).unwrap_or_default();
     let mut found = Vec::new();
     found.extend(fixed(&model, "name", Named::Project));

@@ -133,8 +133,9 @@ fn load(loader: &Loader<'_>, item: &Node, file: &Arc<Path>) -> Result<Node> {
     let mut sources = Vec::with_capacity(paths.len());
     for path in &paths {
         let path: Arc<Path> = Arc::from(absolute(&loader.base, Path::new(path)));
-        let documents = parse(&path).map_err(|error| error.within(format!("{}: include", item.place())))?;
+        let documents =
+            parse(&path, loader.texts).map_err(|error| error.within(format!("{}: include", item.place())))?;
         sources.push((documents, path));
     }
-    Loader { base, lookup: &lookup, included }.load(sources)
+    Loader { base, lookup: &lookup, texts: loader.texts, included }.load(sources)
 }

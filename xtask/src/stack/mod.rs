@@ -24,6 +24,6 @@ pub use locate::{Project, is_in_project, locate};
 pub use options::Environment;
 pub use origins::attach_origins;
 pub use override_place::{COMPOSE_FILE, List, Place, SEPARATOR, default_separator, override_place};
-pub use reader::read;
+pub use reader::{Texts, read, read_with, text_of};
 pub use settings::{FILE as SETTINGS_FILE, OnConflict, Settings};
 pub use uses::{Use, Uses, uses};

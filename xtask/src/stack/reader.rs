@@ -3,6 +3,7 @@
 //! Its order is Compose's: each document of each file is interpolated, then
 //! `extends`, then `include`, then merged on top of what came before.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,10 +23,19 @@ use crate::parse::compose::{
 /// What a compose file needs at least.
 const SERVICES: &str = "it needs at least `services:` with one service";
 
+/// Compose files as they would be, by path; what is not in it is read from the
+/// disk.
+pub type Texts = BTreeMap<PathBuf, String>;
+
 /// Reads the project that `options` mean, as Compose run in `cwd` with the
 /// environment `env` would.
 pub fn read(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Result<Stack> {
-    let Merged { project, name, model } = merged(options, cwd, env)?;
+    read_with(options, cwd, env, &Texts::new())
+}
+
+/// The same, as if some files had another text.
+pub fn read_with(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>, texts: &Texts) -> Result<Stack> {
+    let Merged { project, name, model } = merged(options, cwd, env, texts)?;
     let Project { dir, files, env_files } = project;
     let environment = |wanted: &str| with_name(&name, wanted, cwd, env, &env_files).map(|(value, _)| value);
     let mut definitions: Vec<Definition> = Vec::new();
@@ -35,7 +45,10 @@ pub fn read(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Resu
         }
         for (service_name, service) in services.entries() {
             let mut definition = define(service_name, service, &environment)?;
-            definition.service.networks = networks(service, &name, model.get("networks"));
+            // A program that stands in for a container is in none.
+            if !definition.provided {
+                definition.service.networks = networks(service, &name, model.get("networks"));
+            }
             definitions.push(definition);
         }
     }
@@ -56,18 +69,18 @@ pub(super) struct Merged {
 }
 
 /// Reads and merges the files of the project that `options` mean.
-pub(super) fn merged(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Result<Merged> {
+pub(super) fn merged(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>, texts: &Texts) -> Result<Merged> {
     let project = locate(options, cwd, env)?;
     let variable = |name: &str| lookup(name, cwd, env, &project.env_files);
 
     let mut sources = Vec::with_capacity(project.files.len());
     for file in &project.files {
         let file: Arc<Path> = Arc::from(file.as_path());
-        sources.push((parse(&file)?, file));
+        sources.push((parse(&file, texts)?, file));
     }
     let name = name(options, &project.dir, &sources, &variable)?;
     let variable = |wanted: &str| with_name(&name, wanted, cwd, env, &project.env_files);
-    let loader = Loader { base: project.dir.clone(), lookup: &variable, included: Vec::new() };
+    let loader = Loader { base: project.dir.clone(), lookup: &variable, texts, included: Vec::new() };
     let model = loader.load(sources)?;
     Ok(Merged { project, name, model })
 }
@@ -128,19 +141,26 @@ fn name(
 }
 
 /// Reads and parses one file.
-pub(super) fn parse(file: &Arc<Path>) -> Result<Vec<Node>> {
+pub(super) fn parse(file: &Arc<Path>, texts: &Texts) -> Result<Vec<Node>> {
+    match texts.get(file.as_ref()) {
+        Some(text) => documents(text, file),
+        None => documents(&text_of(file)?, file),
+    }
+}
+
+/// A compose file as text.
+pub fn text_of(file: &Path) -> Result<String> {
     let place = file.display();
     let bytes = std::fs::read(file).map_err(|error| match error.kind() {
         ErrorKind::NotFound => Error::new(format!("there is no file {place}"))
             .hint("correct the path; it counts from the folder of the project"),
         _ => Error::new(format!("failed to read {place}: {error}")),
     })?;
-    let text = String::from_utf8(bytes).map_err(|error| {
+    String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = valid.split(|byte| *byte == b'\n').count();
         Error::new(format!("{place}:{line}: not UTF-8")).hint("save the file as UTF-8")
-    })?;
-    documents(&text, file)
+    })
 }
 
 /// Loads files that are merged with each other: those of the project, or those
@@ -150,6 +170,8 @@ pub(super) struct Loader<'a> {
     pub(super) base: PathBuf,
     /// Variables.
     pub(super) lookup: &'a Lookup<'a>,
+    /// Files that are not read from the disk.
+    pub(super) texts: &'a Texts,
     /// Files whose `include` led here.
     pub(super) included: Vec<PathBuf>,
 }

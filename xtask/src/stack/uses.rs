@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::locate::{Project, absolute, is_remote};
 use super::options::Environment;
-use super::reader::parse;
+use super::reader::{Texts, parse};
 use crate::error::Result;
 use crate::parse::compose::{Data, Node};
 use crate::parse::interpolate::{interpolate, mentions};
@@ -35,6 +35,9 @@ pub struct Uses {
     pub places: Vec<Use>,
     /// Files that `env_file:` of a service names: all that is in them is used.
     pub env_files: Vec<PathBuf>,
+    /// The compose files that were read: those of the project, and those that
+    /// they include and extend.
+    pub files: Vec<PathBuf>,
 }
 
 /// Reads the compose files of `project`. A file that they include or extend
@@ -48,7 +51,7 @@ pub fn uses(project: &Project, env: &Environment<'_>) -> Result<Uses> {
     for file in &project.files {
         walk.file(file, &project.dir)?;
     }
-    Ok(walk.found)
+    Ok(Uses { files: walk.seen, ..walk.found })
 }
 
 struct Walk<'a> {
@@ -64,7 +67,7 @@ impl Walk<'_> {
             return Ok(());
         }
         self.seen.push(file.to_path_buf());
-        for document in parse(&Arc::from(file))? {
+        for document in parse(&Arc::from(file), &Texts::new())? {
             self.node(&document, "");
             for item in document.get("include").map(Node::items).unwrap_or_default() {
                 let path = item.get("path").unwrap_or(item);

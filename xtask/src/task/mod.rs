@@ -1,5 +1,6 @@
 //! One file a command: its `Args` and `run`. No task imports another.
 
+pub mod adopt;
 pub mod check_ports;
 pub mod completions;
 pub mod diagnose;

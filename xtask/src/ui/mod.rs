@@ -1,6 +1,7 @@
 //! The only place that prints. Data goes to stdout; notes, questions and
 //! progress go to stderr.
 
+mod diff;
 mod live;
 mod page;
 mod prompt;
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 
+pub use diff::diff;
 pub use live::Live;
 pub use page::Page;
 pub use prompt::{Choice, choose, confirm, is_interactive};

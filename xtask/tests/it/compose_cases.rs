@@ -4,6 +4,10 @@
 //! it is found, and so that its `.env` (kept as `dot.env` here, since the
 //! repository ignores `.env`) and the folder's name can be anything.
 //! `case.toml` may say `args`, `env`, `cwd` and `dir` (the folder's name).
+//!
+//! And the shapes of `compat/`: modelled on public stacks, each one file. A line
+//! `#== NAME` in it begins another file of the same project; what stands above
+//! the first is `compose.yaml`, unless it is only a comment.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
@@ -42,16 +46,48 @@ pub(crate) fn fixtures() -> Vec<PathBuf> {
     folders
 }
 
+/// Every shape, by name.
+pub(crate) fn shapes() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/compat");
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|end| end == "yml")).collect();
+    files.sort();
+    files
+}
+
 /// Copies a project to a place of its own.
 pub(crate) fn copy_out(fixture: &Path) -> Copied {
-    let name = fixture.file_name().unwrap().to_string_lossy().into_owned();
-    let text = std::fs::read_to_string(fixture.join("case.toml"));
-    let case: Case = text.map_or_else(|_| Case::default(), |text| toml::from_str(&text).unwrap());
+    let name = fixture.file_stem().unwrap().to_string_lossy().into_owned();
+    let parts = if fixture.is_file() { parts(&std::fs::read_to_string(fixture).unwrap()) } else { BTreeMap::new() };
+    let text = parts.get("case.toml").cloned().or_else(|| std::fs::read_to_string(fixture.join("case.toml")).ok());
+    let case: Case = text.map_or_else(Case::default, |text| toml::from_str(&text).unwrap());
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().canonicalize().unwrap().join(case.dir.as_deref().unwrap_or(&name));
-    copy(fixture, &dir);
+    if fixture.is_dir() {
+        copy(fixture, &dir);
+    }
+    for (name, text) in parts.iter().filter(|(name, _)| *name != "case.toml") {
+        let path = dir.join(name.replace("dot.env", ".env"));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
     let cwd = if case.cwd.is_empty() { dir } else { dir.join(&case.cwd) };
     Copied { name, case, cwd, temp }
+}
+
+/// The files of a shape.
+fn parts(text: &str) -> BTreeMap<String, String> {
+    let mut parts = BTreeMap::new();
+    let mut name = "compose.yaml";
+    for line in text.split_inclusive('\n') {
+        match line.strip_prefix("#== ") {
+            Some(next) => name = next.trim(),
+            None => parts.entry(name.to_owned()).or_insert_with(String::new).push_str(line),
+        }
+    }
+    let is_comment = |text: &String| text.lines().all(|line| line.starts_with('#'));
+    parts.retain(|name, text| name != "compose.yaml" || !is_comment(text));
+    parts
 }
 
 /// What our reader makes of it.
@@ -60,7 +96,7 @@ pub(crate) fn read(case: &Case, cwd: &Path) -> Result<Stack> {
 }
 
 /// The options behind a command line.
-fn options(args: &[String]) -> ComposeOptions {
+pub(crate) fn options(args: &[String]) -> ComposeOptions {
     let mut options = ComposeOptions::default();
     for pair in args.chunks(2) {
         let [name, value] = pair else { panic!("options come in pairs: {args:?}") };

@@ -2,6 +2,7 @@
 //! with stand-ins for Docker and its engine, and against real tools where they
 //! are there.
 
+mod compat;
 mod compose_cases;
 mod compose_oracle;
 mod compose_reader;
@@ -9,6 +10,8 @@ mod env_oracle;
 mod layers;
 
 // The stand-ins are Unix programs and sockets.
+#[cfg(unix)]
+mod adopt;
 #[cfg(unix)]
 mod bad_input;
 #[cfg(unix)]

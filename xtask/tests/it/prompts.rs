@@ -320,3 +320,16 @@ fn what_can_be_mended_is_asked_for_one_by_one() {
     assert!(!project.path(".env").exists());
     assert!(!fs::read_to_string(project.root().join("state/leases.json")).unwrap().contains("gone"));
 }
+
+#[test]
+fn adopting_is_asked_for_once_and_no_writes_nothing() {
+    let project = Project::new("services:\n  web:\n    image: web\n    ports: [\"@0:80\"]\n");
+    let Some(mut terminal) = Terminal::start(&project, "adopt") else { return };
+    terminal.sees("+    ports: [\"${WEB_PORT:-").sees("do all of this? [y/N]").types("n\n");
+    assert_eq!(terminal.ends().0, 1);
+    assert!(!project.path("xtask").exists() && !project.path("Makefile").exists());
+    let Some(mut terminal) = Terminal::start(&project, "adopt") else { return };
+    terminal.sees("do all of this? [y/N]").types("y\n");
+    assert_eq!(terminal.ends().0, 0);
+    assert!(project.read("compose.yaml").contains("WEB_PORT") && project.path("Makefile").exists());
+}

@@ -117,7 +117,7 @@ fn git(dir: &Path, words: &[&str], file: &str) -> Option<i32> {
 }
 
 /// `bytes` and one more line, with the line breaks that are there.
-fn with_line(bytes: &[u8], line: &str) -> Vec<u8> {
+pub(in crate::flow) fn with_line(bytes: &[u8], line: &str) -> Vec<u8> {
     let line_break = if bytes.windows(2).any(|pair| pair == b"\r\n") { "\r\n" } else { "\n" };
     let start = if bytes.is_empty() || bytes.ends_with(b"\n") { "" } else { line_break };
     [bytes, start.as_bytes(), line.as_bytes(), line_break.as_bytes()].concat()

@@ -19,6 +19,7 @@ use crate::stack::{self, Project};
 pub use check::{Finding, check, json as check_json, text as check_text};
 pub use diff::{diff, json as diff_json, text as diff_text};
 pub use explain::{explain, json as explain_json, text as explain_text};
+pub(super) use init::with_line;
 pub use init::{init, make};
 pub use set::{Plan, apply, plan, show};
 

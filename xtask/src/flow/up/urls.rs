@@ -83,10 +83,27 @@ pub fn service_urls<'a>(
 }
 
 fn base(ctx: &Context, service: &Service, binding: &Binding) -> String {
-    let host = host(ctx, binding.host_ip);
-    let port = binding.published;
+    url(service, binding.target, &host(ctx, binding.host_ip), binding.published)
+}
+
+/// Well-known ports of what speaks neither HTTP nor has a URL of its own.
+const NO_HTTP: [u16; 16] = [21, 22, 25, 53, 110, 143, 389, 465, 587, 993, 1025, 1433, 1521, 2181, 9092, 11211];
+
+/// The URL that a service will most likely have on this machine, before it has
+/// ever been started.
+pub fn likely_url(service: &Service, target: u16, port: u16) -> String {
+    match target {
+        3306 => format!("mysql://localhost:{port}"),
+        5672 => format!("amqp://localhost:{port}"),
+        27017 => format!("mongodb://localhost:{port}"),
+        _ if NO_HTTP.contains(&target) => format!("localhost:{port}"),
+        _ => url(service, target, "localhost", port),
+    }
+}
+
+fn url(service: &Service, target: u16, host: &str, port: u16) -> String {
     let variable = |name: &str| service.environment.get(name).filter(|value| !value.is_empty());
-    match speech(Some(service), binding.target) {
+    match speech(Some(service), target) {
         Speech::Postgres => {
             let user = variable("POSTGRES_USER").map_or("postgres", String::as_str);
             let database = variable("POSTGRES_DB").map_or(user, String::as_str);

@@ -66,7 +66,7 @@ pub(super) fn by_name(node: Node, separator: char) -> Node {
                 let (name, value) = text.split_once(separator).map_or((text, None), |(n, v)| (n, Some(v)));
                 let name = name.to_owned();
                 let data = value.map_or(Data::Null, |value| {
-                    Data::Scalar(Scalar { text: value.to_owned(), quoted: true, template: None })
+                    Data::Scalar(Scalar { text: value.to_owned(), quoted: true, ..Scalar::default() })
                 });
                 let value = Node { data, tag: Tag::None, file: item.file, line: item.line };
                 match entries.iter_mut().find(|(known, _)| *known == name) {

@@ -5,6 +5,7 @@
 //! together in Compose's order (parse, interpolate, extend, include, merge,
 //! check).
 
+mod literals;
 mod merge;
 mod node;
 mod ports;
@@ -15,6 +16,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use literals::{Found, Literal, Quotes, literals};
 pub use merge::{merge, strip_tags};
 pub use node::{Data, Lookup, Node, Scalar, Tag};
 pub use ports::check_ports;

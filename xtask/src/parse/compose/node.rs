@@ -40,6 +40,9 @@ pub struct Scalar {
     pub text: String,
     /// It is a text whatever it looks like: quoted, or made by interpolation.
     pub quoted: bool,
+    /// Where it begins in its line, quotes included: characters, from 0. The
+    /// line is the node's.
+    pub column: usize,
     /// The text before interpolation and the variables in it, where it has
     /// any.
     pub template: Option<Box<Template>>,

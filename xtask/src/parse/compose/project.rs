@@ -48,7 +48,7 @@ pub fn select(definitions: Vec<Definition>, profiles: &[String]) -> Result<Vec<S
     active.sort_by(|one, two| one.service.name.cmp(&two.service.name));
     for definition in &active {
         let service = &definition.service;
-        if service.image.is_none() && !service.build {
+        if service.image.is_none() && !service.build && !definition.provided {
             return Err(Error::new(format!(
                 "{}: service `{}` has neither an image nor a build context",
                 definition.place, service.name

@@ -17,6 +17,8 @@ pub struct Definition {
     pub profiles: Vec<String>,
     /// Services that it names, and whether it cannot do without them.
     pub needs: Vec<(String, bool)>,
+    /// Has `provider:`: a program that takes the place of a container.
+    pub provided: bool,
     /// `FILE:LINE`, for messages.
     pub place: String,
 }
@@ -30,7 +32,9 @@ pub fn define(name: &str, node: &Node, environment: &dyn Fn(&str) -> Option<Stri
             .hint("give it at least `image:` or `build:`"));
     }
     for (key, kinds, words) in KINDS {
-        if let Some(value) = node.get(key).filter(|value| !kinds.contains(&kind(value))) {
+        // A key without anything is none of them.
+        let written = node.entries().iter().find(|(name, _)| name == key).map(|(_, value)| value);
+        if let Some(value) = written.filter(|value| value.is_null() || !kinds.contains(&kind(value))) {
             return Err(value
                 .error(&format!("services.{name}.{key}"), format!("must be {words}"))
                 .hint(format!("see https://docs.docker.com/reference/compose-file/services/#{key}")));
@@ -72,7 +76,8 @@ pub fn define(name: &str, node: &Node, environment: &dyn Fn(&str) -> Option<Stri
     }
     let profiles = node.get("profiles").map(Node::texts).unwrap_or_default();
     let profiles = profiles.into_iter().map(str::to_owned).collect();
-    Ok(Definition { service, profiles, needs, place: node.place() })
+    let provided = node.get("provider").is_some();
+    Ok(Definition { service, profiles, needs, provided, place: node.place() })
 }
 
 /// The words of a test; a text is one for the shell.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{Data, Node, check_ports, define, documents, merge, select, strip_tags};
+use super::{Data, Found, Node, check_ports, define, documents, literals, merge, select, strip_tags};
 use crate::model::Source;
 
 /// Everything the reader does to a text, without the files around it.
@@ -51,6 +51,12 @@ proptest! {
     #[test]
     fn never_panics(text in prop_oneof![compose_file(), "(?s).{0,80}"], over in compose_file()) {
         read(&text, &over);
+        // Its places are places of the text.
+        for found in literals(&text, &Arc::from(Path::new("f.yaml"))).unwrap_or_default() {
+            if let Found::Literal(literal) = found {
+                prop_assert_eq!(&text[literal.digits], literal.published.to_string());
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, SpannedEventReceiver};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, SpannedEventReceiver};
 
 use super::node::{Data, Node, Scalar, Tag};
 use crate::error::{Error, Result};
@@ -23,6 +23,7 @@ pub fn documents(text: &str, file: &Arc<Path>) -> Result<Vec<Node>> {
     loop {
         let mut builder = Builder {
             file,
+            indented: &indented,
             documents: Vec::new(),
             open: Vec::new(),
             anchors: HashMap::new(),
@@ -68,16 +69,21 @@ fn loose_line(error: &ScanError, indented: &BTreeSet<usize>) -> Option<usize> {
 /// Such lines in one file; each costs another look at the file.
 const MAX_LOOSE: usize = 50;
 
+/// How far: further than anything that is nested.
+const INDENT: usize = 2 * MAX_DEPTH;
+
 /// The text with one line moved to the right, where leading space means
 /// nothing.
 fn indent(text: &str, line: usize) -> String {
     let start = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let (before, after) = text.split_at(start);
-    format!("{before}{}{after}", " ".repeat(2 * MAX_DEPTH))
+    format!("{before}{}{after}", " ".repeat(INDENT))
 }
 
 struct Builder<'a> {
     file: &'a Arc<Path>,
+    /// Lines that were moved to the right.
+    indented: &'a BTreeSet<usize>,
     documents: Vec<Node>,
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
@@ -102,7 +108,7 @@ struct Open {
 impl<'input> SpannedEventReceiver<'input> for Builder<'_> {
     fn on_event(&mut self, event: Event<'input>, span: Span) {
         if self.error.is_none()
-            && let Err(error) = self.event(event, span.start.line())
+            && let Err(error) = self.event(event, span.start)
         {
             self.error = Some(error);
         }
@@ -110,10 +116,11 @@ impl<'input> SpannedEventReceiver<'input> for Builder<'_> {
 }
 
 impl Builder<'_> {
-    fn event(&mut self, event: Event<'_>, line: usize) -> Result<()> {
+    fn event(&mut self, event: Event<'_>, start: Marker) -> Result<()> {
+        let line = start.line();
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let node = self.scalar(text, style, tag.as_deref(), line);
+                let node = self.scalar(text, style, tag.as_deref(), start);
                 self.insert(node, anchor, style == ScalarStyle::Plain)
             }
             Event::SequenceStart(anchor, tag) => self.start(Data::List(Vec::new()), anchor, tag.as_deref(), line),
@@ -140,15 +147,17 @@ impl Builder<'_> {
         }
     }
 
-    fn scalar(&self, text: Cow<'_, str>, style: ScalarStyle, tag: Option<&saphyr_parser::Tag>, line: usize) -> Node {
+    fn scalar(&self, text: Cow<'_, str>, style: ScalarStyle, tag: Option<&saphyr_parser::Tag>, start: Marker) -> Node {
         let string = tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
         let quoted = style != ScalarStyle::Plain || string;
         let data = if !quoted && matches!(&*text, "" | "~" | "null" | "Null" | "NULL") {
             Data::Null
         } else {
-            Data::Scalar(Scalar { text: text.into_owned(), quoted, template: None })
+            let moved = if self.indented.contains(&start.line()) { INDENT } else { 0 };
+            let column = start.col().saturating_sub(moved);
+            Data::Scalar(Scalar { text: text.into_owned(), quoted, column, template: None })
         };
-        Node { data, tag: compose_tag(tag), file: Arc::clone(self.file), line }
+        Node { data, tag: compose_tag(tag), file: Arc::clone(self.file), line: start.line() }
     }
 
     fn start(&mut self, data: Data, anchor: usize, tag: Option<&saphyr_parser::Tag>, line: usize) -> Result<()> {

@@ -1,0 +1,236 @@
+//! This tool in another repository: what is missing there, and bringing it. The
+//! plan is data: files as they are and as they will be.
+
+mod cargo_files;
+mod makefile;
+mod ports;
+mod program;
+mod report;
+mod template;
+
+use std::path::{Path, PathBuf};
+
+use crate::context::Context;
+use crate::disk;
+use crate::error::{Context as _, Error, Result};
+use crate::exec::{self, Answer, Command};
+use crate::flow::env::with_line;
+use crate::model::ComposeOptions;
+use crate::stack;
+use crate::ui;
+
+pub use report::{json, text};
+
+/// What adopting will change, in this order, and what it leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The repository's folder.
+    pub dir: PathBuf,
+    /// What is done; empty where it has it all.
+    pub steps: Vec<Step>,
+    /// What is not done, and why.
+    pub left: Vec<Left>,
+}
+
+/// One thing that is brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// What it is.
+    pub what: String,
+    /// The files it is made of.
+    pub edits: Vec<Edit>,
+    /// How they are shown.
+    pub view: View,
+}
+
+/// How much of a step is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// One line: a copy.
+    Line,
+    /// The names of the files.
+    Names,
+    /// All that changes.
+    Diff,
+}
+
+/// A file that is made, changed or removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// The file.
+    pub path: PathBuf,
+    /// What is in it; `None` where it is not there yet.
+    pub before: Option<Vec<u8>>,
+    /// What will be in it; `None` where it goes away.
+    pub after: Option<Vec<u8>>,
+}
+
+/// What is left as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// File, and line where it has one.
+    pub place: String,
+    /// Why.
+    pub why: String,
+}
+
+/// A repository that adopts.
+struct Target<'a> {
+    ctx: &'a Context,
+    /// Its folder.
+    dir: PathBuf,
+    /// The same without symbolic links, to tell what is inside.
+    real: PathBuf,
+    /// Its compose project.
+    options: ComposeOptions,
+}
+
+/// Looks at the repository in `dir`. `update`: bring this version of the program
+/// where another one is there.
+pub fn plan(ctx: &Context, dir: &Path, update: bool) -> Result<Plan> {
+    let given = ctx.dir.join(dir);
+    let root = std::fs::canonicalize(&given).ok().filter(|root| root.is_dir()).ok_or_else(|| {
+        Error::new(format!("there is no folder {}", ctx.show(&given))).hint("name the top folder of a repository")
+    })?;
+    let absolute = |path: &PathBuf| ctx.dir.join(path);
+    let options = ComposeOptions {
+        files: ctx.options.files.iter().map(absolute).collect(),
+        env_files: ctx.options.env_files.iter().map(absolute).collect(),
+        project_directory: ctx.options.project_directory.as_ref().map(absolute),
+        ..ctx.options.clone()
+    };
+    // On Windows a path without links is one that few tools understand.
+    let dir = if cfg!(windows) { std::path::absolute(&given).unwrap_or(given) } else { root.clone() };
+    let target = Target { ctx, dir, real: root, options };
+    let mut plan = Plan { dir: target.dir.clone(), steps: Vec::new(), left: Vec::new() };
+    program::plan(&target, update, &mut plan)?;
+    cargo_files::plan(&target, &mut plan)?;
+    ignored(&target, &mut plan)?;
+    let found = ports::plan(&target, &mut plan);
+    template::plan(&target, found, &mut plan)?;
+    makefile::plan(&target, &mut plan)?;
+    Ok(plan)
+}
+
+/// Asks once, unless told `--yes`; an error where the answer is no.
+pub fn consent(ctx: &Context) -> Result<()> {
+    if ctx.yes {
+        return Ok(());
+    }
+    if !ctx.is_interactive() {
+        return Err(Error::new("nothing is written without a question, and there is no terminal to ask on")
+            .hint("add --yes to answer it beforehand")
+            .finding());
+    }
+    if ui::confirm("do all of this?") { Ok(()) } else { Err(Error::new("nothing was written").finding()) }
+}
+
+/// Writes it: each file whole or not at all. What was begun and ended half-way
+/// is completed by the next run.
+pub fn apply(plan: &Plan) -> Result<()> {
+    for edit in plan.steps.iter().flat_map(|step| &step.edits) {
+        let place = edit.path.display();
+        if std::fs::read(&edit.path).ok() != edit.before {
+            return Err(Error::new(format!("{place} was changed in the meantime"))
+                .hint("run this again: it goes on from what is there now"));
+        }
+        match &edit.after {
+            Some(bytes) => {
+                if let Some(folder) = edit.path.parent() {
+                    std::fs::create_dir_all(folder).context(format!("make the folder of {place}"))?;
+                }
+                disk::write_atomic(&edit.path, bytes)?;
+            }
+            None => std::fs::remove_file(&edit.path).context(format!("remove {place}"))?,
+        }
+    }
+    Ok(())
+}
+
+impl Target<'_> {
+    /// A path as it is known in that repository.
+    fn show(&self, path: &Path) -> String {
+        let inside = path.strip_prefix(&self.dir).unwrap_or(path);
+        ui::clean(&inside.display().to_string().replace('\\', "/"))
+    }
+
+    /// A file of that repository; `None` where it is not there.
+    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        match std::fs::read(path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::new(format!("failed to read {}: {error}", self.show(path)))),
+        }
+    }
+
+    /// The same as text.
+    fn read_text(&self, path: &Path) -> Result<Option<String>> {
+        let bytes = self.read(path)?;
+        bytes
+            .map(String::from_utf8)
+            .transpose()
+            .map_err(|_| Error::new(format!("{}: not UTF-8", self.show(path))).hint("save the file as UTF-8"))
+    }
+
+    /// A question to git in that repository; `None` without git.
+    fn git(&self, words: &[&str]) -> Option<Answer> {
+        Command::new("git").args(words).dir(&self.dir).ask(exec::LIMIT).ok()
+    }
+
+    /// A variable of the environment.
+    fn var(&self, name: &str) -> Option<String> {
+        self.ctx.var(name)
+    }
+}
+
+impl Edit {
+    /// A text that becomes another.
+    fn text(path: PathBuf, before: Option<String>, after: String) -> Edit {
+        Edit { path, before: before.map(String::into_bytes), after: Some(after.into_bytes()) }
+    }
+
+    /// `added`, `changed` or `removed`.
+    pub fn kind(&self) -> &'static str {
+        match (&self.before, &self.after) {
+            (None, _) => "added",
+            (Some(_), Some(_)) => "changed",
+            (Some(_), None) => "removed",
+        }
+    }
+}
+
+/// What git must not take.
+fn ignored(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
+    let path = target.dir.join(".gitignore");
+    let before = target.read(&path)?;
+    let mut after = before.clone().unwrap_or_default();
+    let is_there = |names: &[&str]| {
+        let text = String::from_utf8_lossy(before.as_deref().unwrap_or_default()).into_owned();
+        text.lines().any(|line| names.contains(&line.trim()))
+    };
+    if !is_there(&["target", "target/", "/target", "/target/", "**/target", "**/target/"]) {
+        after = with_line(&after, "target/");
+    }
+    if !is_there(&[".env", "/.env", "**/.env", "*.env", ".env*"]) {
+        if target.git(&["ls-files", "--error-unmatch", ".env"]).is_some_and(|answer| answer.ok()) {
+            let why = "git has it, and so it is not ignored; `git rm --cached .env` takes it out and leaves the file";
+            plan.left.push(Left { place: ".env".to_owned(), why: why.to_owned() });
+        } else {
+            after = with_line(&after, ".env");
+        }
+    }
+    if before.as_deref() != Some(&after) && !after.is_empty() {
+        let edit = Edit { path, before, after: Some(after) };
+        plan.steps.push(Step {
+            what: ".gitignore: what is built, and what is personal".to_owned(),
+            edits: vec![edit],
+            view: View::Diff,
+        });
+    }
+    Ok(())
+}
+
+/// Whether the folder is in a checkout, and that checkout's top.
+fn checkout_root(dir: &Path) -> Option<PathBuf> {
+    stack::checkout_root(dir)
+}

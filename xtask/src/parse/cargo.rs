@@ -1,0 +1,382 @@
+//! Cargo's own files, changed as text: one line is added where it belongs, and
+//! every other byte stays. What comes out is read again, and it must say what
+//! was there and the addition, or nothing is changed. (`toml_edit` would do this
+//! too; reading with places, which `toml` does already, is enough for one line,
+//! and the first build stays as short as it is.)
+
+use toml::de::{DeTable, DeValue};
+use toml::{Spanned, Table, Value};
+
+use crate::error::{Error, Result};
+
+/// The command line behind `cargo xtask`. `--quiet`: without it cargo on Windows
+/// adds a line of its own after every exit code that is not 0.
+const ALIAS: &str = "run --quiet --package xtask --bin xtask --";
+
+/// What `package.metadata` of this program has, and no other's.
+const MARK: &str = "adopt";
+
+/// `.cargo/config.toml` with the alias `xtask`; `None` where it is there.
+pub fn with_alias(text: &str) -> Result<Option<String>> {
+    let mut wanted = read(text)?;
+    if let Some(found) = wanted.get("alias").and_then(|alias| alias.get("xtask")) {
+        if runs_xtask(found) {
+            return Ok(None);
+        }
+        let line = line_of(text, ["alias", "xtask"]);
+        return Err(Error::new(format!("line {line}: the alias `xtask` is another command: {}", shown(found)))
+            .hint(format!("rename that alias, or make it this one: xtask = \"{ALIAS}\"")));
+    }
+    let alias = wanted.entry("alias").or_insert_with(|| Value::Table(Table::new()));
+    if let Value::Table(alias) = alias {
+        alias.insert("xtask".to_owned(), Value::String(ALIAS.to_owned()));
+    }
+    let line = format!("xtask = \"{ALIAS}\"");
+    let candidates = [
+        below(text, "[alias]", &line),
+        Some(appended(text, &format!("[alias]\n{line}\n"))),
+        Some(above(text, &format!("alias.{line}"))),
+    ];
+    proven(candidates, &wanted)
+        .map(Some)
+        .ok_or_else(|| Error::new("there is no place for one more alias").hint(format!("add it by hand: {line}")))
+}
+
+/// `cargo run` of the package `xtask`, in any of its spellings.
+fn runs_xtask(alias: &Value) -> bool {
+    let words: Vec<&str> = match alias {
+        Value::String(text) => text.split_whitespace().collect(),
+        Value::Array(words) => words.iter().filter_map(Value::as_str).collect(),
+        _ => return false,
+    };
+    let is_run = words.first().is_some_and(|first| ["run", "r"].contains(first));
+    let pairs = words.windows(2).any(|pair| {
+        ["-p", "--package"].contains(&pair[0]) && pair[1] == "xtask"
+            || pair[0] == "--manifest-path" && pair[1].ends_with("xtask/Cargo.toml")
+    });
+    let single = ["--package=xtask", "-pxtask"].iter().any(|word| words.contains(word));
+    is_run && (pairs || single)
+}
+
+/// A `Cargo.toml` that has the member `xtask`; `None` where it has. `strangers`:
+/// folders with packages of their own, which a new workspace must leave alone.
+pub fn with_member(text: &str, strangers: &[String]) -> Result<Option<String>> {
+    let mut wanted = read(text)?;
+    let by_hand = |fact: String| Error::new(fact).hint("add \"xtask\" to `members` of `[workspace]` by hand");
+    let list = |value: &Value| {
+        value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let workspace = wanted.get("workspace").cloned();
+    if let Some(workspace) = &workspace {
+        let of = |key: &str| workspace.get(key).map(list).unwrap_or_default();
+        if of("exclude").iter().any(|path| path.trim_end_matches('/') == "xtask") {
+            let line = line_of(text, ["workspace", "exclude"]);
+            return Err(
+                Error::new(format!("line {line}: the workspace excludes `xtask`")).hint("remove it from `exclude`")
+            );
+        }
+        if of("members").iter().any(|pattern| covers(pattern)) {
+            return Ok(None);
+        }
+    }
+    let strangers = if workspace.is_none() { strangers } else { &[] };
+    let entry = wanted.entry("workspace").or_insert_with(|| Value::Table(Table::new()));
+    let Value::Table(entry) = entry else { return Err(by_hand("`workspace` is not a table".to_owned())) };
+    let members = entry.entry("members").or_insert_with(|| Value::Array(Vec::new()));
+    let Value::Array(members) = members else { return Err(by_hand("`members` is not a list".to_owned())) };
+    let grows = !members.is_empty() || workspace.as_ref().is_some_and(|workspace| workspace.get("members").is_some());
+    members.push(Value::String("xtask".to_owned()));
+    if !strangers.is_empty() {
+        entry.insert("exclude".to_owned(), Value::Array(strangers.iter().cloned().map(Value::String).collect()));
+    }
+    let lines = member_lines(strangers);
+    let candidates = if grows {
+        [one_more_member(text), None, None]
+    } else {
+        [below(text, "[workspace]", &lines), Some(appended(text, &format!("[workspace]\n{lines}\n"))), None]
+    };
+    proven(candidates, &wanted)
+        .map(Some)
+        .ok_or_else(|| by_hand("there is no place for one more member of the workspace".to_owned()))
+}
+
+/// A `Cargo.toml` for a repository that has none.
+pub fn new_workspace(strangers: &[String]) -> String {
+    let lines = member_lines(strangers);
+    format!("# For `cargo xtask`, whose program is in xtask/.\n[workspace]\nresolver = \"3\"\n{lines}\n{PROFILES}")
+}
+
+fn member_lines(strangers: &[String]) -> String {
+    let members = "members = [\"xtask\"]";
+    if strangers.is_empty() {
+        return members.to_owned();
+    }
+    let names: Vec<String> = strangers.iter().map(|name| format!("{name:?}")).collect();
+    format!("{members}\n# Packages of their own, as before.\nexclude = [{}]", names.join(", "))
+}
+
+/// What a first build costs is decided here.
+const PROFILES: &str = "
+# What people run is the debug build. Line tables keep backtraces readable and
+# cost a fifth less to build than full debug information.
+[profile.dev]
+debug = \"line-tables-only\"
+
+# Dependencies are never stepped through.
+[profile.dev.package.\"*\"]
+debug = false
+
+[profile.dev.build-override]
+debug = false
+";
+
+/// Whether a `Cargo.toml` is a workspace's root.
+pub fn is_workspace(text: &str) -> bool {
+    read(text).is_ok_and(|table| table.contains_key("workspace"))
+}
+
+/// Whether a package's `Cargo.toml` is this program's.
+pub fn is_ours(text: &str) -> bool {
+    let metadata = |table: &Table| table.get("package")?.get("metadata")?.get(MARK).cloned();
+    read(text).ok().and_then(|table| metadata(&table)).is_some()
+}
+
+/// This program's own `Cargo.toml` as it is at home elsewhere: without the
+/// programs and benchmarks that only its home has files for.
+pub fn manifest_elsewhere(text: &str) -> String {
+    let dropped = ["[[bench]]", "[[test]]"];
+    let mut out: Vec<&str> = Vec::new();
+    let mut skip = false;
+    let lines: Vec<&str> = text.lines().collect();
+    for (at, line) in lines.iter().enumerate() {
+        if line.starts_with('[') {
+            let test_tool = *line == "[[bin]]" && lines.get(at + 1).is_some_and(|name| name.contains("test-tool"));
+            let was = skip;
+            skip = test_tool || dropped.contains(line);
+            if skip && !was {
+                // Its comment goes with it.
+                while out.last().is_some_and(|last| last.starts_with('#')) {
+                    out.pop();
+                }
+            }
+        } else if skip && line.starts_with('#') && comment_of_a_table(&lines[at..]) {
+            skip = false;
+        }
+        if !skip {
+            out.push(line);
+        }
+    }
+    format!("{}\n", out.join("\n").trim_end())
+}
+
+/// Whether these lines are a comment right above the name of a table.
+fn comment_of_a_table(lines: &[&str]) -> bool {
+    lines.iter().find(|line| !line.starts_with('#')).is_some_and(|line| line.starts_with('['))
+}
+
+fn read(text: &str) -> Result<Table> {
+    toml::from_str(text).map_err(|error| {
+        let line = error.span().map_or(1, |span| line_at(text, span.start));
+        Error::new(format!("line {line}: {}", error.message())).hint("correct it: cargo cannot read it either")
+    })
+}
+
+fn line_at(text: &str, at: usize) -> usize {
+    text[..at.min(text.len())].matches('\n').count() + 1
+}
+
+/// The line of a value.
+fn line_of(text: &str, keys: [&str; 2]) -> usize {
+    let Ok(root) = DeTable::parse(text) else { return 1 };
+    let outer = of_key(root.get_ref(), keys[0]);
+    let inner = outer.and_then(|value| of_key(value.get_ref().as_table()?, keys[1]));
+    inner.or(outer).map_or(1, |value| line_at(text, value.span().start))
+}
+
+fn of_key<'a, 'i>(table: &'a DeTable<'i>, key: &str) -> Option<&'a Spanned<DeValue<'i>>> {
+    table.iter().find(|(name, _)| name.get_ref().as_ref() == key).map(|(_, value)| value)
+}
+
+fn shown(alias: &Value) -> String {
+    match alias {
+        Value::String(text) => text.clone(),
+        Value::Array(words) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+        other => format!("{other:?}"),
+    }
+}
+
+/// Whether a pattern of `members` means the folder `xtask`.
+fn covers(pattern: &str) -> bool {
+    let pattern = pattern.trim_start_matches("./").trim_end_matches('/');
+    match pattern.split_once('*') {
+        None => pattern == "xtask",
+        Some((start, end)) => !pattern.contains('/') && "xtask".starts_with(start) && "xtask".ends_with(end),
+    }
+}
+
+/// The first that says what is wanted and nothing else.
+fn proven<const N: usize>(candidates: [Option<String>; N], wanted: &Table) -> Option<String> {
+    candidates.into_iter().flatten().find(|text| read(text).is_ok_and(|table| table == *wanted))
+}
+
+fn line_break(text: &str) -> &'static str {
+    if text.contains("\r\n") { "\r\n" } else { "\n" }
+}
+
+/// With lines right below a line that begins like this.
+fn below(text: &str, header: &str, lines: &str) -> Option<String> {
+    let end = line_break(text);
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        at += line.len();
+        if line.trim_start().starts_with(header) {
+            let start = if line.ends_with('\n') { "" } else { end };
+            return Some(format!("{}{start}{}{end}{}", &text[..at], lines.replace('\n', end), &text[at..]));
+        }
+    }
+    None
+}
+
+fn above(text: &str, line: &str) -> String {
+    format!("{line}{}{text}", line_break(text))
+}
+
+/// With more at the end, an empty line in between.
+fn appended(text: &str, more: &str) -> String {
+    let end = line_break(text);
+    let start = match text {
+        "" => "",
+        _ if text.ends_with(&end.repeat(2)) => "",
+        _ if text.ends_with('\n') => end,
+        _ => &end.repeat(2),
+    };
+    format!("{text}{start}{}", more.replace('\n', end))
+}
+
+/// The list `workspace.members` with one more, written as its last one is.
+fn one_more_member(text: &str) -> Option<String> {
+    let root = DeTable::parse(text).ok()?;
+    let workspace = of_key(root.get_ref(), "workspace")?;
+    let members = of_key(workspace.get_ref().as_table()?, "members")?;
+    let list = members.get_ref().as_array()?;
+    let Some(last) = list.iter().last() else {
+        let at = members.span().start + 1;
+        return Some(format!("{}\"xtask\"{}", &text[..at], &text[at..]));
+    };
+    let (start, end) = (last.span().start, last.span().end);
+    let line = text[..start].rfind('\n').map_or(0, |at| at + 1);
+    let indent = &text[line..start];
+    let gap =
+        if indent.trim().is_empty() && line > 0 { format!("{}{indent}", line_break(text)) } else { " ".to_owned() };
+    let comma = text[end..].len() - text[end..].trim_start().len();
+    Some(if text[end + comma..].starts_with(',') {
+        let at = end + comma + 1;
+        // A comment behind the comma is the last one's.
+        let rest = text[at..].lines().next().unwrap_or_default();
+        let at = if rest.trim_start().starts_with('#') { at + rest.len() } else { at };
+        format!("{}{gap}\"xtask\",{}", &text[..at], &text[at..])
+    } else {
+        format!("{},{gap}\"xtask\"{}", &text[..end], &text[end..])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str = "xtask = \"run --quiet --package xtask --bin xtask --\"";
+
+    #[test]
+    fn an_alias_is_added_where_it_belongs() {
+        for (before, after) in [
+            (String::new(), format!("[alias]\n{LINE}\n")),
+            ("[build]\njobs = 2\n".into(), format!("[build]\njobs = 2\n\n[alias]\n{LINE}\n")),
+            ("[build]\njobs = 2".into(), format!("[build]\njobs = 2\n\n[alias]\n{LINE}\n")),
+            ("[alias] # ours\nb = \"build\"\n".into(), format!("[alias] # ours\n{LINE}\nb = \"build\"\n")),
+            ("[alias]".into(), format!("[alias]\n{LINE}\n")),
+            ("alias.b = \"build\"\n[net]\n".into(), format!("alias.{LINE}\nalias.b = \"build\"\n[net]\n")),
+            ("[net]\r\noffline = true\r\n".into(), format!("[net]\r\noffline = true\r\n\r\n[alias]\r\n{LINE}\r\n")),
+        ] {
+            assert_eq!(with_alias(&before).unwrap().as_deref(), Some(after.as_str()), "{before:?}");
+            assert_eq!(with_alias(&after).unwrap(), None, "{after:?}");
+        }
+    }
+
+    #[test]
+    fn an_alias_of_its_own_stays_and_another_one_is_named() {
+        for same in [
+            "\"run -p xtask --\"",
+            "[\"run\", \"--package=xtask\", \"--\"]",
+            "\"run --manifest-path xtask/Cargo.toml --\"",
+        ] {
+            assert_eq!(with_alias(&format!("[alias]\nxtask = {same}\n")).unwrap(), None, "{same}");
+        }
+        let error = with_alias("[net]\n[alias]\nxtask = \"run -p tools --\"\n").unwrap_err();
+        assert_eq!(error.message(), "line 3: the alias `xtask` is another command: run -p tools --");
+        let error = with_alias("[alias]\nxtask = \n").unwrap_err();
+        assert!(error.message().starts_with("line 2: "), "{error}");
+        let error = with_alias("alias = {b = \"build\"}\n").unwrap_err();
+        assert_eq!(error.message(), "there is no place for one more alias");
+    }
+
+    #[test]
+    fn a_member_is_added_as_the_others_are_written() {
+        for (before, after) in [
+            ("[workspace]\nmembers = [\"a\"]\n", "[workspace]\nmembers = [\"a\", \"xtask\"]\n"),
+            ("[workspace]\nmembers = [\"a\",]\n", "[workspace]\nmembers = [\"a\", \"xtask\",]\n"),
+            ("[workspace]\nmembers = []\n", "[workspace]\nmembers = [\"xtask\"]\n"),
+            (
+                "[workspace]\nmembers = [\n    \"a\", # x\n    \"crates/*\", # y\n]\nresolver = \"2\"\n",
+                "[workspace]\nmembers = [\n    \"a\", # x\n    \"crates/*\", # y\n    \"xtask\",\n]\nresolver = \"2\"\n",
+            ),
+            (
+                "[workspace]\r\nmembers = [\r\n  'a'\r\n]\r\n",
+                "[workspace]\r\nmembers = [\r\n  'a',\r\n  \"xtask\"\r\n]\r\n",
+            ),
+            ("[workspace]\nresolver = \"3\"\n", "[workspace]\nmembers = [\"xtask\"]\nresolver = \"3\"\n"),
+            ("[package]\nname = \"a\"\n", "[package]\nname = \"a\"\n\n[workspace]\nmembers = [\"xtask\"]\n"),
+            (
+                "[workspace.package]\nedition = \"2021\"\n",
+                "[workspace.package]\nedition = \"2021\"\n\n[workspace]\nmembers = [\"xtask\"]\n",
+            ),
+        ] {
+            assert_eq!(with_member(before, &[]).unwrap().as_deref(), Some(after), "{before:?}");
+            assert_eq!(with_member(after, &[]).unwrap(), None, "{after:?}");
+        }
+        for there in ["*", "xtask/", "./xtask", "x*"] {
+            assert_eq!(with_member(&format!("[workspace]\nmembers = [\"{there}\"]\n"), &[]).unwrap(), None, "{there}");
+        }
+        let error = with_member("[workspace]\nmembers = [\"a\"]\nexclude = [\"xtask\"]\n", &[]).unwrap_err();
+        assert_eq!(error.message(), "line 3: the workspace excludes `xtask`");
+        assert!(with_member("workspace = {members = [\"a\"]}\n", &[]).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_new_workspace_leaves_packages_of_their_own_alone() {
+        let text = new_workspace(&["api".to_owned(), "tools/x".to_owned()]);
+        let table = read(&text).unwrap();
+        assert_eq!(table["workspace"]["exclude"].as_array().unwrap().len(), 2);
+        assert_eq!(table["workspace"]["resolver"].as_str(), Some("3"));
+        assert_eq!(with_member(&text, &[]).unwrap(), None);
+        assert!(new_workspace(&[]).starts_with(
+            "# For `cargo xtask`, whose program is in xtask/.\n[workspace]\nresolver = \"3\"\nmembers = [\"xtask\"]\n"
+        ));
+    }
+
+    #[test]
+    fn our_own_manifest_goes_elsewhere_without_tests_and_benches() {
+        let own = include_str!("../../Cargo.toml");
+        let text = manifest_elsewhere(own);
+        let (before, after) = (read(own).unwrap(), read(&text).unwrap());
+        for key in ["package", "lints", "dependencies", "dev-dependencies", "target"] {
+            assert_eq!(before.get(key), after.get(key), "{key}");
+        }
+        assert_eq!((after.get("bin"), after.get("bench")), (None, None));
+        assert!(is_ours(&text) && !is_ours("[package]\nname = \"xtask\"\n"));
+        assert!(
+            !text.contains(".workspace") && !text.contains("workspace ="),
+            "it must not need anything of its workspace"
+        );
+        assert_eq!(manifest_elsewhere(&text), text);
+    }
+}

@@ -1,0 +1,277 @@
+//! `adopt`: repositories with and without Rust, once, twice, and years later.
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{Project, XTASK, skip, snapshot};
+
+/// A stack with literal ports, no Rust anywhere.
+const STACK: &str = "\
+services:
+  web:
+    image: nginx
+    ports:
+      - \"@0:80\"   # the site
+      - @1:443
+      - @4-@5:9000-9001
+  db:
+    image: postgres:17
+    environment: {POSTGRES_USER: shop}
+    ports: [\"127.0.0.1:@2:5432\"]
+";
+
+/// Writes a `Cargo.toml` that says what it must say, and is read as it is.
+const MEMBER: &str = "[workspace]\nresolver = \"3\"\nmembers = [\"xtask\"]\n";
+
+/// git in the project's folder, if there is one.
+fn with_git(project: &Project) -> bool {
+    let Ok(git) = which::which("git") else { return skip("no git on PATH") };
+    symlink(git, project.root().join("bin/git")).unwrap();
+    git_does(project, &["init", "-q"]) || skip("`git init` does not work")
+}
+
+fn git_does(project: &Project, words: &[&str]) -> bool {
+    let who = ["-c", "user.name=x", "-c", "user.email=x@example.com"];
+    project.command(project.root().join("bin/git")).args(who).args(words).status().unwrap().success()
+}
+
+/// The plan without what every project gets alike.
+fn own_part(project: &Project, text: &str) -> String {
+    let files = fs::read_dir(project.path("xtask/src")).map_or(0, Iterator::count);
+    assert!(files == 0 || files > 10);
+    let mut lines: Vec<&str> = text.lines().collect();
+    if let Some(line) = lines.iter_mut().find(|line| line.starts_with("xtask/: the program, ")) {
+        *line = "xtask/: the program, [n] files";
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn all_of_it_is_shown_and_nothing_done_without_consent() {
+    let project = Project::new(STACK);
+    let before = project.everything();
+    let run = project.run("adopt --dry-run").ends_with(0);
+    snapshot!("adopt-dry-run", own_part(&project, &run.to_string()));
+    let refused = project.run("adopt -q").ends_with(1);
+    assert!(refused.stderr.contains("nothing is written without a question"), "{refused}");
+    assert!(project.run("adopt --check").ends_with(1).stderr.contains("brings what is missing"));
+    assert_eq!(project.everything(), before);
+}
+
+#[test]
+fn once_is_enough() {
+    let project = Project::new(STACK);
+    project.run("adopt --yes").ends_with(0);
+    assert_eq!(
+        project.read("compose.yaml"),
+        project
+            .fill(STACK)
+            .replace(&format!("\"{}:", project.port(0)), &format!("\"${{WEB_PORT:-{}}}:", project.port(0)))
+            .replace(&format!(" {}:443", project.port(1)), &format!(" ${{WEB_443_PORT:-{}}}:443", project.port(1)))
+            .replace(&format!(".1:{}", project.port(2)), &format!(".1:${{DB_PORT:-{}}}", project.port(2)))
+    );
+    let template = project.read(".env.template");
+    let line = format!("# db: postgres://shop@localhost:{0}/shop\nDB_PORT={0}\n", project.port(2));
+    assert!(template.contains(&line), "{template}");
+    assert!(project.read("Cargo.toml").contains(MEMBER));
+    assert_eq!(project.read(".gitignore"), "target/\n.env\n");
+    assert!(project.path("Cargo.lock").exists() && project.path("xtask/src/main.rs").exists());
+    assert!(!project.path("xtask/tests/it").exists(), "tests of the whole are about their own repository");
+    let after = project.everything();
+    let again = project.run("adopt --yes").ends_with(0);
+    assert!(again.stderr.contains("nothing to do: "), "{again}");
+    project.run("adopt --check").ends_with(0);
+    assert_eq!(project.everything(), after);
+    // The variables move the ports at once.
+    project.file(".env", "WEB_PORT=@7\n");
+    let ports = project.run("check-ports").ends_with(0);
+    assert!(ports.stdout.lines().any(|line| line.contains(" 18007 ") && line.contains("WEB_PORT (.env:1)")), "{ports}");
+}
+
+#[test]
+fn what_is_there_stays() {
+    let project = Project::new("services:\n  web: {image: nginx, ports: [\"@0:80\", \"@1:${INNER:-81}\"]}\n");
+    project.file("Makefile", "all: check\n\ncheck:\n\t@echo mine\n");
+    project.file(".gitignore", "/target\n*.log");
+    project.file(".env.example", "# mine\nSECRET=x");
+    project.file(".cargo/config.toml", "# mine\n[alias]\nb = \"build\"\n");
+    project.file("Cargo.toml", "[package]\nname = \"shop\"\nversion = \"0.1.0\"\n");
+    project.file("src/main.rs", "fn main() {}\n");
+    project.file("tool/Cargo.toml", "[package]\nname = \"tool\"\nversion = \"0.1.0\"\n");
+    let run = project.run("adopt --yes").ends_with(0);
+    assert!(run.stderr.contains("left: Makefile: it has its own `check`"), "{run}");
+    let makefile = project.read("Makefile");
+    assert!(makefile.starts_with("all: check\n\ncheck:\n\t@echo mine\n\n# >>> cargo xtask"), "{makefile}");
+    assert!(makefile.contains("start: xtask-built") && !makefile.contains("check: xtask-built"), "{makefile}");
+    assert_eq!(project.read(".gitignore"), "/target\n*.log\n.env\n");
+    let ports = (project.port(0), project.port(1));
+    assert_eq!(
+        project.read(".env.example"),
+        format!(
+            "# mine\nSECRET=x\n\n# Ports on this machine.\n# web: http://localhost:{0}\nWEB_PORT={0}\n# web: http://localhost:{1}\nWEB_{1}_PORT={1}\n",
+            ports.0, ports.1
+        )
+    );
+    assert!(!project.path(".env.template").exists(), "it would hide .env.example");
+    assert_eq!(
+        project.read(".cargo/config.toml"),
+        "# mine\n[alias]\nxtask = \"run --quiet --package xtask --bin xtask --\"\nb = \"build\"\n"
+    );
+    let manifest = project.read("Cargo.toml");
+    assert!(
+        manifest.ends_with(
+            "\n\n[workspace]\nmembers = [\"xtask\"]\n# Packages of their own, as before.\nexclude = [\"tool\"]\n"
+        ),
+        "{manifest}"
+    );
+    assert!(!project.path("Cargo.lock").exists(), "a package's versions are its own");
+    project.run("adopt --check").ends_with(0);
+}
+
+#[test]
+fn what_cannot_be_done_is_named_with_its_cure_before_anything_is() {
+    for (name, file, text) in [
+        ("adopt-another-alias", ".cargo/config.toml", "[alias]\nxtask = \"run -p tools --\"\n"),
+        ("adopt-another-xtask", "xtask/Cargo.toml", "[package]\nname = \"xtask\"\n"),
+        ("adopt-bad-toml", "Cargo.toml", "[workspace\n"),
+        ("adopt-excluded", "Cargo.toml", "[workspace]\nexclude = [\"xtask\"]\n"),
+    ] {
+        let project = Project::new(STACK);
+        project.file(file, text);
+        let before = project.everything();
+        snapshot!(name, project.run("adopt --yes").ends_with(2));
+        assert_eq!(project.everything(), before, "{name}");
+    }
+    let project = Project::empty();
+    snapshot!("adopt-no-folder", project.run("adopt ../nowhere").ends_with(2));
+    let inner = Project::empty();
+    inner.file("Cargo.toml", "[workspace]\n").file(".git/HEAD", "ref: refs/heads/main\n").file("sub/x", "");
+    snapshot!("adopt-outer-workspace", inner.run("adopt sub --yes").ends_with(2));
+}
+
+#[test]
+fn a_repository_without_a_compose_file_gets_the_rest() {
+    let project = Project::empty();
+    let run = project.run("adopt --yes").ends_with(0);
+    assert!(run.stderr.contains("left: compose files: no compose file in "), "{run}");
+    assert!(project.path("xtask/src/main.rs").exists() && !project.path(".env.template").exists());
+}
+
+#[test]
+fn a_file_that_would_change_its_meaning_is_left() {
+    // The colon is an escape: the entry does not stand there as it reads.
+    let text = "services:\n  web: {image: nginx, ports: [\"@0\\x3a80\"]}\n";
+    let project = Project::new(text);
+    let run = project.run("adopt --yes").ends_with(0);
+    assert!(run.stderr.contains("left: compose.yaml:2: service `web`: the entry has escapes"), "{run}");
+    assert_eq!(project.read("compose.yaml"), project.fill(text));
+}
+
+#[test]
+fn programs_read_the_plan() {
+    let project = Project::new(STACK);
+    let plan = project.run("adopt --format json --dry-run").ends_with(0).json();
+    assert_eq!((plan["schema"].as_u64(), plan["applied"].as_bool()), (Some(1), Some(false)));
+    let files: Vec<&str> = plan["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|step| step["files"].as_array().unwrap())
+        .filter_map(|file| file["file"].as_str())
+        .filter(|file| !file.starts_with("xtask/"))
+        .collect();
+    assert_eq!(
+        files,
+        ["Cargo.lock", "Cargo.toml", ".cargo/config.toml", ".gitignore", "compose.yaml", ".env.template", "Makefile"]
+    );
+    assert_eq!(plan["left"][0]["place"], "compose.yaml:7");
+}
+
+#[test]
+fn an_update_brings_this_version_and_loses_nothing_that_git_does_not_have() {
+    let project = Project::new(STACK);
+    if !with_git(&project) {
+        return;
+    }
+    project.run("adopt --yes").ends_with(0);
+    let main = project.read("xtask/src/main.rs");
+    project.file("xtask/src/main.rs", "// older\n").file("xtask/src/old.rs", "// gone since\n");
+    let run = project.run("adopt --yes").ends_with(0);
+    assert!(run.stderr.contains("left: xtask/: another version of this program"), "{run}");
+    let refused = project.run("adopt --update").ends_with(2);
+    assert!(refused.stderr.contains("xtask/ there has changes that git does not have: xtask/"), "{refused}");
+    assert!(git_does(&project, &["add", "-A"]) && git_does(&project, &["commit", "-qm", "x"]));
+    snapshot!("adopt-update", project.run("adopt --update --dry-run").ends_with(0));
+    let asked = project.run("adopt --update").ends_with(1);
+    assert!(asked.stderr.contains("add --yes"), "{asked}");
+    project.run("adopt --update --yes").ends_with(0);
+    assert_eq!(project.read("xtask/src/main.rs"), main);
+    assert!(!project.path("xtask/src/old.rs").exists());
+    project.run("adopt --update --yes").ends_with(0);
+}
+
+#[test]
+fn an_env_file_in_git_is_not_ignored_behind_its_back() {
+    let project = Project::new(STACK);
+    if !with_git(&project) {
+        return;
+    }
+    project.file(".env", "A=1\n");
+    assert!(git_does(&project, &["add", ".env"]));
+    let run = project.run("adopt --yes").ends_with(0);
+    assert!(run.stderr.contains("left: .env: git has it"), "{run}");
+    assert_eq!(project.read(".gitignore"), "target/\n");
+}
+
+/// The whole way: adopted, built from what is there, and run as people do.
+#[test]
+fn after_it_cargo_xtask_check_ports_works_there_at_once() {
+    let Ok(cargo) = which::which("cargo") else {
+        skip("no cargo on PATH");
+        return;
+    };
+    let project = Project::new(STACK);
+    project.run("adopt --yes -q").ends_with(0);
+    let target = project.root().join("target");
+    lend_dependencies(Path::new(XTASK).parent().unwrap(), &target.join("debug"));
+    let mut command = project.command(cargo);
+    for name in ["PATH", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "HOME"] {
+        command.envs(std::env::var_os(name).map(|value| (name, value)));
+    }
+    // Dependencies have none anyway; the program itself builds faster so.
+    command.env("CARGO_PROFILE_DEV_DEBUG", "false").env("CARGO_INCREMENTAL", "0");
+    command.env("CARGO_TARGET_DIR", &target).env("CARGO_NET_OFFLINE", "true").args(["xtask", "check-ports"]);
+    let run = project.finish("check-ports", command).ends_with(0);
+    let row = |text: &str| run.stdout.contains(text);
+    assert!(row("demo: 5 ports, no conflicts") && row("WEB_PORT (.env.template:"), "{run}");
+    // What was built there is what runs: it knows its own source as its home.
+    let built = target.join("debug/xtask");
+    let run = project.finish("adopt --check", with_words(project.command(built), "adopt --check")).ends_with(0);
+    assert!(run.stderr.contains("nothing to do"), "{run}");
+}
+
+fn with_words(mut command: Command, words: &str) -> Command {
+    command.args(words.split(' '));
+    command
+}
+
+/// What the tests' own build has made of the dependencies, by hard links: only
+/// the program itself is left to build. Where that fits nothing, all is built.
+fn lend_dependencies(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).into_iter().flatten().flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        let text = name.to_string_lossy().into_owned();
+        if ["incremental", "examples"].contains(&text.as_str()) || text.contains("xtask") || text.starts_with("it-") {
+            continue;
+        }
+        if path.is_dir() {
+            lend_dependencies(&path, &to.join(name));
+        } else {
+            drop(fs::hard_link(&path, to.join(&name)).or_else(|_| fs::copy(&path, to.join(&name)).map(drop)));
+        }
+    }
+}
