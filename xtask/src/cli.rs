@@ -95,6 +95,11 @@ enum Command {
     PruneNetwork(task::prune_network::Args),
     Completions(task::completions::Args),
     Env(task::env::Args),
+    Proxy(task::proxy::Args),
+    Ls(task::ls::Args),
+    Ranges(task::ranges::Args),
+    Release(task::release::Args),
+    Run(task::run::Args),
 }
 
 /// Runs a command line; the first word is the program's name.
@@ -150,6 +155,11 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::PruneNetwork(args) => task::prune_network::run(args, &ctx),
         Command::Completions(args) => task::completions::run(args, Cli::command()),
         Command::Env(args) => task::env::run(args, &ctx),
+        Command::Proxy(args) => task::proxy::run(args, &ctx),
+        Command::Ls(args) => task::ls::run(args, &ctx),
+        Command::Ranges(args) => task::ranges::run(args, &ctx),
+        Command::Release(args) => task::release::run(args, &ctx),
+        Command::Run(args) => task::run::run(args, &ctx),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::docker::{Compose, Endpoint, Engine};
 use crate::error::Result;
 use crate::exec;
 use crate::ledger;
-use crate::model::ComposeOptions;
+use crate::model::{ComposeOptions, NamesFile};
 use crate::ui::Format;
 
 /// Made once by the command line; tasks and flows read it.
@@ -31,6 +31,8 @@ pub struct Context {
     pub format: Format,
     /// `--no-write`: values go to Compose by its environment, never into a file.
     pub no_write: bool,
+    /// How the project was started by names, where it was.
+    pub names: Option<NamesFile>,
     /// Variables that were set on top of the environment, for Compose too.
     set: BTreeMap<String, String>,
 }
@@ -53,6 +55,7 @@ impl Context {
             dry_run: false,
             format: Format::Text,
             no_write: false,
+            names: None,
             set: BTreeMap::new(),
         }
     }
@@ -67,6 +70,12 @@ impl Context {
     pub fn set_var(&mut self, name: &str, value: &str) {
         self.env.insert(name.to_owned(), value.to_owned());
         self.set.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// The same for a project that other options mean.
+    #[must_use]
+    pub fn with_options(&self, options: ComposeOptions) -> Context {
+        Context { options, ..self.clone() }
     }
 
     /// Whether the person's own environment has the variable.

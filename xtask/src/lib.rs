@@ -2,6 +2,7 @@
 //! them, and starts it. The folders are floors, and a file imports only from
 //! floors below its own: `ARCHITECTURE.md` has the map, and a test holds it.
 
+pub mod certs;
 pub mod cli;
 pub mod context;
 pub mod decide;
@@ -12,6 +13,7 @@ pub mod error;
 pub mod exec;
 pub mod flow;
 pub mod host;
+pub mod labels;
 pub mod ledger;
 pub mod model;
 pub mod parse;

@@ -2,4 +2,4 @@
 
 mod write;
 
-pub use write::write_atomic;
+pub use write::{write_atomic, write_private};

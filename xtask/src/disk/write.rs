@@ -11,9 +11,19 @@ use crate::error::{Error, Result};
 /// renamed. A symbolic link stays one, its target is replaced; permissions
 /// stay. A new file gets the system's usual permissions.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace(path, bytes, false)
+}
+
+/// The same for a secret: a new file is for its owner alone from the first
+/// byte on (on Windows the folder's access list decides).
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace(path, bytes, true)
+}
+
+fn replace(path: &Path, bytes: &[u8], private: bool) -> Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let temporary = beside(&target);
-    let written = write(&temporary, &target, bytes);
+    let written = write(&temporary, &target, bytes, private);
     if written.is_err() {
         // It may never have been made.
         drop(fs::remove_file(&temporary));
@@ -32,7 +42,7 @@ fn beside(target: &Path) -> PathBuf {
     target.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
 }
 
-fn write(temporary: &Path, target: &Path, bytes: &[u8]) -> std::io::Result<()> {
+fn write(temporary: &Path, target: &Path, bytes: &[u8], private: bool) -> std::io::Result<()> {
     let old = fs::metadata(target).ok();
     if old.as_ref().is_some_and(|old| old.permissions().readonly()) {
         return Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, "it is read-only"));
@@ -43,7 +53,7 @@ fn write(temporary: &Path, target: &Path, bytes: &[u8]) -> std::io::Result<()> {
         drop(fs::OpenOptions::new().append(true).open(target)?);
     }
     sweep(temporary, target);
-    let mut file = File::create_new(temporary)?;
+    let mut file = create(temporary, private)?;
     if let Some(old) = &old {
         file.set_permissions(old.permissions())?;
         keep_owner(&file, old);
@@ -70,6 +80,18 @@ fn sweep(temporary: &Path, target: &Path) {
             drop(fs::remove_file(entry.path()));
         }
     }
+}
+
+#[cfg(unix)]
+fn create(path: &Path, private: bool) -> std::io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mode = if private { 0o600 } else { 0o666 };
+    fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
+}
+
+#[cfg(not(unix))]
+fn create(path: &Path, _private: bool) -> std::io::Result<File> {
+    File::create_new(path)
 }
 
 /// Under sudo the file stays the person's own.
@@ -112,6 +134,18 @@ mod tests {
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read(&real).unwrap(), b"A=2\n");
         assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_secret_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ca.key");
+        for text in ["one", "two"] {
+            write_private(&path, text.as_bytes()).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
     }
 
     #[test]

@@ -37,6 +37,13 @@ impl Compose {
         Compose { options, dir, env }
     }
 
+    /// The same with these variables in its environment.
+    #[must_use]
+    pub fn with_env(mut self, env: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.env.extend(env);
+        self
+    }
+
     /// `docker compose …` with the project's options and `args`.
     pub fn command<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new("docker").arg("compose").dir(&self.dir);
@@ -63,6 +70,11 @@ impl Compose {
 
     /// The effective model. Its folder and files are not in the answer.
     pub fn config(&self, limit: Duration) -> Result<Stack, ComposeTrouble> {
+        self.config_json(limit).map(|(stack, _)| stack)
+    }
+
+    /// The effective model, and all that Compose says of the project.
+    pub fn config_json(&self, limit: Duration) -> Result<(Stack, Vec<u8>), ComposeTrouble> {
         if exec::find("docker").is_none() {
             return Err(ComposeTrouble::Absent("no `docker` on PATH".to_owned()));
         }
@@ -74,7 +86,7 @@ impl Compose {
         if answer.ok()
             && let Ok(stack) = compose_config::parse(&answer.stdout)
         {
-            return Ok(stack);
+            return Ok((stack, answer.stdout));
         }
         Err(self.why(&answer))
     }
@@ -107,6 +119,13 @@ impl Compose {
         let text = String::from_utf8_lossy(&answer.stdout).trim().trim_start_matches('v').to_owned();
         (answer.ok() && text.starts_with(|c: char| c.is_ascii_digit())).then_some(text)
     }
+}
+
+/// Whether that version of Compose knows `!override`.
+/// Source: <https://docs.docker.com/reference/compose-file/merge/#replace-value>
+pub fn knows_override(version: &str) -> bool {
+    let numbers = version.split(['-', '+']).next().unwrap_or_default().split('.').map(|part| part.parse::<u32>().ok());
+    numbers.collect::<Option<Vec<u32>>>().is_some_and(|numbers| numbers >= vec![2, 24, 4])
 }
 
 /// The Python program of old is worth a word: people who have it believe that
@@ -151,6 +170,26 @@ impl ComposeTrouble {
                 Error::new(if text.is_empty() { "Compose refuses the project and does not say why".to_owned() } else { text.to_owned() })
                     .hint("see it whole: `docker compose config`")
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_that_know_override() {
+        for (version, knows) in [
+            ("2.24.3", false),
+            ("2.24.4", true),
+            ("2.40.3-3", true),
+            ("5.0.0", true),
+            ("2.24.4-desktop.1", true),
+            ("2.9.9", false),
+            ("dev", false),
+        ] {
+            assert_eq!(knows_override(version), knows, "{version}");
         }
     }
 }

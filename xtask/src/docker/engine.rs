@@ -94,6 +94,12 @@ impl Engine {
         engine_api::volumes(&body).map_err(|error| Trouble::Other(error.message().to_owned()))
     }
 
+    /// Names of all volumes.
+    pub fn volumes(&self) -> Result<Vec<String>, Trouble> {
+        let body = self.get("/volumes")?;
+        engine_api::volumes(&body).map_err(|error| Trouble::Other(error.message().to_owned()))
+    }
+
     /// Why a container is as it is.
     pub fn detail(&self, id: &str) -> Result<Detail, Trouble> {
         let body = self.get(&format!("/containers/{}/json", http::escape(id)))?;

@@ -17,14 +17,14 @@ pub fn install() {
         let again = REQUESTED.swap(true, Ordering::SeqCst);
         if again || HOLDERS.load(Ordering::SeqCst) == 0 {
             crate::ui::restore_terminal();
-            leave();
+            leave(Exit::Interrupted as i32);
         }
     }));
 }
 
-#[expect(clippy::exit, reason = "a handler has no caller to return to")]
-fn leave() -> ! {
-    std::process::exit(Exit::Interrupted as i32)
+#[expect(clippy::exit, reason = "a handler has no caller to return to, and a program that was run its own exit code")]
+pub(super) fn leave(code: i32) -> ! {
+    std::process::exit(code)
 }
 
 /// Whether Ctrl-C was pressed.

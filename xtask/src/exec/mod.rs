@@ -1,9 +1,10 @@
-//! The only place that spawns. Three ways to run a tool:
+//! The only place that spawns. Four ways to run a tool:
 //!
 //! * [`Command::ask`]: a question. Output is captured, there is a time limit,
 //!   and what runs over it is ended together with its children.
 //! * [`Command::start`]: a long job whose output is read line by line.
 //! * [`Command::show`]: a step that a person watches on their own terminal.
+//! * [`Command::replace`]: a program that this one makes room for.
 //!
 //! Arguments are passed as they are; nothing here goes through a shell.
 
@@ -24,7 +25,7 @@ use crate::error::{Error, Result};
 pub const LIMIT: Duration = Duration::from_secs(10);
 
 /// Where `tool` is on PATH, by the rules of this system.
-pub fn find(tool: &str) -> Option<PathBuf> {
+pub fn find(tool: impl AsRef<OsStr>) -> Option<PathBuf> {
     which::which(tool).ok()
 }
 
@@ -185,10 +186,32 @@ impl Command {
         Ok(status.code().unwrap_or(1))
     }
 
+    /// Becomes the command: terminal, signals and exit code are its own from
+    /// here on. Returns only where it cannot be started.
+    pub fn replace(&self) -> Error {
+        self.not_started(&replace(self.plain()))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the place")]
+    fn plain(&self) -> std::process::Command {
+        let mut command = std::process::Command::new(self.resolve());
+        command.args(&self.args);
+        if let Some(dir) = &self.dir {
+            command.current_dir(dir);
+        }
+        for (name, value) in &self.env {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
+    }
+
     /// On Windows a bare name must become a path first, or programs that are
     /// `.cmd` files are not found.
     fn resolve(&self) -> PathBuf {
-        self.program.to_str().and_then(find).unwrap_or_else(|| PathBuf::from(&self.program))
+        find(&self.program).unwrap_or_else(|| PathBuf::from(&self.program))
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the place")]
@@ -215,6 +238,21 @@ impl Command {
             return Error::new(format!("`{name}` is not installed, or not on PATH"));
         }
         Error::new(format!("`{name}` could not be started: {error}"))
+    }
+}
+
+#[cfg(unix)]
+fn replace(mut command: std::process::Command) -> std::io::Error {
+    std::os::unix::process::CommandExt::exec(&mut command)
+}
+
+/// Only Unix can: here this process waits, and ends as the other one did.
+#[cfg(not(unix))]
+fn replace(mut command: std::process::Command) -> std::io::Error {
+    let _patience = patience();
+    match command.status() {
+        Ok(status) => interrupt::leave(status.code().unwrap_or(1)),
+        Err(error) => error,
     }
 }
 

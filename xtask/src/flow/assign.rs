@@ -1,37 +1,78 @@
-//! Other ports in `.env`: a plan of edits, and carrying it out so that the file
-//! is either as it was or right.
+//! Other ports, in `.env` or, for literals, in a compose file on top: a plan of
+//! edits, and carrying it out so that the files are either as they were or right.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::context::Context;
+use crate::decide::Slot;
 use crate::disk;
 use crate::envfile::{Dependents, Document};
 use crate::error::{Context as _, Error, Result};
+use crate::flow::overrides;
 use crate::flow::survey::{Row, Survey, is_free, survey};
 use crate::flow::{dependents, env};
 use crate::ledger::Moves;
 use crate::ui::{self, Format};
 
-/// One variable that gets another port.
+/// What a port is written as.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// The value of this variable.
+    Variable(String),
+    /// A literal in the compose file.
+    Literal(Slot),
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            What::Variable(name) => f.write_str(name),
+            What::Literal(slot) => f.write_str(&ui::clean(&slot.to_string())),
+        }
+    }
+}
+
+/// One port that becomes another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {
-    /// The variable.
-    pub variable: String,
+    /// What is changed.
+    pub what: What,
     /// Its port now.
     pub from: u16,
     /// Its port then; a free one.
     pub to: u16,
-    /// The env file to write to, so that Compose reads it.
+    /// The file to write to, so that Compose reads it.
     pub file: PathBuf,
 }
 
-/// Plans a move for each conflict that has a variable. A variable that the
-/// shell sets beats every file, so there nothing can be written that would take
-/// effect; a conflict that no variable feeds cannot be moved either.
+impl Move {
+    /// The variable that is changed.
+    pub fn variable(&self) -> Option<&str> {
+        if let What::Variable(name) = &self.what { Some(name) } else { None }
+    }
+
+    /// The entry of a compose file that is changed.
+    pub fn slot(&self) -> Option<&Slot> {
+        if let What::Literal(slot) = &self.what { Some(slot) } else { None }
+    }
+
+    /// Whether the port of this row is the one.
+    pub fn is_of(&self, survey: &Survey, row: &Row) -> bool {
+        match &self.what {
+            What::Variable(name) => row.variable() == Some(name),
+            What::Literal(slot) => overrides::slot_of(survey, row).as_ref() == Some(slot),
+        }
+    }
+}
+
+/// Plans a move for each conflict: of its variable, else of the literal. A
+/// variable that the shell sets beats every file, so there nothing can be
+/// written that would take effect.
 pub fn plan(ctx: &Context, survey: &Survey) -> Result<Vec<Move>> {
-    let mut moves: BTreeMap<String, Move> = BTreeMap::new();
-    let mut fixed: Vec<&Row> = Vec::new();
+    let mut moves: BTreeMap<What, Move> = BTreeMap::new();
+    let mut literals: Vec<(&Row, Move)> = Vec::new();
     for row in survey.conflicts() {
         let published = row.wanted.mapping.published.map(|range| range.first);
         match (row.variable(), published, row.suggestion) {
@@ -40,15 +81,34 @@ pub fn plan(ctx: &Context, survey: &Survey) -> Result<Vec<Move>> {
             }
             (Some(variable), Some(from), Some(to)) => {
                 let file = file_for(survey, variable)?;
-                moves.insert(variable.to_owned(), Move { variable: variable.to_owned(), from, to, file });
+                let what = What::Variable(variable.to_owned());
+                moves.insert(what.clone(), Move { what, from, to, file });
             }
-            _ => fixed.push(row),
+            (_, Some(from), Some(to)) => {
+                let slot = overrides::slot_of(survey, row).filter(|_| row.wanted.origin.is_some());
+                let what = What::Literal(slot.ok_or_else(|| immovable(ctx, row))?);
+                literals.push((row, Move { what, from, to, file: PathBuf::new() }));
+            }
+            _ => return Err(immovable(ctx, row)),
         }
     }
-    if let Some(row) = fixed.first() {
-        return Err(immovable(ctx, row));
+    if let Some((row, _)) = literals.first() {
+        if survey.without_compose.is_some() {
+            return Err(immovable(ctx, row));
+        }
+        let place = if ctx.no_write { Ok(PathBuf::new()) } else { overrides::place(ctx, survey) };
+        let file = place.map_err(|why| why_not(ctx, row, &why))?;
+        moves.extend(literals.into_iter().map(|(_, step)| (step.what.clone(), Move { file: file.clone(), ..step })));
     }
     Ok(moves.into_values().collect())
+}
+
+/// No file on top: the other way is a variable.
+fn why_not(ctx: &Context, row: &Row, why: &Error) -> Error {
+    let fact = immovable(ctx, row);
+    let error = Error::new(format!("{}; {why}", fact.message()));
+    let error = why.hints().iter().fold(error, Error::hint);
+    fact.hints().iter().fold(error, |error, hint| error.hint(format!("or {hint}"))).finding()
 }
 
 /// With no `.env` yet, the one that the template becomes.
@@ -96,7 +156,8 @@ fn variable_name(service: &str) -> String {
 /// report alone, so they are notes.
 pub fn show(ctx: &Context, moves: &[Move]) {
     for step in moves {
-        let line = format!("{} {} -> {}  ({})", step.variable, step.from, step.to, ctx.show(&step.file));
+        let place = if ctx.no_write { "for this run".to_owned() } else { ctx.show(&step.file) };
+        let line = format!("{} {} -> {}  ({place})", step.what, step.from, step.to);
         if ctx.format == Format::Json { ui::note(&line) } else { ui::out(&line) }
     }
     // What really followed `apply` has said.
@@ -113,20 +174,27 @@ pub fn show(ctx: &Context, moves: &[Move]) {
 /// Other lines of `file` that go with its moves.
 fn dependents_of(ctx: &Context, file: &Path, document: &Document, moves: &[Move]) -> Dependents {
     let of_file = moves.iter().filter(|step| step.file == file);
-    let moves: Vec<_> = of_file.map(|step| (step.variable.clone(), step.from, step.to)).collect();
+    let moves: Vec<_> = of_file.filter_map(|step| Some((step.variable()?.to_owned(), step.from, step.to))).collect();
     dependents::of(ctx, file, document, &moves)
 }
 
 /// Writes the moves, and has Compose prove that they took effect; if they did
 /// not, every file is put back as it was.
 pub fn apply(ctx: &Context, moves: &[Move]) -> Result<()> {
-    let files: BTreeSet<&Path> = moves.iter().map(|step| step.file.as_path()).collect();
+    let (variables, literals): (Vec<&Move>, Vec<&Move>) = moves.iter().partition(|step| step.variable().is_some());
+    let files: BTreeSet<&Path> = variables.iter().map(|step| step.file.as_path()).collect();
     let before: Vec<(&Path, Option<Vec<u8>>)> =
         files.into_iter().map(|file| Ok((file, read(file)?))).collect::<Result<_>>()?;
-    let files = before.iter();
-    let written = files.map(|(file, bytes)| Ok((*file, write(ctx, file, bytes.as_deref(), moves)?)));
+    let written = before.iter().map(|(file, bytes)| Ok((*file, write(ctx, file, bytes.as_deref(), moves)?)));
     let written = written.collect::<Result<Vec<_>>>();
-    match written.and_then(|followed| prove(&survey(ctx)?, moves).map(|()| followed)) {
+    let proved = written.and_then(|followed| {
+        if !variables.is_empty() {
+            prove(&survey(ctx)?, &variables)?;
+        }
+        move_literals(ctx, &literals)?;
+        Ok(followed)
+    });
+    match proved {
         Ok(followed) => followed.iter().for_each(|(file, followed)| dependents::show(ctx, file, followed)),
         Err(error) => {
             for (file, bytes) in &before {
@@ -136,15 +204,27 @@ pub fn apply(ctx: &Context, moves: &[Move]) -> Result<()> {
         }
     }
     // Only a convenience (`start --restore-ports`) is lost with it.
-    if let Err(error) = remember(ctx, moves) {
+    if let Err(error) = remember(ctx, &variables) {
         ui::detail(&format!("the move was not remembered: {error}"));
     }
     Ok(())
 }
 
-fn remember(ctx: &Context, moves: &[Move]) -> Result<()> {
+/// Proves itself, and puts back what it wrote.
+fn move_literals(ctx: &Context, moves: &[&Move]) -> Result<()> {
+    if moves.is_empty() {
+        return Ok(());
+    }
+    let moves = moves.iter().filter_map(|step| Some((step.slot()?.clone(), step.to))).collect();
+    overrides::apply(ctx, &overrides::Request { moves, ..overrides::Request::default() })
+}
+
+fn remember(ctx: &Context, moves: &[&Move]) -> Result<()> {
     let state = ctx.state_dir()?;
-    moves.iter().try_for_each(|step| Moves::record(&state, &step.file, &[(step.variable.clone(), step.from, step.to)]))
+    moves.iter().try_for_each(|step| {
+        let variable = step.variable().unwrap_or_default().to_owned();
+        Moves::record(&state, &step.file, &[(variable, step.from, step.to)])
+    })
 }
 
 fn read(file: &Path) -> Result<Option<Vec<u8>>> {
@@ -159,7 +239,8 @@ fn write(ctx: &Context, file: &Path, before: Option<&[u8]>, moves: &[Move]) -> R
     let mut document = Document::parse(before.unwrap_or_default()).map_err(|error| error.within(file.display()))?;
     let follow = dependents_of(ctx, file, &document, moves);
     for step in moves.iter().filter(|step| step.file == file) {
-        document.set(&step.variable, &step.to.to_string())?;
+        let Some(variable) = step.variable() else { continue };
+        document.set(variable, &step.to.to_string())?;
     }
     dependents::write(&mut document, &follow)?;
     disk::write_atomic(file, document.render())?;
@@ -180,16 +261,16 @@ pub(super) fn put_back(file: &Path, before: Option<&[u8]>) -> Result<()> {
 }
 
 /// Every variable must now feed its new port.
-fn prove(after: &Survey, moves: &[Move]) -> Result<()> {
+fn prove(after: &Survey, moves: &[&Move]) -> Result<()> {
     for step in moves {
-        let rows = after.rows.iter().filter(|row| row.variable() == Some(&step.variable));
+        let rows = after.rows.iter().filter(|row| step.is_of(after, row));
         for row in rows {
             let now = row.wanted.mapping.published.map(|range| range.first);
             if now != Some(step.to) {
                 let now = now.map_or_else(|| "none".to_owned(), |port| port.to_string());
                 return Err(Error::new(format!(
                     "{}={} does not take effect: Compose still uses {now}",
-                    step.variable, step.to
+                    step.what, step.to
                 ))
                 .hint("`docker compose config --environment` shows what Compose reads"));
             }
@@ -216,24 +297,35 @@ pub fn restorable(ctx: &Context, survey: &Survey) -> Vec<Move> {
     for (variable, now) in variables {
         let Ok(file) = file_for(survey, variable) else { continue };
         let moved = Moves::of(&state, &file).into_iter().find(|(name, _, to)| name == variable && *to == now);
-        if let Some((_, first, _)) = moved
-            && could_be(ctx, survey, variable, first)
-        {
-            back.push(Move { variable: variable.to_owned(), from: now, to: first, file });
+        if let Some((_, first, _)) = moved {
+            let what = What::Variable(variable.to_owned());
+            back.push(Move { what, from: now, to: first, file });
         }
     }
+    match overrides::moved(ctx, survey) {
+        Ok(literals) => back.extend(literals.into_iter().map(|moved| Move {
+            what: What::Literal(moved.slot),
+            from: moved.now,
+            to: moved.own,
+            file: moved.file,
+        })),
+        Err(error) => ui::detail(&format!("which literals are moved cannot be told: {error}")),
+    }
+    back.retain(|step| could_be(ctx, survey, step));
     back
 }
 
-/// Whether all that `variable` feeds could be published on `port`.
-fn could_be(ctx: &Context, survey: &Survey, variable: &str, port: u16) -> bool {
-    survey.rows.iter().all(|row| {
-        if row.variable() == Some(variable) {
-            is_free(ctx, survey, &row.wanted.mapping, port)
-        } else {
-            row.wanted.mapping.published.is_none_or(|range| !range.contains(port))
-        }
-    })
+/// Whether all that the move is of could be published on its port.
+fn could_be(ctx: &Context, survey: &Survey, step: &Move) -> bool {
+    // One of an inactive profile is not looked at, and stays.
+    survey.rows.iter().any(|row| step.is_of(survey, row))
+        && survey.rows.iter().all(|row| {
+            if step.is_of(survey, row) {
+                is_free(ctx, survey, &row.wanted.mapping, step.to)
+            } else {
+                row.wanted.mapping.published.is_none_or(|range| !range.contains(step.to))
+            }
+        })
 }
 
 /// Makes `.env` from its template where there is none yet, so that people have

@@ -7,9 +7,10 @@ use crate::context::Context;
 use crate::decide::is_engine_process;
 use crate::error::{Error, Result};
 use crate::exec::Command;
+use crate::flow::proxy::by_name::{self, ByName};
 use crate::flow::survey::{Row, Survey, look, project, real, survey, survey_refused};
 use crate::flow::up::{self, Attempt};
-use crate::flow::{assign, keep, own, report, resolve};
+use crate::flow::{assign, keep, overrides, own, report, resolve};
 use crate::ledger::Turn;
 use crate::model::{Container, Owner, State, Verdict};
 use crate::parse::engine_message::PortProblem;
@@ -39,6 +40,10 @@ pub struct Wish {
     pub restore_ports: bool,
     /// Values go to Compose by its environment, and no file is written.
     pub no_write: bool,
+    /// Names at the proxy in place of ports; `None` = as the project says.
+    pub by_name: Option<bool>,
+    /// With names: these services keep their ports as well.
+    pub also_publish: Vec<String>,
     /// Only these services and what they depend on.
     pub services: Vec<String>,
 }
@@ -52,6 +57,8 @@ pub enum Ending {
         found: Box<Survey>,
         /// Variables that got other ports on the way.
         moved: Vec<assign::Move>,
+        /// Its names, where it was started by names.
+        by_name: Option<Box<ByName>>,
     },
     /// Conflicts stay; they were reported.
     Conflict,
@@ -62,18 +69,59 @@ pub enum Ending {
 /// Check, resolve, up; again where the engine refuses a port all the same, or
 /// where somebody was quicker.
 pub fn bring_up(ctx: &Context, wish: &Wish) -> Result<Ending> {
-    let mut ctx = ctx.clone();
+    if let Some(ending) = run(ctx, wish)? {
+        return Ok(ending);
+    }
+    // Asked what to do about a conflict, a person chose names.
+    let wish = Wish { by_name: Some(true), ..wish.clone() };
+    run(ctx, &wish).map(|ending| ending.unwrap_or(Ending::Conflict))
+}
+
+/// A project of which everything is settled but its ports.
+struct Prepared {
+    found: Survey,
+    /// Whether the checkout is not the project's only one.
+    second: bool,
+    by_name: Option<ByName>,
+    _turn: Option<Turn>,
+}
+
+/// Gives the checkout its name, waits for its turn, and has `ctx` mean the
+/// compose files that this start is to be made of.
+fn prepare(ctx: &mut Context, wish: &Wish) -> Result<Prepared> {
     ctx.no_write = wish.no_write;
-    let first = ready(&ctx, wish)?;
-    let mut first = own::name_checkout(&mut ctx, first)?;
+    let first = ready(ctx, wish)?;
+    let mut found = own::name_checkout(ctx, first)?;
     if !ctx.dry_run {
-        first.refuse_elsewhere(&ctx)?;
+        found.refuse_elsewhere(ctx)?;
     }
-    let second = first.second;
-    let turn = turn(&ctx, &first);
+    let second = found.second;
+    let turn = turn(ctx, &found);
     if turn.as_ref().is_some_and(|turn| turn.waited) {
-        first = ready(&ctx, wish)?;
+        found = ready(ctx, wish)?;
     }
+    if !ctx.no_write && overrides::refresh(ctx, &found)? {
+        found = ready(ctx, wish)?;
+    }
+    if !ctx.no_write && !ctx.dry_run {
+        overrides::forget_environment(ctx, &found.stack.dir);
+    }
+    found.second = second;
+    if own::free_names(ctx, &found)? {
+        found = ready(ctx, wish)?;
+    }
+    let mut by_name = None;
+    if wish.by_name.unwrap_or(found.settings.by_name) {
+        by_name = Some(by_name::prepare(ctx, &wish.also_publish)?);
+        found = ready(ctx, wish)?;
+    }
+    Ok(Prepared { found, second, by_name, _turn: turn })
+}
+
+/// `None`: it is to be started by names.
+fn run(ctx: &Context, wish: &Wish) -> Result<Option<Ending>> {
+    let mut ctx = ctx.clone();
+    let Prepared { found: first, second, by_name, _turn } = prepare(&mut ctx, wish)?;
     let mut moved = Vec::new();
     if wish.restore_ports {
         moved.extend(restore(&ctx, &first)?);
@@ -98,15 +146,17 @@ pub fn bring_up(ctx: &Context, wish: &Wish) -> Result<Ending> {
         }
         found.narrow(&wish.services)?;
         if found.has_conflicts() {
-            let Some(moves) = settle(&ctx, how, &found)? else { return Ok(Ending::Conflict) };
+            let moves = match settle(&ctx, how, &found)? {
+                Some(resolve::Answer::Resolved(moves)) => moves,
+                Some(resolve::Answer::ByName) => return Ok(None),
+                Some(resolve::Answer::Leave) | None => return Ok(Some(Ending::Conflict)),
+            };
             if ctx.dry_run {
                 let would_do = how == OnConflict::Reassign && second;
-                return Ok(if would_do { Ending::WouldStart(Box::new(found)) } else { Ending::Conflict });
+                return Ok(Some(if would_do { Ending::WouldStart(Box::new(found)) } else { Ending::Conflict }));
             }
             if ctx.no_write {
-                for step in &moves {
-                    ctx.set_var(&step.variable, &step.to.to_string());
-                }
+                pass_on(&mut ctx, &found, &moves)?;
             }
             moved.extend(moves);
             found = Survey { second, ..survey_refused(&ctx, &BTreeMap::new())? };
@@ -119,13 +169,13 @@ pub fn bring_up(ctx: &Context, wish: &Wish) -> Result<Ending> {
                     continue;
                 }
                 conflict_report(&ctx, &found);
-                return Ok(Ending::Conflict);
+                return Ok(Some(Ending::Conflict));
             }
         }
         if ctx.dry_run {
-            return Ok(Ending::WouldStart(Box::new(found)));
+            return Ok(Some(Ending::WouldStart(Box::new(found))));
         }
-        if let Err(spoken_for) = keep::keep(&ctx, &found) {
+        if let Err(spoken_for) = keep::keep(&ctx, &found, by_name.as_ref().map(|by_name| &by_name.file)) {
             // They are seen as conflicts from now on, and settled like others.
             if rounds < ROUNDS {
                 refused.extend(spoken_for);
@@ -136,7 +186,13 @@ pub fn bring_up(ctx: &Context, wish: &Wish) -> Result<Ending> {
         let ended = up::attempt(&ctx, &found, &options(wish, &found));
         keep::settled(&ctx, &found);
         match ended? {
-            Attempt::Up => return Ok(Ending::Up { found: Box::new(found), moved: last_of_each(moved) }),
+            Attempt::Up => {
+                if let Some(by_name) = &by_name {
+                    by_name.prove(&ctx, &found, &crate::exec::patience())?;
+                }
+                let by_name = by_name.map(Box::new);
+                return Ok(Some(Ending::Up { found: Box::new(found), moved: last_of_each(moved), by_name }));
+            }
             Attempt::PortRefused { problem, replaced } => {
                 refused_note(&ctx, &problem, &replaced, attempts);
                 let Some(port) = problem.port else { return Err(nameless(&problem)) };
@@ -199,6 +255,23 @@ fn is_settling(found: &Survey, row: &Row) -> bool {
     row.clash.is_none() && owners.iter().all(by_engine) && found.containers.iter().flatten().any(ours)
 }
 
+/// Gives Compose the moves in its environment.
+fn pass_on(ctx: &mut Context, found: &Survey, moves: &[assign::Move]) -> Result<()> {
+    for step in moves {
+        if let Some(variable) = step.variable() {
+            ctx.set_var(variable, &step.to.to_string());
+        }
+    }
+    let literals = moves.iter().filter_map(|step| Some((step.slot()?.clone(), step.to))).collect();
+    let request = overrides::Request { moves: literals, ..overrides::Request::default() };
+    if !request.moves.is_empty() {
+        for (name, value) in overrides::environment(ctx, found, &request)? {
+            ctx.set_var(&name, &value);
+        }
+    }
+    Ok(())
+}
+
 /// Looks at the ports once more where some of them are spoken for, and tells
 /// whether they are.
 fn look_again(ctx: &Context, found: &mut Survey, refused: &BTreeMap<u16, String>, how: OnConflict) -> bool {
@@ -213,10 +286,10 @@ fn look_again(ctx: &Context, found: &mut Survey, refused: &BTreeMap<u16, String>
 
 /// A variable that moved twice on the way moved once in the end.
 fn last_of_each(moved: Vec<assign::Move>) -> Vec<assign::Move> {
-    let mut last: BTreeMap<String, assign::Move> = BTreeMap::new();
+    let mut last: BTreeMap<assign::What, assign::Move> = BTreeMap::new();
     for step in moved {
-        let from = last.get(&step.variable).map_or(step.from, |before| before.from);
-        last.insert(step.variable.clone(), assign::Move { from, ..step });
+        let from = last.get(&step.what).map_or(step.from, |before| before.from);
+        last.insert(step.what.clone(), assign::Move { from, ..step });
     }
     last.into_values().filter(|step| step.from != step.to).collect()
 }
@@ -293,7 +366,7 @@ fn setup(ctx: &Context, found: &Survey) -> Result<()> {
 fn restore(ctx: &Context, found: &Survey) -> Result<Vec<assign::Move>> {
     let moves = assign::restorable(ctx, found);
     if moves.is_empty() {
-        ui::note("no variable can go back: none was moved, or its old port is taken");
+        ui::note("no port can go back: none was moved, or its old port is taken");
         return Ok(Vec::new());
     }
     if !ctx.dry_run {
@@ -313,22 +386,19 @@ fn policy(ctx: &Context, wish: &Wish, found: &Survey) -> OnConflict {
     if how == OnConflict::Ask { default } else { how }
 }
 
-/// Does it, and gives the variables that were moved. `None`: the conflicts stay.
-fn settle(ctx: &Context, how: OnConflict, found: &Survey) -> Result<Option<Vec<assign::Move>>> {
+/// Does it. `None`: the conflicts stay, and were reported.
+fn settle(ctx: &Context, how: OnConflict, found: &Survey) -> Result<Option<resolve::Answer>> {
     match how {
         OnConflict::Fail => {
             conflict_report(ctx, found);
             resolve::hints(ctx, found, "start --on-conflict reassign", "start --on-conflict stop");
             Ok(None)
         }
-        OnConflict::Reassign => resolve::reassign(ctx, found).map(Some),
-        OnConflict::Stop => resolve::stop_holders(ctx, found).map(|()| Some(Vec::new())),
+        OnConflict::Reassign => resolve::reassign(ctx, found).map(resolve::Answer::Resolved).map(Some),
+        OnConflict::Stop => resolve::stop_holders(ctx, found).map(|()| Some(resolve::Answer::Resolved(Vec::new()))),
         OnConflict::Ask => {
             report::text(ctx, found);
-            match resolve::ask(ctx, found)? {
-                resolve::Answer::Resolved(moves) => Ok(Some(moves)),
-                resolve::Answer::Leave => Ok(None),
-            }
+            resolve::ask(ctx, found).map(Some)
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::flow::survey::{Row, Survey, choose_again, free_range, kept_for_row};
 use crate::host;
 use crate::ledger::Book;
-use crate::model::{Container, Lease, Leases, Protocol, Source, Starter, Tenant, Verdict};
+use crate::model::{Container, Lease, Leases, NamesFile, Protocol, Source, Starter, Tenant, Verdict};
 use crate::ui;
 
 /// Ports that this start must not take although they are free, and why:
@@ -37,7 +37,7 @@ pub fn spoken_for(ctx: &Context, found: &Survey, may_move: bool) -> BTreeMap<u16
         let other = leases.others(&found.stack.name, &dir).find(|tenant| tenant.keeps(port, protocol));
         let other = other.filter(|tenant| tenant.dir.is_dir());
         let why = match (other, kept) {
-            (Some(other), _) if is_starting(other) => Some(being_started(ctx, other)),
+            (Some(other), _) if is_starting(other, port, protocol) => Some(being_started(ctx, other)),
             (Some(other), _) if (may_move || found.second) && defaults.has(row, port) => Some(kept_by(ctx, other)),
             (_, Some(kept)) if found.second && defaults.has(row, port) => {
                 Some(format!("it is the project's default, and this checkout keeps {kept}"))
@@ -56,7 +56,8 @@ fn single(row: &Row) -> Option<u16> {
     row.wanted.mapping.published.filter(|range| range.is_one()).map(|range| range.first)
 }
 
-fn being_started(ctx: &Context, tenant: &Tenant) -> String {
+/// Why a port is not to be had that a tenant is being started on.
+pub fn being_started(ctx: &Context, tenant: &Tenant) -> String {
     format!("{} in {} is being started on it", ui::clean(&tenant.project), ctx.show(&tenant.dir))
 }
 
@@ -64,12 +65,15 @@ fn kept_by(ctx: &Context, tenant: &Tenant) -> String {
     format!("it is kept for {} in {}", ui::clean(&tenant.project), ctx.show(&tenant.dir))
 }
 
-/// Whether the process that starts it still lives.
-fn is_starting(tenant: &Tenant) -> bool {
-    tenant.starting.is_some_and(|starter| {
-        starter.pid != std::process::id()
-            && host::processes(&[starter.pid]).iter().any(|process| process.start_mark == starter.mark)
-    })
+/// Whether a process that is about to take the tenant's port still lives.
+pub fn is_starting(tenant: &Tenant, port: u16, protocol: Protocol) -> bool {
+    tenant.starters(port, protocol).any(lives)
+}
+
+/// Whether that very process still lives, and is not this one.
+pub fn lives(starter: Starter) -> bool {
+    starter.pid != std::process::id()
+        && host::processes(&[starter.pid]).iter().any(|process| process.start_mark == starter.mark)
 }
 
 /// Which values nobody chose: those of the compose file, of the template, and of
@@ -153,9 +157,10 @@ fn rebuild(leases: &mut Leases, containers: &[Container]) {
     }
 }
 
-fn lease(service: &str, target: u16, protocol: Protocol, published: u16) -> Lease {
+/// A lease that begins now.
+pub fn lease(service: &str, target: u16, protocol: Protocol, published: u16) -> Lease {
     let since = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    Lease { service: service.to_owned(), target, protocol, published, since }
+    Lease::new(service, target, protocol, published, since)
 }
 
 /// Chooses for every conflict under the lock, so that no two choose the same,
@@ -194,7 +199,7 @@ fn choose_from(ctx: &Context, found: &mut Survey, leases: &mut Leases) {
 }
 
 /// This process, as others can tell whether it still lives.
-fn starter() -> Option<Starter> {
+pub fn starter() -> Option<Starter> {
     let pid = std::process::id();
     host::processes(&[pid]).first().map(|process| Starter { pid, mark: process.start_mark })
 }
@@ -220,7 +225,8 @@ fn keep_rows(leases: &mut Leases, found: &Survey, port_of: &dyn Fn(&Row) -> Opti
 /// says so to others until [`settled`]. Ports that somebody else is being
 /// started on are given back instead, with the reason. A lease of somebody who
 /// is not on the port ends, and that is said.
-pub fn keep(ctx: &Context, found: &Survey) -> Result<(), BTreeMap<u16, String>> {
+/// `names` is how it is started by names.
+pub fn keep(ctx: &Context, found: &Survey, names: Option<&NamesFile>) -> Result<(), BTreeMap<u16, String>> {
     let Some(mut book) = open(ctx, found.containers.as_deref().ok()) else { return Ok(()) };
     let (name, dir) = (&found.stack.name, found.real_dir());
     let ports: Vec<(u16, Protocol)> =
@@ -228,26 +234,33 @@ pub fn keep(ctx: &Context, found: &Survey) -> Result<(), BTreeMap<u16, String>> 
     let mut refused = BTreeMap::new();
     for (port, protocol) in &ports {
         let mut others = book.leases.others(name, &dir);
-        let starting = others.find(|tenant| tenant.keeps(*port, *protocol) && is_starting(tenant));
+        let starting = others.find(|tenant| tenant.keeps(*port, *protocol) && is_starting(tenant, *port, *protocol));
         refused.extend(starting.map(|tenant| (*port, being_started(ctx, tenant))));
     }
     if !refused.is_empty() {
         return Err(refused);
     }
     for (port, protocol) in ports {
-        for (project, folder) in book.leases.take_over(port, protocol, name, &dir) {
-            if folder.is_dir() {
-                let whose = format!("{} in {}", ui::clean(&project), ctx.show(&folder));
-                ui::note(&format!(
-                    "note: port {port} was kept for {whose}, which does not use it; it is this project's now"
-                ));
-            }
-        }
+        take_over(ctx, &mut book.leases, (port, protocol), (name, &dir));
     }
     keep_rows(&mut book.leases, found, &single);
-    book.leases.tenant_mut(name, &dir).starting = starter();
+    let tenant = book.leases.tenant_mut(name, &dir);
+    tenant.starting = starter();
+    tenant.names = names.cloned();
     close(book);
     Ok(())
+}
+
+/// Ends the lease of a port with everybody but this project, and says so.
+pub fn take_over(ctx: &Context, leases: &mut Leases, (port, protocol): (u16, Protocol), (project, dir): (&str, &Path)) {
+    for (project, folder) in leases.take_over(port, protocol, project, dir) {
+        if folder.is_dir() {
+            let whose = format!("{} in {}", ui::clean(&project), ctx.show(&folder));
+            ui::note(&format!(
+                "note: port {port} was kept for {whose}, which does not use it; it is this project's now"
+            ));
+        }
+    }
 }
 
 /// The start is over, one way or the other: its leases stay.

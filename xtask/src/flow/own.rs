@@ -9,10 +9,11 @@ use crate::decide::worktree_name;
 use crate::disk;
 use crate::envfile::Document;
 use crate::error::{Context as _, Result};
+use crate::flow::proxy::by_name;
 use crate::flow::survey::{Survey, elsewhere, real, survey};
-use crate::flow::{assign, keep};
+use crate::flow::{assign, keep, overrides};
 use crate::ledger::Book;
-use crate::model::{ComposeOptions, Container, Leases};
+use crate::model::{ComposeOptions, Container, FixedName, Leases, Named, Tenant};
 use crate::parse::compose::normalise_name;
 use crate::stack::{self, Checkout};
 use crate::ui;
@@ -52,22 +53,27 @@ pub fn name_checkout(ctx: &mut Context, mut found: Survey) -> Result<Survey> {
     take_name(ctx, &found, &name)
 }
 
-/// For commands that do not name a checkout: the name that the book has for a
-/// linked worktree, where nothing else gives one. After `--no-write`, and without
-/// its `.env`, the book is the only place that knows.
-pub fn known_name(ctx: &Context) -> Result<Context> {
+/// The context for commands that do not name a checkout, with what only the
+/// state folder knows: the file of names it was started with, after `--no-write`
+/// the compose file of ours, and the name of a linked worktree where nothing
+/// else gives one.
+pub fn known(ctx: &Context) -> Result<Context> {
     let mut ctx = ctx.clone();
     let project = stack::locate(&ctx.options, &ctx.dir, &|name| ctx.var(name))?;
     let by_hand = ctx.options.project_name.is_some() || ctx.var(NAME).is_some();
     let linked = stack::checkout(&project.dir).is_some_and(|checkout| checkout.linked);
-    if by_hand || !linked || project.env_files.get(NAME).is_some() {
-        return Ok(ctx);
+    for (name, value) in overrides::known_environment(&ctx)? {
+        ctx.set_var(&name, &value);
     }
     let dir = real(&project.dir);
     let leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
     let mut tenants = leases.tenants.iter().filter(|tenant| tenant.dir == dir);
-    if let (Some(tenant), None) = (tenants.next(), tenants.next()) {
+    let (Some(tenant), None) = (tenants.next(), tenants.next()) else { return Ok(ctx) };
+    if !by_hand && linked && project.env_files.get(NAME).is_none() {
         ctx.set_var(NAME, &tenant.project);
+    }
+    if let Some(names) = tenant.names.as_ref().filter(|names| by_name::is_there(names)) {
+        by_name::pass_on(&mut ctx, names)?;
     }
     Ok(ctx)
 }
@@ -78,16 +84,18 @@ fn is_anothers(leases: &Leases, found: &Survey) -> bool {
     let dir = found.real_dir();
     let name = &found.stack.name;
     leases.tenant(name, &dir).is_none()
-        && leases.others(name, &dir).any(|other| other.project == *name && other.dir.is_dir())
+        && leases.others(name, &dir).any(|other| other.project == *name && other.is_stack() && other.dir.is_dir())
 }
 
 /// The name that the checkout has already: that of its containers, of its
 /// volumes, of its `.env`, of its leases.
 fn own_name(ctx: &Context, found: &Survey, leases: &Leases, containers: &[Container]) -> Result<Option<String>> {
     let (current, dir) = (&found.stack.name, found.real_dir());
-    let is_here = |container: &&Container| container.working_dir.as_deref().is_some_and(|path| real(path) == dir);
-    let mut of_containers: Vec<&String> =
-        containers.iter().filter(is_here).filter_map(|container| container.project.as_ref()).collect();
+    let mut of_containers: Vec<&String> = containers
+        .iter()
+        .filter(|container| is_here(container, &dir))
+        .filter_map(|container| container.project.as_ref())
+        .collect();
     of_containers.sort();
     if of_containers.contains(&current) {
         return Ok(Some(current.clone()));
@@ -99,7 +107,9 @@ fn own_name(ctx: &Context, found: &Survey, leases: &Leases, containers: &[Contai
     if let Some(name) = of_containers.first() {
         return Ok(Some((*name).clone()));
     }
-    if let Some(tenant) = leases.tenants.iter().find(|tenant| tenant.dir == dir && is_free(&tenant.project)) {
+    // A name that only dev servers go by was given without a look at Compose's.
+    let is_own = |tenant: &&Tenant| tenant.dir == dir && tenant.is_stack() && is_free(&tenant.project);
+    if let Some(tenant) = leases.tenants.iter().find(is_own) {
         return Ok(Some(tenant.project.clone()));
     }
     let trouble = |trouble: crate::docker::Trouble| trouble.error(ctx.engine.endpoint());
@@ -107,10 +117,14 @@ fn own_name(ctx: &Context, found: &Survey, leases: &Leases, containers: &[Contai
     Ok(has_volumes.then(|| current.clone()))
 }
 
+fn is_here(container: &Container, dir: &Path) -> bool {
+    container.working_dir.as_deref().is_some_and(|path| real(path) == dir)
+}
+
 /// Whether another folder has `name`: in the book, or with containers.
 fn is_taken(name: &str, dir: &Path, leases: &Leases, containers: &[Container]) -> bool {
-    let in_book =
-        leases.tenants.iter().any(|tenant| tenant.project == name && tenant.dir != dir && tenant.dir.is_dir());
+    let has_it = |tenant: &Tenant| tenant.project == name && tenant.dir != dir && tenant.is_stack();
+    let in_book = leases.tenants.iter().any(|tenant| has_it(tenant) && tenant.dir.is_dir());
     in_book || containers.iter().any(|container| elsewhere(container, name, dir).is_some())
 }
 
@@ -137,9 +151,51 @@ fn base_name(found: &Survey, checkout: &Checkout) -> String {
 
 /// The project name of the main checkout, as a bare `docker compose` there has
 /// it.
-fn main_name(found: &Survey) -> Option<String> {
+pub fn main_name(found: &Survey) -> Option<String> {
     let main = found.main_dir.as_ref()?;
     stack::read(&ComposeOptions::default(), main, &|_| None).ok().map(|stack| stack.name)
+}
+
+/// Names that the compose files fix are the same in every checkout: containers
+/// of two could not be there at once, and their volumes would be one. They are
+/// left to Compose, which makes them from the project's name; where that cannot
+/// be, it is said what to do.
+pub fn free_names(ctx: &mut Context, found: &Survey) -> Result<bool> {
+    if !found.second {
+        return Ok(false);
+    }
+    let names = stack::fixed_names(&ctx.options, &ctx.dir, &|name| ctx.var(name)).unwrap_or_default();
+    let names: Vec<FixedName> = names.into_iter().filter(|name| name.what != Named::Project).collect();
+    // What runs under its names has its data there.
+    let dir = found.real_dir();
+    let has_containers = found.containers.iter().flatten().any(|container| is_here(container, &dir));
+    if names.is_empty() || has_containers {
+        return Ok(false);
+    }
+    let request = overrides::resetting(ctx, found, &names)?;
+    let freed = if ctx.dry_run {
+        Ok(())
+    } else if ctx.no_write {
+        overrides::environment(ctx, found, &request)
+            .map(|pairs| pairs.into_iter().for_each(|(name, value)| ctx.set_var(&name, &value)))
+    } else {
+        assign::env_from_template(ctx, found)?;
+        overrides::apply(ctx, &request)
+    };
+    for name in &names {
+        let place = format!("{}:{}", ctx.show(&name.file), name.line);
+        let fixed = format!("{} is `{}` in every checkout ({place})", name.what, ui::clean(&name.value));
+        match &freed {
+            Ok(()) => ui::note(&format!("{fixed}: here Compose names it")),
+            Err(_) => ui::warn(&format!(
+                "{fixed}: two of them meet; take the line out, or begin the name with ${{COMPOSE_PROJECT_NAME}}-"
+            )),
+        }
+    }
+    if let Err(error) = &freed {
+        ui::note(&format!("note: names cannot be changed for this checkout alone: {error}"));
+    }
+    Ok(freed.is_ok() && !ctx.dry_run)
 }
 
 fn take_name(ctx: &mut Context, found: &Survey, name: &str) -> Result<Survey> {

@@ -1,5 +1,6 @@
 //! A survey as text and as JSON.
 
+use std::path::Path;
 use std::time::SystemTime;
 
 use console::style;
@@ -33,6 +34,20 @@ struct PortReport<'a> {
     suggestion: Option<u16>,
     source: Option<String>,
     reserved: Option<PortRange>,
+    /// Somebody else that the port is kept for.
+    lease: Option<LeaseReport<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct LeaseReport<'a> {
+    project: &'a str,
+    #[serde(serialize_with = "path")]
+    dir: &'a Path,
+}
+
+/// A path in JSON: cleaned, and whatever its bytes are.
+pub fn path<S: serde::Serializer>(path: impl AsRef<Path>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&ui::clean(&path.as_ref().display().to_string()))
 }
 
 /// An owner in JSON. Text of others is cleaned and its secrets are masked.
@@ -133,6 +148,7 @@ fn port_report<'a>(survey: &Survey, row: &'a Row) -> PortReport<'a> {
             Verdict::Reserved { range, .. } => Some(*range),
             _ => None,
         },
+        lease: row.kept_for.as_ref().map(|(project, dir)| LeaseReport { project, dir }),
     }
 }
 

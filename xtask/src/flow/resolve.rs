@@ -1,6 +1,8 @@
 //! Out of a conflict: other ports, or stopping the holders; by option, or by
 //! asking a person.
 
+use std::collections::BTreeSet;
+
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::flow::survey::Survey;
@@ -12,6 +14,8 @@ use crate::ui::{self, Choice, Format};
 pub enum Answer {
     /// Something was done about it; these variables were moved.
     Resolved(Vec<assign::Move>),
+    /// It is to be started by names.
+    ByName,
     /// Nothing was.
     Leave,
 }
@@ -66,12 +70,19 @@ pub fn hints(ctx: &Context, survey: &Survey, reassign: &str, stop: &str) {
         return;
     }
     match assign::plan(ctx, survey) {
-        Ok(_) => ui::note(&format!("hint: other ports in .env: `cargo xtask {reassign}`")),
+        Ok(moves) => ui::note(&format!("hint: other ports in {}: `cargo xtask {reassign}`", files(&moves))),
         Err(error) => immovable(&error),
     }
     if !stoppable(ctx, survey).1.steps.is_empty() {
         ui::note(&format!("hint: stop the holders: `cargo xtask {stop}`"));
     }
+}
+
+/// The files to write, by name: `.env, docker-compose.override.yml`.
+fn files(moves: &[assign::Move]) -> String {
+    let name = |step: &assign::Move| ui::clean(&step.file.file_name().unwrap_or_default().to_string_lossy());
+    let names: BTreeSet<String> = moves.iter().map(name).collect();
+    names.into_iter().collect::<Vec<String>>().join(", ")
 }
 
 fn immovable(error: &Error) {
@@ -91,10 +102,10 @@ pub fn ask(ctx: &Context, survey: &Survey) -> Result<Answer> {
     let moves = assign::plan(ctx, survey);
     if let Ok(moves) = &moves {
         let moved: Vec<String> =
-            moves.iter().map(|step| format!("{} {} -> {}", step.variable, step.from, step.to)).collect();
-        offer('o', format!("other ports in .env: {}", moved.join(", ")));
+            moves.iter().map(|step| format!("{} {} -> {}", step.what, step.from, step.to)).collect();
+        offer('o', format!("other ports in {}: {}", files(moves), moved.join(", ")));
     }
-    offer('t', "one proxy for all projects instead of ports (Traefik)".to_owned());
+    offer('t', "names in place of ports: one proxy for all projects (Traefik)".to_owned());
     offer('l', "leave it".to_owned());
     if let Err(error) = &moves {
         immovable(error);
@@ -102,12 +113,7 @@ pub fn ask(ctx: &Context, survey: &Survey) -> Result<Answer> {
     match ui::choose("what now?", &choices, 'l') {
         's' => stop_holders(ctx, survey).map(|()| Answer::Resolved(Vec::new())),
         'o' => reassign(ctx, survey).map(Answer::Resolved),
-        't' => {
-            ui::note(
-                "the shared Traefik comes with `cargo xtask proxy`, which this version does not have yet; ports in .env do the job until then",
-            );
-            Ok(Answer::Leave)
-        }
+        't' => Ok(Answer::ByName),
         _ => Ok(Answer::Leave),
     }
 }

@@ -20,7 +20,9 @@ pub struct Book {
     /// Where a file that could not be read was put; the book began anew then.
     pub set_aside: Option<PathBuf>,
     path: PathBuf,
-    read: Leases,
+    /// The file as it was read. A copy of the leases would cost as much as
+    /// reading them did.
+    read: Option<String>,
     _lock: File,
 }
 
@@ -45,25 +47,31 @@ impl Book {
         std::fs::create_dir_all(state).context(format!("make `{}`", state.display()))?;
         let lock = lock(&state.join("leases.lock"), limit)?;
         let path = path(state);
-        let (leases, set_aside) = match read(&path)? {
+        let read = text(&path)?;
+        let (leases, set_aside) = match parse(&path, read.as_deref())? {
             Some(leases) => (leases, None),
             None => (Leases::default(), Some(set_aside(&path)?)),
         };
-        Ok(Book { read: leases.clone(), leases, set_aside, path, _lock: lock })
+        Ok(Book { read, leases, set_aside, path, _lock: lock })
     }
 
     /// What the book says now, without a lock: good for showing. A file that
     /// cannot be read says nothing here.
     pub fn peek(state: &Path) -> Leases {
-        read(&path(state)).ok().flatten().unwrap_or_default()
+        let path = path(state);
+        text(&path).and_then(|text| parse(&path, text.as_deref())).ok().flatten().unwrap_or_default()
     }
 
     /// Writes the changes, if there are any, and lets go of the book.
     pub fn close(self) -> Result<()> {
-        if self.leases == self.read && self.set_aside.is_none() {
+        let read = self.read.as_deref().unwrap_or_default();
+        let bytes = render(&self.leases, read.len())?;
+        // Without a file an empty book is no change either.
+        let same = bytes == read.as_bytes() || self.read.is_none() && self.leases.tenants.is_empty();
+        if same && self.set_aside.is_none() {
             return Ok(());
         }
-        disk::write_atomic(&self.path, &render(&self.leases)?)
+        disk::write_atomic(&self.path, &bytes)
     }
 }
 
@@ -93,17 +101,22 @@ fn lock(path: &Path, limit: Duration) -> Result<File> {
     }
 }
 
+/// `None` where there is no file. What is no UTF-8 is no book either.
+fn text(path: &Path) -> Result<Option<String>> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(String::from_utf8(bytes).unwrap_or_default())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::new(format!("failed to read `{}`: {error}", path.display()))),
+    }
+}
+
 /// `None` where there is a file and it is not a book.
-fn read(path: &Path) -> Result<Option<Leases>> {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Some(Leases::default())),
-        Err(error) => return Err(Error::new(format!("failed to read `{}`: {error}", path.display()))),
-    };
-    match serde_json::from_slice::<Document>(&bytes) {
+fn parse(path: &Path, text: Option<&str>) -> Result<Option<Leases>> {
+    let Some(text) = text else { return Ok(Some(Leases::default())) };
+    match serde_json::from_str::<Document>(text) {
         Ok(Document { schema: SCHEMA, tenants }) => Ok(Some(Leases { tenants })),
         Ok(Document { schema, .. }) => Err(newer(path, schema)),
-        Err(_) => match serde_json::from_slice(&bytes) {
+        Err(_) => match serde_json::from_str(text) {
             Ok(Version { schema }) if schema > SCHEMA => Err(newer(path, schema)),
             _ => Ok(None),
         },
@@ -127,11 +140,12 @@ fn set_aside(path: &Path) -> Result<PathBuf> {
     Ok(to)
 }
 
-/// A line a tenant: short, and a person can read it.
-fn render(leases: &Leases) -> Result<Vec<u8>> {
+/// A line a tenant: short, and a person can read it. About as long as before.
+fn render(leases: &Leases, before: usize) -> Result<Vec<u8>> {
     #[derive(Serialize)]
     struct Line<'a>(&'a Tenant);
-    let mut text = format!("{{\"schema\":{SCHEMA},\"tenants\":[").into_bytes();
+    let mut text = Vec::with_capacity(before + 4096);
+    text.extend(format!("{{\"schema\":{SCHEMA},\"tenants\":[").bytes());
     for (i, tenant) in leases.tenants.iter().enumerate() {
         text.extend(if i == 0 { "\n".as_bytes() } else { ",\n".as_bytes() });
         serde_json::to_writer(&mut text, &Line(tenant)).context("write the leases")?;
@@ -146,8 +160,7 @@ mod tests {
     use crate::model::{Lease, PortRange, Protocol, Starter};
 
     fn lease(service: &str, published: u16) -> Lease {
-        let since = "2026-01-01T00:00:00Z".to_owned();
-        Lease { service: service.into(), target: 80, protocol: Protocol::Tcp, published, since }
+        Lease::new(service, 80, Protocol::Tcp, published, "2026-01-01T00:00:00Z".to_owned())
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Containers as the engine reports them.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -30,6 +31,10 @@ pub struct Container {
     pub one_off: bool,
     /// What the engine publishes for it now.
     pub bindings: Vec<Binding>,
+    /// Names of the networks that it is on.
+    pub networks: Vec<String>,
+    /// Labels that begin with `traefik.`.
+    pub traefik: BTreeMap<String, String>,
 }
 
 impl Container {
@@ -95,13 +100,24 @@ impl State {
     }
 }
 
-/// Result of a healthcheck.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Result of a healthcheck, the better after the worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Health {
+    /// `retries` checks in a row failed.
+    Unhealthy,
     /// No result yet.
     Starting,
     /// The last check passed.
     Healthy,
-    /// `retries` checks in a row failed.
-    Unhealthy,
+}
+
+impl Health {
+    /// The engine's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Health::Starting => "starting",
+            Health::Healthy => "healthy",
+            Health::Unhealthy => "unhealthy",
+        }
+    }
 }

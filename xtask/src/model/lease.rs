@@ -20,9 +20,17 @@ pub struct Lease {
     pub published: u16,
     /// Since when, RFC 3339.
     pub since: String,
+    /// The dev server that was last started on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runner: Option<Starter>,
 }
 
 impl Lease {
+    /// A lease of a port for a service.
+    pub fn new(service: &str, target: u16, protocol: Protocol, published: u16, since: String) -> Self {
+        Lease { service: service.to_owned(), target, protocol, published, since, runner: None }
+    }
+
     /// Whether it is for a dev server outside containers.
     pub fn is_dev_server(&self) -> bool {
         self.target == 0
@@ -52,15 +60,33 @@ pub struct Tenant {
     /// Who is starting it now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starting: Option<Starter>,
+    /// It was started by names, and how.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<NamesFile>,
     /// Its leases.
     pub leases: Vec<Lease>,
+}
+
+/// What a project that was started by names is read with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamesFile {
+    /// The compose file that gives the names.
+    pub path: PathBuf,
+    /// The host name of this checkout, without `.localhost`.
+    pub host: String,
 }
 
 impl Tenant {
     /// A tenant that keeps nothing yet.
     pub fn new(project: &str, dir: &Path) -> Self {
-        let (range, starting, leases) = (None, None, Vec::new());
-        Tenant { project: project.to_owned(), dir: dir.to_path_buf(), range, starting, leases }
+        Tenant {
+            project: project.to_owned(),
+            dir: dir.to_path_buf(),
+            range: None,
+            starting: None,
+            names: None,
+            leases: Vec::new(),
+        }
     }
 
     /// The ports kept for one target port of a service, in the order of the
@@ -74,6 +100,18 @@ impl Tenant {
     /// Whether it keeps `port`.
     pub fn keeps(&self, port: u16, protocol: Protocol) -> bool {
         self.leases.iter().any(|lease| lease.published == port && lease.protocol == protocol)
+    }
+
+    /// Who is about to take `port`, or has taken it: whoever starts the project,
+    /// and the dev server that the port is for.
+    pub fn starters(&self, port: u16, protocol: Protocol) -> impl Iterator<Item = Starter> {
+        let of_port = self.leases.iter().filter(move |lease| (lease.published, lease.protocol) == (port, protocol));
+        self.starting.into_iter().chain(of_port.filter_map(|lease| lease.runner))
+    }
+
+    /// Whether it is a Compose project, and not only a folder of dev servers.
+    pub fn is_stack(&self) -> bool {
+        self.leases.is_empty() || self.leases.iter().any(|lease| !lease.is_dev_server())
     }
 
     /// Whether it is the project of that name in that folder.

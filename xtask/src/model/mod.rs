@@ -1,6 +1,7 @@
 //! The vocabulary, as plain types. Words are those of Compose, Docker and TCP.
 
 mod container;
+mod fixed;
 mod lease;
 mod listener;
 mod options;
@@ -10,12 +11,13 @@ mod subnet;
 mod verdict;
 
 pub use container::{Binding, Container, Health, State};
-pub use lease::{Lease, Leases, Starter, Tenant};
+pub use fixed::{FixedName, Named};
+pub use lease::{Lease, Leases, NamesFile, Starter, Tenant};
 pub use listener::{
     Disk, Firewall, FirewallState, Parent, Probe, Process, Reservation, Route, Socket, SocketState, Surroundings, Unit,
 };
 pub use options::ComposeOptions;
 pub use port::{PortMapping, PortRange, Protocol};
-pub use stack::{Origin, Service, Source, Stack, Wanted};
+pub use stack::{Origin, Place, Service, Source, Stack, TRAEFIK_LABELS, Wanted, Written, exposed_tcp};
 pub use subnet::Subnet;
 pub use verdict::{Owner, Verdict};

@@ -78,6 +78,11 @@ impl PortRange {
         (self.first..=self.last).contains(&port)
     }
 
+    /// The ports that both have.
+    pub fn intersection(self, other: PortRange) -> Option<PortRange> {
+        PortRange::new(self.first.max(other.first), self.last.min(other.last))
+    }
+
     /// Every port, lowest first.
     pub fn iter(self) -> impl Iterator<Item = u16> {
         self.first..=self.last

@@ -1,11 +1,11 @@
 //! The project: its services and the ports they want, each with the place in
 //! the files that it comes from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
-use super::PortMapping;
+use super::{PortMapping, PortRange};
 
 /// The effective Compose model, as far as ports and health are concerned.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -44,6 +44,8 @@ pub struct Service {
     pub build: bool,
     /// Has a healthcheck of its own that is not disabled.
     pub healthcheck: bool,
+    /// The words of that healthcheck, with spaces between; else empty.
+    pub check: String,
     /// `network_mode:`; with `host` the ports are not published by the engine.
     pub network_mode: Option<String>,
     /// `environment:`, values that are set in the file.
@@ -53,7 +55,39 @@ pub struct Service {
     pub depends_on: BTreeMap<String, String>,
     /// `ports:` in the order of the effective model.
     pub ports: Vec<Wanted>,
+    /// TCP ports of `expose:`, the lowest first.
+    pub expose: Vec<u16>,
+    /// Networks that it is on: key in the file, name at the engine. None with
+    /// a `network_mode:`.
+    pub networks: BTreeMap<String, String>,
+    /// Labels that begin with `traefik.`.
+    pub labels: BTreeMap<String, String>,
+    /// Where those labels stand, as far as the reader could tell.
+    pub label_places: BTreeMap<String, Place>,
 }
+
+/// The TCP ports of the entries of an `expose:`: `8000`, `8000/tcp`,
+/// `8000-8002`. What is no port is left out: Compose has judged it.
+pub fn exposed_tcp<'a>(entries: impl Iterator<Item = &'a str>) -> Vec<u16> {
+    let ranges = entries.filter_map(|entry| {
+        let (ports, protocol) = entry.split_once('/').unwrap_or((entry, "tcp"));
+        protocol.eq_ignore_ascii_case("tcp").then(|| ports.parse::<PortRange>().ok())?
+    });
+    let ports: BTreeSet<u16> = ranges.flat_map(PortRange::iter).collect();
+    ports.into_iter().collect()
+}
+
+/// A line of a file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The file.
+    pub file: PathBuf,
+    /// Line, from 1.
+    pub line: usize,
+}
+
+/// Only these labels are kept: those for Traefik.
+pub const TRAEFIK_LABELS: &str = "traefik.";
 
 /// A wanted mapping and where its published port comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +111,22 @@ pub struct Origin {
     pub variable: Option<String>,
     /// Where the published port's value comes from.
     pub source: Source,
+    /// What a copy of the entry must say besides its values.
+    pub written: Written,
+}
+
+/// An entry's texts, as far as its values alone do not give them back.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Written {
+    /// The host IP where variables make it: `${BIND_ADDRESS:-127.0.0.1}`.
+    pub host_ip: Option<String>,
+    /// The published port where variables make it, and a `0`, which the model
+    /// does not tell from none.
+    pub published: Option<String>,
+    /// The target port where variables make it.
+    pub target: Option<String>,
+    /// Further keys of the long form: `mode`, `name`, `app_protocol`, `x-…`.
+    pub keys: BTreeMap<String, String>,
 }
 
 /// Where a value comes from.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::model::{PortMapping, PortRange, Service, Stack, Wanted};
+use crate::model::{PortMapping, PortRange, Service, Stack, TRAEFIK_LABELS, Wanted, exposed_tcp};
 
 /// Reads the effective model. The folder and the files of the project are not
 /// in it: the caller knows them.
@@ -16,9 +16,10 @@ pub fn parse(json: &[u8]) -> Result<Stack> {
         Error::new(format!("cannot read the output of `docker compose config`: {error}"))
             .hint("this needs Compose 2.26 or newer: see `docker compose version`")
     })?;
+    let networks = config.networks.unwrap_or_default();
     let mut services = Vec::new();
     for (name, service) in config.services.unwrap_or_default() {
-        services.push(service.into_service(name)?);
+        services.push(service.into_service(name, &networks)?);
     }
     Ok(Stack { name: config.name.unwrap_or_default(), services, ..Stack::default() })
 }
@@ -27,6 +28,12 @@ pub fn parse(json: &[u8]) -> Result<Stack> {
 struct Config {
     name: Option<String>,
     services: Option<BTreeMap<String, JsonService>>,
+    networks: Option<BTreeMap<String, JsonNetwork>>,
+}
+
+#[derive(Deserialize)]
+struct JsonNetwork {
+    name: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -38,6 +45,9 @@ struct JsonService {
     environment: Option<BTreeMap<String, Value>>,
     depends_on: Option<BTreeMap<String, JsonDependency>>,
     ports: Option<Vec<JsonPort>>,
+    expose: Option<Vec<Value>>,
+    networks: Option<BTreeMap<String, Value>>,
+    labels: Option<BTreeMap<String, Value>>,
 }
 
 #[derive(Deserialize)]
@@ -62,18 +72,28 @@ struct JsonPort {
 }
 
 impl JsonService {
-    fn into_service(self, name: String) -> Result<Service> {
+    fn into_service(self, name: String, networks: &BTreeMap<String, JsonNetwork>) -> Result<Service> {
         let mut ports = Vec::new();
         for port in self.ports.unwrap_or_default() {
             ports.push(Wanted { mapping: port.into_mapping(&name)?, origin: None });
         }
         let environment = self.environment.unwrap_or_default();
         let depends_on = self.depends_on.unwrap_or_default();
+        let check = self.healthcheck.filter(JsonHealthcheck::is_active);
+        let expose: Vec<String> = self.expose.unwrap_or_default().iter().filter_map(text).collect();
+        let real = |key: String| {
+            let name = networks.get(&key).and_then(|network| network.name.as_deref()).map(unescape);
+            (key.clone(), name.unwrap_or(key))
+        };
+        // A label's key may hold dollars too: those of a map are not replaced.
+        let label = |(key, value): (String, Value)| (unescape(&key), text(&value).unwrap_or_default());
+        let labels = self.labels.unwrap_or_default().into_iter().map(label);
         Ok(Service {
             name,
             image: self.image.map(|image| unescape(&image)),
             build: self.build.is_some(),
-            healthcheck: self.healthcheck.is_some_and(|check| check.is_active()),
+            healthcheck: check.is_some(),
+            check: check.map(|check| check.words()).unwrap_or_default(),
             network_mode: self.network_mode.map(|mode| unescape(&mode)),
             environment: environment.into_iter().filter_map(|(name, value)| Some((name, text(&value)?))).collect(),
             depends_on: depends_on
@@ -81,6 +101,10 @@ impl JsonService {
                 .map(|(name, dependency)| (name, dependency.condition.unwrap_or_else(|| "service_started".to_owned())))
                 .collect(),
             ports,
+            expose: exposed_tcp(expose.iter().map(String::as_str)),
+            networks: self.networks.unwrap_or_default().into_keys().map(real).collect(),
+            labels: labels.filter(|(key, _)| key.starts_with(TRAEFIK_LABELS)).collect(),
+            label_places: BTreeMap::new(),
         })
     }
 }
@@ -93,6 +117,14 @@ impl JsonHealthcheck {
             _ => false,
         };
         test && !self.disable
+    }
+
+    fn words(&self) -> String {
+        match &self.test {
+            Some(Value::Array(words)) => words.iter().filter_map(text).collect::<Vec<_>>().join(" "),
+            Some(word) => text(word).unwrap_or_default(),
+            None => String::new(),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::error::{Context, Result};
-use crate::model::{Binding, Container, Health, Protocol, State};
+use crate::model::{Binding, Container, Health, Protocol, State, TRAEFIK_LABELS, exposed_tcp};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -20,6 +20,13 @@ struct ApiContainer {
     status: Option<String>,
     labels: Option<BTreeMap<String, String>>,
     ports: Option<Vec<ApiPort>>,
+    network_settings: Option<ApiNetworks>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiNetworks {
+    networks: Option<BTreeMap<String, serde_json::Value>>,
 }
 
 #[derive(Deserialize)]
@@ -42,6 +49,7 @@ pub fn containers(json: &[u8]) -> Result<Vec<Container>> {
 fn container(api: ApiContainer) -> Container {
     let mut labels = api.labels.unwrap_or_default();
     let status = api.status.unwrap_or_default();
+    let networks = api.network_settings.and_then(|settings| settings.networks);
     let name = api.names.and_then(|names| names.into_iter().next()).unwrap_or_default();
     Container {
         id: api.id,
@@ -55,6 +63,8 @@ fn container(api: ApiContainer) -> Container {
         working_dir: labels.remove("com.docker.compose.project.working_dir").map(PathBuf::from),
         one_off: labels.get("com.docker.compose.oneoff").is_some_and(|flag| flag.eq_ignore_ascii_case("true")),
         bindings: api.ports.unwrap_or_default().iter().filter_map(binding).collect(),
+        networks: networks.unwrap_or_default().into_keys().collect(),
+        traefik: labels.into_iter().filter(|(key, _)| key.starts_with(TRAEFIK_LABELS)).collect(),
     }
 }
 
@@ -184,6 +194,67 @@ pub struct Network {
     pub id: String,
     /// Name.
     pub name: String,
+    /// Its labels.
+    #[serde(default, deserialize_with = "nullable")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The engine writes `null` for an empty map.
+fn nullable<'de, D: serde::Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+/// `GET /networks/NAME`.
+pub fn network(json: &[u8]) -> Result<Network> {
+    serde_json::from_slice(json).context("read what the engine says of a network")
+}
+
+/// What the engine is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EngineVersion {
+    /// Highest version of its API, `1.51`.
+    pub api_version: String,
+}
+
+/// `GET /version`.
+pub fn version(json: &[u8]) -> Result<EngineVersion> {
+    serde_json::from_slice(json).context("read the engine's version")
+}
+
+/// An image of the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Image {
+    /// Full id.
+    pub id: String,
+    /// Label `org.opencontainers.image.version`.
+    pub version: Option<String>,
+    /// TCP ports that it exposes.
+    pub exposed: Vec<u16>,
+}
+
+/// `GET /images/NAME/json`.
+pub fn image(json: &[u8]) -> Result<Image> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct ApiImage {
+        id: String,
+        config: Option<ApiConfig>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct ApiConfig {
+        labels: Option<BTreeMap<String, String>>,
+        exposed_ports: Option<BTreeMap<String, serde_json::Value>>,
+    }
+    let api: ApiImage = serde_json::from_slice(json).context("read what the engine says of an image")?;
+    let (labels, exposed) = api.config.map(|config| (config.labels, config.exposed_ports)).unwrap_or_default();
+    let exposed = exposed.unwrap_or_default();
+    Ok(Image {
+        id: api.id,
+        version: labels.unwrap_or_default().remove("org.opencontainers.image.version"),
+        exposed: exposed_tcp(exposed.keys().map(String::as_str)),
+    })
 }
 
 /// `GET /networks`.
@@ -228,10 +299,11 @@ mod tests {
         let json = br#"[{"Id":"ab12","Names":["/demo-web-1"],"Image":"web","State":"running",
             "Status":"Up 3 seconds (healthy)",
             "Labels":{"com.docker.compose.project":"demo","com.docker.compose.service":"web",
-                "com.docker.compose.project.working_dir":"/src/demo","com.docker.compose.oneoff":"False"},
+                "com.docker.compose.project.working_dir":"/src/demo","com.docker.compose.oneoff":"False","traefik.enable":"true"},
             "Ports":[{"IP":"0.0.0.0","PrivatePort":80,"PublicPort":8000,"Type":"tcp"},
                 {"IP":"::","PrivatePort":80,"PublicPort":8000,"Type":"tcp"},
-                {"PrivatePort":9000,"Type":"udp"}]}]"#;
+                {"PrivatePort":9000,"Type":"udp"}],
+            "NetworkSettings":{"Networks":{"web":{"NetworkID":"x"},"demo_default":{}}}}]"#;
         let found = containers(json).unwrap().remove(0);
         assert_eq!(
             (found.name.as_str(), found.state, found.health),
@@ -239,6 +311,8 @@ mod tests {
         );
         assert_eq!(found.working_dir, Some(PathBuf::from("/src/demo")));
         assert!(!found.one_off);
+        assert_eq!(found.networks, ["demo_default", "web"]);
+        assert_eq!(found.traefik, BTreeMap::from([("traefik.enable".to_owned(), "true".to_owned())]));
         let published: Vec<(String, u16)> =
             found.bindings.iter().map(|b| (b.host_ip.to_string(), b.published)).collect();
         assert_eq!(published, [("0.0.0.0".to_owned(), 8000), ("::".to_owned(), 8000)]);
@@ -248,6 +322,16 @@ mod tests {
     fn null_lists_are_empty_ones() {
         let json = br#"[{"Id":"ab12","Names":null,"Labels":null,"Ports":null}]"#;
         assert_eq!(containers(json).unwrap()[0].bindings, []);
+    }
+
+    #[test]
+    fn images_and_networks_with_and_without_labels() {
+        let json = br#"{"Id":"sha256:1","Config":{"Labels":{"org.opencontainers.image.version":"v3.7.1"},
+            "ExposedPorts":{"80/tcp":{},"53/udp":{}}}}"#;
+        let want = Image { id: "sha256:1".into(), version: Some("v3.7.1".into()), exposed: vec![80] };
+        assert_eq!(image(json).unwrap(), want);
+        assert_eq!(image(br#"{"Id":"a","Config":{"Labels":null}}"#).unwrap().exposed, [0; 0]);
+        assert_eq!(network(br#"{"Id":"a","Name":"web","Labels":null}"#).unwrap().labels, BTreeMap::new());
     }
 
     #[test]

@@ -23,8 +23,13 @@ pub(super) fn apply(loader: &Loader<'_>, document: &mut Node, file: &Arc<Path>) 
         .map(|services| services.iter().map(|(name, _)| name.clone()).collect())
         .unwrap_or_default();
     let mut added: Vec<(String, Node)> = Vec::new();
+    let mut resources: Vec<(&str, Vec<(String, Node)>)> = RESOURCES.map(|section| (section, Vec::new())).into();
     for item in list.items() {
         let model = load(loader, item, file)?;
+        for (section, entries) in &mut resources {
+            let more = model.get(section).map(Node::entries).unwrap_or_default();
+            entries.extend(more.iter().cloned());
+        }
         for (name, service) in model.get("services").map(Node::entries).unwrap_or_default() {
             let place = item.place();
             if own.contains(name) {
@@ -36,6 +41,9 @@ pub(super) fn apply(loader: &Loader<'_>, document: &mut Node, file: &Arc<Path>) 
                 None => added.push((name.clone(), service.clone())),
             }
         }
+    }
+    for (section, more) in resources {
+        add(document, section, more, file, list.line);
     }
     if let Data::Map(entries) = &mut document.data {
         entries.retain(|(key, _)| key != "include");
@@ -52,6 +60,33 @@ pub(super) fn apply(loader: &Loader<'_>, document: &mut Node, file: &Arc<Path>) 
         }
     }
     Ok(())
+}
+
+/// What an included file brings besides services, as far as names go.
+const RESOURCES: [&str; 2] = ["networks", "volumes"];
+
+/// Adds to a section of the document what is not there yet.
+fn add(document: &mut Node, section: &str, more: Vec<(String, Node)>, file: &Arc<Path>, line: usize) {
+    let Data::Map(entries) = &mut document.data else { return };
+    if more.is_empty() {
+        return;
+    }
+    let at = entries.iter().position(|(key, _)| key == section).unwrap_or_else(|| {
+        let node = Node { data: Data::Map(Vec::new()), tag: Tag::None, file: Arc::clone(file), line };
+        entries.push((section.to_owned(), node));
+        entries.len() - 1
+    });
+    let node = &mut entries[at].1;
+    if node.is_null() {
+        node.data = Data::Map(Vec::new());
+    }
+    if let Data::Map(known) = &mut node.data {
+        for (key, value) in more {
+            if !known.iter().any(|(other, _)| *other == key) {
+                known.push((key, value));
+            }
+        }
+    }
 }
 
 /// Loads one entry of the list.

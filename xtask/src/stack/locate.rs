@@ -82,6 +82,11 @@ fn discover(start: &Path) -> Result<Vec<PathBuf>> {
         .hint("run this within the project, or name the file: `-f path/to/compose.yaml`"))
 }
 
+/// Whether Compose would find a project from `dir` without being told where.
+pub fn is_in_project(dir: &Path, env: &Environment<'_>) -> bool {
+    env("COMPOSE_FILE").is_some() || discover(dir).is_ok()
+}
+
 fn named_env_files(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Vec<PathBuf> {
     if !options.env_files.is_empty() {
         return options.env_files.iter().map(|file| absolute(cwd, file)).collect();

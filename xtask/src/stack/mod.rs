@@ -3,10 +3,13 @@
 mod checkout;
 mod env_files;
 mod extends;
+mod fixed_names;
+pub mod git;
 mod include;
 mod locate;
 mod options;
 mod origins;
+mod override_place;
 mod reader;
 mod settings;
 mod uses;
@@ -16,9 +19,11 @@ mod tests;
 
 pub use checkout::{Checkout, checkout, checkout_root};
 pub use env_files::{EnvFiles, env_files};
-pub use locate::{Project, locate};
+pub use fixed_names::fixed_names;
+pub use locate::{Project, is_in_project, locate};
 pub use options::Environment;
 pub use origins::attach_origins;
+pub use override_place::{COMPOSE_FILE, List, Place, SEPARATOR, default_separator, override_place};
 pub use reader::read;
-pub use settings::{OnConflict, Settings};
+pub use settings::{FILE as SETTINGS_FILE, OnConflict, Settings};
 pub use uses::{Use, Uses, uses};

@@ -11,6 +11,7 @@ use crate::model::{PortMapping, Stack, Wanted};
 pub fn attach_origins(stack: &mut Stack, from: &Stack) {
     for service in &mut stack.services {
         let Some(known) = from.service(&service.name) else { continue };
+        service.label_places.clone_from(&known.label_places);
         let mut left: HashMap<&PortMapping, Vec<&Wanted>> = HashMap::with_capacity(known.ports.len());
         for wanted in known.ports.iter().rev() {
             left.entry(&wanted.mapping).or_default().push(wanted);

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::model::ComposeOptions;
 use crate::model::{Source, Stack};
 use crate::parse::compose::{
-    Data, Definition, Lookup, Node, Tag, check_name, check_ports, define, documents, merge, name_from_dir,
+    Data, Definition, Lookup, Node, Tag, check_name, check_ports, define, documents, merge, name_from_dir, networks,
     normalise_name, select, strip_tags,
 };
 
@@ -25,30 +25,18 @@ const SERVICES: &str = "it needs at least `services:` with one service";
 /// Reads the project that `options` mean, as Compose run in `cwd` with the
 /// environment `env` would.
 pub fn read(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Result<Stack> {
-    let Project { dir, files, env_files } = locate(options, cwd, env)?;
-    let variable = |name: &str| lookup(name, cwd, env, &env_files);
-
-    let mut sources = Vec::with_capacity(files.len());
-    for file in &files {
-        let file: Arc<Path> = Arc::from(file.as_path());
-        sources.push((parse(&file)?, file));
-    }
-    let name = name(options, &dir, &sources, &variable)?;
-    // Compose lets files use the name it has settled on.
-    let variable = |wanted: &str| {
-        if wanted == "COMPOSE_PROJECT_NAME" { Some((name.clone(), Source::Shell)) } else { variable(wanted) }
-    };
-
-    let loader = Loader { base: dir.clone(), lookup: &variable, included: Vec::new() };
-    let model = loader.load(sources)?;
-    let environment = |wanted: &str| variable(wanted).map(|(value, _)| value);
+    let Merged { project, name, model } = merged(options, cwd, env)?;
+    let Project { dir, files, env_files } = project;
+    let environment = |wanted: &str| with_name(&name, wanted, cwd, env, &env_files).map(|(value, _)| value);
     let mut definitions: Vec<Definition> = Vec::new();
     if let Some(services) = model.get("services") {
         if !matches!(services.data, Data::Map(_)) {
             return Err(services.error("services", "must be a mapping").hint(SERVICES));
         }
-        for (name, service) in services.entries() {
-            definitions.push(define(name, service, &environment)?);
+        for (service_name, service) in services.entries() {
+            let mut definition = define(service_name, service, &environment)?;
+            definition.service.networks = networks(service, &name, model.get("networks"));
+            definitions.push(definition);
         }
     }
     let profiles = if options.profiles.is_empty() {
@@ -58,6 +46,44 @@ pub fn read(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Resu
         options.profiles.clone()
     };
     Ok(Stack { name, dir, files, services: select(definitions, &profiles)? })
+}
+
+/// A project whose files were merged, and its name.
+pub(super) struct Merged {
+    pub(super) project: Project,
+    pub(super) name: String,
+    pub(super) model: Node,
+}
+
+/// Reads and merges the files of the project that `options` mean.
+pub(super) fn merged(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Result<Merged> {
+    let project = locate(options, cwd, env)?;
+    let variable = |name: &str| lookup(name, cwd, env, &project.env_files);
+
+    let mut sources = Vec::with_capacity(project.files.len());
+    for file in &project.files {
+        let file: Arc<Path> = Arc::from(file.as_path());
+        sources.push((parse(&file)?, file));
+    }
+    let name = name(options, &project.dir, &sources, &variable)?;
+    let variable = |wanted: &str| with_name(&name, wanted, cwd, env, &project.env_files);
+    let loader = Loader { base: project.dir.clone(), lookup: &variable, included: Vec::new() };
+    let model = loader.load(sources)?;
+    Ok(Merged { project, name, model })
+}
+
+/// Compose lets files use the name it has settled on.
+fn with_name(
+    name: &str,
+    wanted: &str,
+    cwd: &Path,
+    env: &Environment<'_>,
+    files: &EnvFiles,
+) -> Option<(String, Source)> {
+    if wanted == "COMPOSE_PROJECT_NAME" {
+        return Some((name.to_owned(), Source::Shell));
+    }
+    lookup(wanted, cwd, env, files)
 }
 
 /// The shell first, then the env files. Compose always knows the current

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
+use toml::Spanned;
 
 use crate::error::{Error, Result};
+use crate::labels::{Wish, is_host};
 use crate::model::PortRange;
 
 /// What `start` does about a conflict.
@@ -34,6 +36,22 @@ pub struct Settings {
     pub wait_timeout: Option<u64>,
     /// Further paths to print beside a service's URL: `backend = ["/docs"]`.
     pub urls: BTreeMap<String, Vec<String>>,
+    /// `[proxy]`: start by names unless told otherwise.
+    pub by_name: bool,
+    /// `[proxy]`: the project's host name without `.localhost`.
+    pub proxy_host: Option<String>,
+    /// `[proxy.services]`: what services are, where that cannot be told.
+    pub proxy_services: BTreeMap<String, Wish>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Proxy {
+    #[serde(default)]
+    start: bool,
+    host: Option<Spanned<String>>,
+    #[serde(default)]
+    services: BTreeMap<String, Spanned<Wish>>,
 }
 
 #[derive(Deserialize)]
@@ -44,10 +62,12 @@ struct File {
     wait_timeout: Option<u64>,
     #[serde(default)]
     urls: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    proxy: Proxy,
 }
 
 /// Name of the project's file.
-const FILE: &str = "xtask.toml";
+pub const FILE: &str = "xtask.toml";
 /// Name of the person's file, which git should ignore.
 const PERSONAL: &str = ".xtask.env";
 
@@ -70,7 +90,7 @@ impl Settings {
     fn overlay(&mut self, path: &Path) -> Result<()> {
         let bad = |what: String| {
             Error::new(format!("{}: {what}", path.display()))
-                .hint("it may set XTASK_ON_CONFLICT=ask|fail|reassign|stop and XTASK_WAIT_TIMEOUT=SECONDS")
+                .hint("it may set XTASK_ON_CONFLICT=ask|fail|reassign|stop, XTASK_WAIT_TIMEOUT=SECONDS and XTASK_TRAEFIK=true|false")
         };
         if !path.is_file() {
             return Ok(());
@@ -88,6 +108,10 @@ impl Settings {
                     self.wait_timeout =
                         Some(value.parse().map_err(|_| bad(format!("`{name}={value}` is not a number of seconds")))?);
                 }
+                "XTASK_TRAEFIK" => {
+                    self.by_name =
+                        value.parse().map_err(|_| bad(format!("`{name}={value}` is neither true nor false")))?;
+                }
                 _ => return Err(bad(format!("`{name}` is not a setting"))),
             }
         }
@@ -97,10 +121,11 @@ impl Settings {
 
 fn parse(text: &str) -> Result<Settings> {
     let file: File = toml::from_str(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        let line = line(text, error.span().map_or(0, |span| span.start));
         Error::new(format!("line {line}: {}", error.message()))
-            .hint("settings are port_range = \"8000-8009\", on_conflict, wait_timeout and [urls]")
+            .hint("settings are port_range = \"8000-8009\", on_conflict, wait_timeout, [urls] and [proxy]")
     })?;
+    check_proxy(text, &file.proxy)?;
     let port_range = file.port_range.map(|range| {
         range.parse::<PortRange>().map_err(|_| {
             Error::new(format!("port_range = \"{range}\" is not a range of ports"))
@@ -112,7 +137,47 @@ fn parse(text: &str) -> Result<Settings> {
         on_conflict: file.on_conflict,
         wait_timeout: file.wait_timeout,
         urls: file.urls,
+        by_name: file.proxy.start,
+        proxy_host: file.proxy.host.map(Spanned::into_inner),
+        proxy_services: file.proxy.services.into_iter().map(|(name, wish)| (name, wish.into_inner())).collect(),
     })
+}
+
+fn line(text: &str, at: usize) -> usize {
+    text[..at.min(text.len())].matches('\n').count() + 1
+}
+
+fn check_proxy(text: &str, proxy: &Proxy) -> Result<()> {
+    let bad =
+        |at: usize, what: String, hint: &str| Err(Error::new(format!("line {}: {what}", line(text, at))).hint(hint));
+    if let Some(host) = proxy.host.as_ref().filter(|host| !is_host(host.get_ref())) {
+        let what = format!("host = \"{}\" cannot stand in a host name", host.get_ref());
+        return bad(
+            host.span().start,
+            what,
+            "small letters, digits and `-`, without `.localhost`: host = \"performia\"",
+        );
+    }
+    for (name, wish) in &proxy.services {
+        let at = wish.span().start;
+        let wish = wish.get_ref();
+        if let Some(host) = wish.host.as_ref().filter(|host| !host.is_empty() && !is_host(host)) {
+            let what = format!("host = \"{host}\" of service `{name}` cannot stand in a host name");
+            return bad(
+                at,
+                what,
+                "the part before the project's name: host = \"api\"; \"\" is the project's name itself",
+            );
+        }
+        if wish.port == Some(0) {
+            return bad(
+                at,
+                format!("port = 0 of service `{name}` is no port"),
+                "the port in the container, 1 to 65535",
+            );
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -133,6 +198,25 @@ mod tests {
         let error = parse("\nport_rang = \"1-2\"\n").unwrap_err();
         assert!(error.message().starts_with("line 2: unknown field `port_rang`"), "{error}");
         assert!(parse("port_range = \"9-8\"").unwrap_err().message().contains("\"9-8\""));
+    }
+
+    #[test]
+    fn what_services_are_to_the_proxy_is_read_and_checked() {
+        let text = "[proxy]\nhost = \"shop\"\n[proxy.services]\na = { kind = \"api\", port = 8000, host = \"x\" }\n";
+        let settings = parse(text).unwrap();
+        assert_eq!(settings.proxy_host.as_deref(), Some("shop"));
+        assert_eq!(settings.proxy_services["a"].port, Some(8000));
+        for (from, to, want) in [
+            ("\"shop\"", "\"Shop.localhost\"", "line 2: host = \"Shop.localhost\""),
+            ("\"api\"", "\"web page\"", "line 4: unknown variant `web page`"),
+            ("8000", "70000", "line 4: invalid value: integer `70000`"),
+            ("8000", "0", "line 4: port = 0 of service `a`"),
+            ("\"x\"", "\"a_b\"", "line 4: host = \"a_b\" of service `a`"),
+            ("port", "prt", "line 4: unknown field `prt`"),
+        ] {
+            let error = parse(&text.replace(from, to)).unwrap_err();
+            assert!(error.message().starts_with(want), "{error}");
+        }
     }
 
     #[test]

@@ -6,6 +6,10 @@ use crate::error::Result;
 use crate::model::ComposeOptions;
 use crate::model::{Origin, Source, Stack};
 
+mod overrides;
+#[cfg(unix)]
+mod places;
+
 /// A project in a folder of its own.
 struct Project {
     temp: tempfile::TempDir,

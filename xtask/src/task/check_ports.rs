@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::flow::own;
 use crate::flow::survey::{Survey, survey};
-use crate::flow::{report, resolve};
+use crate::flow::{machine_check, overrides, report, resolve};
 use crate::ui::{self, Format};
 
 /// Are all published ports free? If not: who has them, and what is free.
@@ -12,26 +12,34 @@ use crate::ui::{self, Format};
 #[command(after_help = "\
 Examples:
   cargo xtask check-ports                    all ports, with owners and suggestions
-  cargo xtask check-ports --reassign         write free ports into .env
+  cargo xtask check-ports --reassign         write free ports into .env, or an override file
   cargo xtask check-ports --reassign --dry-run
   cargo xtask check-ports --stop-holders     stop whoever has them, after asking
+  cargo xtask check-ports --all              every project that ports are kept for
   cargo xtask check-ports --format json | jq '.ports[] | select(.verdict == \"taken\")'
 
 Exit code: 0 all free or ours, 1 a conflict, 2 the project could not be read.")]
 pub struct Args {
-    /// Give every port in conflict another one, in the env file that Compose reads
+    /// Give every port in conflict another one: in the env file, or in an override for literals
     #[arg(long, conflicts_with = "stop_holders")]
     reassign: bool,
     /// Stop the containers and processes that hold ports; asks first
     #[arg(long)]
     stop_holders: bool,
+    /// Every project of this machine that ports are kept for: who would clash with whom
+    #[arg(long, conflicts_with_all = ["reassign", "stop_holders"])]
+    all: bool,
 }
 
 /// Runs it.
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
-    let ctx = &own::known_name(ctx)?;
+    if args.all {
+        return everything(ctx);
+    }
+    let ctx = &own::known(ctx)?;
     let found = survey(ctx)?;
     report::notes(ctx, &found);
+    overrides::note_stale(ctx, &found);
     if ctx.format == Format::Text {
         report::text(ctx, &found);
     }
@@ -46,6 +54,16 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     Ok(if last.has_conflicts() { Exit::Finding } else { Exit::Success })
 }
 
+/// `--all`
+fn everything(ctx: &Context) -> Result<Exit> {
+    let found = machine_check::check(ctx)?;
+    match ctx.format {
+        Format::Json => ui::json(&found),
+        Format::Text => found.text(ctx),
+    }
+    Ok(if found.clashes() > 0 { Exit::Finding } else { Exit::Success })
+}
+
 /// What was asked for on the command line, or on the terminal. `Some` where
 /// something changed: the survey after it.
 fn act(args: &Args, ctx: &Context, found: &Survey) -> Result<Option<Survey>> {
@@ -57,8 +75,13 @@ fn act(args: &Args, ctx: &Context, found: &Survey) -> Result<Option<Survey>> {
     } else if args.stop_holders {
         resolve::stop_holders(ctx, found)?;
     } else if ctx.is_interactive() && !ctx.yes && !ctx.dry_run {
-        if resolve::ask(ctx, found)? == resolve::Answer::Leave {
-            return Ok(None);
+        match resolve::ask(ctx, found)? {
+            resolve::Answer::Resolved(_) => {}
+            resolve::Answer::ByName => {
+                ui::note("`cargo xtask start --traefik` starts it so");
+                return Ok(None);
+            }
+            resolve::Answer::Leave => return Ok(None),
         }
     } else {
         resolve::hints(ctx, found, "check-ports --reassign", "check-ports --stop-holders");

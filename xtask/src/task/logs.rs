@@ -25,7 +25,7 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
-    let ctx = &own::known_name(ctx)?;
+    let ctx = &own::known(ctx)?;
     let found = project(ctx)?;
     found.ready(ctx)?;
     let mut words = vec!["logs", "--tail", &args.tail];

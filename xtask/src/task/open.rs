@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::exec::{self, Command};
 use crate::flow::own;
+use crate::flow::proxy::by_name;
 use crate::flow::survey::project;
 use crate::flow::up::{ServiceUrls, urls};
 use crate::ui;
@@ -22,12 +23,13 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
-    let ctx = &own::known_name(ctx)?;
+    let ctx = &own::known(ctx)?;
     let found = project(ctx)?;
     found.ready(ctx)?;
     let containers =
         ctx.engine.containers_of(&found.stack.name).map_err(|trouble| trouble.error(ctx.engine.endpoint()))?;
-    let known = urls(ctx, &found, &containers);
+    let mut known = by_name::known(ctx)?.map(|by_name| by_name.urls(&found)).unwrap_or_default();
+    known.extend(urls(ctx, &found, &containers));
     let url = choose(&known, args.service.as_deref()).ok_or_else(|| {
         let error = match &args.service {
             Some(name) => Error::new(format!("service `{}` has no web page on this host", ui::clean(name))),

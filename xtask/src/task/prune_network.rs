@@ -62,7 +62,7 @@ struct PoolsReport {
 /// Runs it.
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if args.recreate {
-        return recreate(&own::known_name(ctx)?);
+        return recreate(&own::known(ctx)?);
     }
     let wish = Wish { projects: args.projects.clone(), all: args.all };
     let plan = plan(ctx, &wish)?;

@@ -22,7 +22,7 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
-    let ctx = &own::known_name(ctx)?;
+    let ctx = &own::known(ctx)?;
     let found = project(ctx)?;
     found.ready(ctx)?;
     let words = std::iter::once("restart").chain(args.services.iter().map(String::as_str));

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::flow::bring_up::{Ending, Wish, bring_up};
+use crate::flow::proxy::by_name::ByName;
 use crate::flow::survey::Survey;
 use crate::flow::up::{self, ServiceState, ServiceUrls};
 use crate::flow::{assign, report};
@@ -23,6 +24,8 @@ Examples:
   cargo xtask start --build backend            one service and what it depends on
   cargo xtask start --setup                    bring up a Docker engine first, if there is none
   cargo xtask start --restore-ports            back to the ports before a reassign
+  cargo xtask start --traefik                  names in place of ports
+  cargo xtask start --traefik --also-publish postgres
   cargo xtask start --no-write                 ports and name for this run only, no file written
 
 In a linked git worktree, and in a second clone, it gives the checkout a project
@@ -43,12 +46,21 @@ pub struct Args {
     /// Seconds until every service has to be well and answer [default: 120]
     #[arg(long, value_name = "SECONDS", env = "XTASK_WAIT_TIMEOUT")]
     wait_timeout: Option<u64>,
-    /// Move variables that a reassign moved back, where their old ports are free again
+    /// Take back what a reassign moved, where the old ports are free again
     #[arg(long)]
     restore_ports: bool,
     /// Give ports and name to Compose by its environment, and write no file
     #[arg(long, conflicts_with = "restore_ports")]
     no_write: bool,
+    /// Names in place of ports: one proxy for all projects, brought up where it is not
+    #[arg(long, conflicts_with = "no_traefik")]
+    traefik: bool,
+    /// Ports, also where xtask.toml says names ([proxy] start = true)
+    #[arg(long)]
+    no_traefik: bool,
+    /// With --traefik: this service keeps its port beside its name
+    #[arg(long, value_name = "SERVICE", requires = "traefik")]
+    also_publish: Vec<String>,
     /// Only these services and what they depend on
     services: Vec<String>,
 }
@@ -62,10 +74,12 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         wait_timeout: args.wait_timeout,
         restore_ports: args.restore_ports,
         no_write: args.no_write,
+        by_name: if args.traefik { Some(true) } else { args.no_traefik.then_some(false) },
+        also_publish: args.also_publish.clone(),
         services: args.services.clone(),
     };
     match bring_up(ctx, &wish)? {
-        Ending::Up { found, moved } => done(ctx, &found, &moved),
+        Ending::Up { found, moved, by_name } => done(ctx, &found, &moved, by_name.as_deref()),
         Ending::Conflict => Ok(Exit::Finding),
         Ending::WouldStart(found) => {
             match ctx.format {
@@ -100,16 +114,26 @@ struct StartedService {
 
 #[derive(Serialize)]
 struct Moved<'a> {
-    variable: &'a str,
+    /// `null` where the port is a literal.
+    variable: Option<&'a str>,
+    /// Only where the port is a literal: `SERVICE:TARGET`, with `/udp` for UDP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    literal: Option<String>,
     from: u16,
     to: u16,
 }
 
-fn done(ctx: &Context, found: &Survey, moved: &[assign::Move]) -> Result<Exit> {
+fn done(ctx: &Context, found: &Survey, moved: &[assign::Move], by_name: Option<&ByName>) -> Result<Exit> {
     let project = &found.stack.name;
     let containers = ctx.engine.containers_of(project).map_err(|trouble| trouble.error(ctx.engine.endpoint()))?;
     let states = up::states(&found.stack, &containers);
-    let urls = up::urls(ctx, found, &containers);
+    let mut urls = by_name.map(|by_name| by_name.urls(found)).unwrap_or_default();
+    for published in up::urls(ctx, found, &containers) {
+        match urls.iter_mut().find(|known| known.service == published.service) {
+            Some(known) => known.urls.extend(published.urls),
+            None => urls.push(published),
+        }
+    }
     match ctx.format {
         Format::Json => {
             let of = |service: &str| urls.iter().find(|known| known.service == service).map(|known| known.urls.clone());
@@ -117,16 +141,27 @@ fn done(ctx: &Context, found: &Survey, moved: &[assign::Move]) -> Result<Exit> {
                 .into_iter()
                 .map(|(service, state)| StartedService { urls: of(&service).unwrap_or_default(), service, state })
                 .collect();
-            let moved =
-                moved.iter().map(|step| Moved { variable: &step.variable, from: step.from, to: step.to }).collect();
+            let moved = moved
+                .iter()
+                .map(|step| {
+                    let (variable, literal) = match &step.what {
+                        assign::What::Variable(name) => (Some(name.as_str()), None),
+                        assign::What::Literal(slot) => (None, Some(slot.to_string())),
+                    };
+                    Moved { variable, literal, from: step.from, to: step.to }
+                })
+                .collect();
             ui::json(&Started { schema: 1, project, services, moved });
         }
         Format::Text => print(project, &states, &urls),
     }
+    if let Some(by_name) = by_name {
+        by_name.note_names();
+    }
     for step in assign::restorable(ctx, found) {
         ui::note(&format!(
             "note: {} could go back {} -> {}: `cargo xtask start --restore-ports`",
-            step.variable, step.from, step.to
+            step.what, step.from, step.to
         ));
     }
     Ok(Exit::Success)

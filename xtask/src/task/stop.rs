@@ -5,6 +5,8 @@ use crate::error::{Error, Exit, Result};
 use crate::flow::bring_up::turn;
 use crate::flow::own;
 use crate::flow::survey::project;
+use crate::model::{FixedName, Named};
+use crate::stack;
 use crate::ui;
 
 /// Stop the stack and take its containers and networks away; volumes stay
@@ -27,12 +29,15 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
-    let ctx = &own::known_name(ctx)?;
+    let ctx = &own::known(ctx)?;
     let found = project(ctx)?;
     found.ready(ctx)?;
     let trouble = |trouble: crate::docker::Trouble| trouble.error(ctx.engine.endpoint());
     let name = &found.stack.name;
     let volumes = ctx.engine.volumes_of(name).map_err(trouble)?;
+    if args.volumes {
+        spare_others(ctx, &volumes)?;
+    }
     if args.volumes && !volumes.is_empty() && !ctx.dry_run {
         let question = format!("remove volumes {} and all data in them?", volumes.join(", "));
         if !ctx.yes && !ctx.is_interactive() {
@@ -60,6 +65,25 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         return Err(Error::new(format!("`docker compose down` failed with exit code {code}")));
     }
     left(ctx, name)
+}
+
+/// `down --volumes` removes what the compose files name, whoever made it: a
+/// volume with a fixed name may be another checkout's.
+fn spare_others(ctx: &Context, own: &[String]) -> Result<()> {
+    let fixed = stack::fixed_names(&ctx.options, &ctx.dir, &|name| ctx.var(name)).unwrap_or_default();
+    let there = ctx.engine.volumes().map_err(|trouble| trouble.error(ctx.engine.endpoint()))?;
+    let is_anothers = |name: &&FixedName| {
+        matches!(name.what, Named::Volume(_)) && there.contains(&name.value) && !own.contains(&name.value)
+    };
+    let Some(name) = fixed.iter().find(is_anothers) else { return Ok(()) };
+    Err(Error::new(format!(
+        "volume `{}` was not made by this project, and would go too: its name is fixed in {}:{}",
+        ui::clean(&name.value),
+        ctx.show(&name.file),
+        name.line
+    ))
+    .hint("stop without its data: `cargo xtask stop`")
+    .hint(format!("or remove it by name, if it is to go: `docker volume rm {}`", ui::clean(&name.value))))
 }
 
 /// What is still there, and how it goes away.

@@ -2,6 +2,7 @@
 //! progress go to stderr.
 
 mod live;
+mod page;
 mod prompt;
 mod table;
 mod text;
@@ -15,6 +16,7 @@ use serde::Serialize;
 use crate::error::Error;
 
 pub use live::Live;
+pub use page::Page;
 pub use prompt::{Choice, choose, confirm, is_interactive};
 pub use table::{Column, table};
 pub use text::{clean, clip, count, local_path, mask, mask_value};
@@ -59,6 +61,11 @@ pub fn is_quiet() -> bool {
 /// Whether `-v` was given.
 pub fn is_verbose() -> bool {
     LEVEL.load(Ordering::Relaxed) > 0
+}
+
+/// Columns of the terminal that data goes to; 80 where it goes elsewhere.
+pub fn width() -> usize {
+    console::Term::stdout().size_checked().map_or(80, |(_, width)| usize::from(width).max(40))
 }
 
 /// Data: a line on stdout.

@@ -91,7 +91,7 @@ fn two_starts_of_one_project_at_once() {
     let (project, _) = Project::web();
     let starts = [1, 2, 3].map(|_| Running::start(project.command(["start"])));
     let outputs = starts.map(|start| start.finish(LIMIT).exits(0));
-    assert!(outputs.iter().any(|output| output.stderr.contains("another start of")), "{outputs:?}");
+    assert!(outputs.iter().any(|output| output.stderr.contains("another start or stop of")), "{outputs:?}");
     assert_eq!(project.running(), ["web"]);
 }
 

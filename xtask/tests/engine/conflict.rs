@@ -234,13 +234,13 @@ fn a_person_leaves_it_by_ctrl_c() {
 }
 
 #[test]
-fn a_literal_port_cannot_be_moved_and_the_message_says_where_it_stands() {
+fn a_literal_port_of_files_named_by_hand_cannot_be_moved_and_the_message_says_why() {
     let project = Project::new();
     let port = project.port();
     project.write("docker-compose.yml", web(port).replace("${WEB_PORT:-", "").replace('}', ""));
     let _holder = Holder::http(port);
-    let output = project.xtask(["start", "--on-conflict", "reassign"]).exits(1);
-    output.says("as a literal in docker-compose.yml:4").says("${WEB_PORT:-");
+    let output = project.xtask(["-f", "docker-compose.yml", "start", "--on-conflict", "reassign"]).exits(1);
+    output.says("docker-compose.yml:4").says("named by -f on the command line").says("${WEB_PORT:-");
     project.has_nothing();
 }
 

@@ -291,6 +291,43 @@ fn no_write_leaves_no_trace_in_the_folder() {
     assert_eq!(docker(["ps", "-aq", "--filter", &label]).exits(0).stdout, "");
 }
 
+/// Nothing of this project can be moved by a variable.
+#[test]
+fn literal_ports_and_fixed_names_are_no_obstacle() {
+    let mut repository = Repository::new(&["web"]);
+    let (port, name) = (Ports::find(), repository.project.name.clone());
+    let compose = format!(
+        "name: {name}\nservices:\n  web:\n{SERVICE}    container_name: {name}-fixed\n    ports: [\"{}:8080\"]\n    \
+         volumes: [data:/data]\nvolumes:\n  data: {{ name: {name}-data }}\n",
+        port.first()
+    );
+    repository.commit(&[("docker-compose.yml", &compose)]);
+    repository.add_worktree("one");
+    repository.add_worktree("two");
+    repository.start(&name, &[]).finish(LIMIT).exits(0);
+    let told = repository.start("one", &[]).finish(LIMIT).exits(0);
+    told.says("services.web.container_name is `").says("docker-compose.yml:6): here Compose names it");
+    repository.start("two", &["--no-write"]).finish(LIMIT).exits(0);
+    let mut status = command("git");
+    status.args(["status", "--porcelain", "--ignored"]).current_dir(repository.dir("two"));
+    assert_eq!(Running::start(status).finish(LIMIT).exits(0).stdout, "");
+    let list = docker(["ps", "--filter", &format!("name={name}"), "--format", "{{.Names}} {{.Ports}}"]).exits(0).stdout;
+    let names: BTreeSet<&str> = list.lines().filter_map(|line| line.split(' ').next()).collect();
+    let fixed = format!("{name}-fixed");
+    let (one, two) = (format!("{name}-one-web-1"), format!("{name}-two-web-1"));
+    assert_eq!(names, BTreeSet::from([fixed.as_str(), &one, &two]), "{list}");
+    assert_eq!(list.matches(&format!(":{}->", port.first())).count(), 2, "both families, one container: {list}");
+    // Under another name, and with the file on top gone, it would take the main one's data.
+    let other = [("COMPOSE_PROJECT_NAME", "xt-nobody")];
+    let refused = repository.project.xtask_env(&other, ["stop", "--volumes", "--yes"]).exits(2);
+    refused.says(&format!("volume `{name}-data` was not made by this project")).says("docker-compose.yml:10");
+    for worktree in ["one", "two"] {
+        repository.run(worktree, &["stop", "--volumes", "--yes"]).exits(0);
+    }
+    let volumes = docker(["volume", "ls", "--format", "{{.Name}}", "--filter", &format!("name={name}")]).stdout;
+    assert_eq!(volumes.trim(), format!("{name}-data"), "the main checkout's data is not theirs");
+}
+
 /// Containers under the folder's own name were there before this tool.
 #[test]
 fn a_checkout_that_has_containers_keeps_its_name() {

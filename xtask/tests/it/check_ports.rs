@@ -87,6 +87,7 @@ fn the_json_has_the_keys_of_the_schema_and_no_others() {
         "suggestion",
         "source",
         "reserved",
+        "lease",
     ];
     for row in rows(&run) {
         assert_eq!(keys(&row), set(&port));
@@ -106,6 +107,7 @@ fn the_json_has_the_keys_of_the_schema_and_no_others() {
             "service": "postgres", "host_ip": "127.0.0.1", "published": project.port(6), "published_end": null,
             "target": 5432, "protocol": "tcp", "variable": "POSTGRES_PORT", "verdict": "free", "owners": [],
             "suggestion": null, "source": "default", "reserved": null,
+            "lease": null,
         })
     );
     assert_eq!(row(&run, "redis")["source"], "literal");

@@ -49,6 +49,10 @@ fn compare(fixture: &Path) -> Option<String> {
             for wanted in ours.services.iter_mut().flat_map(|service| &mut service.ports) {
                 assert!(wanted.origin.take().is_some(), "{name}: a port without an origin");
             }
+            for service in &mut ours.services {
+                assert_eq!(service.label_places.len(), service.labels.len(), "{name}: a label without a place");
+                service.label_places.clear();
+            }
             let ours = Stack { dir: PathBuf::new(), files: Vec::new(), ..ours };
             (ours != theirs).then(|| format!("--- {name}\n{}", differences(&ours, &theirs)))
         }

@@ -69,6 +69,16 @@ fn describe_service(service: &Service) -> String {
     for (name, condition) in &service.depends_on {
         writeln!(text, "    needs {name} {condition}").unwrap();
     }
+    for (name, value) in &service.labels {
+        let place = &service.label_places[name];
+        writeln!(text, "    label {name}={value:?} {}:{}", place.file.display(), place.line).unwrap();
+    }
+    if !service.expose.is_empty() {
+        writeln!(text, "    expose {:?}", service.expose).unwrap();
+    }
+    if service.networks.keys().any(|key| key != "default") {
+        writeln!(text, "    networks {:?}", service.networks).unwrap();
+    }
     for Wanted { mapping, origin } in &service.ports {
         let origin = origin.as_ref().unwrap();
         let variable = origin.variable.as_deref().unwrap_or("-");

@@ -48,6 +48,8 @@ pub(crate) struct State {
     pub(crate) details: BTreeMap<String, Value>,
     /// Everything but questions: `DELETE /containers/ab?force=1`.
     pub(crate) changes: Vec<String>,
+    /// How many questions it was asked.
+    pub(crate) questions: usize,
     effects: BTreeMap<String, Effect>,
 }
 
@@ -116,7 +118,9 @@ fn serve(mut stream: UnixStream, state: &Mutex<State>) {
 }
 
 fn answer(state: &mut State, method: &str, path: &str) -> (u16, Value) {
-    if method != "GET" {
+    if method == "GET" {
+        state.questions += 1;
+    } else {
         state.changes.push(format!("{method} {path}"));
     }
     let (place, query) = path.split_once('?').unwrap_or((path, ""));

@@ -357,6 +357,7 @@ fn set_warns_of_a_port_that_is_kept_for_another_project() {
         protocol: Protocol::Tcp,
         published: project.port(5),
         since: "2026-01-31T12:00:00Z".into(),
+        runner: None,
     };
     book.leases.tenant_mut("shop", &other).leases.push(lease);
     book.close().unwrap();

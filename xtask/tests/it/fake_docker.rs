@@ -562,7 +562,7 @@ fn ports_go_back_when_they_are_free_again() {
     snapshot!("fake-restore-ports", project.run("start --restore-ports").ends_with(0));
     assert_eq!(project.read(".env"), project.fill("# mine\nWEB_PORT=@0\n"));
     let run = project.run("start --restore-ports").ends_with(0);
-    assert!(run.stderr.contains("no variable can go back"), "{run}");
+    assert!(run.stderr.contains("no port can go back"), "{run}");
 }
 
 /// Messages without a port: there is nothing to choose again.

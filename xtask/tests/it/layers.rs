@@ -14,7 +14,7 @@ const FLOORS: [&[&str]; 10] = [
     &["parse", "decide", "envfile", "labels"],
     &["ui"],
     &["exec", "disk"],
-    &["docker", "host", "stack", "ledger"],
+    &["docker", "host", "stack", "ledger", "certs"],
     &["context"],
     &["flow"],
     &["task"],
@@ -347,9 +347,13 @@ fn every_command_of_the_documents_exists() {
                 let Some(task) = words.first().filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase())) else {
                     continue;
                 };
-                let known = help.entry(task.clone()).or_insert_with(|| {
-                    let output =
-                        crate::support::command(crate::support::XTASK).args([task, "--help"]).output().unwrap();
+                // A command may have parts: `proxy labels`. A service's name in
+                // that place does no harm.
+                let part = words.get(1).filter(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()));
+                let called: Vec<&String> = std::iter::once(task).chain(part).collect();
+                let known = help.entry(format!("{called:?}")).or_insert_with(|| {
+                    let mut xtask = crate::support::command(crate::support::XTASK);
+                    let output = xtask.args(called).arg("--help").output().unwrap();
                     if output.status.success() { String::from_utf8(output.stdout).unwrap() } else { String::new() }
                 });
                 if known.is_empty() {

@@ -26,13 +26,23 @@ mod fake_docker;
 #[cfg(unix)]
 mod help;
 #[cfg(unix)]
+mod inventory;
+#[cfg(unix)]
+mod kept;
+#[cfg(unix)]
 mod killed;
 #[cfg(unix)]
 mod leases;
+#[cfg(unix)]
+mod overrides;
 #[cfg(target_os = "linux")]
 mod prompts;
 #[cfg(unix)]
+mod proxy;
+#[cfg(unix)]
 mod prune;
+#[cfg(target_os = "linux")]
+mod run;
 #[cfg(unix)]
 mod support;
 #[cfg(target_os = "linux")]

@@ -157,7 +157,7 @@ fn leaving_it_leaves_everything() {
 fn the_proxy_is_announced() {
     let (project, _) = held();
     let Some(mut terminal) = Terminal::start(&project, "check-ports") else { return };
-    terminal.sees("[s/o/t/l] ").types("t\n").sees("Traefik");
+    terminal.sees("[s/o/t/l] ").types("t\n").sees("`cargo xtask start --traefik`");
     assert_eq!(terminal.ends().0, 1);
 }
 
@@ -302,4 +302,21 @@ fn what_can_be_mended_is_asked_for_one_by_one() {
     assert!(screen.contains("mended: ports kept for folders"), "{screen}");
     assert!(!project.path(".env").exists());
     assert!(!fs::read_to_string(project.root().join("state/leases.json")).unwrap().contains("gone"));
+}
+
+#[test]
+fn a_watched_list_is_drawn_again_until_ctrl_c() {
+    let project = Project::new("services: {}\n");
+    crate::kept::keeps(&project, &crate::kept::tenant(&project, "demo", "demo", "null", &[("vite", 0, 0)]));
+    let Some(mut terminal) = Terminal::start(&project, "ls --watch") else { return };
+    terminal.sees("vite").sees("kept");
+    // Somebody starts it: seen without a key.
+    let holder = project.tool("holder");
+    let mut server = crate::support::command(holder);
+    let mut server = server.arg(project.fill("127.0.0.1:@0")).stdout(Stdio::null()).spawn().unwrap();
+    terminal.sees("vite").sees("listens").types("\x03");
+    let (code, screen) = terminal.ends();
+    drop(server.kill());
+    drop(server.wait());
+    assert_eq!(code, 130, "{screen}");
 }

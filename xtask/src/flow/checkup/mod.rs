@@ -67,7 +67,7 @@ pub fn names() -> Vec<&'static str> {
 pub fn checkup(ctx: &Context, only: &[String]) -> Vec<Finding> {
     let wanted = |check: &&Check| only.is_empty() || only.iter().any(|name| name == check.name);
     let checks: Vec<&'static Check> = CHECKS.iter().filter(wanted).collect();
-    let mut ctx = own::known_name(ctx).unwrap_or_else(|_| ctx.clone());
+    let mut ctx = own::known(ctx).unwrap_or_else(|_| ctx.clone());
     ctx.engine = Engine::new(ctx.engine.endpoint().clone(), ENGINE_LIMIT.min(ctx.engine.limit()));
     let scene = Arc::new(Scene::new(ctx));
     let (sender, receiver) = mpsc::channel();

@@ -1,49 +1,21 @@
 //! Other ports for those in conflict: really free, and nobody else's.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::machine::Machine;
 use super::{Row, Survey};
 use crate::context::Context;
-use crate::decide::{Limits, free_block, suggest};
+use crate::decide::{Kept, Limits, free_block, suggest};
 use crate::host;
 use crate::model::{Leases, PortMapping, PortRange, Tenant, Wanted};
-
-/// What is kept for others, asked for every candidate. A tenant whose folder is
-/// gone keeps nothing; that is looked up only where it matters.
-struct Kept<'a> {
-    /// By port: 0, or one more than the index of a tenant.
-    by_port: Vec<u32>,
-    tenants: Vec<&'a Tenant>,
-    exists: RefCell<Vec<Option<bool>>>,
-}
-
-impl<'a> Kept<'a> {
-    fn new(leases: &'a Leases, project: &'a str, dir: &'a Path) -> Self {
-        let tenants: Vec<&Tenant> = leases.others(project, dir).collect();
-        let mut by_port = vec![0; usize::from(u16::MAX) + 1];
-        for (number, tenant) in (1u32..).zip(&tenants) {
-            let ports = tenant.range.into_iter().flat_map(PortRange::iter);
-            for port in ports.chain(tenant.leases.iter().map(|lease| lease.published)) {
-                by_port[usize::from(port)] = number;
-            }
-        }
-        Kept { by_port, exists: RefCell::new(vec![None; tenants.len()]), tenants }
-    }
-
-    fn has(&self, port: u16) -> bool {
-        let Some(at) = (self.by_port[usize::from(port)] as usize).checked_sub(1) else { return false };
-        *self.exists.borrow_mut()[at].get_or_insert_with(|| self.tenants[at].dir.is_dir())
-    }
-}
+use crate::stack::Settings;
 
 /// Chooses for every conflict, with what the book says now. Ports fed by one
 /// variable move together.
 pub(super) fn choose(machine: &Machine<'_>, survey: &mut Survey, leases: &Leases) {
     let dir = survey.real_dir();
-    let kept = Kept::new(leases, &survey.stack.name, &dir);
+    let kept = Kept::new(leases, &survey.stack.name, &dir, &Path::is_dir);
     let tenant = leases.tenant(&survey.stack.name, &dir);
     let outside = outside(machine);
     let wanted: Vec<&Wanted> = survey.rows.iter().map(|row| &row.wanted).collect();
@@ -85,7 +57,7 @@ pub(super) fn choose(machine: &Machine<'_>, survey: &mut Survey, leases: &Leases
 
 /// Ephemeral ports, which an outgoing connection may take at any moment, and
 /// those that the system keeps.
-fn outside(machine: &Machine<'_>) -> Vec<PortRange> {
+pub(super) fn outside(machine: &Machine<'_>) -> Vec<PortRange> {
     host::ephemeral().into_iter().chain(machine.reservations.iter().map(|kept| kept.range)).collect()
 }
 
@@ -117,21 +89,36 @@ pub fn choose_again(ctx: &Context, survey: &mut Survey, leases: &Leases) {
 /// A block for this project that nobody else has, and on whose ports nobody is.
 pub fn free_range(ctx: &Context, survey: &mut Survey, leases: &Leases) -> Option<PortRange> {
     with_machine(ctx, survey, |machine, survey| {
-        let dir = survey.real_dir();
-        let kept = Kept::new(leases, &survey.stack.name, &dir);
-        let outside = outside(machine);
         let published = |row: &Row| row.wanted.mapping.published;
         let own: BTreeSet<u16> = survey.rows.iter().filter_map(published).flat_map(PortRange::iter).collect();
         let mapping = survey.rows.first().map(|row| row.wanted.mapping.clone())?;
         let mapping = PortMapping { host_ip: None, ..mapping };
-        free_block(survey.rows.len(), &mut |range| {
-            range.iter().any(|port| {
-                own.contains(&port)
-                    || kept.has(port)
-                    || survey.avoid.contains(&port)
-                    || outside.iter().any(|range| range.contains(port))
-                    || !machine.is_free(&mapping, port)
-            })
+        let not_to_have = |port: u16| own.contains(&port) || survey.avoid.contains(&port);
+        let dir = survey.real_dir();
+        block(machine, leases, (&survey.stack.name, &dir), survey.rows.len(), &mapping, &not_to_have)
+    })
+}
+
+/// The same for anything with a project name and a folder.
+pub(super) fn block(
+    machine: &Machine<'_>,
+    leases: &Leases,
+    (project, dir): (&str, &Path),
+    count: usize,
+    mapping: &PortMapping,
+    not_to_have: &dyn Fn(u16) -> bool,
+) -> Option<PortRange> {
+    let kept = Kept::new(leases, project, dir, &Path::is_dir);
+    // What others' own files say is theirs, whether they use it now or not.
+    let written = |tenant: &Tenant| Settings::read(&tenant.dir).ok()?.port_range;
+    let mut outside = outside(machine);
+    outside.extend(leases.others(project, dir).filter_map(written));
+    free_block(count, &mut |range| {
+        range.iter().any(|port| {
+            not_to_have(port)
+                || kept.has(port)
+                || outside.iter().any(|range| range.contains(port))
+                || !machine.is_free(mapping, port)
         })
     })
 }

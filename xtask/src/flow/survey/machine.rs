@@ -45,6 +45,11 @@ impl<'a> Machine<'a> {
         }
     }
 
+    /// For what is bound on this machine, wherever the engine is.
+    pub(super) fn here(self) -> Self {
+        Machine { remote: false, ..self }
+    }
+
     /// The ports are bound where the engine is: elsewhere, probing here would
     /// say nothing.
     fn probes(&self, mapping: &PortMapping, port: u16) -> Vec<(IpAddr, Probe)> {

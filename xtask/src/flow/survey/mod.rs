@@ -3,11 +3,13 @@
 
 mod choose;
 mod machine;
+mod solo;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 pub use choose::{choose_again, free_range, kept_for_row};
+pub use solo::Solo;
 
 use crate::context::Context;
 use crate::decide::clashes;
@@ -62,6 +64,8 @@ pub struct Row {
     pub clash: Option<usize>,
     /// Another port that is really free, for a conflict.
     pub suggestion: Option<u16>,
+    /// The project and folder of somebody else that the port is kept for.
+    pub kept_for: Option<(String, PathBuf)>,
 }
 
 impl Row {
@@ -171,11 +175,21 @@ pub fn look(ctx: &Context, found: &mut Survey, refused: &BTreeMap<u16, String>) 
     let mut machine = Machine::new(ctx, &name, &dir, &containers, refused);
     explain(&mut machine, &found.stack);
     found.rows = rows(&machine, &found.stack);
+    let leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
+    for row in &mut found.rows {
+        row.kept_for = kept_for(&row.wanted.mapping, &leases, &name, &dir);
+    }
     if found.has_conflicts() {
-        let leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
-        found.avoid = wanted_by_stopped(ctx, found, &leases);
+        found.avoid = wanted_by_stopped(ctx, &name, &containers, &leases);
         choose::choose(&machine, found, &leases);
     }
+}
+
+/// Who else keeps the port of a mapping; a folder that is gone keeps nothing.
+fn kept_for(mapping: &PortMapping, leases: &Leases, name: &str, dir: &Path) -> Option<(String, PathBuf)> {
+    let port = mapping.published.filter(|range| range.is_one())?.first;
+    let mut others = leases.others(name, dir).filter(|tenant| tenant.keeps(port, mapping.protocol));
+    others.find(|tenant| tenant.dir.is_dir()).map(|tenant| (tenant.project.clone(), tenant.dir.clone()))
 }
 
 /// Inspecting a container costs a millisecond or two.
@@ -183,12 +197,12 @@ const INSPECTED: usize = 200;
 
 /// What stopped containers of other Compose projects will publish when they are
 /// started again. Of those that we started the leases tell.
-fn wanted_by_stopped(ctx: &Context, found: &Survey, leases: &Leases) -> BTreeSet<u16> {
+fn wanted_by_stopped(ctx: &Context, name: &str, containers: &[Container], leases: &Leases) -> BTreeSet<u16> {
     let is_anothers = |container: &&Container| {
         let (Some(project), Some(dir)) = (&container.project, &container.working_dir) else { return false };
-        !container.state.holds_ports() && *project != found.stack.name && leases.tenant(project, &real(dir)).is_none()
+        !container.state.holds_ports() && project != name && leases.tenant(project, &real(dir)).is_none()
     };
-    let stopped = found.containers.iter().flatten().filter(is_anothers).take(INSPECTED);
+    let stopped = containers.iter().filter(is_anothers).take(INSPECTED);
     stopped.filter_map(|container| ctx.engine.detail(&container.id).ok()).flat_map(|detail| detail.published).collect()
 }
 
@@ -284,7 +298,7 @@ fn effective(
 
 /// Without symbolic links, as Compose's label has it; a folder that is gone
 /// stays as it is written.
-pub(super) fn real(path: &Path) -> PathBuf {
+pub fn real(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
@@ -319,6 +333,6 @@ fn rows(machine: &Machine<'_>, stack: &Stack) -> Vec<Row> {
         None => machine.verdict(mappings[i]),
     };
     let verdicts: Vec<Verdict> = clashes.iter().enumerate().map(verdict).collect();
-    let row = |((wanted, verdict), clash)| Row { wanted, verdict, clash, suggestion: None };
+    let row = |((wanted, verdict), clash)| Row { wanted, verdict, clash, suggestion: None, kept_for: None };
     wanted.into_iter().zip(verdicts).zip(clashes).map(row).collect()
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use crate::context::Context;
 use crate::flow::survey::Survey;
 use crate::model::{Binding, Container, Protocol, Service};
+use crate::stack::Settings;
 
 /// What speaks on a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,28 +51,35 @@ pub struct ServiceUrls {
 /// published.
 pub fn urls(ctx: &Context, survey: &Survey, containers: &[Container]) -> Vec<ServiceUrls> {
     let of_service = |service: &Service| {
-        let mut bindings: Vec<&Binding> = containers
-            .iter()
-            .filter(|container| container.service.as_deref() == Some(&service.name))
-            .flat_map(Container::held)
-            .filter(|binding| binding.protocol == Protocol::Tcp)
-            .collect();
-        bindings.sort_by_key(|binding| (binding.target, binding.published, binding.host_ip));
-        let mut urls: Vec<String> = Vec::new();
-        for binding in bindings {
-            let base = base(ctx, service, binding);
-            let http = base.starts_with("http");
-            if !urls.contains(&base) {
-                let paths = survey.settings.urls.get(&service.name).filter(|_| http).into_iter().flatten();
-                let further: Vec<String> =
-                    paths.map(|path| format!("{base}/{}", path.trim_start_matches('/'))).collect();
-                urls.push(base);
-                urls.extend(further);
-            }
-        }
+        let own = containers.iter().filter(|container| container.service.as_deref() == Some(&service.name));
+        let urls = service_urls(ctx, &survey.settings, service, own.flat_map(Container::held));
         (!urls.is_empty()).then(|| ServiceUrls { service: service.name.clone(), urls })
     };
     survey.stack.services.iter().filter_map(of_service).collect()
+}
+
+/// The URLs of one service by its bindings, each followed by the further paths
+/// that the settings name.
+pub fn service_urls<'a>(
+    ctx: &Context,
+    settings: &Settings,
+    service: &Service,
+    bindings: impl Iterator<Item = &'a Binding>,
+) -> Vec<String> {
+    let mut bindings: Vec<&Binding> = bindings.filter(|binding| binding.protocol == Protocol::Tcp).collect();
+    bindings.sort_by_key(|binding| (binding.target, binding.published, binding.host_ip));
+    let mut urls: Vec<String> = Vec::new();
+    for binding in bindings {
+        let base = base(ctx, service, binding);
+        let http = base.starts_with("http");
+        if !urls.contains(&base) {
+            let paths = settings.urls.get(&service.name).filter(|_| http).into_iter().flatten();
+            let further: Vec<String> = paths.map(|path| format!("{base}/{}", path.trim_start_matches('/'))).collect();
+            urls.push(base);
+            urls.extend(further);
+        }
+    }
+    urls
 }
 
 fn base(ctx: &Context, service: &Service, binding: &Binding) -> String {

@@ -27,7 +27,8 @@ fn merge_at(base: Node, over: Node, key: &str) -> Node {
             }
             (by_name(base, '='), over)
         }
-        "depends_on" => (by_name(base, '\0'), by_name(over, '\0')),
+        "labels" => (by_name(base, '='), by_name(over, '=')),
+        "depends_on" | "networks" => (by_name(base, '\0'), by_name(over, '\0')),
         _ => (base, over),
     };
     let Node { data: base_data, tag, .. } = base;

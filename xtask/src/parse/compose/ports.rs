@@ -1,13 +1,13 @@
 //! `ports:` in the short and the long syntax.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
 
-use super::node::{Data, Node, Scalar};
+use super::node::{Data, Node, Scalar, Template};
 use crate::error::{Error, Result};
-use crate::model::{Origin, PortMapping, PortRange, Protocol, Source, Wanted};
+use crate::model::{Origin, PortMapping, PortRange, Protocol, Source, Wanted, Written};
 use crate::parse::interpolate::{Outcome, Use};
 
 /// Reads a service's ports: ranges expanded, duplicates dropped as Compose
@@ -116,12 +116,16 @@ fn short(service: &str, path: &str, item: &Node, scalar: &Scalar) -> Result<Vec<
     let targets = numbers(target)
         .and_then(|(first, last)| PortRange::new(first, last))
         .ok_or_else(|| fail(format!("invalid container port: `{target}`")))?;
-    let origin = origin_of(item, scalar, published_part(scalar));
+    let mut origin = origin_of(item, scalar, published_part(scalar));
+    origin.written = written_short(scalar, published);
     let host = match published {
         "" => None,
         _ => Some(numbers(published).ok_or_else(|| fail(format!("invalid host port: `{published}`")))?),
     };
     let Some((first, last)) = host else {
+        if !targets.is_one() {
+            origin.written.target = None;
+        }
         let without = |target| wanted(service, host_ip, None, target, protocol, Some(origin.clone()));
         return Ok(targets.iter().map(without).collect());
     };
@@ -133,7 +137,8 @@ fn short(service: &str, path: &str, item: &Node, scalar: &Scalar) -> Result<Vec<
         return Err(fail(format!("the ranges `{published}` and `{target}` differ in length")));
     }
     // One variable cannot move several ports one by one.
-    let origin = Origin { variable: None, ..origin };
+    let written = Written { host_ip: origin.written.host_ip, ..Written::default() };
+    let origin = Origin { variable: None, written, ..origin };
     let pairs = (first..=last).zip(targets.iter());
     Ok(pairs
         .map(|(published, target)| {
@@ -174,7 +179,7 @@ fn long(service: &str, path: &str, item: &Node) -> Result<Wanted> {
     let protocol = protocol.parse().map_err(|()| {
         item.error(path, format!("invalid protocol: `{protocol}`")).hint("write `protocol: tcp` or `protocol: udp`")
     })?;
-    let origin = match item.get("published") {
+    let mut origin = match item.get("published") {
         Some(node) => {
             let scalar = node.scalar().cloned().unwrap_or_default();
             let whole = scalar.template.as_ref().map_or(scalar.text.len(), |template| template.raw.len());
@@ -182,6 +187,7 @@ fn long(service: &str, path: &str, item: &Node) -> Result<Wanted> {
         }
         None => origin_of(item, &Scalar::default(), 0..0),
     };
+    origin.written = written_long(item);
     let published = range.and_then(|(first, last)| PortRange::new(first, last));
     Ok(wanted(service, host_ip, published, target, protocol, Some(origin)))
 }
@@ -258,19 +264,78 @@ fn published_part(scalar: &Scalar) -> Range<usize> {
     let Some(template) = &scalar.template else {
         return 0..0;
     };
-    let outer = |at: &usize| !template.uses.iter().any(|used| !used.nested && used.range.contains(at));
-    let colons: Vec<usize> = template.raw.match_indices(':').map(|(at, _)| at).filter(outer).collect();
-    match colons[..] {
+    match outer_colons(template)[..] {
         [] => 0..0,
         [only] => 0..only,
         [.., first, last] => first + 1..last,
     }
 }
 
+/// The colons of a text as written that are not within `${…}`.
+fn outer_colons(template: &Template) -> Vec<usize> {
+    let outer = |at: &usize| !template.uses.iter().any(|used| !used.nested && used.range.contains(at));
+    template.raw.match_indices(':').map(|(at, _)| at).filter(outer).collect()
+}
+
+/// The texts of a short entry whose published part is `published`.
+fn written_short(scalar: &Scalar, published: &str) -> Written {
+    let mut written = Written { published: zero(published), ..Written::default() };
+    let Some(template) = &scalar.template else { return written };
+    let outer = outer_colons(template);
+    // `${WHOLE}` may hold several parts: then none of them can be told apart.
+    if outer.len() != scalar.text.matches(':').count() {
+        return written;
+    }
+    let raw = template.raw.as_str();
+    let with_variables = |text: &str| text.contains('$').then(|| text.to_owned());
+    let (ip, port, target) = match outer[..] {
+        [] => ("", "", raw),
+        [only] => ("", &raw[..only], &raw[only + 1..]),
+        [.., first, last] => (&raw[..first], &raw[first + 1..last], &raw[last + 1..]),
+    };
+    let ip = ip.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(ip);
+    let protocol = target.rfind('/').filter(|at| !template.uses.iter().any(|used| used.range.contains(at)));
+    let target = protocol.map_or(target, |at| &target[..at]);
+    written.host_ip = with_variables(ip);
+    written.published = with_variables(port).or(written.published);
+    // The protocol in a variable of the target: `${TARGET:-80/udp}`.
+    written.target = with_variables(target).filter(|_| protocol.is_some() || !scalar.text.contains('/'));
+    written
+}
+
+/// The texts of a long entry.
+fn written_long(item: &Node) -> Written {
+    let raw = |scalar: &Scalar| scalar.template.as_ref().map(|template| template.raw.clone());
+    let template = |key: &str| item.get(key).and_then(Node::scalar).and_then(raw);
+    let published = item.get("published").and_then(Node::text).unwrap_or_default();
+    let known = ["target", "published", "host_ip", "protocol"];
+    let more = item.entries().iter().filter(|(key, _)| !known.contains(&key.as_str()));
+    let text = |(key, node): &(String, Node)| {
+        let scalar = node.scalar().filter(|scalar| !scalar.text.is_empty())?;
+        Some((key.clone(), raw(scalar).unwrap_or_else(|| scalar.text.clone())))
+    };
+    Written {
+        host_ip: template("host_ip"),
+        published: template("published").or_else(|| zero(published)),
+        target: template("target"),
+        keys: more.filter_map(text).collect::<BTreeMap<_, _>>(),
+    }
+}
+
+fn zero(published: &str) -> Option<String> {
+    numbers(published).filter(|range| *range == (0, 0)).map(|_| "0".to_owned())
+}
+
 /// Where the published port comes from, when it stands at `part` of the text
 /// as written.
 fn origin_of(item: &Node, scalar: &Scalar, part: Range<usize>) -> Origin {
-    let mut origin = Origin { file: item.file.to_path_buf(), line: item.line, variable: None, source: Source::Literal };
+    let mut origin = Origin {
+        file: item.file.to_path_buf(),
+        line: item.line,
+        variable: None,
+        source: Source::Literal,
+        written: Written::default(),
+    };
     let Some(template) = &scalar.template else {
         return origin;
     };

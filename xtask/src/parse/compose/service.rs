@@ -6,7 +6,7 @@ use super::merge::by_name;
 use super::node::{Data, Node, Scalar};
 use super::ports::{integer, ports};
 use crate::error::{Error, Result};
-use crate::model::Service;
+use crate::model::{Place, Service, TRAEFIK_LABELS, exposed_tcp};
 
 /// A service and what decides whether it takes part.
 #[derive(Debug, Clone)]
@@ -36,15 +36,22 @@ pub fn define(name: &str, node: &Node, environment: &dyn Fn(&str) -> Option<Stri
                 .hint(format!("see https://docs.docker.com/reference/compose-file/services/#{key}")));
         }
     }
+    let check = node.get("healthcheck").filter(|check| checks_health(check));
+    let (labels, label_places) = node.get("labels").map(traefik_labels).unwrap_or_default();
     let mut service = Service {
         name: name.to_owned(),
         image: node.get("image").and_then(Node::text).filter(|image| !image.is_empty()).map(str::to_owned),
         build: node.get("build").is_some(),
-        healthcheck: node.get("healthcheck").is_some_and(checks_health),
+        healthcheck: check.is_some(),
+        check: check.map(check_words).unwrap_or_default(),
         network_mode: node.get("network_mode").and_then(Node::text).map(str::to_owned),
         environment: node.get("environment").map(|node| variables(node, environment)).unwrap_or_default(),
         depends_on: BTreeMap::new(),
         ports: Vec::new(),
+        expose: exposed_tcp(node.get("expose").map(Node::texts).unwrap_or_default().into_iter()),
+        networks: BTreeMap::new(),
+        labels,
+        label_places,
     };
     // `ports:` without anything is an error of its own in Compose.
     if let Some((_, node)) = node.entries().iter().find(|(key, _)| key == "ports") {
@@ -68,6 +75,47 @@ pub fn define(name: &str, node: &Node, environment: &dyn Fn(&str) -> Option<Stri
     Ok(Definition { service, profiles, needs, place: node.place() })
 }
 
+/// The words of a test; a text is one for the shell.
+fn check_words(check: &Node) -> String {
+    match check.get("test").map(|test| &test.data) {
+        Some(Data::Scalar(scalar)) => format!("CMD-SHELL {}", scalar.text),
+        Some(Data::List(items)) => items.iter().filter_map(Node::text).collect::<Vec<_>>().join(" "),
+        _ => String::new(),
+    }
+}
+
+/// Labels for Traefik, and where each stands.
+fn traefik_labels(node: &Node) -> (BTreeMap<String, String>, BTreeMap<String, Place>) {
+    let by_name = by_name(node.clone(), '=');
+    let traefik = || by_name.entries().iter().filter(|(key, _)| key.starts_with(TRAEFIK_LABELS));
+    let value = |node: &Node| node.scalar().map(plain_text).unwrap_or_default();
+    let labels = traefik().map(|(key, node)| (key.clone(), value(node))).collect();
+    let place = |node: &Node| Place { file: node.file.to_path_buf(), line: node.line };
+    (labels, traefik().map(|(key, node)| (key.clone(), place(node))).collect())
+}
+
+/// The networks that a service is on, by key, and their names at the engine;
+/// `networks` is the project's own list of them.
+pub fn networks(service: &Node, project: &str, networks: Option<&Node>) -> BTreeMap<String, String> {
+    if service.get("network_mode").is_some() {
+        return BTreeMap::new();
+    }
+    let listed = service.get("networks").map(|node| by_name(node.clone(), '\0'));
+    let mut keys: Vec<String> = listed.iter().flat_map(Node::entries).map(|(key, _)| key.clone()).collect();
+    if keys.is_empty() {
+        keys.push("default".to_owned());
+    }
+    let name = |key: &str| {
+        let network = networks.and_then(|networks| networks.get(key));
+        let named = |node: &Node| node.get("name").and_then(Node::text).map(str::to_owned);
+        let external = network.and_then(|network| network.get("external"));
+        let is_external = external.is_some_and(|external| external.text() != Some("false"));
+        let own = || if is_external { key.to_owned() } else { format!("{project}_{key}") };
+        network.and_then(named).or_else(|| external.and_then(named)).unwrap_or_else(own)
+    };
+    keys.into_iter().map(|key| (key.clone(), name(&key))).collect()
+}
+
 /// What a value is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -85,7 +133,7 @@ fn kind(node: &Node) -> Kind {
 }
 
 /// What the keys that are read here may hold.
-const KINDS: [(&str, &[Kind], &str); 7] = [
+const KINDS: [(&str, &[Kind], &str); 10] = [
     ("image", &[Kind::Text], "a text"),
     ("build", &[Kind::Text, Kind::Mapping], "a path or a mapping"),
     ("network_mode", &[Kind::Text], "a text"),
@@ -93,6 +141,9 @@ const KINDS: [(&str, &[Kind], &str); 7] = [
     ("healthcheck", &[Kind::Mapping], "a mapping"),
     ("environment", &[Kind::List, Kind::Mapping], "a list or a mapping"),
     ("depends_on", &[Kind::List, Kind::Mapping], "a list or a mapping"),
+    ("labels", &[Kind::List, Kind::Mapping], "a list or a mapping"),
+    ("networks", &[Kind::List, Kind::Mapping], "a list or a mapping"),
+    ("expose", &[Kind::List], "a list"),
 ];
 
 /// Services that other keys than `depends_on` make it depend on.

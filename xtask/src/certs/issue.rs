@@ -1,0 +1,100 @@
+//! What stands in the certificates.
+
+use std::time::SystemTime;
+
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, CidrSubnet, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    GeneralSubtree, IsCa, Issuer, KeyIdMethod, KeyUsagePurpose, NameConstraints, SanType, SerialNumber,
+};
+use time::OffsetDateTime;
+
+use super::key::{Key, random};
+use crate::error::{Context, Result};
+
+/// The CA's name, as stores of certificates show it.
+pub const CA_NAME: &str = "cargo xtask local CA (localhost only)";
+/// The name that all its names end in.
+const DOMAIN: &str = "localhost";
+
+/// Days that a CA lives.
+pub(super) const CA_DAYS: u64 = 3650;
+/// Days that a certificate lives: 825 are the most that Apple's systems accept
+/// (support.apple.com/103769), the day before its making included.
+pub(super) const LEAF_DAYS: u64 = 824;
+const DAY: u64 = 24 * 60 * 60;
+
+/// A time as certificates count it.
+pub(super) fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// The CA's own certificate, and when it ends.
+pub(super) fn ca(key: &Key, now: SystemTime) -> Result<(Certificate, u64)> {
+    let (mut params, ends) = params(key, now, CA_DAYS)?;
+    params.distinguished_name = ca_name();
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = ca_usages();
+    // Whoever gets hold of the key can be localhost, and nobody else. A name
+    // constraint is about one kind of names only: addresses are forbidden too.
+    params.name_constraints = Some(NameConstraints {
+        permitted_subtrees: vec![GeneralSubtree::DnsName(DOMAIN.to_owned())],
+        excluded_subtrees: vec![
+            GeneralSubtree::IpAddress(CidrSubnet::V4([0; 4], [0; 4])),
+            GeneralSubtree::IpAddress(CidrSubnet::V6([0; 16], [0; 16])),
+        ],
+    });
+    Ok((params.self_signed(key).context("make the CA's certificate")?, ends))
+}
+
+/// A server's certificate for `hosts`, signed by the CA, and when it ends.
+pub(super) fn leaf(key: &Key, hosts: &[String], authority: &Key, now: SystemTime) -> Result<(Certificate, u64)> {
+    let (mut params, ends) = params(key, now, LEAF_DAYS)?;
+    let name = hosts.first().map_or(DOMAIN, String::as_str);
+    // At most 64 characters (RFC 5280, ub-common-name), and only for eyes.
+    params.distinguished_name.push(DnType::CommonName, name.chars().take(64).collect::<String>());
+    for host in hosts {
+        let name = host.as_str().try_into().context(format!("put `{host}` into a certificate"))?;
+        params.subject_alt_names.push(SanType::DnsName(name));
+    }
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.use_authority_key_identifier_extension = true;
+    // Of the CA's certificate only these three things count for signing.
+    let mut issuer = CertificateParams::default();
+    issuer.distinguished_name = ca_name();
+    issuer.key_usages = ca_usages();
+    issuer.key_identifier_method = KeyIdMethod::PreSpecified(authority.id());
+    let issuer = Issuer::from_params(&issuer, authority);
+    Ok((params.signed_by(key, &issuer).context("sign the certificate")?, ends))
+}
+
+fn ca_name() -> DistinguishedName {
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CommonName, CA_NAME);
+    name
+}
+
+fn ca_usages() -> Vec<KeyUsagePurpose> {
+    vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign]
+}
+
+/// From a day ago (clocks differ) for `days`.
+fn params(key: &Key, now: SystemTime, days: u64) -> Result<(CertificateParams, u64)> {
+    let now = seconds(now);
+    let ends = now + days * DAY;
+    let date = |seconds: u64| {
+        let seconds = i64::try_from(seconds).context("count seconds")?;
+        OffsetDateTime::from_unix_timestamp(seconds).context("make a date")
+    };
+    let mut serial = random::<16>()?;
+    // Positive, and not shorter than it looks (RFC 5280, 4.1.2.2).
+    serial[0] = serial[0] & 0x7f | 0x40;
+    let mut params = CertificateParams::default();
+    params.not_before = date(now.saturating_sub(DAY))?;
+    params.not_after = date(ends)?;
+    params.serial_number = Some(SerialNumber::from_slice(&serial));
+    params.distinguished_name = DistinguishedName::new();
+    params.key_identifier_method = KeyIdMethod::PreSpecified(key.id());
+    Ok((params, ends))
+}

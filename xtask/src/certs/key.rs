@@ -1,0 +1,73 @@
+//! Keys: ECDSA on P-256, which every browser and every TLS library takes.
+
+use p256::ecdsa::signature::Signer;
+use p256::ecdsa::{Signature, SigningKey};
+use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
+use rcgen::{PKCS_ECDSA_P256_SHA256, PublicKeyData, SignatureAlgorithm};
+
+use crate::error::{Context, Error, Result};
+
+/// A key pair.
+pub(super) struct Key {
+    secret: SigningKey,
+    /// The point, uncompressed: 0x04, X, Y.
+    public: Vec<u8>,
+}
+
+impl Key {
+    /// A new one.
+    pub(super) fn generate() -> Result<Key> {
+        // 1 in 2^32 numbers is none of the curve's.
+        for _ in 0..8 {
+            if let Ok(secret) = SigningKey::from_slice(&random::<32>()?) {
+                return Ok(Key::of(secret));
+            }
+        }
+        Err(Error::new("the system's random numbers are not random"))
+    }
+
+    /// From a file.
+    pub(super) fn from_pem(pem: &str) -> Result<Key> {
+        SigningKey::from_pkcs8_pem(pem).map(Key::of).context("read the key")
+    }
+
+    /// For a file (PKCS #8).
+    pub(super) fn pem(&self) -> Result<String> {
+        Ok(self.secret.to_pkcs8_pem(LineEnding::LF).context("write the key")?.to_string())
+    }
+
+    /// What certificates call it. RFC 5280, 4.2.1.2, lets any unique number do:
+    /// these are bytes of X.
+    pub(super) fn id(&self) -> Vec<u8> {
+        self.public[1..21].to_vec()
+    }
+
+    fn of(secret: SigningKey) -> Key {
+        let public = secret.verifying_key().to_encoded_point(false).as_bytes().to_vec();
+        Key { secret, public }
+    }
+}
+
+/// Bytes by chance.
+pub(super) fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).context("ask the system for random numbers")?;
+    Ok(bytes)
+}
+
+impl PublicKeyData for Key {
+    fn der_bytes(&self) -> &[u8] {
+        &self.public
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_ECDSA_P256_SHA256
+    }
+}
+
+impl rcgen::SigningKey for Key {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        let signature: Signature = self.secret.sign(message);
+        Ok(signature.to_der().as_bytes().to_vec())
+    }
+}

@@ -1,0 +1,249 @@
+//! A certificate authority of this machine for `*.localhost`, and a
+//! certificate for each project. Made in Rust alone: nothing here compiles C.
+//!
+//! ```text
+//! ca/ca.crt ca/ca.key      the CA: what `proxy trust` trusts; the key never leaves
+//! certs/NAME.crt, .key     what the proxy shows; this folder alone is mounted
+//! issued/NAME.json         names and end of each, so that nothing has to be parsed
+//! ```
+
+mod issue;
+mod key;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use pem_rfc7468::LineEnding;
+use serde::{Deserialize, Serialize};
+
+use crate::disk;
+use crate::error::{Context, Result};
+use issue::seconds;
+use key::Key;
+
+pub use issue::CA_NAME;
+
+/// A certificate that ends sooner is made anew.
+const RENEW: Duration = Duration::from_hours(30 * 24);
+
+/// The folder of all certificates.
+#[derive(Debug, Clone)]
+pub struct Certs {
+    dir: PathBuf,
+}
+
+/// A certificate that was issued.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Issued {
+    /// Its files' name.
+    #[serde(default)]
+    pub name: String,
+    /// The hosts that it is for.
+    pub hosts: Vec<String>,
+    /// When it ends, in seconds since 1970.
+    pub ends: u64,
+    /// The key of the CA that signed it.
+    issuer: String,
+}
+
+/// What [`Certs::ensure`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It was good already.
+    None,
+    /// A new certificate: the proxy has to read it.
+    Certificate,
+    /// A new CA as well: it has to be trusted (again).
+    Authority,
+}
+
+impl Issued {
+    /// When it ends.
+    pub fn ends_at(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(self.ends)
+    }
+}
+
+impl Certs {
+    /// The certificates below `dir`.
+    pub fn new(dir: impl Into<PathBuf>) -> Certs {
+        Certs { dir: dir.into() }
+    }
+
+    /// The CA's certificate.
+    pub fn ca_file(&self) -> PathBuf {
+        self.dir.join("ca").join("ca.crt")
+    }
+
+    /// The folder that the proxy reads.
+    pub fn folder(&self) -> PathBuf {
+        self.dir.join("certs")
+    }
+
+    /// Makes sure that there is a certificate `name` for exactly `hosts` that
+    /// is good for a while. Two processes at once take turns.
+    pub fn ensure(&self, name: &str, hosts: &[String], now: SystemTime) -> Result<Change> {
+        for folder in ["ca", "certs", "issued"] {
+            private_folder(&self.dir.join(folder))?;
+        }
+        let lock = File::create(self.dir.join("certs.lock")).context("open the lock of the certificates")?;
+        lock.lock().context("lock the certificates")?;
+        let name = file_name(name);
+        let (authority, new_authority) = self.authority(now)?;
+        let issuer = hex(&authority.id());
+        let mut hosts = hosts.to_vec();
+        hosts.sort();
+        hosts.dedup();
+        let [certificate, secret] = ["crt", "key"].map(|end| self.folder().join(format!("{name}.{end}")));
+        let record = self.dir.join("issued").join(format!("{name}.json"));
+        let known = read(&record).filter(|_| certificate.is_file() && secret.is_file());
+        if known
+            .is_some_and(|known| known.hosts == hosts && known.issuer == issuer && good_for_a_while(known.ends, now))
+        {
+            return Ok(if new_authority { Change::Authority } else { Change::None });
+        }
+        let key = Key::generate()?;
+        let (leaf, ends) = issue::leaf(&key, &hosts, &authority, now)?;
+        // What stops half-way has no record, and is done again.
+        drop(fs::remove_file(&record));
+        disk::write_private(&secret, key.pem()?.as_bytes())?;
+        disk::write_atomic(&certificate, pem(leaf.der())?.as_bytes())?;
+        let issued = Issued { name: name.clone(), hosts, ends, issuer };
+        disk::write_atomic(&record, &serde_json::to_vec_pretty(&issued).context("write what was issued")?)?;
+        Ok(if new_authority { Change::Authority } else { Change::Certificate })
+    }
+
+    /// Every certificate that is there, by name.
+    pub fn list(&self) -> Vec<Issued> {
+        let entries = fs::read_dir(self.dir.join("issued")).into_iter().flatten().flatten();
+        let mut list: Vec<Issued> = entries.filter_map(|entry| read(&entry.path())).collect();
+        list.retain(|issued| self.folder().join(format!("{}.crt", issued.name)).is_file());
+        list.sort_by(|one, two| one.name.cmp(&two.name));
+        list
+    }
+
+    /// The CA's key; a CA is made where there is none, or where it ends soon.
+    fn authority(&self, now: SystemTime) -> Result<(Key, bool)> {
+        let secret = self.dir.join("ca").join("ca.key");
+        let record = self.dir.join("ca").join("ca.json");
+        let known = read(&record).filter(|known| good_for_a_while(known.ends, now) && self.ca_file().is_file());
+        if let (Some(known), Ok(pem)) = (known, fs::read_to_string(&secret)) {
+            let key = Key::from_pem(&pem).map_err(|error| {
+                error.within(secret.display()).hint("remove that file: a new CA is made, and has to be trusted again")
+            })?;
+            if hex(&key.id()) == known.issuer {
+                return Ok((key, false));
+            }
+        }
+        let key = Key::generate()?;
+        let (certificate, ends) = issue::ca(&key, now)?;
+        drop(fs::remove_file(&record));
+        disk::write_private(&secret, key.pem()?.as_bytes())?;
+        disk::write_atomic(&self.ca_file(), pem(certificate.der())?.as_bytes())?;
+        let issued = Issued { name: "ca".to_owned(), hosts: Vec::new(), ends, issuer: hex(&key.id()) };
+        disk::write_atomic(&record, &serde_json::to_vec_pretty(&issued).context("write what was issued")?)?;
+        Ok((key, true))
+    }
+}
+
+fn good_for_a_while(ends: u64, now: SystemTime) -> bool {
+    ends > seconds(now) + RENEW.as_secs()
+}
+
+/// A record that is not there, or damaged, is of nothing.
+fn read(record: &Path) -> Option<Issued> {
+    serde_json::from_slice(&fs::read(record).ok()?).ok()
+}
+
+fn pem(der: &[u8]) -> Result<String> {
+    pem_rfc7468::encode_string("CERTIFICATE", LineEnding::LF, der).context("write a certificate")
+}
+
+/// A name is no path, whoever chose it.
+fn file_name(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A folder for its owner alone.
+fn private_folder(path: &Path) -> Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).context(format!("make `{}`", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_hours(24);
+
+    fn hosts(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_certificate_is_made_once_and_anew_when_names_change_or_it_ends_soon() {
+        let dir = tempfile::tempdir().unwrap();
+        let certs = Certs::new(dir.path());
+        let now = SystemTime::now();
+        let file = || fs::read(certs.folder().join("p_1.crt")).unwrap();
+        assert_eq!(certs.ensure("p.1", &hosts(&["b.localhost", "a.localhost"]), now).unwrap(), Change::Authority);
+        let first = file();
+        assert_eq!(certs.ensure("p.1", &hosts(&["a.localhost", "b.localhost"]), now).unwrap(), Change::None);
+        assert_eq!(file(), first);
+        assert_eq!(certs.list()[0].hosts, ["a.localhost", "b.localhost"]);
+
+        assert_eq!(certs.ensure("p.1", &hosts(&["a.localhost"]), now).unwrap(), Change::Certificate);
+        let second = file();
+        assert_ne!(second, first);
+        let later = now + DAY * 790;
+        assert_eq!(certs.ensure("p.1", &hosts(&["a.localhost"]), later).unwrap(), Change::None);
+        let later = now + DAY * 800;
+        assert_eq!(certs.ensure("p.1", &hosts(&["a.localhost"]), later).unwrap(), Change::Certificate);
+        assert_ne!(file(), second);
+        // The CA ends too, and takes its certificates along.
+        let later = now + DAY * 3640;
+        assert_eq!(certs.ensure("q", &hosts(&["q.localhost"]), later).unwrap(), Change::Authority);
+        assert_eq!(certs.ensure("p.1", &hosts(&["a.localhost"]), later).unwrap(), Change::Certificate);
+    }
+
+    #[test]
+    fn what_is_damaged_or_half_written_is_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let certs = Certs::new(dir.path());
+        let now = SystemTime::now();
+        let again = || certs.ensure("p", &hosts(&["p.localhost"]), now);
+        again().unwrap();
+        fs::remove_file(certs.folder().join("p.key")).unwrap();
+        assert_eq!(again().unwrap(), Change::Certificate);
+        fs::write(dir.path().join("issued/p.json"), "{").unwrap();
+        assert_eq!(again().unwrap(), Change::Certificate);
+        fs::write(dir.path().join("ca/ca.key"), "no key").unwrap();
+        let error = again().unwrap_err();
+        assert!(error.message().contains("ca.key") && error.hints()[0].contains("remove"), "{error}");
+        fs::remove_file(dir.path().join("ca/ca.key")).unwrap();
+        assert_eq!(again().unwrap(), Change::Authority);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn keys_and_folders_are_for_their_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        Certs::new(dir.path()).ensure("p", &hosts(&["p.localhost"]), SystemTime::now()).unwrap();
+        for (path, want) in [("ca", 0o700), ("ca/ca.key", 0o600), ("certs/p.key", 0o600), ("certs", 0o700)] {
+            assert_eq!(fs::metadata(dir.path().join(path)).unwrap().permissions().mode() & 0o777, want, "{path}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Whether an override file did what it was written for, and nothing else: the
+//! model that Compose prints without it, changed as it should be, against the
+//! one that Compose prints with it.
+
+use serde_json::Value;
+
+use super::override_file::{Changes, slots};
+use crate::model::{Named, Stack};
+
+/// `config`, which `docker compose config --format json` printed for the
+/// project without our file, with `changes` in it. `stack` is the same as a
+/// model.
+pub fn expected(config: &Value, stack: &Stack, changes: &Changes) -> Value {
+    let mut config = config.clone();
+    for service in &stack.services {
+        for (at, slot) in slots(service).iter().enumerate() {
+            let port = config.pointer_mut("/services").and_then(|services| {
+                services.get_mut(&service.name)?.get_mut("ports")?.get_mut(at)?.get_mut("published")
+            });
+            if let (Some(port), Some(to)) = (port, changes.moves.get(slot)) {
+                *port = Value::from(to.to_string());
+            }
+        }
+    }
+    for what in &changes.resets {
+        match what {
+            Named::Project => {}
+            Named::Container(service) => {
+                let entry = config.get_mut("services").and_then(|services| services.get_mut(service));
+                if let Some(entry) = entry.and_then(Value::as_object_mut) {
+                    entry.remove("container_name");
+                }
+            }
+            Named::Network(key) => reset(&mut config, "networks", key, &stack.name),
+            Named::Volume(key) => reset(&mut config, "volumes", key, &stack.name),
+        }
+    }
+    config
+}
+
+/// Compose's own name is the project's, `_`, and the key. What no service uses
+/// is not in the model at all.
+fn reset(config: &mut Value, section: &str, key: &str, project: &str) {
+    let entry = config.get_mut(section).and_then(|entries| entries.get_mut(key));
+    if let Some(entry) = entry.and_then(Value::as_object_mut) {
+        entry.insert("name".to_owned(), Value::from(format!("{project}_{key}")));
+    }
+}
+
+/// The path of the first difference, such as `services.web.ports`.
+pub fn difference(expected: &Value, actual: &Value) -> Option<String> {
+    fn walk(one: &Value, two: &Value, path: &mut Vec<String>) -> bool {
+        let (Value::Object(a), Value::Object(b)) = (one, two) else { return one != two };
+        let keys = a.keys().chain(b.keys().filter(|key| !a.contains_key(*key)));
+        for key in keys {
+            path.push(key.clone());
+            match (a.get(key), b.get(key)) {
+                (Some(one), Some(two)) if !walk(one, two, path) => path.pop(),
+                _ => return true,
+            };
+        }
+        false
+    }
+    let mut path = Vec::new();
+    walk(expected, actual, &mut path).then(|| path.join("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::{PortMapping, PortRange, Protocol, Service, Wanted};
+
+    #[test]
+    fn only_what_was_asked_for_may_differ() {
+        let port = |published: &str, target: u16| json!({"mode": "ingress", "target": target, "published": published, "protocol": "tcp"});
+        let config = |first: &str, name: Option<&str>, net: &str| {
+            let mut config = json!({
+                "name": "demo",
+                "services": {"web": {"image": "x", "ports": [port(first, 80), port("9000", 80)]}},
+                "networks": {"n": {"name": net}},
+            });
+            if let Some(name) = name {
+                config["services"]["web"]["container_name"] = json!(name);
+            }
+            config
+        };
+        let before = config("8000", Some("fixed"), "net");
+        let mapping = |port| PortMapping {
+            service: "web".into(),
+            host_ip: None,
+            published: Some(PortRange::one(port)),
+            target: 80,
+            protocol: Protocol::Tcp,
+        };
+        let ports = [8000, 9000].map(|port| Wanted { mapping: mapping(port), origin: None }).to_vec();
+        let services = vec![Service { name: "web".into(), ports, ..Service::default() }];
+        let stack = Stack { name: "demo".into(), services, ..Stack::default() };
+        let slot = slots(&stack.services[0]).remove(0);
+        let resets =
+            BTreeSet::from([Named::Container("web".into()), Named::Network("n".into()), Named::Volume("v".into())]);
+        let changes = Changes { moves: [(slot, 8010)].into(), resets };
+        let expected = expected(&before, &stack, &changes);
+        assert_eq!(difference(&expected, &config("8010", None, "demo_n")), None);
+        assert_eq!(difference(&expected, &config("8011", None, "demo_n")).unwrap(), "services.web.ports");
+        assert_eq!(difference(&expected, &config("8010", Some("x"), "demo_n")).unwrap(), "services.web.container_name");
+        assert_eq!(difference(&expected, &config("8010", None, "net")).unwrap(), "networks.n.name");
+        let mut more = config("8010", None, "demo_n");
+        more["services"]["web"]["x"] = json!(1);
+        assert_eq!(difference(&expected, &more).unwrap(), "services.web.x");
+    }
+}

@@ -1,0 +1,414 @@
+//! Ports that no variable feeds, and names that a file fixes: moved by a
+//! compose file of ours on top of the project's own.
+//!
+//! What is moved now is told by the project itself, read with our file and
+//! without it, so there is nothing to remember that could get lost. A change
+//! writes the whole file again; where nothing is left to change, it goes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::context::Context;
+use crate::decide::{Changes, Listed, Slot, difference, expected, is_generated, published, render, slots};
+use crate::disk;
+use crate::docker::{Compose, knows_override};
+use crate::envfile::Document;
+use crate::error::{Context as _, Error, Result};
+use crate::exec;
+use crate::flow::survey::{Row, Survey};
+use crate::model::{ComposeOptions, FixedName, Named, Stack};
+use crate::stack::{self, COMPOSE_FILE, List, Place, SEPARATOR, default_separator, override_place};
+use crate::ui;
+
+/// What is to change.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Request {
+    /// New published ports. The port that the project's own files give takes a
+    /// slot out again.
+    pub moves: BTreeMap<Slot, u16>,
+    /// Names to leave to Compose; `None` = as it is now.
+    pub resets: Option<BTreeSet<Named>>,
+}
+
+impl Request {
+    /// Leaves these names to Compose, as far as a file on top can: the
+    /// project's own is COMPOSE_PROJECT_NAME's business.
+    pub fn reset_names(names: &[FixedName]) -> Request {
+        let resets = names.iter().map(|name| name.what.clone()).filter(|what| *what != Named::Project).collect();
+        Request { resets: Some(resets), ..Request::default() }
+    }
+}
+
+/// A port that is moved by our file now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// Which.
+    pub slot: Slot,
+    /// The port in the project's own files.
+    pub own: u16,
+    /// The port now.
+    pub now: u16,
+    /// Our file.
+    pub file: PathBuf,
+}
+
+/// The slot of a row of the survey.
+pub fn slot_of(survey: &Survey, row: &Row) -> Option<Slot> {
+    let service = survey.stack.service(&row.wanted.mapping.service)?;
+    let at = service.ports.iter().position(|wanted| wanted.mapping == row.wanted.mapping)?;
+    slots(service).into_iter().nth(at)
+}
+
+/// The file that a change would be written to; an error says why it could not
+/// take effect.
+pub fn place(ctx: &Context, survey: &Survey) -> Result<PathBuf> {
+    if let Some(trouble) = &survey.without_compose {
+        return Err(trouble.error());
+    }
+    check_version(ctx)?;
+    let now = Now::gather(ctx, survey.template.as_deref())?;
+    Ok(now.place.file)
+}
+
+/// Compose before 2.24.4 takes `!override` for nothing, and publishes both.
+fn check_version(ctx: &Context) -> Result<()> {
+    match ctx.compose().version() {
+        Some(version) if knows_override(&version) => Ok(()),
+        Some(version) => Err(Error::new(format!(
+            "Compose {version} does not know `!override`, which another port for a literal needs: 2.24.4 does"
+        ))
+        .hint("update the plugin (package docker-compose-plugin), then `docker compose version`")),
+        None => Err(Error::new("which version of Compose this is cannot be told")
+            .hint("see what it says: `docker compose version --short`")),
+    }
+}
+
+/// Whether the project's own files changed since ours was written: its lists of
+/// ports take the place of theirs, so a port that was added there is hidden.
+pub fn is_stale(ctx: &Context, survey: &Survey) -> Result<bool> {
+    if !is_there(survey) {
+        return Ok(false);
+    }
+    let now = Now::gather(ctx, survey.template.as_deref())?;
+    Ok(read(&now.place.file)? != now.bytes(&now.changes))
+}
+
+/// Writes a file that is stale again; `true` where it was. Without a reading of
+/// our own there is nothing to compare with, and the file stays.
+pub fn refresh(ctx: &Context, survey: &Survey) -> Result<bool> {
+    match is_stale(ctx, survey) {
+        Ok(true) if !ctx.dry_run => {
+            apply(ctx, &Request::default())?;
+            ui::note("the compose files have changed: the generated one was made anew");
+            Ok(true)
+        }
+        Ok(_) => Ok(false),
+        Err(error) => {
+            ui::detail(&format!("whether the generated compose file is up to date cannot be told: {error}"));
+            Ok(false)
+        }
+    }
+}
+
+/// Says so where a person only looks; `start` makes it anew.
+pub fn note_stale(ctx: &Context, survey: &Survey) {
+    let file = survey.stack.files.iter().find(|file| is_ours(file));
+    if let (Some(file), Ok(true)) = (file, is_stale(ctx, survey)) {
+        ui::warn(&format!("{} is older than the compose files: `cargo xtask start` makes it anew", ctx.show(file)));
+    }
+}
+
+/// Whether a file of ours is among the project's.
+fn is_there(survey: &Survey) -> bool {
+    survey.stack.files.iter().any(|file| is_ours(file))
+}
+
+fn is_ours(file: &Path) -> bool {
+    read(file).is_ok_and(|bytes| bytes.is_some_and(|bytes| is_generated(&bytes)))
+}
+
+/// Ports that our file moves now; none where there is no such file.
+pub fn moved(ctx: &Context, survey: &Survey) -> Result<Vec<Moved>> {
+    if !is_there(survey) {
+        return Ok(Vec::new());
+    }
+    let now = Now::gather(ctx, survey.template.as_deref())?;
+    let own = published(&now.without);
+    let moved = |(slot, port): (&Slot, &u16)| {
+        Some(Moved { slot: slot.clone(), own: *own.get(slot)?, now: *port, file: now.place.file.clone() })
+    };
+    Ok(now.changes.moves.iter().filter_map(moved).collect())
+}
+
+/// Leaves further names to Compose.
+pub fn resetting(ctx: &Context, survey: &Survey, names: &[FixedName]) -> Result<Request> {
+    let mut request = Request::reset_names(names);
+    if is_there(survey)
+        && let Some(resets) = &mut request.resets
+    {
+        resets.extend(Now::elsewhere(ctx, survey.template.as_deref())?.changes.resets);
+    }
+    Ok(request)
+}
+
+/// Writes the file (or removes it), and has Compose prove that exactly the
+/// wanted ports and names changed; otherwise every file is as it was.
+pub fn apply(ctx: &Context, request: &Request) -> Result<()> {
+    check_version(ctx)?;
+    let now = Now::gather(ctx, None)?;
+    let changes = now.with(request)?;
+    let (stack, before) = config(&now.compose_without(ctx))?;
+    let steps = now.steps(&changes)?;
+    let saved: Vec<(&Path, Option<Vec<u8>>)> =
+        steps.iter().map(|(file, _)| Ok((file.as_path(), read(file)?))).collect::<Result<_>>()?;
+    let done = steps.iter().try_for_each(|(file, bytes)| put(file, bytes.as_deref())).and_then(|()| {
+        let (_, after) = config(&ctx.compose_with(every_profile(&ctx.options)))?;
+        prove(&expected(&before, &stack, &changes), &after)
+    });
+    if let Err(error) = done {
+        for (file, bytes) in &saved {
+            put(file, bytes.as_deref())?;
+        }
+        return Err(error);
+    }
+    if !changes.is_empty()
+        && let Some(exclude) = stack::git::ignore(&now.place.file)?
+    {
+        ui::note(&format!("{} is ignored by git now: see {}", ctx.show(&now.place.file), ctx.show(&exclude)));
+    }
+    Ok(())
+}
+
+/// The same change without a word in the project's folder: the file lies in
+/// the state folder. Returns the variables with which Compose reads it.
+pub fn environment(ctx: &Context, survey: &Survey, request: &Request) -> Result<Vec<(String, String)>> {
+    check_version(ctx)?;
+    if !ctx.options.files.is_empty() {
+        return Err(Error::new("-f on the command line beats COMPOSE_FILE in the environment")
+            .hint("name the files there instead: `COMPOSE_FILE=a.yaml:b.yaml cargo xtask start …`"));
+    }
+    let now = Now::elsewhere(ctx, survey.template.as_deref())?;
+    let changes = now.with(request)?;
+    if changes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let file = outside(ctx, &now.without.dir, "")?;
+    let folder = file.parent().unwrap_or(&file);
+    std::fs::create_dir_all(folder).context(format!("make `{}`", folder.display()))?;
+    let text = render(&now.without, &changes, None);
+    let saved = read(&file)?;
+    put(&file, Some(text.as_bytes()))?;
+    let files: Vec<PathBuf> = now.place.others.iter().cloned().chain([file.clone()]).collect();
+    let env = names(&files);
+    let proved = config(&now.compose_without(ctx)).and_then(|(stack, before)| {
+        let compose = ctx.compose_with(every_profile(&ctx.options)).with_env(env.clone());
+        prove(&expected(&before, &stack, &changes), &config(&compose)?.1)
+    });
+    if let Err(error) = proved {
+        put(&file, saved.as_deref())?;
+        return Err(error);
+    }
+    Ok(env)
+}
+
+/// Where a file of ours for the project in `dir` lies outside of it.
+pub(super) fn outside(ctx: &Context, dir: &Path, suffix: &str) -> Result<PathBuf> {
+    Ok(ctx.state_dir()?.join("overrides").join(format!("{:016x}{suffix}.yml", hash(dir))))
+}
+
+/// The variables with which Compose reads the file that [`environment`] wrote
+/// before, so that other commands meet the same stack.
+pub fn known_environment(ctx: &Context) -> Result<Vec<(String, String)>> {
+    let env = |name: &str| ctx.var(name);
+    let stack::Project { dir, files, .. } = stack::locate(&ctx.options, &ctx.dir, &env)?;
+    let file = outside(ctx, &dir, "")?;
+    if !file.is_file() || !ctx.options.files.is_empty() || files.contains(&file) {
+        return Ok(Vec::new());
+    }
+    Ok(names(&files.into_iter().chain([file]).collect::<Vec<PathBuf>>()))
+}
+
+/// Takes that file away again, where values go into the project's own files.
+pub fn forget_environment(ctx: &Context, dir: &Path) {
+    // Where it cannot be, it stays as it was.
+    drop(outside(ctx, dir, "").map(std::fs::remove_file));
+}
+
+/// The project now.
+struct Now {
+    place: Place,
+    /// Read without our file, in all profiles: a change for a service that
+    /// takes no part today must not get lost.
+    without: Stack,
+    /// What our file does.
+    changes: Changes,
+    /// The options, without our file.
+    options: ComposeOptions,
+}
+
+impl Now {
+    /// `template` stands for an `.env` that is not there yet.
+    fn gather(ctx: &Context, template: Option<&Path>) -> Result<Now> {
+        let env = |name: &str| ctx.var(name);
+        Self::at(ctx, override_place(&ctx.options, &ctx.dir, &env)?, template)
+    }
+
+    /// Whatever files there are, with nothing of ours to write among them.
+    fn elsewhere(ctx: &Context, template: Option<&Path>) -> Result<Now> {
+        let env = |name: &str| ctx.var(name);
+        let files = stack::locate(&ctx.options, &ctx.dir, &env)?.files;
+        let (ours, others): (Vec<PathBuf>, _) = files.into_iter().partition(|file| is_ours(file));
+        let present = !ours.is_empty();
+        let file = ours.into_iter().next().unwrap_or_default();
+        Self::at(ctx, Place { file, present, pinned: true, others, list: None }, template)
+    }
+
+    fn at(ctx: &Context, place: Place, template: Option<&Path>) -> Result<Now> {
+        let mut options = every_profile(&ctx.options);
+        options.env_files.extend(template.map(Path::to_path_buf));
+        let env = |name: &str| ctx.var(name);
+        if !place.present {
+            let without = stack::read(&options, &ctx.dir, &env)?;
+            return Ok(Now { place, without, changes: Changes::default(), options });
+        }
+        let with = stack::read(&options, &ctx.dir, &env)?;
+        let names = stack::fixed_names(&options, &ctx.dir, &env)?;
+        if !options.files.is_empty() {
+            options.files.clone_from(&place.others);
+        }
+        let hidden = Self::hidden(&options, &place);
+        let env = |name: &str| hidden.get(name).cloned().or_else(|| ctx.var(name));
+        let without = stack::read(&options, &ctx.dir, &env)?;
+        let mut changes = Changes::between(&without, &with);
+        let fixed = stack::fixed_names(&options, &ctx.dir, &env)?.into_iter().map(|name| name.what);
+        changes.resets = fixed.filter(|what| names.iter().all(|name| name.what != *what)).collect();
+        Ok(Now { place, without, changes, options })
+    }
+
+    /// What hides our file from Compose. Options would do it as well, but with
+    /// `-f` the `.env` of the current folder is not read.
+    fn hidden(options: &ComposeOptions, place: &Place) -> BTreeMap<String, String> {
+        let listed = place.present && options.files.is_empty();
+        if listed { names(&place.others).into_iter().collect() } else { BTreeMap::new() }
+    }
+
+    fn compose_without(&self, ctx: &Context) -> Compose {
+        ctx.compose_with(self.options.clone()).with_env(Self::hidden(&self.options, &self.place))
+    }
+
+    /// What our file has to do.
+    fn with(&self, request: &Request) -> Result<Changes> {
+        let own = published(&self.without);
+        let mut changes = self.changes.clone();
+        for (slot, port) in &request.moves {
+            match own.get(slot) {
+                Some(own) if own == port => changes.moves.remove(slot),
+                Some(_) => changes.moves.insert(slot.clone(), *port),
+                None => {
+                    return Err(Error::new(format!("no file of this project publishes {slot} on a port of its own"))
+                        .hint("look again: `cargo xtask check-ports`"));
+                }
+            };
+        }
+        if let Some(resets) = &request.resets {
+            changes.resets.clone_from(resets);
+        }
+        Ok(changes)
+    }
+
+    /// Our file; `None` where it has to go.
+    fn bytes(&self, changes: &Changes) -> Option<Vec<u8>> {
+        if changes.is_empty() && !self.place.pinned {
+            return None;
+        }
+        let list = self.place.list.as_ref();
+        let env_file = list.and_then(|list| list.env_file.file_name()).map(|name| name.to_string_lossy());
+        let added = list.is_some_and(|list| list.added);
+        let listed = env_file.as_deref().map(|env_file| Listed { env_file, added });
+        Some(render(&self.without, changes, listed).into_bytes())
+    }
+
+    /// The files to write, with their bytes; `None` = to remove.
+    fn steps(&self, changes: &Changes) -> Result<Vec<(PathBuf, Option<Vec<u8>>)>> {
+        let bytes = self.bytes(changes);
+        let mut steps = Vec::new();
+        if let Some(list) = &self.place.list {
+            steps.push((list.env_file.clone(), env_file(list, bytes.is_none())?));
+        }
+        steps.push((self.place.file.clone(), bytes));
+        Ok(steps)
+    }
+}
+
+/// The env file with COMPOSE_FILE as it has to be.
+fn env_file(list: &List, goes: bool) -> Result<Option<Vec<u8>>> {
+    let file = &list.env_file;
+    let bytes = read(file)?.unwrap_or_default();
+    let mut document = Document::parse(bytes).map_err(|error| error.within(file.display()))?;
+    if !goes {
+        document.set(COMPOSE_FILE, &list.with)?;
+        return Ok(Some(document.render().to_vec()));
+    }
+    let line =
+        document.get(COMPOSE_FILE).filter(|entry| list.added && entry.value == list.with).map(|entry| entry.line);
+    let Some(line) = line else {
+        document.set(COMPOSE_FILE, &list.without)?;
+        return Ok(Some(document.render().to_vec()));
+    };
+    let lines = document.render().split_inclusive(|byte| *byte == b'\n').enumerate();
+    let kept: Vec<u8> = lines.filter(|(at, _)| at + 1 != line).flat_map(|(_, text)| text).copied().collect();
+    // It was made for this line alone.
+    Ok((!kept.is_empty()).then_some(kept))
+}
+
+fn every_profile(options: &ComposeOptions) -> ComposeOptions {
+    ComposeOptions { profiles: vec!["*".to_owned()], ..options.clone() }
+}
+
+/// COMPOSE_FILE for these files.
+pub(super) fn names(files: &[PathBuf]) -> Vec<(String, String)> {
+    let separator = default_separator();
+    let list: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    vec![(COMPOSE_FILE.to_owned(), list.join(separator)), (SEPARATOR.to_owned(), separator.to_owned())]
+}
+
+fn config(compose: &Compose) -> Result<(Stack, serde_json::Value)> {
+    let (stack, json) = compose.config_json(exec::LIMIT).map_err(|trouble| trouble.error())?;
+    Ok((stack, serde_json::from_slice(&json).context("read the output of `docker compose config`")?))
+}
+
+fn prove(expected: &serde_json::Value, actual: &serde_json::Value) -> Result<()> {
+    match difference(expected, actual) {
+        None => Ok(()),
+        Some(path) => Err(Error::new(format!(
+            "the generated file does not do what it should: with it Compose gives another `{path}`; all files are as they were"
+        ))
+        .hint("see what Compose makes of the project: `docker compose config`")),
+    }
+}
+
+fn read(file: &Path) -> Result<Option<Vec<u8>>> {
+    match std::fs::read(file) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::new(format!("failed to read `{}`: {error}", file.display()))),
+    }
+}
+
+/// Makes a file hold these bytes, or be gone. One that is so already is not
+/// touched: putting back must work on a disk that is full.
+fn put(file: &Path, bytes: Option<&[u8]>) -> Result<()> {
+    if read(file)?.as_deref() == bytes {
+        return Ok(());
+    }
+    match bytes {
+        Some(bytes) => disk::write_atomic(file, bytes),
+        None => std::fs::remove_file(file).context(format!("remove `{}`", file.display())),
+    }
+}
+
+/// FNV-1a, which stays the same from one version of Rust to the next.
+fn hash(path: &Path) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    path.as_os_str().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325, step)
+}

@@ -1,0 +1,226 @@
+//! Questions to a running proxy, over its own ports: they prove the whole way
+//! that a browser or psql will take, short of resolving names.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use super::hello::client_hello;
+use crate::labels::{DASHBOARD, Kind, Ports, Transport, hosts};
+
+/// How long an answer may take.
+const LIMIT: Duration = Duration::from_secs(3);
+/// More than that is no answer that is wanted here.
+const LONGEST: u64 = 4 << 20;
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) body: Vec<u8>,
+}
+
+/// `GET path` of `host` at this port of the IPv4 loopback.
+pub(super) fn get(port: u16, host: &str, path: &str) -> std::io::Result<Reply> {
+    let deadline = Instant::now() + LIMIT;
+    let mut stream = connect(port)?;
+    // 1.0: the answer then ends with the connection, and comes in one piece.
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: cargo-xtask\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        let length = stream.read(&mut buffer)?;
+        bytes.extend_from_slice(&buffer[..length]);
+        if length == 0 || bytes.len() as u64 > LONGEST {
+            break;
+        }
+    }
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").ok_or(ErrorKind::InvalidData)?;
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).ok_or(ErrorKind::InvalidData)?;
+    Ok(Reply { status, body: bytes.split_off(end + 4) })
+}
+
+fn connect(port: u16) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), LIMIT)?;
+    stream.set_read_timeout(Some(LIMIT))?;
+    stream.set_write_timeout(Some(LIMIT))?;
+    Ok(stream)
+}
+
+/// Whether the proxy's own health is well, asked through its own router.
+pub(super) fn ping(ports: Ports) -> bool {
+    get(ports.web, DASHBOARD, "/ping").is_ok_and(|reply| reply.status == 200)
+}
+
+/// A router of the running proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// HTTP or TCP.
+    pub transport: Transport,
+    /// Its name, with `@docker` or `@file` behind it.
+    pub name: String,
+    /// Its rule.
+    pub rule: String,
+    /// Its entry points.
+    pub entrypoints: Vec<String>,
+    /// `enabled`, `disabled` or `warning`.
+    pub status: String,
+    /// What the proxy complains about.
+    pub errors: Vec<String>,
+}
+
+/// Routers that labels and files made; the proxy's own are left out.
+pub(super) fn routes(ports: Ports) -> std::io::Result<Vec<Route>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Api {
+        name: String,
+        #[serde(default)]
+        rule: String,
+        #[serde(default)]
+        entry_points: Vec<String>,
+        #[serde(default)]
+        status: String,
+        #[serde(default)]
+        error: Vec<String>,
+    }
+    let mut routes = Vec::new();
+    for transport in [Transport::Http, Transport::Tcp] {
+        // The API gives pages of 100 unless told otherwise.
+        let path = format!("/api/{}/routers?per_page=10000", transport.as_str());
+        let reply = get(ports.web, DASHBOARD, &path)?;
+        let list: Vec<Api> = serde_json::from_slice(&reply.body).map_err(|_| ErrorKind::InvalidData)?;
+        let others = list.into_iter().filter(|api| !api.name.ends_with("@internal") && !api.name.starts_with("xtask-"));
+        routes.extend(others.map(|api| Route {
+            transport,
+            name: api.name,
+            rule: api.rule,
+            entrypoints: api.entry_points,
+            status: api.status,
+            errors: api.error,
+        }));
+    }
+    Ok(routes)
+}
+
+/// How a name answers at the proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// What is behind the route answers. For databases: the proxy has the
+    /// route, and ends its TLS.
+    Yes,
+    /// The proxy has no such route: its container is not healthy (yet), not
+    /// there, or another one has the same router name.
+    NoRoute,
+    /// The proxy has the route and reaches nobody behind it (502): another
+    /// port, or one that listens on 127.0.0.1 of its container only.
+    NobodyThere,
+    /// The proxy has the route and waits in vain (504, or silence): the
+    /// container is not on the proxy's network.
+    Unreachable,
+    /// The proxy itself does not answer.
+    NoProxy(String),
+}
+
+/// Asks for `host` as a client would: HTTP with its name, PostgreSQL and Redis
+/// with TLS that names it. Nothing is resolved: the proxy is on 127.0.0.1.
+pub fn route_answers(host: &str, kind: Kind, ports: Ports) -> Answer {
+    let asked = match kind {
+        Kind::Web | Kind::Api | Kind::Other => ask_http(host, ports),
+        Kind::Postgres => ask_tls(host, "postgresql", ports.postgres, true),
+        Kind::Redis => ask_tls(host, "redis", ports.redis, false),
+    };
+    asked.unwrap_or_else(|error| match error.kind() {
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => Answer::Unreachable,
+        _ => Answer::NoProxy(error.to_string()),
+    })
+}
+
+fn ask_http(host: &str, ports: Ports) -> std::io::Result<Answer> {
+    let reply = get(ports.web, host, "/")?;
+    Ok(match reply.status {
+        // Traefik's own words, which a program of one's own may say as well.
+        404 if reply.body == b"404 page not found\n" && !is_routed(host, ports)? => Answer::NoRoute,
+        502 => Answer::NobodyThere,
+        504 => Answer::Unreachable,
+        _ => Answer::Yes,
+    })
+}
+
+fn is_routed(host: &str, ports: Ports) -> std::io::Result<bool> {
+    let is = |route: &Route| {
+        route.transport == Transport::Http && route.status == "enabled" && hosts(&route.rule).iter().any(|h| h == host)
+    };
+    Ok(routes(ports)?.iter().any(is))
+}
+
+fn ask_tls(host: &str, alpn: &str, port: u16, postgres: bool) -> std::io::Result<Answer> {
+    let mut stream = connect(port)?;
+    let mut first = [0; 1];
+    if postgres {
+        // SSLRequest (PostgreSQL, "Message Formats"): S means yes.
+        stream.write_all(&[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f])?;
+        if stream.read(&mut first)? == 0 || first != *b"S" {
+            return Ok(Answer::NoRoute);
+        }
+    }
+    stream.write_all(&client_hello(host, alpn))?;
+    // 22: it goes on with the handshake. 21: an alert.
+    let routed = stream.read(&mut first)? == 1 && first == [22];
+    Ok(if routed { Answer::Yes } else { Answer::NoRoute })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// A server that answers every connection with the next of `answers`.
+    fn server(answers: &'static [&'static str]) -> Ports {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            for answer in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut bytes = [0; 1024];
+                drop(stream.read(&mut bytes));
+                drop(stream.write_all(answer.as_bytes()));
+            }
+        });
+        Ports { web: port, websecure: port, postgres: port, redis: port }
+    }
+
+    const LOST: &str = "HTTP/1.0 404 Not Found\r\n\r\n404 page not found\n";
+    const KNOWN: &str =
+        "HTTP/1.0 200 OK\r\n\r\n[{\"name\":\"a@docker\",\"rule\":\"Host(`a.localhost`)\",\"status\":\"enabled\"}]";
+
+    #[test]
+    fn an_answer_says_what_is_wrong() {
+        let ask = |answers: &'static [&'static str]| route_answers("a.localhost", Kind::Web, server(answers));
+        assert_eq!(ask(&["HTTP/1.0 200 OK\r\n\r\nx"]), Answer::Yes);
+        assert_eq!(ask(&["HTTP/1.0 404 Not Found\r\n\r\nmine"]), Answer::Yes);
+        assert_eq!(ask(&["HTTP/1.1 502 Bad Gateway\r\n\r\n"]), Answer::NobodyThere);
+        assert_eq!(ask(&["HTTP/1.1 504 Gateway Timeout\r\n\r\n"]), Answer::Unreachable);
+        assert_eq!(ask(&[LOST, "HTTP/1.0 200 OK\r\n\r\n[]", "HTTP/1.0 200 OK\r\n\r\n[]"]), Answer::NoRoute);
+        assert_eq!(ask(&[LOST, KNOWN, "HTTP/1.0 200 OK\r\n\r\n[]"]), Answer::Yes);
+        assert!(matches!(ask(&[""]), Answer::NoProxy(_)));
+    }
+
+    #[test]
+    fn a_handshake_is_a_route_and_an_alert_is_none() {
+        let ask = |answers: &'static [&'static str]| route_answers("r.localhost", Kind::Redis, server(answers));
+        assert_eq!(ask(&["\u{16}"]), Answer::Yes);
+        assert_eq!(ask(&["\u{15}"]), Answer::NoRoute);
+        assert_eq!(route_answers("d.localhost", Kind::Postgres, server(&["N"])), Answer::NoRoute);
+    }
+}

@@ -1,0 +1,254 @@
+//! A start by names: what has to be there before Compose is called, the proof
+//! that every name leads to its service, and how to say so.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::ask::{Answer, route_answers, routes};
+use super::names::{self, Plan};
+use super::{Home, Wish, certify, connection, hosts_lines, up};
+use crate::context::Context;
+use crate::disk;
+use crate::error::{Context as _, Error, Result};
+use crate::exec::Patience;
+use crate::flow::overrides;
+use crate::flow::survey::Survey;
+use crate::flow::up::ServiceUrls;
+use crate::labels::{self, HOST_VARIABLE, Kind, Ports, Router, hosts, routers};
+use crate::model::{ComposeOptions, Container, NamesFile, Service};
+use crate::stack;
+use crate::ui;
+
+/// A project that is started by names.
+#[derive(Debug, Clone)]
+pub struct ByName {
+    /// The compose file that gives them, and the host name of this checkout: what
+    /// other commands have to know later.
+    pub file: NamesFile,
+    named: Vec<Named>,
+    ports: Ports,
+    ca: PathBuf,
+}
+
+/// One service with a name.
+#[derive(Debug, Clone)]
+struct Named {
+    service: String,
+    kind: Kind,
+    host: String,
+}
+
+/// How long the proxy may take to see a container that is well. It looks at the
+/// engine's events, so this is short.
+const ROUTED: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(100);
+
+/// Makes all ready: the compose file of names, the proxy, the certificate; and
+/// has `ctx` mean the project with that file. Services in `also` keep their
+/// ports beside their names.
+pub fn prepare(ctx: &mut Context, also: &[String]) -> Result<ByName> {
+    let plan = names::plan_with(ctx, also)?;
+    if plan.routes.is_empty() {
+        return Err(Error::new("no service of this project can have a name")
+            .hint("say what they are in xtask.toml: `[proxy.services]` and `web = { kind = \"web\", port = 8080 }`"));
+    }
+    if let Some(name) = also.iter().find(|name| plan.routes.iter().all(|route| route.service != **name)) {
+        let known: Vec<&str> = plan.routes.iter().map(|route| route.service.as_str()).collect();
+        return Err(Error::new(format!("--also-publish {}: no service of that name has a route", ui::clean(name)))
+            .hint(format!("services with one are: {}", known.join(", "))));
+    }
+    let named: Vec<Named> = plan.routes.iter().map(|route| named(route, &plan.host)).collect();
+    let hosts: Vec<String> = named.iter().map(|named| named.host.clone()).collect();
+    up(ctx, &Wish::default())?;
+    let home = Home::of(ctx)?;
+    let file = if ctx.dry_run { plan.file.clone() } else { write(ctx, &plan, also)? };
+    let mut ports = Ports::USUAL;
+    if !ctx.dry_run {
+        let project = stack_name(ctx)?;
+        certify(ctx, &project, &hosts)?;
+        let running = home.ports(ctx)?;
+        ports = running.ok_or_else(|| Error::new("the proxy has ended").hint("`cargo xtask proxy logs`"))?;
+    }
+    let file = NamesFile { path: file, host: plan.host };
+    pass_on(ctx, &file)?;
+    Ok(ByName { file, named, ports, ca: home.certs().ca_file() })
+}
+
+fn named(route: &labels::Route, host: &str) -> Named {
+    Named { service: route.service.clone(), kind: route.kind, host: route.host(host) }
+}
+
+/// The name that Compose gives the project.
+fn stack_name(ctx: &Context) -> Result<String> {
+    Ok(stack::read(&ctx.options, &ctx.dir, &|name| ctx.var(name))?.name)
+}
+
+/// The file of names: the project's own, which people may commit; what is for
+/// this run alone lies in the state folder.
+fn write(ctx: &Context, plan: &Plan, also: &[String]) -> Result<PathBuf> {
+    if also.is_empty() && !ctx.no_write {
+        match names::write(ctx, plan) {
+            Ok(true) => ui::note(&format!("{} written", ctx.show(&plan.file))),
+            Ok(false) => {}
+            // Somebody's own labels are as good, if they are right.
+            Err(_) if plan.file.is_file() => {
+                ui::note(&format!("note: {} was written by hand, and is used as it is", ctx.show(&plan.file)));
+            }
+            Err(error) => return Err(error),
+        }
+        return Ok(plan.file.clone());
+    }
+    let file = overrides::outside(ctx, plan.file.parent().unwrap_or(&ctx.dir), "-names")?;
+    let folder = file.parent().unwrap_or(&file);
+    std::fs::create_dir_all(folder).context(format!("make `{}`", folder.display()))?;
+    disk::write_atomic(&file, plan.text.as_bytes())?;
+    Ok(file)
+}
+
+/// Has `ctx` mean the project with its file of names.
+pub fn pass_on(ctx: &mut Context, names: &NamesFile) -> Result<()> {
+    let env = |name: &str| ctx.var(name);
+    let mut files = stack::locate(&ctx.options, &ctx.dir, &env)?.files;
+    files.retain(|file| *file != names.path && file.file_name().is_none_or(|name| name != labels::FILE));
+    files.push(names.path.clone());
+    if ctx.options.files.is_empty() {
+        for (name, value) in overrides::names(&files) {
+            ctx.set_var(&name, &value);
+        }
+    } else {
+        ctx.options = ComposeOptions { files, ..ctx.options.clone() };
+    }
+    ctx.set_var(HOST_VARIABLE, &names.host);
+    ctx.names = Some(names.clone());
+    Ok(())
+}
+
+/// The names of a project that was started by names before; `None` where it was
+/// not, and while no proxy runs.
+pub fn known(ctx: &Context) -> Result<Option<ByName>> {
+    let Some(file) = &ctx.names else { return Ok(None) };
+    let home = Home::of(ctx)?;
+    let Some(ports) = home.ports(ctx)? else { return Ok(None) };
+    let plan = names::plan(ctx)?;
+    let named = plan.routes.iter().map(|route| named(route, &file.host)).collect();
+    Ok(Some(ByName { file: file.clone(), named, ports, ca: home.certs().ca_file() }))
+}
+
+impl ByName {
+    /// Waits until the proxy really leads to every service that was started, and
+    /// names the cause where it does not.
+    pub fn prove(&self, ctx: &Context, survey: &Survey, patience: &Patience) -> Result<()> {
+        refuse_twins(ctx, &survey.stack.name)?;
+        let deadline = Instant::now() + ROUTED;
+        for named in self.named.iter().filter(|named| survey.stack.service(&named.service).is_some()) {
+            loop {
+                let answer = route_answers(&named.host, named.kind, self.ports);
+                if answer == Answer::Yes {
+                    break;
+                }
+                if patience.interrupted() {
+                    return Err(Error::interrupted("interrupted: containers that were started keep running")
+                        .hint("`cargo xtask start --traefik` goes on from here"));
+                }
+                if Instant::now() >= deadline {
+                    return Err(self.lost(named, &answer));
+                }
+                std::thread::sleep(POLL);
+            }
+        }
+        Ok(())
+    }
+
+    fn lost(&self, named: &Named, answer: &Answer) -> Error {
+        let Named { service, host, .. } = named;
+        let service = ui::clean(service);
+        let error = match answer {
+            Answer::Yes | Answer::NoRoute => Error::new(format!("{host} leads nowhere: the proxy has no route for it"))
+                .hint("it leaves out containers that are not healthy, and routers that two containers give one name"),
+            Answer::NobodyThere => {
+                Error::new(format!("{host} has a route, and nobody answers behind it (502)")).hint(format!(
+                    "`{service}` may listen on 127.0.0.1 of its container only, or on another port: `port = …` under [proxy.services] in xtask.toml"
+                ))
+            }
+            Answer::Unreachable => Error::new(format!("{host} has a route that the proxy cannot follow (504)"))
+                .hint(format!("`{service}` is not on the proxy's network: it needs `networks: [default, web]`")),
+            Answer::NoProxy(why) => Error::new(format!("the proxy does not answer: {}", ui::clean(why)))
+                .hint("`cargo xtask proxy logs` says why; `cargo xtask proxy up` starts it again"),
+        };
+        let said = self.complaints(host).into_iter().fold(error, |error, said| error.hint(format!("it says: {said}")));
+        said.hint("`cargo xtask proxy labels --lint` looks at the labels, `cargo xtask proxy status` at the routes")
+            .finding()
+    }
+
+    /// What Traefik itself says of the routers of a host.
+    fn complaints(&self, host: &str) -> Vec<String> {
+        let routes = routes(self.ports).unwrap_or_default();
+        let of_host = routes.into_iter().filter(|route| hosts(&route.rule).iter().any(|known| known == host));
+        of_host.flat_map(|route| route.errors).map(|text| ui::clean(&text)).collect()
+    }
+
+    /// How each service is reached, in the order of the names.
+    pub fn urls(&self, survey: &Survey) -> Vec<ServiceUrls> {
+        let of = |named: &Named| {
+            let service = survey.stack.service(&named.service)?;
+            let account = if named.kind == Kind::Postgres { account(service) } else { String::new() };
+            let base = connection(&named.host, named.kind, self.ports, &self.ca, &account);
+            let paths = survey.settings.urls.get(&service.name).filter(|_| named.kind.is_http()).into_iter().flatten();
+            let further = paths.map(|path| format!("{base}/{}", path.trim_start_matches('/')));
+            let urls = std::iter::once(base.clone()).chain(further).collect();
+            Some(ServiceUrls { service: service.name.clone(), urls })
+        };
+        self.named.iter().filter_map(of).collect()
+    }
+
+    /// Says what to do where this system does not resolve the names.
+    pub fn note_names(&self) {
+        let hosts: Vec<String> = self.named.iter().map(|named| named.host.clone()).collect();
+        if let Some(lines) = hosts_lines(&hosts) {
+            let file = if cfg!(windows) { "the hosts file" } else { "/etc/hosts" };
+            ui::note(&format!("note: browsers and curl find these names; for other programs add to {file}:"));
+            for line in lines.lines() {
+                ui::note(&format!("  {line}"));
+            }
+        }
+    }
+}
+
+/// A router of one name in two containers: Traefik drops both, and does so a
+/// moment after it has seen the second, when a start is long over.
+fn refuse_twins(ctx: &Context, project: &str) -> Result<()> {
+    let home = Home::of(ctx)?;
+    let containers = ctx.engine.containers().map_err(|trouble| trouble.error(ctx.engine.endpoint()))?;
+    let seen = containers.iter().filter(|container| container.state.holds_ports() && home.routes(container));
+    let (own, others): (Vec<&Container>, Vec<&Container>) =
+        seen.partition(|container| container.project.as_deref() == Some(project));
+    let key = |router: &Router| (router.transport, router.name.clone());
+    let names: BTreeSet<_> = own.iter().flat_map(|container| routers(&container.traefik)).map(|r| key(&r)).collect();
+    for container in others {
+        if let Some(twin) = routers(&container.traefik).iter().find(|router| names.contains(&key(router))) {
+            return Err(Error::new(format!(
+                "router `{}` is in container {} as well: the proxy drops both, and their names lead nowhere",
+                ui::clean(&twin.name),
+                ui::clean(&container.name)
+            ))
+            .hint("begin router names with ${COMPOSE_PROJECT_NAME}-: `cargo xtask proxy labels --write` does")
+            .hint(format!("or stop that one: `docker stop {}`", ui::clean(&container.name)))
+            .finding());
+        }
+    }
+    Ok(())
+}
+
+/// `user=… dbname=…` of a PostgreSQL service, as its image has it.
+fn account(service: &Service) -> String {
+    let variable = |name: &str| service.environment.get(name).filter(|value| !value.is_empty());
+    let user = variable("POSTGRES_USER").map_or("postgres", String::as_str);
+    let database = variable("POSTGRES_DB").map_or(user, String::as_str);
+    format!("user={user} dbname={database}")
+}
+
+/// Whether the file of names that a start used is still there.
+pub fn is_there(names: &NamesFile) -> bool {
+    Path::new(&names.path).is_file()
+}

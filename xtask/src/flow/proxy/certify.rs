@@ -1,0 +1,82 @@
+//! Certificates for what the proxy serves.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::SystemTime;
+
+use super::home::Home;
+use super::names::files_with_names;
+use crate::certs::Change;
+use crate::context::Context;
+use crate::disk;
+use crate::error::{Context as _, Result};
+use crate::labels::{self, DASHBOARD, DOMAIN, hosts, routers};
+use crate::model::{ComposeOptions, Container};
+use crate::stack;
+
+/// Makes sure that the proxy has a certificate for these hosts of a project,
+/// and shows it. For whoever starts a project by names; the proxy may run.
+pub fn certify(ctx: &Context, project: &str, hosts: &[String]) -> Result<Change> {
+    let home = Home::of(ctx)?;
+    let change = home.certs().ensure(project, hosts, SystemTime::now())?;
+    if change != Change::None {
+        write_dynamic(&home)?;
+    }
+    Ok(change)
+}
+
+/// The certificates of the proxy itself, of all projects on its network, and of
+/// the project of the current folder, if there is one.
+pub(super) fn certify_all(ctx: &Context, home: &Home, containers: &[Container]) -> Result<Change> {
+    let mut wanted: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    wanted.insert(home.project.clone(), vec![DASHBOARD.to_owned()]);
+    for guest in home.guests(containers).into_iter().filter(|guest| guest.state.holds_ports()) {
+        let project = guest.project.clone().unwrap_or_else(|| guest.name.clone());
+        wanted.entry(project).or_default().extend(in_tls(&guest.traefik));
+    }
+    wanted.extend(current(ctx));
+    let now = SystemTime::now();
+    let mut change = Change::None;
+    for (project, hosts) in wanted.iter().filter(|(_, hosts)| !hosts.is_empty()) {
+        match home.certs().ensure(project, hosts, now)? {
+            Change::None => {}
+            // A new CA stays one, whatever comes after it.
+            new => change = if change == Change::Authority { change } else { new },
+        }
+    }
+    write_dynamic(home)?;
+    Ok(change)
+}
+
+/// Hosts of routers that end TLS. The CA may speak for `*.localhost` only.
+pub(super) fn in_tls(labels: &BTreeMap<String, String>) -> Vec<String> {
+    let hosts = routers(labels).into_iter().filter(|router| router.tls).flat_map(|router| hosts(&router.rule));
+    hosts.filter(|host| labels::is_host(host) && host.ends_with(&format!(".{DOMAIN}"))).collect()
+}
+
+/// The current folder's project, where it has labels. Our own reader is enough,
+/// and takes a millisecond.
+fn current(ctx: &Context) -> Option<(String, Vec<String>)> {
+    let env = |name: &str| ctx.var(name);
+    let located = stack::locate(&ctx.options, &ctx.dir, &env).ok()?;
+    let files = files_with_names(located.files, &located.dir);
+    let options = ComposeOptions { files, ..ctx.options.clone() };
+    let stack = stack::read(&options, &ctx.dir, &env).ok()?;
+    let hosts: Vec<String> = stack.services.iter().flat_map(|service| in_tls(&service.labels)).collect();
+    (!hosts.is_empty()).then_some((stack.name, hosts))
+}
+
+/// Writes the configuration that the proxy watches. Also where nothing in it
+/// changes: a certificate may have, and the proxy looks again when it is
+/// written.
+pub(super) fn write_dynamic(home: &Home) -> Result<()> {
+    let mut names: Vec<String> = home.certs().list().into_iter().map(|issued| issued.name).collect();
+    // The first one is shown to whoever asks for an unknown name.
+    names.sort_by_key(|name| *name != home.project);
+    make(&home.dynamic())?;
+    disk::write_atomic(&home.dynamic().join("xtask.yml"), labels::dynamic(&names).as_bytes())
+}
+
+pub(super) fn make(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).context(format!("make `{}`", folder.display()))
+}

@@ -1,0 +1,82 @@
+//! How clients reach a name at the proxy, also where the system does not resolve
+//! `*.localhost`: on Linux without nss-myhostname or systemd-resolved, on musl,
+//! on Windows and on older macOS outside of browsers.
+
+use std::net::ToSocketAddrs;
+use std::path::Path;
+
+use crate::labels::{Kind, Ports};
+
+/// A URL, without its port where that is the usual one.
+pub(super) fn url(scheme: &str, host: &str, port: u16) -> String {
+    let usual = Ports::USUAL;
+    let usual = match scheme {
+        "http" => usual.web,
+        "https" => usual.websecure,
+        "postgres" => usual.postgres,
+        _ => usual.redis,
+    };
+    if port == usual { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") }
+}
+
+/// What to type or to open. For PostgreSQL `account` is `user=… dbname=…`, or
+/// empty; the name goes into TLS and the address beside it, so that nothing has
+/// to be resolved.
+pub fn connection(host: &str, kind: Kind, ports: Ports, ca: &Path, account: &str) -> String {
+    let ca = ca.display();
+    match kind {
+        Kind::Web | Kind::Api | Kind::Other => url("http", host, ports.web),
+        Kind::Postgres => {
+            let account = if account.is_empty() { String::new() } else { format!("{account} ") };
+            let port = ports.postgres;
+            format!("psql \"host={host} hostaddr=127.0.0.1 port={port} {account}sslmode=verify-full sslrootcert={ca}\"")
+        }
+        Kind::Redis => {
+            format!("redis-cli -h 127.0.0.1 -p {} --tls --sni {host} --cacert {ca}", ports.redis)
+        }
+    }
+}
+
+/// Lines for the hosts file, where the system's resolver does not lead these
+/// names to this machine; `None` where it does.
+pub fn hosts_lines(hosts: &[String]) -> Option<String> {
+    let unknown: Vec<&str> = hosts.iter().map(String::as_str).filter(|host| !is_here(host)).collect();
+    (!unknown.is_empty()).then(|| format!("127.0.0.1 {0}\n::1 {0}", unknown.join(" ")))
+}
+
+fn is_here(host: &str) -> bool {
+    let found = (host, 80).to_socket_addrs();
+    found.is_ok_and(|mut addresses| addresses.next().is_some_and(|address| address.ip().is_loopback()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_its_port_where_it_is_another() {
+        assert_eq!(url("http", "a.localhost", 80), "http://a.localhost");
+        assert_eq!(url("http", "a.localhost", 8880), "http://a.localhost:8880");
+        assert_eq!(url("postgres", "db.a.localhost", 15432), "postgres://db.a.localhost:15432");
+        assert_eq!(url("rediss", "r.localhost", 6379), "rediss://r.localhost");
+    }
+
+    #[test]
+    fn a_connection_needs_no_resolver() {
+        let ask = |kind, account| connection("x.a.localhost", kind, Ports::USUAL, Path::new("/s/ca.crt"), account);
+        assert_eq!(ask(Kind::Api, ""), "http://x.a.localhost");
+        assert_eq!(
+            ask(Kind::Postgres, "user=me dbname=d"),
+            "psql \"host=x.a.localhost hostaddr=127.0.0.1 port=5432 user=me dbname=d sslmode=verify-full sslrootcert=/s/ca.crt\""
+        );
+        let want = "redis-cli -h 127.0.0.1 -p 6379 --tls --sni x.a.localhost --cacert /s/ca.crt";
+        assert_eq!(ask(Kind::Redis, ""), want);
+    }
+
+    #[test]
+    fn only_names_that_lead_elsewhere_get_a_line() {
+        assert_eq!(hosts_lines(&["localhost".to_owned()]), None);
+        let lines = hosts_lines(&["localhost".to_owned(), "no such name".to_owned()]);
+        assert_eq!(lines.as_deref(), Some("127.0.0.1 no such name\n::1 no such name"));
+    }
+}

@@ -1,0 +1,67 @@
+//! The first message of TLS, made by hand: no handshake is wanted, only to know
+//! whether the proxy has a route for a name.
+//!
+//! It asks for TLS 1.2, whose first answer is in the clear, and for an ALPN
+//! that only the wanted route has (see `labels::dynamic`): a proxy that has no
+//! such route answers with an alert (RFC 7301, 3.2: no_application_protocol).
+
+/// A ClientHello (RFC 5246, 7.4.1.2) for `name` that speaks `alpn` only.
+pub(super) fn client_hello(name: &str, alpn: &str) -> Vec<u8> {
+    // ECDSA and RSA, AES-GCM and ChaCha20 (RFC 5289, RFC 7905).
+    let suites = [0xc02b_u16, 0xc02c, 0xcca9, 0xc02f, 0xc030, 0xcca8];
+    let suites: Vec<u8> = suites.iter().flat_map(|suite| suite.to_be_bytes()).collect();
+    let mut server_name = vec![0];
+    server_name.extend(sized(2, name.as_bytes()));
+    let mut extensions = Vec::new();
+    for (number, data) in [
+        (0_u16, sized(2, &server_name)),
+        // x25519 and P-256; points uncompressed.
+        (10, sized(2, &[0x00, 0x1d, 0x00, 0x17])),
+        (11, sized(1, &[0])),
+        // ecdsa_secp256r1_sha256, rsa_pss_rsae_sha256, rsa_pkcs1_sha256
+        (13, sized(2, &[0x04, 0x03, 0x08, 0x04, 0x04, 0x01])),
+        (16, sized(2, &sized(1, alpn.as_bytes()))),
+    ] {
+        extensions.extend(number.to_be_bytes());
+        extensions.extend(sized(2, &data));
+    }
+    let mut body = vec![3, 3];
+    // Nothing will be secret here: any number is random enough.
+    body.extend([0x5a; 32]);
+    body.push(0);
+    body.extend(sized(2, &suites));
+    body.extend(sized(1, &[0]));
+    body.extend(sized(2, &extensions));
+    let mut handshake = vec![1];
+    handshake.extend(sized(3, &body));
+    let mut record = vec![22, 3, 1];
+    record.extend(sized(2, &handshake));
+    record
+}
+
+/// `data` behind its length in `width` bytes.
+fn sized(width: usize, data: &[u8]) -> Vec<u8> {
+    let length = data.len().to_be_bytes();
+    let mut out = length[length.len() - width..].to_vec();
+    out.extend(data);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_fit_into_each_other() {
+        let hello = client_hello("db.shop.localhost", "postgresql");
+        let number = |at: usize, width: usize| hello[at..at + width].iter().fold(0, |n, b| n << 8 | usize::from(*b));
+        assert_eq!(number(3, 2), hello.len() - 5);
+        assert_eq!(number(6, 3), hello.len() - 9);
+        // Version, random, session, suites, compression, extensions.
+        let suites = 9 + 2 + 32 + 1;
+        let extensions = suites + 2 + number(suites, 2) + 2;
+        assert_eq!(number(extensions, 2), hello.len() - extensions - 2);
+        let text = String::from_utf8_lossy(&hello);
+        assert!(text.contains("db.shop.localhost") && text.contains("postgresql"));
+    }
+}

@@ -1,0 +1,151 @@
+//! Where the proxy lives and what it is called. PROXY_NETWORK names another
+//! network, and with it another proxy: project and folder follow, so that two
+//! of them never meet.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::certs::Certs;
+use crate::context::Context;
+use crate::disk;
+use crate::docker::{Compose, Trouble};
+use crate::error::{Context as _, Error, Result};
+use crate::exec::Command;
+use crate::labels::{NETWORK, NETWORK_VARIABLE, Ports, is_host};
+use crate::model::{ComposeOptions, Container};
+
+/// The proxy's Compose project, for the usual network.
+const PROJECT: &str = "xtask-proxy";
+
+/// The proxy's place.
+#[derive(Debug, Clone)]
+pub struct Home {
+    /// The network that it shares with projects.
+    pub network: String,
+    /// Its Compose project.
+    pub project: String,
+    /// Its folder.
+    pub dir: PathBuf,
+}
+
+/// What is remembered from one `up` to the next.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Memory {
+    schema: u32,
+    /// What it had last.
+    pub(super) ports: Option<Ports>,
+    /// What a person asked for, instead of the usual ones.
+    #[serde(default)]
+    pub(super) wished: [Option<u16>; 4],
+    /// What a person asked for, instead of the usual one.
+    pub(super) image: Option<String>,
+    /// Id of that image, and the version of Traefik in it.
+    pub(super) version: Option<(String, String)>,
+}
+
+impl Home {
+    /// The place that the environment means.
+    pub fn of(ctx: &Context) -> Result<Home> {
+        let state = ctx.state_dir()?;
+        let state = std::path::absolute(&state).unwrap_or(state);
+        let network = ctx.var(NETWORK_VARIABLE).filter(|name| !name.is_empty()).unwrap_or_else(|| NETWORK.to_owned());
+        if !is_host(&network) || network.contains('.') {
+            return Err(Error::new(format!("{NETWORK_VARIABLE}={network} is no name for a network here"))
+                .hint("small letters, digits and `-`"));
+        }
+        let suffix = if network == NETWORK { String::new() } else { format!("-{network}") };
+        Ok(Home { project: format!("{PROJECT}{suffix}"), dir: state.join(format!("proxy{suffix}")), network })
+    }
+
+    /// Its certificates.
+    pub fn certs(&self) -> Certs {
+        Certs::new(&self.dir)
+    }
+
+    /// The folder of the configuration that it watches.
+    pub(super) fn dynamic(&self) -> PathBuf {
+        self.dir.join("dynamic")
+    }
+
+    /// Its compose file.
+    pub(super) fn compose_file(&self) -> PathBuf {
+        self.dir.join("compose.yml")
+    }
+
+    /// `docker compose …` of the proxy; what the project's variables say is not
+    /// for it.
+    pub(super) fn command<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+        let options = ComposeOptions {
+            files: vec![self.compose_file()],
+            project_name: Some(self.project.clone()),
+            ..ComposeOptions::default()
+        };
+        let command = Compose::new(options, self.dir.clone(), BTreeMap::new()).command(args);
+        ["COMPOSE_FILE", "COMPOSE_ENV_FILES", "COMPOSE_PROFILES"].iter().fold(command, Command::env_remove)
+    }
+
+    /// Its logs, for a person's terminal.
+    pub fn logs(&self, tail: &str, follow: bool) -> Command {
+        let words = ["logs", "--no-log-prefix", "--tail", tail];
+        self.command(words.into_iter().chain(follow.then_some("--follow")))
+    }
+
+    /// Its own containers of `all`.
+    pub(super) fn own<'a>(&self, all: &'a [Container]) -> Option<&'a Container> {
+        let mut own = all.iter().filter(|container| container.project.as_deref() == Some(&self.project));
+        own.find(|container| container.service.as_deref() == Some("traefik") && !container.one_off)
+    }
+
+    /// Containers of `all` that are on its network and not its own.
+    pub(super) fn guests<'a>(&self, all: &'a [Container]) -> Vec<&'a Container> {
+        let guest = |container: &&Container| {
+            container.networks.contains(&self.network) && container.project.as_deref() != Some(&self.project)
+        };
+        all.iter().filter(guest).collect()
+    }
+
+    /// Whether this proxy looks at a container's labels: those of another proxy
+    /// are for that one (see `labels::compose`, constraints).
+    pub(super) fn routes(&self, container: &Container) -> bool {
+        match container.traefik.get("traefik.docker.network") {
+            Some(network) => *network == self.network,
+            None => self.network == NETWORK && !container.traefik.is_empty(),
+        }
+    }
+
+    /// The ports that it really has, while it runs.
+    pub fn ports(&self, ctx: &Context) -> Result<Option<Ports>> {
+        let containers = ctx.engine.containers_of(&self.project).map_err(trouble(ctx))?;
+        Ok(self.own(&containers).and_then(published))
+    }
+
+    pub(super) fn recall(&self) -> Memory {
+        let bytes = std::fs::read(self.dir.join("state.json")).ok();
+        bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    }
+
+    pub(super) fn remember(&self, memory: &Memory) -> Result<()> {
+        let memory = Memory { schema: 1, ..memory.clone() };
+        let json = serde_json::to_vec_pretty(&memory).context("write what the proxy remembers")?;
+        disk::write_atomic(&self.dir.join("state.json"), &json)
+    }
+}
+
+/// The ports of this machine that a running proxy has.
+pub(super) fn published(container: &Container) -> Option<Ports> {
+    let usual = Ports::USUAL;
+    let of = |target: u16| container.held().find(|binding| binding.target == target).map(|binding| binding.published);
+    Some(Ports {
+        web: of(usual.web)?,
+        websecure: of(usual.websecure)?,
+        postgres: of(usual.postgres)?,
+        redis: of(usual.redis)?,
+    })
+}
+
+/// The engine's trouble as an error.
+pub(super) fn trouble(ctx: &Context) -> impl Fn(Trouble) -> Error + '_ {
+    |trouble| trouble.error(ctx.engine.endpoint())
+}

@@ -1,0 +1,96 @@
+//! Hand-written labels, held against what the proxy does with them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::home::Home;
+use super::names::files_with_names;
+use crate::context::Context;
+use crate::error::Result;
+use crate::flow::survey::project;
+use crate::labels::{self, Finding, Labelled};
+use crate::model::{ComposeOptions, Service};
+use crate::stack;
+use crate::ui;
+
+/// What was found, and how many services have labels at all.
+#[derive(Debug, Clone)]
+pub struct Linted {
+    /// The findings.
+    pub findings: Vec<Finding>,
+    /// Services with labels for Traefik.
+    pub labelled: usize,
+}
+
+/// Looks at the labels of the project that `ctx` means, its file of names
+/// included, and at those of running containers.
+pub fn lint(ctx: &Context) -> Result<Linted> {
+    let env = |name: &str| ctx.var(name);
+    let located = stack::locate(&ctx.options, &ctx.dir, &env)?;
+    let files = files_with_names(located.files, &located.dir);
+    let found = project(&ctx.with_options(ComposeOptions { files, ..ctx.options.clone() }))?;
+    let home = Home::of(ctx)?;
+    let labelled: Vec<&Service> = found.stack.services.iter().filter(|service| !service.labels.is_empty()).collect();
+    let mut exposed = BTreeMap::new();
+    let containers = found.containers.as_deref().unwrap_or_default();
+    if found.containers.is_ok() {
+        for service in &labelled {
+            let own = || format!("{}-{}", found.stack.name, service.name);
+            let image = service.image.clone().unwrap_or_else(own);
+            // One that is not there yet is not known.
+            if let Ok(Some(image)) = ctx.engine.image(&image) {
+                exposed.insert(service.name.clone(), image.exposed);
+            }
+        }
+    }
+    let running = containers.iter().filter(|container| container.state.holds_ports() && home.routes(container));
+    let running: Vec<Labelled<'_>> = running
+        .map(|container| Labelled {
+            project: container.project.as_deref().unwrap_or_default(),
+            container: &container.name,
+            labels: &container.traefik,
+        })
+        .collect();
+    let findings = labels::lint(&found.stack, &home.network, &exposed, &running);
+    Ok(Linted { findings, labelled: labelled.len() })
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    schema: u32,
+    findings: Vec<Row<'a>>,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    service: &'a str,
+    file: Option<String>,
+    line: Option<usize>,
+    message: &'a str,
+    cure: &'a str,
+}
+
+/// For programs.
+pub fn json(linted: &Linted) -> impl Serialize + '_ {
+    let findings = linted.findings.iter().map(|Finding { service, place, message, cure }| {
+        let (file, line) = place.as_ref().map(|place| (place.file.display().to_string(), place.line)).unzip();
+        Row { service, file, line, message, cure }
+    });
+    Report { schema: 1, findings: findings.collect() }
+}
+
+/// For eyes.
+pub fn print(ctx: &Context, linted: &Linted) {
+    for finding in &linted.findings {
+        let place = finding.place.as_ref().map(|place| format!("{}:{}: ", ctx.show(&place.file), place.line));
+        let line = format!("{}{}: {}", place.unwrap_or_default(), finding.service, finding.message);
+        ui::out(&ui::clean(&line));
+        ui::out(&ui::clean(&format!("    {}", finding.cure)));
+    }
+    match (linted.findings.len(), linted.labelled) {
+        (0, 0) => ui::note("no service has labels for Traefik"),
+        (0, services) => ui::note(&format!("the labels of {services} services are well")),
+        (_, _) => {}
+    }
+}

@@ -1,0 +1,167 @@
+//! Ports for the proxy: the usual ones where they are free, else others that
+//! are; who has the usual ones is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+
+use super::home::{Home, published};
+use crate::context::Context;
+use crate::decide::{Facts, Identity, Limits, judge, suggest};
+use crate::error::{Error, Result};
+use crate::flow::holders::name_containers;
+use crate::flow::report::describe;
+use crate::host::{self, Depth};
+use crate::labels::Ports;
+use crate::ledger::Book;
+use crate::model::{Container, PortMapping, PortRange, Probe, Protocol, Verdict};
+
+/// Where other ports are looked for first.
+const FALLBACK: Ports = Ports { web: 8880, websecure: 8443, postgres: 15432, redis: 16379 };
+
+/// An entry point that could not have the port it should have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Taken {
+    pub(super) entrypoint: &'static str,
+    pub(super) port: u16,
+    pub(super) who: String,
+}
+
+/// Ports that somebody asked for, by entry point.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wanted {
+    /// With this command: these or none.
+    pub(super) now: [Option<u16>; 4],
+    /// Once, in place of the usual ones.
+    pub(super) ever: [Option<u16>; 4],
+    /// What the proxy had last.
+    pub(super) last: Option<Ports>,
+}
+
+/// What was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Choice {
+    pub(super) ports: Ports,
+    pub(super) taken: Vec<Taken>,
+}
+
+/// Whether this machine has an IPv6 loopback address.
+pub(super) fn has_ipv6() -> bool {
+    host::probe(IpAddr::V6(Ipv6Addr::LOCALHOST), 0, Protocol::Tcp) == Probe::Free
+}
+
+/// Looks at ports for the proxy.
+pub(super) struct Machine<'a> {
+    ctx: &'a Context,
+    home: &'a Home,
+    containers: &'a [Container],
+    dir: PathBuf,
+    ips: Vec<IpAddr>,
+}
+
+impl<'a> Machine<'a> {
+    pub(super) fn new(ctx: &'a Context, home: &'a Home, containers: &'a [Container]) -> Self {
+        let v6 = has_ipv6().then_some(IpAddr::V6(Ipv6Addr::LOCALHOST));
+        let ips = std::iter::once(IpAddr::V4(Ipv4Addr::LOCALHOST)).chain(v6).collect();
+        let dir = std::fs::canonicalize(&home.dir).unwrap_or_else(|_| home.dir.clone());
+        Machine { ctx, home, containers, dir, ips }
+    }
+
+    /// Who keeps the proxy from `port`; `None` where nobody does.
+    pub(super) fn holder(&self, port: u16) -> Option<String> {
+        let probe = |ip: &IpAddr| (*ip, host::probe(*ip, port, Protocol::Tcp));
+        let probes: Vec<(IpAddr, Probe)> = self.ips.iter().map(probe).collect();
+        let mut sockets = Vec::new();
+        if probes.iter().any(|(_, probe)| *probe != Probe::Free) {
+            // Without the table the port is held all the same, by nobody known.
+            sockets = host::sockets(&[(port, Protocol::Tcp)], Depth::Quick).unwrap_or_default();
+        }
+        let pids: BTreeSet<u32> = sockets.iter().flat_map(|socket| socket.pids.iter().copied()).collect();
+        let processes = host::processes(&pids.into_iter().collect::<Vec<u32>>());
+        let reservations = host::reservations();
+        let identity = Identity { name: &self.home.project, dir: &self.dir };
+        probes.iter().find_map(|probe| {
+            let mapping = PortMapping {
+                service: "traefik".to_owned(),
+                host_ip: Some(probe.0),
+                published: Some(PortRange::one(port)),
+                target: port,
+                protocol: Protocol::Tcp,
+            };
+            let facts = Facts {
+                probes: std::slice::from_ref(probe),
+                containers: self.containers,
+                sockets: &sockets,
+                processes: &processes,
+                reservations: &reservations,
+            };
+            match judge(&mapping, port, identity, &facts) {
+                Verdict::Free | Verdict::Ours(_) => None,
+                Verdict::Taken(owners) => {
+                    let owners = name_containers(owners, self.containers);
+                    let owners: Vec<String> = owners.iter().map(|owner| describe(self.ctx, owner)).collect();
+                    Some(owners.join(" and "))
+                }
+                Verdict::Reserved { by, .. } => Some(format!("the system ({by})")),
+                Verdict::Unknown { why } => Some(why),
+            }
+        })
+    }
+
+    /// A port for each entry point. What is asked for now beats all; what the
+    /// proxy has while it runs stays; else the usual port (or what was asked for
+    /// once), the one it had last, and the next one that is free. `refused` is
+    /// what the engine would not give, and why.
+    pub(super) fn choose(&self, wanted: &Wanted, refused: &BTreeMap<u16, String>) -> Result<Choice> {
+        let wish = wanted.now;
+        let now = self.home.own(self.containers).and_then(published);
+        let ephemeral: Vec<PortRange> = host::ephemeral().into_iter().collect();
+        let mut used: BTreeSet<u16> = wish.iter().flatten().copied().collect();
+        // A project may ask for its own again; a usual port is everybody's.
+        let leases = self.home.dir.parent().map(Book::peek).unwrap_or_default();
+        let leases = leases.tenants.iter().flat_map(|tenant| &tenant.leases);
+        let kept: BTreeSet<u16> = leases.map(|lease| lease.published).collect();
+        let mut taken = Vec::new();
+        let mut chosen = [0; 4];
+        let who = |port: u16| refused.get(&port).cloned().or_else(|| self.holder(port));
+        for (at, (entrypoint, usual, _)) in Ports::USUAL.entries().into_iter().enumerate() {
+            if let Some(port) = wish[at] {
+                if let Some(who) = who(port) {
+                    return Err(Error::new(format!("port {port} for {entrypoint} is taken: {who}"))
+                        .hint(format!("`cargo xtask who {port}`; or leave the port out, and a free one is taken"))
+                        .finding());
+                }
+                chosen[at] = port;
+                continue;
+            }
+            let current = now.map(|ports| ports.entries()[at].1).filter(|port| !refused.contains_key(port));
+            if let Some(port) = current {
+                chosen[at] = port;
+                used.insert(port);
+                continue;
+            }
+            let usual = wanted.ever[at].unwrap_or(usual);
+            let last = wanted.last.map(|ports| ports.entries()[at].1).filter(|port| *port != usual);
+            let mut port = None;
+            for candidate in std::iter::once(usual).chain(last) {
+                match who(candidate) {
+                    _ if used.contains(&candidate) => {}
+                    None => {
+                        port = Some(candidate);
+                        break;
+                    }
+                    Some(who) if candidate == usual => taken.push(Taken { entrypoint, port: usual, who }),
+                    Some(_) => {}
+                }
+            }
+            let limits = Limits { within: None, outside: &ephemeral, used: &used, kept: &|port| kept.contains(&port) };
+            let first = FALLBACK.entries()[at].1 - 1;
+            let port = port.or_else(|| suggest(first, &limits, &mut |port| who(port).is_none()));
+            let port = port.ok_or_else(|| Error::new(format!("no free port for {entrypoint} was found")))?;
+            chosen[at] = port;
+            used.insert(port);
+        }
+        let [web, websecure, postgres, redis] = chosen;
+        Ok(Choice { ports: Ports { web, websecure, postgres, redis }, taken })
+    }
+}

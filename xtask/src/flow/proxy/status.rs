@@ -1,0 +1,240 @@
+//! What the proxy is doing: asked of the engine, of Traefik through its own
+//! dashboard's router, and of the certificates.
+
+use serde::Serialize;
+
+use super::ask::routes;
+use super::connect::{connection, url};
+use super::home::{Home, published, trouble};
+use super::ports::Machine;
+use crate::context::Context;
+use crate::error::Result;
+use crate::flow::report::rfc3339;
+use crate::labels::{DASHBOARD, Kind, Ports, Transport, hosts, routers};
+use crate::model::{Container, Health, State};
+use crate::ui::{self, Column};
+
+/// The proxy's state; `--format json` prints it as it is.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    schema: u32,
+    /// `running`, `starting`, `unhealthy`, `stopped` or `absent`.
+    state: &'static str,
+    project: String,
+    network: String,
+    folder: String,
+    image: Option<String>,
+    version: Option<String>,
+    dashboard: Option<String>,
+    ports: Vec<EntryPoint>,
+    ca: Option<String>,
+    certificates: Vec<Certificate>,
+    routes: Vec<RouteRow>,
+    /// Why the routes could not be asked for.
+    trouble: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct EntryPoint {
+    entrypoint: &'static str,
+    port: u16,
+    /// The usual one, or the one that was asked for.
+    usual: u16,
+    /// Who has that.
+    held_by: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Certificate {
+    name: String,
+    hosts: Vec<String>,
+    ends: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct RouteRow {
+    transport: Transport,
+    router: String,
+    rule: String,
+    /// Where a client finds it.
+    urls: Vec<String>,
+    /// What a client of a database is told.
+    connect: Option<String>,
+    status: String,
+    errors: Vec<String>,
+    project: Option<String>,
+    service: Option<String>,
+}
+
+impl Status {
+    /// Whether it runs, and every route is as it should be.
+    pub fn is_well(&self) -> bool {
+        self.state == "running" && self.trouble.is_none() && self.routes.iter().all(|route| route.errors.is_empty())
+    }
+
+    /// Whether there is a container at all.
+    pub fn is_up(&self) -> bool {
+        self.state == "running"
+    }
+}
+
+/// Looks.
+pub fn status(ctx: &Context) -> Result<Status> {
+    let home = Home::of(ctx)?;
+    let containers = ctx.engine.containers().map_err(trouble(ctx))?;
+    let own = home.own(&containers);
+    let memory = home.recall();
+    let state = match own.map(|own| (own.state, own.health)) {
+        None => "absent",
+        Some((State::Running, Some(Health::Healthy))) => "running",
+        Some((State::Running, Some(Health::Unhealthy))) => "unhealthy",
+        Some((State::Running | State::Restarting, _)) => "starting",
+        Some(_) => "stopped",
+    };
+    let ports = own.and_then(published);
+    let asked = ports.map(|ports| (ports, routes(ports)));
+    let (rows, trouble) = match asked {
+        Some((ports, Ok(routes))) => {
+            (routes.into_iter().map(|route| row(route, ports, &home, &containers)).collect(), None)
+        }
+        Some((ports, Err(error))) => {
+            (Vec::new(), Some(format!("{} does not answer: {error}", url("http", DASHBOARD, ports.web))))
+        }
+        None => (Vec::new(), None),
+    };
+    let certs = home.certs();
+    let certificate = |issued: crate::certs::Issued| Certificate {
+        ends: rfc3339(issued.ends_at()),
+        name: issued.name,
+        hosts: issued.hosts,
+    };
+    Ok(Status {
+        schema: 1,
+        state,
+        image: own.map(|own| own.image.clone()),
+        version: memory.version.map(|(_, version)| version),
+        dashboard: ports.map(|ports| url("http", DASHBOARD, ports.web)),
+        ports: ports.map(|ports| entry_points(ctx, &home, &containers, ports, memory.wished)).unwrap_or_default(),
+        ca: certs.ca_file().is_file().then(|| certs.ca_file().display().to_string()),
+        certificates: certs.list().into_iter().map(certificate).collect(),
+        routes: rows,
+        trouble,
+        project: home.project,
+        network: home.network,
+        folder: home.dir.display().to_string(),
+    })
+}
+
+fn entry_points(
+    ctx: &Context,
+    home: &Home,
+    containers: &[Container],
+    ports: Ports,
+    wished: [Option<u16>; 4],
+) -> Vec<EntryPoint> {
+    let machine = Machine::new(ctx, home, containers);
+    let entry = |((entrypoint, port, usual), wished): ((&'static str, u16, u16), Option<u16>)| {
+        let usual = wished.unwrap_or(usual);
+        EntryPoint { entrypoint, port, usual, held_by: if port == usual { None } else { machine.holder(usual) } }
+    };
+    ports.entries().into_iter().zip(wished).map(entry).collect()
+}
+
+fn row(route: super::ask::Route, ports: Ports, home: &Home, containers: &[Container]) -> RouteRow {
+    let name = route.name.strip_suffix("@docker");
+    let defines = |container: &&Container| {
+        container.state.holds_ports()
+            && routers(&container.traefik)
+                .iter()
+                .any(|router| Some(router.name.as_str()) == name && router.transport == route.transport)
+    };
+    let owner = home.guests(containers).into_iter().find(defines);
+    let of_entry = |entry: &str| ports.entries().into_iter().find(|known| known.0 == entry).map(|known| known.1);
+    let names = hosts(&route.rule);
+    let mut urls = Vec::new();
+    for entry in &route.entrypoints {
+        let (Some(port), scheme) = (of_entry(entry), scheme(entry)) else { continue };
+        urls.extend(names.iter().map(|host| url(scheme, host, port)));
+    }
+    let kind = route.entrypoints.iter().find_map(|entry| match entry.as_str() {
+        "postgres" => Some(Kind::Postgres),
+        "redis" => Some(Kind::Redis),
+        _ => None,
+    });
+    let ca = home.certs().ca_file();
+    let connect = kind.zip(names.first()).map(|(kind, host)| connection(host, kind, ports, &ca, ""));
+    RouteRow {
+        connect,
+        transport: route.transport,
+        router: route.name,
+        rule: route.rule,
+        urls,
+        status: route.status,
+        errors: route.errors,
+        project: owner.and_then(|owner| owner.project.clone()),
+        service: owner.and_then(|owner| owner.service.clone()),
+    }
+}
+
+fn scheme(entrypoint: &str) -> &'static str {
+    match entrypoint {
+        "web" => "http",
+        "websecure" => "https",
+        "postgres" => "postgres",
+        _ => "rediss",
+    }
+}
+
+fn lines(columns: &[Column], rows: &[Vec<String>]) {
+    for line in ui::table(columns, rows) {
+        ui::out(&format!("  {line}"));
+    }
+}
+
+/// For eyes.
+pub fn print(ctx: &Context, status: &Status) {
+    let version = status.version.as_deref().map(|version| format!(", Traefik {version}")).unwrap_or_default();
+    ui::out(&format!("proxy {}{version}, network {}", status.state, status.network));
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for entry in &status.ports {
+        let note = match &entry.held_by {
+            Some(who) => format!("{} is held: {who}", entry.usual),
+            None if entry.port != entry.usual => {
+                format!("{} is free again: `cargo xtask proxy down`, then `up`", entry.usual)
+            }
+            None => String::new(),
+        };
+        rows.push(vec![entry.entrypoint.to_owned(), entry.port.to_string(), note]);
+    }
+    lines(&[Column::Left, Column::Right, Column::Left], &rows);
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    if let Some(dashboard) = &status.dashboard {
+        rows.push(vec!["dashboard".to_owned(), dashboard.clone()]);
+    }
+    if let Some(ca) = &status.ca {
+        rows.push(vec!["ca".to_owned(), ctx.show(std::path::Path::new(ca))]);
+    }
+    for certificate in &status.certificates {
+        let names = format!("{} until {}", certificate.hosts.join(" "), certificate.ends);
+        rows.push(vec!["certificate".to_owned(), ui::clean(&names)]);
+    }
+    lines(&[Column::Left; 2], &rows);
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for row in &status.routes {
+        let whose = match (&row.project, &row.service) {
+            (Some(project), Some(service)) => format!("{project}/{service}"),
+            _ => row.router.clone(),
+        };
+        let what = if row.urls.is_empty() { row.rule.clone() } else { row.urls.join(" ") };
+        rows.push(vec!["route".to_owned(), ui::clean(&what), ui::clean(&whose), ui::clean(&row.status)]);
+        rows.extend(row.errors.iter().map(|error| vec![String::new(), ui::clean(error)]));
+    }
+    lines(&[Column::Left; 4], &rows);
+    // Long lines, to be copied: not in a column.
+    for connect in status.routes.iter().filter_map(|row| row.connect.as_ref()) {
+        ui::out(&format!("  {}", ui::clean(connect)));
+    }
+    if let Some(trouble) = &status.trouble {
+        ui::warn(trouble);
+    }
+}

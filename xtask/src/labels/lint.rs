@@ -1,0 +1,421 @@
+//! Mistakes in labels that Traefik punishes with a silent 404, a 504, or an
+//! answer from another worktree.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::NETWORK_VARIABLE;
+use super::rule::{Router, Transport, hosts, part, routers};
+use crate::model::{Place, Service, Stack};
+
+/// One mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The service.
+    pub service: String,
+    /// Where the label stands, as far as that is known.
+    pub place: Option<Place>,
+    /// What is wrong, and what comes of it.
+    pub message: String,
+    /// What to write instead.
+    pub cure: String,
+}
+
+/// A container of the engine, with its labels.
+#[derive(Debug, Clone, Copy)]
+pub struct Labelled<'a> {
+    /// Its Compose project; empty without one.
+    pub project: &'a str,
+    /// Its name.
+    pub container: &'a str,
+    /// Labels that begin with `traefik.`.
+    pub labels: &'a BTreeMap<String, String>,
+}
+
+/// Entry points of the proxy.
+const ENTRYPOINTS: [&str; 4] = ["web", "websecure", "postgres", "redis"];
+
+/// Looks at all labels of a project. `network` is the proxy's; `exposed` says
+/// what ports the images of services expose, as far as it is known; `running`
+/// are containers of other projects.
+pub fn lint(
+    stack: &Stack,
+    network: &str,
+    exposed: &BTreeMap<String, Vec<u16>>,
+    running: &[Labelled<'_>],
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let labelled: Vec<(&Service, Vec<Router>)> =
+        stack.services.iter().filter(|s| !s.labels.is_empty()).map(|s| (s, routers(&s.labels))).collect();
+    for (service, routers) in &labelled {
+        let mut sink = Sink { service, findings: &mut findings };
+        keys(&mut sink);
+        if is_off(service) {
+            if !routers.is_empty() {
+                let label = routers[0].label.clone();
+                sink.add(
+                    &label,
+                    "the proxy takes only containers that say `traefik.enable=true`: this one gets no route",
+                    "add the label `traefik.enable=true`",
+                );
+            }
+            continue;
+        }
+        on_network(&mut sink, network);
+        service_names(&mut sink, &stack.name);
+        port(&mut sink, routers, exposed.get(&service.name).map(Vec::as_slice));
+        for router in routers {
+            rule(&mut sink, router);
+            named(&mut sink, router, &stack.name);
+        }
+    }
+    let ours: Vec<Owned<'_>> = labelled
+        .iter()
+        .filter(|(service, _)| !is_off(service))
+        .flat_map(|(service, routers)| routers.iter().map(move |router| Owned { service, router }))
+        .collect();
+    within(&ours, &mut findings);
+    across(&ours, running.iter().filter(|other| other.project != stack.name), &mut findings);
+    findings
+        .sort_by(|one, two| (&one.service, &one.place, &one.message).cmp(&(&two.service, &two.place, &two.message)));
+    findings.dedup();
+    findings
+}
+
+struct Owned<'a> {
+    service: &'a Service,
+    router: &'a Router,
+}
+
+struct Sink<'a> {
+    service: &'a Service,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl Sink<'_> {
+    fn add(&mut self, label: &str, message: impl Into<String>, cure: impl Into<String>) {
+        self.findings.push(finding(self.service, label, message, cure));
+    }
+}
+
+fn finding(service: &Service, label: &str, message: impl Into<String>, cure: impl Into<String>) -> Finding {
+    Finding {
+        service: service.name.clone(),
+        place: service.label_places.get(label).cloned(),
+        message: message.into(),
+        cure: cure.into(),
+    }
+}
+
+fn is_off(service: &Service) -> bool {
+    !service.labels.iter().any(|(key, value)| key.eq_ignore_ascii_case("traefik.enable") && value == "true")
+}
+
+/// Compose replaces variables in the values of a mapping, never in its keys.
+fn keys(sink: &mut Sink<'_>) {
+    for key in sink.service.labels.keys().filter(|key| key.contains('$')) {
+        sink.add(
+            key,
+            format!("the key `{key}` stays as it is written: in a mapping Compose replaces variables in values only"),
+            "write the labels as a list: `- \"KEY=VALUE\"`",
+        );
+    }
+}
+
+fn on_network(sink: &mut Sink<'_>, network: &str) {
+    let service = sink.service;
+    let first = service.labels.keys().next().cloned().unwrap_or_default();
+    if !service.networks.values().any(|name| name == network) {
+        sink.add(
+            &first,
+            format!("`{}` is not on the proxy's network `{network}`: requests end with 504", service.name),
+            format!(
+                "`networks: [default, {network}]`, and at the end of the file `networks: {{{network}: {{external: true}}}}`"
+            ),
+        );
+    }
+    let label = service.labels.iter().find(|(key, _)| key.eq_ignore_ascii_case("traefik.docker.network"));
+    if let Some((key, value)) = label.filter(|(_, value)| *value != network) {
+        sink.add(
+            key,
+            format!("`{key}={value}` is not the proxy's network: the proxy leaves this container to another one (404)"),
+            format!("`{key}={network}`; it wants the network's name, not its key in the file ({NETWORK_VARIABLE})"),
+        );
+    }
+}
+
+/// Without a port Traefik takes the only one that is exposed, and of several
+/// the lowest; with none there is no route.
+fn port(sink: &mut Sink<'_>, routers: &[Router], exposed: Option<&[u16]>) {
+    let service = sink.service;
+    let mut known: BTreeSet<u16> = service.ports.iter().map(|wanted| wanted.mapping.target).collect();
+    known.extend(&service.expose);
+    known.extend(exposed.into_iter().flatten());
+    // Unless the image was looked at, one known port may be one of several.
+    if known.len() == 1 && (exposed.is_some() || service.image.is_none()) {
+        return;
+    }
+    for transport in [Transport::Http, Transport::Tcp] {
+        let Some(router) = routers.iter().find(|router| router.transport == transport) else { continue };
+        let has = service.labels.keys().filter_map(|label| part(label, "services")).any(|(of, _, option)| {
+            of == transport && (option == "loadbalancer.server.port" || option == "loadbalancer.server.url")
+        });
+        // A service of the file provider or of another container has its own.
+        let elsewhere = router.service.as_ref().is_some_and(|name| name.contains('@'));
+        if has || elsewhere {
+            continue;
+        }
+        let what = match known.len() {
+            0 => "its image exposes no port that is known here".to_owned(),
+            1 => "its image may expose others than the one that is known here".to_owned(),
+            _ => {
+                let ports: Vec<String> = known.iter().map(u16::to_string).collect();
+                format!("it exposes {}, of which the lowest would be taken", ports.join(", "))
+            }
+        };
+        let name = router.service.as_deref().unwrap_or(&router.name);
+        let example = known.first().copied().unwrap_or(8000);
+        sink.add(
+            &router.label,
+            format!("no `loadbalancer.server.port` for `{}`: {what}", service.name),
+            format!("`traefik.{}.services.{name}.loadbalancer.server.port={example}`", transport.as_str()),
+        );
+    }
+}
+
+fn rule(sink: &mut Sink<'_>, router: &Router) {
+    let Router { name, rule, .. } = router;
+    if ["Host(", "HostSNI("].iter().any(|matcher| {
+        rule.match_indices(matcher)
+            .any(|(at, _)| rule[at + matcher.len()..].split(')').next().is_some_and(|i| i.contains(',')))
+    }) {
+        sink.add(
+            &router.label,
+            format!("`{rule}` is a rule of Traefik 2: the router `{name}` is dropped"),
+            "one name each, with `||` between: Host(`a.localhost`) || Host(`b.localhost`)",
+        );
+    }
+    let catch_all = hosts(rule).iter().any(|host| host == "*");
+    if router.transport == Transport::Tcp && !router.tls && !rule.is_empty() && !catch_all {
+        sink.add(
+            &router.label,
+            format!("the router `{name}` knows its host from TLS only, and ends none: it is dropped"),
+            format!("`traefik.tcp.routers.{name}.tls=true`"),
+        );
+    }
+    for entry in router.entrypoints.iter().filter(|entry| !ENTRYPOINTS.contains(&entry.as_str())) {
+        sink.add(
+            &router.label,
+            format!("the proxy has no entry point `{entry}`: the router `{name}` is dropped"),
+            format!("one of {}", ENTRYPOINTS.join(", ")),
+        );
+    }
+}
+
+/// Routers and services are global: the second worktree brings them again.
+fn named(sink: &mut Sink<'_>, router: &Router, project: &str) {
+    let layer = router.transport.as_str();
+    if !router.name.contains(project) && !router.name.contains('$') {
+        sink.add(
+            &router.label,
+            format!(
+                "the router `{}` has the same name in every worktree of this project: with two of them both are dropped (404)",
+                router.name
+            ),
+            format!("`traefik.{layer}.routers.${{COMPOSE_PROJECT_NAME}}-{}.…`", router.name),
+        );
+    }
+}
+
+/// Traefik puts services of one name together, and asks them in turns.
+fn service_names(sink: &mut Sink<'_>, project: &str) {
+    let service = sink.service;
+    let mut seen: Vec<(Transport, &str)> = Vec::new();
+    for label in service.labels.keys() {
+        let Some((transport, name, _)) = part(label, "services") else { continue };
+        if name.contains(project) || name.contains('$') || seen.contains(&(transport, name)) {
+            continue;
+        }
+        seen.push((transport, name));
+        sink.add(
+            label,
+            format!(
+                "the service `{name}` has the same name in every worktree of this project: two of them would answer in turns"
+            ),
+            format!("`traefik.{}.services.${{COMPOSE_PROJECT_NAME}}-{name}.…`", transport.as_str()),
+        );
+    }
+}
+
+/// Routers of two services, or of one, that get in each other's way.
+fn within(ours: &[Owned<'_>], findings: &mut Vec<Finding>) {
+    for (at, one) in ours.iter().enumerate() {
+        for two in &ours[..at] {
+            if one.router.transport != two.router.transport {
+                continue;
+            }
+            if one.router.name == two.router.name {
+                findings.push(finding(
+                    one.service,
+                    &one.router.label,
+                    format!(
+                        "the router `{}` is defined by `{}` too: both are dropped (404)",
+                        one.router.name, two.service.name
+                    ),
+                    "give each router a name of its own",
+                ));
+            } else if let Some(host) = same_host(one.router, two.router) {
+                findings.push(finding(
+                    one.service,
+                    &one.router.label,
+                    format!(
+                        "`{host}` is routed by `{}` of `{}` too: one of them never gets a request",
+                        two.router.name, two.service.name
+                    ),
+                    "another Host, or a PathPrefix in one of the rules",
+                ));
+            }
+        }
+    }
+}
+
+fn across<'a>(ours: &[Owned<'_>], running: impl Iterator<Item = &'a Labelled<'a>>, findings: &mut Vec<Finding>) {
+    for other in running {
+        let whose = format!("`{}` of project `{}`", other.container, other.project);
+        for theirs in routers(other.labels) {
+            for Owned { service, router } in ours.iter().filter(|own| own.router.transport == theirs.transport) {
+                if router.name == theirs.name {
+                    findings.push(finding(
+                        service,
+                        &router.label,
+                        format!(
+                            "the router `{}` is also that of {whose}, which runs: both are dropped (404)",
+                            router.name
+                        ),
+                        "put ${COMPOSE_PROJECT_NAME} into the router's name",
+                    ));
+                } else if let Some(host) = same_host(router, &theirs) {
+                    findings.push(finding(
+                        service,
+                        &router.label,
+                        format!("`{host}` is also routed to {whose}, which runs: one of them never gets a request"),
+                        format!("another Host; a worktree takes its own with {}=NAME.…", super::HOST_VARIABLE),
+                    ));
+                }
+            }
+        }
+    }
+}
+
+/// A host that two routers want on the same entry point, where nothing but the
+/// host decides, or where both rules are the same.
+fn same_host(one: &Router, two: &Router) -> Option<String> {
+    let meet = one.entrypoints.is_empty()
+        || two.entrypoints.is_empty()
+        || one.entrypoints.iter().any(|entry| two.entrypoints.contains(entry));
+    let plain = |rule: &str| !rule.contains("&&") && !rule.contains("Path");
+    // Of two routers of one entry point, one may be for TLS and one without.
+    let comparable = one.rule == two.rule || (plain(&one.rule) && plain(&two.rule));
+    if !meet || !comparable || one.tls != two.tls {
+        return None;
+    }
+    let theirs = hosts(&two.rule);
+    hosts(&one.rule).into_iter().find(|host| theirs.contains(host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::kind::tests::service;
+    use super::*;
+
+    /// A service on network `web` with these labels, one port, and each label
+    /// on a line of its own.
+    fn labelled(name: &str, labels: &[(&str, &str)]) -> Service {
+        let mut service = service(name, "", &[8000]);
+        service.networks.insert("web".into(), "web".into());
+        for (at, (key, value)) in labels.iter().enumerate() {
+            service.labels.insert((*key).to_owned(), (*value).to_owned());
+            service.label_places.insert((*key).to_owned(), Place { file: "c.yml".into(), line: at + 1 });
+        }
+        service
+    }
+
+    fn messages(services: Vec<Service>, running: &[Labelled<'_>]) -> Vec<String> {
+        let stack = Stack { name: "p".into(), services, ..Stack::default() };
+        let line = |f: Finding| format!("{}:{} {}", f.service, f.place.map_or(0, |place| place.line), f.message);
+        lint(&stack, "web", &BTreeMap::new(), running).into_iter().map(line).collect()
+    }
+
+    const ON: (&str, &str) = ("traefik.enable", "true");
+
+    #[track_caller]
+    fn one(found: &[String], words: &str) {
+        assert!(found.len() == 1 && found[0].contains(words), "{found:#?}");
+    }
+
+    #[test]
+    fn good_labels_have_no_findings() {
+        let labels = [ON, ("traefik.http.routers.p-a.rule", "Host(`a.localhost`)"), ("traefik.docker.network", "web")];
+        assert_eq!(messages(vec![labelled("a", &labels)], &[]), [""; 0]);
+    }
+
+    #[test]
+    fn each_mistake_is_found_with_its_line() {
+        let rule = ("traefik.http.routers.p-a.rule", "Host(`a.localhost`)");
+        one(&messages(vec![labelled("a", &[rule])], &[]), "a:1 the proxy takes only containers that say");
+        let key = ("traefik.http.routers.${COMPOSE_PROJECT_NAME}-a.rule", "Host(`a.localhost`)");
+        one(&messages(vec![labelled("a", &[ON, key])], &[]), "a:2 the key `traefik.http.routers.${COMPOSE");
+        let network = ("traefik.docker.network", "p_web");
+        one(&messages(vec![labelled("a", &[ON, rule, network])], &[]), "a:3 `traefik.docker.network=p_web`");
+        let mut off = labelled("a", &[ON, rule]);
+        off.networks.remove("web");
+        one(&messages(vec![off], &[]), "is not on the proxy's network `web`");
+        let mut several = labelled("a", &[ON, rule]);
+        several.expose = vec![9229];
+        one(&messages(vec![several], &[]), "a:2 no `loadbalancer.server.port` for `a`: it exposes 8000, 9229");
+        let global = ("traefik.http.routers.a.rule", "Host(`a.localhost`)");
+        one(
+            &messages(vec![labelled("a", &[ON, global])], &[]),
+            "a:2 the router `a` has the same name in every worktree",
+        );
+        let merged = ("traefik.http.services.a.loadbalancer.server.port", "8000");
+        one(&messages(vec![labelled("a", &[ON, rule, merged])], &[]), "two of them would answer in turns");
+        let old = ("traefik.http.routers.p-a.rule", "Host(`a.localhost`,`b.localhost`)");
+        one(&messages(vec![labelled("a", &[ON, old])], &[]), "is a rule of Traefik 2");
+        let plain = ("traefik.tcp.routers.p-a.rule", "HostSNI(`db.localhost`)");
+        one(&messages(vec![labelled("a", &[ON, plain])], &[]), "and ends none");
+        let entry = ("traefik.http.routers.p-a.entrypoints", "https");
+        one(&messages(vec![labelled("a", &[ON, rule, entry])], &[]), "has no entry point `https`");
+    }
+
+    #[test]
+    fn an_image_that_exposes_nothing_or_several_needs_a_port() {
+        let mut a = labelled("a", &[ON, ("traefik.http.routers.p-a.rule", "Host(`a.localhost`)")]);
+        a.ports.clear();
+        one(&messages(vec![a.clone()], &[]), "exposes no port that is known here");
+        let stack = Stack { name: "p".into(), services: vec![a], ..Stack::default() };
+        assert_eq!(lint(&stack, "web", &[("a".to_owned(), vec![80])].into(), &[]), []);
+        assert_eq!(lint(&stack, "web", &[("a".to_owned(), vec![80, 443])].into(), &[]).len(), 1);
+    }
+
+    #[test]
+    fn clashes_within_a_project_and_with_others_are_found() {
+        let a = labelled("a", &[ON, ("traefik.http.routers.p-x.rule", "Host(`a.localhost`)")]);
+        let b = labelled("b", &[ON, ("traefik.http.routers.p-x.rule", "Host(`b.localhost`)")]);
+        one(&messages(vec![a.clone(), b], &[]), "b:2 the router `p-x` is defined by `a` too");
+        let c = labelled("c", &[ON, ("traefik.http.routers.p-c.rule", "Host(`A.localhost`)")]);
+        one(&messages(vec![a.clone(), c], &[]), "c:2 `a.localhost` is routed by `p-x` of `a` too");
+        let path = "Host(`a.localhost`) && PathPrefix(`/api`)";
+        let d = labelled("d", &[ON, ("traefik.http.routers.p-d.rule", path)]);
+        assert_eq!(messages(vec![a.clone(), d], &[]), [""; 0]);
+
+        let theirs = |router: &str, host: &str| {
+            BTreeMap::from([(format!("traefik.http.routers.{router}.rule"), format!("Host(`{host}`)"))])
+        };
+        let (same, host) = (theirs("p-x", "z.localhost"), theirs("q-x", "a.localhost"));
+        let other = |labels| Labelled { project: "q", container: "q-web-1", labels };
+        one(&messages(vec![a.clone()], &[other(&same)]), "the router `p-x` is also that of `q-web-1`");
+        one(&messages(vec![a.clone()], &[other(&host)]), "`a.localhost` is also routed to `q-web-1` of project `q`");
+        let own = Labelled { project: "p", ..other(&host) };
+        assert_eq!(messages(vec![a], &[own]), [""; 0]);
+    }
+}

@@ -1,0 +1,34 @@
+//! Names in place of ports: which service gets which host name at the shared
+//! Traefik, the labels that say so, the rules that hand-written labels must
+//! keep, and Traefik's own configuration. Text in, text out: nothing here
+//! touches a disk or an engine.
+//!
+//! What Traefik does with labels, and where each of these facts comes from:
+//! doc.traefik.io (v3.7), and its source (`pkg/provider/docker`,
+//! `pkg/config/label`, `pkg/server/router/tcp`); tried on 3.7.15.
+
+mod compose_file;
+mod kind;
+mod lint;
+mod routes;
+mod rule;
+mod traefik;
+mod version;
+
+pub use compose_file::{FILE, HEADER, compose_file, network_key};
+pub use kind::{Kind, kind};
+pub use lint::{Finding, Labelled, lint};
+pub use routes::{Route, Unrouted, Wish, is_host, routes};
+pub use rule::{Router, Transport, hosts, routers};
+pub use traefik::{CERTIFICATES, DASHBOARD, Ports, Proxy, compose, dynamic, socket_source};
+pub use version::{Version, check_engine};
+
+/// The network that the proxy shares with what it routes to, unless
+/// [`NETWORK_VARIABLE`] says otherwise.
+pub const NETWORK: &str = "web";
+/// The variable that names another network, and so another proxy.
+pub const NETWORK_VARIABLE: &str = "PROXY_NETWORK";
+/// The variable that holds the project's host name without `.localhost`.
+pub const HOST_VARIABLE: &str = "PROXY_HOST";
+/// All names end so: RFC 6761 keeps it for this machine.
+pub const DOMAIN: &str = "localhost";

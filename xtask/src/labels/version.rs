@@ -1,0 +1,102 @@
+//! Which Traefik, and whether it and the engine understand each other: found
+//! out before, because afterwards it is a 404 for every host.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+/// A version: three numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u32, pub u32, pub u32);
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.0, self.1, self.2)
+    }
+}
+
+/// `v3.7.1`, `3.7`, `1.40`; what comes after a `-` or `+` is left out.
+impl FromStr for Version {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let text = text.trim().trim_start_matches('v').split(['-', '+']).next().unwrap_or_default();
+        let mut numbers = text.split('.').map(|word| word.parse::<u32>().map_err(drop));
+        let first = numbers.next().ok_or(())??;
+        let version = Version(first, numbers.next().ok_or(())??, numbers.next().unwrap_or(Ok(0))?);
+        if numbers.next().is_some() { Err(()) } else { Ok(version) }
+    }
+}
+
+/// Refuses what is known not to work. `api` is the highest version of the
+/// engine's API.
+///
+/// * before 3: other rules, and no PostgreSQL by name (traefik#9377);
+/// * up to 3.6.0: asks for API 1.24, which engines from 29 on refuse (#12253);
+/// * 3.6.11: breaks STARTTLS of PostgreSQL (#12866);
+/// * from 3.6.16 on: needs API 1.40, which engines before 19.03 lack.
+pub fn check_engine(traefik: Version, api: Version) -> Result<()> {
+    let refuse = |why: &str| {
+        Err(Error::new(format!("Traefik {traefik} {why}"))
+            .hint("take the usual one, traefik:v3.7: `cargo xtask proxy up` without --image and XTASK_PROXY_IMAGE"))
+    };
+    if traefik < Version(3, 0, 0) {
+        return refuse("cannot route PostgreSQL by name, and has other rules: 3.6.1 or later is needed");
+    }
+    if traefik <= Version(3, 6, 0) {
+        return refuse(
+            "asks for version 1.24 of the engine's API, which newer engines refuse: every host would be a 404",
+        );
+    }
+    if traefik == Version(3, 6, 11) {
+        return refuse("breaks the TLS of PostgreSQL (traefik#12866)");
+    }
+    if traefik >= Version(3, 6, 16) && api < Version(1, 40, 0) {
+        let Version(major, minor, _) = api;
+        return Err(Error::new(format!(
+            "Traefik {traefik} needs version 1.40 of the engine's API, and this engine has {major}.{minor}"
+        ))
+        .hint("update the engine: Docker 19.03 or later"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read() {
+        for (text, want) in [
+            ("v3.7.15", Some(Version(3, 7, 15))),
+            ("3.7", Some(Version(3, 7, 0))),
+            ("1.51\n", Some(Version(1, 51, 0))),
+            ("3.7.0-rc.1", Some(Version(3, 7, 0))),
+            ("latest", None),
+            ("3", None),
+            ("", None),
+            ("1.2.3.4", None),
+        ] {
+            assert_eq!(text.parse().ok(), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_work_together_is_refused() {
+        for (traefik, api, good) in [
+            ("3.7.15", "1.51", true),
+            ("3.7.0", "1.40", true),
+            ("3.7.0", "1.39", false),
+            ("3.6.15", "1.39", true),
+            ("3.6.12", "1.51", true),
+            ("3.6.11", "1.51", false),
+            ("3.6.1", "1.51", true),
+            ("3.6.0", "1.41", false),
+            ("2.11.31", "1.41", false),
+        ] {
+            let result = check_engine(traefik.parse().unwrap(), api.parse().unwrap());
+            assert_eq!(result.is_ok(), good, "{traefik} {api}");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Names that a compose file fixes, so that a second copy of the project on the
+//! same engine would meet the first one's.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// What has the name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Named {
+    /// The project: `name:` at the top. `COMPOSE_PROJECT_NAME` beats it.
+    Project,
+    /// The container of this service: `container_name:`.
+    Container(String),
+    /// The network under this key: its `name:`.
+    Network(String),
+    /// The volume under this key: its `name:`.
+    Volume(String),
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Named::Project => f.write_str("name"),
+            Named::Container(service) => write!(f, "services.{service}.container_name"),
+            Named::Network(key) => write!(f, "networks.{key}.name"),
+            Named::Volume(key) => write!(f, "volumes.{key}.name"),
+        }
+    }
+}
+
+/// A fixed name and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FixedName {
+    /// What it names.
+    pub what: Named,
+    /// The name, after interpolation.
+    pub value: String,
+    /// Compose file.
+    pub file: PathBuf,
+    /// Line, from 1.
+    pub line: usize,
+}

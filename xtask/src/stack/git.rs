@@ -1,0 +1,50 @@
+//! Keeping a generated file out of git.
+
+use std::path::{Path, PathBuf};
+
+use crate::disk;
+use crate::error::{Context, Result};
+use crate::exec::{self, Command};
+
+/// Has git ignore `file`: where the repository does not do so yet, its name
+/// goes into `info/exclude`, which is this clone's own and covers its linked
+/// worktrees. Returns the file that was changed; `None` where nothing had to
+/// be done, or where there is no git or no repository.
+pub fn ignore(file: &Path) -> Result<Option<PathBuf>> {
+    let (Some(dir), Some(name)) = (file.parent(), file.file_name().and_then(|name| name.to_str())) else {
+        return Ok(None);
+    };
+    if exec::find("git").is_none() {
+        return Ok(None);
+    }
+    let git = |words: &[&str]| Command::new("git").args(words).dir(dir).ask(exec::LIMIT);
+    // 0 = ignored, 1 = not ignored, else no repository.
+    if git(&["check-ignore", "-q", name])?.code != Some(1) {
+        return Ok(None);
+    }
+    let answer = git(&["rev-parse", "--git-path", "info/exclude"])?;
+    let path = String::from_utf8_lossy(&answer.stdout).trim_end_matches(['\r', '\n']).to_owned();
+    if !answer.ok() || path.is_empty() {
+        return Ok(None);
+    }
+    let exclude = dir.join(path);
+    let mut bytes = match std::fs::read(&exclude) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error).context(format!("read `{}`", exclude.display())),
+    };
+    // There in vain: a `!` of the repository's own beats it.
+    if bytes.split(|byte| *byte == b'\n').any(|line| line == name.as_bytes()) {
+        return Ok(None);
+    }
+    if !bytes.is_empty() && !bytes.ends_with(b"\n") {
+        bytes.push(b'\n');
+    }
+    bytes.extend_from_slice(name.as_bytes());
+    bytes.push(b'\n');
+    if let Some(folder) = exclude.parent() {
+        std::fs::create_dir_all(folder).context(format!("make `{}`", folder.display()))?;
+    }
+    disk::write_atomic(&exclude, &bytes)?;
+    Ok(Some(exclude))
+}

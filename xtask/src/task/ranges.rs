@@ -1,0 +1,30 @@
+//! `cargo xtask ranges`
+
+use crate::context::Context;
+use crate::error::{Exit, Result};
+use crate::flow::ranges::ranges;
+use crate::ui::{self, Format};
+
+/// Which ports each project on this machine chooses from, and who shares them
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask ranges
+  cargo xtask ranges --format json | jq '.overlaps[]'
+
+A project's range is the port_range of its xtask.toml; without one a free block
+of ten is given to a worktree, a second clone, or a dev server of `cargo xtask
+run`, once. Worktrees of one repository share its port_range.
+
+Exit code: 0 no overlap, 1 two projects share ports, 2 it could not be done.")]
+pub struct Args {}
+
+/// Runs it.
+pub fn run(_args: &Args, ctx: &Context) -> Result<Exit> {
+    let found = ranges(ctx);
+    match ctx.format {
+        Format::Json => ui::json(&found),
+        Format::Text => found.text(ctx),
+    }
+    Ok(if found.overlap() { Exit::Finding } else { Exit::Success })
+}

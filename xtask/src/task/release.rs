@@ -1,0 +1,54 @@
+//! `cargo xtask release`
+
+use std::collections::BTreeSet;
+
+use crate::context::Context;
+use crate::error::{Exit, Result};
+use crate::flow::release::{Which, release};
+use crate::model::PortRange;
+use crate::ui::{self, Format};
+
+/// End what is kept: ports of this project, named ones, or of folders that are gone
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask release              all ports and the block of this folder's project
+  cargo xtask release 8010-8019    these ports, whoever they are kept for
+  cargo xtask release --gone       of projects whose folder is not there any more
+  cargo xtask release --all        everything; asks first
+  cargo xtask release --dry-run
+
+It forgets, and stops nothing. Ports that their own project is using are asked
+about, because anybody may take them once it stops; without a terminal that
+needs --yes.
+
+Exit code: 0 ended, or nothing was kept, 1 not confirmed, 2 it could not be
+done.")]
+pub struct Args {
+    /// Ports and ranges of ports
+    #[arg(value_name = "PORT")]
+    ports: Vec<PortRange>,
+    /// Of every project whose folder is not there any more
+    #[arg(long, conflicts_with_all = ["ports", "all"])]
+    gone: bool,
+    /// Of every project; asks first
+    #[arg(long, conflicts_with = "ports")]
+    all: bool,
+}
+
+/// Runs it.
+pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+    let ports: BTreeSet<u16> = args.ports.iter().flat_map(|range| range.iter()).collect();
+    let which = match args {
+        Args { gone: true, .. } => Which::Gone,
+        Args { all: true, .. } => Which::All,
+        _ if ports.is_empty() => Which::Here,
+        _ => Which::Ports(ports),
+    };
+    let done = release(ctx, &which)?;
+    match ctx.format {
+        Format::Json => ui::json(&done),
+        Format::Text => done.text(ctx),
+    }
+    Ok(Exit::Success)
+}
