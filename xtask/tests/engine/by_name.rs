@@ -142,16 +142,20 @@ fn a_project_and_its_worktree_have_names_and_go_back_to_ports() {
     assert_eq!(Running::start(psql).finish(LIMIT).exits(0).stdout.trim(), "1");
 
     // Other commands know how it was started.
+    scene.run("other", &["ls"]).exits(0).says(&format!("http://other.{name}.localhost:{}", scene.http()));
     scene.run("other", &["open", "web", "--dry-run"]).exits(0).says(&format!("http://other.{name}.localhost"));
     scene.run("other", &["restart", "web"]).exits(0);
     assert!(!Scene::published(&format!("{name}-other")).contains("->8080"));
     scene.run(&name, &["proxy", "down"]).exits(1).says(&name);
+    scene.run("other", &["diagnose", "--only", "proxy"]).exits(0).says("running, Traefik 3");
 
     // Without the option it is as if there were no proxy.
     scene.run(&name, &["start"]).exits(0).says(&format!("http://localhost:{}", scene.ports[0].first()));
     assert!(try_get(&format!("http://127.0.0.1:{}/", scene.ports[0].first())).unwrap().contains("name="));
     assert!(scene.get(&format!("{name}.localhost")).contains("404"));
     assert!(scene.get(&format!("other.{name}.localhost")).contains("name="), "the other one stays");
+    scene.run(&name, &["proxy", "down", "--force"]).exits(0);
+    scene.run("other", &["diagnose", "--only", "proxy"]).exits(1).says("the names of this project lead nowhere");
 }
 
 #[test]

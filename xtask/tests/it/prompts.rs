@@ -274,6 +274,23 @@ fn a_line_in_gitignore_is_asked_for() {
 }
 
 #[test]
+fn a_watched_list_is_drawn_again_until_ctrl_c() {
+    let project = Project::new("services: {}\n");
+    crate::kept::keeps(&project, &crate::kept::tenant(&project, "demo", "demo", "null", &[("vite", 0, 0)]));
+    let Some(mut terminal) = Terminal::start(&project, "ls --watch") else { return };
+    terminal.sees("vite").sees("kept");
+    // Somebody starts it: seen without a key.
+    let holder = project.tool("holder");
+    let mut server = crate::support::command(holder);
+    let mut server = server.arg(project.fill("127.0.0.1:@0")).stdout(Stdio::null()).spawn().unwrap();
+    terminal.sees("vite").sees("listens").types("\x03");
+    let (code, screen) = terminal.ends();
+    drop(server.kill());
+    drop(server.wait());
+    assert_eq!(code, 130, "{screen}");
+}
+
+#[test]
 fn networks_are_removed_only_with_a_yes() {
     let (project, engine) = crate::prune::machine();
     let Some(mut terminal) = Terminal::start(&project, "prune-network") else { return };
@@ -302,21 +319,4 @@ fn what_can_be_mended_is_asked_for_one_by_one() {
     assert!(screen.contains("mended: ports kept for folders"), "{screen}");
     assert!(!project.path(".env").exists());
     assert!(!fs::read_to_string(project.root().join("state/leases.json")).unwrap().contains("gone"));
-}
-
-#[test]
-fn a_watched_list_is_drawn_again_until_ctrl_c() {
-    let project = Project::new("services: {}\n");
-    crate::kept::keeps(&project, &crate::kept::tenant(&project, "demo", "demo", "null", &[("vite", 0, 0)]));
-    let Some(mut terminal) = Terminal::start(&project, "ls --watch") else { return };
-    terminal.sees("vite").sees("kept");
-    // Somebody starts it: seen without a key.
-    let holder = project.tool("holder");
-    let mut server = crate::support::command(holder);
-    let mut server = server.arg(project.fill("127.0.0.1:@0")).stdout(Stdio::null()).spawn().unwrap();
-    terminal.sees("vite").sees("listens").types("\x03");
-    let (code, screen) = terminal.ends();
-    drop(server.kill());
-    drop(server.wait());
-    assert_eq!(code, 130, "{screen}");
 }

@@ -11,6 +11,7 @@ mod networks;
 mod path;
 mod ports;
 mod project;
+mod proxy;
 mod scene;
 mod tools;
 mod wsl;
@@ -36,7 +37,7 @@ struct Check {
 }
 
 /// In the order in which people would look: what the others need comes first.
-const CHECKS: [Check; 12] = [
+const CHECKS: [Check; 13] = [
     Check { name: "tools", about: "Docker's command line, Compose and helpers", run: tools::check },
     Check { name: "engine", about: "the Docker engine", run: engine::check },
     Check { name: "disk", about: "room on the disks", run: engine::disk },
@@ -49,7 +50,7 @@ const CHECKS: [Check; 12] = [
     Check { name: "names", about: "names under .localhost", run: names::check },
     Check { name: "wsl", about: "WSL2", run: wsl::check },
     Check { name: "leases", about: "ports kept for folders", run: leases::check },
-    // The shared proxy gets a file `proxy` and a line here.
+    Check { name: "proxy", about: "the shared proxy, its routes and certificates", run: proxy::check },
 ];
 
 /// How long a check may take.

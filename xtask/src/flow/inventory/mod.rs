@@ -12,9 +12,11 @@ use crate::context::Context;
 use crate::docker::Trouble;
 use crate::flow::home::home_dir;
 use crate::flow::keep;
+use crate::flow::proxy::{running_ports, urls_of};
 use crate::flow::survey::real;
 use crate::flow::up::service_urls;
 use crate::host::{self, Depth};
+use crate::labels::Ports;
 use crate::ledger::Book;
 use crate::model::{
     Binding, ComposeOptions, Container, Health, Lease, Leases, PortRange, Protocol, Service, SocketState, Tenant,
@@ -129,9 +131,10 @@ pub fn inventory(ctx: &Context) -> Inventory {
         Err(trouble) => (Vec::new(), Some(trouble)),
     };
     let listening = listening(&leases);
+    let proxy = running_ports(ctx, &containers);
     let mut entries: Vec<Entry> = grouped(&leases, &containers)
         .into_iter()
-        .map(|((project, dir), parts)| entry(ctx, &here, project, dir, &parts, &listening))
+        .map(|((project, dir), parts)| entry(ctx, &here, project, dir, &parts, &Seen { listening: &listening, proxy }))
         .collect();
     entries.sort_by(|a, b| (!a.here, &a.dir, &a.project).cmp(&(!b.here, &b.dir, &b.project)));
     Inventory { entries, trouble }
@@ -171,14 +174,15 @@ fn listening(leases: &Leases) -> BTreeSet<u16> {
     sockets.iter().filter(|socket| socket.state == SocketState::Listen).map(|socket| socket.port).collect()
 }
 
-fn entry(
-    ctx: &Context,
-    here: &Path,
-    project: String,
-    dir: PathBuf,
-    parts: &Parts<'_>,
-    listening: &BTreeSet<u16>,
-) -> Entry {
+/// What was seen of the machine as a whole.
+struct Seen<'a> {
+    /// Ports of dev servers on which somebody listens.
+    listening: &'a BTreeSet<u16>,
+    /// Those of the proxy, while it runs.
+    proxy: Option<Ports>,
+}
+
+fn entry(ctx: &Context, here: &Path, project: String, dir: PathBuf, parts: &Parts<'_>, seen: &Seen<'_>) -> Entry {
     let leased = parts.tenant.is_some();
     // The engine may be elsewhere, or the stack have been started on the other
     // side of WSL: such a path is none of this system.
@@ -195,10 +199,17 @@ fn entry(
         .map(|name| {
             let own = parts.containers.iter().copied().filter(|container| container.service.as_deref() == Some(name));
             let leases = of_services.iter().filter(|lease| lease.service == name);
-            service(ctx, &declared, name, &own.collect::<Vec<_>>(), leases.map(|lease| (*lease).clone()).collect())
+            let own: Vec<&Container> = own.collect();
+            let mut found = service(ctx, &declared, name, &own, leases.map(|lease| (*lease).clone()).collect());
+            let running = own.iter().filter(|container| container.state.holds_ports());
+            let at_proxy =
+                |container: &&Container| seen.proxy.map(|ports| urls_of(container, ports)).unwrap_or_default();
+            let names: Vec<String> = running.flat_map(at_proxy).collect();
+            found.urls.splice(0..0, names);
+            found
         })
         .collect();
-    services.extend(servers.into_iter().map(|lease| server(lease, listening)));
+    services.extend(servers.into_iter().map(|lease| server(lease, seen.listening)));
     Entry {
         here: dir == here,
         checkout: exists.filter(|exists| *exists).and_then(|_| stack::checkout(&dir)),

@@ -133,6 +133,11 @@ impl Home {
     }
 }
 
+/// The ports of the proxy, where it is one of these containers and runs.
+pub fn running_ports(ctx: &Context, containers: &[Container]) -> Option<Ports> {
+    Home::of(ctx).ok()?.own(containers).and_then(published)
+}
+
 /// The ports of this machine that a running proxy has.
 pub(super) fn published(container: &Container) -> Option<Ports> {
     let usual = Ports::USUAL;

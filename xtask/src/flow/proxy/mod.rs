@@ -21,6 +21,6 @@ pub use ask::{Answer, Route, route_answers};
 pub use certify::certify;
 pub use connect::{connection, hosts_lines};
 pub use down::down;
-pub use home::Home;
-pub use status::{Status, print, status};
+pub use home::{Home, running_ports};
+pub use status::{Status, print, status, urls_of};
 pub use up::{Wish, up};

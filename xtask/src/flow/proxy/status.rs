@@ -72,9 +72,41 @@ impl Status {
         self.state == "running" && self.trouble.is_none() && self.routes.iter().all(|route| route.errors.is_empty())
     }
 
-    /// Whether there is a container at all.
+    /// Whether it runs.
     pub fn is_up(&self) -> bool {
         self.state == "running"
+    }
+
+    /// Whether nobody ever started it, or somebody took it away.
+    pub fn is_absent(&self) -> bool {
+        self.state == "absent"
+    }
+
+    /// Its state and what it has, in a few words.
+    pub fn summary(&self) -> String {
+        let version = self.version.as_ref().map(|version| format!(", Traefik {version}")).unwrap_or_default();
+        let (routes, certificates) =
+            (ui::count(self.routes.len(), "route"), ui::count(self.certificates.len(), "certificate"));
+        format!("{}{version}, {routes}, {certificates}", self.state)
+    }
+
+    /// What is wrong with it: why it cannot be asked, and what Traefik says of
+    /// single routes.
+    pub fn complaints(&self) -> Vec<String> {
+        let of_route = |route: &RouteRow| {
+            let router = ui::clean(&route.router);
+            route.errors.iter().map(|error| format!("{router}: {}", ui::clean(error))).collect::<Vec<String>>()
+        };
+        self.trouble.iter().cloned().chain(self.routes.iter().flat_map(of_route)).collect()
+    }
+
+    /// Ports that it has because others hold the usual ones.
+    pub fn detours(&self) -> Vec<String> {
+        let other = |entry: &EntryPoint| {
+            let holder = entry.held_by.as_ref()?;
+            Some(format!("{} is on {}, because {} is held: {holder}", entry.entrypoint, entry.port, entry.usual))
+        };
+        self.ports.iter().filter_map(other).collect()
     }
 }
 
@@ -138,6 +170,20 @@ fn entry_points(
         EntryPoint { entrypoint, port, usual, held_by: if port == usual { None } else { machine.holder(usual) } }
     };
     ports.entries().into_iter().zip(wished).map(entry).collect()
+}
+
+/// What a container is reached by at a proxy with these ports, as its labels
+/// say.
+pub fn urls_of(container: &Container, ports: Ports) -> Vec<String> {
+    let port = |entry: &str| ports.entries().into_iter().find(|known| known.0 == entry).map(|known| known.1);
+    let of_router = |router: crate::labels::Router| {
+        let names = hosts(&router.rule);
+        let entries = router.entrypoints.iter().filter_map(|entry| Some((scheme(entry), port(entry)?)));
+        entries
+            .flat_map(|(scheme, port)| names.iter().map(move |host| url(scheme, host, port)))
+            .collect::<Vec<String>>()
+    };
+    routers(&container.traefik).into_iter().flat_map(of_router).collect()
 }
 
 fn row(route: super::ask::Route, ports: Ports, home: &Home, containers: &[Container]) -> RouteRow {
