@@ -75,6 +75,8 @@ impl Recreation {
         let wish = bring_up::Wish {
             on_conflict: Some(OnConflict::Fail),
             services: self.services,
+            // As it was started.
+            by_name: ctx.names.is_some().then_some(true),
             ..bring_up::Wish::default()
         };
         Ok((outcome, bring_up(ctx, &wish)?))

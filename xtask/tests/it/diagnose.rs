@@ -221,6 +221,13 @@ fn a_second_checkout_is_no_problem() {
     assert_eq!(status(&diagnose(&project, "project").ends_with(1), "project.name"), "problem");
 }
 
+#[test]
+fn names_that_a_second_copy_would_meet_are_noted() {
+    let compose = "services:\n  web:\n    image: web\n    container_name: fixed\n";
+    let run = diagnose(&Project::new(compose), "project").ends_with(0);
+    assert_eq!(one(&run, "project.fixed-names")["seen"], "fixed (compose.yaml:4)");
+}
+
 // --- Ports -------------------------------------------------------------------
 
 #[test]

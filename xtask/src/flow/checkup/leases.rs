@@ -24,7 +24,7 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     vec![
         Finding::new(id, title, Status::Note, gone.join("\n"))
             .why("nobody will come back for these ports")
-            .remedy("cargo xtask diagnose --fix --only leases")
+            .remedy("cargo xtask release --gone")
             .mend(Mend::Leases),
     ]
 }

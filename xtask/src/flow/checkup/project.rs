@@ -9,7 +9,8 @@ use crate::flow::env;
 use crate::flow::mend::Mend;
 use crate::flow::survey::Survey;
 use crate::ledger::Book;
-use crate::model::{Leases, PortRange};
+use crate::model::{Leases, Named, PortRange};
+use crate::stack;
 use crate::ui;
 
 pub(super) fn check(scene: &Scene) -> Vec<Finding> {
@@ -27,6 +28,7 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     let mut found = vec![Finding::ok("project.file", "compose file", seen), folder(scene, survey)];
     found.extend(env_files(scene, survey));
     found.extend(literals(scene, survey));
+    found.extend(fixed_names(scene));
     found.extend(range(scene, survey));
     found
 }
@@ -150,6 +152,25 @@ fn literals(scene: &Scene, survey: &Survey) -> Option<Finding> {
     )
 }
 
+/// Names of containers, networks and volumes that a second copy would meet.
+fn fixed_names(scene: &Scene) -> Option<Finding> {
+    let ctx = &scene.ctx;
+    let all = stack::fixed_names(&ctx.options, &ctx.dir, &|name| ctx.var(name)).ok()?;
+    let of_project = all.iter().filter(|name| name.what != Named::Project);
+    let names: Vec<String> =
+        of_project.map(|name| format!("{} ({}:{})", name.value, ctx.show(&name.file), name.line)).collect();
+    if names.is_empty() {
+        return None;
+    }
+    Some(
+        Finding::new("project.fixed-names", "names that are fixed", Status::Note, ui::clean(&names.join(", ")))
+            .why("a second checkout on this engine would meet the first one's containers, networks or data")
+            .remedy(
+                "take `container_name:` and `name:` out; in a worktree `cargo xtask start` does so for that checkout",
+            ),
+    )
+}
+
 /// `port_range` in xtask.toml against what is kept for others.
 fn range(scene: &Scene, survey: &Survey) -> Option<Finding> {
     let (id, title) = ("project.range", "range of ports");
@@ -193,15 +214,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let tenant = |name: &str, port: u16| {
             let mut tenant = Tenant::new(name, dir.path());
-            let lease = Lease {
-                service: "web".into(),
-                target: 80,
-                protocol: Protocol::Tcp,
-                published: port,
-                since: String::new(),
-                runner: None,
-            };
-            tenant.leases.push(lease);
+            tenant.leases.push(Lease::new("web", 80, Protocol::Tcp, port, String::new()));
             tenant
         };
         let leases = Leases { tenants: vec![tenant("shop", 8003), tenant("demo-wt", 8004), tenant("blog", 9000)] };
