@@ -128,6 +128,7 @@ fn check_schema(report: &Value) {
     let port = [
         "service",
         "host_ip",
+        "lease",
         "published",
         "published_end",
         "target",

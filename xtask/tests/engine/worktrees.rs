@@ -129,6 +129,10 @@ impl Drop for Repository {
     }
 }
 
+/// Where twenty worktrees and the thief meet: apart from the ports of other
+/// tests, whose ledgers know nothing of these.
+const RANGE: (u16, u16) = (29_000, 29_399);
+
 /// Takes ports that a start may choose, one after the other and each for a
 /// moment, until it is told to stop.
 fn steal(stop: &AtomicBool) {
@@ -136,7 +140,7 @@ fn steal(stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         // A linear congruential generator does: any port will do.
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let port = 8010 + u16::try_from((seed >> 33) % 400).unwrap();
+        let port = RANGE.0 + u16::try_from((seed >> 33) % u64::from(RANGE.1 - RANGE.0)).unwrap();
         let held = TcpListener::bind(SocketAddr::from(([0u16; 8], port)));
         std::thread::sleep(Duration::from_millis(50));
         drop(held);
@@ -161,6 +165,7 @@ fn worktree_names() -> Vec<String> {
 #[test]
 fn twenty_worktrees_start_at_once_and_never_meet() {
     let mut repository = Repository::new(&["api", "web", "db", "cache"]);
+    repository.commit(&[("xtask.toml", &format!("port_range = \"{}-{}\"\n", RANGE.0, RANGE.1))]);
     for name in worktree_names() {
         repository.add_worktree(&name);
     }
