@@ -2,12 +2,13 @@
 //! that the kernel ends with its holder, and replaced whole, so that it is
 //! never half of anything.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use super::LIMIT;
 use crate::disk;
 use crate::error::{Context, Error, Result};
 use crate::model::{Leases, Tenant};
@@ -26,8 +27,6 @@ pub struct Book {
 
 /// What this version reads and writes.
 const SCHEMA: u32 = 1;
-/// Who has it has it for milliseconds; only a process that was stopped keeps it.
-const LIMIT: Duration = Duration::from_secs(30);
 
 #[derive(Deserialize)]
 struct Document {
@@ -38,12 +37,8 @@ struct Document {
 impl Book {
     /// Opens the book of the folder `state`, waiting for whoever has it.
     pub fn open(state: &Path) -> Result<Book> {
-        Book::open_within(state, LIMIT)
-    }
-
-    fn open_within(state: &Path, limit: Duration) -> Result<Book> {
-        std::fs::create_dir_all(state).context(format!("make `{}`", state.display()))?;
-        let lock = lock(&state.join("leases.lock"), limit)?;
+        disk::private_folder(state)?;
+        let lock = disk::lock(&state.join("leases.lock"), LIMIT)?;
         let path = path(state);
         let (leases, set_aside) = match read(&path)? {
             Some(leases) => (leases, None),
@@ -63,7 +58,7 @@ impl Book {
         if self.leases == self.read && self.set_aside.is_none() {
             return Ok(());
         }
-        disk::write_atomic(&self.path, &render(&self.leases)?)
+        disk::write_atomic(&self.path, &encode(&self.leases)?)
     }
 }
 
@@ -71,39 +66,22 @@ fn path(state: &Path) -> PathBuf {
     state.join("leases.json")
 }
 
-fn lock(path: &Path, limit: Duration) -> Result<File> {
-    let lock = File::create(path).context(format!("open `{}`", path.display()))?;
-    let deadline = Instant::now() + limit;
-    loop {
-        match lock.try_lock() {
-            Ok(()) => return Ok(lock),
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(2));
-            }
-            Err(TryLockError::WouldBlock) => {
-                let seconds = limit.as_secs();
-                return Err(Error::new(format!("`{}` has been locked for {seconds} s", path.display()))
-                    .hint("a `cargo xtask` that was suspended (Ctrl-Z) keeps it: `fg`, or end it"));
-            }
-            Err(TryLockError::Error(error)) => {
-                return Err(Error::new(format!("`{}` cannot be locked: {error}", path.display()))
-                    .hint("some network filesystems know no locks: set XTASK_STATE_DIR to a folder of a local disk"));
-            }
-        }
+/// `None` where there is a file and it is not a book.
+fn read(path: &Path) -> Result<Option<Leases>> {
+    match std::fs::read(path) {
+        Ok(bytes) => decode(&bytes, path),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Some(Leases::default())),
+        Err(error) => Err(Error::new(format!("failed to read `{}`: {error}", path.display()))),
     }
 }
 
-/// `None` where there is a file and it is not a book.
-fn read(path: &Path) -> Result<Option<Leases>> {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Some(Leases::default())),
-        Err(error) => return Err(Error::new(format!("failed to read `{}`: {error}", path.display()))),
-    };
-    match serde_json::from_slice::<Document>(&bytes) {
+/// The bytes of the file `path` as leases; `None` where they are no book, an
+/// error where they are a newer version's.
+pub fn decode(bytes: &[u8], path: &Path) -> Result<Option<Leases>> {
+    match serde_json::from_slice::<Document>(bytes) {
         Ok(Document { schema: SCHEMA, tenants }) => Ok(Some(Leases { tenants })),
         Ok(Document { schema, .. }) => Err(newer(path, schema)),
-        Err(_) => match serde_json::from_slice(&bytes) {
+        Err(_) => match serde_json::from_slice(bytes) {
             Ok(Version { schema }) if schema > SCHEMA => Err(newer(path, schema)),
             _ => Ok(None),
         },
@@ -127,8 +105,9 @@ fn set_aside(path: &Path) -> Result<PathBuf> {
     Ok(to)
 }
 
-/// A line a tenant: short, and a person can read it.
-fn render(leases: &Leases) -> Result<Vec<u8>> {
+/// The leases as the bytes of the file. A line a tenant: short, and a person
+/// can read it.
+pub fn encode(leases: &Leases) -> Result<Vec<u8>> {
     #[derive(Serialize)]
     struct Line<'a>(&'a Tenant);
     let mut text = format!("{{\"schema\":{SCHEMA},\"tenants\":[").into_bytes();
@@ -197,13 +176,5 @@ mod tests {
             assert!(error.message().contains("schema 2"), "{error}");
             assert_eq!(std::fs::read_to_string(path(state.path())).unwrap(), newer);
         }
-    }
-
-    #[test]
-    fn who_waits_too_long_is_told_why() {
-        let state = tempfile::tempdir().unwrap();
-        let _book = Book::open(state.path()).unwrap();
-        let error = Book::open_within(state.path(), Duration::from_millis(10)).unwrap_err();
-        assert!(error.hints()[0].contains("Ctrl-Z"), "{error}");
     }
 }

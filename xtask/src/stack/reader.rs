@@ -129,7 +129,7 @@ fn name(
 
 /// Reads and parses one file.
 pub(super) fn parse(file: &Arc<Path>) -> Result<Vec<Node>> {
-    let place = file.display();
+    let place = crate::ui::clean(&file.display().to_string());
     let bytes = std::fs::read(file).map_err(|error| match error.kind() {
         ErrorKind::NotFound => Error::new(format!("there is no file {place}"))
             .hint("correct the path; it counts from the folder of the project"),

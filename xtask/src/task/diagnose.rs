@@ -43,7 +43,7 @@ fn print(check: &Check) {
         Status::Problem => style("problem").red().bold(),
         Status::Unknown => style("unknown").yellow(),
     };
-    ui::out(&format!("{word}  {}: {}", check.title, check.seen));
+    ui::out(&format!("{word}  {}: {}", check.title, check.seen.replace('\n', " ")));
     if let Some(why) = check.why {
         ui::out(&format!("         why: {why}"));
     }
