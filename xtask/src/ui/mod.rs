@@ -70,7 +70,7 @@ pub fn out(line: &str) {
 /// Data: a value as JSON on stdout, its strings cleaned.
 pub fn json(value: &impl Serialize) {
     match json::pretty(value) {
-        Ok(text) => out(&text),
+        Ok(text) => write(&mut io::stdout().lock(), &text),
         Err(error) => warn(&format!("failed to write JSON: {error}")),
     }
 }

@@ -5,6 +5,9 @@ use std::path::Path;
 /// Without control characters, and without the marks that reorder text: what
 /// is shown is what is there. Each run of them becomes one `\u{fffd}`.
 pub fn clean(text: &str) -> String {
+    if !text.contains(hostile) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     let mut last_hostile = false;
     for c in text.chars() {
@@ -31,6 +34,9 @@ fn hostile(c: char) -> bool {
 /// it which should have been cleaned: our line breaks pass and, where there are
 /// `colours`, the sequences that make them (`ESC [ digits and ; m`).
 pub(super) fn sieve(text: &str, colours: bool) -> String {
+    if !text.contains(|c| c != '\n' && hostile(c)) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
