@@ -1,7 +1,6 @@
 //! What cannot be done: exit code 2, one clear error with file and line, a
 //! hint, and nothing changed. Each once without Docker and once with the real
 //! Compose, which must lead to the same exit code.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

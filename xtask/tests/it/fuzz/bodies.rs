@@ -22,7 +22,10 @@ use xtask::stack;
 use xtask::ui;
 
 /// A target: its name, which is that of its folder of seeds, and its body.
-pub(crate) const ALL: [(&str, fn(&[u8])); 8] = [
+type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub(crate) const ALL: [Target; 8] = [
     ("tools", tools),
     ("engine_message", engine_message),
     ("engine_api", engine_api),

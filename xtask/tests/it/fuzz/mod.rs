@@ -1,6 +1,5 @@
 //! What fuzzing began with and what it found, again: `tests/fixtures/fuzz/TARGET`
 //! has seeds and every input that a target ever failed on.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 mod bodies;
 
