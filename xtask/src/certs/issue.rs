@@ -79,6 +79,12 @@ fn ca_usages() -> Vec<KeyUsagePurpose> {
     vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign]
 }
 
+/// Whether what ends then, and lives so many days, was made in what is the
+/// future now: a clock that was set back makes it one that is not yet valid.
+pub(super) fn is_of_the_future(ends: u64, days: u64, now: SystemTime) -> bool {
+    ends > seconds(now) + (days + 1) * DAY
+}
+
 /// From a day ago (clocks differ) for `days`.
 fn params(key: &Key, now: SystemTime, days: u64) -> Result<(CertificateParams, u64)> {
     let now = seconds(now);

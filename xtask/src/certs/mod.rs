@@ -10,7 +10,7 @@
 mod issue;
 mod key;
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -26,6 +26,8 @@ pub use issue::CA_NAME;
 
 /// A certificate that ends sooner is made anew.
 const RENEW: Duration = Duration::from_hours(30 * 24);
+/// Who makes certificates has made them in a second.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// The folder of all certificates.
 #[derive(Debug, Clone)]
@@ -85,10 +87,9 @@ impl Certs {
     /// is good for a while. Two processes at once take turns.
     pub fn ensure(&self, name: &str, hosts: &[String], now: SystemTime) -> Result<Change> {
         for folder in ["ca", "certs", "issued"] {
-            private_folder(&self.dir.join(folder))?;
+            disk::private_folder(&self.dir.join(folder))?;
         }
-        let lock = File::create(self.dir.join("certs.lock")).context("open the lock of the certificates")?;
-        lock.lock().context("lock the certificates")?;
+        let _lock = disk::lock(&self.dir.join("certs.lock"), LIMIT)?;
         let name = file_name(name);
         let (authority, new_authority) = self.authority(now)?;
         let issuer = hex(&authority.id());
@@ -98,9 +99,10 @@ impl Certs {
         let [certificate, secret] = ["crt", "key"].map(|end| self.folder().join(format!("{name}.{end}")));
         let record = self.dir.join("issued").join(format!("{name}.json"));
         let known = read(&record).filter(|_| certificate.is_file() && secret.is_file());
-        if known
-            .is_some_and(|known| known.hosts == hosts && known.issuer == issuer && good_for_a_while(known.ends, now))
-        {
+        let good = |known: Issued| {
+            known.hosts == hosts && known.issuer == issuer && good_for_a_while(known.ends, issue::LEAF_DAYS, now)
+        };
+        if known.is_some_and(good) {
             return Ok(if new_authority { Change::Authority } else { Change::None });
         }
         let key = Key::generate()?;
@@ -127,7 +129,8 @@ impl Certs {
     fn authority(&self, now: SystemTime) -> Result<(Key, bool)> {
         let secret = self.dir.join("ca").join("ca.key");
         let record = self.dir.join("ca").join("ca.json");
-        let known = read(&record).filter(|known| good_for_a_while(known.ends, now) && self.ca_file().is_file());
+        let known =
+            read(&record).filter(|known| good_for_a_while(known.ends, issue::CA_DAYS, now) && self.ca_file().is_file());
         if let (Some(known), Ok(pem)) = (known, fs::read_to_string(&secret)) {
             let key = Key::from_pem(&pem).map_err(|error| {
                 error.within(secret.display()).hint("remove that file: a new CA is made, and has to be trusted again")
@@ -147,8 +150,9 @@ impl Certs {
     }
 }
 
-fn good_for_a_while(ends: u64, now: SystemTime) -> bool {
-    ends > seconds(now) + RENEW.as_secs()
+/// Of what lives so many days.
+fn good_for_a_while(ends: u64, days: u64, now: SystemTime) -> bool {
+    ends > seconds(now) + RENEW.as_secs() && !issue::is_of_the_future(ends, days, now)
 }
 
 /// A record that is not there, or damaged, is of nothing.
@@ -171,15 +175,6 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-/// A folder for its owner alone.
-fn private_folder(path: &Path) -> Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).context(format!("make `{}`", path.display()))
 }
 
 #[cfg(test)]
@@ -216,6 +211,21 @@ mod tests {
         let later = now + DAY * 3640;
         assert_eq!(certs.ensure("q", &hosts(&["q.localhost"]), later).unwrap(), Change::Authority);
         assert_eq!(certs.ensure("p.1", &hosts(&["a.localhost"]), later).unwrap(), Change::Certificate);
+    }
+
+    /// What a clock that ran ahead made is not valid yet.
+    #[test]
+    fn what_was_made_in_the_future_is_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let certs = Certs::new(dir.path());
+        let now = SystemTime::now();
+        let ahead = now + DAY * 400;
+        assert_eq!(certs.ensure("p", &hosts(&["p.localhost"]), ahead).unwrap(), Change::Authority);
+        assert_eq!(certs.ensure("p", &hosts(&["p.localhost"]), now).unwrap(), Change::Authority);
+        // An hour back is within the day that clocks may differ.
+        let back = now - Duration::from_hours(1);
+        assert_eq!(certs.ensure("p", &hosts(&["p.localhost"]), back).unwrap(), Change::None);
+        assert_eq!(certs.ensure("p", &hosts(&["p.localhost"]), now).unwrap(), Change::None);
     }
 
     #[test]

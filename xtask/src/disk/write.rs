@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::owner::give_to_the_person;
 use crate::error::{Error, Result};
 
 /// Replaces `path` with `bytes`: a new file beside it, flushed to disk, then
@@ -61,6 +62,9 @@ fn write(temporary: &Path, target: &Path, bytes: &[u8], private: bool) -> std::i
     file.write_all(bytes)?;
     file.sync_all()?;
     drop(file);
+    if old.is_none() {
+        give_to_the_person(temporary);
+    }
     fs::rename(temporary, target)
 }
 

@@ -122,6 +122,8 @@ impl Command {
             }
         };
         let words = std::iter::once(&self.program).chain(&self.args);
+        // A name with control characters cannot be typed anyway.
+        let quote = |word| crate::ui::clean(&quote(word));
         words.map(quote).collect::<Vec<_>>().join(" ")
     }
 

@@ -1,6 +1,6 @@
 //! Who is on a port: everything that this machine and its engine know of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -54,7 +54,8 @@ pub fn look(ctx: &Context, ports: &[(u16, Protocol)], depth: Depth) -> Result<Ho
     if ports.len() > MANY {
         // The tables came first, and no port was probed yet.
         let known = containers.as_deref().unwrap_or_default();
-        probed.retain(|probed| in_use(probed, &sockets, known));
+        let used: BTreeSet<(u16, Protocol)> = sockets.iter().map(|socket| (socket.port, socket.protocol)).collect();
+        probed.retain(|(port, protocol, _)| used.contains(&(*port, *protocol)) || published(*port, *protocol, known));
         for (port, protocol, probes) in &mut probed {
             *probes = probe(*port, *protocol);
         }
@@ -63,9 +64,15 @@ pub fn look(ctx: &Context, ports: &[(u16, Protocol)], depth: Depth) -> Result<Ho
     let processes = host::processes(&pids.into_iter().collect::<Vec<u32>>());
     let reservations = host::reservations();
     let known = containers.as_deref().unwrap_or_default();
+    // By port: whoever has ten thousand would wait for every pair of them.
+    let mut by_port: BTreeMap<(u16, Protocol), Vec<Socket>> = BTreeMap::new();
+    for socket in sockets {
+        by_port.entry((socket.port, socket.protocol)).or_default().push(socket);
+    }
     let views = probed
         .into_iter()
         .map(|(port, protocol, probes)| {
+            let sockets = by_port.remove(&(port, protocol)).unwrap_or_default();
             let facts = Facts {
                 probes: &probes,
                 containers: known,
@@ -74,8 +81,6 @@ pub fn look(ctx: &Context, ports: &[(u16, Protocol)], depth: Depth) -> Result<Ho
                 reservations: &reservations,
             };
             let verdict = verdict(port, protocol, &facts);
-            let sockets =
-                sockets.iter().filter(|socket| socket.port == port && socket.protocol == protocol).cloned().collect();
             let advice = advise(&verdict, &probes, containers.as_deref().ok());
             View { port, protocol, verdict, sockets, advice }
         })
@@ -104,11 +109,6 @@ fn see(ctx: &Context, ports: &[(u16, Protocol)], depth: Depth) -> Result<(Vec<Pr
 
 fn probe(port: u16, protocol: Protocol) -> Vec<(IpAddr, Probe)> {
     host::probe_addresses(None).into_iter().map(|ip| (ip, host::probe(ip, port, protocol))).collect()
-}
-
-fn in_use((port, protocol, _): &Probed, sockets: &[Socket], containers: &[Container]) -> bool {
-    sockets.iter().any(|socket| socket.port == *port && socket.protocol == *protocol)
-        || published(*port, *protocol, containers)
 }
 
 fn published(port: u16, protocol: Protocol, containers: &[Container]) -> bool {

@@ -194,7 +194,7 @@ pub fn environment(ctx: &Context, survey: &Survey, request: &Request) -> Result<
     }
     let file = outside(ctx, &now.without.dir, "")?;
     let folder = file.parent().unwrap_or(&file);
-    std::fs::create_dir_all(folder).context(format!("make `{}`", folder.display()))?;
+    disk::private_folder(folder)?;
     let text = render(&now.without, &changes, None);
     let saved = read(&file)?;
     put(&file, Some(text.as_bytes()))?;

@@ -1,6 +1,7 @@
 //! What is known of ports, as text and as JSON.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use console::style;
 use serde::Serialize;
@@ -10,7 +11,7 @@ use crate::flow::free::Action;
 use crate::flow::holders::{Holders, View};
 use crate::flow::report::{self, OwnerReport};
 use crate::host;
-use crate::model::{Container, Owner, Process, Socket, SocketState, Surroundings, Verdict};
+use crate::model::{Container, Owner, Parent, Process, Socket, SocketState, Surroundings, Verdict};
 use crate::stack::checkout_root;
 use crate::ui;
 
@@ -59,21 +60,44 @@ struct SocketReport {
 /// `who --format json`.
 pub fn json(ctx: &Context, found: &Holders) -> Report<'static> {
     trouble(ctx, found);
-    Report { schema: 1, ports: found.views.iter().map(port).collect(), actions: None }
+    Report { schema: 1, ports: ports(found), actions: None }
 }
 
 /// `kill --format json`.
 pub fn kill_json<'a>(ctx: &Context, found: &Holders, actions: &'a [Action]) -> Report<'a> {
     trouble(ctx, found);
-    Report { schema: 1, ports: found.views.iter().map(port).collect(), actions: Some(actions) }
+    Report { schema: 1, ports: ports(found), actions: Some(actions) }
 }
 
-fn port(view: &View) -> PortReport {
+/// What is around each owner, each asked for once: one process may have
+/// thousands of ports.
+type Around = BTreeMap<u32, (Surroundings, Option<PathBuf>)>;
+
+fn around(found: &Holders) -> Around {
+    let mut known = Around::new();
+    for owner in found.views.iter().flat_map(|view| owners(&view.verdict)) {
+        if let Owner::Process(process) = owner {
+            known.entry(process.pid).or_insert_with(|| {
+                let around = host::surroundings(process);
+                let tree = around.cwd.as_deref().and_then(checkout_root);
+                (around, tree)
+            });
+        }
+    }
+    known
+}
+
+fn ports(found: &Holders) -> Vec<PortReport> {
+    let around = around(found);
+    found.views.iter().map(|view| port(view, &around)).collect()
+}
+
+fn port(view: &View, around: &Around) -> PortReport {
     PortReport {
         port: view.port,
         protocol: view.protocol.as_str(),
         verdict: view.verdict.as_str(),
-        owners: owners(&view.verdict).iter().map(|owner| detailed(view, owner)).collect(),
+        owners: owners(&view.verdict).iter().map(|owner| detailed(view, owner, around)).collect(),
         advice: view.advice.clone(),
     }
 }
@@ -85,7 +109,7 @@ fn owners(verdict: &Verdict) -> &[Owner] {
     }
 }
 
-fn detailed(view: &View, owner: &Owner) -> Detailed {
+fn detailed(view: &View, owner: &Owner, around: &Around) -> Detailed {
     let mut detailed = Detailed {
         owner: OwnerReport::from(owner),
         image: None,
@@ -97,15 +121,13 @@ fn detailed(view: &View, owner: &Owner) -> Detailed {
     };
     match owner {
         Owner::Process(process) => {
-            let around = host::surroundings(process);
-            detailed.worktree = around.cwd.as_deref().and_then(checkout_root).map(|path| clean(&path));
-            detailed.cwd = around.cwd.as_deref().map(clean);
-            detailed.unit = around.unit.map(|unit| ui::clean(&unit.name));
-            detailed.parents = around
-                .parents
-                .iter()
-                .map(|parent| ParentReport { pid: parent.pid, name: ui::clean(&parent.name) })
-                .collect();
+            if let Some((around, tree)) = around.get(&process.pid) {
+                let parent = |parent: &Parent| ParentReport { pid: parent.pid, name: ui::clean(&parent.name) };
+                detailed.worktree = tree.as_deref().map(clean);
+                detailed.cwd = around.cwd.as_deref().map(clean);
+                detailed.unit = around.unit.as_ref().map(|unit| ui::clean(&unit.name));
+                detailed.parents = around.parents.iter().map(parent).collect();
+            }
             detailed.sockets = view.sockets_of(process.pid).into_iter().map(socket).collect();
         }
         Owner::Container(container) => {
@@ -153,6 +175,7 @@ pub fn text(ctx: &Context, found: &Holders) {
     if found.views.is_empty() {
         ui::out("nobody listens, and nothing is published");
     }
+    let around = around(found);
     for view in &found.views {
         let word = match &view.verdict {
             Verdict::Free | Verdict::Ours(_) => style("free").green(),
@@ -163,7 +186,7 @@ pub fn text(ctx: &Context, found: &Holders) {
         };
         ui::out(&format!("{} {word}", style(view.address()).bold()));
         match &view.verdict {
-            Verdict::Taken(owners) => owners.iter().for_each(|owner| print_owner(ctx, view, owner)),
+            Verdict::Taken(owners) => owners.iter().for_each(|owner| print_owner(ctx, view, owner, &around)),
             Verdict::Reserved { range, by } => ui::out(&format!("  ports {range} are kept by {}", ui::clean(by))),
             Verdict::Unknown { why } => ui::out(&format!("  {}", ui::clean(why))),
             Verdict::Free | Verdict::Ours(_) => {}
@@ -174,10 +197,10 @@ pub fn text(ctx: &Context, found: &Holders) {
     }
 }
 
-fn print_owner(ctx: &Context, view: &View, owner: &Owner) {
+fn print_owner(ctx: &Context, view: &View, owner: &Owner, around: &Around) {
     ui::out(&format!("  by {}", report::describe(ctx, owner)));
     let further = match owner {
-        Owner::Process(process) => of_process(ctx, view, process),
+        Owner::Process(process) => of_process(ctx, view, process, around),
         Owner::Container(container) => {
             let on: Vec<String> = bindings(view, container).into_iter().map(|socket| socket.address).collect();
             vec![format!("image {}, publishes {}", ui::clean(&container.image), on.join(" and "))]
@@ -189,14 +212,15 @@ fn print_owner(ctx: &Context, view: &View, owner: &Owner) {
     }
 }
 
-fn of_process(ctx: &Context, view: &View, process: &Process) -> Vec<String> {
-    let Surroundings { cwd, parents, unit, container } = host::surroundings(process);
+fn of_process(ctx: &Context, view: &View, process: &Process, around: &Around) -> Vec<String> {
+    let Some((Surroundings { cwd, parents, unit, container }, tree)) = around.get(&process.pid) else {
+        return Vec::new();
+    };
     let listens: Vec<String> = view.sockets_of(process.pid).into_iter().map(address).collect();
     let mut lines = vec![format!("listens on {}", listens.join(" and "))];
-    if let Some(cwd) = &cwd {
-        let tree = checkout_root(cwd)
-            .filter(|tree| tree != cwd)
-            .map(|tree| format!(", in the git worktree {}", ctx.show(&tree)));
+    if let Some(cwd) = cwd {
+        let tree =
+            tree.as_ref().filter(|tree| *tree != cwd).map(|tree| format!(", in the git worktree {}", ctx.show(tree)));
         lines.push(format!("in {}{}", ctx.show(cwd), tree.unwrap_or_default()));
     }
     if !parents.is_empty() {

@@ -2,12 +2,13 @@
 //! that the kernel ends with its holder, and replaced whole, so that it is
 //! never half of anything.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use super::LIMIT;
 use crate::disk;
 use crate::error::{Context, Error, Result};
 use crate::model::{Leases, Tenant};
@@ -22,14 +23,12 @@ pub struct Book {
     path: PathBuf,
     /// The file as it was read. A copy of the leases would cost as much as
     /// reading them did.
-    read: Option<String>,
+    read: Option<Vec<u8>>,
     _lock: File,
 }
 
 /// What this version reads and writes.
 const SCHEMA: u32 = 1;
-/// Who has it has it for milliseconds; only a process that was stopped keeps it.
-const LIMIT: Duration = Duration::from_secs(30);
 
 #[derive(Deserialize)]
 struct Document {
@@ -40,15 +39,12 @@ struct Document {
 impl Book {
     /// Opens the book of the folder `state`, waiting for whoever has it.
     pub fn open(state: &Path) -> Result<Book> {
-        Book::open_within(state, LIMIT)
-    }
-
-    fn open_within(state: &Path, limit: Duration) -> Result<Book> {
-        std::fs::create_dir_all(state).context(format!("make `{}`", state.display()))?;
-        let lock = lock(&state.join("leases.lock"), limit)?;
+        disk::private_folder(state)?;
+        let lock = disk::lock(&state.join("leases.lock"), LIMIT)?;
         let path = path(state);
-        let read = text(&path)?;
-        let (leases, set_aside) = match parse(&path, read.as_deref())? {
+        let read = bytes(&path)?;
+        let known = read.as_ref().map_or_else(|| Ok(Some(Leases::default())), |bytes| decode(bytes, &path));
+        let (leases, set_aside) = match known? {
             Some(leases) => (leases, None),
             None => (Leases::default(), Some(set_aside(&path)?)),
         };
@@ -58,16 +54,14 @@ impl Book {
     /// What the book says now, without a lock: good for showing. A file that
     /// cannot be read says nothing here.
     pub fn peek(state: &Path) -> Leases {
-        let path = path(state);
-        text(&path).and_then(|text| parse(&path, text.as_deref())).ok().flatten().unwrap_or_default()
+        read(&path(state)).ok().flatten().unwrap_or_default()
     }
 
     /// Writes the changes, if there are any, and lets go of the book.
     pub fn close(self) -> Result<()> {
-        let read = self.read.as_deref().unwrap_or_default();
-        let bytes = render(&self.leases, read.len())?;
+        let bytes = encode(&self.leases)?;
         // Without a file an empty book is no change either.
-        let same = bytes == read.as_bytes() || self.read.is_none() && self.leases.tenants.is_empty();
+        let same = self.read.as_ref().map_or(self.leases.tenants.is_empty(), |read| *read == bytes);
         if same && self.set_aside.is_none() {
             return Ok(());
         }
@@ -79,44 +73,27 @@ fn path(state: &Path) -> PathBuf {
     state.join("leases.json")
 }
 
-fn lock(path: &Path, limit: Duration) -> Result<File> {
-    let lock = File::create(path).context(format!("open `{}`", path.display()))?;
-    let deadline = Instant::now() + limit;
-    loop {
-        match lock.try_lock() {
-            Ok(()) => return Ok(lock),
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(2));
-            }
-            Err(TryLockError::WouldBlock) => {
-                let seconds = limit.as_secs();
-                return Err(Error::new(format!("`{}` has been locked for {seconds} s", path.display()))
-                    .hint("a `cargo xtask` that was suspended (Ctrl-Z) keeps it: `fg`, or end it"));
-            }
-            Err(TryLockError::Error(error)) => {
-                return Err(Error::new(format!("`{}` cannot be locked: {error}", path.display()))
-                    .hint("some network filesystems know no locks: set XTASK_STATE_DIR to a folder of a local disk"));
-            }
-        }
-    }
+/// `None` where there is a file and it is not a book.
+fn read(path: &Path) -> Result<Option<Leases>> {
+    bytes(path)?.map_or_else(|| Ok(Some(Leases::default())), |bytes| decode(&bytes, path))
 }
 
-/// `None` where there is no file. What is no UTF-8 is no book either.
-fn text(path: &Path) -> Result<Option<String>> {
+/// `None` where there is no file.
+fn bytes(path: &Path) -> Result<Option<Vec<u8>>> {
     match std::fs::read(path) {
-        Ok(bytes) => Ok(Some(String::from_utf8(bytes).unwrap_or_default())),
+        Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::new(format!("failed to read `{}`: {error}", path.display()))),
     }
 }
 
-/// `None` where there is a file and it is not a book.
-fn parse(path: &Path, text: Option<&str>) -> Result<Option<Leases>> {
-    let Some(text) = text else { return Ok(Some(Leases::default())) };
-    match serde_json::from_str::<Document>(text) {
+/// The bytes of the file `path` as leases; `None` where they are no book, an
+/// error where they are a newer version's.
+pub fn decode(bytes: &[u8], path: &Path) -> Result<Option<Leases>> {
+    match serde_json::from_slice::<Document>(bytes) {
         Ok(Document { schema: SCHEMA, tenants }) => Ok(Some(Leases { tenants })),
         Ok(Document { schema, .. }) => Err(newer(path, schema)),
-        Err(_) => match serde_json::from_str(text) {
+        Err(_) => match serde_json::from_slice(bytes) {
             Ok(Version { schema }) if schema > SCHEMA => Err(newer(path, schema)),
             _ => Ok(None),
         },
@@ -140,12 +117,12 @@ fn set_aside(path: &Path) -> Result<PathBuf> {
     Ok(to)
 }
 
-/// A line a tenant: short, and a person can read it. About as long as before.
-fn render(leases: &Leases, before: usize) -> Result<Vec<u8>> {
+/// The leases as the bytes of the file. A line a tenant: short, and a person
+/// can read it.
+pub fn encode(leases: &Leases) -> Result<Vec<u8>> {
     #[derive(Serialize)]
     struct Line<'a>(&'a Tenant);
-    let mut text = Vec::with_capacity(before + 4096);
-    text.extend(format!("{{\"schema\":{SCHEMA},\"tenants\":[").bytes());
+    let mut text = format!("{{\"schema\":{SCHEMA},\"tenants\":[").into_bytes();
     for (i, tenant) in leases.tenants.iter().enumerate() {
         text.extend(if i == 0 { "\n".as_bytes() } else { ",\n".as_bytes() });
         serde_json::to_writer(&mut text, &Line(tenant)).context("write the leases")?;
@@ -210,13 +187,5 @@ mod tests {
             assert!(error.message().contains("schema 2"), "{error}");
             assert_eq!(std::fs::read_to_string(path(state.path())).unwrap(), newer);
         }
-    }
-
-    #[test]
-    fn who_waits_too_long_is_told_why() {
-        let state = tempfile::tempdir().unwrap();
-        let _book = Book::open(state.path()).unwrap();
-        let error = Book::open_within(state.path(), Duration::from_millis(10)).unwrap_err();
-        assert!(error.hints()[0].contains("Ctrl-Z"), "{error}");
     }
 }

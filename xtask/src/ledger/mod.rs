@@ -5,18 +5,31 @@ mod moves;
 mod turn;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use crate::disk;
 use crate::error::{Error, Result};
 
-pub use book::Book;
+pub use book::{Book, decode, encode};
 pub use moves::Moves;
 pub use turn::Turn;
 
 /// Overrides where the folder is.
 pub const STATE_DIR: &str = "XTASK_STATE_DIR";
 
-/// The folder: XTASK_STATE_DIR, else the system's place for state.
+/// Who has a file has it for milliseconds; only a process that was stopped
+/// keeps it.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The folder: XTASK_STATE_DIR, else the system's place for state. One of
+/// somebody else is refused: what it says would be believed.
 pub fn state_dir(env: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf> {
+    let dir = place(env)?;
+    disk::check_owner(&dir)?;
+    Ok(dir)
+}
+
+fn place(env: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf> {
     if let Some(dir) = env(STATE_DIR).filter(|dir| !dir.is_empty()) {
         return Ok(PathBuf::from(dir));
     }

@@ -1,11 +1,11 @@
 //! Which variables a reassignment moved, so that they can go back.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::LIMIT;
 use crate::disk;
 use crate::error::{Context, Result};
 
@@ -28,9 +28,8 @@ impl Moves {
     /// Remembers changes of `file`: variable, port before, port after. A
     /// variable that is back where it was is forgotten.
     pub fn record(state: &Path, file: &Path, changes: &[(String, u16, u16)]) -> Result<()> {
-        std::fs::create_dir_all(state).context(format!("make `{}`", state.display()))?;
-        let lock = File::create(state.join("moves.lock")).context("open the lock of the moves")?;
-        lock.lock().context("lock the moves")?;
+        disk::private_folder(state)?;
+        let _lock = disk::lock(&state.join("moves.lock"), LIMIT)?;
         let mut moves = Self::read(state);
         let of_file = moves.files.entry(real(file)).or_default();
         for (variable, from, to) in changes {

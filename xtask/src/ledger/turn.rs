@@ -4,6 +4,7 @@
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
+use crate::disk;
 use crate::error::{Context, Result};
 
 /// A turn; the kernel ends it with the program and what that started, however
@@ -18,11 +19,12 @@ pub struct Turn {
 impl Turn {
     /// Waits for the turn of `project`; `note` is called where it has to.
     pub fn take(state: &Path, project: &str, note: impl FnOnce()) -> Result<Turn> {
-        std::fs::create_dir_all(state).context(format!("make `{}`", state.display()))?;
+        disk::private_folder(state)?;
         // A name is no path, whoever chose it.
         let name: String =
             project.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
-        let lock = File::create(state.join(format!("start-{name}.lock"))).context("open the lock of the project")?;
+        let path = state.join(format!("start-{name}.lock"));
+        let lock = disk::lock_file(&path)?;
         let waited = match lock.try_lock() {
             Ok(()) => false,
             Err(TryLockError::WouldBlock) => {
@@ -30,7 +32,7 @@ impl Turn {
                 lock.lock().context("lock the project")?;
                 true
             }
-            Err(TryLockError::Error(error)) => return Err(error).context("lock the project"),
+            Err(TryLockError::Error(error)) => return Err(disk::no_locks(&path, &error)),
         };
         outlive(&lock);
         Ok(Turn { _lock: lock, waited })

@@ -50,7 +50,7 @@ pub type Lookup<'a, S> = dyn Fn(&str) -> Option<(String, S)> + 'a;
 /// Replaces the variables of `text`. Fails on `${` without a name or an end,
 /// and on `${VAR:?message}` without a value.
 pub fn interpolate<S>(text: &str, lookup: &Lookup<'_, S>) -> Result<Interpolated<S>> {
-    let mut reader = Reader { text, lookup, uses: Vec::new() };
+    let mut reader = Reader { text, lookup, uses: Vec::new(), depth: 0 };
     let value = reader.expand(0..text.len(), false)?;
     Ok(Interpolated { value, uses: reader.uses })
 }
@@ -94,10 +94,15 @@ pub fn mentions(text: &str) -> Vec<Mention<'_>> {
     found
 }
 
+/// Nesting that no file needs, and that recursion can bear.
+const MAX_DEPTH: usize = 64;
+
 struct Reader<'a, S> {
     text: &'a str,
     lookup: &'a Lookup<'a, S>,
     uses: Vec<Use<S>>,
+    /// Defaults around this place.
+    depth: usize,
 }
 
 impl<S> Reader<'_, S> {
@@ -179,18 +184,30 @@ impl<S> Reader<'_, S> {
                 Outcome::Set(source)
             }
             ('-', None) => {
-                value.push_str(&self.expand(word, true)?);
+                value.push_str(&self.within(word)?);
                 Outcome::Default
             }
             ('?', None) => return Err(missing(name, &text[word])),
             ('+', Some((_, source))) => {
-                value.push_str(&self.expand(word, true)?);
+                value.push_str(&self.within(word)?);
                 Outcome::Alternative(source)
             }
             ('+', None) => Outcome::Unset,
             _ => return Err(self.invalid()),
         };
         Ok(())
+    }
+
+    /// A default or an alternative, which may have variables itself.
+    fn within(&mut self, word: Range<usize>) -> Result<String> {
+        if self.depth == MAX_DEPTH {
+            return Err(Error::new(format!("more than {MAX_DEPTH} variables within each other's defaults"))
+                .hint("give the inner ones variables of their own"));
+        }
+        self.depth += 1;
+        let value = self.expand(word, true)?;
+        self.depth -= 1;
+        Ok(value)
     }
 
     fn invalid(&self) -> Error {
@@ -333,5 +350,16 @@ mod tests {
             ]
         );
         assert_eq!(seen("${A-1"), [("A", "${A-1", Some("1"), false)]);
+    }
+
+    #[test]
+    fn nesting_has_an_end() {
+        let nested = |levels: usize| format!("{}x{}", "${A:-".repeat(levels), "}".repeat(levels));
+        let lookup = |_: &str| None::<(String, ())>;
+        assert_eq!(interpolate(&nested(MAX_DEPTH), &lookup).unwrap().value, "x");
+        for levels in [MAX_DEPTH + 1, 20_000] {
+            let error = interpolate(&nested(levels), &lookup).unwrap_err();
+            assert!(error.message().contains("within each other"), "{error}");
+        }
     }
 }

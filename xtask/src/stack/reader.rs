@@ -150,7 +150,7 @@ pub(super) fn parse(file: &Arc<Path>, texts: &Texts) -> Result<Vec<Node>> {
 
 /// A compose file as text.
 pub fn text_of(file: &Path) -> Result<String> {
-    let place = file.display();
+    let place = crate::ui::clean(&file.display().to_string());
     let bytes = std::fs::read(file).map_err(|error| match error.kind() {
         ErrorKind::NotFound => Error::new(format!("there is no file {place}"))
             .hint("correct the path; it counts from the folder of the project"),

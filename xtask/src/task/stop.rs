@@ -62,7 +62,10 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let _turn = turn(ctx, &found);
     let code = command.show(false)?;
     if code != 0 {
-        return Err(Error::new(format!("`docker compose down` failed with exit code {code}")));
+        // Where the engine is gone, that is why.
+        ctx.engine.containers_of(name).map_err(trouble)?;
+        return Err(Error::new(format!("`docker compose down` failed with exit code {code}"))
+            .hint("why stands above; what was not stopped yet, `cargo xtask stop` stops when that is mended"));
     }
     left(ctx, name)
 }

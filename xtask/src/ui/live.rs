@@ -58,7 +58,8 @@ impl Live {
                     bar.enable_steady_tick(Duration::from_millis(120));
                     bar
                 });
-                bar.set_message(format!("{subject:<12} {key}  {extra}").trim_end().to_owned());
+                let line = format!("{subject:<12} {key}  {extra}").replace('\n', " ");
+                bar.set_message(super::text::sieve(line.trim_end(), console::colors_enabled_stderr()));
             }
             None => {
                 if self.shown.get(subject).map(String::as_str) != Some(key) {

@@ -2,6 +2,7 @@
 //! progress go to stderr.
 
 mod diff;
+mod json;
 mod live;
 mod page;
 mod prompt;
@@ -72,13 +73,13 @@ pub fn width() -> usize {
 
 /// Data: a line on stdout.
 pub fn out(line: &str) {
-    write(&mut io::stdout().lock(), line);
+    write(&mut io::stdout().lock(), &text::sieve(line, console::colors_enabled()));
 }
 
-/// Data: a value as JSON on stdout.
+/// Data: a value as JSON on stdout, its strings cleaned.
 pub fn json(value: &impl Serialize) {
-    match serde_json::to_string_pretty(value) {
-        Ok(text) => out(&text),
+    match json::pretty(value) {
+        Ok(text) => write(&mut io::stdout().lock(), &text),
         Err(error) => warn(&format!("failed to write JSON: {error}")),
     }
 }
@@ -86,7 +87,7 @@ pub fn json(value: &impl Serialize) {
 /// Something good to know: a line on stderr, not with `-q`.
 pub fn note(line: &str) {
     if !is_quiet() {
-        live::above(|| write(&mut io::stderr().lock(), line));
+        live::above(|| tell(line));
     }
 }
 
@@ -94,14 +95,14 @@ pub fn note(line: &str) {
 pub fn detail(line: &str) {
     if is_verbose() {
         let line = console::style(line).for_stderr().dim().to_string();
-        live::above(|| write(&mut io::stderr().lock(), &line));
+        live::above(|| tell(&line));
     }
 }
 
 /// Something that should be looked at.
 pub fn warn(line: &str) {
     let head = console::style("warning:").for_stderr().yellow().bold().to_string();
-    live::above(|| write(&mut io::stderr().lock(), &format!("{head} {line}")));
+    live::above(|| tell(&format!("{head} {line}")));
 }
 
 /// Why the command ends, and what to type next.
@@ -114,7 +115,7 @@ pub fn error(error: &Error) {
         let head = console::style("hint:").for_stderr().cyan().bold();
         let _ = write!(text, "\n{head} {}", clean_lines(hint));
     }
-    live::above(|| write(&mut io::stderr().lock(), &text));
+    live::above(|| tell(&text));
 }
 
 /// Puts the cursor and the line back; used right before an exit.
@@ -131,6 +132,11 @@ pub fn restore_terminal() {
 /// control character.
 fn clean_lines(message: &str) -> String {
     message.lines().map(clean).collect::<Vec<_>>().join("\n")
+}
+
+/// Lines on stderr.
+fn tell(lines: &str) {
+    write(&mut io::stderr().lock(), &text::sieve(lines, console::colors_enabled_stderr()));
 }
 
 /// A closed pipe (`xtask … | head`) is not an error; nor is there anyone left

@@ -60,6 +60,7 @@ fn ask_yes(input: &mut dyn BufRead, output: &mut dyn Write, question: &str) -> b
 /// `None` at the end of input.
 fn read(input: &mut dyn BufRead, output: &mut dyn Write, text: &str) -> Option<String> {
     // A terminal that is gone answers nothing, which is dealt with below.
+    let text = super::text::sieve(text, console::colors_enabled_stderr());
     drop(output.write_all(text.as_bytes()).and_then(|()| output.flush()));
     let mut line = String::new();
     match input.read_line(&mut line) {

@@ -5,10 +5,9 @@ use std::path::Path;
 /// Without control characters, and without the marks that reorder text: what
 /// is shown is what is there. Each run of them becomes one `\u{fffd}`.
 pub fn clean(text: &str) -> String {
-    let hostile = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{061c}')
-    };
+    if !text.contains(hostile) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     let mut last_hostile = false;
     for c in text.chars() {
@@ -24,6 +23,41 @@ pub fn clean(text: &str) -> String {
         last_hostile = hostile(c) && c != '\t';
     }
     out
+}
+
+fn hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{061c}')
+}
+
+/// The last sieve before a terminal, for text of ours that has foreign words in
+/// it which should have been cleaned: our line breaks pass and, where there are
+/// `colours`, the sequences that make them (`ESC [ digits and ; m`).
+pub(super) fn sieve(text: &str, colours: bool) -> String {
+    if !text.contains(|c| c != '\n' && hostile(c)) {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let style = if colours { style_length(rest) } else { 0 };
+        let length = style.max(c.len_utf8());
+        match c {
+            '\n' => out.push(c),
+            '\t' => out.push(' '),
+            _ if style > 0 || !hostile(c) => out.push_str(&rest[..length]),
+            _ => out.push('\u{fffd}'),
+        }
+        rest = &rest[length..];
+    }
+    out
+}
+
+/// Length of the sequence for a colour that `text` begins with; 0 = none.
+fn style_length(text: &str) -> usize {
+    let Some(rest) = text.strip_prefix("\u{1b}[") else { return 0 };
+    let digits = rest.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b';').count();
+    if rest.as_bytes().get(digits) == Some(&b'm') { 2 + digits + 1 } else { 0 }
 }
 
 /// At most `width` characters; a longer text ends in `…`.
@@ -126,6 +160,16 @@ mod tests {
         assert_eq!(clean("a\x1b[31mb\r\nc"), "a\u{fffd}[31mb\u{fffd}c");
         assert_eq!(clean("evil\u{202e}txt\tb"), "evil\u{fffd}txt b");
         assert_eq!(clean("größer ok — 日本"), "größer ok — 日本");
+    }
+
+    #[test]
+    fn only_our_own_colours_and_line_breaks_pass_the_sieve() {
+        let text = "\u{1b}[1;31merror:\u{1b}[0m a\u{1b}]0;b\u{7}\tc\n\u{202e}\u{1b}[2J\u{1b}[ä";
+        assert_eq!(
+            sieve(text, true),
+            "\u{1b}[1;31merror:\u{1b}[0m a\u{fffd}]0;b\u{fffd} c\n\u{fffd}\u{fffd}[2J\u{fffd}[ä"
+        );
+        assert!(!sieve(text, false).contains('\u{1b}'));
     }
 
     #[test]

@@ -179,6 +179,49 @@ fn an_engine_that_is_killed_during_the_wait() {
     project.xtask_env(&[("DOCKER_HOST", &host)], ["start"]).exits(2).says("engine.sock");
 }
 
+/// While Compose works, too: its own words are not all that is said, and once
+/// the engine is back the next start works.
+#[test]
+fn an_engine_that_is_killed_while_compose_works() {
+    let Some(mut engine) = Engine::start(&[]) else { return };
+    engine.load("engine-web");
+    let (project, port) = Project::web();
+    let text = String::from_utf8(project.read("docker-compose.yml")).unwrap();
+    let slow = "    healthcheck:\n      test: [\"CMD\", \"/nope\"]\n      start_period: 300s\n";
+    let app = "  app:\n    image: engine-web\n    depends_on: { web: { condition: service_healthy } }\n";
+    project.write("docker-compose.yml", format!("{text}{slow}{app}"));
+    let mut start = engine.xtask(&project, &["start"]);
+    start.until("starting");
+    std::thread::sleep(Duration::from_secs(1));
+    engine.kill();
+    let output = start.finish(LIMIT).exits(2).says("engine").says("hint: ").never_says("panicked");
+    assert!(output.took < Duration::from_secs(40), "{:?}", output.took);
+    engine.revive();
+    project.write("docker-compose.yml", text);
+    engine.xtask(&project, &["start"]).finish(LIMIT).exits(0).says(&format!("http://localhost:{port}"));
+}
+
+/// The container takes its time to end, and the engine is gone meanwhile.
+#[test]
+fn an_engine_that_is_killed_during_a_stop() {
+    let Some(mut engine) = Engine::start(&[]) else { return };
+    engine.load("engine-web");
+    let (project, port) = Project::web();
+    let text = String::from_utf8(project.read("docker-compose.yml")).unwrap();
+    // It gets a signal that it does not end by.
+    project.write("docker-compose.yml", format!("{text}    stop_signal: SIGWINCH\n    stop_grace_period: 60s\n"));
+    engine.xtask(&project, &["start"]).finish(LIMIT).exits(0);
+    let mut stop = engine.xtask(&project, &["stop"]);
+    stop.until("Stopping");
+    engine.kill();
+    let output = stop.finish(LIMIT).exits(2).says("hint: ").never_says("panicked");
+    assert!(output.took < Duration::from_secs(40), "{:?}", output.took);
+    engine.revive();
+    engine.xtask(&project, &["stop"]).finish(LIMIT).exits(0);
+    assert_eq!(engine.docker(&["ps", "-aq"]).exits(0).stdout, "");
+    engine.xtask(&project, &["check-ports"]).finish(LIMIT).exits(0).says(&port.to_string());
+}
+
 /// After a crash the engine lists ports of containers that it does not run.
 #[test]
 fn ports_of_before_a_crash_are_free() {

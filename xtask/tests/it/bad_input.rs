@@ -1,17 +1,15 @@
 //! What cannot be done: exit code 2, one clear error with file and line, a
 //! hint, and nothing changed. Each once without Docker and once with the real
 //! Compose, which must lead to the same exit code.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use crate::engine::Engine;
-use crate::support::{Project, Rule, Run, XTASK, command, skip, snapshot};
+use crate::support::{Project, Rule, Run, XTASK, snapshot};
 
 /// Compose of a service `web` whose port is this.
-fn web(port: &str) -> String {
+pub(crate) fn web(port: &str) -> String {
     format!("services:\n  web:\n    image: web\n    ports:\n      - \"{port}:80\"\n")
 }
 
@@ -274,7 +272,7 @@ fn an_env_file_that_is_read_only() {
 }
 
 /// The report is printed before the failure: it is what made the write wanted.
-fn unwritten(project: &Project) -> Run {
+pub(crate) fn unwritten(project: &Project) -> Run {
     let before = project.everything();
     let run = project.run("check-ports --reassign").ends_with(2);
     assert_eq!(project.everything(), before, "{run}");
@@ -301,51 +299,6 @@ fn all_is_written_or_nothing() {
     let run = unwritten(&project);
     assert!(run.stderr.contains("the shell sets B_PORT"), "{run}");
     assert!(!project.path(".env").exists());
-}
-
-/// A file system of 64 KiB, filled to the last byte.
-#[test]
-fn a_full_disk() {
-    let mut project = Project::new(&web("${WEB_PORT:-@0}"));
-    let disk = project.dir();
-    let compose = project.read("compose.yaml");
-    let Some(_mounted) = Disk::mount(&disk) else { return };
-    project.file("compose.yaml", &compose).file(".env", "WEB_PORT=@0\n# mine\n");
-    let mut size = 64 * 1024;
-    while size > 0 {
-        if fs::write(disk.join(format!("ballast-{size}")), vec![0; size]).is_err() {
-            size /= 2;
-        } else if fs::read_dir(&disk).unwrap().count() > 40 {
-            break;
-        }
-    }
-    project.hold("0.0.0.0", &[0]);
-    let run = unwritten(&project);
-    assert_eq!(project.read(".env"), project.fill("WEB_PORT=@0\n# mine\n"));
-    snapshot!("bad-full-disk", run);
-}
-
-/// A file system in memory, gone with this value.
-struct Disk<'a>(&'a Path);
-
-impl<'a> Disk<'a> {
-    fn mount(at: &'a Path) -> Option<Disk<'a>> {
-        let mount = which::which("mount").ok()?;
-        let done = command(mount).args(["-t", "tmpfs", "-o", "size=64k", "xtask-it"]).arg(at).output().unwrap();
-        if done.status.success() {
-            return Some(Disk(at));
-        }
-        skip(&format!("a full disk: no tmpfs can be mounted here: {}", String::from_utf8_lossy(&done.stderr).trim()));
-        None
-    }
-}
-
-impl Drop for Disk<'_> {
-    fn drop(&mut self) {
-        if let Ok(umount) = which::which("umount") {
-            drop(command(umount).arg("-l").arg(self.0).output());
-        }
-    }
 }
 
 /// A folder that is gone while one stands in it.

@@ -1,5 +1,5 @@
-//! SIGKILL in the middle of a start: ledger and `.env` are always whole, and the
-//! next start works. The engine and Compose are stand-ins; ten moments with the
+//! SIGKILL in the middle of a start, a stop, a reassignment or an edit: ledger
+//! and `.env` are always whole, and the next run works. The engine and Compose are stand-ins; ten moments with the
 //! real ones are among the tests on the engine.
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
@@ -59,6 +59,80 @@ fn is_whole(env: &str, project: &Project) -> bool {
         port.parse::<u16>().is_ok() && rest == "TOKEN='a b'\nCOMPOSE_PROJECT_NAME=main-demo\n"
     });
     env == template || env == named || moved
+}
+
+/// Runs `words` and kills it after this part of `took`; whether that was before
+/// it ended.
+fn kill_after(project: &Project, words: &str, took: Duration, (part, of): (u32, u32)) -> bool {
+    let mut run = project.command(XTASK);
+    let words = project.fill(words);
+    let mut run = run.args(words.split_whitespace()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(took * part / of);
+    run.kill().unwrap();
+    run.wait().unwrap().code().is_none()
+}
+
+/// Kills `words` at `of` moments; `reset` comes before each, `check` after each
+/// and then `words` once more, which must do what was wanted.
+fn at_each_moment(project: &Project, words: &str, of: u32, reset: &dyn Fn(), check: &dyn Fn(&str), done: &dyn Fn()) {
+    reset();
+    let began = Instant::now();
+    project.run(words).ends_with(0);
+    let took = began.elapsed();
+    done();
+    let mut early = 0;
+    for moment in 0..of {
+        reset();
+        early += u32::from(kill_after(project, words, took, (moment * 7 % of, of)));
+        check(&project.read(".env"));
+        project.run(words).ends_with(0);
+        done();
+    }
+    assert!(early > of / 3, "only {early} of `{words}` were killed before they ended");
+}
+
+#[test]
+fn an_edit_and_a_reassignment_killed_at_any_moment_are_done_or_not() {
+    let mut project = Project::new(
+        "services:\n  web:\n    image: web\n    ports: [\"${WEB_PORT:-@0}:80\"]\n    environment: {URL: \"${URL}\"}\n",
+    );
+    project.file(".env.template", "WEB_PORT=@0\nURL=http://localhost:${WEB_PORT}\n");
+    let env = |port| project.fill(&format!("# mine\nWEB_PORT=@{port}\nURL=http://localhost:@{port}\n"));
+    let (before, after, moved) = (env(0), env(5), env(1));
+    let path = project.path(".env");
+    let reset = || fs::write(&path, &before).unwrap();
+    let whole = |want: &str| {
+        let want = want.to_owned();
+        let before = before.clone();
+        move |now: &str| assert!(now == before || now == want, "{now:?}")
+    };
+    let is = |want: &str| {
+        let (want, path) = (want.to_owned(), path.clone());
+        move || assert_eq!(fs::read_to_string(&path).unwrap(), want)
+    };
+    at_each_moment(&project, "env set WEB_PORT=@5", 24, &reset, &whole(&after), &is(&after));
+    project.hold("0.0.0.0", &[0]);
+    at_each_moment(&project, "check-ports --reassign", 24, &reset, &whole(&moved), &is(&moved));
+    let moves = fs::read(project.root().join("state/moves.json")).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&moves).unwrap()["schema"], 1);
+}
+
+#[test]
+fn a_stop_killed_at_any_moment_is_done_by_the_next() {
+    let (project, engine) = worktree();
+    project.run("start").ends_with(0);
+    let running = engine.state().containers.clone();
+    let config = Rule::when("docker compose config")
+        .stdout(r#"{"name":"{{COMPOSE_PROJECT_NAME:demo}}","services":{"web":{"image":"web","ports":[{"mode":"ingress","target":53,"published":"{{WEB_PORT:@0}}","protocol":"udp"}]}}}"#);
+    let mut project = project;
+    project.fake_docker(&[config, Rule::when("docker compose down").tells("down")]);
+    engine.on("down", |state| state.containers.clear());
+    let env = project.read(".env");
+    let reset = || engine.state().containers.clone_from(&running);
+    let done = || assert!(engine.state().containers.is_empty());
+    at_each_moment(&project, "stop", 24, &reset, &|now| assert_eq!(now, env), &done);
+    let ledger = fs::read(project.root().join("state/leases.json")).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&ledger).unwrap()["schema"], 1);
 }
 
 #[test]

@@ -12,15 +12,15 @@ use crate::engine::{Engine, container};
 use crate::support::{Project, Rule, XTASK};
 
 /// A project `name` on `port`, by UDP so that nobody has to answer.
-struct Stack {
-    project: Project,
-    engine: Engine,
-    port: u16,
+pub(crate) struct Stack {
+    pub(crate) project: Project,
+    pub(crate) engine: Engine,
+    pub(crate) port: u16,
 }
 
 impl Stack {
     /// Its `up` takes `millis` milliseconds.
-    fn new(name: &str, port: Option<u16>, millis: u64) -> Stack {
+    pub(crate) fn new(name: &str, port: Option<u16>, millis: u64) -> Stack {
         let mut project = Project::empty();
         let port = port.unwrap_or_else(|| project.port(0));
         let compose = format!("services:\n  web:\n    image: web\n    ports: [\"${{WEB_PORT:-{port}}}:53/udp\"]\n");
@@ -46,7 +46,7 @@ impl Stack {
     }
 
     /// A neighbour with the same ledger who wants the same port.
-    fn neighbour(&self, name: &str) -> Stack {
+    pub(crate) fn neighbour(&self, name: &str) -> Stack {
         let mut other = Stack::new(name, Some(self.port), 0);
         other.project.set("XTASK_STATE_DIR", self.project.root().join("state"));
         other
@@ -57,7 +57,7 @@ impl Stack {
         start.arg("start").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
-    fn ledger(&self) -> Value {
+    pub(crate) fn ledger(&self) -> Value {
         let bytes = fs::read(self.project.root().join("state/leases.json")).unwrap_or_default();
         serde_json::from_slice(&bytes).unwrap_or_default()
     }

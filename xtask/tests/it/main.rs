@@ -7,6 +7,7 @@ mod compose_cases;
 mod compose_oracle;
 mod compose_reader;
 mod env_oracle;
+mod fuzz;
 mod layers;
 
 // The stand-ins are Unix programs and sockets.
@@ -27,7 +28,11 @@ mod env;
 #[cfg(unix)]
 mod fake_docker;
 #[cfg(unix)]
+mod faults;
+#[cfg(unix)]
 mod help;
+#[cfg(unix)]
+mod hostile;
 #[cfg(unix)]
 mod inventory;
 #[cfg(unix)]

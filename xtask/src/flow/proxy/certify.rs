@@ -9,7 +9,7 @@ use super::names::files_with_names;
 use crate::certs::Change;
 use crate::context::Context;
 use crate::disk;
-use crate::error::{Context as _, Result};
+use crate::error::Result;
 use crate::labels::{self, DASHBOARD, DOMAIN, hosts, routers};
 use crate::model::{ComposeOptions, Container};
 use crate::stack;
@@ -78,5 +78,5 @@ pub(super) fn write_dynamic(home: &Home) -> Result<()> {
 }
 
 pub(super) fn make(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder).context(format!("make `{}`", folder.display()))
+    disk::private_folder(folder)
 }

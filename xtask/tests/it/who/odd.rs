@@ -53,6 +53,23 @@ fn names_and_words_that_would_steer_a_terminal() {
     assert!(!cage.runs(pid));
 }
 
+/// A command line of a megabyte, and words that are no UTF-8.
+#[test]
+fn a_command_line_without_end_and_without_an_encoding() {
+    let Some(cage) = Cage::new() else { return };
+    // 128 KiB is the most that one word may have (execve(2)).
+    let word = "x".repeat(120_000);
+    let words = [word.as_str(); 9];
+    let pid = cage.hold_with("open('/proc/self/comm', 'wb').write(b'\\xff\\xfe\\xc3(')\ns = listen('0.0.0.0')", &words);
+    let said = cage.xtask("who 8000").exits(0).names(pid);
+    assert!(clean(&said.out) && said.out.len() < 4000, "{} bytes", said.out.len());
+    let json = cage.xtask("who 8000 --format json").exits(0).json();
+    assert!(strings_are_clean(&json));
+    let said = cage.xtask("kill 8000 --yes").exits(0);
+    assert!(clean(&said.err) && said.err.len() < 8000, "{} bytes", said.err.len());
+    assert!(!cage.runs(pid));
+}
+
 /// Between the question and the answer the holder ends, and its number goes to
 /// somebody else.
 #[test]

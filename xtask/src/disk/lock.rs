@@ -1,0 +1,70 @@
+//! Locks that the kernel ends with their holder.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::owner::give_to_the_person;
+use crate::error::{Context, Error, Result};
+
+/// Opens the file `path` to be locked; it is made where there is none.
+pub fn lock_file(path: &Path) -> Result<File> {
+    let new = !path.exists();
+    let file = File::create(path).context(format!("open `{}`", path.display()))?;
+    if new {
+        give_to_the_person(path);
+    }
+    Ok(file)
+}
+
+/// Locks the file `path`, waiting up to `limit` for whoever has it.
+pub fn lock(path: &Path, limit: Duration) -> Result<File> {
+    let file = lock_file(path)?;
+    let deadline = Instant::now() + limit;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Err(TryLockError::WouldBlock) => {
+                let seconds = limit.as_secs();
+                return Err(Error::new(format!("`{}` has been locked for {seconds} s", path.display()))
+                    .hint("a `cargo xtask` that was suspended (Ctrl-Z) keeps it: `fg`, or end it"));
+            }
+            Err(TryLockError::Error(error)) => return Err(no_locks(path, &error)),
+        }
+    }
+}
+
+/// What is said where a lock cannot be had at all. NFS without its lock service
+/// gives ENOLCK, and some filesystems in user space EOPNOTSUPP or ENOSYS
+/// (flock(2)).
+pub fn no_locks(path: &Path, error: &std::io::Error) -> Error {
+    Error::new(format!("`{}` cannot be locked: {error}", path.display()))
+        .hint("some network filesystems know no locks: set XTASK_STATE_DIR to a folder of a local disk")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_too_long_is_told_why() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let _lock = lock(&path, Duration::ZERO).unwrap();
+        let error = lock(&path, Duration::from_millis(10)).unwrap_err();
+        assert!(error.hints()[0].contains("Ctrl-Z"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_filesystem_without_locks_is_named() {
+        for errno in [rustix::io::Errno::NOLCK, rustix::io::Errno::OPNOTSUPP, rustix::io::Errno::NOSYS] {
+            let error = no_locks(Path::new("/net/state/leases.lock"), &errno.into());
+            assert!(error.message().starts_with("`/net/state/leases.lock` cannot be locked: "), "{error}");
+            assert!(error.hints()[0].contains("XTASK_STATE_DIR"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Whose a file or a folder is.
+//!
+//! What this tool remembers is believed, and some of it is secret: it lies in a
+//! folder of its own user's, or is not used. Under `sudo` with the home folder
+//! kept (macOS, `sudo -E`) the program runs as root in a person's folders. That
+//! person has root anyway, so their folder is believed; and what is made in it
+//! is made theirs, or the next run without `sudo` could not use it.
+
+use std::path::Path;
+
+use crate::error::{Context, Error, Result};
+
+/// Makes a folder where there is none, for its owner alone; refuses one of
+/// somebody else.
+pub fn private_folder(path: &Path) -> Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    let new: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
+    builder.create(path).context(format!("make `{}`", path.display()))?;
+    for folder in new.into_iter().rev() {
+        give_to_the_person(folder);
+    }
+    check_owner(path)
+}
+
+/// Refuses a folder of somebody else; one that is not there is nobody's.
+#[cfg(unix)]
+pub fn check_owner(path: &Path) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
+    let (owner, own) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if may_use(owner, own, person()) {
+        return Ok(());
+    }
+    Err(Error::new(format!("`{}` belongs to user id {owner}, and this runs as user id {own}", path.display()))
+        .hint("nothing is read from it or written to it: set XTASK_STATE_DIR, or HOME, to a folder of your own"))
+}
+
+/// Windows: the folder's access list decides, which a home folder has from the
+/// system.
+#[cfg(not(unix))]
+pub fn check_owner(_path: &Path) -> Result<()> {
+    Ok(())
+}
+
+/// Under `sudo`: gives a new file or folder to the person whose folder it is
+/// in. Whoever else runs this makes files that are their own.
+#[cfg(unix)]
+pub(super) fn give_to_the_person(new: &Path) {
+    use std::os::unix::fs::MetadataExt;
+    let owner =
+        new.parent().and_then(|folder| std::fs::metadata(folder).ok()).map(|folder| (folder.uid(), folder.gid()));
+    if let Some((uid, gid)) = owner.filter(|(uid, _)| rustix::process::geteuid().is_root() && person() == Some(*uid)) {
+        // Not through a link: what it leads to is not new.
+        drop(std::os::unix::fs::lchown(new, Some(uid), Some(gid)));
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn give_to_the_person(_new: &Path) {}
+
+/// Who typed `sudo`.
+#[cfg(unix)]
+fn person() -> Option<u32> {
+    std::env::var("SUDO_UID").ok()?.parse().ok()
+}
+
+#[cfg(unix)]
+fn may_use(owner: u32, own: u32, person: Option<u32>) -> bool {
+    owner == own || own == 0 && person == Some(owner)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_is_used_by_its_owner_and_by_sudo_of_its_owner() {
+        assert!(may_use(1000, 1000, None));
+        assert!(may_use(0, 0, Some(1000)));
+        assert!(may_use(1000, 0, Some(1000)));
+        assert!(!may_use(1000, 0, None));
+        assert!(!may_use(1000, 0, Some(1001)));
+        // SUDO_UID is a word of the environment: without root it says nothing.
+        assert!(!may_use(1000, 1001, Some(1000)));
+        assert!(!may_use(0, 1000, Some(0)));
+    }
+
+    #[test]
+    fn a_new_folder_is_for_its_owner_alone_and_an_old_one_stays_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let old = dir.path().join("old");
+        std::fs::create_dir(&old).unwrap();
+        std::fs::set_permissions(&old, std::fs::Permissions::from_mode(0o755)).unwrap();
+        private_folder(&old.join("a/b")).unwrap();
+        assert_eq!((mode(&old), mode(&old.join("a")), mode(&old.join("a/b"))), (0o755, 0o700, 0o700));
+    }
+}
