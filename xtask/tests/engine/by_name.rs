@@ -210,3 +210,54 @@ fn a_setting_makes_names_the_rule_and_an_option_the_exception() {
     scene.run(&name, &["start", "--no-write", "web"]).exits(0).says("http://shop.localhost:");
     assert!(!scene.project.dir().join("docker-compose.traefik.yml").exists());
 }
+
+#[test]
+fn projects_and_worktrees_share_the_ports_at_once() {
+    let scene = Scene::new();
+    let name = scene.project.name.clone();
+    // The same port in all of them, and nobody minds.
+    let text = format!("services: {{web: {{image: engine-web, ports: ['{}:8080']}}}}\n", scene.ports[0].first());
+    scene.project.write("docker-compose.yml", &text);
+    scene.git(&["init", "-q"]);
+    scene.git(&["add", "--all"]);
+    scene.git(&["commit", "-qm", "files"]);
+    let others: Vec<Project> = ["b", "c"].iter().map(|_| Project::new()).collect();
+    for other in &others {
+        other.write("docker-compose.yml", &text);
+    }
+    for tree in ["other", "third"] {
+        scene.git(&["worktree", "add", "-q", "--detach", &format!("../{tree}")]);
+    }
+    let folders: Vec<PathBuf> = [name.as_str(), "other", "third"]
+        .map(|folder| scene.dir(folder))
+        .into_iter()
+        .chain(others.iter().map(Project::dir))
+        .collect();
+    let started: Vec<Running> = folders
+        .iter()
+        .map(|folder| {
+            let mut start = scene.project.command(["start", "--traefik"]);
+            start.current_dir(folder).env("PROXY_NETWORK", &scene.network);
+            Running::start(start)
+        })
+        .collect();
+    let hosts: Vec<String> = [name.clone(), format!("other.{name}"), format!("third.{name}")]
+        .into_iter()
+        .chain(others.iter().map(|other| other.name.clone()))
+        .map(|host| format!("{host}.localhost"))
+        .collect();
+    for (start, host) in started.into_iter().zip(&hosts) {
+        start.finish(LIMIT).exits(0).says(&format!("http://{host}:{}", scene.http()));
+    }
+    for host in &hosts {
+        assert!(scene.get(host).contains(&format!("host={host}")), "{host}");
+    }
+    let mut stop = scene.project.command(["stop", "--timeout", "0"]);
+    stop.current_dir(scene.dir("third")).env("PROXY_NETWORK", &scene.network);
+    Running::start(stop).finish(LIMIT).exits(0);
+    for other in &others {
+        let mut stop = scene.project.command(["stop", "--timeout", "0"]);
+        stop.current_dir(other.dir()).env("PROXY_NETWORK", &scene.network);
+        Running::start(stop).finish(LIMIT).exits(0);
+    }
+}

@@ -3,6 +3,8 @@
 //! OpenSSL and a browser.
 
 use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -133,6 +135,19 @@ fn curl(words: &[&str]) -> Output {
     let mut curl = command("curl");
     curl.args(["-sS", "--max-time", "20"]).args(words);
     Running::start(curl).finish(LIMIT)
+}
+
+/// What a GET of this host says at a port of this machine, without a program for
+/// each question.
+fn get_as(port: u16, host: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    write!(stream, "GET / HTTP/1.0\r\nHost: {host}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains(" 200 "), "{host}: {head}");
+    body.to_owned()
 }
 
 /// A project of web services whose answers begin with its own name.
@@ -293,10 +308,9 @@ fn two_worktrees_never_answer_for_each_other() {
     for (tree, host) in trees.iter().zip(hosts) {
         proxy.start(tree, &[(host, Kind::Web)]);
     }
-    for at in 0..100 {
+    for at in 0..1000 {
         let host = hosts[at % 2];
-        let (status, body) = proxy.http(host, "/");
-        assert_eq!(status, 200);
+        let body = get_as(proxy.ports.web, host);
         assert!(body.starts_with(&format!("name={}-web ", &host[..3])), "{host}: {body}");
     }
     // Certificates come with the next `up`, and the running proxy shows them.
@@ -446,10 +460,24 @@ fn the_dashboard_and_a_page_in_a_browser() {
             "--virtual-time-budget=8000",
         ]);
         chromium.arg(format!("--user-data-dir={}", profile.display())).args(words).arg(url);
+        // Where it looks for the CAs that a person trusts.
+        chromium.env("HOME", proxy.home.home());
         Running::start(chromium).finish(LIMIT).exits(0)
     };
     let page = open(&format!("http://shop.localhost:{}/", proxy.ports.web), &["--dump-dom".to_owned()]);
     page.says("name=shop-web host=shop.localhost");
+    // https is refused until the CA is trusted, and then it is not.
+    proxy.up(&shop).exits(0);
+    let secure = format!("https://shop.localhost:{}/", proxy.ports.websecure);
+    open(&secure, &["--dump-dom".to_owned()]).never_says("name=shop-web");
+    let store = format!("sql:{}", proxy.home.home().join(".pki/nssdb").display());
+    std::fs::create_dir_all(proxy.home.home().join(".pki/nssdb")).unwrap();
+    for words in [&["-N", "--empty-password"][..], &["-A", "-t", "C,,", "-n", "performia", "-i", &proxy.ca()][..]] {
+        let mut certutil = command("certutil");
+        certutil.args(["-d", &store]).args(words);
+        Running::start(certutil).finish(LIMIT).exits(0);
+    }
+    open(&secure, &["--dump-dom".to_owned()]).says("name=shop-web host=shop.localhost");
     let shots = root().join("target/screenshots");
     std::fs::create_dir_all(&shots).unwrap();
     let shot = shots.join("dashboard.png");
