@@ -13,7 +13,7 @@ use crate::flow::up::{self, Attempt};
 use crate::flow::{assign, keep, overrides, own, report, resolve};
 use crate::ledger::Turn;
 use crate::model::{Container, Owner, State, Verdict};
-use crate::parse::engine_message::PortProblem;
+use crate::parse::engine_message::{Cause, PortProblem};
 use crate::stack::OnConflict;
 use crate::ui::{self, Format};
 
@@ -195,8 +195,14 @@ fn run(ctx: &Context, wish: &Wish) -> Result<Option<Ending>> {
             }
             Attempt::PortRefused { problem, replaced } => {
                 refused_note(&ctx, &problem, &replaced, attempts);
-                let Some(port) = problem.port else { return Err(nameless(&problem)) };
-                refused.insert(port, format!("the engine refused it: {}", problem.cause.as_str()));
+                match problem.port {
+                    Some(port) => {
+                        refused.insert(port, format!("the engine refused it: {}", problem.cause.as_str()));
+                    }
+                    // The next look shows which it was, or that it is free again.
+                    None if problem.cause == Cause::InUse && attempts < ATTEMPTS => {}
+                    None => return Err(nameless(&problem)),
+                }
             }
         }
     }

@@ -171,7 +171,7 @@ fn twenty_worktrees_start_at_once_and_never_meet() {
     }
     let repository = &repository;
     let start_all = || {
-        let running: Vec<Running> = repository.worktrees.iter().map(|name| repository.start(name, &[])).collect();
+        let running: Vec<Running> = repository.worktrees.iter().map(|name| repository.start(name, &["-v"])).collect();
         for start in running {
             start.finish(Duration::from_mins(5)).exits(0);
         }

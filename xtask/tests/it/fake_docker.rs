@@ -576,6 +576,25 @@ fn a_refusal_that_names_no_port() {
     assert_eq!(engine.state().changes.len(), 3);
 }
 
+/// The one form of a taken port that does not say which: whoever had it may be
+/// gone, or is seen by the next look.
+#[test]
+fn a_taken_port_without_a_number_is_tried_again() {
+    let text = "failed to listen on TCP socket: address already in use";
+    let (project, engine) = project(vec![refusing(text).times(2), Rule::when("docker compose up").tells("well")]);
+    half_up(&project, &engine);
+    let proxies = Proxies::default();
+    let port = project.port(0);
+    let start = proxies.starter(&project, port);
+    let running = own(&project, ("running", "Up 1 second"), port);
+    engine.on("well", move |state| {
+        start();
+        state.containers.push(running.clone());
+    });
+    let run = project.run("start").ends_with(0);
+    assert!(run.stderr.contains("on attempt 2 of 3"), "{run}");
+}
+
 /// Compose had replaced a container before it failed: that one cannot come back.
 #[test]
 fn what_was_replaced_is_named() {
