@@ -8,7 +8,7 @@
 
 use std::path::Path;
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 
 /// Makes a folder where there is none, for its owner alone; refuses one of
 /// somebody else.
@@ -34,8 +34,11 @@ pub fn check_owner(path: &Path) -> Result<()> {
     if may_use(owner, own, person()) {
         return Ok(());
     }
-    Err(Error::new(format!("`{}` belongs to user id {owner}, and this runs as user id {own}", path.display()))
-        .hint("nothing is read from it or written to it: set XTASK_STATE_DIR, or HOME, to a folder of your own"))
+    Err(crate::error::Error::new(format!(
+        "`{}` belongs to user id {owner}, and this runs as user id {own}",
+        path.display()
+    ))
+    .hint("nothing is read from it or written to it: set XTASK_STATE_DIR, or HOME, to a folder of your own"))
 }
 
 /// Windows: the folder's access list decides, which a home folder has from the
