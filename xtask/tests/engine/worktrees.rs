@@ -126,6 +126,11 @@ impl Drop for Repository {
                 docker(["rm", "-f", "-v"].into_iter().chain(ids.lines()));
             }
         }
+        // Worktrees' projects are named after this one.
+        let volumes = docker(["volume", "ls", "-q", "--filter", &format!("name={}", self.project.name)]).stdout;
+        if !volumes.is_empty() {
+            docker(["volume", "rm", "-f"].into_iter().chain(volumes.lines()));
+        }
     }
 }
 
