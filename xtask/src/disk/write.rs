@@ -22,7 +22,7 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 fn replace(path: &Path, bytes: &[u8], private: bool) -> Result<()> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let target = super::real(path);
     let temporary = beside(&target);
     let written = write(&temporary, &target, bytes, private);
     if written.is_err() {

@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::decide::Slot;
 use crate::disk;
 use crate::envfile::{Dependents, Document};
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Error, Result};
 use crate::flow::overrides;
 use crate::flow::survey::{Row, Survey, is_free, survey};
 use crate::flow::{dependents, env};
@@ -164,7 +164,7 @@ pub fn show(ctx: &Context, moves: &[Move]) {
     if ctx.dry_run {
         let files: BTreeSet<&Path> = moves.iter().map(|step| step.file.as_path()).collect();
         for file in files {
-            if let Ok(document) = read(file).and_then(|bytes| Document::parse(bytes.unwrap_or_default())) {
+            if let Ok(document) = disk::read(file).and_then(|bytes| Document::parse(bytes.unwrap_or_default())) {
                 dependents::show(ctx, file, &dependents_of(ctx, file, &document, moves));
             }
         }
@@ -184,7 +184,7 @@ pub fn apply(ctx: &Context, moves: &[Move]) -> Result<()> {
     let (variables, literals): (Vec<&Move>, Vec<&Move>) = moves.iter().partition(|step| step.variable().is_some());
     let files: BTreeSet<&Path> = variables.iter().map(|step| step.file.as_path()).collect();
     let before: Vec<(&Path, Option<Vec<u8>>)> =
-        files.into_iter().map(|file| Ok((file, read(file)?))).collect::<Result<_>>()?;
+        files.into_iter().map(|file| Ok((file, disk::read(file)?))).collect::<Result<_>>()?;
     let written = before.iter().map(|(file, bytes)| Ok((*file, write(ctx, file, bytes.as_deref(), moves)?)));
     let written = written.collect::<Result<Vec<_>>>();
     let proved = written.and_then(|followed| {
@@ -198,7 +198,7 @@ pub fn apply(ctx: &Context, moves: &[Move]) -> Result<()> {
         Ok(followed) => followed.iter().for_each(|(file, followed)| dependents::show(ctx, file, followed)),
         Err(error) => {
             for (file, bytes) in &before {
-                put_back(file, bytes.as_deref())?;
+                disk::put(file, bytes.as_deref())?;
             }
             return Err(error);
         }
@@ -227,14 +227,6 @@ fn remember(ctx: &Context, moves: &[&Move]) -> Result<()> {
     })
 }
 
-fn read(file: &Path) -> Result<Option<Vec<u8>>> {
-    match std::fs::read(file) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::new(format!("failed to read `{}`: {error}", file.display()))),
-    }
-}
-
 fn write(ctx: &Context, file: &Path, before: Option<&[u8]>, moves: &[Move]) -> Result<Dependents> {
     let mut document = Document::parse(before.unwrap_or_default()).map_err(|error| error.within(file.display()))?;
     let follow = dependents_of(ctx, file, &document, moves);
@@ -245,19 +237,6 @@ fn write(ctx: &Context, file: &Path, before: Option<&[u8]>, moves: &[Move]) -> R
     dependents::write(&mut document, &follow)?;
     disk::write_atomic(file, document.render())?;
     Ok(follow)
-}
-
-/// Gives a file the bytes it had; without any it is removed.
-/// A file that is as it was is not touched: putting back must work on a disk
-/// that is full.
-pub(super) fn put_back(file: &Path, before: Option<&[u8]>) -> Result<()> {
-    if read(file)?.as_deref() == before {
-        return Ok(());
-    }
-    match before {
-        Some(bytes) => disk::write_atomic(file, bytes),
-        None => std::fs::remove_file(file).context(format!("remove `{}`", file.display())),
-    }
 }
 
 /// Every variable must now feed its new port.

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use crate::context::Context;
 use crate::decide::is_engine_process;
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::flow::proxy::by_name::{self, ByName};
-use crate::flow::survey::{Row, Survey, look, project, real, survey, survey_refused};
+use crate::flow::survey::{Row, Survey, look, project, survey, survey_refused};
 use crate::flow::up::{self, Attempt};
 use crate::flow::{assign, keep, overrides, own, report, resolve};
 use crate::ledger::Turn;
@@ -255,7 +256,7 @@ fn is_settling(found: &Survey, row: &Row) -> bool {
     let ours = |container: &Container| {
         container.project.as_deref() == Some(&found.stack.name)
             && container.service.as_deref() == Some(&row.wanted.mapping.service)
-            && container.working_dir.as_deref().map(real) == Some(dir.clone())
+            && container.working_dir.as_deref().map(disk::real) == Some(dir.clone())
             && !matches!(container.state, State::Exited | State::Dead)
     };
     row.clash.is_none() && owners.iter().all(by_engine) && found.containers.iter().flatten().any(ours)

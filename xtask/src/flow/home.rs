@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 
 use crate::context::Context;
+use crate::disk;
 use crate::error::Result;
-use crate::flow::survey::real;
 use crate::model::{Leases, Stack};
 use crate::parse::compose::normalise_name;
 use crate::stack;
@@ -25,7 +25,7 @@ pub struct Home {
 pub fn home(ctx: &Context) -> Result<Home> {
     let env = |name: &str| ctx.var(name);
     match stack::read(&ctx.options, &ctx.dir, &env) {
-        Ok(stack) => Ok(Home { project: stack.name.clone(), dir: real(&stack.dir), stack: Some(stack) }),
+        Ok(stack) => Ok(Home { project: stack.name.clone(), dir: disk::real(&stack.dir), stack: Some(stack) }),
         Err(_) if is_plain(ctx) => {
             let dir = plain_dir(ctx);
             let name = normalise_name(&dir.file_name().unwrap_or_default().to_string_lossy());
@@ -39,7 +39,7 @@ pub fn home(ctx: &Context) -> Result<Home> {
 pub fn home_dir(ctx: &Context) -> PathBuf {
     let env = |name: &str| ctx.var(name);
     let found = stack::locate(&ctx.options, &ctx.dir, &env).ok();
-    found.map_or_else(|| plain_dir(ctx), |project| real(&project.dir))
+    found.map_or_else(|| plain_dir(ctx), |project| disk::real(&project.dir))
 }
 
 /// Whether nothing speaks of a Compose project here.
@@ -49,7 +49,7 @@ fn is_plain(ctx: &Context) -> bool {
 }
 
 fn plain_dir(ctx: &Context) -> PathBuf {
-    real(&stack::checkout_root(&ctx.dir).unwrap_or_else(|| ctx.dir.clone()))
+    disk::real(&stack::checkout_root(&ctx.dir).unwrap_or_else(|| ctx.dir.clone()))
 }
 
 impl Home {

@@ -6,6 +6,7 @@ use std::sync::Once;
 use std::time::SystemTime;
 
 use crate::context::Context;
+use crate::disk;
 use crate::envfile::Document;
 use crate::error::Result;
 use crate::flow::survey::{Row, Survey, choose_again, free_range, kept_for_row};
@@ -147,7 +148,7 @@ fn rebuild(leases: &mut Leases, containers: &[Container]) {
         else {
             continue;
         };
-        let dir = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.clone());
+        let dir = disk::real(dir);
         for binding in container.held() {
             let tenant = leases.tenant_mut(project, &dir);
             if !tenant.keeps(binding.published, binding.protocol) {

@@ -9,11 +9,11 @@ use console::style;
 use serde::Serialize;
 
 use crate::context::Context;
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::flow::holders::{self, View};
 use crate::flow::keep;
 use crate::flow::report::{self, OwnerReport};
-use crate::flow::survey::real;
 use crate::host::{self, Depth};
 use crate::ledger::Book;
 use crate::model::{ComposeOptions, Lease, Owner, PortRange, Process, Protocol, Starter, Tenant, Verdict};
@@ -187,7 +187,7 @@ fn judge(name: &str, dir: &Path, claim: &mut Claim, view: &View) {
     let is_own = |owner: &&Owner| match owner {
         Owner::Container(container) => {
             container.project.as_deref() == Some(name)
-                && container.working_dir.as_deref().map(real).as_deref() == Some(dir)
+                && container.working_dir.as_deref().map(disk::real).as_deref() == Some(dir)
         }
         Owner::Process(process) => claim.target.is_none() && is_server(process, dir, claim.runner),
         Owner::Unknown { .. } => false,

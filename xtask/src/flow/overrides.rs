@@ -90,7 +90,7 @@ pub fn is_stale(ctx: &Context, survey: &Survey) -> Result<bool> {
         return Ok(false);
     }
     let now = Now::gather(ctx, survey.template.as_deref())?;
-    Ok(read(&now.place.file)? != now.bytes(&now.changes))
+    Ok(disk::read(&now.place.file)? != now.bytes(&now.changes))
 }
 
 /// Writes a file that is stale again; `true` where it was. Without a reading of
@@ -124,7 +124,7 @@ fn is_there(survey: &Survey) -> bool {
 }
 
 fn is_ours(file: &Path) -> bool {
-    read(file).is_ok_and(|bytes| bytes.is_some_and(|bytes| is_generated(&bytes)))
+    disk::read(file).is_ok_and(|bytes| bytes.is_some_and(|bytes| is_generated(&bytes)))
 }
 
 /// Ports that our file moves now; none where there is no such file.
@@ -160,14 +160,14 @@ pub fn apply(ctx: &Context, request: &Request) -> Result<()> {
     let (stack, before) = config(&now.compose_without(ctx))?;
     let steps = now.steps(&changes)?;
     let saved: Vec<(&Path, Option<Vec<u8>>)> =
-        steps.iter().map(|(file, _)| Ok((file.as_path(), read(file)?))).collect::<Result<_>>()?;
-    let done = steps.iter().try_for_each(|(file, bytes)| put(file, bytes.as_deref())).and_then(|()| {
+        steps.iter().map(|(file, _)| Ok((file.as_path(), disk::read(file)?))).collect::<Result<_>>()?;
+    let done = steps.iter().try_for_each(|(file, bytes)| disk::put(file, bytes.as_deref())).and_then(|()| {
         let (_, after) = config(&ctx.compose_with(every_profile(&ctx.options)))?;
         prove(&expected(&before, &stack, &changes), &after)
     });
     if let Err(error) = done {
         for (file, bytes) in &saved {
-            put(file, bytes.as_deref())?;
+            disk::put(file, bytes.as_deref())?;
         }
         return Err(error);
     }
@@ -196,8 +196,8 @@ pub fn environment(ctx: &Context, survey: &Survey, request: &Request) -> Result<
     let folder = file.parent().unwrap_or(&file);
     disk::private_folder(folder)?;
     let text = render(&now.without, &changes, None);
-    let saved = read(&file)?;
-    put(&file, Some(text.as_bytes()))?;
+    let saved = disk::read(&file)?;
+    disk::put(&file, Some(text.as_bytes()))?;
     let files: Vec<PathBuf> = now.place.others.iter().cloned().chain([file.clone()]).collect();
     let env = names(&files);
     let proved = config(&now.compose_without(ctx)).and_then(|(stack, before)| {
@@ -205,7 +205,7 @@ pub fn environment(ctx: &Context, survey: &Survey, request: &Request) -> Result<
         prove(&expected(&before, &stack, &changes), &config(&compose)?.1)
     });
     if let Err(error) = proved {
-        put(&file, saved.as_deref())?;
+        disk::put(&file, saved.as_deref())?;
         return Err(error);
     }
     Ok(env)
@@ -343,7 +343,7 @@ impl Now {
 /// The env file with COMPOSE_FILE as it has to be.
 fn env_file(list: &List, goes: bool) -> Result<Option<Vec<u8>>> {
     let file = &list.env_file;
-    let bytes = read(file)?.unwrap_or_default();
+    let bytes = disk::read(file)?.unwrap_or_default();
     let mut document = Document::parse(bytes).map_err(|error| error.within(file.display()))?;
     if !goes {
         document.set(COMPOSE_FILE, &list.with)?;
@@ -384,26 +384,6 @@ fn prove(expected: &serde_json::Value, actual: &serde_json::Value) -> Result<()>
             "the generated file does not do what it should: with it Compose gives another `{path}`; all files are as they were"
         ))
         .hint("see what Compose makes of the project: `docker compose config`")),
-    }
-}
-
-fn read(file: &Path) -> Result<Option<Vec<u8>>> {
-    match std::fs::read(file) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::new(format!("failed to read `{}`: {error}", file.display()))),
-    }
-}
-
-/// Makes a file hold these bytes, or be gone. One that is so already is not
-/// touched: putting back must work on a disk that is full.
-fn put(file: &Path, bytes: Option<&[u8]>) -> Result<()> {
-    if read(file)?.as_deref() == bytes {
-        return Ok(());
-    }
-    match bytes {
-        Some(bytes) => disk::write_atomic(file, bytes),
-        None => std::fs::remove_file(file).context(format!("remove `{}`", file.display())),
     }
 }
 

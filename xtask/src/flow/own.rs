@@ -8,9 +8,9 @@ use crate::context::Context;
 use crate::decide::worktree_name;
 use crate::disk;
 use crate::envfile::Document;
-use crate::error::{Context as _, Result};
+use crate::error::Result;
 use crate::flow::proxy::by_name;
-use crate::flow::survey::{Survey, elsewhere, real, survey};
+use crate::flow::survey::{Survey, elsewhere, survey};
 use crate::flow::{assign, keep, overrides};
 use crate::ledger::Book;
 use crate::model::{ComposeOptions, Container, FixedName, Leases, Named, Tenant};
@@ -65,7 +65,7 @@ pub fn known(ctx: &Context) -> Result<Context> {
     for (name, value) in overrides::known_environment(&ctx)? {
         ctx.set_var(&name, &value);
     }
-    let dir = real(&project.dir);
+    let dir = disk::real(&project.dir);
     let leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
     let mut tenants = leases.tenants.iter().filter(|tenant| tenant.dir == dir);
     let (Some(tenant), None) = (tenants.next(), tenants.next()) else { return Ok(ctx) };
@@ -118,7 +118,7 @@ fn own_name(ctx: &Context, found: &Survey, leases: &Leases, containers: &[Contai
 }
 
 fn is_here(container: &Container, dir: &Path) -> bool {
-    container.working_dir.as_deref().is_some_and(|path| real(path) == dir)
+    container.working_dir.as_deref().is_some_and(|path| disk::real(path) == dir)
 }
 
 /// Whether another folder has `name`: in the book, or with containers.
@@ -213,10 +213,7 @@ fn take_name(ctx: &mut Context, found: &Survey, name: &str) -> Result<Survey> {
 }
 
 fn write_name(file: &Path, name: &str) -> Result<()> {
-    let before = match std::fs::read(file) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        other => other.context(format!("read `{}`", file.display()))?,
-    };
+    let before = disk::read(file)?.unwrap_or_default();
     let mut document = Document::parse(before).map_err(|error| error.within(file.display()))?;
     document.set(NAME, name)?;
     disk::write_atomic(file, document.render())

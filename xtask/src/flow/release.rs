@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::context::Context;
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::flow::home::home_dir;
-use crate::flow::survey::real;
 use crate::flow::{keep, report};
 use crate::ledger::Book;
 use crate::model::{Container, Lease, Leases, PortRange, Protocol, Tenant};
@@ -167,7 +167,7 @@ fn are(ports: &[String]) -> String {
 fn is_used(tenant: &Tenant, lease: &Lease, containers: &[Container]) -> bool {
     let own = containers.iter().filter(|container| {
         container.project.as_deref() == Some(&tenant.project)
-            && container.working_dir.as_deref().is_some_and(|dir| real(dir) == tenant.dir)
+            && container.working_dir.as_deref().is_some_and(|dir| disk::real(dir) == tenant.dir)
     });
     let mut bindings = own.flat_map(Container::held);
     bindings.any(|binding| (binding.published, binding.protocol) == (lease.published, lease.protocol))

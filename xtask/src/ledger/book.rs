@@ -42,7 +42,7 @@ impl Book {
         disk::private_folder(state)?;
         let lock = disk::lock(&state.join("leases.lock"), LIMIT)?;
         let path = path(state);
-        let read = bytes(&path)?;
+        let read = disk::read(&path)?;
         let known = read.as_ref().map_or_else(|| Ok(Some(Leases::default())), |bytes| decode(bytes, &path));
         let (leases, set_aside) = match known? {
             Some(leases) => (leases, None),
@@ -75,16 +75,7 @@ fn path(state: &Path) -> PathBuf {
 
 /// `None` where there is a file and it is not a book.
 fn read(path: &Path) -> Result<Option<Leases>> {
-    bytes(path)?.map_or_else(|| Ok(Some(Leases::default())), |bytes| decode(&bytes, path))
-}
-
-/// `None` where there is no file.
-fn bytes(path: &Path) -> Result<Option<Vec<u8>>> {
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::new(format!("failed to read `{}`: {error}", path.display()))),
-    }
+    disk::read(path)?.map_or_else(|| Ok(Some(Leases::default())), |bytes| decode(&bytes, path))
 }
 
 /// The bytes of the file `path` as leases; `None` where they are no book, an

@@ -31,7 +31,7 @@ impl Moves {
         disk::private_folder(state)?;
         let _lock = disk::lock(&state.join("moves.lock"), LIMIT)?;
         let mut moves = Self::read(state);
-        let of_file = moves.files.entry(real(file)).or_default();
+        let of_file = moves.files.entry(disk::real(file)).or_default();
         for (variable, from, to) in changes {
             let first = of_file.get(variable).filter(|moved| moved.to == *from).map_or(*from, |moved| moved.from);
             if first == *to {
@@ -48,7 +48,7 @@ impl Moves {
 
     /// The moves of `file`: variable, port before the first move, port now.
     pub fn of(state: &Path, file: &Path) -> Vec<(String, u16, u16)> {
-        let moved = Self::read(state).files.remove(&real(file)).unwrap_or_default();
+        let moved = Self::read(state).files.remove(&disk::real(file)).unwrap_or_default();
         moved.into_iter().map(|(variable, moved)| (variable, moved.from, moved.to)).collect()
     }
 
@@ -60,10 +60,6 @@ impl Moves {
 
 fn path(state: &Path) -> PathBuf {
     state.join("moves.json")
-}
-
-fn real(file: &Path) -> PathBuf {
-    std::fs::canonicalize(file).unwrap_or_else(|_| file.to_path_buf())
 }
 
 #[cfg(test)]

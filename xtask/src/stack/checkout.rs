@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::disk;
+
 /// A working tree of a git repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkout {
@@ -32,7 +34,7 @@ pub fn checkout(dir: &Path) -> Option<Checkout> {
     let text = std::fs::read_to_string(&git).ok()?;
     let git = root.join(text.strip_prefix("gitdir:")?.trim());
     // Submodules have such a file too, and no `commondir`.
-    let common = std::fs::read_to_string(git.join("commondir")).ok().map(|common| real(&git.join(common.trim())));
+    let common = std::fs::read_to_string(git.join("commondir")).ok().map(|common| disk::real(&git.join(common.trim())));
     let Some(common) = common else {
         let repository = name(&root);
         return Some(Checkout { branch: branch(&git), root, main: None, linked: false, repository });
@@ -57,10 +59,6 @@ fn name(dir: &Path) -> String {
     dir.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn real(path: &Path) -> PathBuf {
-    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,7 +80,7 @@ mod tests {
     #[test]
     fn a_linked_worktree_knows_its_main_one() {
         let dir = tempfile::tempdir().unwrap();
-        let dir = real(dir.path());
+        let dir = disk::real(dir.path());
         repository(&dir, "performia/.git");
         let main = checkout(&dir.join("performia")).unwrap();
         assert_eq!((main.linked, main.repository.as_str(), main.branch.as_deref()), (false, "performia", Some("main")));

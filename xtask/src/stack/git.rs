@@ -28,11 +28,7 @@ pub fn ignore(file: &Path) -> Result<Option<PathBuf>> {
         return Ok(None);
     }
     let exclude = dir.join(path);
-    let mut bytes = match std::fs::read(&exclude) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(error).context(format!("read `{}`", exclude.display())),
-    };
+    let mut bytes = disk::read(&exclude)?.unwrap_or_default();
     // There in vain: a `!` of the repository's own beats it.
     if bytes.split(|byte| *byte == b'\n').any(|line| line == name.as_bytes()) {
         return Ok(None);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{Edit, Left, Plan, Step, Target, View};
 use crate::decide::{is_generated, port_variable};
+use crate::disk;
 use crate::envfile::Document;
 use crate::error::{Error, Result};
 use crate::flow::survey::TEMPLATES;
@@ -38,7 +39,7 @@ pub(super) fn plan(target: &Target<'_>, plan: &mut Plan) -> Option<Ports> {
 fn project(target: &Target<'_>, plan: &mut Plan) -> Result<Option<Ports>> {
     let env = |name: &str| target.var(name);
     let project = stack::locate(&target.options, &target.dir, &env)?;
-    if !real(&project.dir).starts_with(&target.real) {
+    if !disk::real(&project.dir).starts_with(&target.real) {
         let why = format!("the next compose file is outside of this folder, in {}", target.ctx.show(&project.dir));
         plan.left.push(Left { place: "compose files".to_owned(), why });
         return Ok(None);
@@ -90,7 +91,7 @@ fn found(target: &Target<'_>, uses: &Uses, plan: &mut Plan) -> Result<Vec<File>>
         if numbers.is_empty() {
             continue;
         }
-        if real(file).starts_with(&target.real) {
+        if disk::real(file).starts_with(&target.real) {
             files.push((file.clone(), text, numbers));
         } else {
             let why = "it has literal ports, and is outside of this folder".to_owned();
@@ -98,10 +99,6 @@ fn found(target: &Target<'_>, uses: &Uses, plan: &mut Plan) -> Result<Vec<File>>
         }
     }
     Ok(files)
-}
-
-fn real(path: &Path) -> PathBuf {
-    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
 fn document(path: &Path) -> Option<Document> {

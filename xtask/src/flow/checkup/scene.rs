@@ -3,9 +3,10 @@
 use std::sync::OnceLock;
 
 use crate::context::Context;
+use crate::disk;
 use crate::docker::Trouble;
 use crate::error::Result;
-use crate::flow::survey::{Survey, real, survey};
+use crate::flow::survey::{Survey, survey};
 use crate::model::Container;
 use crate::parse::engine_info::Info;
 use crate::parse::engine_networks::{Attached, Network};
@@ -61,7 +62,7 @@ impl Scene {
         let dir = found.real_dir();
         let is_own = |container: &&Container| {
             container.project.as_deref() == Some(&found.stack.name)
-                && container.working_dir.as_deref().map(real).is_none_or(|other| other == dir || !other.is_dir())
+                && container.working_dir.as_deref().map(disk::real).is_none_or(|other| other == dir || !other.is_dir())
         };
         found.containers.iter().flatten().filter(is_own).collect()
     }

@@ -272,7 +272,7 @@ pub fn apply(ctx: &Context, plan: &Plan) -> Result<()> {
     let done = plan.files.iter().try_for_each(write).and_then(|()| prove(ctx, plan));
     if let Err(error) = done {
         for file in &plan.files {
-            assign::put_back(&file.path, file.before.as_deref())?;
+            disk::put(&file.path, file.before.as_deref())?;
         }
         return Err(error);
     }

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 pub use report::{json, lines, trouble};
 
 use crate::context::Context;
+use crate::disk;
 use crate::docker::Trouble;
 use crate::flow::home::home_dir;
 use crate::flow::keep;
 use crate::flow::proxy::{running_ports, urls_of};
-use crate::flow::survey::real;
 use crate::flow::up::service_urls;
 use crate::host::{self, Depth};
 use crate::labels::Ports;
@@ -157,7 +157,7 @@ fn grouped<'a>(leases: &'a Leases, containers: &'a [Container]) -> BTreeMap<(Str
     let mut folders: BTreeMap<&Path, PathBuf> = BTreeMap::new();
     for container in containers {
         let (Some(project), Some(dir)) = (&container.project, &container.working_dir) else { continue };
-        let dir = folders.entry(dir).or_insert_with(|| real(dir)).clone();
+        let dir = folders.entry(dir).or_insert_with(|| disk::real(dir)).clone();
         groups.entry((project.clone(), dir)).or_default().containers.push(container);
     }
     groups

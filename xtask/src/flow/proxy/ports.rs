@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use super::home::{Home, published};
 use crate::context::Context;
 use crate::decide::{Facts, Identity, Limits, judge, suggest};
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::flow::holders::name_containers;
 use crate::flow::report::describe;
@@ -63,7 +64,7 @@ impl<'a> Machine<'a> {
     pub(super) fn new(ctx: &'a Context, home: &'a Home, containers: &'a [Container]) -> Self {
         let v6 = has_ipv6().then_some(IpAddr::V6(Ipv6Addr::LOCALHOST));
         let ips = std::iter::once(IpAddr::V4(Ipv4Addr::LOCALHOST)).chain(v6).collect();
-        let dir = std::fs::canonicalize(&home.dir).unwrap_or_else(|_| home.dir.clone());
+        let dir = disk::real(&home.dir);
         Machine { ctx, home, containers, dir, ips }
     }
 

@@ -115,9 +115,8 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
 
 /// A proxy of this name that another state folder manages.
 fn refuse_other_home(ctx: &Context, home: &Home, containers: &[Container]) -> Result<()> {
-    let real = |path: &std::path::Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let Some(other) = home.own(containers).and_then(|own| own.working_dir.as_deref()) else { return Ok(()) };
-    if real(other) == real(&home.dir) {
+    if disk::real(other) == disk::real(&home.dir) {
         return Ok(());
     }
     Err(Error::new(format!("a proxy for network `{}` runs already, from {}", home.network, ctx.show(other)))

@@ -13,6 +13,7 @@ pub use solo::Solo;
 
 use crate::context::Context;
 use crate::decide::clashes;
+use crate::disk;
 use crate::docker::{ComposeTrouble, Trouble};
 use crate::error::{Error, Result};
 use crate::exec;
@@ -94,7 +95,7 @@ impl Survey {
     /// The project folder without symbolic links, as leases and Compose's labels
     /// have it.
     pub fn real_dir(&self) -> PathBuf {
-        real(&self.stack.dir)
+        disk::real(&self.stack.dir)
     }
 
     /// An error where a project of this name runs from another folder: Compose
@@ -200,7 +201,7 @@ const INSPECTED: usize = 200;
 fn wanted_by_stopped(ctx: &Context, name: &str, containers: &[Container], leases: &Leases) -> BTreeSet<u16> {
     let is_anothers = |container: &&Container| {
         let (Some(project), Some(dir)) = (&container.project, &container.working_dir) else { return false };
-        !container.state.holds_ports() && project != name && leases.tenant(project, &real(dir)).is_none()
+        !container.state.holds_ports() && project != name && leases.tenant(project, &disk::real(dir)).is_none()
     };
     let stopped = containers.iter().filter(is_anothers).take(INSPECTED);
     stopped.filter_map(|container| ctx.engine.detail(&container.id).ok()).flat_map(|detail| detail.published).collect()
@@ -225,7 +226,7 @@ pub fn project(ctx: &Context) -> Result<Survey> {
     let locate = || stack::locate(&options, &ctx.dir, &env);
     let (stack, without_compose) = effective(config, read, locate)?;
     let settings = Settings::read(&stack.dir)?;
-    let dir = real(&stack.dir);
+    let dir = disk::real(&stack.dir);
     let elsewhere = containers.iter().flatten().find_map(|container| elsewhere(container, &stack.name, &dir));
     let checkout = stack::checkout(&dir);
     Ok(Survey {
@@ -248,7 +249,8 @@ pub fn project(ctx: &Context) -> Result<Survey> {
 /// their folder is there: `up` would replace them too, and `down --volumes` take
 /// their data. Where it is gone, this is the same project after a move.
 pub(super) fn elsewhere(container: &Container, name: &str, dir: &Path) -> Option<PathBuf> {
-    let other = container.working_dir.as_deref().filter(|_| container.project.as_deref() == Some(name)).map(real)?;
+    let other =
+        container.working_dir.as_deref().filter(|_| container.project.as_deref() == Some(name)).map(disk::real)?;
     (other != dir && (container.state.holds_ports() || other.is_dir())).then_some(other)
 }
 
@@ -296,16 +298,10 @@ fn effective(
     }
 }
 
-/// Without symbolic links, as Compose's label has it; a folder that is gone
-/// stays as it is written.
-pub fn real(path: &Path) -> PathBuf {
-    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
-}
-
 /// Containers with their folders made comparable.
 fn with_real_folders(containers: &[Container]) -> Vec<Container> {
     let real = |container: &Container| Container {
-        working_dir: container.working_dir.as_deref().map(real),
+        working_dir: container.working_dir.as_deref().map(disk::real),
         ..container.clone()
     };
     containers.iter().map(real).collect()
