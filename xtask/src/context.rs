@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::docker::{Compose, Endpoint, Engine};
-use crate::error::Result;
+use crate::docker::{Compose, Endpoint, Engine, Trouble};
+use crate::error::{Error, Result};
 use crate::exec;
 use crate::ledger;
 use crate::model::{ComposeOptions, NamesFile};
@@ -99,6 +99,11 @@ impl Context {
             Ok(inside) if !inside.as_os_str().is_empty() => crate::ui::clean(&inside.display().to_string()),
             _ => crate::ui::local_path(path, self.home.as_deref()),
         }
+    }
+
+    /// What the engine's trouble means, and what to do.
+    pub fn engine_error(&self, trouble: &Trouble) -> Error {
+        trouble.error(self.engine.endpoint())
     }
 
     /// Where this tool remembers things.

@@ -14,7 +14,6 @@ mod port_variable;
 mod prune;
 mod shared;
 mod suggest;
-mod traefik_api;
 mod worktree_name;
 
 pub use block::free_block;
@@ -31,5 +30,4 @@ pub use port_variable::port_variable;
 pub use prune::{Fate, Wanted, fate};
 pub use shared::shared_ports;
 pub use suggest::{Limits, suggest};
-pub use traefik_api::traefik_is_too_old;
-pub use worktree_name::worktree_name;
+pub use worktree_name::{path_digits, worktree_name};

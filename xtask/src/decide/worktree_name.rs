@@ -21,15 +21,16 @@ pub fn worktree_name(base: &str, worktree: &str, dir: &Path, is_taken: &dyn Fn(&
     if kept_whole && plain != base && !is_taken(&plain) {
         return plain;
     }
-    let digits = digits(dir);
+    let digits = path_digits(dir);
     // Six digits are enough for all but the unlucky.
     let lengths = [6, 12, digits.len()];
     let mut names = lengths.iter().map(|length| format!("{plain}-{}", &digits[..*length]));
     names.find(|name| !is_taken(name)).unwrap_or_else(|| format!("{plain}-{digits}"))
 }
 
-/// A hash of the path (64-bit FNV-1a): the same on every run and every system.
-fn digits(dir: &Path) -> String {
+/// 16 digits that stand for a path: a hash (64-bit FNV-1a) that is the same on
+/// every run, and from one version of Rust to the next.
+pub fn path_digits(dir: &Path) -> String {
     let hash = dir
         .to_string_lossy()
         .bytes()

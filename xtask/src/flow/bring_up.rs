@@ -356,7 +356,7 @@ fn setup(ctx: &Context, found: &Survey) -> Result<()> {
     if cfg!(windows) || !script.is_file() {
         // The usual hints speak of --setup, which was just tried.
         let error = match (&found.containers, &found.without_compose) {
-            (Err(trouble), _) => trouble.error(ctx.engine.endpoint()),
+            (Err(trouble), _) => ctx.engine_error(trouble),
             (Ok(_), Some(trouble)) => trouble.error(),
             (Ok(_), None) => return Ok(()),
         };

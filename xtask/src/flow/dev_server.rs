@@ -84,7 +84,7 @@ fn containers(ctx: &Context) -> Vec<Container> {
         return Vec::new();
     }
     let asked = ctx.engine.containers();
-    asked.inspect_err(|trouble| ui::detail(&trouble.error(ctx.engine.endpoint()).to_string())).unwrap_or_default()
+    asked.inspect_err(|trouble| ui::detail(&ctx.engine_error(trouble).to_string())).unwrap_or_default()
 }
 
 /// Leases of the dev servers of a folder, whatever its project is called now.

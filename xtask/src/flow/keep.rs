@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::disk;
 use crate::envfile::Document;
 use crate::error::Result;
+use crate::flow::report::rfc3339;
 use crate::flow::survey::{Row, Survey, choose_again, free_range, kept_for_row};
 use crate::host;
 use crate::ledger::Book;
@@ -160,7 +161,7 @@ fn rebuild(leases: &mut Leases, containers: &[Container]) {
 
 /// A lease that begins now.
 pub fn lease(service: &str, target: u16, protocol: Protocol, published: u16) -> Lease {
-    let since = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let since = rfc3339(SystemTime::now());
     Lease::new(service, target, protocol, published, since)
 }
 
@@ -171,8 +172,7 @@ pub fn choose(ctx: &Context, found: &mut Survey) {
         let mut leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
         return choose_from(ctx, found, &mut leases);
     }
-    let containers = found.containers.clone().ok();
-    let Some(mut book) = open(ctx, containers.as_deref()) else { return };
+    let Some(mut book) = open(ctx, found.containers.as_deref().ok()) else { return };
     choose_from(ctx, found, &mut book.leases);
     let chosen = |row: &Row| row.suggestion.or_else(|| single(row));
     keep_rows(&mut book.leases, found, &chosen);

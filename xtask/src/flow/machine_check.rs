@@ -165,7 +165,7 @@ fn look(ctx: &Context, projects: &mut [Project]) -> Result<()> {
         let found = holders::look(ctx, &holders::ports(&ranges, protocol == Protocol::Udp), Depth::Quick)
             .map_err(|error: Error| error.within("who holds a port cannot be told"))?;
         if let Err(trouble) = &found.containers {
-            ui::warn(&format!("containers are not seen: {}", trouble.error(ctx.engine.endpoint())));
+            ui::warn(&format!("containers are not seen: {}", ctx.engine_error(trouble)));
         }
         let views: BTreeMap<u16, &View> = found.views.iter().map(|view| (view.port, view)).collect();
         for project in projects.iter_mut() {

@@ -139,7 +139,7 @@ pub fn mend_all(ctx: &Context, only: &[String], mut found: Vec<Finding>) -> Resu
 }
 
 fn end_proxy(ctx: &Context, request: &Request) -> Result<()> {
-    let containers = ctx.engine.containers().map_err(|trouble| trouble.error(ctx.engine.endpoint()))?;
+    let containers = ctx.engine.containers().map_err(|trouble| ctx.engine_error(&trouble))?;
     let requests = [request.clone()];
     let plan = free::plan(ctx, &requests, Some(&containers));
     free::consent(ctx, &plan)?;

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::context::Context;
-use crate::decide::{Changes, Listed, Slot, difference, expected, is_generated, published, render, slots};
+use crate::decide::{Changes, Listed, Slot, difference, expected, is_generated, path_digits, published, render, slots};
 use crate::disk;
 use crate::docker::{Compose, knows_override};
 use crate::envfile::Document;
@@ -213,19 +213,17 @@ pub fn environment(ctx: &Context, survey: &Survey, request: &Request) -> Result<
 
 /// Where a file of ours for the project in `dir` lies outside of it.
 pub(super) fn outside(ctx: &Context, dir: &Path, suffix: &str) -> Result<PathBuf> {
-    Ok(ctx.state_dir()?.join("overrides").join(format!("{:016x}{suffix}.yml", hash(dir))))
+    Ok(ctx.state_dir()?.join("overrides").join(format!("{}{suffix}.yml", path_digits(dir))))
 }
 
 /// The variables with which Compose reads the file that [`environment`] wrote
 /// before, so that other commands meet the same stack.
-pub fn known_environment(ctx: &Context) -> Result<Vec<(String, String)>> {
-    let env = |name: &str| ctx.var(name);
-    let stack::Project { dir, files, .. } = stack::locate(&ctx.options, &ctx.dir, &env)?;
-    let file = outside(ctx, &dir, "")?;
-    if !file.is_file() || !ctx.options.files.is_empty() || files.contains(&file) {
+pub fn known_environment(ctx: &Context, project: &stack::Project) -> Result<Vec<(String, String)>> {
+    let file = outside(ctx, &project.dir, "")?;
+    if !file.is_file() || !ctx.options.files.is_empty() || project.files.contains(&file) {
         return Ok(Vec::new());
     }
-    Ok(names(&files.into_iter().chain([file]).collect::<Vec<PathBuf>>()))
+    Ok(names(&project.files.iter().cloned().chain([file]).collect::<Vec<PathBuf>>()))
 }
 
 /// Takes that file away again, where values go into the project's own files.
@@ -385,10 +383,4 @@ fn prove(expected: &serde_json::Value, actual: &serde_json::Value) -> Result<()>
         ))
         .hint("see what Compose makes of the project: `docker compose config`")),
     }
-}
-
-/// FNV-1a, which stays the same from one version of Rust to the next.
-fn hash(path: &Path) -> u64 {
-    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    path.as_os_str().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325, step)
 }

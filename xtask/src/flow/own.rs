@@ -62,7 +62,8 @@ pub fn known(ctx: &Context) -> Result<Context> {
     let project = stack::locate(&ctx.options, &ctx.dir, &|name| ctx.var(name))?;
     let by_hand = ctx.options.project_name.is_some() || ctx.var(NAME).is_some();
     let linked = stack::checkout(&project.dir).is_some_and(|checkout| checkout.linked);
-    for (name, value) in overrides::known_environment(&ctx)? {
+    // Without a state folder nothing is known, and the command works all the same.
+    for (name, value) in overrides::known_environment(&ctx, &project).unwrap_or_default() {
         ctx.set_var(&name, &value);
     }
     let dir = disk::real(&project.dir);
@@ -100,7 +101,8 @@ fn own_name(ctx: &Context, found: &Survey, leases: &Leases, containers: &[Contai
     if of_containers.contains(&current) {
         return Ok(Some(current.clone()));
     }
-    let is_free = |name: &str| !is_taken(name, &dir, leases, containers) && Some(name) != main_name(found).as_deref();
+    let main = main_name(found);
+    let is_free = |name: &str| !is_taken(name, &dir, leases, containers) && Some(name) != main.as_deref();
     if found.env_files.get(NAME).is_some() && is_free(current) {
         return Ok(Some(current.clone()));
     }
@@ -112,7 +114,7 @@ fn own_name(ctx: &Context, found: &Survey, leases: &Leases, containers: &[Contai
     if let Some(tenant) = leases.tenants.iter().find(is_own) {
         return Ok(Some(tenant.project.clone()));
     }
-    let trouble = |trouble: crate::docker::Trouble| trouble.error(ctx.engine.endpoint());
+    let trouble = |trouble: crate::docker::Trouble| ctx.engine_error(&trouble);
     let has_volumes = is_free(current) && !ctx.engine.volumes_of(current).map_err(trouble)?.is_empty();
     Ok(has_volumes.then(|| current.clone()))
 }

@@ -63,7 +63,7 @@ pub fn count_pools(ctx: &Context, networks: &[Network]) -> Option<Pools> {
 
 /// Looks, and takes nothing away.
 pub fn plan(ctx: &Context, wish: &Wish) -> Result<Plan> {
-    let (mut networks, containers) = look(ctx).map_err(|trouble| trouble.error(ctx.engine.endpoint()))?;
+    let (mut networks, containers) = look(ctx).map_err(|trouble| ctx.engine_error(&trouble))?;
     let pools = count_pools(ctx, &networks);
     networks.sort_by(|one, two| one.name.cmp(&two.name));
     let mut plan = Plan { remove: Vec::new(), keep: Vec::new(), pools };
@@ -96,7 +96,7 @@ pub fn run(ctx: &Context, plan: &Plan, wish: &Wish) -> Outcome {
 }
 
 fn remove_if_unused(ctx: &Context, network: &Network, wish: &Wish) -> Result<(), String> {
-    let containers = ctx.engine.attached().map_err(|trouble| trouble.error(ctx.engine.endpoint()).to_string())?;
+    let containers = ctx.engine.attached().map_err(|trouble| ctx.engine_error(&trouble).to_string())?;
     match fate_of(network, &containers, wish) {
         Fate::Remove(_) => remove(ctx, network),
         Fate::Keep(why) => Err(why),
@@ -110,7 +110,7 @@ pub fn remove(ctx: &Context, network: &Network) -> Result<(), String> {
     let Err(trouble) = ctx.engine.remove_network(&network.id) else { return Ok(()) };
     let on_it = ctx.engine.endpoints(&network.id).unwrap_or_default();
     let Some(first) = on_it.first() else {
-        return Err(ui::clean(trouble.error(ctx.engine.endpoint()).message()));
+        return Err(ui::clean(ctx.engine_error(&trouble).message()));
     };
     let names: Vec<String> = on_it.iter().map(|name| ui::clean(name)).collect();
     Err(format!("{} on it: `{}`", are(&names), disconnect(&network.name, first)))

@@ -29,7 +29,7 @@ impl Recreation {
     pub fn plan(ctx: &Context) -> Result<Recreation> {
         let found = project(ctx)?;
         found.ready(ctx)?;
-        let trouble = |trouble: Trouble| trouble.error(ctx.engine.endpoint());
+        let trouble = |trouble: Trouble| ctx.engine_error(&trouble);
         let name = found.stack.name.clone();
         let mut networks = ctx.engine.all_networks().map_err(trouble)?;
         networks.retain(|network| network.project() == Some(&name));

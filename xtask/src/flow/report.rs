@@ -265,7 +265,7 @@ pub fn notes(ctx: &Context, survey: &Survey) {
         ui::note(&format!("note: {}: the built-in reader was used instead", trouble.error()));
     }
     if let Err(trouble) = &survey.containers {
-        ui::warn(&format!("containers are not seen: {}", trouble.error(ctx.engine.endpoint())));
+        ui::warn(&format!("containers are not seen: {}", ctx.engine_error(trouble)));
     }
     if ctx.engine.endpoint().is_remote() {
         ui::note(&format!(

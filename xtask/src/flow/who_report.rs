@@ -242,6 +242,6 @@ fn trouble(ctx: &Context, found: &Holders) {
     use crate::docker::Trouble;
     match &found.containers {
         Ok(_) | Err(Trouble::Absent | Trouble::NotRunning) => {}
-        Err(trouble) => ui::warn(&format!("containers are not seen: {}", trouble.error(ctx.engine.endpoint()))),
+        Err(trouble) => ui::warn(&format!("containers are not seen: {}", ctx.engine_error(trouble))),
     }
 }

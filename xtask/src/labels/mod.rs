@@ -21,7 +21,7 @@ pub use lint::{Finding, Labelled, lint};
 pub use routes::{Route, Unrouted, Wish, is_host, routes};
 pub use rule::{Router, Transport, hosts, routers};
 pub use traefik::{CERTIFICATES, DASHBOARD, Ports, Proxy, compose, dynamic, socket_source};
-pub use version::{Version, check_engine};
+pub use version::{Version, check_engine, image_is_too_old};
 
 /// The network that the proxy shares with what it routes to, unless
 /// [`NETWORK_VARIABLE`] says otherwise.

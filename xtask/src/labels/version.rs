@@ -44,7 +44,7 @@ pub fn check_engine(traefik: Version, api: Version) -> Result<()> {
     if traefik < Version(3, 0, 0) {
         return refuse("cannot route PostgreSQL by name, and has other rules: 3.6.1 or later is needed");
     }
-    if traefik <= Version(3, 6, 0) {
+    if asks_for_1_24(traefik) {
         return refuse(
             "asks for version 1.24 of the engine's API, which newer engines refuse: every host would be a 404",
         );
@@ -62,9 +62,51 @@ pub fn check_engine(traefik: Version, api: Version) -> Result<()> {
     Ok(())
 }
 
+/// Whether this Traefik speaks API 1.24 whatever the engine says: the version was
+/// written into it up to 3.6.0 and 2.11.30; 3.6.1 and 2.11.31 ask first
+/// (traefik/traefik#12253).
+fn asks_for_1_24(traefik: Version) -> bool {
+    match traefik.0 {
+        2 => traefik < Version(2, 11, 31),
+        3 => traefik < Version(3, 6, 1),
+        _ => false,
+    }
+}
+
+/// Whether the Traefik of this image cannot speak to an engine whose oldest API
+/// is `min_api`: it runs then, and answers every name with `404 page not found`.
+/// A tag says less than a version: `latest` and `v3` nothing, which is believed
+/// to be new, and `v3.6` the newest of those.
+pub fn image_is_too_old(image: &str, min_api: Version) -> bool {
+    let name = image.rsplit('/').next().unwrap_or_default().split('@').next().unwrap_or_default();
+    let Some(("traefik", tag)) = name.split_once(':') else { return false };
+    let Ok(Version(major, minor, patch)) = tag.parse() else { return false };
+    let is_whole = tag.split('-').next().is_some_and(|numbers| numbers.matches('.').count() == 2);
+    min_api > Version(1, 24, 0) && asks_for_1_24(Version(major, minor, if is_whole { patch } else { u32::MAX }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn old_ones_with_new_engines_only() {
+        for (image, want) in [
+            ("traefik:v3.5", true),
+            ("traefik:v3.6", false),
+            ("traefik:v3.6.0", true),
+            ("traefik:v3.6.1", false),
+            ("docker.io/library/traefik:v2.10.7-alpine", true),
+            ("traefik:2.11.31", false),
+            ("traefik:v3.7", false),
+            ("traefik:latest", false),
+            ("traefik", false),
+            ("traefik/whoami:v1.10", false),
+        ] {
+            assert_eq!(image_is_too_old(image, Version(1, 44, 0)), want, "{image}");
+            assert!(!image_is_too_old(image, Version(1, 24, 0)), "{image}");
+        }
+    }
 
     #[test]
     fn versions_are_read() {

@@ -26,8 +26,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let ctx = &own::known(ctx)?;
     let found = project(ctx)?;
     found.ready(ctx)?;
-    let containers =
-        ctx.engine.containers_of(&found.stack.name).map_err(|trouble| trouble.error(ctx.engine.endpoint()))?;
+    let containers = ctx.engine.containers_of(&found.stack.name).map_err(|trouble| ctx.engine_error(&trouble))?;
     let mut known = by_name::known(ctx)?.map(|by_name| by_name.urls(&found)).unwrap_or_default();
     known.extend(urls(ctx, &found, &containers));
     let url = choose(&known, args.service.as_deref()).ok_or_else(|| {

@@ -125,7 +125,7 @@ struct Moved<'a> {
 
 fn done(ctx: &Context, found: &Survey, moved: &[assign::Move], by_name: Option<&ByName>) -> Result<Exit> {
     let project = &found.stack.name;
-    let containers = ctx.engine.containers_of(project).map_err(|trouble| trouble.error(ctx.engine.endpoint()))?;
+    let containers = ctx.engine.containers_of(project).map_err(|trouble| ctx.engine_error(&trouble))?;
     let states = up::states(&found.stack, &containers);
     let mut urls = by_name.map(|by_name| by_name.urls(found)).unwrap_or_default();
     for published in up::urls(ctx, found, &containers) {

@@ -32,7 +32,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let ctx = &own::known(ctx)?;
     let found = project(ctx)?;
     found.ready(ctx)?;
-    let trouble = |trouble: crate::docker::Trouble| trouble.error(ctx.engine.endpoint());
+    let trouble = |trouble: crate::docker::Trouble| ctx.engine_error(&trouble);
     let name = &found.stack.name;
     let volumes = ctx.engine.volumes_of(name).map_err(trouble)?;
     if args.volumes {
@@ -74,7 +74,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
 /// volume with a fixed name may be another checkout's.
 fn spare_others(ctx: &Context, own: &[String]) -> Result<()> {
     let fixed = stack::fixed_names(&ctx.options, &ctx.dir, &|name| ctx.var(name)).unwrap_or_default();
-    let there = ctx.engine.volumes().map_err(|trouble| trouble.error(ctx.engine.endpoint()))?;
+    let there = ctx.engine.volumes().map_err(|trouble| ctx.engine_error(&trouble))?;
     let is_anothers = |name: &&FixedName| {
         matches!(name.what, Named::Volume(_)) && there.contains(&name.value) && !own.contains(&name.value)
     };
@@ -91,7 +91,7 @@ fn spare_others(ctx: &Context, own: &[String]) -> Result<()> {
 
 /// What is still there, and how it goes away.
 fn left(ctx: &Context, name: &str) -> Result<Exit> {
-    let trouble = |trouble: crate::docker::Trouble| trouble.error(ctx.engine.endpoint());
+    let trouble = |trouble: crate::docker::Trouble| ctx.engine_error(&trouble);
     let containers = ctx.engine.containers_of(name).map_err(trouble)?;
     let networks = ctx.engine.networks_of(name).map_err(trouble)?;
     let volumes = ctx.engine.volumes_of(name).map_err(trouble)?;

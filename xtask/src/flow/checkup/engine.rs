@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Finding, Scene, Status};
-use crate::decide::traefik_is_too_old;
 use crate::docker::{Endpoint, Engine, Trouble};
 use crate::flow::mend::Mend;
 use crate::host;
+use crate::labels::{Version, image_is_too_old};
 use crate::ui;
 
 pub(super) fn check(scene: &Scene) -> Vec<Finding> {
@@ -141,7 +141,7 @@ fn traefik(scene: &Scene) -> Option<Finding> {
     let mut running = containers.iter().filter(|container| container.image.contains("traefik")).peekable();
     running.peek()?;
     let min = scene.ctx.engine.min_api().ok()??;
-    let old = running.find(|container| traefik_is_too_old(&container.image, min))?;
+    let old = running.find(|container| image_is_too_old(&container.image, Version(min.0, min.1, 0)))?;
     let seen = format!(
         "container {} is {}, and the engine speaks no API before {}.{}",
         ui::clean(&old.name),

@@ -65,7 +65,7 @@ struct LeaseReport<'a> {
 pub fn json<'a>(ctx: &Context, found: &'a Inventory) -> Report<'a> {
     Report {
         schema: 1,
-        trouble: found.trouble.as_ref().map(|trouble| trouble.error(ctx.engine.endpoint()).to_string()),
+        trouble: found.trouble.as_ref().map(|trouble| ctx.engine_error(trouble).to_string()),
         projects: found.entries.iter().map(project).collect(),
     }
 }
@@ -115,7 +115,7 @@ fn service(service: &ServiceEntry) -> ServiceReport<'_> {
 /// Why containers are not seen, where that is so.
 pub fn trouble(ctx: &Context, found: &Inventory) -> Option<String> {
     let trouble = found.trouble.as_ref()?;
-    let error = trouble.error(ctx.engine.endpoint());
+    let error = ctx.engine_error(trouble);
     Some(match trouble {
         Trouble::Absent => format!("containers are not seen, only what is kept: {error}"),
         _ => format!("containers are not seen, only what is kept: {error} (`cargo xtask diagnose`)"),

@@ -14,7 +14,7 @@ use crate::error::{Context as _, Error, Result};
 use crate::exec::Patience;
 use crate::flow::overrides;
 use crate::flow::survey::Survey;
-use crate::flow::up::ServiceUrls;
+use crate::flow::up::{ServiceUrls, postgres_account};
 use crate::labels::{self, HOST_VARIABLE, Kind, Ports, Router, hosts, routers};
 use crate::model::{ComposeOptions, Container, NamesFile, Service};
 use crate::stack;
@@ -219,7 +219,7 @@ impl ByName {
 /// moment after it has seen the second, when a start is long over.
 fn refuse_twins(ctx: &Context, project: &str) -> Result<()> {
     let home = Home::of(ctx)?;
-    let containers = ctx.engine.containers().map_err(|trouble| trouble.error(ctx.engine.endpoint()))?;
+    let containers = ctx.engine.containers().map_err(|trouble| ctx.engine_error(&trouble))?;
     let seen = containers.iter().filter(|container| container.state.holds_ports() && home.routes(container));
     let (own, others): (Vec<&Container>, Vec<&Container>) =
         seen.partition(|container| container.project.as_deref() == Some(project));
@@ -240,11 +240,9 @@ fn refuse_twins(ctx: &Context, project: &str) -> Result<()> {
     Ok(())
 }
 
-/// `user=… dbname=…` of a PostgreSQL service, as its image has it.
+/// `user=… dbname=…` of a PostgreSQL service.
 fn account(service: &Service) -> String {
-    let variable = |name: &str| service.environment.get(name).filter(|value| !value.is_empty());
-    let user = variable("POSTGRES_USER").map_or("postgres", String::as_str);
-    let database = variable("POSTGRES_DB").map_or(user, String::as_str);
+    let (user, database) = postgres_account(service);
     format!("user={user} dbname={database}")
 }
 

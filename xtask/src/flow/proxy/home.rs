@@ -152,5 +152,5 @@ pub(super) fn published(container: &Container) -> Option<Ports> {
 
 /// The engine's trouble as an error.
 pub(super) fn trouble(ctx: &Context) -> impl Fn(Trouble) -> Error + '_ {
-    |trouble| trouble.error(ctx.engine.endpoint())
+    |trouble| ctx.engine_error(&trouble)
 }

@@ -124,7 +124,7 @@ impl Survey {
     /// An error where there is no engine or no Compose.
     pub fn has_engine(&self, ctx: &Context) -> Result<()> {
         if let Err(trouble) = &self.containers {
-            return Err(trouble.error(ctx.engine.endpoint()));
+            return Err(ctx.engine_error(trouble));
         }
         if let Some(trouble) = &self.without_compose {
             return Err(trouble.error());

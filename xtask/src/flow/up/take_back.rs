@@ -19,7 +19,7 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     pub(super) fn take(ctx: &Context, project: &str) -> Result<Self> {
-        let trouble = |trouble: Trouble| trouble.error(ctx.engine.endpoint());
+        let trouble = |trouble: Trouble| ctx.engine_error(&trouble);
         let containers = ctx.engine.containers_of(project).map_err(trouble)?;
         let networks = ctx.engine.networks_of(project).map_err(trouble)?;
         Ok(Snapshot { containers, networks: networks.into_iter().map(|network| network.id).collect() })
@@ -29,7 +29,7 @@ impl Snapshot {
     /// whose old containers the attempt had replaced: those cannot come back.
     pub(super) fn take_back(&self, ctx: &Context, project: &str) -> Result<Vec<String>> {
         let failed = |what: &str, trouble: &Trouble| {
-            Error::new(format!("{what} could not be taken back: {}", trouble.error(ctx.engine.endpoint())))
+            Error::new(format!("{what} could not be taken back: {}", ctx.engine_error(trouble)))
                 .hint("`cargo xtask stop` takes all containers of this project away; volumes stay")
         };
         let now = ctx.engine.containers_of(project).map_err(|trouble| failed("containers", &trouble))?;

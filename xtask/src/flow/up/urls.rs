@@ -102,11 +102,9 @@ pub fn likely_url(service: &Service, target: u16, port: u16) -> String {
 }
 
 fn url(service: &Service, target: u16, host: &str, port: u16) -> String {
-    let variable = |name: &str| service.environment.get(name).filter(|value| !value.is_empty());
     match speech(Some(service), target) {
         Speech::Postgres => {
-            let user = variable("POSTGRES_USER").map_or("postgres", String::as_str);
-            let database = variable("POSTGRES_DB").map_or(user, String::as_str);
+            let (user, database) = postgres_account(service);
             format!("postgres://{user}@{host}:{port}/{database}")
         }
         Speech::Redis => format!("redis://{host}:{port}"),
@@ -115,6 +113,14 @@ fn url(service: &Service, target: u16, host: &str, port: u16) -> String {
         Speech::Http if port == 80 => format!("http://{host}"),
         Speech::Http => format!("http://{host}:{port}"),
     }
+}
+
+/// User and database of a PostgreSQL service, as its image has them
+/// (hub.docker.com/_/postgres).
+pub fn postgres_account(service: &Service) -> (&str, &str) {
+    let variable = |name: &str| service.environment.get(name).filter(|value| !value.is_empty());
+    let user = variable("POSTGRES_USER").map_or("postgres", String::as_str);
+    (user, variable("POSTGRES_DB").map_or(user, String::as_str))
 }
 
 fn host(ctx: &Context, ip: IpAddr) -> String {

@@ -124,9 +124,10 @@ pub(super) fn wait(
     let mut unhealthy_since: Option<Instant> = None;
     let mut restarted: BTreeMap<String, Instant> = BTreeMap::new();
     loop {
-        let containers = ctx.engine.containers_of(&survey.stack.name).map_err(|trouble| {
-            trouble.error(ctx.engine.endpoint()).within("the engine stopped answering during the wait")
-        })?;
+        let containers = ctx
+            .engine
+            .containers_of(&survey.stack.name)
+            .map_err(|trouble| ctx.engine_error(&trouble).within("the engine stopped answering during the wait"))?;
         let mut states = states(&survey.stack, &containers);
         // Between two crashes a service runs, too: only one that stays up is well.
         for container in containers.iter().filter(|container| container.state == State::Restarting) {
