@@ -125,6 +125,13 @@ impl Certs {
         list
     }
 
+    /// The certificates (DER) that are for `host`: two projects may claim it.
+    pub fn of_host(&self, host: &str) -> Vec<Vec<u8>> {
+        let issued = self.list().into_iter().filter(|issued| issued.hosts.iter().any(|known| known == host));
+        let pem = issued.filter_map(|issued| fs::read(self.folder().join(format!("{}.crt", issued.name))).ok());
+        pem.filter_map(|pem| pem_rfc7468::decode_vec(&pem).ok().map(|(_, der)| der)).collect()
+    }
+
     /// The CA's key; a CA is made where there is none, or where it ends soon.
     fn authority(&self, now: SystemTime) -> Result<(Key, bool)> {
         let secret = self.dir.join("ca").join("ca.key");

@@ -240,6 +240,16 @@ impl Ports {
         }
         panic!("no ten free ports in a row from {FIRST} on");
     }
+
+    /// Waits for its turn at the blocks that the tool gives out by itself: test
+    /// processes that run in step would lose every race to each other.
+    pub(crate) fn given_blocks() -> File {
+        let locks = std::env::temp_dir().join("xtask-test-ports");
+        std::fs::create_dir_all(&locks).unwrap();
+        let lock = File::create(locks.join("given-blocks")).unwrap();
+        lock.lock().unwrap();
+        lock
+    }
 }
 
 /// `[::]` of std is for both families.

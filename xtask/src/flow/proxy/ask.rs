@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::hello::client_hello;
+use super::hello::{certificate, client_hello};
 use crate::labels::{DASHBOARD, Kind, Ports, Transport, hosts};
 
 /// How long an answer may take.
@@ -177,6 +177,25 @@ fn ask_tls(host: &str, alpn: &str, port: u16, postgres: bool) -> std::io::Result
     // 22: it goes on with the handshake. 21: an alert.
     let routed = stream.read(&mut first)? == 1 && first == [22];
     Ok(if routed { Answer::Yes } else { Answer::NoRoute })
+}
+
+/// The certificate (DER) that the proxy shows to whoever asks for `host`.
+pub(super) fn shown(host: &str, ports: Ports) -> std::io::Result<Vec<u8>> {
+    let deadline = Instant::now() + LIMIT;
+    let mut stream = connect(ports.websecure)?;
+    stream.write_all(&client_hello(host, "http/1.1"))?;
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let length = stream.read(&mut buffer)?;
+        bytes.extend_from_slice(&buffer[..length]);
+        if let Some(certificate) = certificate(&bytes) {
+            return Ok(certificate);
+        }
+        if length == 0 || bytes.len() as u64 > LONGEST || Instant::now() >= deadline {
+            return Err(ErrorKind::InvalidData.into());
+        }
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::ask::{Answer, route_answers, routes};
+use super::certify::{is_shown, not_shown};
 use super::names::{self, Plan};
 use super::{Home, Wish, certify, connection, hosts_lines, up};
 use crate::context::Context;
@@ -140,19 +141,24 @@ impl ByName {
     /// names the cause where it does not.
     pub fn prove(&self, ctx: &Context, survey: &Survey, patience: &Patience) -> Result<()> {
         refuse_twins(ctx, &survey.stack.name)?;
+        let home = Home::of(ctx)?;
         let deadline = Instant::now() + ROUTED;
         for named in self.named.iter().filter(|named| survey.stack.service(&named.service).is_some()) {
             loop {
-                let answer = route_answers(&named.host, named.kind, self.ports);
-                if answer == Answer::Yes {
-                    break;
-                }
+                let answer = match route_answers(&named.host, named.kind, self.ports) {
+                    Answer::Yes if is_shown(&home, &named.host, self.ports) => break,
+                    Answer::Yes => None,
+                    other => Some(other),
+                };
                 if patience.interrupted() {
                     return Err(Error::interrupted("interrupted: containers that were started keep running")
                         .hint("`cargo xtask start --traefik` goes on from here"));
                 }
                 if Instant::now() >= deadline {
-                    return Err(self.lost(named, &answer));
+                    return Err(match answer {
+                        Some(answer) => self.lost(named, &answer),
+                        None => not_shown(&home, &named.host),
+                    });
                 }
                 std::thread::sleep(POLL);
             }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::SystemTime;
 
+use super::ask::shown;
 use super::home::Home;
 use super::names::files_with_names;
 use crate::certs::Change;
 use crate::context::Context;
 use crate::disk;
-use crate::error::Result;
-use crate::labels::{self, DASHBOARD, DOMAIN, hosts, routers};
+use crate::error::{Error, Result};
+use crate::labels::{self, DASHBOARD, DOMAIN, Ports, hosts, routers};
 use crate::model::{ComposeOptions, Container};
 use crate::stack;
 
@@ -64,6 +65,21 @@ fn current(ctx: &Context) -> Option<(String, Vec<String>)> {
     let stack = stack::read(&options, &ctx.dir, &env).ok()?;
     let hosts: Vec<String> = stack.services.iter().flat_map(|service| in_tls(&service.labels)).collect();
     (!hosts.is_empty()).then_some((stack.name, hosts))
+}
+
+/// Whether the running proxy shows the certificate for `host` that lies in its
+/// folder. It sees a new one a moment after it was written (Traefik's file
+/// provider waits for more changes), and shows the old one until then.
+pub(super) fn is_shown(home: &Home, host: &str, ports: Ports) -> bool {
+    let own = home.certs().of_host(host);
+    own.is_empty() || shown(host, ports).is_ok_and(|shown| own.contains(&shown))
+}
+
+/// The error that says so.
+pub(super) fn not_shown(home: &Home, host: &str) -> Error {
+    Error::new(format!("the proxy shows an old certificate for {host}: https and databases would be refused"))
+        .hint(format!("is the change of a file here seen in a container? `{}`", home.command(["restart"]).line()))
+        .finding()
 }
 
 /// Writes the configuration that the proxy watches. Also where nothing in it

@@ -1,5 +1,6 @@
-//! The first message of TLS, made by hand: no handshake is wanted, only to know
-//! whether the proxy has a route for a name.
+//! The first message of TLS, made by hand, and the first answer: no handshake is
+//! wanted, only to know whether the proxy has a route for a name, and which
+//! certificate it shows for it.
 //!
 //! It asks for TLS 1.2, whose first answer is in the clear, and for an ALPN
 //! that only the wanted route has (see `labels::dynamic`): a proxy that has no
@@ -39,6 +40,36 @@ pub(super) fn client_hello(name: &str, alpn: &str) -> Vec<u8> {
     record
 }
 
+/// The server's own certificate (DER) in what it has answered so far: the first
+/// of its Certificate message (RFC 5246, 7.4.2). `None` until that is there.
+pub(super) fn certificate(answer: &[u8]) -> Option<Vec<u8>> {
+    const HANDSHAKE: u8 = 22;
+    const CERTIFICATE: u8 = 11;
+    // A message may go on in the next record.
+    let (mut rest, mut messages) = (answer, Vec::new());
+    while let Some((&[HANDSHAKE, _, _], after)) = rest.split_first_chunk::<3>() {
+        let Some((record, after)) = split_sized(2, after) else { break };
+        messages.extend_from_slice(record);
+        rest = after;
+    }
+    let mut messages = messages.as_slice();
+    loop {
+        let (&kind, after) = messages.split_first()?;
+        let (body, after) = split_sized(3, after)?;
+        if kind == CERTIFICATE {
+            let (list, _) = split_sized(3, body)?;
+            return split_sized(3, list).map(|(first, _)| first.to_vec());
+        }
+        messages = after;
+    }
+}
+
+/// What [`sized`] made, and what is behind it.
+fn split_sized(width: usize, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_at_checked(width)?;
+    rest.split_at_checked(length.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)))
+}
+
 /// `data` behind its length in `width` bytes.
 fn sized(width: usize, data: &[u8]) -> Vec<u8> {
     let length = data.len().to_be_bytes();
@@ -63,5 +94,22 @@ mod tests {
         assert_eq!(number(extensions, 2), hello.len() - extensions - 2);
         let text = String::from_utf8_lossy(&hello);
         assert!(text.contains("db.shop.localhost") && text.contains("postgresql"));
+    }
+
+    #[test]
+    fn a_certificate_is_found_also_across_records_and_only_when_whole() {
+        let record = |bytes: &[u8]| [vec![22, 3, 3], sized(2, bytes)].concat();
+        let list = [sized(3, b"the leaf"), sized(3, b"the CA")].concat();
+        let messages = [vec![2], sized(3, b"hello"), vec![11], sized(3, &sized(3, &list)), vec![14, 0, 0, 0]].concat();
+        let (one, two) = messages.split_at(17);
+        let answer = [record(one), record(two)].concat();
+        assert_eq!(certificate(&answer).unwrap(), b"the leaf");
+        assert_eq!(certificate(&record(&messages)).unwrap(), b"the leaf");
+        for end in 0..record(one).len() + 3 {
+            assert_eq!(certificate(&answer[..end]), None, "{end}");
+        }
+        // An alert, and something else altogether.
+        assert_eq!(certificate(&[21, 3, 3, 0, 2, 2, 40]), None);
+        assert_eq!(certificate(b"HTTP/1.1 400 Bad Request"), None);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::ask::ping;
-use super::certify::{certify_all, make};
+use super::certify::{certify_all, is_shown, make, not_shown};
 use super::home::{Home, Memory, published, trouble};
 use super::ports::{Choice, Machine, Wanted, has_ipv6};
 use crate::certs::Change;
@@ -13,7 +13,7 @@ use crate::disk;
 use crate::docker;
 use crate::error::{Error, Result};
 use crate::exec;
-use crate::labels::{self, DASHBOARD, Proxy, Version};
+use crate::labels::{self, DASHBOARD, Ports, Proxy, Version};
 use crate::ledger::Turn;
 use crate::model::{Container, Health};
 use crate::parse::engine_message;
@@ -98,7 +98,11 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
         let now = ctx.engine.containers().map_err(trouble(ctx))?;
         choice = Machine::new(ctx, &home, &now).choose(&wanted, &refused)?;
     }
-    wait(ctx, &home)?;
+    let deadline = Instant::now() + READY;
+    wait(ctx, &home, deadline)?;
+    if change != Change::None {
+        wait_shown(&home, choice.ports, deadline)?;
+    }
     memory.ports = Some(choice.ports);
     memory.wished = wanted.ever;
     home.remember(&memory)?;
@@ -202,8 +206,7 @@ fn write_compose(ctx: &Context, home: &Home, image: &str, choice: &Choice) -> Re
 }
 
 /// Until the container is healthy and answers through its own router.
-fn wait(ctx: &Context, home: &Home) -> Result<()> {
-    let deadline = Instant::now() + READY;
+fn wait(ctx: &Context, home: &Home, deadline: Instant) -> Result<()> {
     loop {
         let containers = ctx.engine.containers_of(&home.project).map_err(trouble(ctx))?;
         let own = home.own(&containers);
@@ -225,4 +228,17 @@ fn wait(ctx: &Context, home: &Home) -> Result<()> {
         }
         std::thread::sleep(POLL);
     }
+}
+
+/// Until it shows every certificate that there is.
+fn wait_shown(home: &Home, ports: Ports, deadline: Instant) -> Result<()> {
+    for host in home.certs().list().iter().filter_map(|issued| issued.hosts.first()) {
+        while !is_shown(home, host, ports) {
+            if Instant::now() >= deadline {
+                return Err(not_shown(home, host));
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+    Ok(())
 }
