@@ -21,6 +21,7 @@ services:
     image: postgres:17-alpine
     environment: { POSTGRES_PASSWORD: secret, POSTGRES_USER: shop }
     ports: [\"127.0.0.1:${DB_PORT:-DATABASE}:5432\"]
+    tmpfs: /var/lib/postgresql/data
     healthcheck:
       test: [\"CMD-SHELL\", \"pg_isready -q -h 127.0.0.1 -U shop\"]
       start_interval: 300ms

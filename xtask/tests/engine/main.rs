@@ -13,6 +13,7 @@ mod support;
 mod addresses;
 mod again;
 mod broken;
+mod browser;
 mod by_name;
 mod conflict;
 mod diagnose;

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Holder, LIMIT, Output, Project, Running, command, get, root, skip};
+use crate::browser::Browser;
+use crate::support::{Holder, LIMIT, Output, Project, Running, command, get, root};
 
 struct Performia {
     project: Project,
@@ -155,39 +156,15 @@ fn both_conflicts_of_the_guide() {
 
 #[test]
 fn the_page_in_a_browser() {
-    let browser = "/usr/bin/chromium";
-    if !Path::new(browser).exists() {
-        skip("no chromium: apt-get install chromium");
-        return;
-    }
     let stack = performia();
+    let Some(browser) = Browser::find(stack.project.home()) else { return };
     stack.project.xtask(["start"]).exits(0);
     let url = format!("http://localhost:{}/", stack.frontend);
-    let profile = stack.project.home().join("chromium");
-    let run = |words: &[String]| {
-        let mut chromium = command(browser);
-        chromium.args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--hide-scrollbars",
-            "--virtual-time-budget=8000",
-        ]);
-        chromium.arg(format!("--user-data-dir={}", profile.display())).args(words).arg(&url);
-        Running::start(chromium).finish(LIMIT).exits(0)
-    };
-    let page = run(&["--dump-dom".to_owned()]).stdout;
+    let page = browser.page(&url).stdout;
     assert!(page.contains("All services are up"), "{page}");
     for id in ["backend", "postgres", "redis"] {
         assert!(page.contains(&format!("<li id=\"{id}\" data-state=\"ok\">")), "{id} in {page}");
     }
     assert!(page.contains(&format!("localhost:{}", stack.backend)), "{page}");
-    let shots = root().join("target/screenshots");
-    std::fs::create_dir_all(&shots).unwrap();
-    let shot = shots.join("performia.png");
-    // One of an earlier run would prove nothing.
-    drop(std::fs::remove_file(&shot));
-    run(&[format!("--screenshot={}", shot.display()), "--window-size=1000,760".to_owned()]);
-    assert!(std::fs::metadata(&shot).unwrap().len() > 5_000);
+    browser.picture(&url, "performia.png", "1000,760");
 }

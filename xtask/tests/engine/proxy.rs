@@ -12,7 +12,8 @@ use xtask::certs::{Certs, Change};
 use xtask::flow::proxy::{Answer, route_answers};
 use xtask::labels::{Kind, Ports};
 
-use crate::support::{Holder, LIMIT, Output, Project, Running, command, docker, root, skip};
+use crate::browser::Browser;
+use crate::support::{Holder, LIMIT, Output, Project, Running, command, docker};
 
 /// A proxy of the test's own.
 struct Proxy {
@@ -438,52 +439,21 @@ fn certificates_are_good_for_localhost_and_for_nothing_else() {
 
 #[test]
 fn the_dashboard_and_a_page_in_a_browser() {
-    let browser = "/usr/bin/chromium";
-    if !Path::new(browser).exists() {
-        skip("no chromium: apt-get install chromium");
-        return;
-    }
     let proxy = Proxy::new();
+    let Some(browser) = Browser::find(proxy.home.home()) else { return };
     let shop = web("shop", &["web"]);
     proxy.xtask(&shop, &["proxy", "labels", "--write"]).exits(0);
     proxy.up(&shop).exits(0);
     proxy.start(&shop, &[("shop.localhost", Kind::Web)]);
-    let profile = proxy.home.home().join("chromium");
     // `*.localhost` is the browser's own knowledge: nothing is resolved here.
-    let open = |url: &str, words: &[String]| {
-        let mut chromium = command(browser);
-        chromium.args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--virtual-time-budget=8000",
-        ]);
-        chromium.arg(format!("--user-data-dir={}", profile.display())).args(words).arg(url);
-        // Where it looks for the CAs that a person trusts.
-        chromium.env("HOME", proxy.home.home());
-        Running::start(chromium).finish(LIMIT).exits(0)
-    };
-    let page = open(&format!("http://shop.localhost:{}/", proxy.ports.web), &["--dump-dom".to_owned()]);
+    let page = browser.page(&format!("http://shop.localhost:{}/", proxy.ports.web));
     page.says("name=shop-web host=shop.localhost");
     // https is refused until the CA is trusted, and then it is not.
     proxy.up(&shop).exits(0);
     let secure = format!("https://shop.localhost:{}/", proxy.ports.websecure);
-    open(&secure, &["--dump-dom".to_owned()]).never_says("name=shop-web");
-    let store = format!("sql:{}", proxy.home.home().join(".pki/nssdb").display());
-    std::fs::create_dir_all(proxy.home.home().join(".pki/nssdb")).unwrap();
-    for words in [&["-N", "--empty-password"][..], &["-A", "-t", "C,,", "-n", "performia", "-i", &proxy.ca()][..]] {
-        let mut certutil = command("certutil");
-        certutil.args(["-d", &store]).args(words);
-        Running::start(certutil).finish(LIMIT).exits(0);
-    }
-    open(&secure, &["--dump-dom".to_owned()]).says("name=shop-web host=shop.localhost");
-    let shots = root().join("target/screenshots");
-    std::fs::create_dir_all(&shots).unwrap();
-    let shot = shots.join("dashboard.png");
-    // One of an earlier run would prove nothing.
-    drop(std::fs::remove_file(&shot));
-    let words = [format!("--screenshot={}", shot.display()), "--window-size=1200,800".to_owned()];
-    open(&format!("http://traefik.localhost:{}/dashboard/", proxy.ports.web), &words);
-    assert!(std::fs::metadata(&shot).unwrap().len() > 5_000);
+    browser.page(&secure).never_says("name=shop-web");
+    browser.trust(&proxy.ca());
+    browser.page(&secure).says("name=shop-web host=shop.localhost");
+    let dashboard = format!("http://traefik.localhost:{}/dashboard/", proxy.ports.web);
+    browser.picture(&dashboard, "dashboard.png", "1200,800");
 }
