@@ -68,10 +68,8 @@ impl Mend {
             Mend::Networks => {
                 let wish = Wish::default();
                 let outcome = prune::run(ctx, &prune::plan(ctx, &wish)?, &wish);
-                match outcome.failed.first() {
-                    None => Ok(()),
-                    Some(kept) => Err(Error::new(format!("{} stays: {}", ui::clean(&kept.name), kept.why))),
-                }
+                let stays = |kept: &prune::Kept| Error::new(format!("{} stays: {}", ui::clean(&kept.name), kept.why));
+                outcome.gave_up.or_else(|| outcome.failed.first().map(stays)).map_or(Ok(()), Err)
             }
             Mend::Leases => {
                 release(ctx);

@@ -26,5 +26,6 @@ pub mod release;
 pub mod report;
 pub mod resolve;
 pub mod survey;
+pub mod take_down;
 pub mod up;
 pub mod who_report;

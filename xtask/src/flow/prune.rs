@@ -49,6 +49,8 @@ pub struct Outcome {
     pub removed: Vec<String>,
     /// Networks that could not be taken away, and why.
     pub failed: Vec<Kept>,
+    /// Why the rest was not tried: the engine has gone.
+    pub gave_up: Option<Error>,
 }
 
 /// The engine's networks and all containers, running or not.
@@ -87,7 +89,19 @@ pub fn run(ctx: &Context, plan: &Plan, wish: &Wish) -> Outcome {
     let mut outcome = Outcome::default();
     for (network, _) in &plan.remove {
         let _turn = network.project().and_then(|project| turn_of(ctx, project));
-        match remove_if_unused(ctx, network, wish) {
+        let containers = match ctx.engine.attached() {
+            Ok(containers) => containers,
+            Err(trouble) => {
+                let left = plan.remove.len() - outcome.removed.len();
+                let error = ctx.engine_error(&trouble).hint(format!(
+                    "{} of {} networks were removed; once it answers, the same command takes the other {left}",
+                    outcome.removed.len(),
+                    plan.remove.len()
+                ));
+                return Outcome { gave_up: Some(error), ..outcome };
+            }
+        };
+        match remove_if_unused(ctx, network, &containers, wish) {
             Ok(()) => outcome.removed.push(network.name.clone()),
             Err(why) => outcome.failed.push(Kept { name: network.name.clone(), why }),
         }
@@ -95,9 +109,8 @@ pub fn run(ctx: &Context, plan: &Plan, wish: &Wish) -> Outcome {
     outcome
 }
 
-fn remove_if_unused(ctx: &Context, network: &Network, wish: &Wish) -> Result<(), String> {
-    let containers = ctx.engine.attached().map_err(|trouble| ctx.engine_error(&trouble).to_string())?;
-    match fate_of(network, &containers, wish) {
+fn remove_if_unused(ctx: &Context, network: &Network, containers: &[Attached], wish: &Wish) -> Result<(), String> {
+    match fate_of(network, containers, wish) {
         Fate::Remove(_) => remove(ctx, network),
         Fate::Keep(why) => Err(why),
         Fate::Aside => Ok(()),

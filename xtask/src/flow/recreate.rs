@@ -9,6 +9,7 @@ use crate::exec::Command;
 use crate::flow::bring_up::{self, Ending, bring_up, turn};
 use crate::flow::prune::{Kept, Outcome, disconnect, remove};
 use crate::flow::survey::{Survey, project};
+use crate::flow::take_down::{down, take_down};
 use crate::parse::engine_networks::{Attached, Network};
 use crate::stack::OnConflict;
 use crate::ui;
@@ -48,7 +49,7 @@ impl Recreation {
     /// The steps, as a person would type them.
     pub fn lines(&self, ctx: &Context) -> Vec<String> {
         let remove = |network: &Network| format!("docker network rm {}", ui::clean(&network.name));
-        let mut lines = vec![down(ctx).line()];
+        let mut lines = vec![whole(ctx).line()];
         lines.extend(self.networks.iter().map(remove));
         let up = ["up", "-d"].into_iter().chain(self.services.iter().map(String::as_str));
         lines.push(ctx.compose().command(up).line());
@@ -59,10 +60,7 @@ impl Recreation {
     pub fn run(self, ctx: &Context) -> Result<(Outcome, Ending)> {
         let mut outcome = Outcome::default();
         let turn = turn(ctx, &self.found);
-        let code = down(ctx).show(false)?;
-        if code != 0 {
-            return Err(Error::new(format!("`docker compose down` failed with exit code {code}")));
-        }
+        take_down(ctx, &self.found.stack.name, &whole(ctx))?;
         // Compose leaves a network that it could not remove, and says nothing.
         for network in &self.networks {
             match remove(ctx, network) {
@@ -83,8 +81,8 @@ impl Recreation {
     }
 }
 
-fn down(ctx: &Context) -> Command {
-    ctx.compose().command(["down"])
+fn whole(ctx: &Context) -> Command {
+    down::<&str>(ctx, [])
 }
 
 fn refuse_strangers(project: &str, networks: &[Network], containers: &[Attached]) -> Result<()> {

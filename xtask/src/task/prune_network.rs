@@ -76,6 +76,9 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         prune(ctx, &plan, &wish)
     };
     report(ctx, &plan, &outcome);
+    if let Some(error) = outcome.gave_up {
+        return Err(error);
+    }
     Ok(if outcome.failed.is_empty() { Exit::Success } else { Exit::Finding })
 }
 

@@ -5,6 +5,7 @@ use crate::error::{Error, Exit, Result};
 use crate::flow::bring_up::turn;
 use crate::flow::own;
 use crate::flow::survey::project;
+use crate::flow::take_down::{down, take_down};
 use crate::model::{FixedName, Named};
 use crate::stack;
 use crate::ui;
@@ -49,24 +50,17 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
             return Err(Error::new("nothing was stopped and nothing was removed").finding());
         }
     }
-    let mut words = vec!["down".to_owned()];
-    words.extend(args.volumes.then(|| "--volumes".to_owned()));
+    let mut words: Vec<String> = args.volumes.then(|| "--volumes".to_owned()).into_iter().collect();
     if let Some(seconds) = args.timeout {
         words.extend(["--timeout".to_owned(), seconds.to_string()]);
     }
-    let command = ctx.compose().command(words);
+    let command = down(ctx, words);
     if ctx.dry_run {
         ui::out(&format!("would run: {}", command.line()));
         return Ok(Exit::Success);
     }
     let _turn = turn(ctx, &found);
-    let code = command.show(false)?;
-    if code != 0 {
-        // Where the engine is gone, that is why.
-        ctx.engine.containers_of(name).map_err(trouble)?;
-        return Err(Error::new(format!("`docker compose down` failed with exit code {code}"))
-            .hint("why stands above; what was not stopped yet, `cargo xtask stop` stops when that is mended"));
-    }
+    take_down(ctx, name, &command)?;
     left(ctx, name)
 }
 

@@ -118,3 +118,55 @@ fn address_ranges_run_out_and_come_back() {
     left.sort_unstable();
     assert_eq!(left, ["bridge", "host", "none", "web", &format!("{}_default", project.name)], "{host}");
 }
+
+/// Half of the orphans are gone when the engine goes: that is said, and the next
+/// run takes the others.
+#[test]
+fn an_engine_that_is_killed_during_a_prune() {
+    let Some(mut engine) = Engine::start(&["--default-address-pool", "base=10.98.0.0/16,size=26"]) else { return };
+    let (project, _) = Project::web();
+    let names: Vec<String> = (0..24).map(|i| format!("gone{i:02}")).collect();
+    for name in &names {
+        let label = format!("com.docker.compose.project={name}");
+        engine.docker(&["network", "create", "--label", &label, &format!("{name}_default")]).exits(0);
+    }
+    let mut words = vec!["prune-network", "--yes"];
+    words.extend(names.iter().map(String::as_str));
+    let left = || {
+        let list = engine.docker(&["network", "ls", "--format", "{{.Name}}", "--filter", "name=gone"]).exits(0).stdout;
+        list.lines().count()
+    };
+    let prune = engine.xtask(&project, &words);
+    while left() > 20 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    engine.kill();
+    let output = prune.finish(LIMIT).exits(2).never_says("panicked");
+    output.says("removed gone00_default").says("of 24 networks were removed").never_says("gone23_default stays");
+    engine.revive();
+    let output = engine.xtask(&project, &words).finish(LIMIT).exits(0);
+    output.says("removed gone23_default").never_says("removed gone00_default");
+    let left = engine.docker(&["network", "ls", "-q", "--filter", "name=gone"]).exits(0).stdout;
+    assert_eq!(left, "");
+}
+
+/// The containers take their time to end, and the engine goes meanwhile: the
+/// next run has the project up again.
+#[test]
+fn an_engine_that_is_killed_while_a_network_is_made_anew() {
+    let Some(mut engine) = Engine::start(&[]) else { return };
+    engine.load("engine-web");
+    let (project, port) = Project::web();
+    let text = String::from_utf8(project.read("docker-compose.yml")).unwrap();
+    // It gets a signal that it does not end by.
+    project.write("docker-compose.yml", format!("{text}    stop_signal: SIGWINCH\n    stop_grace_period: 60s\n"));
+    engine.xtask(&project, &["start"]).finish(LIMIT).exits(0);
+    let mut recreate = engine.xtask(&project, &["prune-network", "--recreate", "--yes"]);
+    recreate.until("Stopping");
+    engine.kill();
+    recreate.finish(LIMIT).exits(2).says("no Docker engine answers").says("hint: ").never_says("panicked");
+    engine.revive();
+    project.write("docker-compose.yml", text);
+    let again = engine.xtask(&project, &["prune-network", "--recreate", "--yes"]).finish(LIMIT).exits(0);
+    again.says(&format!("http://localhost:{port}"));
+}

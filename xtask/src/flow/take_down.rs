@@ -1,0 +1,23 @@
+//! A project's containers and networks, away.
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::exec::Command;
+
+/// `docker compose down` with these words behind it, as a person would type it.
+pub fn down<S: AsRef<std::ffi::OsStr>>(ctx: &Context, words: impl IntoIterator<Item = S>) -> Command {
+    let words: Vec<std::ffi::OsString> = words.into_iter().map(|word| word.as_ref().to_owned()).collect();
+    ctx.compose().command(std::iter::once("down".into()).chain(words))
+}
+
+/// Runs that, in sight of the person. Where it fails because the engine has
+/// gone, that is the error.
+pub fn take_down(ctx: &Context, project: &str, down: &Command) -> Result<()> {
+    let code = down.show(false)?;
+    if code == 0 {
+        return Ok(());
+    }
+    ctx.engine.containers_of(project).map_err(|trouble| ctx.engine_error(&trouble))?;
+    Err(Error::new(format!("`docker compose down` failed with exit code {code}"))
+        .hint("why stands above; what was not stopped yet, the same command stops when that is mended"))
+}
