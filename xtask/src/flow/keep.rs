@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use crate::context::Context;
 use crate::disk;
 use crate::envfile::Document;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::flow::report::rfc3339;
 use crate::flow::survey::{Row, Survey, choose_again, free_range, kept_for_row};
 use crate::host;
@@ -117,7 +117,7 @@ fn document(path: &Path) -> Option<Document> {
 /// what runs.
 pub fn open(ctx: &Context, containers: Option<&[Container]>) -> Option<Book> {
     let opened = ctx.state_dir().and_then(|state| Book::open(&state));
-    let mut book = opened.inspect_err(|error| not_kept(&error.to_string())).ok()?;
+    let mut book = opened.inspect_err(not_kept).ok()?;
     if let Some(aside) = &book.set_aside {
         ui::warn(&format!(
             "the ledger of ports was damaged and is now {}; a new one begins with what runs",
@@ -131,14 +131,14 @@ pub fn open(ctx: &Context, containers: Option<&[Container]>) -> Option<Book> {
 /// Writes the book. What cannot be written is not kept, and that is said.
 pub fn close(book: Book) {
     if let Err(error) = book.close() {
-        not_kept(&error.to_string());
+        not_kept(&error);
     }
 }
 
-fn not_kept(why: &str) {
+fn not_kept(why: &Error) {
     // The ledger is opened several times in a start: once is enough.
     static SAID: Once = Once::new();
-    SAID.call_once(|| ui::warn(&format!("ports are not kept for this project: {why}")));
+    SAID.call_once(|| ui::warn_of("ports are not kept for this project", why));
 }
 
 /// A lease for each port that a running container of a Compose project has.

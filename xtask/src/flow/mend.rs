@@ -128,7 +128,7 @@ pub fn mend_all(ctx: &Context, only: &[String], mut found: Vec<Finding>) -> Resu
         found = checkup(ctx, only);
         let mended = !found.iter().any(|finding| finding.id == id && finding.mend.as_ref() == Some(&mend));
         match &error {
-            Some(error) => ui::warn(&format!("not mended: {error}")),
+            Some(error) => ui::warn_of("not mended", error),
             None if mended => ui::note(&format!("mended: {}", ui::clean(&title))),
             None => ui::warn(&format!("not mended: {} is as it was", ui::clean(&title))),
         }

@@ -105,17 +105,28 @@ pub fn warn(line: &str) {
     live::above(|| tell(&format!("{head} {line}")));
 }
 
+/// What goes on without something, why, and what to type so that it does not
+/// have to.
+pub fn warn_of(what: &str, why: &Error) {
+    warn(&format!("{what}: {}{}", clean_lines(why.message()), hints(why)));
+}
+
 /// Why the command ends, and what to type next.
 pub fn error(error: &Error) {
-    let mut text = String::new();
     let head = console::style("error:").for_stderr().red().bold();
-    // Writing to a String cannot fail.
-    let _ = write!(text, "{head} {}", clean_lines(error.message()));
+    let text = format!("{head} {}{}", clean_lines(error.message()), hints(error));
+    live::above(|| tell(&text));
+}
+
+/// What to type next, each on a line of its own.
+fn hints(error: &Error) -> String {
+    let mut text = String::new();
     for hint in error.hints() {
         let head = console::style("hint:").for_stderr().cyan().bold();
+        // Writing to a String cannot fail.
         let _ = write!(text, "\n{head} {}", clean_lines(hint));
     }
-    live::above(|| tell(&text));
+    text
 }
 
 /// Puts the cursor and the line back; used right before an exit.

@@ -146,6 +146,39 @@ fn a_full_disk_for_certificates() {
     assert_eq!(certs.list().len(), 2);
 }
 
+// --- A filesystem without locks --------------------------------------------
+
+/// What flock(2) answers there (ENOLCK), for every file of the program that
+/// this is loaded into.
+const NO_LOCKS: &str = r#"
+extern "C" { fn __errno_location() -> *mut i32; }
+#[no_mangle]
+pub extern "C" fn flock(_: i32, _: i32) -> i32 { unsafe { *__errno_location() = 37 }; -1 }
+"#;
+
+#[cfg(target_env = "gnu")]
+#[test]
+fn a_state_folder_on_a_filesystem_without_locks() {
+    let mut stack = Stack::new("demo", None, 0);
+    stack.project.run("start").ends_with(0);
+    let ledger = stack.project.root().join("state/leases.json");
+    let before = fs::read(&ledger).unwrap();
+    let (source, library) = ["no-locks.rs", "no-locks.so"].map(|name| stack.project.root().join(name)).into();
+    fs::write(&source, NO_LOCKS).unwrap();
+    let mut rustc = command(which::which("rustc").unwrap());
+    // It looks for its linker there.
+    rustc.env("PATH", std::env::var_os("PATH").unwrap());
+    let built = rustc.args(["--crate-type", "cdylib", "-o"]).arg(&library).arg(&source).output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    stack.project.set("LD_PRELOAD", library);
+    for words in ["start", "start --on-conflict reassign"] {
+        let run = stack.project.run(words).ends_with(0);
+        assert_eq!(run.stderr.matches("cannot be locked: No locks available").count(), 1, "{run}");
+        assert!(run.stderr.contains("hint: some network filesystems know no locks: set XTASK_STATE_DIR"), "{run}");
+    }
+    assert_eq!(fs::read(&ledger).unwrap(), before);
+}
+
 // --- A clock that jumps ----------------------------------------------------
 
 /// Times in the ledger are for people: none of them decides anything.
