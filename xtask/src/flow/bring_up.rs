@@ -240,7 +240,9 @@ const SETTLING: (u32, Duration) = (10, Duration::from_millis(200));
 /// container of this very service: its port is held then, and not yet listed as
 /// the container's. A start that was killed in the middle leaves that.
 fn until_settled(ctx: &Context, mut found: Survey, refused: &BTreeMap<u16, String>) -> Result<Survey> {
-    for _ in 0..SETTLING.0 {
+    // Elsewhere nothing is probed that an engine at work could hold.
+    let times = if found.host.is_some() { 0 } else { SETTLING.0 };
+    for _ in 0..times {
         if !found.conflicts().any(|row| is_settling(&found, row)) {
             break;
         }

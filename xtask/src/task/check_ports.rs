@@ -30,7 +30,7 @@ pub struct Args {
     /// Every project of this machine that ports are kept for: who would clash with whom
     #[arg(long, conflicts_with_all = ["reassign", "stop_holders"])]
     all: bool,
-    /// With an engine on another machine: look at all that is bound there, over ssh or in a container
+    /// An engine elsewhere: look at all that is bound there (ssh, or a container)
     #[arg(long, env = "XTASK_PROBE_REMOTE", value_parser = clap::builder::FalseyValueParser::new())]
     probe_remote: bool,
 }

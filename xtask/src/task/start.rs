@@ -63,7 +63,7 @@ pub struct Args {
     /// With --traefik: this service keeps its port beside its name
     #[arg(long, value_name = "SERVICE", requires = "traefik")]
     also_publish: Vec<String>,
-    /// With an engine on another machine: look at all that is bound there, over ssh or in a container
+    /// An engine elsewhere: look at all that is bound there (ssh, or a container)
     #[arg(long, env = "XTASK_PROBE_REMOTE", value_parser = clap::builder::FalseyValueParser::new())]
     probe_remote: bool,
     /// Only these services and what they depend on

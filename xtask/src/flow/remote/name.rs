@@ -2,8 +2,8 @@
 //!
 //! Compose knows a stack by its project's name alone, and a container says only
 //! the folder that it was made from. On one machine that is enough: a folder is
-//! one folder. On an engine that several people use it is not: /home/dev/shop is
-//! on all of their machines, and the second `up` would replace the first one's
+//! one folder. On an engine that several people use it is not: ~/src/shop may have
+//! one path on all of their machines, and the second `up` would replace the first one's
 //! containers and go on with their data. No label of Compose tells the machine,
 //! and one of ours would be missing from whatever a bare `docker compose` makes.
 //! So the name has to tell: there nobody's checkout is the project's only one,
