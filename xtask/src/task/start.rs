@@ -30,8 +30,8 @@ Examples:
   cargo xtask start --probe-remote             DOCKER_HOST=ssh://box: what is bound there
 
 In a linked git worktree, and in a second clone, it gives the checkout a project
-name and ports of its own, writes both to its .env, and keeps them. So it does for
-each person on an engine of another machine (docs/remote-engines.md).
+name and ports of its own, writes both to its .env, and keeps them. So it does
+for each person on an engine of another machine.
 
 Exit code: 0 everything is well, 1 a conflict or a service that failed or was too
 slow, 2 it could not be done, 130 interrupted (containers keep running).")]
