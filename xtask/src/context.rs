@@ -31,6 +31,8 @@ pub struct Context {
     pub format: Format,
     /// `--no-write`: values go to Compose by its environment, never into a file.
     pub no_write: bool,
+    /// `--probe-remote`: look at the machine of a remote engine itself.
+    pub probe_remote: bool,
     /// How the project was started by names, where it was.
     pub names: Option<NamesFile>,
     /// Variables that were set on top of the environment, for Compose too.
@@ -55,6 +57,7 @@ impl Context {
             dry_run: false,
             format: Format::Text,
             no_write: false,
+            probe_remote: false,
             names: None,
             set: BTreeMap::new(),
         }
@@ -109,6 +112,12 @@ impl Context {
     /// Where this tool remembers things.
     pub fn state_dir(&self) -> Result<PathBuf> {
         ledger::state_dir(&|name| self.var(name))
+    }
+
+    /// Where the leases of the machine are on which the engine binds ports.
+    pub fn ledger_dir(&self) -> Result<PathBuf> {
+        let host = self.engine.endpoint().remote_host();
+        self.state_dir().map(|state| ledger::ledger_dir(&state, host.as_deref()))
     }
 
     /// Whether questions may be asked.

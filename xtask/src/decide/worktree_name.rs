@@ -31,11 +31,13 @@ pub fn worktree_name(base: &str, worktree: &str, dir: &Path, is_taken: &dyn Fn(&
 /// 16 digits that stand for a path: a hash (64-bit FNV-1a) that is the same on
 /// every run, and from one version of Rust to the next.
 pub fn path_digits(dir: &Path) -> String {
-    let hash = dir
-        .to_string_lossy()
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    format!("{hash:016x}")
+    format!("{:016x}", stable_hash(&dir.to_string_lossy()))
+}
+
+/// That hash of any text.
+pub fn stable_hash(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 #[cfg(test)]

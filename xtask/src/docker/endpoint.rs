@@ -52,13 +52,29 @@ impl Endpoint {
     pub fn remote_host(&self) -> Option<String> {
         let schemes = ["ssh://", "tcp://", "http://", "https://"];
         let rest = schemes.iter().find_map(|scheme| self.host.strip_prefix(scheme))?;
-        let authority = rest.split('/').next().unwrap_or_default();
-        let name = authority.rsplit_once('@').map_or(authority, |(_, name)| name);
-        let colon = name.rfind(':').filter(|colon| name.rfind(']').is_none_or(|bracket| bracket < *colon));
-        let name = colon.map_or(name, |colon| &name[..colon]);
+        let (_, name, _) = authority(rest);
         let here = name.is_empty() || name == "localhost" || name.starts_with("127.") || name == "[::1]";
         (!here || self.host.starts_with("ssh://")).then(|| name.to_owned())
     }
+
+    /// User, host and port, where ssh leads to the engine.
+    pub fn ssh(&self) -> Option<(Option<&str>, &str, Option<&str>)> {
+        let (user, host, port) = authority(self.host.strip_prefix("ssh://")?);
+        // ssh takes an IPv6 address without its brackets.
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        (!host.is_empty()).then_some((user, host, port))
+    }
+}
+
+/// User, host and port of what follows a scheme: `ann@box.lan:22/path`.
+fn authority(rest: &str) -> (Option<&str>, &str, Option<&str>) {
+    let authority = rest.split('/').next().unwrap_or_default();
+    let (user, name) = authority.rsplit_once('@').map_or((None, authority), |(user, name)| (Some(user), name));
+    let colon = name.rfind(':').filter(|colon| name.rfind(']').is_none_or(|bracket| bracket < *colon));
+    let (name, port) = colon.map_or((name, None), |colon| (&name[..colon], Some(&name[colon + 1..])));
+    // A password is nothing that ssh takes.
+    let user = user.map(|user| user.split(':').next().unwrap_or_default());
+    (user.filter(|user| !user.is_empty()), name, port.filter(|port| !port.is_empty()))
 }
 
 #[derive(Deserialize)]

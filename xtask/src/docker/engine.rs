@@ -145,7 +145,9 @@ impl Engine {
         if exec::find("docker").is_none() {
             return Err(Trouble::Absent);
         }
-        let dial = Command::new("docker").args(["system", "dial-stdio"]).input(request);
+        // The end of stdin is passed on, and an engine that sees its client go
+        // breaks off: `/info` is `null` then (28.5).
+        let dial = Command::new("docker").args(["system", "dial-stdio"]).held_input(request);
         match dial.ask(self.limit) {
             Ok(answer) if !answer.stdout.is_empty() => Ok(answer.stdout),
             Ok(answer) => Err(by_words(&answer.error_text())),

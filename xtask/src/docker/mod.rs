@@ -6,8 +6,10 @@ mod engine;
 mod http;
 mod look;
 mod state;
+mod tables;
 
 pub use compose::{Compose, ComposeTrouble, knows_override, last_lines, stop_container, stop_service};
 pub use endpoint::Endpoint;
 pub use engine::{Engine, Trouble};
 pub use look::{create_network, pull, run_once};
+pub use tables::{tables_in_container, tables_over_ssh};

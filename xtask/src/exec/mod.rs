@@ -12,13 +12,14 @@ mod interrupt;
 mod running;
 
 use std::ffi::{OsStr, OsString};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use interrupt::{Patience, install as install_interrupt, patience, requested as interrupted};
 pub use running::{Event, Running};
 
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 
 /// How long a question to a tool may take. `docker info` against an endpoint
 /// that accepts and never answers waits for ever.
@@ -37,6 +38,7 @@ pub struct Command {
     dir: Option<PathBuf>,
     env: Vec<(OsString, Option<OsString>)>,
     input: Option<Vec<u8>>,
+    hold_input: bool,
 }
 
 /// What a tool answered.
@@ -65,7 +67,14 @@ impl Answer {
 impl Command {
     /// `program` as a name to look up on PATH, or a path.
     pub fn new(program: impl AsRef<OsStr>) -> Self {
-        Command { program: program.as_ref().to_owned(), args: Vec::new(), dir: None, env: Vec::new(), input: None }
+        Command {
+            program: program.as_ref().to_owned(),
+            args: Vec::new(),
+            dir: None,
+            env: Vec::new(),
+            input: None,
+            hold_input: false,
+        }
     }
 
     /// One more argument.
@@ -110,6 +119,13 @@ impl Command {
         self
     }
 
+    /// The same for a question, and stdin stays open until it is answered: for
+    /// servers that take its end for the end of their client. A few KiB at most.
+    #[must_use]
+    pub fn held_input(self, bytes: impl Into<Vec<u8>>) -> Self {
+        Command { hold_input: true, ..self.input(bytes) }
+    }
+
     /// The command line as a person would type it.
     pub fn line(&self) -> String {
         let quote = |word: &OsString| {
@@ -130,13 +146,26 @@ impl Command {
     /// Runs it, captures both outputs, and ends it (and its children) after
     /// `limit`. A non-zero exit is an answer, not an error.
     pub fn ask(&self, limit: Duration) -> Result<Answer> {
+        // Closed when the answer is there.
+        let mut held = None;
+        let stdin = match &self.input {
+            Some(bytes) if self.hold_input => {
+                let (reader, mut writer) = std::io::pipe().context("make a pipe")?;
+                writer.write_all(bytes).context("write into a pipe")?;
+                held = Some(writer);
+                Some(reader)
+            }
+            _ => None,
+        };
         let running = self.expression(|e| {
             let e = e.stdout_capture().stderr_capture().unchecked();
-            match &self.input {
-                Some(bytes) => e.stdin_bytes(bytes.clone()),
-                None => e.stdin_null(),
+            match (stdin, &self.input) {
+                (Some(pipe), _) => e.stdin_file(pipe),
+                (None, Some(bytes)) => e.stdin_bytes(bytes.clone()),
+                (None, None) => e.stdin_null(),
             }
         });
+        let _held = held;
         let handle = running.start().map_err(|error| self.not_started(&error))?;
         match handle.wait_timeout(limit) {
             Ok(Some(output)) => {
@@ -284,6 +313,16 @@ mod tests {
         let error = command.ask(Duration::from_millis(200)).unwrap_err();
         assert!(error.message().contains("did not answer"), "{error}");
         assert!(begin.elapsed() < Duration::from_secs(5));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_input_that_is_held_ends_with_the_answer() {
+        let wait = Command::new("sh").args(["-c", "read line; echo $line; cat"]);
+        assert_eq!(wait.clone().input("in\n").ask(LIMIT).unwrap().stdout, b"in\n");
+        wait.clone().held_input("in\n").ask(Duration::from_millis(200)).unwrap_err();
+        let answer = Command::new("sh").args(["-c", "read line; echo $line"]).held_input("in\n").ask(LIMIT).unwrap();
+        assert_eq!(answer.stdout, b"in\n");
     }
 
     #[cfg(unix)]

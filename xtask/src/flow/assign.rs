@@ -290,17 +290,17 @@ pub fn restorable(ctx: &Context, survey: &Survey) -> Vec<Move> {
         })),
         Err(error) => ui::detail(&format!("which literals are moved cannot be told: {error}")),
     }
-    back.retain(|step| could_be(ctx, survey, step));
+    back.retain(|step| could_be(survey, step));
     back
 }
 
 /// Whether all that the move is of could be published on its port.
-fn could_be(ctx: &Context, survey: &Survey, step: &Move) -> bool {
+fn could_be(survey: &Survey, step: &Move) -> bool {
     // One of an inactive profile is not looked at, and stays.
     survey.rows.iter().any(|row| step.is_of(survey, row))
         && survey.rows.iter().all(|row| {
             if step.is_of(survey, row) {
-                is_free(ctx, survey, &row.wanted.mapping, step.to)
+                is_free(survey, &row.wanted.mapping, step.to)
             } else {
                 row.wanted.mapping.published.is_none_or(|range| !range.contains(step.to))
             }

@@ -11,7 +11,7 @@ use crate::exec::Command;
 use crate::flow::proxy::by_name::{self, ByName};
 use crate::flow::survey::{Row, Survey, look, project, survey, survey_refused};
 use crate::flow::up::{self, Attempt};
-use crate::flow::{assign, keep, overrides, own, report, resolve};
+use crate::flow::{assign, keep, overrides, own, remote, report, resolve};
 use crate::ledger::Turn;
 use crate::model::{Container, Owner, State, Verdict};
 use crate::parse::engine_message::{Cause, PortProblem};
@@ -45,6 +45,8 @@ pub struct Wish {
     pub by_name: Option<bool>,
     /// With names: these services keep their ports as well.
     pub also_publish: Vec<String>,
+    /// Look at the machine of an engine elsewhere itself.
+    pub probe_remote: bool,
     /// Only these services and what they depend on.
     pub services: Vec<String>,
 }
@@ -116,6 +118,7 @@ fn prepare(ctx: &mut Context, wish: &Wish) -> Result<Prepared> {
         by_name = Some(by_name::prepare(ctx, &wish.also_publish)?);
         found = ready(ctx, wish)?;
     }
+    remote::note_mounts(ctx);
     Ok(Prepared { found, second, by_name, _turn: turn })
 }
 
@@ -127,7 +130,9 @@ fn run(ctx: &Context, wish: &Wish) -> Result<Option<Ending>> {
     if wish.restore_ports {
         moved.extend(restore(&ctx, &first)?);
     }
-    let mut next = Some(first).filter(|_| moved.is_empty());
+    // Who is on the ports is not asked until it matters.
+    ctx.probe_remote = wish.probe_remote && first.host.is_some();
+    let mut next = Some(first).filter(|_| moved.is_empty() && !ctx.probe_remote);
     let mut refused: BTreeMap<u16, String> = BTreeMap::new();
     let mut attempts = 0;
     let mut rounds = 0;
@@ -235,7 +240,9 @@ const SETTLING: (u32, Duration) = (10, Duration::from_millis(200));
 /// container of this very service: its port is held then, and not yet listed as
 /// the container's. A start that was killed in the middle leaves that.
 fn until_settled(ctx: &Context, mut found: Survey, refused: &BTreeMap<u16, String>) -> Result<Survey> {
-    for _ in 0..SETTLING.0 {
+    // Elsewhere nothing is probed that an engine at work could hold.
+    let times = if found.host.is_some() { 0 } else { SETTLING.0 };
+    for _ in 0..times {
         if !found.conflicts().any(|row| is_settling(&found, row)) {
             break;
         }

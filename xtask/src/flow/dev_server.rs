@@ -35,7 +35,7 @@ pub fn take(ctx: &Context, wish: &Wish<'_>) -> Result<u16> {
     let home = home(ctx)?;
     let settings = Settings::read(&home.dir)?;
     let containers = containers(ctx);
-    let mut book = if ctx.dry_run { None } else { keep::open(ctx, Some(&containers)) };
+    let mut book = if ctx.dry_run { None } else { keep::open_here(ctx, &containers) };
     let peeked = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
     let leases = book.as_ref().map_or(&peeked, |book| &book.leases);
 
@@ -62,7 +62,7 @@ pub fn take(ctx: &Context, wish: &Wish<'_>) -> Result<u16> {
     let port = if let Some(port) = asked {
         port
     } else {
-        block = block.or_else(|| if solo.rule.is_none() { solo.block(ctx) } else { None });
+        block = block.or_else(|| if solo.rule.is_none() { solo.block() } else { None });
         solo.choose(ctx, block).ok_or_else(|| nothing_free(settings.port_range))?
     };
     if let Some(book) = &mut book {
@@ -115,7 +115,7 @@ fn asked_for(ctx: &Context, solo: &Solo<'_>, port: u16) -> Result<u16> {
         let why = keep::being_started(ctx, other);
         return Err(Error::new(format!("port {port} is not to be had: {why}")).finding());
     }
-    if solo.is_free(ctx, port) {
+    if solo.is_free(port) {
         return Ok(port);
     }
     let who = holder(ctx, port).map_or_else(|| "somebody".to_owned(), |owner| report::describe(ctx, &owner));
@@ -131,7 +131,7 @@ fn same_again(ctx: &Context, solo: &Solo<'_>, wish: &Wish<'_>, before: Option<&L
     let Some(port) = before.map(|lease| lease.published).filter(|port| !solo.used.contains(port)) else {
         return Ok(None);
     };
-    if solo.is_free(ctx, port) {
+    if solo.is_free(port) {
         return Ok(Some(port));
     }
     let owner = holder(ctx, port);

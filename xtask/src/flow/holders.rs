@@ -49,7 +49,12 @@ pub fn ports(ranges: &[PortRange], udp: bool) -> Vec<(u16, Protocol)> {
 
 /// Looks at `ports`; the engine is asked side by side.
 pub fn look(ctx: &Context, ports: &[(u16, Protocol)], depth: Depth) -> Result<Holders> {
-    let (containers, seen) = ctx.engine.containers_beside(|| see(ctx, ports, depth));
+    let (containers, seen) = if ctx.engine.endpoint().is_remote() {
+        // Containers elsewhere hold no port of this machine.
+        (Ok(Vec::new()), see(ctx, ports, depth))
+    } else {
+        ctx.engine.containers_beside(|| see(ctx, ports, depth))
+    };
     let (mut probed, sockets) = seen?;
     if ports.len() > MANY {
         // The tables came first, and no port was probed yet.

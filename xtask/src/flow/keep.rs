@@ -24,7 +24,7 @@ use crate::ui;
 /// * where ports may be moved unasked, a default that is kept for others. A
 ///   person who asks for a port by name gets it as long as nobody is on it.
 pub fn spoken_for(ctx: &Context, found: &Survey, may_move: bool) -> BTreeMap<u16, String> {
-    let leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
+    let leases = ctx.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default();
     let dir = found.real_dir();
     let tenant = leases.tenant(&found.stack.name, &dir);
     let mut defaults = Defaults::new(found);
@@ -116,7 +116,16 @@ fn document(path: &Path) -> Option<Document> {
 /// is said; a start works all the same. A book that was damaged begins anew with
 /// what runs.
 pub fn open(ctx: &Context, containers: Option<&[Container]>) -> Option<Book> {
-    let opened = ctx.state_dir().and_then(|state| Book::open(&state));
+    open_at(ctx, ctx.ledger_dir(), containers)
+}
+
+/// The same for what is bound on this machine, wherever the engine is.
+pub fn open_here(ctx: &Context, containers: &[Container]) -> Option<Book> {
+    open_at(ctx, ctx.state_dir(), Some(containers))
+}
+
+fn open_at(ctx: &Context, dir: Result<PathBuf>, containers: Option<&[Container]>) -> Option<Book> {
+    let opened = dir.and_then(|dir| Book::open(&dir));
     let mut book = opened.inspect_err(not_kept).ok()?;
     if let Some(aside) = &book.set_aside {
         ui::warn(&format!(
@@ -169,11 +178,11 @@ pub fn lease(service: &str, target: u16, protocol: Protocol, published: u16) -> 
 /// and keeps what was chosen; with `--dry-run` only chooses.
 pub fn choose(ctx: &Context, found: &mut Survey) {
     if ctx.dry_run {
-        let mut leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
-        return choose_from(ctx, found, &mut leases);
+        let mut leases = ctx.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default();
+        return choose_from(found, &mut leases);
     }
     let Some(mut book) = open(ctx, found.containers.as_deref().ok()) else { return };
-    choose_from(ctx, found, &mut book.leases);
+    choose_from(found, &mut book.leases);
     let chosen = |row: &Row| row.suggestion.or_else(|| single(row));
     keep_rows(&mut book.leases, found, &chosen);
     book.leases.tenant_mut(&found.stack.name, &found.real_dir()).starting = starter();
@@ -182,9 +191,9 @@ pub fn choose(ctx: &Context, found: &mut Survey) {
 
 /// Chooses. A checkout that is not the only one gets a block of its own where
 /// its project says no range, or where that is used up.
-fn choose_from(ctx: &Context, found: &mut Survey, leases: &mut Leases) {
+fn choose_from(found: &mut Survey, leases: &mut Leases) {
     if found.second && found.settings.port_range.is_some() {
-        choose_again(ctx, found, leases);
+        choose_again(found, leases);
         if found.conflicts().all(|row| row.suggestion.is_some()) {
             return;
         }
@@ -193,10 +202,10 @@ fn choose_from(ctx: &Context, found: &mut Survey, leases: &mut Leases) {
     let (name, dir) = (found.stack.name.clone(), found.real_dir());
     let has_range = leases.tenant(&name, &dir).is_some_and(|tenant| tenant.range.is_some());
     if found.second && !has_range {
-        let range = free_range(ctx, found, leases);
+        let range = free_range(found, leases);
         leases.tenant_mut(&name, &dir).range = range;
     }
-    choose_again(ctx, found, leases);
+    choose_again(found, leases);
 }
 
 /// This process, as others can tell whether it still lives.

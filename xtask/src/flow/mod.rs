@@ -23,6 +23,7 @@ pub mod prune;
 pub mod ranges;
 pub mod recreate;
 pub mod release;
+pub mod remote;
 pub mod report;
 pub mod resolve;
 pub mod survey;

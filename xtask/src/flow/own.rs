@@ -11,7 +11,7 @@ use crate::envfile::Document;
 use crate::error::Result;
 use crate::flow::proxy::by_name;
 use crate::flow::survey::{Survey, elsewhere, survey};
-use crate::flow::{assign, keep, overrides};
+use crate::flow::{assign, keep, overrides, remote};
 use crate::ledger::Book;
 use crate::model::{ComposeOptions, Container, FixedName, Leases, Named, Tenant};
 use crate::parse::compose::normalise_name;
@@ -19,15 +19,18 @@ use crate::stack::{self, Checkout};
 use crate::ui;
 
 /// The variable that names a project.
-const NAME: &str = "COMPOSE_PROJECT_NAME";
+pub(super) const NAME: &str = "COMPOSE_PROJECT_NAME";
 
 /// Gives the checkout of `found` a name where it needs one: into the env file
 /// that Compose reads, so that a bare `docker compose` there meets the same
 /// stack; into the context alone with `--no-write` and `--dry-run`.
 pub fn name_checkout(ctx: &mut Context, mut found: Survey) -> Result<Survey> {
+    if found.host.is_some() {
+        return remote::name_checkout(ctx, found);
+    }
     let Some(checkout) = stack::checkout(&found.stack.dir) else { return Ok(found) };
     let by_hand = ctx.options.project_name.is_some() || ctx.var(NAME).is_some();
-    let leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
+    let leases = ctx.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default();
     found.second |= is_anothers(&leases, &found);
     if !found.second || by_hand {
         return Ok(found);
@@ -66,8 +69,11 @@ pub fn known(ctx: &Context) -> Result<Context> {
     for (name, value) in overrides::known_environment(&ctx, &project).unwrap_or_default() {
         ctx.set_var(&name, &value);
     }
+    if let Some(name) = remote::known_name(&ctx) {
+        ctx.set_var(NAME, &name);
+    }
     let dir = disk::real(&project.dir);
-    let leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
+    let leases = ctx.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default();
     let mut tenants = leases.tenants.iter().filter(|tenant| tenant.dir == dir);
     let (Some(tenant), None) = (tenants.next(), tenants.next()) else { return Ok(ctx) };
     if !by_hand && linked && project.env_files.get(NAME).is_none() {
@@ -119,7 +125,7 @@ fn own_name(ctx: &Context, found: &Survey, leases: &Leases, containers: &[Contai
     Ok(has_volumes.then(|| current.clone()))
 }
 
-fn is_here(container: &Container, dir: &Path) -> bool {
+pub(super) fn is_here(container: &Container, dir: &Path) -> bool {
     container.working_dir.as_deref().is_some_and(|path| disk::real(path) == dir)
 }
 
@@ -127,7 +133,7 @@ fn is_here(container: &Container, dir: &Path) -> bool {
 fn is_taken(name: &str, dir: &Path, leases: &Leases, containers: &[Container]) -> bool {
     let has_it = |tenant: &Tenant| tenant.project == name && tenant.dir != dir && tenant.is_stack();
     let in_book = leases.tenants.iter().any(|tenant| has_it(tenant) && tenant.dir.is_dir());
-    in_book || containers.iter().any(|container| elsewhere(container, name, dir).is_some())
+    in_book || containers.iter().any(|container| elsewhere(container, name, dir, &Path::is_dir).is_some())
 }
 
 fn new_name(found: &Survey, checkout: &Checkout, leases: &Leases, containers: &[Container]) -> String {
@@ -154,8 +160,22 @@ fn base_name(found: &Survey, checkout: &Checkout) -> String {
 /// The project name of the main checkout, as a bare `docker compose` there has
 /// it.
 pub fn main_name(found: &Survey) -> Option<String> {
-    let main = found.main_dir.as_ref()?;
+    name_in(found.main_dir.as_ref()?)
+}
+
+fn name_in(main: &Path) -> Option<String> {
     stack::read(&ComposeOptions::default(), main, &|_| None).ok().map(|stack| stack.name)
+}
+
+/// The name that a linked worktree is given on this machine, where nobody else
+/// has it.
+pub(super) fn worktree_of(dir: &Path) -> Option<String> {
+    let checkout = stack::checkout(dir).filter(|checkout| checkout.linked)?;
+    let inside = dir.strip_prefix(&checkout.root).ok()?;
+    let main = checkout.main.as_ref().and_then(|main| name_in(&main.join(inside)));
+    let base = main.clone().unwrap_or_else(|| normalise_name(&checkout.repository));
+    let worktree = checkout.root.file_name()?.to_string_lossy().into_owned();
+    (!base.is_empty()).then(|| worktree_name(&base, &worktree, dir, &|name| main.as_deref() == Some(name)))
 }
 
 /// Names that the compose files fix are the same in every checkout: containers
@@ -170,7 +190,11 @@ pub fn free_names(ctx: &mut Context, found: &Survey) -> Result<bool> {
     let names: Vec<FixedName> = names.into_iter().filter(|name| name.what != Named::Project).collect();
     // What runs under its names has its data there.
     let dir = found.real_dir();
-    let has_containers = found.containers.iter().flatten().any(|container| is_here(container, &dir));
+    // Elsewhere the folder may be one of another person's machine.
+    let is_own = |container: &Container| {
+        is_here(container, &dir) && (found.host.is_none() || container.project.as_deref() == Some(&found.stack.name))
+    };
+    let has_containers = found.containers.iter().flatten().any(is_own);
     if names.is_empty() || has_containers {
         return Ok(false);
     }
@@ -200,7 +224,7 @@ pub fn free_names(ctx: &mut Context, found: &Survey) -> Result<bool> {
     Ok(freed.is_ok() && !ctx.dry_run)
 }
 
-fn take_name(ctx: &mut Context, found: &Survey, name: &str) -> Result<Survey> {
+pub(super) fn take_name(ctx: &mut Context, found: &Survey, name: &str) -> Result<Survey> {
     if ctx.dry_run || ctx.no_write {
         ctx.set_var(NAME, name);
     } else {

@@ -62,7 +62,7 @@ struct EndedBlock {
 pub fn release(ctx: &Context, which: &Which) -> Result<Released> {
     let here = home_dir(ctx);
     let containers = ctx.engine.containers().unwrap_or_default();
-    let state = ctx.state_dir()?;
+    let state = ctx.ledger_dir()?;
     // Looked at without the lock, because questions take their time; done with it.
     let peeked = Book::peek(&state);
     let fits = |tenant: &Tenant| match which {

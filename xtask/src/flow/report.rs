@@ -16,7 +16,17 @@ use crate::ui::{self, Column};
 pub struct Report<'a> {
     schema: u32,
     project: &'a str,
+    /// The engine's machine, where it is not this one.
+    remote: Option<RemoteReport<'a>>,
     ports: Vec<PortReport<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct RemoteReport<'a> {
+    host: &'a str,
+    /// Whether all that is bound there was looked at, and not the engine's
+    /// bindings alone.
+    probed: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -121,7 +131,8 @@ pub fn rfc3339(time: SystemTime) -> String {
 /// The survey as JSON.
 pub fn json(survey: &Survey) -> Report<'_> {
     let port = |row| port_report(survey, row);
-    Report { schema: 1, project: &survey.stack.name, ports: survey.rows.iter().map(port).collect() }
+    let remote = survey.host.as_ref().map(|host| RemoteReport { host: &host.name, probed: host.sockets.is_some() });
+    Report { schema: 1, project: &survey.stack.name, remote, ports: survey.rows.iter().map(port).collect() }
 }
 
 fn port_report<'a>(survey: &Survey, row: &'a Row) -> PortReport<'a> {
@@ -267,11 +278,12 @@ pub fn notes(ctx: &Context, survey: &Survey) {
     if let Err(trouble) = &survey.containers {
         ui::warn(&format!("containers are not seen: {}", ctx.engine_error(trouble)));
     }
-    if ctx.engine.endpoint().is_remote() {
-        ui::note(&format!(
-            "note: the engine is at {}: ports are bound there, and only its containers can be seen from here",
-            ctx.engine.endpoint().host
-        ));
+    if let Some(host) = &survey.host {
+        let seen = match host.sockets {
+            Some(_) => "its containers and all that is bound on that machine were looked at",
+            None => "only what its containers have was looked at, --probe-remote looks at the machine too",
+        };
+        ui::note(&format!("note: the engine is at {}: ports are bound there; {seen}", ctx.engine.endpoint().host));
     }
     if let Some(other) = &survey.elsewhere {
         ui::warn(&format!(

@@ -13,6 +13,11 @@ pub fn processes(pids: &[u32]) -> Vec<Process> {
     if pids.is_empty() { Vec::new() } else { Table::new().map(|mut table| table.describe(pids)).unwrap_or_default() }
 }
 
+/// The name of this machine.
+pub fn name() -> Option<String> {
+    System::host_name().ok()
+}
+
 /// What `sysinfo` reads once, and is asked of several processes: when the
 /// system started, and who has which number.
 struct Table {

@@ -2,6 +2,7 @@
 
 mod book;
 mod moves;
+mod place;
 mod turn;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use crate::error::{Error, Result};
 
 pub use book::{Book, decode, encode};
 pub use moves::Moves;
+pub use place::ledger_dir;
 pub use turn::Turn;
 
 /// Overrides where the folder is.

@@ -1,6 +1,7 @@
 //! The vocabulary, as plain types. Words are those of Compose, Docker and TCP.
 
 mod container;
+mod engine_host;
 mod fixed;
 mod lease;
 mod listener;
@@ -11,6 +12,7 @@ mod subnet;
 mod verdict;
 
 pub use container::{Binding, Container, Health, State};
+pub use engine_host::EngineHost;
 pub use fixed::{FixedName, Named};
 pub use lease::{Lease, Leases, NamesFile, Starter, Tenant};
 pub use listener::{

@@ -106,6 +106,23 @@ fn health(status: &str) -> Option<Health> {
     }
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiListedImage {
+    id: String,
+    repo_tags: Option<Vec<String>>,
+}
+
+/// `GET /images/json`: a name of each, or its id where it has none.
+pub fn images(json: &[u8]) -> Result<Vec<String>> {
+    let list: Vec<ApiListedImage> = serde_json::from_slice(json).context("read the engine's list of images")?;
+    let name = |image: ApiListedImage| {
+        let tags = image.repo_tags.unwrap_or_default();
+        tags.into_iter().find(|tag| !tag.contains("<none>")).unwrap_or(image.id)
+    };
+    Ok(list.into_iter().map(name).collect())
+}
+
 /// Why a container is as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Detail {

@@ -71,6 +71,7 @@ mod tests {
         drop(tasklist::tasks(bytes));
         drop(ss::listeners(bytes));
         drop(proc_net::rows(bytes, u32::MAX));
+        drop(proc_net::sockets(bytes));
         drop(proc_route::routes(bytes));
         let _ = firewall::macos(bytes);
         let _ = firewall::windows(bytes);

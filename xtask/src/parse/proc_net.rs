@@ -13,12 +13,50 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::sock_diag::Row;
+use super::sock_diag::{ALL, Row};
 use super::text;
+use crate::model::{Protocol, Socket};
 
 /// Rows whose state is in `states`, a mask as netlink has it.
 pub fn rows(table: &[u8], states: u32) -> Vec<Row> {
     text(table).lines().filter_map(row).filter(|row| states & (1 << row.state.min(31)) != 0).collect()
+}
+
+/// The files that [`sockets`] reads, as they are on every Linux.
+pub const FILES: [&str; 4] = ["/proc/net/tcp", "/proc/net/tcp6", "/proc/net/udp", "/proc/net/udp6"];
+
+/// The sockets of several of these tables in a row, as `cat` gives those of
+/// [another machine](FILES); without their processes. Which table it is tells
+/// its heading: only those of UDP have a column `drops` (Linux,
+/// `net/ipv4/udp.c`, `udp4_seq_show`, and `include/net/ipv6.h`). `None` where
+/// there is no heading of TCP: then this is something else, and nobody can say
+/// that a port is free. Addresses are read in this machine's byte order: of a
+/// machine with another one only the ports are right.
+pub fn sockets(tables: &[u8]) -> Option<Vec<Socket>> {
+    let (mut found, mut protocol) = (Vec::new(), None);
+    let mut has_tcp = false;
+    for line in text(tables).lines() {
+        if line.trim_start().starts_with("sl ") && line.contains("local_address") {
+            protocol = Some(if line.contains("drops") { Protocol::Udp } else { Protocol::Tcp });
+            has_tcp |= protocol == Some(Protocol::Tcp);
+            continue;
+        }
+        let (Some(protocol), Some(row)) = (protocol, row(line)) else { continue };
+        // Without an inode no process has it: a connection in TIME_WAIT.
+        if row.inode == 0 || ALL & (1 << row.state.min(31)) == 0 {
+            continue;
+        }
+        found.push(Socket {
+            ip: row.ip,
+            v6_only: row.v6_only,
+            port: row.port,
+            protocol,
+            state: row.doing(protocol),
+            uid: Some(row.uid),
+            pids: Vec::new(),
+        });
+    }
+    has_tcp.then_some(found)
 }
 
 fn row(line: &str) -> Option<Row> {
@@ -53,6 +91,8 @@ fn address(word: &str) -> Option<(IpAddr, u16)> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
     use crate::parse::sock_diag::{ALL, LISTEN};
 
@@ -89,6 +129,35 @@ mod tests {
             ["127.0.0.2:8080 0 10 1000 4711", "127.0.0.1:8080 50000 1 0 4712", "127.0.0.1:8080 50001 6 0 0"]
         );
         assert_eq!(shown(&rows(TCP6, LISTEN)), ["[::1]:8080 0 10 0 99", "[::ffff:127.0.0.1]:8081 0 10 0 98"]);
+    }
+
+    const UDP: &[u8] = b"   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
+  400: 00000000:14E9 00000000:0000 07 00000000:00000000 00:00000000 00000000   101        0 20 2 0000000000000000 0
+";
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn tables_of_another_machine_in_a_row() {
+        let all = [TCP, TCP6, UDP].concat();
+        let found = sockets(&all).unwrap();
+        let shown: Vec<String> = found
+            .iter()
+            .map(|s| format!("{}/{} {:?}", SocketAddr::new(s.ip, s.port), s.protocol.as_str(), s.state))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "127.0.0.2:8080/tcp Listen",
+                "127.0.0.1:8080/tcp Connected",
+                "[::1]:8080/tcp Listen",
+                "[::ffff:127.0.0.1]:8081/tcp Listen",
+                "0.0.0.0:5353/udp Listen",
+            ]
+        );
+        assert_eq!(sockets(UDP), None, "without TCP nobody knows");
+        assert_eq!(sockets(b"cat: not found"), None);
+        assert_eq!(sockets(b"Welcome to box!\n").map(|found| found.len()), None);
+        assert_eq!(sockets(&[b"Welcome to box!\n", TCP].concat()).map(|found| found.len()), Some(2));
     }
 
     #[test]

@@ -7,6 +7,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::model::{Protocol, SocketState};
+
 /// `SOCK_DIAG_BY_FAMILY`.
 const BY_FAMILY: u16 = 20;
 /// `NLM_F_REQUEST | NLM_F_DUMP`.
@@ -56,6 +58,22 @@ pub struct Row {
     pub v6_only: Option<bool>,
     /// Inode of the cgroup's folder in which it was made.
     pub cgroup: Option<u64>,
+}
+
+impl Row {
+    /// What the socket is doing.
+    pub fn doing(&self, protocol: Protocol) -> SocketState {
+        if self.state == STATE_LISTEN {
+            SocketState::Listen
+        } else if self.remote_port != 0 {
+            SocketState::Connected
+        } else if protocol == Protocol::Udp {
+            SocketState::Listen
+        } else {
+            // TCP_CLOSE, or since Linux 6.8 TCP_BOUND_INACTIVE.
+            SocketState::Bound
+        }
+    }
 }
 
 /// A dump request; `port` 0 = every local port.

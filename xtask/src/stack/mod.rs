@@ -1,5 +1,6 @@
 //! The project on disk: env files and compose files.
 
+mod bind_mounts;
 mod checkout;
 mod env_files;
 mod extends;
@@ -17,6 +18,7 @@ mod uses;
 #[cfg(test)]
 mod tests;
 
+pub use bind_mounts::{BindMount, bind_mounts};
 pub use checkout::{Checkout, checkout, checkout_root};
 pub use env_files::{EnvFiles, env_files};
 pub use fixed_names::fixed_names;

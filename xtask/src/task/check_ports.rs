@@ -16,6 +16,7 @@ Examples:
   cargo xtask check-ports --reassign --dry-run
   cargo xtask check-ports --stop-holders     stop whoever has them, after asking
   cargo xtask check-ports --all              every project that ports are kept for
+  cargo xtask check-ports --probe-remote     an engine elsewhere: all that is bound there
   cargo xtask check-ports --format json | jq '.ports[] | select(.verdict == \"taken\")'
 
 Exit code: 0 all free or ours, 1 a conflict, 2 the project could not be read.")]
@@ -29,6 +30,9 @@ pub struct Args {
     /// Every project of this machine that ports are kept for: who would clash with whom
     #[arg(long, conflicts_with_all = ["reassign", "stop_holders"])]
     all: bool,
+    /// An engine elsewhere: look at all that is bound there (ssh, or a container)
+    #[arg(long, env = "XTASK_PROBE_REMOTE", value_parser = clap::builder::FalseyValueParser::new())]
+    probe_remote: bool,
 }
 
 /// Runs it.
@@ -36,7 +40,9 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if args.all {
         return everything(ctx);
     }
-    let ctx = &own::known(ctx)?;
+    let mut ctx = own::known(ctx)?;
+    ctx.probe_remote = args.probe_remote;
+    let ctx = &ctx;
     let found = survey(ctx)?;
     report::notes(ctx, &found);
     overrides::note_stale(ctx, &found);

@@ -10,7 +10,7 @@ use crate::flow::bring_up::{Ending, Wish, bring_up};
 use crate::flow::proxy::by_name::ByName;
 use crate::flow::survey::Survey;
 use crate::flow::up::{self, ServiceState, ServiceUrls};
-use crate::flow::{assign, report};
+use crate::flow::{assign, remote, report};
 use crate::stack::OnConflict;
 use crate::ui::{self, Column, Format};
 
@@ -27,9 +27,11 @@ Examples:
   cargo xtask start --traefik                  names in place of ports
   cargo xtask start --traefik --also-publish postgres
   cargo xtask start --no-write                 ports and name for this run only, no file written
+  cargo xtask start --probe-remote             DOCKER_HOST=ssh://box: what is bound there
 
 In a linked git worktree, and in a second clone, it gives the checkout a project
-name and ports of its own, writes both to its .env, and keeps them.
+name and ports of its own, writes both to its .env, and keeps them. So it does
+for each person on an engine of another machine.
 
 Exit code: 0 everything is well, 1 a conflict or a service that failed or was too
 slow, 2 it could not be done, 130 interrupted (containers keep running).")]
@@ -61,6 +63,9 @@ pub struct Args {
     /// With --traefik: this service keeps its port beside its name
     #[arg(long, value_name = "SERVICE", requires = "traefik")]
     also_publish: Vec<String>,
+    /// An engine elsewhere: look at all that is bound there (ssh, or a container)
+    #[arg(long, env = "XTASK_PROBE_REMOTE", value_parser = clap::builder::FalseyValueParser::new())]
+    probe_remote: bool,
     /// Only these services and what they depend on
     services: Vec<String>,
 }
@@ -76,6 +81,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         no_write: args.no_write,
         by_name: if args.traefik { Some(true) } else { args.no_traefik.then_some(false) },
         also_publish: args.also_publish.clone(),
+        probe_remote: args.probe_remote,
         services: args.services.clone(),
     };
     match bring_up(ctx, &wish)? {
@@ -155,6 +161,7 @@ fn done(ctx: &Context, found: &Survey, moved: &[assign::Move], by_name: Option<&
         }
         Format::Text => print(project, &states, &urls),
     }
+    remote::note_loopback(found);
     if let Some(by_name) = by_name {
         by_name.note_names();
     }

@@ -26,6 +26,7 @@ mod performia;
 mod proxy;
 mod prune;
 mod race;
+mod remote;
 mod services;
 mod who;
 mod worktrees;

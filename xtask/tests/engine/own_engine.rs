@@ -5,13 +5,20 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::remote::Link;
 use crate::support::{LIMIT, Output, Project, Running, command, docker, need_engine, skip};
 
 pub(crate) struct Engine {
     // Ends before the folder goes.
     daemon: Running,
     home: tempfile::TempDir,
+    host: String,
 }
+
+/// What it waits for before it begins, as shell.
+const AT_ONCE: &str = "true";
+/// An address, which is given to it when its network is there.
+const WITH_ADDRESS: &str = "until ip -o -4 addr show dev eth0 2>/dev/null | grep -q inet; do sleep 0.02; done";
 
 /// Where `scripts/engine/up` unpacked the engine, or the machine's own.
 pub(crate) fn path_of_engine() -> Option<OsString> {
@@ -37,6 +44,28 @@ pub(crate) fn path_of_engine() -> Option<OsString> {
 impl Engine {
     /// `None` where there can be none; CI has to have it.
     pub(crate) fn start(options: &[&str]) -> Option<Engine> {
+        let (home, path) = Engine::prepare()?;
+        let daemon = Engine::spawn(home.path(), path, AT_ONCE, options);
+        let host = format!("unix://{}", home.path().join("engine.sock").display());
+        let engine = Engine { daemon, home, host };
+        engine.until_it_answers();
+        Some(engine)
+    }
+
+    /// One that is reached at the far end of `link` by TCP, and binds its ports
+    /// there. The link goes with its network.
+    pub(crate) fn start_at(link: &Link) -> Option<Engine> {
+        let (home, path) = Engine::prepare()?;
+        let host = format!("tcp://{}:2375", link.there());
+        // Said aloud, or it waits before it serves without TLS.
+        let daemon = Engine::spawn(home.path(), path, WITH_ADDRESS, &["--host", &host, "--tls=false"]);
+        let engine = Engine { daemon, home, host };
+        link.lead_to(engine.pid());
+        engine.until_it_answers();
+        Some(engine)
+    }
+
+    fn prepare() -> Option<(tempfile::TempDir, OsString)> {
         need_engine();
         if !rustix::process::geteuid().is_root() {
             skip("an engine of its own needs root");
@@ -46,19 +75,15 @@ impl Engine {
             skip("no dockerd: the engine here is not one of scripts/engine/up");
             return None;
         };
-        let home = tempfile::Builder::new().prefix("xt-engine-").tempdir().unwrap();
-        let daemon = Engine::spawn(home.path(), path, options);
-        let engine = Engine { daemon, home };
-        engine.until_it_answers();
-        Some(engine)
+        Some((tempfile::Builder::new().prefix("xt-engine-").tempdir().unwrap(), path))
     }
 
-    fn spawn(home: &Path, path: OsString, options: &[&str]) -> Running {
+    fn spawn(home: &Path, path: OsString, wait: &str, options: &[&str]) -> Running {
         let at = |name: &str| home.join(name).display().to_string();
         let mut unshare = command("unshare");
         unshare.args(["--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c"]);
         unshare.args([
-            "ip link set lo up && exec dockerd \"$@\"",
+            &format!("ip link set lo up && {wait} && exec dockerd \"$@\""),
             "sh",
             "--host",
             &format!("unix://{}", at("engine.sock")),
@@ -82,12 +107,12 @@ impl Engine {
             let path = self.home.path().join(name);
             drop(std::fs::remove_dir_all(&path).or_else(|_| std::fs::remove_file(&path)));
         }
-        self.daemon = Engine::spawn(self.home.path(), path_of_engine().unwrap(), &[]);
+        self.daemon = Engine::spawn(self.home.path(), path_of_engine().unwrap(), AT_ONCE, &[]);
         self.until_it_answers();
     }
 
     pub(crate) fn host(&self) -> String {
-        format!("unix://{}", self.home.path().join("engine.sock").display())
+        self.host.clone()
     }
 
     pub(crate) fn docker(&self, words: &[&str]) -> Output {
@@ -117,8 +142,15 @@ impl Engine {
 
     pub(crate) fn pid(&self) -> u32 {
         let unshare = self.daemon.pid();
-        let children = std::fs::read_to_string(format!("/proc/{unshare}/task/{unshare}/children")).unwrap();
-        children.trim().parse().unwrap()
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let children = std::fs::read_to_string(format!("/proc/{unshare}/task/{unshare}/children")).unwrap();
+            if let Ok(pid) = children.trim().parse() {
+                return pid;
+            }
+            assert!(Instant::now() < deadline, "{}", self.daemon.so_far());
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// With all its containers, as a power cut does.

@@ -72,7 +72,7 @@ fn the_json_has_the_keys_of_the_schema_and_no_others() {
     let run = project.run("check-ports --format json").ends_with(1);
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
     let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
-    assert_eq!(keys(&run.json()), set(&["schema", "project", "ports"]));
+    assert_eq!(keys(&run.json()), set(&["schema", "project", "remote", "ports"]));
     assert_eq!((&run.json()["schema"], &run.json()["project"]), (&json!(1), &json!("demo")));
     let port = [
         "service",

@@ -49,6 +49,8 @@ mod prompts;
 mod proxy;
 #[cfg(unix)]
 mod prune;
+#[cfg(unix)]
+mod remote;
 #[cfg(target_os = "linux")]
 mod run;
 #[cfg(unix)]

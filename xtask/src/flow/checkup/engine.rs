@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Finding, Scene, Status};
 use crate::docker::{Endpoint, Engine, Trouble};
 use crate::flow::mend::Mend;
+use crate::flow::remote;
 use crate::host;
 use crate::labels::{Version, image_is_too_old};
 use crate::ui;
@@ -30,12 +31,22 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     } else {
         Finding::ok("engine.answers", "Docker engine", seen)
     }];
+    found.extend(mounts(scene));
     if info.rootless {
         found.push(rootless(scene));
     }
     found.extend(others(scene));
     found.extend(traefik(scene));
     found
+}
+
+/// Folders that an engine elsewhere will not find.
+fn mounts(scene: &Scene) -> Option<Finding> {
+    let ctx = &scene.ctx;
+    let mounts: Vec<String> = remote::mounts(ctx).iter().map(|mount| remote::describe_mount(ctx, mount)).collect();
+    let finding = Finding::new("engine.mounts", "folders of this machine", Status::Warning, mounts.join("\n"));
+    let finding = finding.why("the engine mounts folders of its own machine: containers find them empty");
+    (!mounts.is_empty()).then(|| finding.remedy("use `build:`, a volume or `configs:` in their place"))
 }
 
 fn absent(scene: &Scene, trouble: &Trouble) -> Finding {

@@ -8,7 +8,7 @@ use crate::ui;
 
 pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     let (id, title) = ("leases.gone", "ports kept for folders");
-    let Ok(state) = scene.ctx.state_dir() else {
+    let Ok(state) = scene.ctx.ledger_dir() else {
         return vec![
             Finding::new(id, title, Status::Warning, "there is no folder to remember ports in")
                 .why("two starts at once may choose the same port, and worktrees do not keep theirs")

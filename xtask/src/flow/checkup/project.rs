@@ -175,7 +175,7 @@ fn fixed_names(scene: &Scene) -> Option<Finding> {
 fn range(scene: &Scene, survey: &Survey) -> Option<Finding> {
     let (id, title) = ("project.range", "range of ports");
     let range = survey.settings.port_range?;
-    let leases = scene.ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
+    let leases = scene.ctx.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default();
     let others = in_range(&leases, range, &survey.stack.name, &survey.real_dir());
     if others.is_empty() {
         return Some(Finding::ok(id, title, format!("{range}, and nobody else's")));

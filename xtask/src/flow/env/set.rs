@@ -205,7 +205,7 @@ fn taken(ctx: &Context, then: &Stack, moves: &[(String, u16, u16)]) -> Vec<Strin
         return warnings;
     }
     let Ok(found) = survey::project(ctx) else { return warnings };
-    let (leases, dir) = (ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default(), found.real_dir());
+    let (leases, dir) = (ctx.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default(), found.real_dir());
     for (name, _, port) in moves {
         for (mapping, _) in fed(then, name) {
             let at = all.iter().position(|other| std::ptr::eq(*other, mapping));
@@ -216,7 +216,7 @@ fn taken(ctx: &Context, then: &Stack, moves: &[(String, u16, u16)]) -> Vec<Strin
             });
             let keeps = |tenant: &&Tenant| tenant.keeps(*port, mapping.protocol) && tenant.dir.is_dir();
             let kept = leases.others(&found.stack.name, &dir).find(keeps);
-            let free = || survey::is_free(ctx, &found, mapping, *port);
+            let free = || survey::is_free(&found, mapping, *port);
             let warning = match (clash, kept) {
                 (Some(other), _) => format!("{port} is what service `{}` publishes too", all[other].service),
                 (None, _) if !free() => format!("{port} is not free: `cargo xtask who {port}` says who has it"),

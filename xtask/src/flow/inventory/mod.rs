@@ -123,7 +123,8 @@ impl Entry {
 /// Looks around: the engine is asked one question.
 pub fn inventory(ctx: &Context) -> Inventory {
     let (containers, (leases, here)) = ctx.engine.containers_beside(|| {
-        let leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
+        let leases = ctx.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default();
+        let leases = with_dev_servers(ctx, leases);
         (leases, home_dir(ctx))
     });
     let (containers, trouble) = match containers {
@@ -138,6 +139,20 @@ pub fn inventory(ctx: &Context) -> Inventory {
         .collect();
     entries.sort_by(|a, b| (!a.here, &a.dir, &a.project).cmp(&(!b.here, &b.dir, &b.project)));
     Inventory { entries, trouble }
+}
+
+/// Dev servers are on this machine, wherever the engine is.
+fn with_dev_servers(ctx: &Context, mut leases: Leases) -> Leases {
+    if ctx.engine.endpoint().is_remote() {
+        let here = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
+        for tenant in here.tenants {
+            let servers: Vec<Lease> = tenant.leases.into_iter().filter(Lease::is_dev_server).collect();
+            if !servers.is_empty() {
+                leases.tenant_mut(&tenant.project, &tenant.dir).leases.extend(servers);
+            }
+        }
+    }
+    leases
 }
 
 /// What is known of one project in one folder.

@@ -5,9 +5,7 @@ use std::path::Path;
 
 use super::machine::Machine;
 use super::{Row, Survey};
-use crate::context::Context;
 use crate::decide::{Kept, Limits, free_block, suggest};
-use crate::host;
 use crate::model::{Leases, PortMapping, PortRange, Tenant, Wanted};
 use crate::stack::Settings;
 
@@ -17,7 +15,7 @@ pub(super) fn choose(machine: &Machine<'_>, survey: &mut Survey, leases: &Leases
     let dir = survey.real_dir();
     let kept = Kept::new(leases, &survey.stack.name, &dir, &Path::is_dir);
     let tenant = leases.tenant(&survey.stack.name, &dir);
-    let outside = outside(machine);
+    let outside = machine.outside();
     let wanted: Vec<&Wanted> = survey.rows.iter().map(|row| &row.wanted).collect();
     let mut used: BTreeSet<u16> = wanted.iter().filter_map(|w| w.mapping.published).flat_map(PortRange::iter).collect();
     let mut found: Vec<Option<u16>> = vec![None; wanted.len()];
@@ -55,12 +53,6 @@ pub(super) fn choose(machine: &Machine<'_>, survey: &mut Survey, leases: &Leases
     }
 }
 
-/// Ephemeral ports, which an outgoing connection may take at any moment, and
-/// those that the system keeps.
-pub(super) fn outside(machine: &Machine<'_>) -> Vec<PortRange> {
-    host::ephemeral().into_iter().chain(machine.reservations.iter().map(|kept| kept.range)).collect()
-}
-
 fn same_variable(a: &Wanted, b: &Wanted) -> bool {
     let variable = |wanted: &Wanted| wanted.origin.as_ref().and_then(|origin| origin.variable.clone());
     variable(a).is_some_and(|name| variable(b) == Some(name))
@@ -82,13 +74,13 @@ pub fn kept_for_row(survey: &Survey, tenant: &Tenant, at: usize) -> Option<u16> 
 }
 
 /// Chooses anew for every conflict, with what the book says now.
-pub fn choose_again(ctx: &Context, survey: &mut Survey, leases: &Leases) {
-    with_machine(ctx, survey, |machine, survey| choose(machine, survey, leases));
+pub fn choose_again(survey: &mut Survey, leases: &Leases) {
+    with_machine(survey, |machine, survey| choose(machine, survey, leases));
 }
 
 /// A block for this project that nobody else has, and on whose ports nobody is.
-pub fn free_range(ctx: &Context, survey: &mut Survey, leases: &Leases) -> Option<PortRange> {
-    with_machine(ctx, survey, |machine, survey| {
+pub fn free_range(survey: &mut Survey, leases: &Leases) -> Option<PortRange> {
+    with_machine(survey, |machine, survey| {
         let published = |row: &Row| row.wanted.mapping.published;
         let own: BTreeSet<u16> = survey.rows.iter().filter_map(published).flat_map(PortRange::iter).collect();
         let mapping = survey.rows.first().map(|row| row.wanted.mapping.clone())?;
@@ -111,9 +103,9 @@ pub(super) fn block(
     let kept = Kept::new(leases, project, dir, &Path::is_dir);
     // What others' own files say is theirs, whether they use it now or not.
     let written = |tenant: &Tenant| Settings::read(&tenant.dir).ok()?.port_range;
-    let mut outside = outside(machine);
+    let mut outside = machine.outside();
     outside.extend(leases.others(project, dir).filter_map(written));
-    free_block(count, &mut |range| {
+    free_block(count, machine.seed(), &mut |range| {
         range.iter().any(|port| {
             not_to_have(port)
                 || kept.has(port)
@@ -123,8 +115,9 @@ pub(super) fn block(
     })
 }
 
-fn with_machine<T>(ctx: &Context, survey: &mut Survey, work: impl FnOnce(&Machine<'_>, &mut Survey) -> T) -> T {
+fn with_machine<T>(survey: &mut Survey, work: impl FnOnce(&Machine<'_>, &mut Survey) -> T) -> T {
     let containers = super::with_real_folders(survey.containers.as_deref().unwrap_or_default());
     let (name, dir, refused) = (survey.stack.name.clone(), survey.real_dir(), survey.refused.clone());
-    work(&Machine::new(ctx, &name, &dir, &containers, &refused), survey)
+    let host = survey.host.clone();
+    work(&Machine::new(host.as_ref(), &name, &dir, &containers, &refused), survey)
 }

@@ -5,16 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 
-use crate::context::Context;
-use crate::decide::{Facts, Identity, judge, needs_explanation};
+use crate::decide::{Facts, Identity, judge, judge_there, needs_explanation};
 use crate::flow::holders::name_containers;
+use crate::flow::remote::EPHEMERAL;
 use crate::host;
-use crate::model::{Container, Owner, PortMapping, Probe, Process, Protocol, Reservation, Socket, Stack, Verdict};
+use crate::model::{
+    Container, EngineHost, Owner, PortMapping, PortRange, Probe, Process, Protocol, Reservation, Socket, Stack, Verdict,
+};
 use crate::ui;
 
 /// What is asked about ports, and what was seen already.
 pub(super) struct Machine<'a> {
-    remote: bool,
+    /// The machine of an engine elsewhere; `None` = this one.
+    there: Option<&'a EngineHost>,
     refused: &'a BTreeMap<u16, String>,
     containers: &'a [Container],
     project: Identity<'a>,
@@ -27,33 +30,44 @@ pub(super) struct Machine<'a> {
 
 impl<'a> Machine<'a> {
     pub(super) fn new(
-        ctx: &Context,
+        there: Option<&'a EngineHost>,
         name: &'a str,
         dir: &'a Path,
         containers: &'a [Container],
         refused: &'a BTreeMap<u16, String>,
     ) -> Self {
         Machine {
-            remote: ctx.engine.endpoint().is_remote(),
+            there,
             refused,
             containers,
             project: Identity { name, dir },
-            reservations: host::reservations(),
+            // What this system keeps is no matter elsewhere.
+            reservations: if there.is_some() { Vec::new() } else { host::reservations() },
             sockets: Vec::new(),
             processes: Vec::new(),
             seen: RefCell::default(),
         }
     }
 
-    /// For what is bound on this machine, wherever the engine is.
-    pub(super) fn here(self) -> Self {
-        Machine { remote: false, ..self }
+    /// Ports that are not for choosing: ephemeral ones, which an outgoing
+    /// connection may take at any moment, and those that the system keeps.
+    pub(super) fn outside(&self) -> Vec<PortRange> {
+        let ephemeral = match self.there {
+            Some(_) => PortRange::new(EPHEMERAL.0, EPHEMERAL.1),
+            None => host::ephemeral(),
+        };
+        ephemeral.into_iter().chain(self.reservations.iter().map(|kept| kept.range)).collect()
+    }
+
+    /// Where blocks begin: at the first one, or where the person's own begin.
+    pub(super) fn seed(&self) -> u64 {
+        self.there.map_or(0, |there| there.seed)
     }
 
     /// The ports are bound where the engine is: elsewhere, probing here would
     /// say nothing.
     fn probes(&self, mapping: &PortMapping, port: u16) -> Vec<(IpAddr, Probe)> {
-        if self.remote {
+        if self.there.is_some() {
             return Vec::new();
         }
         let addresses = host::probe_addresses(mapping.host_ip);
@@ -72,9 +86,15 @@ impl<'a> Machine<'a> {
             processes: &self.processes,
             reservations: &self.reservations,
         };
-        match (judge(mapping, port, self.project, &facts), self.refused.get(&port)) {
+        let verdict = match self.there {
+            Some(there) => judge_there(mapping, port, self.project, self.containers, there),
+            None => judge(mapping, port, self.project, &facts),
+        };
+        match (verdict, self.refused.get(&port)) {
             (Verdict::Free, Some(why)) => Verdict::Taken(vec![Owner::Unknown { why: why.clone() }]),
-            (Verdict::Taken(owners), _) => Verdict::Taken(name_containers(owners, self.containers)),
+            (Verdict::Taken(owners), _) if self.there.is_none() => {
+                Verdict::Taken(name_containers(owners, self.containers))
+            }
             (verdict, _) => verdict,
         }
     }

@@ -17,8 +17,9 @@ use crate::disk;
 use crate::docker::{ComposeTrouble, Trouble};
 use crate::error::{Error, Result};
 use crate::exec;
+use crate::flow::remote;
 use crate::ledger::Book;
-use crate::model::{ComposeOptions, Container, Leases, Owner, PortMapping, Source, Stack, Verdict, Wanted};
+use crate::model::{ComposeOptions, Container, EngineHost, Leases, Owner, PortMapping, Source, Stack, Verdict, Wanted};
 use crate::stack::{self, EnvFiles, Project, Settings};
 use crate::ui;
 use machine::{Machine, explain};
@@ -37,7 +38,8 @@ pub struct Survey {
     /// Another folder from which a project of this name runs.
     pub elsewhere: Option<PathBuf>,
     /// Whether this is a checkout that is not the project's only one: a linked
-    /// git worktree, or one whose name another folder has.
+    /// git worktree, one whose name another folder has, and every one of an
+    /// engine elsewhere, which others may use too.
     pub second: bool,
     /// The project's folder in the main checkout, for a linked worktree.
     pub main_dir: Option<PathBuf>,
@@ -52,6 +54,8 @@ pub struct Survey {
     pub refused: BTreeMap<u16, String>,
     /// Ports that stopped stacks of others will want again.
     pub avoid: BTreeSet<u16>,
+    /// The machine that the ports are bound on, where it is not this one.
+    pub host: Option<EngineHost>,
 }
 
 /// One published port.
@@ -164,6 +168,10 @@ pub fn survey(ctx: &Context) -> Result<Survey> {
 /// seen from here (the engine's own books, a machine in between) is believed.
 pub fn survey_refused(ctx: &Context, refused: &BTreeMap<u16, String>) -> Result<Survey> {
     let mut found = project(ctx)?;
+    if ctx.probe_remote && found.host.is_some() && found.containers.is_ok() {
+        let sockets = remote::probe(ctx, &found)?;
+        found.host.iter_mut().for_each(|host| host.sockets = Some(sockets.clone()));
+    }
     look(ctx, &mut found, refused);
     Ok(found)
 }
@@ -173,10 +181,11 @@ pub fn look(ctx: &Context, found: &mut Survey, refused: &BTreeMap<u16, String>) 
     found.refused.clone_from(refused);
     let containers = with_real_folders(found.containers.as_deref().unwrap_or_default());
     let (name, dir) = (found.stack.name.clone(), found.real_dir());
-    let mut machine = Machine::new(ctx, &name, &dir, &containers, refused);
+    let host = found.host.clone();
+    let mut machine = Machine::new(host.as_ref(), &name, &dir, &containers, refused);
     explain(&mut machine, &found.stack);
     found.rows = rows(&machine, &found.stack);
-    let leases = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
+    let leases = ctx.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default();
     for row in &mut found.rows {
         row.kept_for = kept_for(&row.wanted.mapping, &leases, &name, &dir);
     }
@@ -195,6 +204,8 @@ fn kept_for(mapping: &PortMapping, leases: &Leases, name: &str, dir: &Path) -> O
 
 /// Inspecting a container costs a millisecond or two.
 const INSPECTED: usize = 200;
+/// Questions at a time to an engine elsewhere.
+const HANDS: usize = 8;
 
 /// What stopped containers of other Compose projects will publish when they are
 /// started again. Of those that we started the leases tell.
@@ -203,8 +214,18 @@ fn wanted_by_stopped(ctx: &Context, name: &str, containers: &[Container], leases
         let (Some(project), Some(dir)) = (&container.project, &container.working_dir) else { return false };
         !container.state.holds_ports() && project != name && leases.tenant(project, &disk::real(dir)).is_none()
     };
-    let stopped = containers.iter().filter(is_anothers).take(INSPECTED);
-    stopped.filter_map(|container| ctx.engine.detail(&container.id).ok()).flat_map(|detail| detail.published).collect()
+    let stopped: Vec<&Container> = containers.iter().filter(is_anothers).take(INSPECTED).collect();
+    // Elsewhere each question is a call of the CLI: several at a time.
+    let hands = if ctx.engine.endpoint().is_remote() { HANDS } else { 1 };
+    let share = stopped.len().div_ceil(hands).max(1);
+    let ports = |some: &[&Container]| -> Vec<u16> {
+        let details = some.iter().filter_map(|container| ctx.engine.detail(&container.id).ok());
+        details.flat_map(|detail| detail.published).collect()
+    };
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = stopped.chunks(share).map(|some| scope.spawn(|| ports(some))).collect();
+        asked.into_iter().flat_map(|asked| join(asked.join())).collect()
+    })
 }
 
 /// The project and the engine's containers, without a look at any port.
@@ -227,9 +248,12 @@ pub fn project(ctx: &Context) -> Result<Survey> {
     let (stack, without_compose) = effective(config, read, locate)?;
     let settings = Settings::read(&stack.dir)?;
     let dir = disk::real(&stack.dir);
-    let elsewhere = containers.iter().flatten().find_map(|container| elsewhere(container, &stack.name, &dir));
+    let host = remote::engine_host(ctx);
+    let is_there = |dir: &Path| host.is_some() || dir.is_dir();
+    let mut others = containers.iter().flatten().filter_map(|one| elsewhere(one, &stack.name, &dir, &is_there));
+    let elsewhere = others.next();
     let checkout = stack::checkout(&dir);
-    Ok(Survey {
+    let mut found = Survey {
         second: checkout.as_ref().is_some_and(|checkout| checkout.linked || elsewhere.is_some()),
         main_dir: checkout.and_then(|checkout| Some(checkout.main?.join(dir.strip_prefix(&checkout.root).ok()?))),
         stack,
@@ -242,16 +266,25 @@ pub fn project(ctx: &Context) -> Result<Survey> {
         without_compose,
         refused: BTreeMap::new(),
         avoid: BTreeSet::new(),
-    })
+        host,
+    };
+    found.second |= remote::is_shared(ctx, &found);
+    Ok(found)
 }
 
 /// The other folder of a container of this name. Stopped ones count as long as
 /// their folder is there: `up` would replace them too, and `down --volumes` take
-/// their data. Where it is gone, this is the same project after a move.
-pub(super) fn elsewhere(container: &Container, name: &str, dir: &Path) -> Option<PathBuf> {
+/// their data. Where it is gone, this is the same project after a move; that
+/// cannot be told of folders on other people's machines.
+pub(super) fn elsewhere(
+    container: &Container,
+    name: &str,
+    dir: &Path,
+    is_there: &dyn Fn(&Path) -> bool,
+) -> Option<PathBuf> {
     let other =
         container.working_dir.as_deref().filter(|_| container.project.as_deref() == Some(name)).map(disk::real)?;
-    (other != dir && (container.state.holds_ports() || other.is_dir())).then_some(other)
+    (other != dir && (container.state.holds_ports() || is_there(&other))).then_some(other)
 }
 
 /// A panic of ours stays one.
@@ -308,11 +341,11 @@ fn with_real_folders(containers: &[Container]) -> Vec<Container> {
 }
 
 /// Whether `port` could be published in the place of the mapping's own.
-pub fn is_free(ctx: &Context, survey: &Survey, mapping: &PortMapping, port: u16) -> bool {
+pub fn is_free(survey: &Survey, mapping: &PortMapping, port: u16) -> bool {
     let containers = with_real_folders(survey.containers.as_deref().unwrap_or_default());
     let dir = survey.real_dir();
     let refused = BTreeMap::new();
-    Machine::new(ctx, &survey.stack.name, &dir, &containers, &refused).is_free(mapping, port)
+    Machine::new(survey.host.as_ref(), &survey.stack.name, &dir, &containers, &refused).is_free(mapping, port)
 }
 
 /// One row a published port, in the order of the model.

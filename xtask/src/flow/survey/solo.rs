@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::choose::{block, outside};
+use super::choose::block;
 use super::machine::Machine;
 use super::wanted_by_stopped;
 use crate::context::Context;
@@ -35,21 +35,21 @@ impl Solo<'_> {
         PortMapping { service: String::new(), host_ip: self.host_ip, published, target: 0, protocol: Protocol::Tcp }
     }
 
-    fn machine<T>(&self, ctx: &Context, work: impl FnOnce(&Machine<'_>) -> T) -> T {
+    fn machine<T>(&self, work: impl FnOnce(&Machine<'_>) -> T) -> T {
         let refused = BTreeMap::new();
-        work(&Machine::new(ctx, self.project, self.dir, self.containers, &refused).here())
+        work(&Machine::new(None, self.project, self.dir, self.containers, &refused))
     }
 
     /// Whether nobody is on `port`.
-    pub fn is_free(&self, ctx: &Context, port: u16) -> bool {
-        self.machine(ctx, |machine| machine.is_free(&self.mapping(), port))
+    pub fn is_free(&self, port: u16) -> bool {
+        self.machine(|machine| machine.is_free(&self.mapping(), port))
     }
 
     /// A block that nobody else has, and on whose ports nobody is.
-    pub fn block(&self, ctx: &Context) -> Option<PortRange> {
+    pub fn block(&self) -> Option<PortRange> {
         let mapping = PortMapping { host_ip: None, ..self.mapping() };
         let used = |port: u16| self.used.contains(&port);
-        self.machine(ctx, |machine| block(machine, self.leases, (self.project, self.dir), 1, &mapping, &used))
+        self.machine(|machine| block(machine, self.leases, (self.project, self.dir), 1, &mapping, &used))
     }
 
     /// A port of the rule; without a rule one of `block`, and one elsewhere
@@ -58,8 +58,8 @@ impl Solo<'_> {
         let avoid = wanted_by_stopped(ctx, self.project, self.containers, self.leases);
         let kept = Kept::new(self.leases, self.project, self.dir, &Path::is_dir);
         let not_to_have = |port: u16| kept.has(port) || avoid.contains(&port);
-        self.machine(ctx, |machine| {
-            let outside = outside(machine);
+        self.machine(|machine| {
+            let outside = machine.outside();
             let limits = Limits { within: self.rule.or(block), outside: &outside, used: self.used, kept: &not_to_have };
             let mut is_free = |port: u16| machine.is_free(&self.mapping(), port);
             // No port is wanted in particular: 0 is in no range.

@@ -66,7 +66,11 @@ pub fn service_urls<'a>(
     service: &Service,
     bindings: impl Iterator<Item = &'a Binding>,
 ) -> Vec<String> {
-    let mut bindings: Vec<&Binding> = bindings.filter(|binding| binding.protocol == Protocol::Tcp).collect();
+    // The loopback of another machine is not to be reached from here.
+    let remote = ctx.engine.endpoint().is_remote();
+    let reachable = |binding: &&Binding| !(remote && binding.host_ip.is_loopback());
+    let mut bindings: Vec<&Binding> =
+        bindings.filter(|binding| binding.protocol == Protocol::Tcp).filter(reachable).collect();
     bindings.sort_by_key(|binding| (binding.target, binding.published, binding.host_ip));
     let mut urls: Vec<String> = Vec::new();
     for binding in bindings {

@@ -8,7 +8,7 @@ use super::{probe, proc};
 use crate::error::{Error, Result};
 use crate::exec::{Command, LIMIT};
 use crate::host::{Depth, WILDCARDS};
-use crate::model::{Probe, Protocol, Socket, SocketState};
+use crate::model::{Probe, Protocol, Socket};
 use crate::parse::sock_diag::{self, Row, TCP, UDP, V4, V6};
 use crate::parse::{lsof, ss};
 
@@ -101,7 +101,7 @@ fn of_source(source: &Source, ports: &[(u16, Protocol)], depth: Depth) -> Result
         v6_only: row.v6_only,
         port: row.port,
         protocol,
-        state: state(&row, protocol),
+        state: row.doing(protocol),
         uid: Some(row.uid),
         pids: holders.get(&row.inode).map(|pids| others(pids)).unwrap_or_default(),
     };
@@ -127,19 +127,6 @@ fn of(ports: &[(u16, Protocol)], protocol: Protocol) -> BTreeSet<u16> {
     ports.iter().filter(|(_, p)| *p == protocol).map(|(port, _)| *port).collect()
 }
 
-fn state(row: &Row, protocol: Protocol) -> SocketState {
-    if row.state == sock_diag::STATE_LISTEN {
-        SocketState::Listen
-    } else if row.remote_port != 0 {
-        SocketState::Connected
-    } else if protocol == Protocol::Udp {
-        SocketState::Listen
-    } else {
-        // TCP_CLOSE, or since Linux 6.8 TCP_BOUND_INACTIVE.
-        SocketState::Bound
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -147,6 +134,7 @@ mod tests {
     use socket2::{Domain, Socket as RawSocket, Type};
 
     use super::*;
+    use crate::model::SocketState;
 
     #[test]
     fn a_listener_is_found_with_its_process_and_its_clients_are_not() {

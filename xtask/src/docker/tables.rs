@@ -1,0 +1,71 @@
+//! The kernel's socket tables of the machine that a remote engine is on: over
+//! ssh, or by a container that lives for a moment in that machine's network.
+
+use std::ffi::OsStr;
+
+use super::{Endpoint, Engine, Trouble};
+use crate::exec::Command;
+use crate::parse::engine_api;
+use crate::parse::proc_net::FILES;
+
+/// Seconds until `ssh` gives up reaching the machine.
+const CONNECT: &str = "ConnectTimeout=5";
+
+/// `ssh … cat /proc/net/tcp …`, with the words that Docker itself calls ssh
+/// with (docker/cli, `cli/connhelper/ssh`), and never a question: nobody could
+/// answer it. `None` where the engine is not reached by ssh.
+pub fn tables_over_ssh(endpoint: &Endpoint) -> Option<Command> {
+    let (user, host, port) = endpoint.ssh()?;
+    let mut ssh = Command::new("ssh").args(["-o", "BatchMode=yes", "-o", CONNECT, "-T"]);
+    if let Some(user) = user {
+        ssh = ssh.args(["-l", user]);
+    }
+    if let Some(port) = port {
+        ssh = ssh.args(["-p", port]);
+    }
+    Some(ssh.args(["--", host, "cat"]).args(FILES))
+}
+
+/// `docker run … cat /proc/net/tcp …` with an image that the engine has: nothing
+/// is pulled, nothing is kept, and it may do nothing but read. `--userns=host`
+/// is for an engine that remaps users, which else refuses the host's network
+/// (docs.docker.com, "Isolate containers with a user namespace").
+pub fn tables_in_container(image: impl AsRef<OsStr>) -> Command {
+    let run = Command::new("docker").args(["run", "--rm", "--pull=never", "--network=host", "--userns=host"]);
+    let run = run.args(["--cap-drop=ALL", "--security-opt=no-new-privileges", "--read-only", "--log-driver=none"]);
+    run.args(["--label", "xtask.probe=1", "--entrypoint", "cat"]).arg(image).args(FILES)
+}
+
+impl Engine {
+    /// A name of each image that is there, the newest first.
+    pub fn images(&self) -> Result<Vec<String>, Trouble> {
+        engine_api::images(&self.get("/images/json")?).map_err(|error| Trouble::Other(error.message().to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(host: &str) -> Option<String> {
+        let endpoint = Endpoint { host: host.to_owned(), chosen_by: String::new() };
+        tables_over_ssh(&endpoint).map(|command| command.line())
+    }
+
+    #[test]
+    fn ssh_is_called_as_docker_calls_it() {
+        let files = "/proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6";
+        let options = "ssh -o BatchMode=yes -o ConnectTimeout=5 -T";
+        assert_eq!(line("ssh://box").unwrap(), format!("{options} -- box cat {files}"));
+        assert_eq!(
+            line("ssh://ann@box.lan:2222/run/docker.sock").unwrap(),
+            format!("{options} -l ann -p 2222 -- box.lan cat {files}")
+        );
+        assert_eq!(line("ssh://ann@[fe80::1]:22").unwrap(), format!("{options} -l ann -p 22 -- fe80::1 cat {files}"));
+        assert_eq!(line("tcp://box:2376"), None);
+        assert_eq!(line("ssh://"), None);
+        // A host is no option, whoever wrote the context.
+        assert!(line("ssh://-oProxyCommand=x").unwrap().contains("-- -oProxyCommand=x"));
+        assert_eq!(line("ssh://-x@box").unwrap(), format!("{options} -l -x -- box cat {files}"));
+    }
+}

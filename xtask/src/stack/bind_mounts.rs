@@ -1,0 +1,80 @@
+//! Folders and files of this machine that containers are given.
+
+use std::path::{Path, PathBuf};
+
+use super::options::Environment;
+use super::reader::{Merged, Texts, merged};
+use crate::error::Result;
+use crate::model::{ComposeOptions, Place};
+use crate::parse::compose::Node;
+
+/// A bind mount of something in the project, or in the person's home.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BindMount {
+    /// The service.
+    pub service: String,
+    /// Its source, as it is written.
+    pub source: String,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// Every bind mount of the project that `options` mean whose source counts from
+/// the project or the home folder, or lies in the project; in all profiles. An
+/// absolute path may be one of the engine's machine.
+/// Source: <https://docs.docker.com/reference/compose-file/services/#volumes>
+pub fn bind_mounts(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Result<Vec<BindMount>> {
+    let Merged { model, project, .. } = merged(options, cwd, env, &Texts::new())?;
+    let is_here = |source: &str| source.starts_with(['.', '~']) || PathBuf::from(source).starts_with(&project.dir);
+    let mut found = Vec::new();
+    for (service, node) in model.get("services").map(Node::entries).unwrap_or_default() {
+        for volume in node.get("volumes").map(Node::items).unwrap_or_default() {
+            let Some(source) = source(volume).filter(|source| is_here(source)) else { continue };
+            let place = Place { file: volume.file.to_path_buf(), line: volume.line };
+            found.push(BindMount { service: service.clone(), source: source.to_owned(), place });
+        }
+    }
+    Ok(found)
+}
+
+/// The source of `./data:/data:ro`, and of a mapping with `type: bind`.
+fn source(volume: &Node) -> Option<&str> {
+    if let Some(short) = volume.text() {
+        // `C:\data:/data` is an absolute path as well.
+        return short.split_once(':').map(|(source, _)| source);
+    }
+    let is_bind = volume.get("type").and_then(Node::text) == Some("bind");
+    volume.get("source").and_then(Node::text).filter(|_| is_bind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_in_the_project_with_its_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = "services:
+  web:
+    image: web
+    volumes:
+      - ./site:/srv:ro
+      - data:/data
+      - /var/run/docker.sock:/var/run/docker.sock
+      - ~/.npmrc:/root/.npmrc
+      - /anonymous
+      - { type: bind, source: ../shared, target: /shared }
+      - { type: volume, source: data, target: /more }
+      - ${PWD}/in:/in
+volumes: { data: {} }
+";
+        std::fs::write(dir.path().join("compose.yaml"), text).unwrap();
+        let found = bind_mounts(&ComposeOptions::default(), dir.path(), &|_| None).unwrap();
+        let shown: Vec<(String, usize)> = found
+            .iter()
+            .map(|mount| (mount.source.replace(&*dir.path().to_string_lossy(), "DIR"), mount.place.line))
+            .collect();
+        let want = [("./site", 5), ("~/.npmrc", 8), ("../shared", 10), ("DIR/in", 12)];
+        assert_eq!(shown, want.map(|(source, line)| (source.to_owned(), line)));
+    }
+}
