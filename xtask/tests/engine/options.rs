@@ -123,7 +123,7 @@ fn check_schema(report: &Value) {
         names.sort();
         names
     };
-    assert_eq!(keys(report), sorted(&["schema", "project", "ports"]));
+    assert_eq!(keys(report), sorted(&["schema", "project", "remote", "ports"]));
     assert_eq!(report["schema"], 1);
     let port = [
         "service",
