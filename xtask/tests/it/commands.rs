@@ -7,20 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::json;
 
 use crate::engine::{Engine, container};
-use crate::fake_docker::{Proxies, config, own, project};
+use crate::fake_docker::{comes_up, config, own, project};
 use crate::support::{Project, Rule, end, skip, snapshot};
-
-/// What `up` does to the engine when all goes well: our service at port `at`.
-fn comes_up(project: &Project, engine: &Engine, at: u16) -> Proxies {
-    let proxies = Proxies::default();
-    let start = proxies.starter(project, project.port(at));
-    let running = own(project, ("running", "Up 1 second"), project.port(at));
-    engine.on("up", move |state| {
-        start();
-        state.containers.push(running.clone());
-    });
-    proxies
-}
 
 /// The lines of `docker compose …` that change something.
 fn doings(project: &Project) -> Vec<String> {
@@ -31,7 +19,7 @@ fn doings(project: &Project) -> Vec<String> {
 #[test]
 fn the_env_file_is_made_from_its_template() {
     let (project, engine) = project(vec![Rule::when("up").tells("up")]);
-    let _proxies = comes_up(&project, &engine, 0);
+    let _proxies = comes_up(&project, &engine, "up", project.port(0), "Up 1 second");
     project.file(".env.template", "# all of it\nOTHER=1\n");
     let run = project.run("start").ends_with(0);
     assert_eq!(project.read(".env"), "# all of it\nOTHER=1\n");
@@ -43,7 +31,7 @@ fn reassign_by_option_by_variable_and_by_file() {
     for how in ["option", "variable", "file", "person"] {
         let (mut project, engine) = project(vec![Rule::when("up").tells("up")]);
         project.hold("0.0.0.0", &[0]);
-        let _proxies = comes_up(&project, &engine, 1);
+        let _proxies = comes_up(&project, &engine, "up", project.port(1), "Up 1 second");
         let words = if how == "option" { "start --on-conflict reassign" } else { "start" };
         match how {
             "variable" => drop(project.set("XTASK_ON_CONFLICT", "reassign")),
@@ -65,7 +53,7 @@ fn reassign_by_option_by_variable_and_by_file() {
 fn what_was_moved_is_in_the_json() {
     let (mut project, engine) = project(vec![Rule::when("up").tells("up")]);
     project.hold("0.0.0.0", &[0]);
-    let _proxies = comes_up(&project, &engine, 1);
+    let _proxies = comes_up(&project, &engine, "up", project.port(1), "Up 1 second");
     let answer = project.run("start --on-conflict reassign --format json").ends_with(0).json();
     assert_eq!(answer["moved"], json!([{ "variable": "WEB_PORT", "from": project.port(0), "to": project.port(1) }]));
 }
@@ -80,7 +68,7 @@ fn stop_by_option_stops_the_container_in_the_way() {
         end(proxy);
         state.containers[0]["State"] = json!("exited");
     });
-    let _proxies = comes_up(&project, &engine, 0);
+    let _proxies = comes_up(&project, &engine, "up", project.port(0), "Up 1 second");
     // Not without a word from somebody.
     let run = project.run("start --on-conflict stop").ends_with(1);
     assert!(run.stderr.contains("hint: add --yes"), "{run}");
@@ -104,7 +92,7 @@ fn only_the_services_that_are_named() {
     );
     project.fake_docker(&[Rule::when("config").stdout(model), Rule::when("up -d --build web").tells("up")]);
     project.hold("0.0.0.0", &[1]);
-    let _proxies = comes_up(&project, &engine, 0);
+    let _proxies = comes_up(&project, &engine, "up", project.port(0), "Up 1 second");
     project.run("start").ends_with(1);
     project.run("start --build web").ends_with(0);
 }
@@ -112,7 +100,7 @@ fn only_the_services_that_are_named() {
 #[test]
 fn further_urls_are_printed() {
     let (project, engine) = project(vec![Rule::when("up").tells("up")]);
-    let _proxies = comes_up(&project, &engine, 0);
+    let _proxies = comes_up(&project, &engine, "up", project.port(0), "Up 1 second");
     project.file("xtask.toml", "[urls]\nweb = [\"/docs\", \"health\"]\n");
     let run = project.run("start").ends_with(0);
     let urls = "web  http://localhost:18000\n     http://localhost:18000/docs\n     http://localhost:18000/health\n";

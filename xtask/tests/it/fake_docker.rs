@@ -50,7 +50,7 @@ pub(crate) struct Proxies(Arc<Mutex<Vec<Child>>>);
 
 impl Proxies {
     /// What starts one at `port`.
-    pub(crate) fn starter(&self, project: &Project, port: u16) -> impl Fn() + Send + Sync + 'static {
+    fn starter(&self, project: &Project, port: u16) -> impl Fn() + Send + Sync + 'static {
         let (program, children) = (project.tool("docker-proxy"), Arc::clone(&self.0));
         move || {
             let addresses = [format!("0.0.0.0:{port}"), format!("[::1]:{port}")];
@@ -68,6 +68,20 @@ impl Drop for Proxies {
             drop(child.wait());
         }
     }
+}
+
+/// What `up` does when all goes well: at the word `on` our service is at `port`,
+/// in the place of the one before.
+pub(crate) fn comes_up(project: &Project, engine: &Engine, on: &str, port: u16, status: &str) -> Proxies {
+    let proxies = Proxies::default();
+    let start = proxies.starter(project, port);
+    let running = own(project, ("running", status), port);
+    engine.on(on, move |state| {
+        start();
+        state.containers.retain(|container| container["Id"] != running["Id"]);
+        state.containers.push(running.clone());
+    });
+    proxies
 }
 
 // --- Whose is it -----------------------------------------------------------
@@ -321,14 +335,8 @@ pub(crate) fn as_nobody(project: &mut Project, words: &str) -> Option<Run> {
 #[test]
 fn up_and_proved() {
     let (project, engine) = project(vec![Rule::when("docker compose up -d").tells("up")]);
-    let proxies = Proxies::default();
     let port = project.port(0);
-    let start = proxies.starter(&project, port);
-    let running = own(&project, ("running", "Up 1 second (healthy)"), port);
-    engine.on("up", move |state| {
-        start();
-        state.containers.push(running.clone());
-    });
+    let _proxies = comes_up(&project, &engine, "up", port, "Up 1 second (healthy)");
     snapshot!("fake-start", project.run("start").ends_with(0));
     assert_eq!(engine.state().changes, ["POST /up"]);
     // Again: it is ours, and Compose is asked all the same.
@@ -493,14 +501,7 @@ fn a_refusal_that_is_reassigned() {
     let text = "Bind for 0.0.0.0:{{WEB_PORT:@0}} failed: port is already allocated";
     let (project, engine) = project(vec![refusing(text).times(1), Rule::when("docker compose up").tells("well")]);
     half_up(&project, &engine);
-    let proxies = Proxies::default();
-    let port = project.port(1);
-    let start = proxies.starter(&project, port);
-    let running = own(&project, ("running", "Up 1 second"), port);
-    engine.on("well", move |state| {
-        start();
-        state.containers.push(running.clone());
-    });
+    let _proxies = comes_up(&project, &engine, "well", project.port(1), "Up 1 second");
     snapshot!("fake-refused-once", project.run("start --on-conflict reassign").ends_with(0));
     assert_eq!(project.read(".env"), project.fill("WEB_PORT=@1\n"));
 }
@@ -537,13 +538,7 @@ fn ports_go_back_when_they_are_free_again() {
     project.file(".env", "# mine\nWEB_PORT=@0\n");
     let pid = project.hold("0.0.0.0", &[0]);
     project.run("check-ports --reassign").ends_with(0);
-    let proxies = Proxies::default();
-    let start = proxies.starter(&project, project.port(1));
-    let running = own(&project, ("running", "Up 1 second"), project.port(1));
-    engine.on("up", move |state| {
-        start();
-        state.containers.push(running.clone());
-    });
+    let _moved = comes_up(&project, &engine, "up", project.port(1), "Up 1 second");
     // Still held: nothing is said of it.
     let run = project.run("start").ends_with(0);
     assert!(!run.stderr.contains("could go back"), "{run}");
@@ -554,12 +549,7 @@ fn ports_go_back_when_they_are_free_again() {
         run.stderr.contains("note: WEB_PORT could go back 18001 -> 18000: `cargo xtask start --restore-ports`"),
         "{run}"
     );
-    let back = proxies.starter(&project, project.port(0));
-    let running = own(&project, ("running", "Up 1 second"), project.port(0));
-    engine.on("up", move |state| {
-        back();
-        state.containers = vec![running.clone()];
-    });
+    let _back = comes_up(&project, &engine, "up", project.port(0), "Up 1 second");
     snapshot!("fake-restore-ports", project.run("start --restore-ports").ends_with(0));
     assert_eq!(project.read(".env"), project.fill("# mine\nWEB_PORT=@0\n"));
     let run = project.run("start --restore-ports").ends_with(0);
@@ -583,14 +573,7 @@ fn a_taken_port_without_a_number_is_tried_again() {
     let text = "failed to listen on TCP socket: address already in use";
     let (project, engine) = project(vec![refusing(text).times(2), Rule::when("docker compose up").tells("well")]);
     half_up(&project, &engine);
-    let proxies = Proxies::default();
-    let port = project.port(0);
-    let start = proxies.starter(&project, port);
-    let running = own(&project, ("running", "Up 1 second"), port);
-    engine.on("well", move |state| {
-        start();
-        state.containers.push(running.clone());
-    });
+    let _proxies = comes_up(&project, &engine, "well", project.port(0), "Up 1 second");
     let run = project.run("start").ends_with(0);
     assert!(run.stderr.contains("on attempt 2 of 3"), "{run}");
 }
