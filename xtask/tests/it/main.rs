@@ -28,6 +28,8 @@ mod env;
 #[cfg(unix)]
 mod fake_docker;
 #[cfg(unix)]
+mod fake_start;
+#[cfg(unix)]
 mod faults;
 #[cfg(unix)]
 mod help;
