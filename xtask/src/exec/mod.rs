@@ -240,9 +240,12 @@ impl Command {
     }
 
     /// On Windows a bare name must become a path first, or programs that are
-    /// `.cmd` files are not found.
-    fn resolve(&self) -> PathBuf {
-        find(&self.program).unwrap_or_else(|| PathBuf::from(&self.program))
+    /// `.cmd` files are not found. One that is not found stays a name, which the
+    /// system looks up by itself (its own folder, for `taskkill`): duct would
+    /// take a path for one of the current folder, where anybody's program may
+    /// lie.
+    fn resolve(&self) -> OsString {
+        find(&self.program).map_or_else(|| self.program.clone(), PathBuf::into_os_string)
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the place")]

@@ -26,6 +26,23 @@ fn has_file(folder: &Path, name: &str) -> bool {
     })
 }
 
+/// A tool that is missing from PATH is not looked for where one stands.
+#[test]
+fn programs_of_the_current_folder_are_not_run() {
+    let mut project = Project::new("services:\n  web:\n    image: web\n    ports: [\"${WEB_PORT:-@0}:80\"]\n");
+    project.file(".env.template", "WEB_PORT=@0\n");
+    for tool in ["git", "docker", "docker-compose", "ss", "lsof", "systemctl", "iptables", "firewall-cmd", "wslinfo"] {
+        let path = project.path(tool);
+        fs::write(&path, "#!/bin/sh\n: > pwned\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    project.hold("0.0.0.0", &[0]);
+    for words in ["env init", "env check", "check-ports", "who @0", "diagnose", "start", "kill @0 --yes"] {
+        let run = project.run(words);
+        assert!(!has_file(project.root(), "pwned"), "{run}");
+    }
+}
+
 #[test]
 fn values_are_never_a_command() {
     let mut project = Project::empty();
