@@ -30,8 +30,11 @@ fn replace(path: &Path, bytes: &[u8], private: bool) -> Result<()> {
         drop(fs::remove_file(&temporary));
     }
     written.map_err(|error| {
-        Error::new(format!("failed to write `{}`: {error}", path.display()))
-            .hint("the file is as it was; look at free space (`df -h .`) and permissions (`ls -l`)")
+        Error::new(format!("failed to write `{}`: {error}", path.display())).hint(if cfg!(windows) {
+            "the file is as it was; look at free space, permissions (`icacls`), and who has it open"
+        } else {
+            "the file is as it was; look at free space (`df -h .`) and permissions (`ls -l`)"
+        })
     })
 }
 
@@ -65,7 +68,31 @@ fn write(temporary: &Path, target: &Path, bytes: &[u8], private: bool) -> std::i
     if old.is_none() {
         give_to_the_person(temporary);
     }
-    fs::rename(temporary, target)
+    rename(temporary, target)
+}
+
+#[cfg(unix)]
+fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::rename(from, to)
+}
+
+/// Windows refuses to replace a file that somebody has open, on some file
+/// systems whoever it is, on all of them where it is a virus scanner; that is
+/// over in a moment. Whether the file may be written was looked at before.
+#[cfg(not(unix))]
+fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
+    const SHARING_VIOLATION: i32 = 32;
+    let deadline = std::time::Instant::now() + Duration::from_secs(2);
+    loop {
+        let renamed = fs::rename(from, to);
+        let is_open = renamed.as_ref().is_err_and(|error| {
+            error.kind() == std::io::ErrorKind::PermissionDenied || error.raw_os_error() == Some(SHARING_VIOLATION)
+        });
+        if !is_open || std::time::Instant::now() >= deadline {
+            return renamed;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// A program that was ended with SIGKILL leaves its new file beside the old one.
@@ -164,6 +191,22 @@ mod tests {
         File::options().append(true).open(&stale).unwrap().set_modified(long_ago).unwrap();
         write_atomic(&path, b"A=1\n").unwrap();
         assert_eq!((own.exists(), stale.exists(), fresh.exists()), (false, false, true));
+    }
+
+    /// On Windows it may have to be closed first.
+    #[test]
+    fn a_file_that_somebody_reads_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("leases.json");
+        write_atomic(&path, b"old").unwrap();
+        let reader = File::open(&path).unwrap();
+        let closes = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(200));
+            drop(reader);
+        });
+        write_atomic(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        closes.join().unwrap();
     }
 
     #[test]
