@@ -1,16 +1,10 @@
-//! Files and paths that may not be there.
+//! Files that may not be there.
 
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::write_atomic;
 use crate::error::{Context, Error, Result};
-
-/// The path without symbolic links; one that is not there stays as it is
-/// written.
-pub fn real(path: &Path) -> PathBuf {
-    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
-}
 
 /// The bytes of a file; `None` where there is none.
 pub fn read(file: &Path) -> Result<Option<Vec<u8>>> {

@@ -10,7 +10,10 @@ use crate::error::{Context, Error, Result};
 /// Opens the file `path` to be locked; it is made where there is none.
 pub fn lock_file(path: &Path) -> Result<File> {
     let new = !path.exists();
-    let file = File::create(path).context(format!("open `{}`", path.display()))?;
+    // Not made empty: somebody may have it locked, and Windows' locks are about
+    // the bytes.
+    let opened = File::options().write(true).create(true).truncate(false).open(path);
+    let file = opened.context(format!("open `{}`", path.display()))?;
     if new {
         give_to_the_person(path);
     }

@@ -3,9 +3,11 @@
 mod file;
 mod lock;
 mod owner;
+mod real;
 mod write;
 
-pub use file::{put, read, real};
+pub use file::{put, read};
 pub use lock::{lock, lock_file, no_locks};
 pub use owner::{check_owner, private_folder};
+pub use real::{canonical, real};
 pub use write::{write_atomic, write_private};

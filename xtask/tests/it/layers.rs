@@ -250,6 +250,8 @@ fn nothing_unfinished_and_no_shell() {
 fn only_exec_spawns_and_only_ui_prints() {
     let rules = [
         ("exec", ["std::process::Command", "xshell::", "duct::"].as_slice()),
+        // Windows' own form of a path has a prefix that nobody types.
+        ("disk", &["fs::canonicalize", ".canonicalize()"]),
         ("ui", &["println!", "eprint!", "eprintln!", "io::stdout()", "io::stderr()"]),
     ];
     let mut complaints = Vec::new();

@@ -77,10 +77,8 @@ pub struct Left {
 /// A repository that adopts.
 struct Target<'a> {
     ctx: &'a Context,
-    /// Its folder.
+    /// Its folder, without symbolic links.
     dir: PathBuf,
-    /// The same without symbolic links, to tell what is inside.
-    real: PathBuf,
     /// Its compose project.
     options: ComposeOptions,
 }
@@ -89,7 +87,7 @@ struct Target<'a> {
 /// where another one is there.
 pub fn plan(ctx: &Context, dir: &Path, update: bool) -> Result<Plan> {
     let given = ctx.dir.join(dir);
-    let root = std::fs::canonicalize(&given).ok().filter(|root| root.is_dir()).ok_or_else(|| {
+    let root = disk::canonical(&given).ok().filter(|root| root.is_dir()).ok_or_else(|| {
         Error::new(format!("there is no folder {}", ctx.show(&given))).hint("name the top folder of a repository")
     })?;
     let absolute = |path: &PathBuf| ctx.dir.join(path);
@@ -99,9 +97,7 @@ pub fn plan(ctx: &Context, dir: &Path, update: bool) -> Result<Plan> {
         project_directory: ctx.options.project_directory.as_ref().map(absolute),
         ..ctx.options.clone()
     };
-    // On Windows a path without links is one that few tools understand.
-    let dir = if cfg!(windows) { std::path::absolute(&given).unwrap_or(given) } else { root.clone() };
-    let target = Target { ctx, dir, real: root, options };
+    let target = Target { ctx, dir: root, options };
     let mut plan = Plan { dir: target.dir.clone(), steps: Vec::new(), left: Vec::new() };
     program::plan(&target, update, &mut plan)?;
     cargo_files::plan(&target, &mut plan)?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{Edit, Left, Plan, Step, Target, View};
+use crate::disk;
 use crate::error::{Context as _, Error, Result};
 use crate::parse::cargo;
 use crate::ui;
@@ -14,7 +15,7 @@ use crate::ui;
 fn home() -> Result<PathBuf> {
     let home = Path::new(env!("CARGO_MANIFEST_DIR"));
     if home.join("src/main.rs").is_file() {
-        return std::fs::canonicalize(home).context("find the source of this program");
+        return disk::canonical(home).context("find the source of this program");
     }
     Err(Error::new(format!(
         "the source that this program was built from is gone: {}",
@@ -70,7 +71,7 @@ fn below(folder: &Path, path: &Path) -> Option<String> {
 pub(super) fn plan(target: &Target<'_>, update: bool, plan: &mut Plan) -> Result<()> {
     let home = home()?;
     let folder = target.dir.join("xtask");
-    if std::fs::canonicalize(&folder).is_ok_and(|folder| folder == home) {
+    if disk::real(&folder) == home {
         if update {
             return Err(Error::new("this program is the one of that very folder: there is no newer one to bring")
                 .hint("run it in the checkout that has the newer version: `cargo xtask adopt --update DIR`"));

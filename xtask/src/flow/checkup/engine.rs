@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Finding, Scene, Status};
+use crate::disk;
 use crate::docker::{Endpoint, Engine, Trouble};
 use crate::flow::mend::Mend;
 use crate::flow::remote;
@@ -136,7 +137,7 @@ fn candidates(home: Option<&Path>, runtime: Option<&Path>) -> Vec<PathBuf> {
 }
 
 fn real(path: &Path) -> Option<PathBuf> {
-    std::fs::canonicalize(path).ok()
+    disk::canonical(path).ok()
 }
 
 /// A socket that nobody serves is no engine.
