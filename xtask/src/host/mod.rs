@@ -27,7 +27,7 @@ use unsupported as system;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
-pub use process::{name, parents, processes, surroundings};
+pub use process::{descendants, name, parents, processes, surroundings};
 
 pub use crate::model::Probe;
 

@@ -138,6 +138,29 @@ impl Users {
     }
 }
 
+/// What a process started, and what that started: children before their own.
+/// By the number of the parent alone, as `taskkill /T` goes by it: where that
+/// number was another's before, it is rather one too many than one too few.
+pub fn descendants(process: &Process) -> Vec<Process> {
+    let Some(mut table) = Table::new() else { return Vec::new() };
+    let kind = ProcessRefreshKind::nothing().without_tasks();
+    table.system.refresh_processes_specifics(ProcessesToUpdate::All, true, kind);
+    let mut tree = vec![Pid::from_u32(process.pid)];
+    let mut next = 0;
+    while let Some(parent) = tree.get(next).copied() {
+        let all = table.system.processes().iter();
+        let mut children: Vec<Pid> = all
+            .filter(|(pid, child)| child.parent() == Some(parent) && !tree.contains(pid))
+            .map(|(pid, _)| *pid)
+            .collect();
+        children.sort_unstable();
+        tree.extend(children);
+        next += 1;
+    }
+    let pids: Vec<u32> = tree.into_iter().skip(1).map(Pid::as_u32).collect();
+    table.describe(&pids)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

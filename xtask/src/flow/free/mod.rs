@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::context::Context;
-use crate::decide::{is_leftover_proxy, overlaps, untouchable};
+use crate::decide::{is_engine_process, is_leftover_proxy, overlaps, untouchable};
 use crate::docker;
 use crate::error::{Error, Result};
 use crate::exec::{self, Command};
@@ -157,6 +157,10 @@ fn deed(owner: &Owner, ancestors: &[u32], published: bool) -> Result<Deed, Strin
             }
             match untouchable(process, ancestors) {
                 Some(why) => Err(why),
+                None if taken_along(process).iter().any(is_engine_process) => {
+                    Err("a container engine runs under it and would end with it: quit that in its own window"
+                        .to_owned())
+                }
                 None => Ok(service_of(process).map_or_else(|| Deed::EndProcess(process.clone()), Deed::StopUnit)),
             }
         }
@@ -183,6 +187,12 @@ fn service_of(process: &Process) -> Option<Unit> {
     exec::find("systemctl")?;
     let around = host::surroundings(process);
     around.unit.filter(|_| around.parents.iter().all(|parent| parent.name == process.name))
+}
+
+/// What ends with a process: on Windows all that it started (`taskkill /T`);
+/// elsewhere nothing has to, and a server ends its workers by itself.
+fn taken_along(process: &Process) -> Vec<Process> {
+    if cfg!(windows) { host::descendants(process) } else { Vec::new() }
 }
 
 /// We ourselves and all we run under.
@@ -222,6 +232,11 @@ pub fn show(plan: &Plan, as_notes: bool) {
     let print = |line: String| if as_notes { ui::note(&line) } else { ui::out(&line) };
     for step in &plan.steps {
         print(format!("stop: {}", step.deed.described()));
+        if let Deed::EndProcess(process) = &step.deed {
+            for child in taken_along(process) {
+                print(format!("  and with it: {}", report::describe_process(&child)));
+            }
+        }
     }
     for why in &plan.refused {
         print(format!("skip: {why}"));
