@@ -1,19 +1,21 @@
 //! Stand-ins for the programs that tests need on PATH, in one binary that looks
 //! at the name it was started by:
 //!
-//! * `docker`, `docker-compose`: answers by rules in the folder FAKE_DOCKER, and
-//!   writes down how it was called.
+//! * `docker`, `docker-compose`, `netsh`: answers by rules in the folder
+//!   FAKE_DOCKER, and writes down how it was called. `docker system dial-stdio`
+//!   is a way to the engine at FAKE_ENGINE, where that is set.
 //! * `holder ADDRESS…`, `docker-proxy ADDRESS…`: listens there until it is ended.
-//!   `udp:ADDRESS` for UDP; `client:ADDRESS=SERVER` connects from there to there.
+//!   `udp:ADDRESS` for UDP; `client:ADDRESS=SERVER` connects from there to there;
+//!   `child:ADDRESS` starts a child that listens there; `lock:FILE` locks a file.
 //!
 //! It is a binary of this package because cargo then builds it for the tests and
 //! tells them where it is. `cargo xtask` does not build it (`--bin xtask`).
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "these programs talk to people")]
+#![expect(clippy::print_stderr, reason = "these programs talk to people")]
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
 fn main() -> ExitCode {
@@ -22,7 +24,8 @@ fn main() -> ExitCode {
     let name = Path::new(&program).file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let args: Vec<String> = args.collect();
     let done = match name.as_str() {
-        "docker" | "docker-compose" => docker(&name, &args),
+        "docker" if args == ["system", "dial-stdio"] && std::env::var_os("FAKE_ENGINE").is_some() => dial(),
+        "docker" | "docker-compose" | "netsh" => by_rules(&name, &args),
         _ => hold(&args),
     };
     done.unwrap_or_else(|error| {
@@ -33,7 +36,7 @@ fn main() -> ExitCode {
 
 /// Rules are folders, looked through by name; the first one fits whose `when`
 /// has words that all occur in the command line, in this order.
-fn docker(name: &str, args: &[String]) -> io::Result<ExitCode> {
+fn by_rules(name: &str, args: &[String]) -> io::Result<ExitCode> {
     let dir = PathBuf::from(std::env::var_os("FAKE_DOCKER").ok_or_else(|| io::Error::other("no FAKE_DOCKER"))?);
     let line = format!("{name} {}\n", args.join(" "));
     fs::OpenOptions::new().create(true).append(true).open(dir.join("calls"))?.write_all(line.as_bytes())?;
@@ -58,7 +61,11 @@ fn docker(name: &str, args: &[String]) -> io::Result<ExitCode> {
         if !request.is_empty() {
             post(request.trim())?;
         }
-        print!("{}", values(&text("stdout")));
+        // A console's own bytes are passed on as they are.
+        let out = fs::read(rule.join("stdout")).unwrap_or_default();
+        let out = String::from_utf8(out)
+            .map_or_else(std::string::FromUtf8Error::into_bytes, |text| values(&text).into_bytes());
+        io::stdout().write_all(&out)?;
         eprint!("{}", values(&text("stderr")));
         return Ok(ExitCode::from(text("exit").trim().parse().unwrap_or(0)));
     }
@@ -91,19 +98,41 @@ fn post(path: &str) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn post(_path: &str) -> io::Result<()> {
-    Err(io::Error::other("no Unix sockets here"))
+fn post(path: &str) -> io::Result<()> {
+    use std::io::Read;
+    let mut stream = engine()?;
+    stream.write_all(format!("POST {path} HTTP/1.0\r\n\r\n").as_bytes())?;
+    stream.read_to_end(&mut Vec::new()).map(drop)
+}
+
+fn engine() -> io::Result<std::net::TcpStream> {
+    std::net::TcpStream::connect(std::env::var("FAKE_ENGINE").map_err(io::Error::other)?)
+}
+
+/// One question and its answer.
+fn dial() -> io::Result<ExitCode> {
+    let mut stream = engine()?;
+    io::copy(&mut io::stdin(), &mut stream)?;
+    io::copy(&mut stream, &mut io::stdout())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn hold(args: &[String]) -> io::Result<ExitCode> {
     let mut listeners = Vec::new();
     let mut sockets = Vec::new();
     let mut clients = Vec::new();
+    let mut locks = Vec::new();
     for address in args.iter().filter(|arg| !arg.starts_with('-')) {
         if let Some(address) = address.strip_prefix("udp:") {
             sockets.push(std::net::UdpSocket::bind(address)?);
         } else if let Some((from, to)) = address.strip_prefix("client:").and_then(|pair| pair.split_once('=')) {
             clients.push(connect(from, to)?);
+        } else if let Some(address) = address.strip_prefix("child:") {
+            start(address)?;
+        } else if let Some(file) = address.strip_prefix("lock:") {
+            let file = fs::OpenOptions::new().create(true).append(true).open(file)?;
+            file.lock()?;
+            locks.push(file);
         } else {
             listeners.push(std::net::TcpListener::bind(address)?);
         }
@@ -115,8 +144,17 @@ fn hold(args: &[String]) -> io::Result<ExitCode> {
     }
     // Ended by its test, or by time: nothing is to outlive a test run.
     std::thread::sleep(Duration::from_mins(2));
-    drop((sockets, clients));
+    drop((sockets, clients, locks));
     Ok(ExitCode::SUCCESS)
+}
+
+/// This program again, with its own address; it listens when this returns.
+#[expect(clippy::disallowed_methods, reason = "what tests run, not a tool of the program")]
+fn start(address: &str) -> io::Result<()> {
+    let mut command = std::process::Command::new(std::env::current_exe()?);
+    let mut child = command.arg(address).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let said = child.stdout.take().ok_or_else(|| io::Error::other("no output"))?;
+    io::BufReader::new(said).read_line(&mut String::new()).map(drop)
 }
 
 /// A client whose own port is a chosen one.

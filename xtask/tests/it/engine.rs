@@ -1,11 +1,15 @@
 //! A stand-in for the engine: a Unix socket that answers the few questions that
-//! are asked of it, and remembers what it was told.
+//! are asked of it, and remembers what it was told. On Windows, where the engine
+//! is behind a pipe that only the CLI opens, it is a TCP socket behind the
+//! stand-in's `docker system dial-stdio`.
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+#[cfg(windows)]
+use std::net::{TcpListener as Listener, TcpStream as Stream};
+#[cfg(unix)]
+use std::os::unix::net::{UnixListener as Listener, UnixStream as Stream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -61,9 +65,7 @@ pub(crate) struct Engine {
 impl Engine {
     /// Serves at a socket of `project`, which from now on finds it there.
     pub(crate) fn start(project: &mut Project) -> Engine {
-        let socket: PathBuf = project.root().join("engine.sock");
-        let listener = UnixListener::bind(&socket).unwrap();
-        project.set("DOCKER_HOST", format!("unix://{}", socket.display()));
+        let listener = listen(project);
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
         std::thread::spawn(move || {
@@ -92,7 +94,21 @@ impl Engine {
     }
 }
 
-fn serve(mut stream: UnixStream, state: &Mutex<State>) {
+#[cfg(unix)]
+fn listen(project: &mut Project) -> Listener {
+    let socket = project.root().join("engine.sock");
+    project.set("DOCKER_HOST", format!("unix://{}", socket.display()));
+    Listener::bind(socket).unwrap()
+}
+
+#[cfg(windows)]
+fn listen(project: &mut Project) -> Listener {
+    let listener = Listener::bind("127.0.0.1:0").unwrap();
+    project.set("FAKE_ENGINE", listener.local_addr().unwrap().to_string());
+    listener
+}
+
+fn serve(mut stream: Stream, state: &Mutex<State>) {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {

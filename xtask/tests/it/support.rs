@@ -1,5 +1,5 @@
 //! A throw-away project, the program run in it, and what it said with all that
-//! differs from run to run replaced.
+//! differs from run to run replaced. The tests of the Windows program share it.
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::collections::BTreeMap;
@@ -8,7 +8,6 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -44,15 +43,14 @@ impl Block {
         let start = u16::try_from(std::process::id() % 800).unwrap();
         let locks = std::env::temp_dir().join("xtask-test-ports");
         fs::create_dir_all(&locks).unwrap();
-        // For other users' test runs as well; refused to all but the first.
-        drop(fs::set_permissions(&locks, fs::Permissions::from_mode(0o777)));
+        open_to_all(&locks, 0o777);
         loop {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
             assert!(number < 800, "no ten free ports between 12000 and 20000");
             let first = 12000 + 10 * ((number + start) % 800);
             let lock = locks.join(first.to_string());
             let Ok(file) = File::create(&lock) else { continue };
-            drop(fs::set_permissions(&lock, fs::Permissions::from_mode(0o666)));
+            open_to_all(&lock, 0o666);
             let lock = file;
             let free = |port: u16| {
                 let bind = |ip: IpAddr| std::net::TcpListener::bind((ip, port)).is_ok();
@@ -63,6 +61,28 @@ impl Block {
             }
         }
     }
+}
+
+/// For other users' test runs as well; refused to all but the first.
+#[cfg(unix)]
+fn open_to_all(path: &Path, mode: u32) {
+    drop(fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)));
+}
+
+/// Windows: each user has a folder for temporary files.
+#[cfg(windows)]
+fn open_to_all(_path: &Path, _mode: u32) {}
+
+/// A path as it is for the program under test.
+#[cfg(unix)]
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap()
+}
+
+/// Windows: the real one begins with `\\?\`, which no person would type.
+#[cfg(windows)]
+fn real(path: &Path) -> PathBuf {
+    path.to_path_buf()
 }
 
 /// A project folder, a home and a PATH of its own.
@@ -78,7 +98,7 @@ impl Project {
     /// A folder named `demo`, empty, with no `docker` on PATH and no engine.
     pub(crate) fn empty() -> Self {
         let temp = tempfile::Builder::new().prefix("xtask-it-").tempdir().unwrap();
-        let root = temp.path().canonicalize().unwrap();
+        let root = real(temp.path());
         for folder in ["demo", "home", "state", "bin"] {
             fs::create_dir(root.join(folder)).unwrap();
         }
@@ -88,7 +108,16 @@ impl Project {
         project.set("PATH", root.join("bin"));
         project.set("HOME", root.join("home"));
         project.set("XTASK_STATE_DIR", root.join("state"));
-        project.set("DOCKER_HOST", format!("unix://{}", root.join("no-engine.sock").display()));
+        if cfg!(windows) {
+            // Nothing with sockets works without the first; `.exe` is found by
+            // the second.
+            project.set("SystemRoot", std::env::var_os("SystemRoot").unwrap());
+            project.set("PATHEXT", ".COM;.EXE;.BAT;.CMD");
+            project.set("USERPROFILE", root.join("home"));
+            project.set("DOCKER_HOST", "npipe:////./pipe/xtask-it-no-engine");
+        } else {
+            project.set("DOCKER_HOST", format!("unix://{}", root.join("no-engine.sock").display()));
+        }
         project
     }
 
@@ -146,21 +175,26 @@ impl Project {
 
     /// Puts a program of ours on the project's PATH under this name.
     pub(crate) fn tool(&self, name: &str) -> PathBuf {
-        let path = self.root.join("bin").join(name);
+        let path = self.root.join("bin").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
         if !path.exists() {
-            symlink(TOOL, &path).unwrap();
+            // Windows keeps links for administrators.
+            #[cfg(unix)]
+            std::os::unix::fs::symlink(TOOL, &path).unwrap();
+            #[cfg(windows)]
+            fs::copy(TOOL, &path).unwrap();
         }
         path
     }
 
     /// Puts the machine's own `docker` on PATH; `false` where there is none
     /// that can read compose files.
+    #[cfg(unix)]
     pub(crate) fn real_docker(&mut self) -> bool {
         let Ok(docker) = which::which("docker") else { return skip("no docker on PATH") };
         if let Some(home) = std::env::home_dir() {
             self.set("DOCKER_CONFIG", home.join(".docker"));
         }
-        symlink(docker, self.root.join("bin/docker")).unwrap();
+        std::os::unix::fs::symlink(docker, self.root.join("bin/docker")).unwrap();
         let version = self.command(self.root.join("bin/docker")).args(["compose", "version"]).output().unwrap();
         version.status.success() || skip("no Compose plugin")
     }
@@ -202,13 +236,15 @@ impl Project {
     /// returns its pid. `shell` goes before it: `trap '' TERM;`.
     pub(crate) fn hold_as(&mut self, name: &str, shell: &str, addresses: &[String]) -> u32 {
         let program = self.tool(name);
-        let mut child = command("/bin/sh")
-            .args(["-c", &format!("{shell} exec \"$0\" \"$@\"")])
-            .arg(program)
-            .args(addresses)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = if cfg!(windows) {
+            assert_eq!(shell, "", "there is none");
+            self.command(program)
+        } else {
+            let mut command = command("/bin/sh");
+            command.args(["-c", &format!("{shell} exec \"$0\" \"$@\"")]).arg(program);
+            command
+        };
+        let mut child = command.args(addresses).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "ready\n", "{addresses:?}");
@@ -227,6 +263,14 @@ impl Project {
     pub(crate) fn runs(&mut self, pid: u32) -> bool {
         let child = self.holders.iter_mut().find(|child| child.id() == pid).unwrap();
         child.try_wait().unwrap().is_none()
+    }
+
+    /// Ends a program started by `hold`.
+    #[cfg(windows)]
+    pub(crate) fn end_holder(&mut self, pid: u32) {
+        let child = self.holders.iter_mut().find(|child| child.id() == pid).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     /// A command with the project's environment, in its folder.
@@ -261,6 +305,7 @@ impl Project {
     }
 
     /// Every file below the project folder: permissions and bytes.
+    #[cfg(unix)]
     pub(crate) fn everything(&self) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
         let mut found = BTreeMap::new();
         let mut queue = vec![self.dir()];
@@ -274,7 +319,7 @@ impl Project {
                 } else {
                     fs::read(&path).unwrap_or_default()
                 };
-                found.insert(path, (metadata.permissions().mode(), bytes));
+                found.insert(path, (std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()), bytes));
             }
         }
         found
@@ -332,6 +377,7 @@ impl Drop for Project {
 }
 
 /// Ends a process that a test started.
+#[cfg(unix)]
 pub(crate) fn end(pid: u32) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
