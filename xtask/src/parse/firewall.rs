@@ -58,18 +58,17 @@ pub fn drops_input(output: &[u8]) -> Option<bool> {
 mod tests {
     use super::*;
 
-    /// Recorded, both generations of the text.
+    /// Recorded, both generations of the text. What is said of the other two
+    /// settings has no number.
     #[test]
     fn macos_is_told_by_its_number() {
-        for (line, want) in [
-            ("Firewall is disabled. (State = 0)\n", Some(Macos::Off)),
-            ("Firewall is enabled. (State = 1)\n", Some(Macos::On)),
-            ("Firewall is blocking all non-essential incoming connections. (State = 2)\n", Some(Macos::BlocksAll)),
-            ("Firewall has block all state set to disabled.\n", None),
-            ("", None),
-        ] {
-            assert_eq!(macos(line.as_bytes()), want, "{line}");
-        }
+        let sample = text(include_bytes!("../../tests/fixtures/tools/socketfilterfw-macos.txt"));
+        let (global, others) = sample.split_once("--getblockall").unwrap();
+        let states: Vec<Option<Macos>> = global.lines().skip(1).map(|line| macos(line.as_bytes())).collect();
+        assert_eq!(states, [Some(Macos::Off), Some(Macos::On), Some(Macos::BlocksAll)]);
+        assert_eq!(others.lines().count(), 12);
+        assert!(others.lines().all(|line| macos(line.as_bytes()).is_none()));
+        assert_eq!(macos(b""), None);
     }
 
     #[test]

@@ -122,6 +122,10 @@ mod tests {
             dynamic_ports(include_bytes!("../../tests/fixtures/tools/netsh-dynamicport-windows-zh-low.txt")),
             low
         );
+        assert_eq!(
+            dynamic_ports(include_bytes!("../../tests/fixtures/tools/netsh-dynamicport-windows-zh-low.cp936.bin")),
+            low
+        );
         assert_eq!(dynamic_ports(b""), None);
         assert_eq!(dynamic_ports(b"a : 1\r\nb : 0\r\n"), None);
         assert_eq!(dynamic_ports(b"a : 0\r\nb : 0\r\n"), None);

@@ -148,10 +148,15 @@ mod tests {
     #[test]
     fn lines_between_the_rows_are_passed_over() {
         // `-b` puts names of programs, and excuses in French, between the rows.
-        let sample = include_bytes!("../../tests/fixtures/tools/netstat-windows-b-fr.txt");
+        let samples: [&[u8]; 2] = [
+            include_bytes!("../../tests/fixtures/tools/netstat-windows-b-fr.txt"),
+            include_bytes!("../../tests/fixtures/tools/netstat-windows-b-fr.cp850.bin"),
+        ];
         let expected =
             ["tcp 0.0.0.0 135 Listen [1528]", "tcp 0.0.0.0 445 Listen [4]", "tcp 0.0.0.0 8080 Listen [5860]"];
-        assert_eq!(rows(&windows(sample)), expected);
+        for sample in samples {
+            assert_eq!(rows(&windows(sample)), expected);
+        }
     }
 
     #[test]

@@ -228,6 +228,31 @@ fn every_file_says_what_it_is_and_none_is_long() {
     none(&complaints);
 }
 
+/// A sample that no test reads shows nothing, and one without a source is not to
+/// be believed.
+#[test]
+fn every_sample_of_a_tool_is_read_and_has_a_source() {
+    let folder = package().join("tests/fixtures/tools");
+    let index = fs::read_to_string(folder.join("INDEX.md")).unwrap();
+    let sources = sources();
+    let mut complaints = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name == "INDEX.md" || name.starts_with('.') {
+            continue;
+        }
+        if !sources.iter().any(|source| source.text.contains(&format!("fixtures/tools/{name}\""))) {
+            complaints.push(format!("{name}: no test reads it"));
+        }
+        // Of a table's languages only the first names the table.
+        let tool = name.split(['-', '.']).next().unwrap();
+        if !index.contains(&format!("| {tool}-")) {
+            complaints.push(format!("{name}: no source in INDEX.md"));
+        }
+    }
+    none(&complaints);
+}
+
 #[test]
 fn nothing_unfinished_and_no_shell() {
     let words = ["todo!(", "unimplemented!(", "dbg!(", "\"sh\"", "\"bash\"", "\"-c\"", "sh -c", "cmd /c"];

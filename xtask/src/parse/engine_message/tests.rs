@@ -19,6 +19,24 @@ fn check(text: &str, expected: &str) {
     assert_eq!(found.as_deref().unwrap_or("none"), expected, "{text}");
 }
 
+/// Whole lines as people quoted them; one has Windows' own words in Portuguese.
+#[test]
+fn recorded_lines() {
+    let sample = text(include_bytes!("../../../tests/fixtures/tools/docker-port-errors.txt"));
+    let expected = [
+        "0.0.0.0 5432 tcp Refused -",
+        "0.0.0.0 5432 tcp InUse -",
+        "0.0.0.0 5432 tcp Refused -",
+        "0.0.0.0 8000 tcp Refused -",
+        "0.0.0.0 5432 - Allocated demo-db-1",
+        "0.0.0.0 8003 tcp InUse demo-db-1",
+    ];
+    assert_eq!(sample.lines().count(), expected.len());
+    for (line, expected) in sample.lines().zip(expected) {
+        check(line, expected);
+    }
+}
+
 #[test]
 fn the_one_form_that_names_no_port() {
     check(&format!("{P28}failed to listen on TCP socket: address already in use"), "- - - InUse demo-backend-1");
