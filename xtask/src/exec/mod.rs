@@ -126,13 +126,16 @@ impl Command {
         Command { hold_input: true, ..self.input(bytes) }
     }
 
-    /// The command line as a person would type it.
+    /// The command line as a person would type it; on Windows for `cmd` and
+    /// PowerShell, which know single quotes not at all or differently.
     pub fn line(&self) -> String {
         let quote = |word: &OsString| {
             let word = word.to_string_lossy();
-            let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%{}".contains(c);
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%{}".contains(c) || cfg!(windows) && c == '\\';
             if !word.is_empty() && word.chars().all(plain) {
                 word.into_owned()
+            } else if cfg!(windows) {
+                format!("\"{}\"", word.replace('"', "\\\""))
             } else {
                 format!("'{}'", word.replace('\'', "'\\''"))
             }
@@ -297,7 +300,11 @@ mod tests {
     #[test]
     fn a_line_can_be_pasted_into_a_shell() {
         let command = Command::new("docker").args(["compose", "-p", "a b", "it's", "{{json .}}", ""]);
-        assert_eq!(command.line(), r"docker compose -p 'a b' 'it'\''s' '{{json .}}' ''");
+        let unix = r"docker compose -p 'a b' 'it'\''s' '{{json .}}' ''";
+        let windows = r#"docker compose -p "a b" "it's" "{{json .}}" """#;
+        assert_eq!(command.line(), if cfg!(windows) { windows } else { unix });
+        let path = Command::new("docker").arg(r"-fC:\src\compose.yaml").line();
+        assert_eq!(path.contains(['\'', '"']), !cfg!(windows), "{path}");
     }
 
     #[test]
