@@ -6,7 +6,8 @@
 //!   is a way to the engine at FAKE_ENGINE, where that is set.
 //! * `holder ADDRESS…`, `docker-proxy ADDRESS…`: listens there until it is ended.
 //!   `udp:ADDRESS` for UDP; `client:ADDRESS=SERVER` connects from there to there;
-//!   `child:ADDRESS` starts a child that listens there; `lock:FILE` locks a file.
+//!   `child:ADDRESS` starts a child that listens there (`child:NAME=ADDRESS` under
+//!   a name that is on PATH too); `lock:FILE` locks a file.
 //!
 //! It is a binary of this package because cargo then builds it for the tests and
 //! tells them where it is. `cargo xtask` does not build it (`--bin xtask`).
@@ -117,6 +118,9 @@ fn dial() -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Said to a child of this program.
+const CHILD: &str = "-child";
+
 fn hold(args: &[String]) -> io::Result<ExitCode> {
     let mut listeners = Vec::new();
     let mut sockets = Vec::new();
@@ -142,19 +146,33 @@ fn hold(args: &[String]) -> io::Result<ExitCode> {
     for listener in listeners {
         std::thread::spawn(move || answer(&listener));
     }
-    // Ended by its test, or by time: nothing is to outlive a test run.
-    std::thread::sleep(Duration::from_mins(2));
+    // Ended by its test, or by time: nothing is to outlive a test run. A child
+    // stays long enough after its parent for it to be seen that it was spared.
+    if args.iter().any(|arg| arg == CHILD) {
+        io::copy(&mut io::stdin(), &mut io::sink())?;
+        std::thread::sleep(Duration::from_secs(10));
+    } else {
+        std::thread::sleep(Duration::from_mins(2));
+    }
     drop((sockets, clients, locks));
     Ok(ExitCode::SUCCESS)
 }
 
-/// This program again, with its own address; it listens when this returns.
+/// This program again, with an address of its own; it listens when this returns.
 #[expect(clippy::disallowed_methods, reason = "what tests run, not a tool of the program")]
 fn start(address: &str) -> io::Result<()> {
-    let mut command = std::process::Command::new(std::env::current_exe()?);
-    let mut child = command.arg(address).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let own = std::env::current_exe()?;
+    let (program, address) = match address.split_once('=') {
+        Some((name, address)) => (own.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX)), address),
+        None => (own, address),
+    };
+    let mut command = std::process::Command::new(program);
+    let mut child = command.args([CHILD, address]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let said = child.stdout.take().ok_or_else(|| io::Error::other("no output"))?;
-    io::BufReader::new(said).read_line(&mut String::new()).map(drop)
+    io::BufReader::new(said).read_line(&mut String::new())?;
+    // Its standard input ends with this process, however that ends.
+    std::mem::forget(child);
+    Ok(())
 }
 
 /// A client whose own port is a chosen one.

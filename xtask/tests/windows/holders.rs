@@ -115,6 +115,13 @@ fn who_publishes_for_an_engine_is_left_alone_with_all_above_it() {
     let run = project.run("kill @0 --force --yes").ends_with(1);
     assert!(run.raw.contains("publishes ports for a container engine") && !run.raw.contains("stop: "), "{run}");
     assert!(project.runs(engine));
+    project.tool("com.docker.backend");
+    let (own, of_child) = (project.port(1), project.port(2));
+    let addresses = [format!("127.0.0.1:{own}"), format!("child:com.docker.backend=127.0.0.1:{of_child}")];
+    let parent = project.hold_as("holder", "", &addresses);
+    let run = project.run("kill @1 --force --yes").ends_with(1);
+    assert!(run.raw.contains("a container engine runs under it") && !run.raw.contains("stop: "), "{run}");
+    assert!(project.runs(parent) && !can_be_bound(&project, 2));
 }
 
 #[test]
