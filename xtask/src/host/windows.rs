@@ -59,10 +59,15 @@ pub(super) fn probe(ip: IpAddr, port: u16, protocol: Protocol) -> Probe {
             Err(_) => probe(WILDCARDS[usize::from(ip.is_ipv6())], port, protocol),
         };
     };
-    match error.raw_os_error() {
+    meaning(error.raw_os_error(), ip, || covered().unwrap_or(false))
+}
+
+/// What a refused bind means. `covered`: whether somebody listens there.
+fn meaning(code: Option<i32>, ip: IpAddr, covered: impl FnOnce() -> bool) -> Probe {
+    match code {
         // Also what an exclusive or another user's listener answers to a bind
         // of a specific address.
-        Some(WinSock::WSAEACCES) if covered().unwrap_or(false) => Probe::InUse,
+        Some(WinSock::WSAEACCES) if covered() => Probe::InUse,
         Some(WinSock::WSAEACCES) => Probe::Reserved,
         Some(WinSock::WSAEAFNOSUPPORT) => Probe::NoFamily,
         Some(WinSock::WSAEADDRNOTAVAIL) if ip.is_unspecified() => Probe::NoFamily,
@@ -163,6 +168,25 @@ mod tests {
             drop(holder);
             assert_eq!(probe(ip.parse().unwrap(), port, Protocol::Tcp), Probe::Free);
             assert_eq!(sockets(&[(port, Protocol::Tcp)], Depth::Complete).unwrap(), []);
+        }
+    }
+
+    /// Wine refuses nothing with 10013, so this is all that shows it.
+    #[test]
+    fn a_refusal_without_a_listener_is_a_reservation() {
+        let (any, one) = ("0.0.0.0".parse().unwrap(), "127.0.0.1".parse().unwrap());
+        for (code, ip, covered, want) in [
+            (10013, any, false, Probe::Reserved),
+            (10013, any, true, Probe::InUse),
+            (10013, one, true, Probe::InUse),
+            (10048, any, true, Probe::InUse),
+            (10048, one, false, Probe::InUse),
+            (10047, any, false, Probe::NoFamily),
+            (10049, any, false, Probe::NoFamily),
+            (10049, one, false, Probe::NotLocal),
+            (10055, any, false, Probe::InUse),
+        ] {
+            assert_eq!(meaning(Some(code), ip, || covered), want, "{code} {ip} {covered}");
         }
     }
 
