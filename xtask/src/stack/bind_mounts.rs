@@ -40,8 +40,11 @@ pub fn bind_mounts(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) 
 /// The source of `./data:/data:ro`, and of a mapping with `type: bind`.
 fn source(volume: &Node) -> Option<&str> {
     if let Some(short) = volume.text() {
-        // `C:\data:/data` is an absolute path as well.
-        return short.split_once(':').map(|(source, _)| source);
+        // One letter is a drive, on every system: `C:\data:/data` (compose-go,
+        // format/volume.go, `isWindowsDrive`).
+        let drive =
+            if short.starts_with(|c: char| c.is_ascii_alphabetic()) && short[1..].starts_with(':') { 2 } else { 0 };
+        return short[drive..].find(':').map(|end| &short[..drive + end]);
     }
     let is_bind = volume.get("type").and_then(Node::text) == Some("bind");
     volume.get("source").and_then(Node::text).filter(|_| is_bind)
@@ -50,6 +53,27 @@ fn source(volume: &Node) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_letter_of_a_drive_belongs_to_the_path() {
+        for (volume, want) in [
+            (r"C:\data:/data:ro", Some(r"C:\data")),
+            ("c:/data:/data", Some("c:/data")),
+            ("./data:/data", Some("./data")),
+            ("data:/data", Some("data")),
+            (r"C:\data", None),
+            ("/data", None),
+            ("", None),
+        ] {
+            let yaml = format!("services: {{web: {{image: web, volumes: ['{volume}']}}}}\n");
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::write(dir.path().join("compose.yaml"), yaml).unwrap();
+            let merged = merged(&ComposeOptions::default(), dir.path(), &|_| None, &Texts::new()).unwrap();
+            let services = merged.model.get("services").map(Node::entries).unwrap_or_default();
+            let volumes = services[0].1.get("volumes").map(Node::items).unwrap_or_default();
+            assert_eq!(source(&volumes[0]), want, "{volume}");
+        }
+    }
 
     #[test]
     fn what_lies_in_the_project_with_its_line() {
