@@ -150,6 +150,7 @@ fn a_full_disk_for_certificates() {
 
 /// What flock(2) answers there (ENOLCK), for every file of the program that
 /// this is loaded into.
+#[cfg(target_env = "gnu")]
 const NO_LOCKS: &str = r#"
 extern "C" { fn __errno_location() -> *mut i32; }
 #[no_mangle]
