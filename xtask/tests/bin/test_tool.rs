@@ -110,10 +110,12 @@ fn engine() -> io::Result<std::net::TcpStream> {
     std::net::TcpStream::connect(std::env::var("FAKE_ENGINE").map_err(io::Error::other)?)
 }
 
-/// One question and its answer.
+/// One question and its answer. Whoever asks may keep standard input open until
+/// the answer is there.
 fn dial() -> io::Result<ExitCode> {
     let mut stream = engine()?;
-    io::copy(&mut io::stdin(), &mut stream)?;
+    let mut question = stream.try_clone()?;
+    std::thread::spawn(move || io::copy(&mut io::stdin(), &mut question));
     io::copy(&mut stream, &mut io::stdout())?;
     Ok(ExitCode::SUCCESS)
 }
