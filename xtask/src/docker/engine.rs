@@ -273,11 +273,16 @@ impl Trouble {
     pub fn error(&self, endpoint: &Endpoint) -> Error {
         let host = &endpoint.host;
         let chosen = &endpoint.chosen_by;
+        let start = |word: &str| if endpoint.is_remote() { elsewhere_hint(host) } else { start_hint(word) };
         match self {
             Trouble::Absent => Error::new("no Docker engine, and no `docker` on PATH").hint(install_hint()),
             Trouble::NotRunning => Error::new(format!("no Docker engine answers at {host} ({chosen})"))
-                .hint(start_hint())
-                .hint("`cargo xtask start --setup` brings one up on Debian and Ubuntu, as root"),
+                .hint(start("start"))
+                .hint(if endpoint.is_remote() {
+                    "for the engine of this machine: `docker context use default`, and no DOCKER_HOST"
+                } else {
+                    "`cargo xtask start --setup` brings one up on Debian and Ubuntu, as root"
+                }),
             Trouble::Denied => Error::new(format!("no permission for the Docker engine's socket {host}")).hint(
                 "run with sudo, or join the group of the socket: `sudo usermod -aG docker $USER`, then log in again",
             ),
@@ -285,7 +290,7 @@ impl Trouble {
                 "the Docker engine at {host} ({chosen}) accepts and does not answer within {} s",
                 limit.as_secs()
             ))
-            .hint(start_hint().replace("start", "restart")),
+            .hint(start("restart")),
             Trouble::Other(text) => Error::new(format!("the Docker engine at {host} ({chosen}): {text}"))
                 .hint("is it an engine, and well? `docker version` asks it too"),
         }
@@ -302,12 +307,18 @@ fn install_hint() -> &'static str {
     }
 }
 
-fn start_hint() -> String {
+/// `word` is `start` or `restart`.
+fn start_hint(word: &str) -> String {
     if cfg!(target_os = "macos") {
-        "start Docker Desktop, OrbStack, or `colima start`".to_owned()
+        format!("{word} Docker Desktop, OrbStack, or `colima {word}`")
     } else if cfg!(windows) {
-        "start Docker Desktop".to_owned()
+        format!("{word} Docker Desktop")
     } else {
-        "start it: `sudo systemctl start docker` (rootless: `systemctl --user start docker`)".to_owned()
+        format!("{word} it: `sudo systemctl {word} docker` (rootless: `systemctl --user {word} docker`)")
     }
+}
+
+/// Nothing can be started from here on another machine.
+fn elsewhere_hint(host: &str) -> String {
+    format!("is that machine up, and may you use its engine? `docker -H {host} version` says more")
 }

@@ -44,6 +44,9 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     ctx.probe_remote = args.probe_remote;
     let ctx = &ctx;
     let found = survey(ctx)?;
+    if let Some(trouble) = found.blind() {
+        return Err(ctx.engine_error(trouble));
+    }
     report::notes(ctx, &found);
     overrides::note_stale(ctx, &found);
     if ctx.format == Format::Text {

@@ -70,3 +70,15 @@ fn no_answer_over_ssh_is_no_free_port() {
     let run = project.run("check-ports --probe-remote").ends_with(2);
     assert!(run.stderr.contains("cannot be seen over ssh"), "{run}");
 }
+
+/// Nothing here knows what is bound there: that is not the same as free.
+#[test]
+fn an_engine_elsewhere_that_does_not_answer_is_no_free_port() {
+    let mut project = project("exit 255");
+    let refused =
+        Rule::when("system dial-stdio").stderr("ssh: connect to host box.lan port 2222: No route\n").exit(255);
+    project.fake_docker(&[config(), refused]);
+    snapshot!("remote-absent", project.run("check-ports").ends_with(2));
+    let run = project.run("diagnose --only ports --only engine").ends_with(1);
+    assert!(run.stdout.contains("published ports: could not tell"), "{run}");
+}

@@ -15,6 +15,10 @@ use crate::ui;
 
 pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     let Some(survey) = scene.project() else { return Vec::new() };
+    if survey.blind().is_some() {
+        let seen = "could not tell: the engine that binds them does not answer";
+        return vec![Finding::new("ports.taken", "published ports", Status::Unknown, seen)];
+    }
     let mut found: Vec<Finding> = survey.conflicts().map(|row| conflict(scene, survey, row)).collect();
     if found.is_empty() {
         let count = ui::count(survey.rows.len(), "port");
@@ -24,7 +28,7 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
         found.extend(forwarders(scene, survey));
         found.extend(shadows(scene));
     }
-    let ephemeral = host::ephemeral();
+    let ephemeral = host::ephemeral().filter(|_| scene.is_local());
     found.extend(in_ephemeral(survey, ephemeral));
     found.extend(ephemeral.filter(|_| cfg!(windows)).and_then(dynamic_range));
     found

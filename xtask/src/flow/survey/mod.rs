@@ -91,6 +91,12 @@ impl Survey {
         self.rows.iter().filter(|row| row.verdict.is_conflict())
     }
 
+    /// Why nothing is known of any port: the engine is elsewhere, and does not
+    /// answer. Not seen is not free.
+    pub fn blind(&self) -> Option<&Trouble> {
+        self.containers.as_ref().err().filter(|_| self.host.is_some())
+    }
+
     /// Whether anything will make `up` fail.
     pub fn has_conflicts(&self) -> bool {
         self.conflicts().next().is_some()
