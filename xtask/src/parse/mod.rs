@@ -26,7 +26,6 @@ pub mod proc_route;
 pub mod sock_diag;
 pub mod ss;
 pub mod sysctl;
-pub mod tasklist;
 
 use crate::model::Socket;
 
@@ -68,7 +67,6 @@ mod tests {
         drop(netsh::excluded_ranges(bytes));
         let _ = netsh::dynamic_ports(bytes);
         drop(netsh::http_ports(bytes));
-        drop(tasklist::tasks(bytes));
         drop(ss::listeners(bytes));
         drop(proc_net::rows(bytes, u32::MAX));
         drop(proc_net::sockets(bytes));
@@ -168,7 +166,6 @@ mod tests {
                 include_bytes!("../../tests/fixtures/tools/lsof-F-macos.txt"),
                 include_bytes!("../../tests/fixtures/tools/netstat-anv-macos.txt"),
                 include_bytes!("../../tests/fixtures/tools/ss-H-ltnp-linux-root.txt"),
-                include_bytes!("../../tests/fixtures/tools/tasklist-csv-windows-de.txt"),
             ] {
                 let mut sample = sample.to_vec();
                 sample.truncate(cut);

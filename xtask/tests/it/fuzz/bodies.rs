@@ -16,7 +16,7 @@ use xtask::ledger;
 use xtask::model::{ComposeOptions, PortMapping, Service, Stack, Wanted};
 use xtask::parse::{
     cgroup, compose, compose_config, engine_api, engine_message, interpolate, ip_table, lsof, netsh, netstat, proc_net,
-    sock_diag, ss, sysctl, tasklist,
+    sock_diag, ss, sysctl,
 };
 use xtask::stack;
 use xtask::ui;
@@ -36,7 +36,7 @@ pub(crate) const ALL: [Target; 8] = [
     ("text", text),
 ];
 
-/// Outputs of lsof, netstat, netsh, ss, tasklist, and the kernel's tables.
+/// Outputs of lsof, netstat, netsh, ss, and the kernel's tables.
 pub(crate) fn tools(bytes: &[u8]) {
     let mut sockets = lsof::listeners(bytes);
     sockets.extend(netstat::windows(bytes));
@@ -60,7 +60,6 @@ pub(crate) fn tools(bytes: &[u8]) {
         assert!(range.first <= range.last, "{range:?}");
     }
     drop(netsh::http_ports(bytes));
-    drop(tasklist::tasks(bytes));
     drop(proc_net::rows(bytes, u32::MAX));
     drop(sock_diag::part(bytes));
     drop(cgroup::manager(&String::from_utf8_lossy(bytes)));
