@@ -111,11 +111,17 @@ fn engine() -> io::Result<std::net::TcpStream> {
 }
 
 /// One question and its answer. Whoever asks may keep standard input open until
-/// the answer is there.
+/// the answer is there: nothing reads on then (a process of Wine with a thread
+/// that does hangs at its end now and again).
 fn dial() -> io::Result<ExitCode> {
     let mut stream = engine()?;
-    let mut question = stream.try_clone()?;
-    std::thread::spawn(move || io::copy(&mut io::stdin(), &mut question));
+    for line in io::stdin().lock().lines() {
+        let line = line?;
+        stream.write_all(format!("{line}\r\n").as_bytes())?;
+        if line.is_empty() {
+            break;
+        }
+    }
     io::copy(&mut stream, &mut io::stdout())?;
     Ok(ExitCode::SUCCESS)
 }
