@@ -121,16 +121,22 @@ fn serve(mut stream: Stream, state: &Mutex<State>) {
     let mut words = head.split_whitespace();
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let manner = state.lock().unwrap().manner.clone();
-    match manner {
-        Manner::Answer => {}
-        Manner::Slow(while_) => std::thread::sleep(while_),
-        Manner::Raw(text) => return drop(stream.write_all(text.as_bytes())),
-        Manner::Silent => return drop(stream.read_to_end(&mut Vec::new())),
+    if let Manner::Slow(while_) = manner {
+        std::thread::sleep(while_);
     }
-    let (status, body) = answer(&mut state.lock().unwrap(), method, path);
-    let head = format!("HTTP/1.0 {status} .\r\nContent-Type: application/json\r\n\r\n");
+    let said = match manner {
+        Manner::Answer | Manner::Slow(_) => {
+            let (status, body) = answer(&mut state.lock().unwrap(), method, path);
+            format!("HTTP/1.0 {status} .\r\nContent-Type: application/json\r\n\r\n{body}")
+        }
+        Manner::Raw(text) => text.to_owned(),
+        Manner::Silent => return drop(stream.read_to_end(&mut Vec::new())),
+    };
     // A client that is gone needs no answer.
-    drop(stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.to_string().as_bytes())));
+    drop(stream.write_all(said.as_bytes()));
+    // Not by its end alone: what Windows accepts is inherited by every process
+    // that another test starts meanwhile, and would stay open as long as that.
+    drop(stream.shutdown(std::net::Shutdown::Both));
 }
 
 fn answer(state: &mut State, method: &str, path: &str) -> (u16, Value) {
