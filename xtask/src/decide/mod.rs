@@ -3,6 +3,7 @@
 mod block;
 mod clash;
 mod culprit;
+mod descendants;
 mod guard;
 mod judge;
 mod judge_there;
@@ -21,6 +22,7 @@ mod worktree_name;
 pub use block::free_block;
 pub use clash::clashes;
 pub use culprit::advice;
+pub use descendants::{Born, descendants};
 pub use guard::{is_engine_process, is_leftover_proxy, untouchable};
 pub use judge::{Facts, Identity, judge, needs_explanation};
 pub use judge_there::judge_there;

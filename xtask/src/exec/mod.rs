@@ -10,6 +10,8 @@
 
 mod interrupt;
 mod running;
+#[cfg(windows)]
+mod tree;
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
@@ -18,6 +20,8 @@ use std::time::Duration;
 
 pub use interrupt::{Patience, install as install_interrupt, patience, requested as interrupted};
 pub use running::{Event, Running};
+#[cfg(windows)]
+pub use tree::Held;
 
 use crate::error::{Context, Error, Result};
 
@@ -244,7 +248,7 @@ impl Command {
 
     /// On Windows a bare name must become a path first, or programs that are
     /// `.cmd` files are not found. One that is not found stays a name, which the
-    /// system looks up by itself (its own folder, for `taskkill`): duct would
+    /// system looks up by itself (its own folder, for `netsh`): duct would
     /// take a path for one of the current folder, where anybody's program may
     /// lie.
     fn resolve(&self) -> OsString {

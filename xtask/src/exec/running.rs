@@ -84,7 +84,7 @@ pub(super) fn apart(expression: &duct::Expression) -> duct::Expression {
     })
 }
 
-/// Windows: taskkill /T finds the children, no group is needed.
+/// Windows: the children are found by their parent, no group is needed.
 #[cfg(not(unix))]
 pub(super) fn apart(expression: &duct::Expression) -> duct::Expression {
     expression.clone()
@@ -111,12 +111,11 @@ fn interrupt(pids: &[u32]) {
     signal(pids, rustix::process::Signal::INT);
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 pub(super) fn end(pids: &[u32]) {
-    for pid in pids {
-        let kill = super::Command::new("taskkill").args(["/F", "/T", "/PID", &pid.to_string()]);
+    for held in pids.iter().filter_map(|pid| super::Held::open(*pid).ok()) {
         // Gone already is what was wanted.
-        drop(kill.ask(Duration::from_secs(5)));
+        drop(held.end());
     }
 }
 

@@ -27,7 +27,7 @@ use unsupported as system;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
-pub use process::{descendants, name, parents, processes, surroundings};
+pub use process::{name, parents, processes, surroundings, taken_along};
 
 pub use crate::model::Probe;
 
@@ -134,7 +134,7 @@ pub struct Target(system::Target);
 pub enum Ask {
     /// End cleanly (SIGTERM). Windows has none for console programs.
     Term,
-    /// End now (SIGKILL; `taskkill /T /F`).
+    /// End now (SIGKILL; Windows: with all that it started).
     Kill,
     /// As Ctrl-C does (SIGINT); not on Windows.
     Int,

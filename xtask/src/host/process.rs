@@ -70,6 +70,7 @@ impl Table {
     fn parents(&mut self, process: &Process) -> Vec<Parent> {
         let mut chain: Vec<Parent> = Vec::new();
         let mut next = process.parent;
+        let mut born = process.start_mark;
         while let Some(pid) = next.filter(|pid| *pid > 1) {
             if pid == process.pid || chain.iter().any(|parent| parent.pid == pid) || chain.len() == DEPTH {
                 break;
@@ -77,6 +78,15 @@ impl Table {
             let number = Pid::from_u32(pid);
             self.refresh(&[number], ProcessRefreshKind::nothing());
             let Some(parent) = self.system.process(number) else { break };
+            // Windows keeps the number of a parent that has ended: who has it
+            // now, and is younger, is none.
+            if cfg!(windows) {
+                let mark = super::system::start_mark(pid).unwrap_or(born);
+                if mark > born {
+                    break;
+                }
+                born = mark;
+            }
             next = parent.parent().map(Pid::as_u32);
             chain.push(Parent { pid, name: parent.name().to_string_lossy().into_owned() });
         }
@@ -138,27 +148,16 @@ impl Users {
     }
 }
 
-/// What a process started, and what that started: children before their own.
-/// By the number of the parent alone, as `taskkill /T` goes by it: where that
-/// number was another's before, it is rather one too many than one too few.
-pub fn descendants(process: &Process) -> Vec<Process> {
-    let Some(mut table) = Table::new() else { return Vec::new() };
-    let kind = ProcessRefreshKind::nothing().without_tasks();
-    table.system.refresh_processes_specifics(ProcessesToUpdate::All, true, kind);
-    let mut tree = vec![Pid::from_u32(process.pid)];
-    let mut next = 0;
-    while let Some(parent) = tree.get(next).copied() {
-        let all = table.system.processes().iter();
-        let mut children: Vec<Pid> = all
-            .filter(|(pid, child)| child.parent() == Some(parent) && !tree.contains(pid))
-            .map(|(pid, _)| *pid)
-            .collect();
-        children.sort_unstable();
-        tree.extend(children);
-        next += 1;
-    }
-    let pids: Vec<u32> = tree.into_iter().skip(1).map(Pid::as_u32).collect();
-    table.describe(&pids)
+/// What [`super::Ask::Kill`] ends together with a process: all that it started.
+#[cfg(windows)]
+pub fn taken_along(process: &Process) -> Vec<Process> {
+    processes(&super::system::taken_along(process))
+}
+
+/// Nothing has to end together with a process: a server ends its workers by itself.
+#[cfg(not(windows))]
+pub fn taken_along(_process: &Process) -> Vec<Process> {
+    Vec::new()
 }
 
 #[cfg(test)]

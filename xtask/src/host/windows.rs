@@ -12,7 +12,7 @@ use windows_sys::Win32::Networking::WinSock;
 
 pub(super) use around::{firewalls, listening_in, routes, unprivileged_from, wsl_networking};
 pub(super) use tables::sockets;
-pub(super) use target::{Target, start_mark};
+pub(super) use target::{Target, start_mark, taken_along};
 
 use super::{Depth, Probe, WILDCARDS};
 use crate::exec::{Command, LIMIT};

@@ -1,5 +1,5 @@
 //! Who is on a port, and ending that one: from the socket to its process, the
-//! tree that `taskkill /T` takes along, and the port afterwards.
+//! tree that ends with it, and the port afterwards.
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::net::TcpListener;
@@ -58,7 +58,7 @@ fn kill_with_force_ends_the_tree_that_it_lists_and_the_port_is_free() {
     let mut project = Project::empty();
     let (parent, child) = family(&mut project);
     let run = project.run("kill @0 --force --yes").ends_with(0);
-    assert!(run.raw.contains(&format!("stop: taskkill /PID {parent} /T /F   # holder.exe (pid {parent},")), "{run}");
+    assert!(run.raw.contains(&format!("stop: taskkill /F /PID {parent}   # holder.exe (pid {parent},")), "{run}");
     assert!(run.raw.contains(&format!("  and with it: holder.exe (pid {child},")), "{run}");
     assert!(run.raw.contains(&format!("{}/tcp: free now", project.port(0))), "{run}");
     assert!(!project.runs(parent));

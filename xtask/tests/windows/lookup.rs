@@ -36,7 +36,7 @@ fn docker_exe_of_the_current_folder_is_not_run() {
     let mut project = with_docker();
     fs::rename(project.root().join("bin/docker.exe"), project.path("docker.exe")).unwrap();
     let bin = project.root().join("bin").into_os_string().into_string().unwrap();
-    for tool in ["netsh", "taskkill", "git"] {
+    for tool in ["netsh", "netstat", "git"] {
         fs::copy(project.path("docker.exe"), project.path(&format!("{tool}.exe"))).unwrap();
     }
     let holder = project.hold("0.0.0.0", &[0]);
@@ -46,7 +46,6 @@ fn docker_exe_of_the_current_folder_is_not_run() {
         assert!(run.stderr.contains("no `docker` on PATH"), "{path}: {run}");
         assert_eq!(project.calls(), "", "{path}");
     }
-    // The system's own is found without PATH.
     project.run("kill @0 --force --yes").ends_with(0);
     assert!(!project.runs(holder));
 }

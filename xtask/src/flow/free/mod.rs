@@ -157,7 +157,7 @@ fn deed(owner: &Owner, ancestors: &[u32], published: bool) -> Result<Deed, Strin
             }
             match untouchable(process, ancestors) {
                 Some(why) => Err(why),
-                None if taken_along(process).iter().any(is_engine_process) => {
+                None if host::taken_along(process).iter().any(is_engine_process) => {
                     Err("a container engine runs under it and would end with it: quit that in its own window"
                         .to_owned())
                 }
@@ -189,12 +189,6 @@ fn service_of(process: &Process) -> Option<Unit> {
     around.unit.filter(|_| around.parents.iter().all(|parent| parent.name == process.name))
 }
 
-/// What ends with a process: on Windows all that it started (`taskkill /T`);
-/// elsewhere nothing has to, and a server ends its workers by itself.
-fn taken_along(process: &Process) -> Vec<Process> {
-    if cfg!(windows) { host::descendants(process) } else { Vec::new() }
-}
-
 /// We ourselves and all we run under.
 fn ancestors() -> Vec<u32> {
     let own = std::process::id();
@@ -209,7 +203,7 @@ impl Deed {
             Deed::StopService { project, service } => docker::stop_service(project, service).line(),
             Deed::StopContainer(container) => format!("docker stop {}", ui::clean(&container.name)),
             Deed::StopUnit(unit) => stop_unit(unit).line(),
-            Deed::EndProcess(process) if cfg!(windows) => format!("taskkill /PID {} /T /F", process.pid),
+            Deed::EndProcess(process) if cfg!(windows) => format!("taskkill /F /PID {}", process.pid),
             Deed::EndProcess(process) => format!("kill {}", process.pid),
         }
     }
@@ -233,7 +227,7 @@ pub fn show(plan: &Plan, as_notes: bool) {
     for step in &plan.steps {
         print(format!("stop: {}", step.deed.described()));
         if let Deed::EndProcess(process) = &step.deed {
-            for child in taken_along(process) {
+            for child in host::taken_along(process) {
                 print(format!("  and with it: {}", report::describe_process(&child)));
             }
         }

@@ -7,7 +7,7 @@ use windows_sys::Win32::NetworkManagement::IpHelper::{
 };
 use windows_sys::Win32::Networking::WinSock::{AF_INET, AF_INET6};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exec::{Command, LIMIT};
 use crate::host::Depth;
 use crate::model::{Protocol, Socket, SocketState};
@@ -28,7 +28,7 @@ const _: () = {
 pub(crate) fn sockets(ports: &[(u16, Protocol)], _depth: Depth) -> Result<Vec<Socket>> {
     let mut found = match all() {
         Some(sockets) => sockets,
-        None => netstat::windows(&Command::new("netstat").arg("-ano").ask(LIMIT)?.stdout),
+        None => listed(&Command::new("netstat").arg("-ano").ask(LIMIT)?.stdout)?,
     };
     found.retain(|socket| ports.contains(&(socket.port, socket.protocol)));
     let listened: Vec<_> = found
@@ -39,6 +39,17 @@ pub(crate) fn sockets(ports: &[(u16, Protocol)], _depth: Depth) -> Result<Vec<So
     found.retain(|s| s.state == SocketState::Listen || !listened.contains(&(s.port, s.protocol)));
     found.sort_by_key(|socket| (socket.port, socket.state, socket.ip));
     Ok(found)
+}
+
+/// A Windows on which nobody listens there is not (135 is the system's own): no
+/// rows are no answer, and not to be taken for one.
+fn listed(output: &[u8]) -> Result<Vec<Socket>> {
+    let sockets = netstat::windows(output);
+    if sockets.is_empty() {
+        return Err(Error::new("this system tells no sockets: neither by its tables nor by `netstat -ano`")
+            .hint("look at what `netstat -ano` says in a terminal"));
+    }
+    Ok(sockets)
 }
 
 /// All four tables. Without IPv6 its two are empty or an error: then the others
@@ -79,4 +90,17 @@ fn table(layout: &Layout) -> Option<Vec<u8>> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_says_nothing_is_not_taken_for_a_system_without_sockets() {
+        let error = listed(b"\r\nActive Connections\r\n\r\n").unwrap_err();
+        assert!(error.message().contains("netstat -ano"), "{error}");
+        let row = b"  TCP    0.0.0.0:135    0.0.0.0:0    LISTENING    948\r\n";
+        assert_eq!(listed(row).unwrap().len(), 1);
+    }
 }

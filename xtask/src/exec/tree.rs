@@ -1,0 +1,139 @@
+//! Windows: ending a process with all that it started, and nobody else.
+//!
+//! `taskkill /T` goes by the number of the parent alone. That number may have
+//! been another's before, whose children it then ends too (seen under Wine: the
+//! system's own services), because a child keeps it when its parent has ended
+//! ("`Win32_Process` class", learn.microsoft.com). So the tree is looked up here,
+//! with the times of creation, and each of it is held while it is ended.
+
+use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+use std::time::Duration;
+
+use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
+use windows_sys::Win32::Foundation::{FILETIME, WAIT_OBJECT_0};
+use windows_sys::Win32::System::Threading::{
+    GetProcessTimes, OpenProcess, PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE,
+    TerminateProcess, WaitForSingleObject,
+};
+
+use crate::decide::{self, Born};
+
+/// A tree that still grows is looked at again this many times.
+const ROUNDS: usize = 5;
+
+/// How long the system may take to end what it was told to.
+const END: Duration = Duration::from_secs(1);
+
+/// A process that is held: while this lives, the system gives its number to no
+/// other.
+#[derive(Debug)]
+pub struct Held {
+    born: Born,
+    handle: OwnedHandle,
+}
+
+impl Held {
+    /// The process that has the number `pid` now.
+    pub fn open(pid: u32) -> std::io::Result<Held> {
+        let handle = open(pid, PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE)?;
+        let created = created(&handle)?;
+        Ok(Held { born: Born { pid, created }, handle })
+    }
+
+    /// Creation time in units of 100 ns.
+    pub fn created(&self) -> u64 {
+        self.born.created
+    }
+
+    /// Whether it has ended, or does within `limit`.
+    #[expect(unsafe_code, reason = "WaitForSingleObject")]
+    pub fn ended_within(&self, limit: Duration) -> bool {
+        let limit = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX - 1);
+        // SAFETY: the handle is open while it is borrowed, and may be waited for.
+        unsafe { WaitForSingleObject(self.handle.as_raw_handle(), limit) == WAIT_OBJECT_0 }
+    }
+
+    /// The numbers of all that came of it, also after its end.
+    pub fn descendants(&self) -> Vec<u32> {
+        descendants(&[self.born]).iter().map(|born| born.pid).collect()
+    }
+
+    /// Ends it and all that came of it. An error is about itself: whether the
+    /// others have ended is for the caller to see by what they held.
+    pub fn end(&self) -> std::io::Result<()> {
+        let mut others: Vec<Held> = Vec::new();
+        for _ in 0..ROUNDS {
+            let known: Vec<Born> = std::iter::once(self).chain(&others).map(|held| held.born).collect();
+            for born in descendants(&known) {
+                // Who has ended meanwhile has nothing to be ended for.
+                others.extend(Held::open(born.pid).ok().filter(|held| held.born == born));
+            }
+            if !self.gone() {
+                self.terminate()?;
+            }
+            let left: Vec<&Held> = others.iter().filter(|held| !held.gone()).collect();
+            for held in &left {
+                // Refused to us: then that one stays.
+                drop(held.terminate());
+            }
+            // All of them were told to end, before any is waited for.
+            let ended = left.iter().all(|held| held.ended_within(END));
+            if self.ended_within(END) && ended && left.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    #[expect(unsafe_code, reason = "TerminateProcess")]
+    fn terminate(&self) -> std::io::Result<()> {
+        // The number is still its own, because `self.handle` is open.
+        let handle = open(self.born.pid, PROCESS_TERMINATE)?;
+        // SAFETY: the handle is open, and has the right that this needs.
+        if unsafe { TerminateProcess(handle.as_raw_handle(), 1) } == 0 && !self.gone() {
+            return Err(std::io::Error::last_os_error());
+        }
+        Ok(())
+    }
+
+    fn gone(&self) -> bool {
+        self.ended_within(Duration::ZERO)
+    }
+}
+
+fn descendants(roots: &[Born]) -> Vec<Born> {
+    let Ok(mut system) = System::new() else { return Vec::new() };
+    let kind = ProcessRefreshKind::nothing().without_tasks();
+    system.refresh_processes_specifics(ProcessesToUpdate::All, true, kind);
+    let mut parents: Vec<(u32, u32)> = system
+        .processes()
+        .iter()
+        .filter_map(|(pid, process)| Some((pid.as_u32(), process.parent()?.as_u32())))
+        .collect();
+    parents.sort_unstable();
+    let mut created = |pid| Held::open(pid).ok().map(|held| held.created());
+    decide::descendants(roots, &parents, &mut created)
+}
+
+#[expect(unsafe_code, reason = "OpenProcess")]
+fn open(pid: u32, rights: u32) -> std::io::Result<OwnedHandle> {
+    // SAFETY: takes numbers only; the handle, when there is one, is ours alone.
+    unsafe {
+        let handle = OpenProcess(rights, 0, pid);
+        if handle.is_null() { Err(std::io::Error::last_os_error()) } else { Ok(OwnedHandle::from_raw_handle(handle)) }
+    }
+}
+
+#[expect(unsafe_code, reason = "GetProcessTimes")]
+fn created(handle: &OwnedHandle) -> std::io::Result<u64> {
+    let mut times = [FILETIME::default(); 4];
+    let [creation, exit, kernel, user] = times.each_mut().map(std::ptr::from_mut);
+    // SAFETY: the handle is open and has the right to be asked; the four
+    // pointers are to four different times that live through the call.
+    let ok = unsafe { GetProcessTimes(handle.as_raw_handle(), creation, exit, kernel, user) };
+    if ok == 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    let created = &times[0];
+    Ok(u64::from(created.dwHighDateTime) << 32 | u64::from(created.dwLowDateTime))
+}
