@@ -6,6 +6,10 @@ use crate::support::{LIMIT, Output, Running, command, root, skip};
 
 const PROGRAM: &str = "/usr/bin/chromium";
 
+/// What it gives up a page for when an interface comes or goes meanwhile. Other
+/// tests make and remove networks all the time.
+const NETWORK_CHANGED: &str = "ERR_NETWORK_CHANGED";
+
 /// A browser with a profile of its own.
 pub(crate) struct Browser {
     home: PathBuf,
@@ -23,10 +27,24 @@ impl Browser {
     }
 
     fn run(&self, url: &str, words: &[&str]) -> Output {
+        let mut page = self.load(url, words);
+        for _ in 0..9 {
+            if !page.stdout.contains(NETWORK_CHANGED) {
+                break;
+            }
+            page = self.load(url, words);
+        }
+        page
+    }
+
+    fn load(&self, url: &str, words: &[&str]) -> Output {
         let mut chromium = command(PROGRAM);
         chromium.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"]);
         chromium.arg("--virtual-time-budget=8000");
-        chromium.arg(format!("--user-data-dir={}", self.home.join("chromium").display())).args(words).arg(url);
+        chromium
+            .arg(format!("--user-data-dir={}", self.home.join("chromium").display()))
+            .args(words)
+            .args(["--dump-dom", url]);
         // Where it looks for the CAs that a person trusts.
         chromium.env("HOME", &self.home);
         Running::start(chromium).finish(LIMIT).exits(0)
@@ -34,18 +52,20 @@ impl Browser {
 
     /// The page as it is once its scripts have run.
     pub(crate) fn page(&self, url: &str) -> Output {
-        self.run(url, &["--dump-dom"])
+        self.run(url, &[])
     }
 
-    /// A picture of it in target/screenshots, which has to show something.
-    pub(crate) fn picture(&self, url: &str, name: &str, size: &str) {
+    /// The same, and a picture of it in target/screenshots, which has to show
+    /// something.
+    pub(crate) fn picture(&self, url: &str, name: &str, size: &str) -> Output {
         let shots = root().join("target/screenshots");
         std::fs::create_dir_all(&shots).unwrap();
         let shot = shots.join(name);
         // One of an earlier run would prove nothing.
         drop(std::fs::remove_file(&shot));
-        self.run(url, &[&format!("--screenshot={}", shot.display()), &format!("--window-size={size}")]);
+        let page = self.run(url, &[&format!("--screenshot={}", shot.display()), &format!("--window-size={size}")]);
         assert!(std::fs::metadata(&shot).unwrap().len() > 5_000);
+        page
     }
 
     /// Has its person trust a CA.

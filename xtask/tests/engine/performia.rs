@@ -160,11 +160,10 @@ fn the_page_in_a_browser() {
     let Some(browser) = Browser::find(stack.project.home()) else { return };
     stack.project.xtask(["start"]).exits(0);
     let url = format!("http://localhost:{}/", stack.frontend);
-    let page = browser.page(&url).stdout;
+    let page = browser.picture(&url, "performia.png", "1000,760").stdout;
     assert!(page.contains("All services are up"), "{page}");
     for id in ["backend", "postgres", "redis"] {
         assert!(page.contains(&format!("<li id=\"{id}\" data-state=\"ok\">")), "{id} in {page}");
     }
     assert!(page.contains(&format!("localhost:{}", stack.backend)), "{page}");
-    browser.picture(&url, "performia.png", "1000,760");
 }

@@ -451,9 +451,9 @@ fn the_dashboard_and_a_page_in_a_browser() {
     // https is refused until the CA is trusted, and then it is not.
     proxy.up(&shop).exits(0);
     let secure = format!("https://shop.localhost:{}/", proxy.ports.websecure);
-    browser.page(&secure).never_says("name=shop-web");
+    browser.page(&secure).says("ERR_CERT_AUTHORITY_INVALID").never_says("name=shop-web");
     browser.trust(&proxy.ca());
     browser.page(&secure).says("name=shop-web host=shop.localhost");
     let dashboard = format!("http://traefik.localhost:{}/dashboard/", proxy.ports.web);
-    browser.picture(&dashboard, "dashboard.png", "1200,800");
+    browser.picture(&dashboard, "dashboard.png", "1200,800").says("Traefik").says("Success");
 }
