@@ -114,7 +114,9 @@ pub fn run(args: Vec<OsString>) -> Exit {
                 crate::exec::install_interrupt();
             }
             let json = cli.global.format == FormatArg::Json;
-            dispatch(cli).unwrap_or_else(|error| fail(&error, json))
+            let exit = dispatch(cli).unwrap_or_else(|error| fail(&error, json));
+            ui::lost()
+                .map_or(exit, |why| fail(&Error::new(format!("standard output could not be written: {why}")), false))
         }
         Err(error) => usage(&error, as_json),
     }

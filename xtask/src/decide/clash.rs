@@ -2,7 +2,7 @@
 //! config` accepts them; `up` then fails at one of them, by chance.
 
 use super::overlap::{overlaps, wanted_addresses};
-use crate::model::PortMapping;
+use crate::model::{PortMapping, Service};
 
 /// For each mapping the first earlier one that it clashes with, by index.
 pub fn clashes(mappings: &[&PortMapping]) -> Vec<Option<usize>> {
@@ -21,6 +21,13 @@ fn clash(a: &PortMapping, b: &PortMapping) -> bool {
             .any(|x| wanted_addresses(b.host_ip).iter().any(|y| overlaps(*x, *y, Some(true))))
 }
 
+/// How many containers of the service would publish a port of this mapping that
+/// is there once; `None` where each has one of its own.
+pub fn too_many(service: &Service, mapping: &PortMapping) -> Option<u32> {
+    let ports = mapping.published?.iter().count();
+    service.replicas.filter(|replicas| usize::try_from(*replicas).is_ok_and(|replicas| replicas > ports))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +41,18 @@ mod tests {
             target: 80,
             protocol,
         }
+    }
+
+    #[test]
+    fn containers_of_one_service_need_a_port_each() {
+        let service = |replicas| Service { replicas, ..Service::default() };
+        let (one, three) = (mapping("", "8000", Protocol::Tcp), mapping("", "8000-8002", Protocol::Tcp));
+        assert_eq!(too_many(&service(None), &one), None);
+        assert_eq!(too_many(&service(Some(1)), &one), None);
+        assert_eq!(too_many(&service(Some(2)), &one), Some(2));
+        assert_eq!(too_many(&service(Some(3)), &three), None);
+        assert_eq!(too_many(&service(Some(4)), &three), Some(4));
+        assert_eq!(too_many(&service(Some(2)), &mapping("", "", Protocol::Tcp)), None);
     }
 
     #[test]

@@ -130,24 +130,10 @@ impl Command {
         Command { hold_input: true, ..self.input(bytes) }
     }
 
-    /// The command line as a person would type it; on Windows for `cmd` and
-    /// PowerShell, which know single quotes not at all or differently.
+    /// The command line as a person would type it.
     pub fn line(&self) -> String {
-        let quote = |word: &OsString| {
-            let word = word.to_string_lossy();
-            let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%{}".contains(c) || cfg!(windows) && c == '\\';
-            if !word.is_empty() && word.chars().all(plain) {
-                word.into_owned()
-            } else if cfg!(windows) {
-                format!("\"{}\"", word.replace('"', "\\\""))
-            } else {
-                format!("'{}'", word.replace('\'', "'\\''"))
-            }
-        };
         let words = std::iter::once(&self.program).chain(&self.args);
-        // A name with control characters cannot be typed anyway.
-        let quote = |word| crate::ui::clean(&quote(word));
-        words.map(quote).collect::<Vec<_>>().join(" ")
+        words.map(|word| crate::ui::quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
     }
 
     /// Runs it, captures both outputs, and ends it (and its children) after

@@ -6,14 +6,15 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::context::Context;
-use crate::decide::Slot;
+use crate::decide::{Slot, overlaps, wanted_addresses};
 use crate::disk;
 use crate::envfile::{Dependents, Document};
 use crate::error::{Error, Result};
 use crate::flow::overrides;
-use crate::flow::survey::{Row, Survey, is_free, survey};
+use crate::flow::survey::{Row, Survey, crowd, is_free, survey};
 use crate::flow::{dependents, env};
 use crate::ledger::Moves;
+use crate::model::PortMapping;
 use crate::ui::{self, Format};
 
 /// What a port is written as.
@@ -89,7 +90,9 @@ pub fn plan(ctx: &Context, survey: &Survey) -> Result<Vec<Move>> {
                 let what = What::Literal(slot.ok_or_else(|| immovable(ctx, row))?);
                 literals.push((row, Move { what, from, to, file: PathBuf::new() }));
             }
-            _ => return Err(immovable(ctx, row)),
+            _ => {
+                return Err(crowd(&survey.stack, &row.wanted.mapping).map_or_else(|| immovable(ctx, row), crowded));
+            }
         }
     }
     if let Some((row, _)) = literals.first() {
@@ -146,6 +149,12 @@ fn immovable(ctx: &Context, row: &Row) -> Error {
             .hint("widen port_range in xtask.toml, or stop the holder: `cargo xtask check-ports --stop-holders`"),
     };
     error.finding()
+}
+
+fn crowded(why: String) -> Error {
+    Error::new(why)
+        .hint("give it a port for each: `\"8000-8001:80\"`; or one container (`scale:`, `deploy.replicas`)")
+        .finding()
 }
 
 fn variable_name(service: &str) -> String {
@@ -302,9 +311,20 @@ fn could_be(survey: &Survey, step: &Move) -> bool {
             if step.is_of(survey, row) {
                 is_free(survey, &row.wanted.mapping, step.to)
             } else {
-                row.wanted.mapping.published.is_none_or(|range| !range.contains(step.to))
+                let mapping = &row.wanted.mapping;
+                let meets = |own: &&Row| step.is_of(survey, own) && meet(&own.wanted.mapping, mapping);
+                let has_it = mapping.published.is_some_and(|range| range.contains(step.to));
+                !has_it || !survey.rows.iter().any(|own| meets(&own))
             }
         })
+}
+
+/// Whether the two could not have one port number.
+fn meet(a: &PortMapping, b: &PortMapping) -> bool {
+    a.protocol == b.protocol
+        && wanted_addresses(a.host_ip)
+            .iter()
+            .any(|a| wanted_addresses(b.host_ip).iter().any(|b| overlaps(*a, *b, Some(true))))
 }
 
 /// Makes `.env` from its template where there is none yet, so that people have
@@ -312,4 +332,25 @@ fn could_be(survey: &Survey, step: &Move) -> bool {
 pub fn env_from_template(ctx: &Context, survey: &Survey) -> Result<()> {
     let (Some(template), Some(file)) = (&survey.template, survey.env_files.default_file()) else { return Ok(()) };
     env::make(ctx, template, file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Protocol;
+
+    #[test]
+    fn one_number_serves_two_protocols_and_two_addresses() {
+        let mapping = |host_ip: Option<&str>, protocol| PortMapping {
+            service: "dns".into(),
+            host_ip: host_ip.map(|ip| ip.parse().unwrap()),
+            published: None,
+            target: 53,
+            protocol,
+        };
+        let tcp = mapping(None, Protocol::Tcp);
+        assert!(meet(&tcp, &tcp) && !meet(&tcp, &mapping(None, Protocol::Udp)));
+        let one = mapping(Some("127.0.0.1"), Protocol::Tcp);
+        assert!(meet(&tcp, &one) && !meet(&one, &mapping(Some("127.0.0.2"), Protocol::Tcp)));
+    }
 }

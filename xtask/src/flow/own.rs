@@ -2,7 +2,7 @@
 //! second clone) gets a project name of its own: two checkouts of one name
 //! would replace each other's containers and share their volumes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::context::Context;
 use crate::decide::worktree_name;
@@ -92,6 +92,26 @@ fn is_anothers(leases: &Leases, found: &Survey) -> bool {
     let name = &found.stack.name;
     leases.tenant(name, &dir).is_none()
         && leases.others(name, &dir).any(|other| other.project == *name && other.is_stack() && other.dir.is_dir())
+}
+
+/// The other checkout that the project's name is of, where this one has neither
+/// containers nor leases under it: what the engine has of that name is then not
+/// this one's. A name on the command line is meant as it is said.
+pub fn whose_name(ctx: &Context, found: &Survey) -> Option<PathBuf> {
+    let (name, dir) = (&found.stack.name, found.real_dir());
+    let leases = ctx.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default();
+    let has_containers = found
+        .containers
+        .iter()
+        .flatten()
+        .any(|container| container.project.as_ref() == Some(name) && is_here(container, &dir));
+    if ctx.options.project_name.is_some() || leases.tenant(name, &dir).is_some() || has_containers {
+        return None;
+    }
+    let of_main = || found.main_dir.clone().filter(|_| found.second && main_name(found).as_ref() == Some(name));
+    let mut others = leases.others(name, &dir);
+    let in_book = others.find(|other| other.project == *name && other.is_stack() && other.dir.is_dir());
+    in_book.map(|tenant| tenant.dir.clone()).or_else(of_main)
 }
 
 /// The name that the checkout has already: that of its containers, of its

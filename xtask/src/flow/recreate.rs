@@ -1,6 +1,6 @@
 //! A project whose networks are broken: containers down, networks away, up
 //! again. Heals `network … not found`, networks that "need to be recreated", and
-//! ones that hang. Volumes stay.
+//! ones that hang. Named volumes stay.
 
 use crate::context::Context;
 use crate::docker::Trouble;
@@ -9,7 +9,8 @@ use crate::exec::Command;
 use crate::flow::bring_up::{self, Ending, bring_up, turn};
 use crate::flow::prune::{Kept, Outcome, disconnect, remove};
 use crate::flow::survey::{Survey, project};
-use crate::flow::take_down::{down, take_down};
+use crate::flow::take_down::{down, take_down, warn_unnamed};
+use crate::model::Container;
 use crate::parse::engine_networks::{Attached, Network};
 use crate::stack::OnConflict;
 use crate::ui;
@@ -22,6 +23,7 @@ pub struct Recreation {
     pub networks: Vec<Network>,
     /// The services that have containers: these come up again. Empty = all.
     services: Vec<String>,
+    containers: Vec<Container>,
 }
 
 impl Recreation {
@@ -38,12 +40,15 @@ impl Recreation {
         refuse_strangers(&name, &networks, &attached)?;
         let own = ctx.engine.containers_of(&name).map_err(trouble)?;
         let is_known = |service: &String| found.stack.service(service).is_some();
-        let mut services: Vec<String> =
-            own.into_iter().filter(|container| !container.one_off).filter_map(|container| container.service).collect();
+        let mut services: Vec<String> = own
+            .iter()
+            .filter(|container| !container.one_off)
+            .filter_map(|container| container.service.clone())
+            .collect();
         services.retain(is_known);
         services.sort();
         services.dedup();
-        Ok(Recreation { found, networks, services })
+        Ok(Recreation { found, networks, services, containers: own })
     }
 
     /// The steps, as a person would type them.
@@ -54,6 +59,11 @@ impl Recreation {
         let up = ["up", "-d"].into_iter().chain(self.services.iter().map(String::as_str));
         lines.push(ctx.compose().command(up).line());
         lines
+    }
+
+    /// Says whose data would not be found again.
+    pub fn warn(&self) {
+        warn_unnamed(&self.containers);
     }
 
     /// Does it, and waits until every service is well.

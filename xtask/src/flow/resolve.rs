@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::flow::survey::Survey;
-use crate::flow::{assign, free, keep};
+use crate::flow::{assign, free, keep, own};
 use crate::ui::{self, Choice, Format};
 
 /// What a person chose.
@@ -24,7 +24,14 @@ pub enum Answer {
 /// `--dry-run` only says which, and with `--no-write` leaves the rest to the
 /// caller.
 pub fn reassign(ctx: &Context, survey: &Survey) -> Result<Vec<assign::Move>> {
+    // Ports are kept under the name that the checkout will start by.
+    let mut ctx = ctx.clone();
     let mut survey = survey.clone();
+    // Without an engine nobody can tell which names are had.
+    if survey.containers.is_ok() {
+        survey = own::name_checkout(&mut ctx, survey)?;
+    }
+    let ctx = &ctx;
     keep::choose(ctx, &mut survey);
     let moves = assign::plan(ctx, &survey)?;
     if !ctx.no_write && !ctx.dry_run {
@@ -70,6 +77,7 @@ pub fn hints(ctx: &Context, survey: &Survey, reassign: &str, stop: &str) {
         return;
     }
     match assign::plan(ctx, survey) {
+        Ok(_) if ctx.no_write => ui::note(&format!("hint: other ports for this run: `cargo xtask {reassign}`")),
         Ok(moves) => ui::note(&format!("hint: other ports in {}: `cargo xtask {reassign}`", files(&moves))),
         Err(error) => immovable(&error),
     }
@@ -103,7 +111,8 @@ pub fn ask(ctx: &Context, survey: &Survey) -> Result<Answer> {
     if let Ok(moves) = &moves {
         let moved: Vec<String> =
             moves.iter().map(|step| format!("{} {} -> {}", step.what, step.from, step.to)).collect();
-        offer('o', format!("other ports in {}: {}", files(moves), moved.join(", ")));
+        let place = if ctx.no_write { "for this run".to_owned() } else { format!("in {}", files(moves)) };
+        offer('o', format!("other ports {place}: {}", moved.join(", ")));
     }
     offer('t', "names in place of ports: one proxy for all projects (Traefik)".to_owned());
     offer('l', "leave it".to_owned());

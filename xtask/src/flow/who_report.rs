@@ -63,10 +63,11 @@ pub fn json(ctx: &Context, found: &Holders) -> Report<'static> {
     Report { schema: 1, ports: ports(found), actions: None }
 }
 
-/// `kill --format json`.
-pub fn kill_json<'a>(ctx: &Context, found: &Holders, actions: &'a [Action]) -> Report<'a> {
-    trouble(ctx, found);
-    Report { schema: 1, ports: ports(found), actions: Some(actions) }
+impl Report<'static> {
+    /// `kill --format json`: the same, and what was done then.
+    pub fn and(self, actions: &[Action]) -> Report<'_> {
+        Report { schema: self.schema, ports: self.ports, actions: Some(actions) }
+    }
 }
 
 /// What is around each owner, each asked for once: one process may have

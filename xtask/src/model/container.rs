@@ -33,6 +33,9 @@ pub struct Container {
     pub bindings: Vec<Binding>,
     /// Names of the networks that it is on.
     pub networks: Vec<String>,
+    /// Where it keeps data in volumes that nobody gave a name: they stay behind
+    /// when it is removed, and the next container gets new ones.
+    pub unnamed_volumes: Vec<String>,
     /// Labels that begin with `traefik.`.
     pub traefik: BTreeMap<String, String>,
 }

@@ -102,6 +102,11 @@ impl Tenant {
         self.leases.iter().any(|lease| lease.published == port && lease.protocol == protocol)
     }
 
+    /// Whether `port` is kept for one of its dev servers.
+    pub fn has_dev_server(&self, port: u16) -> bool {
+        self.leases.iter().any(|lease| lease.published == port && lease.is_dev_server())
+    }
+
     /// Who is about to take `port`, or has taken it: whoever starts the project,
     /// and the dev server that the port is for.
     pub fn starters(&self, port: u16, protocol: Protocol) -> impl Iterator<Item = Starter> {

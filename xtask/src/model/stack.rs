@@ -42,6 +42,8 @@ pub struct Service {
     pub image: Option<String>,
     /// Has `build:`.
     pub build: bool,
+    /// `scale:` or `deploy.replicas`: how many containers; `None` is one.
+    pub replicas: Option<u32>,
     /// Has a healthcheck of its own that is not disabled.
     pub healthcheck: bool,
     /// The words of that healthcheck, with spaces between; else empty.

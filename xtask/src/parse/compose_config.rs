@@ -40,6 +40,8 @@ struct JsonNetwork {
 struct JsonService {
     image: Option<String>,
     build: Option<Value>,
+    scale: Option<u32>,
+    deploy: Option<JsonDeploy>,
     healthcheck: Option<JsonHealthcheck>,
     network_mode: Option<String>,
     environment: Option<BTreeMap<String, Value>>,
@@ -48,6 +50,11 @@ struct JsonService {
     expose: Option<Vec<Value>>,
     networks: Option<BTreeMap<String, Value>>,
     labels: Option<BTreeMap<String, Value>>,
+}
+
+#[derive(Deserialize)]
+struct JsonDeploy {
+    replicas: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -92,6 +99,7 @@ impl JsonService {
             name,
             image: self.image.map(|image| unescape(&image)),
             build: self.build.is_some(),
+            replicas: self.scale.or(self.deploy.and_then(|deploy| deploy.replicas)),
             healthcheck: check.is_some(),
             check: check.map(|check| check.words()).unwrap_or_default(),
             network_mode: self.network_mode.map(|mode| unescape(&mode)),

@@ -21,6 +21,24 @@ struct ApiContainer {
     labels: Option<BTreeMap<String, String>>,
     ports: Option<Vec<ApiPort>>,
     network_settings: Option<ApiNetworks>,
+    mounts: Option<Vec<ApiMount>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiMount {
+    #[serde(rename = "Type")]
+    kind: Option<String>,
+    name: Option<String>,
+    destination: Option<String>,
+}
+
+impl ApiMount {
+    /// The engine itself names a volume by 64 hexadecimal digits.
+    fn is_unnamed(&self) -> bool {
+        let made_up = |name: &str| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        self.kind.as_deref() == Some("volume") && self.name.as_deref().is_some_and(made_up)
+    }
 }
 
 #[derive(Deserialize)]
@@ -64,6 +82,13 @@ fn container(api: ApiContainer) -> Container {
         one_off: labels.get("com.docker.compose.oneoff").is_some_and(|flag| flag.eq_ignore_ascii_case("true")),
         bindings: api.ports.unwrap_or_default().iter().filter_map(binding).collect(),
         networks: networks.unwrap_or_default().into_keys().collect(),
+        unnamed_volumes: api
+            .mounts
+            .unwrap_or_default()
+            .into_iter()
+            .filter(ApiMount::is_unnamed)
+            .filter_map(|mount| mount.destination)
+            .collect(),
         traefik: labels.into_iter().filter(|(key, _)| key.starts_with(TRAEFIK_LABELS)).collect(),
     }
 }

@@ -51,6 +51,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         }
     };
     let place = ctx.show(&plan.dir);
+    let typed = ui::quoted(&place);
     if plan.steps.is_empty() {
         ui::note(&format!("nothing to do: {place} has it all"));
         done(false);
@@ -58,7 +59,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     }
     if args.check {
         done(false);
-        ui::note(&format!("hint: `cargo xtask adopt {place}` brings what is missing"));
+        ui::note(&format!("hint: `cargo xtask adopt {typed}` brings what is missing"));
         return Ok(Exit::Finding);
     }
     if ctx.dry_run {
@@ -68,6 +69,6 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     adopt::consent(ctx)?;
     adopt::apply(&plan)?;
     done(true);
-    ui::note(&format!("{place} has it: `cd {place} && cargo xtask check-ports`; then commit what is new there"));
+    ui::note(&format!("{place} has it: `cd {typed} && cargo xtask check-ports`; then commit what is new there"));
     Ok(Exit::Success)
 }

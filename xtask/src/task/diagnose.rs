@@ -22,7 +22,7 @@ Examples:
   cargo xtask diagnose --format json
 
 Checks: tools, engine, disk, project, ports, containers, path, networks, firewall, names,
-wsl, leases. They run side by side, each for at most 5 s. docs/troubleshooting.md has the
+proxy, wsl, leases. They run side by side, each for at most 5 s. docs/troubleshooting.md has the
 table of symptoms, checks and cures.
 
 Exit code: 0 no problem (warnings and notes are none), 1 a problem was found.")]

@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::flow::free::{self, Manner, Outcome, Request};
 use crate::flow::holders::{Holders, View, look, ports};
-use crate::flow::who_report;
+use crate::flow::who_report::{self, Report};
 use crate::host::{Ask, Depth};
 use crate::model::{PortRange, Verdict};
 use crate::ui::{self, Format};
@@ -88,8 +88,11 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         found.views.iter().filter(|view| view.verdict != Verdict::Free).map(Request::from).collect();
     let plan = free::plan(ctx, &requests, found.containers.as_deref().ok());
     let text = ctx.format == Format::Text;
+    // As it is now: who has ended can no longer be asked for its folder.
+    let before = (!text).then(|| who_report::json(ctx, &found));
+    let report = |outcome: Outcome, good: &str| report(&found, before, outcome, good);
     if requests.is_empty() {
-        return report(ctx, &found, Outcome { actions: Vec::new(), error: None }, "free already");
+        return report(Outcome { actions: Vec::new(), error: None }, "free already");
     }
     if text {
         who_report::text(ctx, &found);
@@ -97,25 +100,23 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     free::show(&plan, !text);
     if ctx.dry_run {
         let error = free::refusal(&plan);
-        return report(ctx, &found, Outcome { actions: Vec::new(), error }, "");
+        return report(Outcome { actions: Vec::new(), error }, "");
     }
     if let Err(error) = free::consent(ctx, &plan) {
-        return report(ctx, &found, Outcome { actions: Vec::new(), error: Some(error) }, "");
+        return report(Outcome { actions: Vec::new(), error: Some(error) }, "");
     }
     let manner = Manner { grace: Duration::from_secs(args.grace), signal: args.signal.into(), force: args.force };
     let outcome = free::run(ctx, &plan, &requests, &manner);
-    report(ctx, &found, outcome, "free now")
+    report(outcome, "free now")
 }
 
 /// In JSON the state before, and what was done; the error goes to stderr.
-fn report(ctx: &Context, found: &Holders, outcome: Outcome, good: &str) -> Result<Exit> {
-    match ctx.format {
-        Format::Json => ui::json(&who_report::kill_json(ctx, found, &outcome.actions)),
-        Format::Text if outcome.error.is_none() && !good.is_empty() => {
-            let ports: Vec<String> = found.views.iter().map(View::address).collect();
-            ui::out(&format!("{}: {good}", ports.join(", ")));
-        }
-        Format::Text => {}
+fn report(found: &Holders, before: Option<Report<'static>>, outcome: Outcome, good: &str) -> Result<Exit> {
+    if let Some(before) = before {
+        ui::json(&before.and(&outcome.actions));
+    } else if outcome.error.is_none() && !good.is_empty() {
+        let ports: Vec<String> = found.views.iter().map(View::address).collect();
+        ui::out(&format!("{}: {good}", ports.join(", ")));
     }
     outcome.error.map_or(Ok(Exit::Success), Err)
 }

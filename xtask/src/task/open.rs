@@ -26,6 +26,9 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let ctx = &own::known(ctx)?;
     let found = project(ctx)?;
     found.ready(ctx)?;
+    if let Some(name) = &args.service {
+        found.has_service(name)?;
+    }
     let containers = ctx.engine.containers_of(&found.stack.name).map_err(|trouble| ctx.engine_error(&trouble))?;
     let mut known = by_name::known(ctx)?.map(|by_name| by_name.urls(&found)).unwrap_or_default();
     known.extend(urls(ctx, &found, &containers));

@@ -24,8 +24,8 @@ Examples:
 
 `docker network prune` takes networks of stopped projects too, which then cannot start;
 this never does. Nor does it take `web` or another shared proxy's network.
---recreate heals `network ... not found` and networks that need to be recreated; volumes
-and ports stay as they are.
+--recreate heals `network ... not found` and networks that need to be recreated; named
+volumes and ports stay as they are.
 
 Exit code: 0 done or nothing to do, 1 not confirmed, or a network or service that would
 not, 2 it could not be done.")]
@@ -162,6 +162,7 @@ fn recreate(ctx: &Context) -> Result<Exit> {
         let line = format!("{} {line}", if ctx.dry_run { "would run:" } else { "will run:" });
         if ctx.format == Format::Json { ui::note(&line) } else { ui::out(&line) }
     }
+    recreation.warn();
     if ctx.dry_run {
         tell(ctx, (candidates, Vec::new()), &Outcome::default(), before.zip(before));
         return Ok(Exit::Success);

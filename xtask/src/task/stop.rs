@@ -4,17 +4,17 @@ use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::flow::bring_up::turn;
 use crate::flow::own;
-use crate::flow::survey::project;
-use crate::flow::take_down::{down, take_down};
+use crate::flow::survey::{Survey, project};
+use crate::flow::take_down::{down, take_down, warn_unnamed};
 use crate::model::{FixedName, Named};
 use crate::stack;
 use crate::ui;
 
-/// Stop the stack and take its containers and networks away; volumes stay
+/// Stop the stack and take its containers and networks away; named volumes stay
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  cargo xtask stop                   data stays in its volumes
+  cargo xtask stop                   data stays in its named volumes
   cargo xtask stop --timeout 2       seconds each container gets to end
   cargo xtask stop --volumes         the data goes too; asks first
 
@@ -37,10 +37,16 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let name = &found.stack.name;
     let volumes = ctx.engine.volumes_of(name).map_err(trouble)?;
     if args.volumes {
+        spare_checkouts(ctx, &found)?;
         spare_others(ctx, &volumes)?;
     }
     if args.volumes && !volumes.is_empty() && !ctx.dry_run {
-        let question = format!("remove volumes {} and all data in them?", volumes.join(", "));
+        let names: Vec<String> = volumes.iter().map(|name| ui::clean(name)).collect();
+        let question = format!(
+            "remove volumes {} of project {name} ({}) and all data in them?",
+            names.join(", "),
+            ctx.show(&found.stack.dir)
+        );
         if !ctx.yes && !ctx.is_interactive() {
             return Err(Error::new(format!("{question} There is no terminal to ask on"))
                 .hint("add --yes to answer it beforehand")
@@ -59,9 +65,26 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         ui::out(&format!("would run: {}", command.line()));
         return Ok(Exit::Success);
     }
+    if !args.volumes {
+        warn_unnamed(&ctx.engine.containers_of(name).map_err(trouble)?);
+    }
     let _turn = turn(ctx, &found);
     take_down(ctx, name, &command)?;
     left(ctx, name)
+}
+
+/// A checkout that was never started goes by the name of the one that it came
+/// of: the volumes of that name are not its own.
+fn spare_checkouts(ctx: &Context, found: &Survey) -> Result<()> {
+    let Some(other) = own::whose_name(ctx, found) else { return Ok(()) };
+    let name = ui::clean(&found.stack.name);
+    Err(Error::new(format!(
+        "`{name}` is the project of {}, and this checkout has nothing of its own under that name: \
+         the volumes that would go are not its own",
+        ctx.show(&other)
+    ))
+    .hint(format!("if its data is to go: `cd {} && cargo xtask stop --volumes`", ui::quoted(&ctx.show(&other))))
+    .hint(format!("or say whose: `cargo xtask -p {name} stop --volumes`")))
 }
 
 /// `down --volumes` removes what the compose files name, whoever made it: a

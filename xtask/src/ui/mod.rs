@@ -11,6 +11,7 @@ mod text;
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI8, Ordering};
 
 use serde::Serialize;
@@ -22,7 +23,7 @@ pub use live::Live;
 pub use page::Page;
 pub use prompt::{Choice, choose, confirm, is_interactive};
 pub use table::{Column, table};
-pub use text::{clean, clip, count, local_path, mask, mask_value};
+pub use text::{clean, clip, count, local_path, mask, mask_value, quoted};
 
 /// How reports are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -73,13 +74,13 @@ pub fn width() -> usize {
 
 /// Data: a line on stdout.
 pub fn out(line: &str) {
-    write(&mut io::stdout().lock(), &text::sieve(line, console::colors_enabled()));
+    answer(&text::sieve(line, console::colors_enabled()));
 }
 
 /// Data: a value as JSON on stdout, its strings cleaned.
 pub fn json(value: &impl Serialize) {
     match json::pretty(value) {
-        Ok(text) => write(&mut io::stdout().lock(), &text),
+        Ok(text) => answer(&text),
         Err(error) => warn(&format!("failed to write JSON: {error}")),
     }
 }
@@ -147,11 +148,28 @@ fn clean_lines(message: &str) -> String {
 
 /// Lines on stderr.
 fn tell(lines: &str) {
-    write(&mut io::stderr().lock(), &text::sieve(lines, console::colors_enabled_stderr()));
+    // There is nobody left to tell.
+    drop(write(&mut io::stderr().lock(), &text::sieve(lines, console::colors_enabled_stderr())));
 }
 
-/// A closed pipe (`xtask … | head`) is not an error; nor is there anyone left
-/// to tell.
-fn write(stream: &mut dyn Write, line: &str) {
-    drop(stream.write_all(line.as_bytes()).and_then(|()| stream.write_all(b"\n")).and_then(|()| stream.flush()));
+/// Why the first line did not reach stdout.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// Why data did not reach stdout, a full disk for one: whoever reads it must not
+/// take what is there for all.
+pub fn lost() -> Option<&'static str> {
+    LOST.get().map(String::as_str)
+}
+
+/// Lines on stdout. A closed pipe (`xtask … | head`) is not an error.
+fn answer(lines: &str) {
+    if let Err(error) = write(&mut io::stdout().lock(), lines)
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        LOST.get_or_init(|| error.to_string());
+    }
+}
+
+fn write(stream: &mut dyn Write, line: &str) -> io::Result<()> {
+    stream.write_all(line.as_bytes()).and_then(|()| stream.write_all(b"\n")).and_then(|()| stream.flush())
 }

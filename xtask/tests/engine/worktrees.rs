@@ -389,3 +389,54 @@ fn a_start_that_is_killed_leaves_nothing_half() {
         repository.run("killed", &["stop", "--timeout", "0"]).exits(0);
     }
 }
+
+/// Each checkout has the name that the compose file says, until it is started.
+#[test]
+fn data_of_another_checkout_is_left_alone() {
+    let mut repository = Repository::new(&[]);
+    let port = repository.project.port();
+    let name = repository.project.name.clone();
+    let compose = format!(
+        "name: {name}\nservices:\n  web:\n{SERVICE}    ports: [\"{port}:8080\"]\n    volumes: [\"data:/data\"]\nvolumes:\n  data:\n"
+    );
+    repository.commit(&[("docker-compose.yml", &compose)]);
+    repository.add_worktree("login");
+    repository.project.xtask(["start"]).exits(0);
+    repository.project.xtask(["stop"]).exits(0).says("left: data in");
+    let volume = repository.project.volumes();
+    assert_eq!(volume.len(), 1);
+    let refused = repository.run("login", &["stop", "--volumes", "--yes"]).exits(2);
+    refused.says(&format!("`{name}` is the project of")).says("the volumes that would go are not its own");
+    assert_eq!(repository.project.volumes(), volume);
+    repository.project.xtask(["stop", "--volumes", "--yes"]).exits(0);
+    assert!(repository.project.volumes().is_empty());
+}
+
+/// Whoever looks first, and then starts, has one name and one set of ports.
+#[test]
+fn ports_that_were_written_before_the_first_start_are_those_of_the_start() {
+    let mut repository = Repository::in_range(&["web"]);
+    repository.add_worktree("login");
+    repository.project.xtask(["start"]).exits(0);
+    repository.run("login", &["check-ports", "--reassign"]).exits(0).says("this checkout of");
+    let before = std::fs::read_to_string(repository.dir("login").join(".env")).unwrap();
+    repository.run("login", &["start"]).exits(0).never_says(" -> ");
+    assert_eq!(std::fs::read_to_string(repository.dir("login").join(".env")).unwrap(), before);
+    assert_ne!(repository.name("login"), repository.project.name);
+    repository.run("login", &["check-ports", "--all"]).exits(0);
+    repository.project.xtask(["stop"]).exits(0);
+}
+
+#[test]
+fn data_in_a_volume_without_a_name_is_told_of() {
+    let project = Project::new();
+    let port = project.port();
+    let compose = format!("services:\n  web:\n{SERVICE}    ports: [\"{port}:8080\"]\n    volumes: [\"/data\"]\n");
+    project.write("docker-compose.yml", compose);
+    project.xtask(["start"]).exits(0);
+    let told = "web keeps /data in a volume without a name";
+    project.xtask(["prune-network", "--recreate", "--dry-run"]).exits(0).says(told);
+    project.xtask(["stop", "--volumes", "--yes"]).exits(0).never_says(told);
+    project.xtask(["start"]).exits(0);
+    project.xtask(["stop"]).exits(0).says(told).says("volumes: [web-data:/data]");
+}

@@ -575,3 +575,42 @@ fn what_this_runs_under_is_never_signalled() {
     let run = project.run("check-ports --stop-holders --yes").ends_with(1);
     assert!(run.stdout.contains("is left alone: this command itself runs under it"), "{run}");
 }
+
+#[test]
+fn a_service_of_more_containers_than_ports_is_said_to_be_one() {
+    for count in ["deploy: {replicas: 2}", "scale: 2"] {
+        let project = Project::new(&format!(
+            "services:\n  web:\n    image: web\n    ports: [\"${{WEB:-@0}}:80\"]\n    {count}\n"
+        ));
+        let run = project.run("check-ports --reassign").ends_with(1);
+        assert!(run.stdout.contains("2 containers of `web` cannot all publish 18000"), "{run}");
+        assert!(!run.stdout.contains("free:") && run.stderr.contains("give it a port for each"), "{run}");
+        assert!(!project.path(".env").exists());
+    }
+    let project = Project::new("services:\n  web:\n    image: web\n    ports: [\"@0-@1:80\"]\n    scale: 2\n");
+    project.run("check-ports").ends_with(0);
+}
+
+#[test]
+fn a_port_of_an_inactive_profile_is_not_suggested() {
+    let mut project = Project::new(
+        "services:\n  web:\n    image: web\n    ports: [\"${WEB:-@0}:80\"]\n  debug:\n    image: web\n    profiles: [debug]\n    ports: [\"@1:80\"]\n",
+    );
+    project.hold("0.0.0.0", &[0]);
+    let run = project.run("check-ports").ends_with(1);
+    assert!(run.stdout.contains("free: 18002"), "{run}");
+}
+
+/// A disk that is full is no empty report.
+#[test]
+fn a_report_that_cannot_be_written_is_2() {
+    let project = Project::new("services:\n  web:\n    image: web\n    ports: [\"@0:80\"]\n");
+    for words in [&["check-ports"][..], &["check-ports", "--format", "json"], &["completions", "bash"]] {
+        let mut command = project.command(crate::support::XTASK);
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let done = command.args(words).stdout(full).stderr(std::process::Stdio::piped()).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(2), "{words:?}: {said}");
+        assert!(said.contains("standard output could not be written"), "{words:?}: {said}");
+    }
+}

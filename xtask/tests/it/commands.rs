@@ -182,8 +182,11 @@ fn open_prints_the_url_and_starts_the_browser() {
     project.set("BROWSER", "no-such-browser");
     let run = project.run("open web").ends_with(2);
     assert!(run.stderr.contains("`no-such-browser` is not installed"), "{run}");
-    let run = project.run("open wbe").ends_with(1);
-    assert!(run.stderr.contains("service `wbe` has no web page"), "{run}");
+    let run = project.run("open wbe").ends_with(2);
+    assert!(
+        run.stderr.contains("no service `wbe` in this project") && run.stderr.contains("services are: web"),
+        "{run}"
+    );
 }
 
 /// A folder that may not be written: nothing is half made.

@@ -285,3 +285,13 @@ fn one_name_at_once_runs_once() {
     assert_eq!(ended, [Some(1); 3]);
     assert!(servers[0].0.try_wait().unwrap().is_none());
 }
+
+/// The stack of the same project is given other ports, too.
+#[test]
+fn a_stack_is_not_given_the_port_of_a_dev_server() {
+    let mut project = project();
+    assert_eq!(project.run("run --as docs -- /bin/echo {port}").ends_with(0).stdout, "18001\n");
+    project.hold("0.0.0.0", &[0]);
+    let check = project.run("check-ports").ends_with(1);
+    assert!(check.stdout.contains("free: 18002"), "{check}");
+}

@@ -51,7 +51,12 @@ fn ailing(scene: &Scene, container: &Container) -> Option<Finding> {
     let service = container.service.as_deref().map(ui::clean).unwrap_or_default();
     let log = up::last_lines(ctx, container, LOG_LINES).into_iter().map(|line| format!("  | {line}"));
     let seen = std::iter::once(seen).chain(log).collect::<Vec<_>>().join("\n");
-    let status = if container.state == State::Running && state != ServiceState::Unhealthy {
+    // What `docker compose stop` and `docker stop` leave of a program that obeys
+    // SIGTERM: somebody wanted it so.
+    let was_stopped = container.state == State::Exited && container.status.starts_with("Exited (143)");
+    let status = if was_stopped {
+        Status::Note
+    } else if container.state == State::Running && state != ServiceState::Unhealthy {
         Status::Warning
     } else {
         Status::Problem

@@ -99,7 +99,7 @@ fn finding(scene: &Scene, container: &Container, knock: &Knock) -> Finding {
             format!("in the container it listens on {address}, for the container alone"),
             "a published port leads to the container's own address, where nobody listens",
             format!(
-                "have it listen on 0.0.0.0:{target} (`--host 0.0.0.0`, `HOST=0.0.0.0`), then `cargo xtask restart {service}`"
+                "have it listen on 0.0.0.0:{target} (`--host 0.0.0.0`, `HOST=0.0.0.0`), then `cargo xtask start {service}`"
             ),
         ),
         End::OtherPort(ports) => {

@@ -205,11 +205,13 @@ fn cells(service: &ServiceEntry) -> Vec<String> {
         (Activity::Stopped, _) => style("stopped").yellow(),
         (Activity::Leased, _) => style("kept").dim(),
     };
-    let mut ports: Vec<String> = if service.bindings.is_empty() {
-        service.leases.iter().map(|lease| port(lease.published, lease.target, lease.protocol, None)).collect()
-    } else {
-        service.bindings.iter().map(binding).collect()
-    };
+    // What runs has the ports that it has, and not those that are kept for it.
+    let mut ports: Vec<String> =
+        if service.bindings.is_empty() && (service.dev_server || service.state != Activity::Running) {
+            service.leases.iter().map(|lease| port(lease.published, lease.target, lease.protocol, None)).collect()
+        } else {
+            service.bindings.iter().map(binding).collect()
+        };
     // The same on both families.
     ports.dedup();
     let more = ports.len().saturating_sub(SHOWN);

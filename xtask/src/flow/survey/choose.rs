@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::machine::Machine;
-use super::{Row, Survey};
+use super::{Row, Survey, crowd};
 use crate::decide::{Kept, Limits, free_block, suggest};
 use crate::model::{Leases, PortMapping, PortRange, Tenant, Wanted};
 use crate::stack::Settings;
@@ -26,11 +26,16 @@ pub(super) fn choose(machine: &Machine<'_>, survey: &mut Survey, leases: &Leases
         };
         let together: Vec<usize> =
             (0..wanted.len()).filter(|j| *j == i || same_variable(wanted[i], wanted[*j])).collect();
+        if crowd(&survey.stack, &wanted[i].mapping).is_some() {
+            continue;
+        }
         // A variable that holds a range feeds several ports: no single number.
         if together.iter().any(|j| wanted[*j].mapping.published != Some(published)) {
             continue;
         }
-        let not_to_have = |port: u16| kept.has(port) || survey.avoid.contains(&port);
+        // A dev server of the same project keeps its port against the stack, too.
+        let of_server = |port| tenant.is_some_and(|tenant| tenant.has_dev_server(port));
+        let not_to_have = |port: u16| kept.has(port) || of_server(port) || survey.avoid.contains(&port);
         let own = tenant.and_then(|tenant| tenant.range);
         let mut limits =
             Limits { within: survey.settings.port_range.or(own), outside: &outside, used: &used, kept: &not_to_have };

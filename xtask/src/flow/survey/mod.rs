@@ -12,14 +12,17 @@ pub use choose::{choose_again, free_range, kept_for_row};
 pub use solo::Solo;
 
 use crate::context::Context;
-use crate::decide::clashes;
+use crate::decide::{clashes, too_many};
 use crate::disk;
 use crate::docker::{ComposeTrouble, Trouble};
 use crate::error::{Error, Result};
 use crate::exec;
 use crate::flow::remote;
 use crate::ledger::Book;
-use crate::model::{ComposeOptions, Container, EngineHost, Leases, Owner, PortMapping, Source, Stack, Verdict, Wanted};
+use crate::model::{
+    ComposeOptions, Container, EngineHost, Leases, Owner, PortMapping, PortRange, Service, Source, Stack, Verdict,
+    Wanted,
+};
 use crate::stack::{self, EnvFiles, Project, Settings};
 use crate::ui;
 use machine::{Machine, explain};
@@ -142,6 +145,15 @@ impl Survey {
         Ok(())
     }
 
+    /// The service of that name; an error that lists them where there is none.
+    pub fn has_service(&self, name: &str) -> Result<&Service> {
+        self.stack.service(name).ok_or_else(|| {
+            let known: Vec<&str> = self.stack.services.iter().map(|service| service.name.as_str()).collect();
+            Error::new(format!("no service `{}` in this project", ui::clean(name)))
+                .hint(format!("services are: {}", known.join(", ")))
+        })
+    }
+
     /// Keeps the rows of `services` and of all they depend on.
     pub fn narrow(&mut self, services: &[String]) -> Result<()> {
         if services.is_empty() {
@@ -150,11 +162,7 @@ impl Survey {
         let mut wanted: BTreeSet<String> = BTreeSet::new();
         let mut queue: Vec<String> = services.to_vec();
         while let Some(name) = queue.pop() {
-            let Some(service) = self.stack.service(&name) else {
-                let known: Vec<&str> = self.stack.services.iter().map(|service| service.name.as_str()).collect();
-                return Err(Error::new(format!("no service `{}` in this project", ui::clean(&name)))
-                    .hint(format!("services are: {}", known.join(", "))));
-            };
+            let service = self.has_service(&name)?;
             if wanted.insert(name) {
                 queue.extend(service.depends_on.keys().cloned());
             }
@@ -197,6 +205,7 @@ pub fn look(ctx: &Context, found: &mut Survey, refused: &BTreeMap<u16, String>) 
     }
     if found.has_conflicts() {
         found.avoid = wanted_by_stopped(ctx, &name, &containers, &leases);
+        found.avoid.extend(of_every_profile(ctx, found));
         choose::choose(&machine, found, &leases);
     }
 }
@@ -206,6 +215,23 @@ fn kept_for(mapping: &PortMapping, leases: &Leases, name: &str, dir: &Path) -> O
     let port = mapping.published.filter(|range| range.is_one())?.first;
     let mut others = leases.others(name, dir).filter(|tenant| tenant.keeps(port, mapping.protocol));
     others.find(|tenant| tenant.dir.is_dir()).map(|tenant| (tenant.project.clone(), tenant.dir.clone()))
+}
+
+/// What the project publishes, services of inactive profiles included: they may
+/// come up beside the others any time.
+fn of_every_profile(ctx: &Context, found: &Survey) -> BTreeSet<u16> {
+    let options = ComposeOptions { profiles: vec!["*".to_owned()], ..reading(ctx, found.template.as_deref()) };
+    let Ok(stack) = stack::read(&options, &ctx.dir, &|name| ctx.var(name)) else { return BTreeSet::new() };
+    stack.ports().filter_map(|wanted| wanted.mapping.published).flat_map(PortRange::iter).collect()
+}
+
+/// How the project is read: a template stands in for an env file to be.
+fn reading(ctx: &Context, template: Option<&Path>) -> ComposeOptions {
+    let mut options = ctx.options.clone();
+    if let Some(template) = template {
+        options.env_files = vec![template.to_path_buf()];
+    }
+    options
 }
 
 /// Inspecting a container costs a millisecond or two.
@@ -239,10 +265,7 @@ pub fn project(ctx: &Context) -> Result<Survey> {
     let env = |name: &str| ctx.var(name);
     let env_files = stack::env_files(&ctx.options, &ctx.dir, &env)?;
     let template = missing_env(&env_files);
-    let options = match &template {
-        Some(path) => ComposeOptions { env_files: vec![path.clone()], ..ctx.options.clone() },
-        None => ctx.options.clone(),
-    };
+    let options = reading(ctx, template.as_deref());
     let compose = ctx.compose_with(options.clone());
     let (config, containers, read) = std::thread::scope(|scope| {
         let containers = scope.spawn(|| ctx.engine.containers());
@@ -355,6 +378,13 @@ pub fn is_free(survey: &Survey, mapping: &PortMapping, port: u16) -> bool {
 }
 
 /// One row a published port, in the order of the model.
+/// That a service has more containers than ports to publish, which no other port
+/// would mend.
+pub fn crowd(stack: &Stack, mapping: &PortMapping) -> Option<String> {
+    let count = too_many(stack.service(&mapping.service)?, mapping)?;
+    Some(format!("{count} containers of `{}` cannot all publish {}", mapping.service, mapping.address()))
+}
+
 fn rows(machine: &Machine<'_>, stack: &Stack) -> Vec<Row> {
     let wanted: Vec<Wanted> = stack.ports().cloned().collect();
     let mappings: Vec<&PortMapping> = wanted.iter().map(|wanted| &wanted.mapping).collect();
@@ -365,7 +395,10 @@ fn rows(machine: &Machine<'_>, stack: &Stack) -> Vec<Row> {
             let why = format!("service `{}` of this project publishes {} too", other.service, other.address());
             Verdict::Taken(vec![Owner::Unknown { why }])
         }
-        None => machine.verdict(mappings[i]),
+        None => match crowd(stack, mappings[i]) {
+            Some(why) => Verdict::Taken(vec![Owner::Unknown { why }]),
+            None => machine.verdict(mappings[i]),
+        },
     };
     let verdicts: Vec<Verdict> = clashes.iter().enumerate().map(verdict).collect();
     let row = |((wanted, verdict), clash)| Row { wanted, verdict, clash, suggestion: None, kept_for: None };

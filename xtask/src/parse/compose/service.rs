@@ -46,6 +46,7 @@ pub fn define(name: &str, node: &Node, environment: &dyn Fn(&str) -> Option<Stri
         name: name.to_owned(),
         image: node.get("image").and_then(Node::text).filter(|image| !image.is_empty()).map(str::to_owned),
         build: node.get("build").is_some(),
+        replicas: replicas(node),
         healthcheck: check.is_some(),
         check: check.map(check_words).unwrap_or_default(),
         network_mode: node.get("network_mode").and_then(Node::text).map(str::to_owned),
@@ -176,6 +177,11 @@ fn checks_health(node: &Node) -> bool {
         Data::Null | Data::Map(_) => false,
     });
     test && !disabled
+}
+
+fn replicas(node: &Node) -> Option<u32> {
+    let deployed = || node.get("deploy").and_then(|deploy| deploy.get("replicas"));
+    node.get("scale").or_else(deployed).and_then(Node::text)?.parse().ok()
 }
 
 fn variables(node: &Node, environment: &dyn Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
