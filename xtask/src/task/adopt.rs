@@ -69,6 +69,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     adopt::consent(ctx)?;
     adopt::apply(&plan)?;
     done(true);
-    ui::note(&format!("{place} has it: `cd {typed} && cargo xtask check-ports`; then commit what is new there"));
+    let words = &plan.words;
+    ui::note(&format!("{place} has it: `cd {typed} && cargo xtask {words}check-ports`; then commit what is new there"));
     Ok(Exit::Success)
 }

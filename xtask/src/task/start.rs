@@ -29,9 +29,9 @@ Examples:
   cargo xtask start --no-write                 ports and name for this run only, no file written
   cargo xtask start --probe-remote             DOCKER_HOST=ssh://box: what is bound there
 
-In a linked git worktree, and in a second clone, it gives the checkout a project
-name and ports of its own, writes both to its .env, and keeps them. So it does
-for each person on an engine of another machine.
+In a linked git worktree, and in a second clone of the same project name, it gives
+the checkout a name and ports of its own, writes both to its .env, and keeps them.
+So it does for each person on an engine of another machine.
 
 Exit code: 0 everything is well, 1 a conflict or a service that failed or was too
 slow, 2 it could not be done, 130 interrupted (containers keep running).")]

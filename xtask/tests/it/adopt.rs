@@ -275,3 +275,15 @@ fn lend_dependencies(from: &Path, to: &Path) {
         }
     }
 }
+
+/// Compose finds nothing in the top folder there: all that is brought says which.
+#[test]
+fn a_compose_file_in_another_folder_is_named_wherever_it_has_to_be() {
+    let project = Project::empty();
+    project.file("dev/compose.yaml", "services:\n  web:\n    image: nginx\n    ports: [\"${WEB:-@0}:80\"]\n");
+    let run = project.run("adopt . -f dev/compose.yaml --yes").ends_with(0);
+    assert!(run.stderr.contains("&& cargo xtask -f dev/compose.yaml check-ports`"), "{run}");
+    let makefile = project.read("Makefile");
+    assert!(makefile.contains("\t@cargo xtask -f dev/compose.yaml start\n"), "{makefile}");
+    project.run("-f dev/compose.yaml check-ports").ends_with(0);
+}

@@ -323,3 +323,12 @@ fn stop_asks_before_volumes_and_says_what_is_left() {
     let downs: Vec<&str> = calls.lines().filter(|line| line.contains(" down")).collect();
     assert_eq!(downs, ["docker compose down --timeout 2", "docker compose down --volumes"]);
 }
+
+#[test]
+fn a_container_of_a_name_that_is_had_is_named_with_the_cure() {
+    let said = "Error response from daemon: Conflict. The container name \"/shop-db\" is already in use by container \"0f2c0f2c0f2c\". You have to remove (or rename) that container to be able to reuse that name.\n";
+    let (project, _engine) = project(vec![Rule::when("docker compose up -d").stderr(said).exit(1)]);
+    let run = project.run("start").ends_with(1);
+    assert!(run.stderr.contains("there is a container named `shop-db` already"), "{run}");
+    assert!(run.stderr.contains("container_name:") && run.stderr.contains("`docker rm shop-db`"), "{run}");
+}

@@ -12,7 +12,7 @@ const END: &str = "# <<< cargo xtask";
 /// Goal, what it does, command line.
 const GOALS: [(&str, &str, &str); 4] = [
     ("start", "check the ports, then up", "start"),
-    ("stop", "stop the stack; data stays in its volumes", "stop"),
+    ("stop", "stop the stack; data stays in its named volumes", "stop"),
     ("check", "are all ports free, and if not: who has them", "check-ports"),
     ("diagnose", "is this machine ready, and if not: what to do", "diagnose"),
 ];
@@ -47,7 +47,7 @@ pub(super) fn plan(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     block.push_str("xtask-built:\n\t@test -x target/debug/xtask || cargo build --package xtask --bin xtask\n\n");
     for (goal, help, words) in &missing {
         // Writing to a String cannot fail.
-        let _ = writeln!(block, "{goal}: xtask-built  ## {help}\n\t@cargo xtask {words}\n");
+        let _ = writeln!(block, "{goal}: xtask-built  ## {help}\n\t@cargo xtask {}{words}\n", plan.words);
     }
     block.push_str(END);
     block.push('\n');

@@ -28,6 +28,9 @@ pub struct Plan {
     pub dir: PathBuf,
     /// What is done; empty where it has it all.
     pub steps: Vec<Step>,
+    /// What a command there needs to find the project, with a space behind it:
+    /// the compose files that were named.
+    pub words: String,
     /// What is not done, and why.
     pub left: Vec<Left>,
 }
@@ -97,8 +100,14 @@ pub fn plan(ctx: &Context, dir: &Path, update: bool) -> Result<Plan> {
         project_directory: ctx.options.project_directory.as_ref().map(absolute),
         ..ctx.options.clone()
     };
+    let words = options.files.iter().map(|file| {
+        let file = disk::real(file);
+        let inside = file.strip_prefix(&root).unwrap_or(&file);
+        format!("-f {} ", ui::quoted(&inside.display().to_string()))
+    });
+    let words = words.collect();
     let target = Target { ctx, dir: root, options };
-    let mut plan = Plan { dir: target.dir.clone(), steps: Vec::new(), left: Vec::new() };
+    let mut plan = Plan { dir: target.dir.clone(), words, steps: Vec::new(), left: Vec::new() };
     program::plan(&target, update, &mut plan)?;
     cargo_files::plan(&target, &mut plan)?;
     ignored(&target, &mut plan)?;

@@ -9,7 +9,7 @@ use crate::docker::Compose;
 use crate::error::{Error, Result};
 use crate::exec::{Event, Patience, Running};
 use crate::flow::survey::Survey;
-use crate::parse::engine_message::{self, NetworkProblem, PortProblem};
+use crate::parse::engine_message::{self, NameConflict, NetworkProblem, PortProblem};
 use crate::ui::{self, Live};
 
 /// The live line of what Compose says.
@@ -102,6 +102,9 @@ fn failed(ctx: &Context, survey: &Survey, text: &str) -> Error {
     if let Some(problem) = engine_message::network_problem(text.as_bytes()) {
         return network_failed(&problem);
     }
+    if let Some(conflict) = engine_message::name_conflict(text.as_bytes()) {
+        return name_taken(survey, &conflict);
+    }
     if let Some(error) = wait::failure(ctx, survey) {
         return error;
     }
@@ -109,6 +112,20 @@ fn failed(ctx: &Context, survey: &Survey, text: &str) -> Error {
         text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains("level=warning")).collect();
     let tail = lines[lines.len().saturating_sub(6)..].join("\n");
     Error::new(format!("`docker compose up` failed: {tail}")).hint("all of its output: `cargo xtask start -v`")
+}
+
+fn name_taken(survey: &Survey, conflict: &NameConflict) -> Error {
+    let name = ui::clean(&conflict.name);
+    let is_holder = |id: &str| conflict.holder.as_deref().is_some_and(|holder| id.starts_with(holder));
+    let holder = survey.containers.iter().flatten().find(|container| is_holder(&container.id));
+    let whose = holder.and_then(|container| container.project.as_deref());
+    let whose = whose.map(|project| format!(", of project {}", ui::clean(project))).unwrap_or_default();
+    Error::new(format!(
+        "there is a container named `{name}` already{whose}: a fixed name is one for all of this engine"
+    ))
+    .hint("take its `container_name:` out of the compose file, or begin it with `${COMPOSE_PROJECT_NAME}-`")
+    .hint(format!("or, if the other one is a leftover: `docker rm {}`", ui::quoted(&conflict.name)))
+    .finding()
 }
 
 fn network_failed(problem: &NetworkProblem) -> Error {
@@ -122,6 +139,6 @@ fn network_failed(problem: &NetworkProblem) -> Error {
                 .hint(format!("`docker network create {name}`"))
         }
         NetworkProblem::Gone => Error::new("containers of this project are on a network that was removed")
-            .hint("`cargo xtask prune-network --recreate` makes containers and networks anew: ports and volumes stay"),
+            .hint("`cargo xtask prune-network --recreate` makes containers and networks anew: ports and named volumes stay"),
     }
 }

@@ -214,6 +214,8 @@ fn json_has_the_keys_of_the_schema() {
     let json = cage.xtask("kill 8000 --yes --format json").exits(0).json();
     assert_eq!(keys(&json), "actions ports schema");
     assert_eq!(json["ports"][0]["owners"][0]["pid"], pid);
+    // As it was before it ended.
+    assert_eq!(json["ports"][0]["owners"][0]["cwd"], owner["cwd"]);
     let action = &json["actions"][0];
     assert_eq!(keys(action), "action owner result");
     assert_eq!(keys(&action["owner"]), "command kind name pid started user");
