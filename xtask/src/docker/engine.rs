@@ -5,8 +5,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::Endpoint;
+use super::endpoint::{self, Choice};
 use super::http;
-use super::{Endpoint, endpoint};
 use crate::error::{Error, Result};
 use crate::exec::{self, Command};
 use crate::model::Container;
@@ -18,6 +19,8 @@ use crate::ui;
 pub enum Trouble {
     /// No `docker`, and no socket.
     Absent,
+    /// The context that was chosen does not exist; no engine was asked.
+    NoContext,
     /// A socket that is not there, or that nobody serves.
     NotRunning,
     /// The socket is there, and not for us.
@@ -134,6 +137,9 @@ impl Engine {
     }
 
     fn send(&self, method: &str, path: &str) -> Result<Vec<u8>, Trouble> {
+        if !self.endpoint.is_known() {
+            return Err(Trouble::NoContext);
+        }
         let request = http::request(method, path);
         match self.endpoint.socket() {
             Some(socket) => over_socket(socket, &request, self.limit),
@@ -276,6 +282,7 @@ impl Trouble {
         let start = |word: &str| if endpoint.is_remote() { elsewhere_hint(host) } else { start_hint(word) };
         match self {
             Trouble::Absent => Error::new("no Docker engine, and no `docker` on PATH").hint(install_hint()),
+            Trouble::NoContext => no_context(&endpoint.chosen_by),
             Trouble::NotRunning => Error::new(format!("no Docker engine answers at {host} ({chosen})"))
                 .hint(start("start"))
                 .hint(if endpoint.is_remote() {
@@ -295,6 +302,15 @@ impl Trouble {
                 .hint("is it an engine, and well? `docker version` asks it too"),
         }
     }
+}
+
+fn no_context(chosen: &Choice) -> Error {
+    let what = match chosen {
+        Choice::Context(name) => format!("`{name}` (DOCKER_CONTEXT)"),
+        Choice::Current(name) => format!("`{name}` (the current one)"),
+        Choice::Host | Choice::Default => "that was chosen".to_owned(),
+    };
+    Error::new(format!("the Docker context {what} does not exist")).hint("`docker context ls` shows those that do")
 }
 
 fn install_hint() -> &'static str {
