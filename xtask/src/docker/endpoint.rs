@@ -75,6 +75,20 @@ impl Endpoint {
         !self.host.is_empty()
     }
 
+    /// Whether it is where this machine's engine is unless somebody says so.
+    pub fn is_usual(&self) -> bool {
+        self.host == DEFAULT
+    }
+
+    /// What ends the choice: nothing below DOCKER_HOST counts while it is set.
+    pub fn undo(&self) -> &'static str {
+        match self.chosen_by {
+            Choice::Host => "unset DOCKER_HOST",
+            Choice::Context(_) => "unset DOCKER_CONTEXT",
+            Choice::Current(_) | Choice::Default => "docker context use default",
+        }
+    }
+
     /// The socket's path, where the engine is behind one.
     pub fn socket(&self) -> Option<&Path> {
         self.host.strip_prefix("unix://").map(Path::new)
@@ -192,6 +206,20 @@ mod tests {
         let named = find(&[("DOCKER_CONTEXT", "nosuch")], None);
         assert_eq!((named.is_known(), named.chosen_by), (false, Choice::Context("nosuch".into())));
         assert_eq!(find(&[("DOCKER_CONTEXT", "default")], home), Endpoint::at(DEFAULT));
+    }
+
+    #[test]
+    fn each_choice_is_undone_where_it_was_made() {
+        for (vars, undo) in [
+            (&[("DOCKER_HOST", "unix:///h/d.sock"), ("DOCKER_CONTEXT", "x")][..], "unset DOCKER_HOST"),
+            (&[("DOCKER_CONTEXT", "x")], "unset DOCKER_CONTEXT"),
+        ] {
+            let endpoint = find(vars, None);
+            assert_eq!((endpoint.undo(), endpoint.is_usual()), (undo, false));
+        }
+        let current = Endpoint { host: "ssh://box".into(), chosen_by: Choice::Current("box".into()) };
+        assert_eq!(current.undo(), "docker context use default");
+        assert!(find(&[("DOCKER_HOST", DEFAULT)], None).is_usual());
     }
 
     #[test]

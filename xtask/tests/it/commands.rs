@@ -139,6 +139,7 @@ fn an_engine_on_another_machine() {
     ]);
     let run = project.run("start").ends_with(2);
     assert!(run.stderr.contains("no Docker engine answers at tcp://192.0.2.1:2375 (DOCKER_HOST)"), "{run}");
+    assert!(run.stderr.contains("hint: for this machine's usual engine: `unset DOCKER_HOST`\n"), "{run}");
 }
 
 /// The default engine is another one, which nobody meant.
@@ -152,7 +153,7 @@ fn a_context_that_does_not_exist_is_no_engine() {
     project.file("scripts/engine/up", script);
     fs::set_permissions(project.path("scripts/engine/up"), fs::Permissions::from_mode(0o755)).unwrap();
     let says = "error: the Docker context `nosuch` (DOCKER_CONTEXT) does not exist\n\
-        hint: `docker context ls` shows those that do\n";
+        hint: `docker context ls` shows those that do\nhint: for this machine's usual engine: `unset DOCKER_CONTEXT`\n";
     for command in ["start", "start --setup", "stop", "stop --volumes --yes", "restart", "logs", "prune-network"] {
         let run = project.run(command).ends_with(2);
         assert!(run.stderr.contains(says), "{run}");

@@ -28,7 +28,7 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     let mut found = vec![if endpoint.is_remote() {
         Finding::new("engine.answers", "Docker engine", Status::Note, seen)
             .why("ports are bound on that machine: what is free here says nothing")
-            .remedy("docker context use default")
+            .remedy(endpoint.undo())
     } else {
         Finding::ok("engine.answers", "Docker engine", seen)
     }];
