@@ -104,6 +104,10 @@ impl Compose {
         if plugin_missing.iter().any(|words| text.contains(words)) {
             return without_plugin();
         }
+        // A context that does not exist says nothing of the project.
+        if text.contains("unable to resolve docker endpoint") {
+            return ComposeTrouble::Silent("`docker` finds no engine to ask".to_owned());
+        }
         if answer.ok() {
             // `docker` without the plugin may print its own usage and exit with 0.
             return self.version().map_or_else(without_plugin, ComposeTrouble::TooOld);

@@ -2,6 +2,7 @@
 //! the current context of its configuration, then the default socket
 //! (docs.docker.com, "Docker contexts").
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -10,9 +11,34 @@ use serde::Deserialize;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// As Docker writes it: `unix:///var/run/docker.sock`, `tcp://…`, `ssh://…`.
+    /// Empty where the context that was chosen does not exist.
     pub host: String,
-    /// "DOCKER_HOST", "context `colima`", "default".
-    pub chosen_by: String,
+    /// Who chose it.
+    pub chosen_by: Choice,
+}
+
+/// Who chose an engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// DOCKER_HOST.
+    Host,
+    /// DOCKER_CONTEXT, the context of this name.
+    Context(String),
+    /// The configuration of the CLI, whose current context this is.
+    Current(String),
+    /// Nobody.
+    Default,
+}
+
+/// "DOCKER_HOST", "context `colima`", "default".
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Choice::Host => f.write_str("DOCKER_HOST"),
+            Choice::Context(name) | Choice::Current(name) => write!(f, "context `{name}`"),
+            Choice::Default => f.write_str("default"),
+        }
+    }
 }
 
 #[cfg(unix)]
@@ -25,16 +51,42 @@ impl Endpoint {
     pub fn find(env: &dyn Fn(&str) -> Option<String>, home: Option<&Path>) -> Endpoint {
         let set = |name: &str| env(name).filter(|value| !value.is_empty());
         if let Some(host) = set("DOCKER_HOST") {
-            return Endpoint { host, chosen_by: "DOCKER_HOST".to_owned() };
+            return Endpoint { host, chosen_by: Choice::Host };
         }
         let config = set("DOCKER_CONFIG").map(PathBuf::from).or_else(|| Some(home?.join(".docker")));
-        let context = set("DOCKER_CONTEXT").or_else(|| current_context(config.as_deref()?));
-        if let Some(name) = context.filter(|name| !name.is_empty() && name != "default")
-            && let Some(host) = config.as_deref().and_then(|config| context_host(config, &name))
-        {
-            return Endpoint { host, chosen_by: format!("context `{name}`") };
+        let current = || current_context(config.as_deref()?).map(Choice::Current);
+        let choice = set("DOCKER_CONTEXT").map(Choice::Context).or_else(current).unwrap_or(Choice::Default);
+        let (Choice::Context(name) | Choice::Current(name)) = &choice else { return Endpoint::at(DEFAULT) };
+        if name.is_empty() || name == "default" {
+            return Endpoint::at(DEFAULT);
         }
-        Endpoint { host: DEFAULT.to_owned(), chosen_by: "default".to_owned() }
+        // The default engine is none that the person meant.
+        let host = config.as_deref().and_then(|config| context_host(config, name)).unwrap_or_default();
+        Endpoint { host, chosen_by: choice }
+    }
+
+    /// The engine at an address that nobody chose.
+    pub fn at(host: impl Into<String>) -> Endpoint {
+        Endpoint { host: host.into(), chosen_by: Choice::Default }
+    }
+
+    /// Whether there is an address at all.
+    pub fn is_known(&self) -> bool {
+        !self.host.is_empty()
+    }
+
+    /// Whether it is where this machine's engine is unless somebody says so.
+    pub fn is_usual(&self) -> bool {
+        self.host == DEFAULT
+    }
+
+    /// What ends the choice: nothing below DOCKER_HOST counts while it is set.
+    pub fn undo(&self) -> &'static str {
+        match self.chosen_by {
+            Choice::Host => "unset DOCKER_HOST",
+            Choice::Context(_) => "unset DOCKER_CONTEXT",
+            Choice::Current(_) | Choice::Default => "docker context use default",
+        }
     }
 
     /// The socket's path, where the engine is behind one.
@@ -102,7 +154,8 @@ struct MetaEndpoint {
 }
 
 /// Contexts lie in folders named by a hash of their names; the name stands
-/// inside, so they are looked through instead.
+/// inside, so they are looked through instead. One that names no engine has the
+/// default one.
 fn context_host(config: &Path, name: &str) -> Option<String> {
     let folders = std::fs::read_dir(config.join("contexts").join("meta")).ok()?;
     folders.flatten().find_map(|folder| {
@@ -111,7 +164,8 @@ fn context_host(config: &Path, name: &str) -> Option<String> {
         if meta.name != name {
             return None;
         }
-        meta.endpoints.remove("docker")?.host
+        let host = meta.endpoints.remove("docker").and_then(|endpoint| endpoint.host);
+        Some(host.filter(|host| !host.is_empty()).unwrap_or_else(|| DEFAULT.to_owned()))
     })
 }
 
@@ -135,8 +189,37 @@ mod tests {
         let home = Some(home.path());
         assert_eq!(find(&[], home).host, "unix:///h/colima.sock");
         assert_eq!(find(&[("DOCKER_CONTEXT", "default")], home).host, DEFAULT);
-        assert_eq!(find(&[("DOCKER_CONTEXT", "colima"), ("DOCKER_HOST", "tcp://h:1")], home).chosen_by, "DOCKER_HOST");
+        assert_eq!(find(&[("DOCKER_CONTEXT", "colima"), ("DOCKER_HOST", "tcp://h:1")], home).chosen_by, Choice::Host);
         assert_eq!(find(&[], None).host, DEFAULT);
+        std::fs::write(meta.join("meta.json"), r#"{"Name":"colima","Endpoints":{}}"#).unwrap();
+        assert_eq!(find(&[], home).host, DEFAULT);
+    }
+
+    #[test]
+    fn a_context_that_is_gone_is_not_the_default_engine() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join(".docker")).unwrap();
+        std::fs::write(home.path().join(".docker/config.json"), r#"{"currentContext":"gone"}"#).unwrap();
+        let home = Some(home.path());
+        let current = find(&[], home);
+        assert_eq!((current.is_known(), current.chosen_by), (false, Choice::Current("gone".into())));
+        let named = find(&[("DOCKER_CONTEXT", "nosuch")], None);
+        assert_eq!((named.is_known(), named.chosen_by), (false, Choice::Context("nosuch".into())));
+        assert_eq!(find(&[("DOCKER_CONTEXT", "default")], home), Endpoint::at(DEFAULT));
+    }
+
+    #[test]
+    fn each_choice_is_undone_where_it_was_made() {
+        for (vars, undo) in [
+            (&[("DOCKER_HOST", "unix:///h/d.sock"), ("DOCKER_CONTEXT", "x")][..], "unset DOCKER_HOST"),
+            (&[("DOCKER_CONTEXT", "x")], "unset DOCKER_CONTEXT"),
+        ] {
+            let endpoint = find(vars, None);
+            assert_eq!((endpoint.undo(), endpoint.is_usual()), (undo, false));
+        }
+        let current = Endpoint { host: "ssh://box".into(), chosen_by: Choice::Current("box".into()) };
+        assert_eq!(current.undo(), "docker context use default");
+        assert!(find(&[("DOCKER_HOST", DEFAULT)], None).is_usual());
     }
 
     #[test]
@@ -150,10 +233,8 @@ mod tests {
             ("ssh://me@box", true),
             ("npipe:////./pipe/docker_engine", false),
         ] {
-            let endpoint = Endpoint { host: host.into(), chosen_by: String::new() };
-            assert_eq!(endpoint.is_remote(), remote, "{host}");
+            assert_eq!(Endpoint::at(host).is_remote(), remote, "{host}");
         }
-        let endpoint = Endpoint { host: "ssh://me@box.lan:22".into(), chosen_by: String::new() };
-        assert_eq!(endpoint.remote_host().as_deref(), Some("box.lan"));
+        assert_eq!(Endpoint::at("ssh://me@box.lan:22").remote_host().as_deref(), Some("box.lan"));
     }
 }

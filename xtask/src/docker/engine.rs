@@ -5,8 +5,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::Endpoint;
+use super::endpoint::{self, Choice};
 use super::http;
-use super::{Endpoint, endpoint};
 use crate::error::{Error, Result};
 use crate::exec::{self, Command};
 use crate::model::Container;
@@ -18,6 +19,8 @@ use crate::ui;
 pub enum Trouble {
     /// No `docker`, and no socket.
     Absent,
+    /// The context that was chosen does not exist; no engine was asked.
+    NoContext,
     /// A socket that is not there, or that nobody serves.
     NotRunning,
     /// The socket is there, and not for us.
@@ -134,6 +137,9 @@ impl Engine {
     }
 
     fn send(&self, method: &str, path: &str) -> Result<Vec<u8>, Trouble> {
+        if !self.endpoint.is_known() {
+            return Err(Trouble::NoContext);
+        }
         let request = http::request(method, path);
         match self.endpoint.socket() {
             Some(socket) => over_socket(socket, &request, self.limit),
@@ -273,28 +279,44 @@ impl Trouble {
     pub fn error(&self, endpoint: &Endpoint) -> Error {
         let host = &endpoint.host;
         let chosen = &endpoint.chosen_by;
-        let start = |word: &str| if endpoint.is_remote() { elsewhere_hint(host) } else { start_hint(word) };
+        let start = |word: &str| {
+            if endpoint.is_remote() { elsewhere_hint(host) } else { start_hint(word, endpoint.is_usual()) }
+        };
+        let undo = format!("for this machine's usual engine: `{}`", endpoint.undo());
         match self {
             Trouble::Absent => Error::new("no Docker engine, and no `docker` on PATH").hint(install_hint()),
+            Trouble::NoContext => no_context(&endpoint.chosen_by).hint(undo),
             Trouble::NotRunning => Error::new(format!("no Docker engine answers at {host} ({chosen})"))
                 .hint(start("start"))
-                .hint(if endpoint.is_remote() {
-                    "for the engine of this machine: `docker context use default`, and no DOCKER_HOST"
+                .hint(if endpoint.is_usual() {
+                    "`cargo xtask start --setup` brings one up on Debian and Ubuntu, as root".to_owned()
                 } else {
-                    "`cargo xtask start --setup` brings one up on Debian and Ubuntu, as root"
+                    undo
                 }),
             Trouble::Denied => Error::new(format!("no permission for the Docker engine's socket {host}")).hint(
                 "run with sudo, or join the group of the socket: `sudo usermod -aG docker $USER`, then log in again",
             ),
-            Trouble::Hanging(limit) => Error::new(format!(
-                "the Docker engine at {host} ({chosen}) accepts and does not answer within {} s",
-                limit.as_secs()
-            ))
-            .hint(start("restart")),
+            Trouble::Hanging(limit) => {
+                let error = Error::new(format!(
+                    "the Docker engine at {host} ({chosen}) accepts and does not answer within {} s",
+                    limit.as_secs()
+                ))
+                .hint(start("restart"));
+                if endpoint.is_usual() { error } else { error.hint(undo) }
+            }
             Trouble::Other(text) => Error::new(format!("the Docker engine at {host} ({chosen}): {text}"))
                 .hint("is it an engine, and well? `docker version` asks it too"),
         }
     }
+}
+
+fn no_context(chosen: &Choice) -> Error {
+    let what = match chosen {
+        Choice::Context(name) => format!("`{name}` (DOCKER_CONTEXT)"),
+        Choice::Current(name) => format!("`{name}` (the current one)"),
+        Choice::Host | Choice::Default => "that was chosen".to_owned(),
+    };
+    Error::new(format!("the Docker context {what} does not exist")).hint("`docker context ls` shows those that do")
 }
 
 fn install_hint() -> &'static str {
@@ -307,12 +329,15 @@ fn install_hint() -> &'static str {
     }
 }
 
-/// `word` is `start` or `restart`.
-fn start_hint(word: &str) -> String {
+/// `word` is `start` or `restart`. What is behind a socket that somebody chose
+/// is not the system's service, unless it is `usual`.
+fn start_hint(word: &str, usual: bool) -> String {
     if cfg!(target_os = "macos") {
         format!("{word} Docker Desktop, OrbStack, or `colima {word}`")
     } else if cfg!(windows) {
         format!("{word} Docker Desktop")
+    } else if !usual {
+        format!("{word} the engine that serves it (rootless: `systemctl --user {word} docker`)")
     } else {
         format!("{word} it: `sudo systemctl {word} docker` (rootless: `systemctl --user {word} docker`)")
     }
@@ -321,4 +346,21 @@ fn start_hint(word: &str) -> String {
 /// Nothing can be started from here on another machine.
 fn elsewhere_hint(host: &str) -> String {
     format!("is that machine up, and may you use its engine? `docker -H {host} version` says more")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_advice_is_for_the_engine_that_was_chosen() {
+        let hints = |endpoint: &Endpoint| Trouble::NotRunning.error(endpoint).hints().join("\n");
+        let usual = hints(&Endpoint::at("unix:///var/run/docker.sock"));
+        assert!(usual.contains("sudo systemctl start docker") && usual.contains("--setup"), "{usual}");
+        for host in ["unix:///run/user/1/docker.sock", "tcp://127.0.0.1:2375", "tcp://box:2375"] {
+            let chosen = hints(&Endpoint { host: host.into(), chosen_by: Choice::Host });
+            assert!(chosen.contains("`unset DOCKER_HOST`") && !chosen.contains("sudo"), "{chosen}");
+        }
+    }
 }

@@ -48,8 +48,7 @@ mod tests {
     use super::*;
 
     fn line(host: &str) -> Option<String> {
-        let endpoint = Endpoint { host: host.to_owned(), chosen_by: String::new() };
-        tables_over_ssh(&endpoint).map(|command| command.line())
+        tables_over_ssh(&Endpoint::at(host)).map(|command| command.line())
     }
 
     #[test]

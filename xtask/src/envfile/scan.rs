@@ -94,7 +94,7 @@ impl Scanner<'_> {
         };
         let name = start..self.trim_end(start, separator);
         if self.bytes[name.clone()].contains(&b' ') {
-            return Err(Error::new(format!("line {line}: key cannot contain a space: `{}`", self.line_text(start)))
+            return Err(Error::new(format!("line {line}: key cannot contain a space{}", self.shown(&name)))
                 .hint("write `NAME=value`; a value may contain spaces, a name may not"));
         }
         self.at = separator + 1;
@@ -105,7 +105,7 @@ impl Scanner<'_> {
         let after = self.at;
         self.skip_blanks();
         let (value, style) = match self.bytes.get(self.at) {
-            Some(quote @ (b'"' | b'\'')) => self.quoted(*quote, line)?,
+            Some(quote @ (b'"' | b'\'')) => self.quoted(*quote, &name, line)?,
             _ => match self.plain() {
                 // Not behind a carriage return that was skipped as a blank.
                 empty if empty.is_empty() => (after..after, Style::Plain),
@@ -124,9 +124,9 @@ impl Scanner<'_> {
                 '_' | '.' | '-' | '[' | ']' => {}
                 _ if is_blank(character) || character.is_alphabetic() || character.is_numeric() => {}
                 _ => {
-                    let text = self.line_text(start);
+                    // What is no name may well be a piece of a value.
                     return Err(Error::new(format!(
-                        "line {line}: unexpected character `{character}` in variable name: `{text}`"
+                        "line {line}: unexpected character `{character}` in variable name"
                     ))
                     .hint("write `NAME=value`, one per line, and `#` at the start of a comment"));
                 }
@@ -144,7 +144,7 @@ impl Scanner<'_> {
         start..self.trim_end(start, comment.map_or(line_end, |offset| start + offset))
     }
 
-    fn quoted(&mut self, quote: u8, line: usize) -> Result<(Range<usize>, Style)> {
+    fn quoted(&mut self, quote: u8, name: &Range<usize>, line: usize) -> Result<(Range<usize>, Style)> {
         let start = self.at;
         let mut escaped = false;
         for (offset, byte) in self.bytes[start + 1..].iter().enumerate() {
@@ -154,7 +154,7 @@ impl Scanner<'_> {
             }
             escaped = *byte == b'\\' && !escaped;
         }
-        Err(Error::new(format!("line {line}: unterminated quoted value: `{}`", self.line_text(start)))
+        Err(Error::new(format!("line {line}: unterminated quoted value{}", self.shown(name)))
             .hint("add the closing quote, or remove the opening one"))
     }
 
@@ -185,11 +185,14 @@ impl Scanner<'_> {
         self.line
     }
 
-    /// The line around `start`, for a message.
-    fn line_text(&self, start: usize) -> String {
-        let rest = &self.bytes[start..];
-        let line = rest.split(|byte| *byte == b'\n').next().unwrap_or(rest);
-        String::from_utf8_lossy(line).trim_end().to_owned()
+    /// A name for a message, and nothing behind its `=`: the value may be a
+    /// secret, and so may a line that has no `=` at all.
+    fn shown(&self, name: &Range<usize>) -> String {
+        let after = &self.bytes[name.end..];
+        if !after.trim_ascii_start().starts_with(b"=") {
+            return String::new();
+        }
+        format!(": `{}`", String::from_utf8_lossy(&self.bytes[name.clone()]))
     }
 }
 

@@ -80,11 +80,14 @@ fn the_dialect_of_compose() {
 #[test]
 fn errors_name_the_line() {
     for (text, message) in [
-        ("B=1\nC=2\nA='x\nD=1\n", "line 3: unterminated quoted value: `'x`"),
-        ("B=1\n\nA B=1\n", "line 3: key cannot contain a space: `A B=1`"),
-        ("A+B=1\n", "line 1: unexpected character `+` in variable name: `A+B=1`"),
-        ("{\n", "line 1: unexpected character `{` in variable name: `{`"),
-        ("A=\"a\" \"b\"\n", "line 1: unexpected character `\"` in variable name: `\"b\"`"),
+        ("B=1\nC=2\nA='x\nD=1\n", "line 3: unterminated quoted value: `A`"),
+        ("DB_PASSWORD=\"s3cr3t\n", "line 1: unterminated quoted value: `DB_PASSWORD`"),
+        ("DB PASSWORD=s3cr3t\n", "line 1: key cannot contain a space: `DB PASSWORD`"),
+        ("A='x\n's3 cr3t\n", "line 2: key cannot contain a space"),
+        ("B=1\n\nA B=1\n", "line 3: key cannot contain a space: `A B`"),
+        ("A+B=1\n", "line 1: unexpected character `+` in variable name"),
+        ("{\n", "line 1: unexpected character `{` in variable name"),
+        ("A=\"a\" \"b\"\n", "line 1: unexpected character `\"` in variable name"),
         ("# x\nA=${B\n", "line 2: invalid interpolation format: `${B`"),
         ("A=${B:?need}\n", "line 1: required variable B is missing a value: need"),
     ] {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::context::Context;
 use crate::decide::is_engine_process;
 use crate::disk;
+use crate::docker::Trouble;
 use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::flow::proxy::by_name::{self, ByName};
@@ -359,6 +360,10 @@ pub fn set_up(ctx: &Context) -> Result<()> {
 
 /// Runs the project's own engine script.
 fn setup(ctx: &Context, found: &Survey) -> Result<()> {
+    // Whatever engine it brings up is not the one that was meant.
+    if let Err(trouble @ Trouble::NoContext) = &found.containers {
+        return Err(ctx.engine_error(trouble));
+    }
     let script = found.stack.dir.join("scripts").join("engine").join("up");
     if cfg!(windows) || !script.is_file() {
         // The usual hints speak of --setup, which was just tried.

@@ -6,6 +6,7 @@ mod json;
 mod live;
 mod page;
 mod prompt;
+mod secret;
 mod table;
 mod text;
 
@@ -22,8 +23,9 @@ pub use diff::diff;
 pub use live::Live;
 pub use page::Page;
 pub use prompt::{Choice, choose, confirm, is_interactive};
+pub use secret::{mask, mask_value};
 pub use table::{Column, table};
-pub use text::{clean, clip, count, local_path, mask, mask_value, quoted};
+pub use text::{clean, clip, count, local_path, quoted};
 
 /// How reports are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]

@@ -139,6 +139,38 @@ fn an_engine_on_another_machine() {
     ]);
     let run = project.run("start").ends_with(2);
     assert!(run.stderr.contains("no Docker engine answers at tcp://192.0.2.1:2375 (DOCKER_HOST)"), "{run}");
+    assert!(run.stderr.contains("hint: for this machine's usual engine: `unset DOCKER_HOST`\n"), "{run}");
+}
+
+/// The default engine is another one, which nobody meant.
+#[test]
+fn a_context_that_does_not_exist_is_no_engine() {
+    let mut project = Project::new("services:\n  web:\n    image: web\n");
+    let gone = "Failed to initialize: unable to resolve docker endpoint: context \"nosuch\": context not found";
+    project.fake_docker(&[Rule::when("config").stderr(gone).exit(1), Rule::when("").stderr(gone).exit(1)]);
+    project.set("DOCKER_HOST", "").set("DOCKER_CONTEXT", "nosuch");
+    let script = "#!/bin/sh\necho ran > ran\n";
+    project.file("scripts/engine/up", script);
+    fs::set_permissions(project.path("scripts/engine/up"), fs::Permissions::from_mode(0o755)).unwrap();
+    let says = "error: the Docker context `nosuch` (DOCKER_CONTEXT) does not exist\n\
+        hint: `docker context ls` shows those that do\nhint: for this machine's usual engine: `unset DOCKER_CONTEXT`\n";
+    for command in ["start", "start --setup", "stop", "stop --volumes --yes", "restart", "logs", "prune-network"] {
+        let run = project.run(command).ends_with(2);
+        assert!(run.stderr.contains(says), "{run}");
+    }
+    let run = project.run("check-ports").ends_with(0);
+    let blind = "warning: containers are not seen: the Docker context `nosuch` (DOCKER_CONTEXT) does not exist";
+    assert!(run.stderr.contains(blind), "{run}");
+    let run = project.run("diagnose --only engine").ends_with(1);
+    assert!(run.stdout.contains("the Docker context `nosuch`"), "{run}");
+    assert!(!project.path("ran").exists());
+    // The current context, no less; DOCKER_HOST goes before it, and the word for the default engine.
+    project.set("DOCKER_CONTEXT", "");
+    let config = project.root().join("home/.docker/config.json");
+    fs::create_dir_all(config.parent().unwrap()).unwrap();
+    fs::write(config, r#"{"currentContext":"gone"}"#).unwrap();
+    let run = project.run("start").ends_with(2);
+    assert!(run.stderr.contains("error: the Docker context `gone` (the current one) does not exist\n"), "{run}");
 }
 
 // --- Passing through -------------------------------------------------------

@@ -174,7 +174,7 @@ fn env_is_made_completed_and_ignored() {
     let (mut project, _engine) = project(vec![Rule::when(VERSION).stdout("2.40.3\n")]);
     std::os::unix::fs::symlink(&git, project.root().join("bin/git")).unwrap();
     project.set("GIT_CONFIG_NOSYSTEM", "1");
-    assert!(project.command(git).args(["init", "-q"]).status().unwrap().success());
+    assert!(project.command(&git).args(["init", "-q"]).status().unwrap().success());
     project.file(".env.template", "WEB_PORT=@0\nOTHER=1\n");
     // Nobody to ask: nothing is done.
     let run = project.run("diagnose --fix --only project").ends_with(1);
@@ -192,6 +192,16 @@ fn env_is_made_completed_and_ignored() {
     let run = project.run("diagnose --fix --yes --only project --format json").ends_with(0);
     assert_eq!((status(&run, "project.env"), status(&run, "project.env-ignored")), ("ok".into(), "ok".into()));
     assert!(project.read(".env").contains("NEW=2") && project.read(".gitignore") == "target/\n.env\n");
+    // And somebody adds the file itself, which no line in .gitignore undoes.
+    assert!(project.command(&git).args(["add", "--force", ".env"]).status().unwrap().success());
+    let run = project.run("diagnose --fix --yes --only project --format json").ends_with(0);
+    let tracked = one(&run, "project.env-ignored");
+    assert_eq!((&tracked["status"], &tracked["seen"]), (&json!("warning"), &json!(".env is in git")), "{run}");
+    assert!(tracked["remedy"].as_str().unwrap().starts_with("git rm --cached .env, then commit"), "{run}");
+    assert_eq!((&tracked["fixable"], &run.json()["fixed"]), (&json!(false), &json!([])), "{run}");
+    assert_eq!(project.read(".gitignore"), "target/\n.env\n");
+    assert!(project.command(&git).args(["rm", "-q", "--cached", ".env"]).status().unwrap().success());
+    assert_eq!(status(&diagnose(&project, "project"), "project.env-ignored"), "ok");
 }
 
 #[test]

@@ -23,12 +23,12 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
         ui::clean(&info.version),
         ui::clean(&info.system),
         ui::clean(&endpoint.host),
-        ui::clean(&endpoint.chosen_by)
+        ui::clean(&endpoint.chosen_by.to_string())
     );
     let mut found = vec![if endpoint.is_remote() {
         Finding::new("engine.answers", "Docker engine", Status::Note, seen)
             .why("ports are bound on that machine: what is free here says nothing")
-            .remedy("docker context use default")
+            .remedy(endpoint.undo())
     } else {
         Finding::ok("engine.answers", "Docker engine", seen)
     }];
@@ -142,7 +142,7 @@ fn real(path: &Path) -> Option<PathBuf> {
 
 /// A socket that nobody serves is no engine.
 fn name(socket: &Path) -> Option<String> {
-    let endpoint = Endpoint { host: format!("unix://{}", socket.display()), chosen_by: String::new() };
+    let endpoint = Endpoint::at(format!("unix://{}", socket.display()));
     let info = Engine::new(endpoint, Duration::from_secs(1)).info().ok()?;
     Some(format!("{} at {}", ui::clean(&info.version), ui::clean(&socket.display().to_string())))
 }

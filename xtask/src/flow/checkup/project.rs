@@ -116,9 +116,19 @@ fn why(kind: &str) -> &'static str {
 fn ignored(scene: &Scene, file: &Path) -> Option<Finding> {
     let (id, title) = ("project.env-ignored", ".env and git");
     let dir = file.parent()?;
-    let answer = Command::new("git").args(["check-ignore", "--quiet"]).arg(file).dir(dir).ask(exec::LIMIT).ok()?;
+    let git = |words: [&str; 2]| Command::new("git").args(words).arg(file).dir(dir).ask(exec::LIMIT).ok()?.code;
     let place = scene.ctx.show(file);
-    match answer.code {
+    // What git has it does not ignore, whatever .gitignore says.
+    if git(["ls-files", "--error-unmatch"]) == Some(0) {
+        return Some(
+            Finding::new(id, title, Status::Warning, format!("{place} is in git"))
+                .why("everybody gets this machine's ports with it, and often passwords")
+                .remedy(format!(
+                    "git rm --cached {place}, then commit: the file stays; what it held is in the history"
+                )),
+        );
+    }
+    match git(["check-ignore", "--quiet"]) {
         Some(0) => Some(Finding::ok(id, title, format!("{place} is ignored"))),
         Some(1) => Some(
             Finding::new(id, title, Status::Warning, format!("{place} is not ignored"))

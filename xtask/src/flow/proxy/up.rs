@@ -45,11 +45,12 @@ const ATTEMPTS: usize = 3;
 /// With `--dry-run` it only says what would be done.
 pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
     let home = Home::of(ctx)?;
-    if let Some(host) = ctx.engine.endpoint().remote_host() {
+    let endpoint = ctx.engine.endpoint();
+    if let Some(host) = endpoint.remote_host() {
         return Err(Error::new(format!(
             "the engine is on another machine ({host}), and a proxy there has no names here"
         ))
-        .hint("`docker context use default`, or run this on that machine"));
+        .hint(format!("`{}`, or run this on that machine", endpoint.undo())));
     }
     let turn = if ctx.dry_run {
         None
