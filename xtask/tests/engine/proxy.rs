@@ -16,15 +16,15 @@ use crate::browser::Browser;
 use crate::support::{Holder, LIMIT, Output, Project, Running, command, docker};
 
 /// A proxy of the test's own.
-struct Proxy {
-    home: Project,
-    network: String,
-    project: String,
-    ports: Ports,
+pub(crate) struct Proxy {
+    pub(crate) home: Project,
+    pub(crate) network: String,
+    pub(crate) project: String,
+    pub(crate) ports: Ports,
 }
 
 impl Proxy {
-    fn new() -> Proxy {
+    pub(crate) fn new() -> Proxy {
         let home = Project::new();
         let first = home.port();
         let network = format!("{}-net", home.name);
@@ -32,7 +32,7 @@ impl Proxy {
         Proxy { project: format!("xtask-proxy-{network}"), network, ports, home }
     }
 
-    fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.home.home().join("state").join(format!("proxy-{}", self.network))
     }
 
@@ -42,14 +42,14 @@ impl Proxy {
 
     /// The program in the folder of `project`, with this proxy.
     #[track_caller]
-    fn xtask(&self, project: &Project, words: &[&str]) -> Output {
+    pub(crate) fn xtask(&self, project: &Project, words: &[&str]) -> Output {
         let mut command = project.command(words);
         command.env("XTASK_STATE_DIR", self.home.home().join("state")).env("PROXY_NETWORK", &self.network);
         Running::start(command).finish(LIMIT)
     }
 
     #[track_caller]
-    fn up(&self, project: &Project) -> Output {
+    pub(crate) fn up(&self, project: &Project) -> Output {
         let ports = self.ports.entries().map(|(_, port, _)| port.to_string());
         let [web, websecure, postgres, redis] = &ports;
         let words = ["proxy", "up", "--http-port", web, "--https-port", websecure];
@@ -87,7 +87,7 @@ impl Proxy {
 
     /// Status and body of `http://HOST/PATH`, asked of the IPv4 loopback.
     #[track_caller]
-    fn http(&self, host: &str, path: &str) -> (u16, String) {
+    pub(crate) fn http(&self, host: &str, path: &str) -> (u16, String) {
         let url = format!("http://127.0.0.1:{}{path}", self.ports.web);
         let output = curl(&["-H", &format!("Host: {host}"), "-w", "\n%{http_code}", &url]).exits(0);
         let (body, status) = output.stdout.rsplit_once('\n').unwrap();
