@@ -19,7 +19,7 @@ use crate::support::{Holder, LIMIT, Output, Project, Running, command, docker};
 pub(crate) struct Proxy {
     pub(crate) home: Project,
     pub(crate) network: String,
-    pub(crate) project: String,
+    project: String,
     pub(crate) ports: Ports,
 }
 
@@ -30,6 +30,11 @@ impl Proxy {
         let network = format!("{}-net", home.name);
         let ports = Ports { web: first, websecure: first + 1, postgres: first + 2, redis: first + 3 };
         Proxy { project: format!("xtask-proxy-{network}"), network, ports, home }
+    }
+
+    /// Id of its container, also of one that has ended.
+    pub(crate) fn id(&self) -> String {
+        docker(["ps", "-aq", "--filter", &format!("label=com.docker.compose.project={}", self.project)]).stdout
     }
 
     pub(crate) fn folder(&self) -> PathBuf {
@@ -121,8 +126,7 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        let label = format!("label=com.docker.compose.project={}", self.project);
-        let own = docker(["ps", "-aq", "--filter", &label]).stdout;
+        let own = self.id();
         let id = own.trim();
         if !id.is_empty() {
             docker(["rm", "-f", "-v", id]);
@@ -363,30 +367,13 @@ fn taken_ports_are_told_and_others_used() {
     assert_eq!(proxy.http("traefik.localhost", "/ping").0, 200);
 
     // Killed and back.
-    let label = format!("label=com.docker.compose.project={}", proxy.project);
-    let id = docker(["ps", "-q", "--filter", &label]).stdout;
+    let id = proxy.id();
     docker(["kill", id.trim()]).exits(0);
     // The engine writes it down a moment later.
     docker(["wait", id.trim()]).exits(0);
     proxy.xtask(home, &["proxy", "status"]).exits(1).says("proxy stopped");
     proxy.xtask(home, &["proxy", "up"]).exits(0);
     assert_eq!(proxy.http("traefik.localhost", "/ping").0, 200);
-}
-
-#[test]
-fn a_traefik_that_cannot_work_is_refused_before() {
-    let proxy = Proxy::new();
-    for (version, why) in [("v3.6.0", "version 1.24"), ("3.6.11", "PostgreSQL"), ("latest", "cannot be told")] {
-        let image = format!("{}-traefik:{version}", proxy.home.name);
-        proxy.home.owns_image(image.clone());
-        proxy.home.write("Dockerfile", format!("FROM engine-web\nLABEL org.opencontainers.image.version={version}\n"));
-        let dir = proxy.home.dir().display().to_string();
-        docker(["build", "-q", "-t", &image, &dir]).exits(0);
-        proxy.xtask(&proxy.home, &["proxy", "up", "--image", &image]).exits(2).says(why);
-    }
-    let label = format!("label=com.docker.compose.project={}", proxy.project);
-    assert_eq!(docker(["ps", "-aq", "--filter", &label]).stdout, "");
-    docker(["network", "inspect", &proxy.network]).exits(1);
 }
 
 fn openssl(words: &[&str]) -> Output {
