@@ -60,6 +60,21 @@ fn what_it_said_is_shown_also_when_it_has_ended() {
 }
 
 #[test]
+fn a_folder_that_was_deleted_is_made_anew_and_seen() {
+    let proxy = Proxy::new();
+    let home = &proxy.home;
+    proxy.up(home).exits(0);
+    for folder in ["", "certs", "dynamic"] {
+        std::fs::remove_dir_all(proxy.folder().join(folder)).unwrap();
+        proxy.up(home).exits(0);
+        assert_eq!(proxy.http("traefik.localhost", "/ping").0, 200, "{folder}");
+        let before = proxy.id();
+        proxy.up(home).exits(0);
+        assert_eq!(proxy.id(), before, "{folder}");
+    }
+}
+
+#[test]
 fn a_traefik_that_cannot_work_is_refused_before() {
     let proxy = Proxy::new();
     for (version, why) in [("v3.6.0", "version 1.24"), ("3.6.11", "PostgreSQL"), ("latest", "cannot be told")] {

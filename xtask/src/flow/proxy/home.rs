@@ -74,6 +74,12 @@ impl Home {
         self.dir.join("compose.yml")
     }
 
+    /// Whether all is there that its container has to see. What was deleted and
+    /// made again is another folder: the container goes on seeing the old one.
+    pub(super) fn is_whole(&self) -> bool {
+        self.compose_file().is_file() && self.dynamic().is_dir() && self.certs().folder().is_dir()
+    }
+
     /// `docker compose …` of the proxy; what the project's variables say is not
     /// for it.
     pub(super) fn command<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {

@@ -74,12 +74,13 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
         return Ok(());
     }
     check_versions(ctx, &image, &mut memory)?;
+    let anew = home.own(&containers).is_some() && !home.is_whole();
     let change = certify_all(ctx, &home, &containers)?;
     ensure_network(ctx, &home)?;
     let runs = home.own(&containers).and_then(published).is_some();
     let before = std::fs::read(home.compose_file()).ok().filter(|_| runs);
     let choice =
-        launch(ctx, &home, &image, &wanted, choice).map_err(|error| go_back(&home, before.as_deref(), error))?;
+        launch(ctx, &home, &image, &wanted, choice, anew).map_err(|error| go_back(&home, before.as_deref(), error))?;
     let deadline = Instant::now() + READY;
     wait(ctx, &home, deadline).map_err(|error| match wish.image {
         Some(_) => error.hint("`cargo xtask proxy up` takes the image of before again"),
@@ -102,12 +103,14 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
     Ok(())
 }
 
-/// Has Compose start it, on other ports where the engine does not give these.
-fn launch(ctx: &Context, home: &Home, image: &str, wanted: &Wanted, mut choice: Choice) -> Result<Choice> {
+/// Has Compose start it, on other ports where the engine does not give these;
+/// in a new container where the old one has folders that are gone (`anew`).
+fn launch(ctx: &Context, home: &Home, image: &str, wanted: &Wanted, mut choice: Choice, anew: bool) -> Result<Choice> {
     let mut refused = BTreeMap::new();
+    let words = ["up", "-d", "--remove-orphans"].into_iter().chain(anew.then_some("--force-recreate"));
     for attempt in 1.. {
         write_compose(ctx, home, image, &choice)?;
-        let answer = home.command(["up", "-d", "--remove-orphans"]).ask(START)?;
+        let answer = home.command(words.clone()).ask(START)?;
         if answer.ok() {
             break;
         }
