@@ -355,7 +355,7 @@ fn taken_ports_are_told_and_others_used() {
     proxy.xtask(home, &["proxy", "down"]).exits(0);
 
     // What PostgreSQL had is held now: HTTP works all the same.
-    let _holder = Holder::socket("tcp", "127.0.0.1", proxy.ports.postgres);
+    let holder = Holder::socket("tcp", "127.0.0.1", proxy.ports.postgres);
     let up = proxy.xtask(home, &["proxy", "up"]).exits(0);
     let status = proxy.xtask(home, &["proxy", "status", "--format", "json"]).exits(0).json();
     let entry = |at: usize| (status["ports"][at]["port"].as_u64().unwrap(), &status["ports"][at]["held_by"]);
@@ -365,15 +365,13 @@ fn taken_ports_are_told_and_others_used() {
     assert!(held_by.as_str().unwrap().contains("python"), "{held_by}");
     up.says(&format!("postgres is on {port}, because {} is held: ", proxy.ports.postgres));
     assert_eq!(proxy.http("traefik.localhost", "/ping").0, 200);
-
-    // Killed and back.
-    let id = proxy.id();
-    docker(["kill", id.trim()]).exits(0);
-    // The engine writes it down a moment later.
-    docker(["wait", id.trim()]).exits(0);
-    proxy.xtask(home, &["proxy", "status"]).exits(1).says("proxy stopped");
-    proxy.xtask(home, &["proxy", "up"]).exits(0);
-    assert_eq!(proxy.http("traefik.localhost", "/ping").0, 200);
+    let command = format!("cargo xtask proxy up --postgres-port {}", proxy.ports.postgres);
+    proxy.xtask(home, &["diagnose", "--only", "proxy"]).says(&format!("free the port, then `{command}`"));
+    drop(holder);
+    proxy.xtask(home, &["proxy", "status"]).exits(0).says(&format!("is free again: `{command}`"));
+    let port = proxy.ports.postgres.to_string();
+    proxy.xtask(home, &["proxy", "up", "--postgres-port", &port]).exits(0).says(&format!("postgres   {port}"));
+    proxy.xtask(home, &["proxy", "status"]).exits(0).never_says("is free again");
 }
 
 fn openssl(words: &[&str]) -> Output {

@@ -88,3 +88,17 @@ fn a_traefik_that_cannot_work_is_refused_before() {
     assert_eq!(proxy.id(), "");
     docker(["network", "inspect", &proxy.network]).exits(1);
 }
+
+#[test]
+fn killed_and_back() {
+    let proxy = Proxy::new();
+    let home = &proxy.home;
+    proxy.up(home).exits(0);
+    let id = proxy.id();
+    docker(["kill", id.trim()]).exits(0);
+    // The engine writes it down a moment later.
+    docker(["wait", id.trim()]).exits(0);
+    proxy.xtask(home, &["proxy", "status"]).exits(1).says("proxy stopped");
+    proxy.xtask(home, &["proxy", "up"]).exits(0);
+    assert_eq!(proxy.http("traefik.localhost", "/ping").0, 200);
+}

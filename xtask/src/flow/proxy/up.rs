@@ -217,7 +217,7 @@ fn ensure_network(ctx: &Context, home: &Home) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(format!("the network `{}` could not be made: {}", home.network, answer.error_text()))
-        .hint("too many networks? `docker network prune` removes those that nobody uses"))
+        .hint("too many networks? `cargo xtask prune-network` removes those of projects that are gone"))
 }
 
 fn write_compose(ctx: &Context, home: &Home, image: &str, choice: &Choice) -> Result<()> {
