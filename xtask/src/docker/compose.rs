@@ -156,7 +156,14 @@ pub fn stop_container(id: &str) -> Command {
 
 /// The last lines a container wrote.
 pub fn last_lines(id: &str, lines: u32) -> Command {
-    Command::new("docker").args(["logs", "--tail", &lines.to_string(), id])
+    logs(id, &lines.to_string(), false)
+}
+
+/// The last `tail` lines that a container wrote, or `all`; with `follow` also
+/// what it writes from now on.
+pub fn logs(id: &str, tail: &str, follow: bool) -> Command {
+    let follow = follow.then_some("--follow");
+    Command::new("docker").args(["logs", "--tail", tail].into_iter().chain(follow).chain([id]))
 }
 
 impl ComposeTrouble {

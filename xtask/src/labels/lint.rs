@@ -250,10 +250,7 @@ fn service_names(sink: &mut Sink<'_>, project: &str) {
 fn within(ours: &[Owned<'_>], findings: &mut Vec<Finding>) {
     for (at, one) in ours.iter().enumerate() {
         for two in &ours[..at] {
-            if one.router.transport != two.router.transport {
-                continue;
-            }
-            if one.router.name == two.router.name {
+            if (one.router.transport, &one.router.name) == (two.router.transport, &two.router.name) {
                 findings.push(finding(
                     one.service,
                     &one.router.label,
@@ -306,16 +303,16 @@ fn across<'a>(ours: &[Owned<'_>], running: impl Iterator<Item = &'a Labelled<'a>
     }
 }
 
-/// A host that two routers want on the same entry point, where nothing but the
-/// host decides, or where both rules are the same.
-fn same_host(one: &Router, two: &Router) -> Option<String> {
+/// A host that two routers of different names want on the same entry point,
+/// where nothing but the host decides, or where both rules are the same.
+pub fn same_host(one: &Router, two: &Router) -> Option<String> {
     let meet = one.entrypoints.is_empty()
         || two.entrypoints.is_empty()
         || one.entrypoints.iter().any(|entry| two.entrypoints.contains(entry));
     let plain = |rule: &str| !rule.contains("&&") && !rule.contains("Path");
     // Of two routers of one entry point, one may be for TLS and one without.
     let comparable = one.rule == two.rule || (plain(&one.rule) && plain(&two.rule));
-    if !meet || !comparable || one.tls != two.tls {
+    if one.transport != two.transport || !meet || !comparable || one.tls != two.tls {
         return None;
     }
     let theirs = hosts(&two.rule);

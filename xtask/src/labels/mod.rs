@@ -17,7 +17,7 @@ mod version;
 
 pub use compose_file::{FILE, HEADER, compose_file, network_key};
 pub use kind::{Kind, kind};
-pub use lint::{Finding, Labelled, lint};
+pub use lint::{Finding, Labelled, lint, same_host};
 pub use routes::{Route, Unrouted, Wish, is_host, routes};
 pub use rule::{Router, Transport, hosts, routers};
 pub use traefik::{CERTIFICATES, DASHBOARD, Ports, Proxy, compose, dynamic, socket_source};

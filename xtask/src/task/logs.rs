@@ -17,10 +17,16 @@ pub struct Args {
     #[arg(long)]
     follow: bool,
     /// How many lines of each service, or `all`
-    #[arg(long, value_name = "LINES", default_value = "100")]
+    #[arg(long, value_name = "LINES", default_value = "100", value_parser = lines)]
     tail: String,
     /// Only these services
     services: Vec<String>,
+}
+
+/// A number of lines, or `all`, as Docker takes them.
+pub(super) fn lines(text: &str) -> Result<String, String> {
+    let known = text == "all" || text.parse::<u32>().is_ok();
+    known.then(|| text.to_owned()).ok_or_else(|| "not a number of lines, and not `all`".to_owned())
 }
 
 /// Runs it.
@@ -33,4 +39,19 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     words.extend(args.services.iter().map(String::as_str));
     let code = ctx.compose().command(words).show(true)?;
     Ok(if code == 0 { Exit::Success } else { Exit::Failure })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_counted_or_all() {
+        for text in ["0", "100", "all"] {
+            assert_eq!(lines(text).as_deref(), Ok(text));
+        }
+        for text in ["", "abc", "-1", "ALL", "1k"] {
+            assert!(lines(text).is_err(), "{text}");
+        }
+    }
 }

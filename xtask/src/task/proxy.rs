@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::flow::proxy::{self, Home, Wish, lint, names, trust};
+use crate::task::logs::lines;
 use crate::ui::{self, Column, Format};
 
 /// One Traefik for all projects: names in place of ports
@@ -120,7 +121,7 @@ struct LogsArgs {
     #[arg(long)]
     follow: bool,
     /// How many lines of the past; `all` for all
-    #[arg(long, default_value = "100", value_name = "LINES")]
+    #[arg(long, default_value = "100", value_name = "LINES", value_parser = lines)]
     tail: String,
 }
 
@@ -226,11 +227,10 @@ fn trust(ctx: &Context) -> Result<Exit> {
 }
 
 fn logs(args: &LogsArgs, ctx: &Context) -> Result<Exit> {
-    let home = Home::of(ctx)?;
-    if home.ports(ctx)?.is_none() {
-        return Err(Error::new("the proxy does not run").hint("`cargo xtask proxy up`"));
-    }
-    let code = home.logs(&args.tail, args.follow).show(true)?;
+    let Some(logs) = Home::of(ctx)?.logs(ctx, &args.tail, args.follow)? else {
+        return Err(Error::new("the proxy is not there").hint("`cargo xtask proxy up`"));
+    };
+    let code = logs.show(true)?;
     Ok(if code == 0 { Exit::Success } else { Exit::Failure })
 }
 

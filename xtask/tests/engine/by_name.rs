@@ -213,6 +213,32 @@ fn a_setting_makes_names_the_rule_and_an_option_the_exception() {
 }
 
 #[test]
+fn a_name_that_another_project_has_is_told() {
+    let scene = Scene::new();
+    let name = scene.project.name.clone();
+    let second = Project::new();
+    second.write("docker-compose.yml", "services: {web: {image: engine-web, expose: [8080]}}\n");
+    for project in [&scene.project, &second] {
+        project.write(
+            "xtask.toml",
+            "[proxy]\nhost = \"shared\"\n[proxy.services]\nweb = { kind = \"web\", port = 8080 }\n",
+        );
+    }
+    let start = |folder: PathBuf, host: &str| {
+        let mut start = scene.project.command(["start", "--traefik", "web"]);
+        start.current_dir(folder).env("PROXY_NETWORK", &scene.network).env("PROXY_HOST", host);
+        Running::start(start).finish(LIMIT)
+    };
+    start(scene.dir(&name), "").exits(0).says("http://shared.localhost:");
+    let told = start(second.dir(), "").exits(1);
+    told.says(&format!("shared.localhost leads to container {name}-web-1 (project {name}) as well"))
+        .says("`host` under [proxy] in xtask.toml, or PROXY_HOST=NAME");
+    start(second.dir(), "second").exits(0).says("http://second.localhost:");
+    assert!(scene.get("shared.localhost").contains("name="));
+    scene.run(&name, &["start", "--traefik", "web"]).exits(0);
+}
+
+#[test]
 fn projects_and_worktrees_share_the_ports_at_once() {
     let scene = Scene::new();
     let name = scene.project.name.clone();

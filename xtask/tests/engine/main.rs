@@ -24,6 +24,7 @@ mod overrides;
 mod own_engine;
 mod performia;
 mod proxy;
+mod proxy_kept;
 mod prune;
 mod race;
 mod remote;

@@ -16,15 +16,15 @@ use crate::browser::Browser;
 use crate::support::{Holder, LIMIT, Output, Project, Running, command, docker};
 
 /// A proxy of the test's own.
-struct Proxy {
-    home: Project,
-    network: String,
+pub(crate) struct Proxy {
+    pub(crate) home: Project,
+    pub(crate) network: String,
     project: String,
-    ports: Ports,
+    pub(crate) ports: Ports,
 }
 
 impl Proxy {
-    fn new() -> Proxy {
+    pub(crate) fn new() -> Proxy {
         let home = Project::new();
         let first = home.port();
         let network = format!("{}-net", home.name);
@@ -32,7 +32,12 @@ impl Proxy {
         Proxy { project: format!("xtask-proxy-{network}"), network, ports, home }
     }
 
-    fn folder(&self) -> PathBuf {
+    /// Id of its container, also of one that has ended.
+    pub(crate) fn id(&self) -> String {
+        docker(["ps", "-aq", "--filter", &format!("label=com.docker.compose.project={}", self.project)]).stdout
+    }
+
+    pub(crate) fn folder(&self) -> PathBuf {
         self.home.home().join("state").join(format!("proxy-{}", self.network))
     }
 
@@ -42,14 +47,14 @@ impl Proxy {
 
     /// The program in the folder of `project`, with this proxy.
     #[track_caller]
-    fn xtask(&self, project: &Project, words: &[&str]) -> Output {
+    pub(crate) fn xtask(&self, project: &Project, words: &[&str]) -> Output {
         let mut command = project.command(words);
         command.env("XTASK_STATE_DIR", self.home.home().join("state")).env("PROXY_NETWORK", &self.network);
         Running::start(command).finish(LIMIT)
     }
 
     #[track_caller]
-    fn up(&self, project: &Project) -> Output {
+    pub(crate) fn up(&self, project: &Project) -> Output {
         let ports = self.ports.entries().map(|(_, port, _)| port.to_string());
         let [web, websecure, postgres, redis] = &ports;
         let words = ["proxy", "up", "--http-port", web, "--https-port", websecure];
@@ -87,7 +92,7 @@ impl Proxy {
 
     /// Status and body of `http://HOST/PATH`, asked of the IPv4 loopback.
     #[track_caller]
-    fn http(&self, host: &str, path: &str) -> (u16, String) {
+    pub(crate) fn http(&self, host: &str, path: &str) -> (u16, String) {
         let url = format!("http://127.0.0.1:{}{path}", self.ports.web);
         let output = curl(&["-H", &format!("Host: {host}"), "-w", "\n%{http_code}", &url]).exits(0);
         let (body, status) = output.stdout.rsplit_once('\n').unwrap();
@@ -121,8 +126,7 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        let label = format!("label=com.docker.compose.project={}", self.project);
-        let own = docker(["ps", "-aq", "--filter", &label]).stdout;
+        let own = self.id();
         let id = own.trim();
         if !id.is_empty() {
             docker(["rm", "-f", "-v", id]);
@@ -351,7 +355,7 @@ fn taken_ports_are_told_and_others_used() {
     proxy.xtask(home, &["proxy", "down"]).exits(0);
 
     // What PostgreSQL had is held now: HTTP works all the same.
-    let _holder = Holder::socket("tcp", "127.0.0.1", proxy.ports.postgres);
+    let holder = Holder::socket("tcp", "127.0.0.1", proxy.ports.postgres);
     let up = proxy.xtask(home, &["proxy", "up"]).exits(0);
     let status = proxy.xtask(home, &["proxy", "status", "--format", "json"]).exits(0).json();
     let entry = |at: usize| (status["ports"][at]["port"].as_u64().unwrap(), &status["ports"][at]["held_by"]);
@@ -361,32 +365,13 @@ fn taken_ports_are_told_and_others_used() {
     assert!(held_by.as_str().unwrap().contains("python"), "{held_by}");
     up.says(&format!("postgres is on {port}, because {} is held: ", proxy.ports.postgres));
     assert_eq!(proxy.http("traefik.localhost", "/ping").0, 200);
-
-    // Killed and back.
-    let label = format!("label=com.docker.compose.project={}", proxy.project);
-    let id = docker(["ps", "-q", "--filter", &label]).stdout;
-    docker(["kill", id.trim()]).exits(0);
-    // The engine writes it down a moment later.
-    docker(["wait", id.trim()]).exits(0);
-    proxy.xtask(home, &["proxy", "status"]).exits(1).says("proxy stopped");
-    proxy.xtask(home, &["proxy", "up"]).exits(0);
-    assert_eq!(proxy.http("traefik.localhost", "/ping").0, 200);
-}
-
-#[test]
-fn a_traefik_that_cannot_work_is_refused_before() {
-    let proxy = Proxy::new();
-    for (version, why) in [("v3.6.0", "version 1.24"), ("3.6.11", "PostgreSQL"), ("latest", "cannot be told")] {
-        let image = format!("{}-traefik:{version}", proxy.home.name);
-        proxy.home.owns_image(image.clone());
-        proxy.home.write("Dockerfile", format!("FROM engine-web\nLABEL org.opencontainers.image.version={version}\n"));
-        let dir = proxy.home.dir().display().to_string();
-        docker(["build", "-q", "-t", &image, &dir]).exits(0);
-        proxy.xtask(&proxy.home, &["proxy", "up", "--image", &image]).exits(2).says(why);
-    }
-    let label = format!("label=com.docker.compose.project={}", proxy.project);
-    assert_eq!(docker(["ps", "-aq", "--filter", &label]).stdout, "");
-    docker(["network", "inspect", &proxy.network]).exits(1);
+    let command = format!("cargo xtask proxy up --postgres-port {}", proxy.ports.postgres);
+    proxy.xtask(home, &["diagnose", "--only", "proxy"]).says(&format!("free the port, then `{command}`"));
+    drop(holder);
+    proxy.xtask(home, &["proxy", "status"]).exits(0).says(&format!("is free again: `{command}`"));
+    let port = proxy.ports.postgres.to_string();
+    proxy.xtask(home, &["proxy", "up", "--postgres-port", &port]).exits(0).says(&format!("postgres   {port}"));
+    proxy.xtask(home, &["proxy", "status"]).exits(0).never_says("is free again");
 }
 
 fn openssl(words: &[&str]) -> Output {

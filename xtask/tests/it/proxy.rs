@@ -138,6 +138,14 @@ fn a_proxy_needs_an_engine_of_this_machine_and_a_good_name() {
     snapshot!("proxy-bad-network", project.run("proxy status").ends_with(2));
 }
 
+#[test]
+fn lines_of_the_log_are_a_number_or_all() {
+    for part in ["proxy logs", "logs"] {
+        let run = Project::new(COMPOSE).run(&format!("{part} --tail abc")).ends_with(2);
+        assert!(run.stderr.contains("not a number of lines, and not `all`"), "{run}");
+    }
+}
+
 /// A stand-in that writes down how it was called.
 fn note_taker(project: &Project, name: &str) {
     let path = project.root().join("bin").join(name);

@@ -39,7 +39,7 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
         found.push(
             Finding::new("proxy.ports", "ports of the proxy", Status::Note, detours.join("\n"))
                 .why("names need these numbers behind them, as `start --traefik` prints them")
-                .remedy("free the port, then `cargo xtask proxy down` and `cargo xtask proxy up`"),
+                .remedy(format!("free the port, then `{}`", status.way_back())),
         );
     }
     found.push(certificates(scene));

@@ -1,7 +1,6 @@
 //! A start by names: what has to be there before Compose is called, the proof
 //! that every name leads to its service, and how to say so.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,7 +15,7 @@ use crate::exec::Patience;
 use crate::flow::overrides;
 use crate::flow::survey::Survey;
 use crate::flow::up::{ServiceUrls, postgres_account};
-use crate::labels::{self, HOST_VARIABLE, Kind, Ports, Router, hosts, routers};
+use crate::labels::{self, HOST_VARIABLE, Kind, Ports, Router, hosts, routers, same_host};
 use crate::model::{ComposeOptions, Container, NamesFile, Service};
 use crate::stack;
 use crate::ui;
@@ -222,26 +221,38 @@ impl ByName {
 }
 
 /// A router of one name in two containers: Traefik drops both, and does so a
-/// moment after it has seen the second, when a start is long over.
+/// moment after it has seen the second, when a start is long over. And a host
+/// that another project has already: what answers there may be the other one.
 fn refuse_twins(ctx: &Context, project: &str) -> Result<()> {
     let home = Home::of(ctx)?;
     let containers = ctx.engine.containers().map_err(|trouble| ctx.engine_error(&trouble))?;
     let seen = containers.iter().filter(|container| container.state.holds_ports() && home.routes(container));
     let (own, others): (Vec<&Container>, Vec<&Container>) =
         seen.partition(|container| container.project.as_deref() == Some(project));
-    let key = |router: &Router| (router.transport, router.name.clone());
-    let names: BTreeSet<_> = own.iter().flat_map(|container| routers(&container.traefik)).map(|r| key(&r)).collect();
+    let own: Vec<Router> = own.iter().flat_map(|container| routers(&container.traefik)).collect();
     for container in others {
-        if let Some(twin) = routers(&container.traefik).iter().find(|router| names.contains(&key(router))) {
-            return Err(Error::new(format!(
-                "router `{}` is in container {} as well: the proxy drops both, and their names lead nowhere",
+        let name = ui::clean(&container.name);
+        let theirs = routers(&container.traefik);
+        let pairs = || theirs.iter().flat_map(|theirs| own.iter().map(move |own| (own, theirs)));
+        let twin = |(own, theirs): (&Router, &Router)| (own.transport, &own.name) == (theirs.transport, &theirs.name);
+        let error = if let Some((twin, _)) = pairs().find(|pair| twin(*pair)) {
+            Error::new(format!(
+                "router `{}` is in container {name} as well: the proxy drops both, and their names lead nowhere",
                 ui::clean(&twin.name),
-                ui::clean(&container.name)
             ))
             .hint("begin router names with ${COMPOSE_PROJECT_NAME}-: `cargo xtask proxy labels --write` does")
-            .hint(format!("or stop that one: `docker stop {}`", ui::clean(&container.name)))
-            .finding());
-        }
+        } else if let Some(host) = pairs().find_map(|(own, theirs)| same_host(own, theirs)) {
+            let whose = container.project.as_deref().map(|other| format!(" (project {})", ui::clean(other)));
+            Error::new(format!(
+                "{} leads to container {name}{} as well: one of them never gets a request",
+                ui::clean(&host),
+                whose.unwrap_or_default()
+            ))
+            .hint(format!("another name for this one: `host` under [proxy] in xtask.toml, or {HOST_VARIABLE}=NAME"))
+        } else {
+            continue;
+        };
+        return Err(error.hint(format!("or stop that one: `docker stop {name}`")).finding());
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::certs::Certs;
 use crate::context::Context;
 use crate::disk;
-use crate::docker::{Compose, Trouble};
+use crate::docker::{self, Compose, Trouble};
 use crate::error::{Context as _, Error, Result};
 use crate::exec::Command;
 use crate::labels::{NETWORK, NETWORK_VARIABLE, Ports, is_host};
@@ -74,6 +74,12 @@ impl Home {
         self.dir.join("compose.yml")
     }
 
+    /// Whether all is there that its container has to see. What was deleted and
+    /// made again is another folder: the container goes on seeing the old one.
+    pub(super) fn is_whole(&self) -> bool {
+        self.compose_file().is_file() && self.dynamic().is_dir() && self.certs().folder().is_dir()
+    }
+
     /// `docker compose …` of the proxy; what the project's variables say is not
     /// for it.
     pub(super) fn command<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
@@ -86,10 +92,11 @@ impl Home {
         ["COMPOSE_FILE", "COMPOSE_ENV_FILES", "COMPOSE_PROFILES"].iter().fold(command, Command::env_remove)
     }
 
-    /// Its logs, for a person's terminal.
-    pub fn logs(&self, tail: &str, follow: bool) -> Command {
-        let words = ["logs", "--no-log-prefix", "--tail", tail];
-        self.command(words.into_iter().chain(follow.then_some("--follow")))
+    /// Its logs, for a person's terminal; `None` where it has no container. One
+    /// that ended has the most to say.
+    pub fn logs(&self, ctx: &Context, tail: &str, follow: bool) -> Result<Option<Command>> {
+        let containers = ctx.engine.containers_of(&self.project).map_err(trouble(ctx))?;
+        Ok(self.own(&containers).map(|own| docker::logs(&own.id, tail, follow)))
     }
 
     /// Its own containers of `all`.

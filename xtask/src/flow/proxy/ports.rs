@@ -51,6 +51,37 @@ pub(super) fn has_ipv6() -> bool {
     host::probe(IpAddr::V6(Ipv6Addr::LOCALHOST), 0, Protocol::Tcp) == Probe::Free
 }
 
+/// The option of `proxy up` that gives an entry point its port.
+pub(super) fn option(entrypoint: &str) -> &'static str {
+    match entrypoint {
+        "web" => "--http-port",
+        "websecure" => "--https-port",
+        "postgres" => "--postgres-port",
+        _ => "--redis-port",
+    }
+}
+
+impl Wanted {
+    /// Refuses a port that is asked for twice, or that another entry point has
+    /// in `now` or by an earlier wish, and keeps. To the machine it is the
+    /// proxy's own, and looks free.
+    fn refuse_equal(&self, now: [Option<u16>; 4]) -> Result<()> {
+        let names = Ports::USUAL.entries().map(|entry| entry.0);
+        let kept = now.iter().zip(self.ever).map(|(now, ever)| now.or(ever));
+        let claims: Vec<Option<u16>> = self.now.iter().zip(kept).map(|(wish, kept)| wish.or(kept)).collect();
+        for (at, port) in self.now.iter().enumerate().filter_map(|(at, wish)| Some((at, (*wish)?))) {
+            let Some(other) = (0..claims.len()).find(|other| *other != at && claims[*other] == Some(port)) else {
+                continue;
+            };
+            let (name, whose) = (names[at], names[other]);
+            let how = if self.now[other].is_some() { "is to have it too" } else { "has it" };
+            return Err(Error::new(format!("port {port} cannot be for {name}: {whose} {how}"))
+                .hint(format!("another one for {whose}: `{} PORT`", option(whose))));
+        }
+        Ok(())
+    }
+}
+
 /// Looks at ports for the proxy.
 pub(super) struct Machine<'a> {
     ctx: &'a Context,
@@ -115,9 +146,12 @@ impl<'a> Machine<'a> {
     /// what the engine would not give, and why.
     pub(super) fn choose(&self, wanted: &Wanted, refused: &BTreeMap<u16, String>) -> Result<Choice> {
         let wish = wanted.now;
-        let now = self.home.own(self.containers).and_then(published);
+        let now = self.home.own(self.containers).and_then(published).map(|ports| ports.entries().map(|entry| entry.1));
+        let now =
+            now.map_or([None; 4], |ports| ports.map(|port| Some(port).filter(|port| !refused.contains_key(port))));
+        wanted.refuse_equal(now)?;
         let ephemeral: Vec<PortRange> = host::ephemeral().into_iter().collect();
-        let mut used: BTreeSet<u16> = wish.iter().flatten().copied().collect();
+        let mut used: BTreeSet<u16> = wish.iter().zip(now).filter_map(|(wish, now)| wish.or(now)).collect();
         // A project may ask for its own again; a usual port is everybody's.
         let leases = self.home.dir.parent().map(Book::peek).unwrap_or_default();
         let leases = leases.tenants.iter().flat_map(|tenant| &tenant.leases);
@@ -135,10 +169,8 @@ impl<'a> Machine<'a> {
                 chosen[at] = port;
                 continue;
             }
-            let current = now.map(|ports| ports.entries()[at].1).filter(|port| !refused.contains_key(port));
-            if let Some(port) = current {
+            if let Some(port) = now[at] {
                 chosen[at] = port;
-                used.insert(port);
                 continue;
             }
             let usual = wanted.ever[at].unwrap_or(usual);
@@ -164,5 +196,34 @@ impl<'a> Machine<'a> {
         }
         let [web, websecure, postgres, redis] = chosen;
         Ok(Choice { ports: Ports { web, websecure, postgres, redis }, taken })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_port_is_never_for_two_entry_points() {
+        let running = [Some(80), Some(443), Some(5432), Some(6379)];
+        let ask = |now: [Option<u16>; 4], running| {
+            let ever = [now[0], now[1], now[2].or(Some(7000)), now[3]];
+            Wanted { now, ever, last: None }.refuse_equal(running)
+        };
+        let said = |now, running| ask(now, running).unwrap_err();
+        let error = said([Some(5432), None, None, None], running);
+        assert_eq!(error.message(), "port 5432 cannot be for web: postgres has it");
+        assert_eq!(error.hints(), ["another one for postgres: `--postgres-port PORT`"]);
+        assert_eq!(error.exit(), crate::error::Exit::Failure);
+        let error = said([Some(443), Some(443), None, None], running);
+        assert_eq!(error.message(), "port 443 cannot be for web: websecure is to have it too");
+        // Asked for once, while the proxy does not run.
+        let error = said([None, None, None, Some(7000)], [None; 4]);
+        assert_eq!(error.message(), "port 7000 cannot be for redis: postgres has it");
+        // Its own, another that is left, and two that change places.
+        for now in [[Some(80), None, None, None], [Some(81), None, None, None], [Some(443), Some(80), None, None]] {
+            assert_eq!(ask(now, running), Ok(()));
+        }
+        assert_eq!(ask([Some(5432), None, None, None], [None; 4]), Ok(()));
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::ask::routes;
 use super::connect::{connection, url};
 use super::home::{Home, published, trouble};
-use super::ports::Machine;
+use super::ports::{Machine, option};
 use crate::context::Context;
 use crate::error::Result;
 use crate::flow::report::rfc3339;
@@ -108,6 +108,17 @@ impl Status {
         };
         self.ports.iter().filter_map(other).collect()
     }
+
+    /// The command that takes the usual ports, once they are free; projects may
+    /// go on running.
+    pub fn way_back(&self) -> String {
+        back(self.ports.iter().filter(|entry| entry.held_by.is_some()))
+    }
+}
+
+fn back<'a>(entries: impl IntoIterator<Item = &'a EntryPoint>) -> String {
+    let options = entries.into_iter().map(|entry| format!(" {} {}", option(entry.entrypoint), entry.usual));
+    format!("cargo xtask proxy up{}", options.collect::<String>())
 }
 
 /// Looks.
@@ -165,9 +176,12 @@ fn entry_points(
     wished: [Option<u16>; 4],
 ) -> Vec<EntryPoint> {
     let machine = Machine::new(ctx, home, containers);
+    // Its own ports look free to it.
+    let itself = |usual| ports.entries().into_iter().find(|entry| entry.1 == usual).map(|entry| entry.0);
     let entry = |((entrypoint, port, usual), wished): ((&'static str, u16, u16), Option<u16>)| {
         let usual = wished.unwrap_or(usual);
-        EntryPoint { entrypoint, port, usual, held_by: if port == usual { None } else { machine.holder(usual) } }
+        let other = || itself(usual).map(|name| format!("{name} of this proxy")).or_else(|| machine.holder(usual));
+        EntryPoint { entrypoint, port, usual, held_by: if port == usual { None } else { other() } }
     };
     ports.entries().into_iter().zip(wished).map(entry).collect()
 }
@@ -245,9 +259,7 @@ pub fn print(ctx: &Context, status: &Status) {
     for entry in &status.ports {
         let note = match &entry.held_by {
             Some(who) => format!("{} is held: {who}", entry.usual),
-            None if entry.port != entry.usual => {
-                format!("{} is free again: `cargo xtask proxy down`, then `up`", entry.usual)
-            }
+            None if entry.port != entry.usual => format!("{} is free again: `{}`", entry.usual, back([entry])),
             None => String::new(),
         };
         rows.push(vec![entry.entrypoint.to_owned(), entry.port.to_string(), note]);
@@ -282,5 +294,21 @@ pub fn print(ctx: &Context, status: &Status) {
     }
     if let Some(trouble) = &status.trouble {
         ui::warn(trouble);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_names_each_option() {
+        let entry = |entrypoint, usual| EntryPoint { entrypoint, port: 1, usual, held_by: Some("nginx".to_owned()) };
+        let all = [entry("web", 80), entry("websecure", 443), entry("postgres", 5432), entry("redis", 6379)];
+        assert_eq!(
+            back(&all),
+            "cargo xtask proxy up --http-port 80 --https-port 443 --postgres-port 5432 --redis-port 6379"
+        );
+        assert_eq!(back(&all[2..3]), "cargo xtask proxy up --postgres-port 5432");
     }
 }

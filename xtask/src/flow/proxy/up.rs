@@ -65,42 +65,28 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
     memory.image = chosen.or(memory.image);
     let image = memory.image.clone().unwrap_or_else(|| IMAGE.to_owned());
     let machine = Machine::new(ctx, &home, &containers);
-    let mut refused = BTreeMap::new();
     let mut wanted = Wanted { now: wish.ports, ever: memory.wished, last: memory.ports };
     for (ever, now) in wanted.ever.iter_mut().zip(wish.ports) {
         *ever = now.or(*ever);
     }
-    let mut choice = machine.choose(&wanted, &refused)?;
+    let choice = machine.choose(&wanted, &BTreeMap::new())?;
     if ctx.dry_run {
         show(ctx, &home, &image, &choice);
         return Ok(());
     }
     check_versions(ctx, &image, &mut memory)?;
+    let anew = home.own(&containers).is_some() && !home.is_whole();
     let change = certify_all(ctx, &home, &containers)?;
     ensure_network(ctx, &home)?;
-    for attempt in 1.. {
-        write_compose(ctx, &home, &image, &choice)?;
-        let answer = home.command(["up", "-d", "--remove-orphans"]).ask(START)?;
-        if answer.ok() {
-            break;
-        }
-        let problems = engine_message::port_problems(&answer.stderr);
-        let ports = problems.iter().filter_map(|problem| Some((problem.port?, problem.cause)));
-        let more: BTreeMap<u16, String> =
-            ports.map(|(port, cause)| (port, format!("refused by the engine: {}", cause.as_str()))).collect();
-        if more.is_empty() || attempt == ATTEMPTS {
-            let text = answer.error_text();
-            let last = text.lines().last().unwrap_or("it does not say why").to_owned();
-            return Err(Error::new(format!("the proxy could not be started: {last}"))
-                .hint(format!("see it whole: `{}`", home.command(["up"]).line())));
-        }
-        refused.extend(more);
-        // The container that could not have its ports is in nobody's way.
-        let now = ctx.engine.containers().map_err(trouble(ctx))?;
-        choice = Machine::new(ctx, &home, &now).choose(&wanted, &refused)?;
-    }
+    let runs = home.own(&containers).and_then(published).is_some();
+    let before = std::fs::read(home.compose_file()).ok().filter(|_| runs);
+    let choice =
+        launch(ctx, &home, &image, &wanted, choice, anew).map_err(|error| go_back(&home, before.as_deref(), error))?;
     let deadline = Instant::now() + READY;
-    wait(ctx, &home, deadline)?;
+    wait(ctx, &home, deadline).map_err(|error| match wish.image {
+        Some(_) => error.hint("`cargo xtask proxy up` takes the image of before again"),
+        None => error,
+    })?;
     if change != Change::None {
         wait_shown(&home, choice.ports, deadline)?;
     }
@@ -116,6 +102,50 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
         ui::note("note: a new CA was made; `cargo xtask proxy trust` makes this system accept https");
     }
     Ok(())
+}
+
+/// Has Compose start it, on other ports where the engine does not give these;
+/// in a new container where the old one has folders that are gone (`anew`).
+fn launch(ctx: &Context, home: &Home, image: &str, wanted: &Wanted, mut choice: Choice, anew: bool) -> Result<Choice> {
+    let mut refused = BTreeMap::new();
+    let words = ["up", "-d", "--remove-orphans"].into_iter().chain(anew.then_some("--force-recreate"));
+    for attempt in 1.. {
+        write_compose(ctx, home, image, &choice)?;
+        let answer = home.command(words.clone()).ask(START)?;
+        if answer.ok() {
+            break;
+        }
+        let problems = engine_message::port_problems(&answer.stderr);
+        let ports = problems.iter().filter_map(|problem| Some((problem.port?, problem.cause)));
+        let more: BTreeMap<u16, String> =
+            ports.map(|(port, cause)| (port, format!("refused by the engine: {}", cause.as_str()))).collect();
+        if more.is_empty() || attempt == ATTEMPTS {
+            let text = answer.error_text();
+            let last = text.lines().last().unwrap_or("it does not say why").to_owned();
+            return Err(Error::new(format!("the proxy could not be started: {last}")));
+        }
+        refused.extend(more);
+        // The container that could not have its ports is in nobody's way.
+        let now = ctx.engine.containers().map_err(trouble(ctx))?;
+        choice = Machine::new(ctx, home, &now).choose(wanted, &refused)?;
+    }
+    Ok(choice)
+}
+
+/// After a start that failed: the proxy of `before`, where one ran, is brought
+/// up again, because projects are reached through it.
+fn go_back(home: &Home, before: Option<&[u8]>, error: Error) -> Error {
+    let Some(before) = before else {
+        return error.hint(format!("see it whole: `{}`", home.command(["up"]).line()));
+    };
+    let written = disk::write_atomic(&home.compose_file(), before);
+    let answer = written.and_then(|()| home.command(["up", "-d", "--remove-orphans"]).ask(START));
+    match answer {
+        Ok(answer) if answer.ok() => error.hint("the proxy runs again as it did before"),
+        _ => {
+            error.hint("the proxy is down now: `cargo xtask proxy up` starts it, without other ports or another image")
+        }
+    }
 }
 
 /// A proxy of this name that another state folder manages.
@@ -188,7 +218,7 @@ fn ensure_network(ctx: &Context, home: &Home) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(format!("the network `{}` could not be made: {}", home.network, answer.error_text()))
-        .hint("too many networks? `docker network prune` removes those that nobody uses"))
+        .hint("too many networks? `cargo xtask prune-network` removes those of projects that are gone"))
 }
 
 fn write_compose(ctx: &Context, home: &Home, image: &str, choice: &Choice) -> Result<()> {
