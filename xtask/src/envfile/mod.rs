@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::parse::interpolate::interpolate;
+use crate::parse::interpolate::interpolate_as;
 use scan::{Assignment, Style};
 
 pub use dependents::{Dependents, Follow, Mention, Stale, dependents, mentions, stale};
@@ -121,7 +121,7 @@ impl Document {
                             .or_else(|| earlier(wanted))
                             .map(|value| (value, ()))
                     };
-                    interpolate(&text, &lookup).map_err(|error| error.within(format!("line {line}")))?.value
+                    interpolate_as(&text, &name, &lookup).map_err(|error| error.within(format!("line {line}")))?.value
                 }
             };
             values.insert(name.clone(), value.clone());

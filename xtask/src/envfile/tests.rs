@@ -88,7 +88,7 @@ fn errors_name_the_line() {
         ("A+B=1\n", "line 1: unexpected character `+` in variable name"),
         ("{\n", "line 1: unexpected character `{` in variable name"),
         ("A=\"a\" \"b\"\n", "line 1: unexpected character `\"` in variable name"),
-        ("# x\nA=${B\n", "line 2: invalid interpolation format: `${B`"),
+        ("# x\nA=s3cr3t${B\n", "line 2: invalid interpolation format: `A`"),
         ("A=${B:?need}\n", "line 1: required variable B is missing a value: need"),
     ] {
         assert_eq!(read(text).unwrap_err(), message, "{text:?}");

@@ -50,7 +50,13 @@ pub type Lookup<'a, S> = dyn Fn(&str) -> Option<(String, S)> + 'a;
 /// Replaces the variables of `text`. Fails on `${` without a name or an end,
 /// and on `${VAR:?message}` without a value.
 pub fn interpolate<S>(text: &str, lookup: &Lookup<'_, S>) -> Result<Interpolated<S>> {
-    let mut reader = Reader { text, lookup, uses: Vec::new(), depth: 0 };
+    interpolate_as(text, text, lookup)
+}
+
+/// The same; errors say `shown` where they would show the text, which may be a
+/// secret.
+pub fn interpolate_as<S>(text: &str, shown: &str, lookup: &Lookup<'_, S>) -> Result<Interpolated<S>> {
+    let mut reader = Reader { text, shown, lookup, uses: Vec::new(), depth: 0 };
     let value = reader.expand(0..text.len(), false)?;
     Ok(Interpolated { value, uses: reader.uses })
 }
@@ -99,6 +105,8 @@ const MAX_DEPTH: usize = 64;
 
 struct Reader<'a, S> {
     text: &'a str,
+    /// What errors call it.
+    shown: &'a str,
     lookup: &'a Lookup<'a, S>,
     uses: Vec<Use<S>>,
     /// Defaults around this place.
@@ -211,7 +219,7 @@ impl<S> Reader<'_, S> {
     }
 
     fn invalid(&self) -> Error {
-        Error::new(format!("invalid interpolation format: `{}`", self.text))
+        Error::new(format!("invalid interpolation format: `{}`", self.shown))
             .hint("write `${NAME}` or `${NAME:-default}`, and `$$` for a dollar sign")
     }
 }

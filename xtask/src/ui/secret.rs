@@ -242,7 +242,7 @@ mod tests {
             "keyboard: us, key concepts, monkey=1, turkey: 2",
             "listening on 0.0.0.0:8000, see http://localhost:8000/a?b=c&d=e",
             "http://token-service:8000/x and vault-token:8200",
-            "PWD=/home/ann OLDPWD=/tmp",
+            "PWD=/src/ann OLDPWD=/tmp",
             "Access denied for user 'root'@'localhost' (using password: YES)",
             "wrong password.",
             "password: ",
@@ -261,7 +261,7 @@ mod tests {
         assert_eq!(mask_value("DB_PASSWORD", "a b"), "***");
         assert_eq!(mask_value("SMTP_PASS", "x"), "***");
         assert_eq!(mask_value("MYSQL_PWD", "x"), "***");
-        assert_eq!(mask_value("PWD", "/home/ann"), "/home/ann");
+        assert_eq!(mask_value("PWD", "/src/ann"), "/src/ann");
         assert_eq!(mask_value("DB_PASSWORD", ""), "");
         assert_eq!(mask_value("DATABASE_URL", "postgres://app:s3cret@db/x"), "postgres://app:***@db/x");
         assert_eq!(mask_value("PORT", "80\x1b[m"), "80\u{fffd}[m");
