@@ -164,6 +164,14 @@ pub struct Detail {
     /// Ports of the host that it publishes whenever it runs, as far as they were
     /// named: a range, or one that the engine picks, is left out.
     pub published: Vec<u16>,
+    /// Its environment, also what its image sets.
+    pub environment: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase")]
+struct ApiConfig {
+    env: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -174,6 +182,8 @@ struct ApiInspect {
     restart_count: u64,
     #[serde(default)]
     host_config: ApiHostConfig,
+    #[serde(default)]
+    config: ApiConfig,
 }
 
 #[derive(Default, Deserialize)]
@@ -218,7 +228,10 @@ pub fn detail(json: &[u8]) -> Result<Detail> {
     let last = api.state.health.and_then(|health| health.log?.pop()).and_then(|check| check.output);
     let bindings = api.host_config.port_bindings.unwrap_or_default();
     let published = bindings.into_values().flatten().flatten();
+    let environment = api.config.env.unwrap_or_default();
+    let environment = environment.iter().filter_map(|entry| entry.split_once('='));
     Ok(Detail {
+        environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         exit_code: api.state.exit_code,
         error: api.state.error,
         out_of_memory: api.state.oom_killed,
@@ -381,7 +394,7 @@ mod tests {
         let json = br#"{"State":{"ExitCode":128,"Error":"no","OOMKilled":false,
             "Health":{"Log":[{"Output":"old"},{"Output":" refused\n"}]}},"RestartCount":2,
             "HostConfig":{"PortBindings":{"80/tcp":[{"HostIp":"","HostPort":"8000"},{"HostIp":"::1","HostPort":""}],
-                "90/tcp":null}}}"#;
+                "90/tcp":null}},"Config":{"Env":["POSTGRES_USER=shop","URL=a=b","BARE"]}}"#;
         let want = Detail {
             exit_code: 128,
             error: "no".into(),
@@ -389,6 +402,7 @@ mod tests {
             check_output: "refused".into(),
             restarts: 2,
             published: vec![8000],
+            environment: [("POSTGRES_USER", "shop"), ("URL", "a=b")].map(|(k, v)| (k.into(), v.into())).into(),
         };
         assert_eq!(detail(json).unwrap(), want);
     }

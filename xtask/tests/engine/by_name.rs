@@ -122,6 +122,8 @@ fn a_project_and_its_worktree_have_names_and_go_back_to_ports() {
     assert!(!Scene::published(&name).contains("->"), "only the proxy has ports");
     assert!(scene.get(&format!("{name}.localhost")).contains("name="));
     assert_eq!(Scene::psql(&told), "over shop");
+    let status = scene.run(&name, &["proxy", "status"]).exits(0);
+    assert_eq!(Scene::psql(&status), "over shop");
     scene.git(&["init", "-q"]);
     scene.git(&["add", "--all"]);
     scene.git(&["commit", "-qm", "files"]);

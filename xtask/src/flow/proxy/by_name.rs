@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::ask::{Answer, route_answers, routes};
 use super::certify::{is_shown, not_shown};
+use super::connect::account;
 use super::names::{self, Plan};
 use super::{Home, Wish, certify, connection, hosts_lines, up};
 use crate::context::Context;
@@ -14,9 +15,9 @@ use crate::error::{Context as _, Error, Result};
 use crate::exec::Patience;
 use crate::flow::overrides;
 use crate::flow::survey::Survey;
-use crate::flow::up::{ServiceUrls, postgres_account};
+use crate::flow::up::ServiceUrls;
 use crate::labels::{self, HOST_VARIABLE, Kind, Ports, Router, hosts, routers, same_host};
-use crate::model::{ComposeOptions, Container, NamesFile, Service};
+use crate::model::{ComposeOptions, Container, NamesFile};
 use crate::stack;
 use crate::ui;
 
@@ -197,7 +198,7 @@ impl ByName {
     pub fn urls(&self, survey: &Survey) -> Vec<ServiceUrls> {
         let of = |named: &Named| {
             let service = survey.stack.service(&named.service)?;
-            let account = if named.kind == Kind::Postgres { account(service) } else { String::new() };
+            let account = if named.kind == Kind::Postgres { account(&service.environment) } else { String::new() };
             let base = connection(&named.host, named.kind, self.ports, &self.ca, &account);
             let paths = survey.settings.urls.get(&service.name).filter(|_| named.kind.is_http()).into_iter().flatten();
             let further = paths.map(|path| format!("{base}/{}", path.trim_start_matches('/')));
@@ -255,12 +256,6 @@ fn refuse_twins(ctx: &Context, project: &str) -> Result<()> {
         return Err(error.hint(format!("or stop that one: `docker stop {name}`")).finding());
     }
     Ok(())
-}
-
-/// `user=… dbname=…` of a PostgreSQL service.
-fn account(service: &Service) -> String {
-    let (user, database) = postgres_account(service);
-    format!("user={user} dbname={database}")
 }
 
 /// Whether the file of names that a start used is still there.

@@ -2,9 +2,11 @@
 //! `*.localhost`: on Linux without nss-myhostname or systemd-resolved, on musl,
 //! on Windows and on older macOS outside of browsers.
 
+use std::collections::BTreeMap;
 use std::net::ToSocketAddrs;
 use std::path::Path;
 
+use crate::flow::up::postgres_account;
 use crate::labels::{Kind, Ports};
 
 /// A URL, without its port where that is the usual one.
@@ -35,6 +37,12 @@ pub fn connection(host: &str, kind: Kind, ports: Ports, ca: &Path, account: &str
             format!("redis-cli -h 127.0.0.1 -p {} --tls --sni {host} --cacert {ca}", ports.redis)
         }
     }
+}
+
+/// `user=… dbname=…` of a PostgreSQL service with this environment.
+pub(super) fn account(environment: &BTreeMap<String, String>) -> String {
+    let (user, database) = postgres_account(environment);
+    format!("user={user} dbname={database}")
 }
 
 /// Lines for the hosts file, where the system's resolver does not lead these

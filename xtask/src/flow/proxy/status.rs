@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::ask::routes;
-use super::connect::{connection, url};
+use super::connect::{account, connection, url};
 use super::home::{Home, published, trouble};
 use super::ports::{Machine, option};
 use crate::context::Context;
@@ -138,7 +138,7 @@ pub fn status(ctx: &Context) -> Result<Status> {
     let asked = ports.map(|ports| (ports, routes(ports)));
     let (rows, trouble) = match asked {
         Some((ports, Ok(routes))) => {
-            (routes.into_iter().map(|route| row(route, ports, &home, &containers)).collect(), None)
+            (routes.into_iter().map(|route| row(ctx, route, ports, &home, &containers)).collect(), None)
         }
         Some((ports, Err(error))) => {
             (Vec::new(), Some(format!("{} does not answer: {error}", url("http", DASHBOARD, ports.web))))
@@ -200,7 +200,7 @@ pub fn urls_of(container: &Container, ports: Ports) -> Vec<String> {
     routers(&container.traefik).into_iter().flat_map(of_router).collect()
 }
 
-fn row(route: super::ask::Route, ports: Ports, home: &Home, containers: &[Container]) -> RouteRow {
+fn row(ctx: &Context, route: super::ask::Route, ports: Ports, home: &Home, containers: &[Container]) -> RouteRow {
     let name = route.name.strip_suffix("@docker");
     let defines = |container: &&Container| {
         container.state.holds_ports()
@@ -222,7 +222,9 @@ fn row(route: super::ask::Route, ports: Ports, home: &Home, containers: &[Contai
         _ => None,
     });
     let ca = home.certs().ca_file();
-    let connect = kind.zip(names.first()).map(|(kind, host)| connection(host, kind, ports, &ca, ""));
+    let asked = owner.filter(|_| kind == Some(Kind::Postgres)).and_then(|owner| ctx.engine.detail(&owner.id).ok());
+    let account = asked.map(|detail| account(&detail.environment)).unwrap_or_default();
+    let connect = kind.zip(names.first()).map(|(kind, host)| connection(host, kind, ports, &ca, &account));
     RouteRow {
         connect,
         transport: route.transport,

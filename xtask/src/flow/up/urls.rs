@@ -1,5 +1,6 @@
 //! How each service is reached from here.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::context::Context;
@@ -108,7 +109,7 @@ pub fn likely_url(service: &Service, target: u16, port: u16) -> String {
 fn url(service: &Service, target: u16, host: &str, port: u16) -> String {
     match speech(Some(service), target) {
         Speech::Postgres => {
-            let (user, database) = postgres_account(service);
+            let (user, database) = postgres_account(&service.environment);
             format!("postgres://{user}@{host}:{port}/{database}")
         }
         Speech::Redis => format!("redis://{host}:{port}"),
@@ -119,10 +120,10 @@ fn url(service: &Service, target: u16, host: &str, port: u16) -> String {
     }
 }
 
-/// User and database of a PostgreSQL service, as its image has them
-/// (hub.docker.com/_/postgres).
-pub fn postgres_account(service: &Service) -> (&str, &str) {
-    let variable = |name: &str| service.environment.get(name).filter(|value| !value.is_empty());
+/// User and database of a PostgreSQL service with this environment, as its image
+/// has them (hub.docker.com/_/postgres).
+pub fn postgres_account(environment: &BTreeMap<String, String>) -> (&str, &str) {
+    let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty());
     let user = variable("POSTGRES_USER").map_or("postgres", String::as_str);
     (user, variable("POSTGRES_DB").map_or(user, String::as_str))
 }
