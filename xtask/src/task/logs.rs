@@ -17,16 +17,10 @@ pub struct Args {
     #[arg(long)]
     follow: bool,
     /// How many lines of each service, or `all`
-    #[arg(long, value_name = "LINES", default_value = "100", value_parser = lines)]
+    #[arg(long, value_name = "LINES", default_value = "100", value_parser = super::lines)]
     tail: String,
     /// Only these services
     services: Vec<String>,
-}
-
-/// A number of lines, or `all`, as Docker takes them.
-pub(super) fn lines(text: &str) -> Result<String, String> {
-    let known = text == "all" || text.parse::<u32>().is_ok();
-    known.then(|| text.to_owned()).ok_or_else(|| "not a number of lines, and not `all`".to_owned())
 }
 
 /// Runs it.

@@ -18,3 +18,9 @@ pub mod run;
 pub mod start;
 pub mod stop;
 pub mod who;
+
+/// A number of lines, or `all`, as Docker takes them.
+fn lines(text: &str) -> Result<String, String> {
+    let known = text == "all" || text.parse::<u32>().is_ok();
+    known.then(|| text.to_owned()).ok_or_else(|| "not a number of lines, and not `all`".to_owned())
+}

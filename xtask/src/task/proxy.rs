@@ -6,7 +6,6 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::flow::proxy::{self, Home, Wish, lint, names, trust};
-use crate::task::logs::lines;
 use crate::ui::{self, Column, Format};
 
 /// One Traefik for all projects: names in place of ports
@@ -121,7 +120,7 @@ struct LogsArgs {
     #[arg(long)]
     follow: bool,
     /// How many lines of the past; `all` for all
-    #[arg(long, default_value = "100", value_name = "LINES", value_parser = lines)]
+    #[arg(long, default_value = "100", value_name = "LINES", value_parser = super::lines)]
     tail: String,
 }
 
