@@ -37,7 +37,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::super::lines;
 
     #[test]
     fn lines_are_counted_or_all() {
