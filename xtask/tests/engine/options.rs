@@ -271,7 +271,7 @@ fn logs_restart_and_open_are_for_the_same_project() {
     project.xtask(["open", "--dry-run"]).exits(0).says(&format!("http://localhost:{port}"));
     let browser = [("BROWSER", "true")];
     project.xtask_env(&browser, ["open", "web"]).exits(0);
-    project.xtask(["open", "nope", "--dry-run"]).exits(1).says("service `nope`");
+    project.xtask(["open", "nope", "--dry-run"]).exits(2).says("service `nope`");
 }
 
 #[test]
