@@ -348,11 +348,10 @@ fn elsewhere_hint(host: &str) -> String {
     format!("is that machine up, and may you use its engine? `docker -H {host} version` says more")
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
-    #[cfg(target_os = "linux")]
     #[test]
     fn the_advice_is_for_the_engine_that_was_chosen() {
         let hints = |endpoint: &Endpoint| Trouble::NotRunning.error(endpoint).hints().join("\n");
