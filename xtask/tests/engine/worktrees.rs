@@ -438,5 +438,9 @@ fn data_in_a_volume_without_a_name_is_told_of() {
     project.xtask(["prune-network", "--recreate", "--dry-run"]).exits(0).says(told);
     project.xtask(["stop", "--volumes", "--yes"]).exits(0).never_says(told);
     project.xtask(["start"]).exits(0);
+    let id = format!("{}-web-1", project.name);
+    let volume = docker(["inspect", "-f", "{{range .Mounts}}{{.Name}}{{end}}", &id]).exits(0).stdout;
     project.xtask(["stop"]).exits(0).says(told).says("volumes: [web-data:/data]");
+    // It is still there, for whoever knows its name.
+    docker(["volume", "rm", volume.trim()]).exits(0);
 }
