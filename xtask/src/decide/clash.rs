@@ -13,9 +13,12 @@ pub fn clashes(mappings: &[&PortMapping]) -> Vec<Option<usize>> {
 /// A range that the engine picks from never clashes: it picks another one.
 fn clash(a: &PortMapping, b: &PortMapping) -> bool {
     let (Some(first), Some(second)) = (a.published, b.published) else { return false };
-    first.is_one()
-        && first == second
-        && a.protocol == b.protocol
+    first.is_one() && first == second && exclude(a, b)
+}
+
+/// Whether the two could not have one port number.
+pub fn exclude(a: &PortMapping, b: &PortMapping) -> bool {
+    a.protocol == b.protocol
         && wanted_addresses(a.host_ip)
             .iter()
             .any(|x| wanted_addresses(b.host_ip).iter().any(|y| overlaps(*x, *y, Some(true))))
@@ -53,6 +56,14 @@ mod tests {
         assert_eq!(too_many(&service(Some(3)), &three), None);
         assert_eq!(too_many(&service(Some(4)), &three), Some(4));
         assert_eq!(too_many(&service(Some(2)), &mapping("", "", Protocol::Tcp)), None);
+    }
+
+    #[test]
+    fn one_number_serves_two_protocols_and_two_addresses() {
+        let tcp = mapping("", "", Protocol::Tcp);
+        assert!(exclude(&tcp, &tcp) && !exclude(&tcp, &mapping("", "", Protocol::Udp)));
+        let one = mapping("127.0.0.1", "", Protocol::Tcp);
+        assert!(exclude(&tcp, &one) && !exclude(&one, &mapping("127.0.0.2", "", Protocol::Tcp)));
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod suggest;
 mod worktree_name;
 
 pub use block::free_block;
-pub use clash::{clashes, too_many};
+pub use clash::{clashes, exclude, too_many};
 pub use culprit::advice;
 pub use descendants::{Born, descendants};
 pub use guard::{is_engine_process, is_leftover_proxy, untouchable};

@@ -1,10 +1,10 @@
 //! Windows: ending a process with all that it started, and nobody else.
 //!
 //! `taskkill /T` goes by the number of the parent alone. That number may have
-//! been another's before, whose children it then ends too (seen under Wine: the
-//! system's own services), because a child keeps it when its parent has ended
-//! ("`Win32_Process` class", learn.microsoft.com). So the tree is looked up here,
-//! with the times of creation, and each of it is held while it is ended.
+//! been another's before, whose children it then ends too, because a child keeps
+//! it when its parent has ended ("`Win32_Process` class", learn.microsoft.com). So
+//! the tree is looked up here, with the times of creation, and each of it is held
+//! while it is ended.
 
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::time::Duration;
@@ -77,8 +77,10 @@ impl Held {
                 drop(held.terminate());
             }
             // All of them were told to end, before any is waited for.
-            let ended = left.iter().all(|held| held.ended_within(END));
-            if self.ended_within(END) && ended && left.is_empty() {
+            for held in &left {
+                held.ended_within(END);
+            }
+            if self.ended_within(END) && left.is_empty() {
                 break;
             }
         }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::context::Context;
-use crate::decide::{Slot, overlaps, wanted_addresses};
+use crate::decide::{Slot, exclude};
 use crate::disk;
 use crate::envfile::{Dependents, Document};
 use crate::error::{Error, Result};
@@ -14,7 +14,6 @@ use crate::flow::overrides;
 use crate::flow::survey::{Row, Survey, crowd, is_free, survey};
 use crate::flow::{dependents, env};
 use crate::ledger::Moves;
-use crate::model::PortMapping;
 use crate::ui::{self, Format};
 
 /// What a port is written as.
@@ -312,19 +311,11 @@ fn could_be(survey: &Survey, step: &Move) -> bool {
                 is_free(survey, &row.wanted.mapping, step.to)
             } else {
                 let mapping = &row.wanted.mapping;
-                let meets = |own: &&Row| step.is_of(survey, own) && meet(&own.wanted.mapping, mapping);
+                let meets = |own: &&Row| step.is_of(survey, own) && exclude(&own.wanted.mapping, mapping);
                 let has_it = mapping.published.is_some_and(|range| range.contains(step.to));
                 !has_it || !survey.rows.iter().any(|own| meets(&own))
             }
         })
-}
-
-/// Whether the two could not have one port number.
-fn meet(a: &PortMapping, b: &PortMapping) -> bool {
-    a.protocol == b.protocol
-        && wanted_addresses(a.host_ip)
-            .iter()
-            .any(|a| wanted_addresses(b.host_ip).iter().any(|b| overlaps(*a, *b, Some(true))))
 }
 
 /// Makes `.env` from its template where there is none yet, so that people have
@@ -332,25 +323,4 @@ fn meet(a: &PortMapping, b: &PortMapping) -> bool {
 pub fn env_from_template(ctx: &Context, survey: &Survey) -> Result<()> {
     let (Some(template), Some(file)) = (&survey.template, survey.env_files.default_file()) else { return Ok(()) };
     env::make(ctx, template, file)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::Protocol;
-
-    #[test]
-    fn one_number_serves_two_protocols_and_two_addresses() {
-        let mapping = |host_ip: Option<&str>, protocol| PortMapping {
-            service: "dns".into(),
-            host_ip: host_ip.map(|ip| ip.parse().unwrap()),
-            published: None,
-            target: 53,
-            protocol,
-        };
-        let tcp = mapping(None, Protocol::Tcp);
-        assert!(meet(&tcp, &tcp) && !meet(&tcp, &mapping(None, Protocol::Udp)));
-        let one = mapping(Some("127.0.0.1"), Protocol::Tcp);
-        assert!(meet(&tcp, &one) && !meet(&one, &mapping(Some("127.0.0.2"), Protocol::Tcp)));
-    }
 }

@@ -162,7 +162,7 @@ pub fn apply(ctx: &Context, request: &Request) -> Result<()> {
     let saved: Vec<(&Path, Option<Vec<u8>>)> =
         steps.iter().map(|(file, _)| Ok((file.as_path(), disk::read(file)?))).collect::<Result<_>>()?;
     let done = steps.iter().try_for_each(|(file, bytes)| disk::put(file, bytes.as_deref())).and_then(|()| {
-        let (_, after) = config(&ctx.compose_with(every_profile(&ctx.options)))?;
+        let (_, after) = config(&ctx.compose_with(ctx.options.clone().with_every_profile()))?;
         prove(&expected(&before, &stack, &changes), &after)
     });
     if let Err(error) = done {
@@ -201,7 +201,7 @@ pub fn environment(ctx: &Context, survey: &Survey, request: &Request) -> Result<
     let files: Vec<PathBuf> = now.place.others.iter().cloned().chain([file.clone()]).collect();
     let env = names(&files);
     let proved = config(&now.compose_without(ctx)).and_then(|(stack, before)| {
-        let compose = ctx.compose_with(every_profile(&ctx.options)).with_env(env.clone());
+        let compose = ctx.compose_with(ctx.options.clone().with_every_profile()).with_env(env.clone());
         prove(&expected(&before, &stack, &changes), &config(&compose)?.1)
     });
     if let Err(error) = proved {
@@ -262,7 +262,7 @@ impl Now {
     }
 
     fn at(ctx: &Context, place: Place, template: Option<&Path>) -> Result<Now> {
-        let mut options = every_profile(&ctx.options);
+        let mut options = ctx.options.clone().with_every_profile();
         options.env_files.extend(template.map(Path::to_path_buf));
         let env = |name: &str| ctx.var(name);
         if !place.present {
@@ -357,10 +357,6 @@ fn env_file(list: &List, goes: bool) -> Result<Option<Vec<u8>>> {
     let kept: Vec<u8> = lines.filter(|(at, _)| at + 1 != line).flat_map(|(_, text)| text).copied().collect();
     // It was made for this line alone.
     Ok((!kept.is_empty()).then_some(kept))
-}
-
-fn every_profile(options: &ComposeOptions) -> ComposeOptions {
-    ComposeOptions { profiles: vec!["*".to_owned()], ..options.clone() }
 }
 
 /// COMPOSE_FILE for these files.

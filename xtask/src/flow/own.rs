@@ -31,7 +31,7 @@ pub fn name_checkout(ctx: &mut Context, mut found: Survey) -> Result<Survey> {
     let Some(checkout) = stack::checkout(&found.stack.dir) else { return Ok(found) };
     let by_hand = ctx.options.project_name.is_some() || ctx.var(NAME).is_some();
     let leases = ctx.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default();
-    found.second |= is_anothers(&leases, &found);
+    found.second |= namesake(&leases, &found).is_some();
     if !found.second || by_hand {
         return Ok(found);
     }
@@ -85,13 +85,13 @@ pub fn known(ctx: &Context) -> Result<Context> {
     Ok(ctx)
 }
 
-/// Whether another folder has the project's name in the book, and this one has
+/// Another folder that has the project's name in the book, where this one has
 /// not.
-fn is_anothers(leases: &Leases, found: &Survey) -> bool {
-    let dir = found.real_dir();
-    let name = &found.stack.name;
-    leases.tenant(name, &dir).is_none()
-        && leases.others(name, &dir).any(|other| other.project == *name && other.is_stack() && other.dir.is_dir())
+fn namesake<'a>(leases: &'a Leases, found: &Survey) -> Option<&'a Path> {
+    let (name, dir) = (&found.stack.name, found.real_dir());
+    let is_other = |tenant: &&Tenant| tenant.project == *name && tenant.is_stack() && tenant.dir.is_dir();
+    let other = leases.tenants.iter().filter(|tenant| tenant.dir != dir).find(is_other);
+    other.filter(|_| leases.tenant(name, &dir).is_none()).map(|tenant| tenant.dir.as_path())
 }
 
 /// The other checkout that the project's name is of, where this one has neither
@@ -100,18 +100,13 @@ fn is_anothers(leases: &Leases, found: &Survey) -> bool {
 pub fn whose_name(ctx: &Context, found: &Survey) -> Option<PathBuf> {
     let (name, dir) = (&found.stack.name, found.real_dir());
     let leases = ctx.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default();
-    let has_containers = found
-        .containers
-        .iter()
-        .flatten()
-        .any(|container| container.project.as_ref() == Some(name) && is_here(container, &dir));
+    let is_own = |container: &Container| container.project.as_ref() == Some(name) && is_here(container, &dir);
+    let has_containers = found.containers.iter().flatten().any(is_own);
     if ctx.options.project_name.is_some() || leases.tenant(name, &dir).is_some() || has_containers {
         return None;
     }
     let of_main = || found.main_dir.clone().filter(|_| found.second && main_name(found).as_ref() == Some(name));
-    let mut others = leases.others(name, &dir);
-    let in_book = others.find(|other| other.project == *name && other.is_stack() && other.dir.is_dir());
-    in_book.map(|tenant| tenant.dir.clone()).or_else(of_main)
+    namesake(&leases, found).map(Path::to_path_buf).or_else(of_main)
 }
 
 /// The name that the checkout has already: that of its containers, of its

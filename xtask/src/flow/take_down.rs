@@ -15,7 +15,7 @@ pub fn down<S: AsRef<std::ffi::OsStr>>(ctx: &Context, words: impl IntoIterator<I
 /// Says whose data is not found again: `down` leaves volumes without a name where
 /// they are, and the next `up` makes new ones. Those of the image alone (`VOLUME`
 /// in its Dockerfile) are such.
-pub fn warn_unnamed(containers: &[Container]) {
+pub fn warn_unnamed<'a>(containers: impl IntoIterator<Item = &'a Container>) {
     for container in containers {
         for path in &container.unnamed_volumes {
             let service = ui::clean(container.service.as_deref().unwrap_or(&container.name));

@@ -17,3 +17,11 @@ pub struct ComposeOptions {
     /// `--project-directory`.
     pub project_directory: Option<PathBuf>,
 }
+
+impl ComposeOptions {
+    /// The same, with the services of every profile.
+    #[must_use]
+    pub fn with_every_profile(self) -> Self {
+        ComposeOptions { profiles: vec!["*".to_owned()], ..self }
+    }
+}

@@ -34,18 +34,3 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let code = ctx.compose().command(words).show(true)?;
     Ok(if code == 0 { Exit::Success } else { Exit::Failure })
 }
-
-#[cfg(test)]
-mod tests {
-    use super::super::lines;
-
-    #[test]
-    fn lines_are_counted_or_all() {
-        for text in ["0", "100", "all"] {
-            assert_eq!(lines(text).as_deref(), Ok(text));
-        }
-        for text in ["", "abc", "-1", "ALL", "1k"] {
-            assert!(lines(text).is_err(), "{text}");
-        }
-    }
-}

@@ -66,7 +66,8 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         return Ok(Exit::Success);
     }
     if !args.volumes {
-        warn_unnamed(&ctx.engine.containers_of(name).map_err(trouble)?);
+        let own = found.containers.iter().flatten();
+        warn_unnamed(own.filter(|container| container.project.as_ref() == Some(name)));
     }
     let _turn = turn(ctx, &found);
     take_down(ctx, name, &command)?;

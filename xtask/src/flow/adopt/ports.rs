@@ -158,8 +158,7 @@ impl<'a> Reader<'a> {
         let mut options = ComposeOptions {
             files: project.files.clone(),
             project_directory: Some(project.dir.clone()),
-            profiles: vec!["*".to_owned()],
-            ..target.options.clone()
+            ..target.options.clone().with_every_profile()
         };
         // A value that must be set is in the template, where there is no `.env`.
         let no_env = project.env_files.files().is_empty() && project.env_files.default_file().is_some();

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::{Finding, Scene, Status};
 use crate::decide::{is_engine_process, is_leftover_proxy};
-use crate::flow::free::Request;
+use crate::flow::free::{Deed, Request};
 use crate::flow::mend::Mend;
 use crate::flow::survey::{Row, Survey};
 use crate::flow::{holders, report};
 use crate::host::{self, Depth, Probe};
-use crate::model::{Binding, Container, Owner, PortRange, Process, Protocol, SocketState, State, Verdict};
+use crate::model::{Binding, Container, Owner, PortRange, Protocol, SocketState, State, Verdict};
 use crate::ui;
 
 pub(super) fn check(scene: &Scene) -> Vec<Finding> {
@@ -185,15 +185,11 @@ fn shadows(scene: &Scene) -> Vec<Finding> {
                 seen,
             )
             .why("some clients reach it in the place of the container: `localhost` may mean either address")
-            .remedy(format!("end that one alone ({}), or move the port", end_line(&stranger))),
+            // `cargo xtask kill PORT` would stop the container too, which has it as well.
+            .remedy(format!("end that one alone (`{}`), or move the port", Deed::EndProcess(stranger).line())),
         );
     }
     found
-}
-
-/// `cargo xtask kill PORT` would stop the container too, which has the port as well.
-fn end_line(process: &Process) -> String {
-    if cfg!(windows) { format!("`taskkill /F /PID {}`", process.pid) } else { format!("`kill {}`", process.pid) }
 }
 
 /// Any outgoing connection may be given such a port (ip(7), `ip_local_port_range`).

@@ -220,7 +220,7 @@ fn kept_for(mapping: &PortMapping, leases: &Leases, name: &str, dir: &Path) -> O
 /// What the project publishes, services of inactive profiles included: they may
 /// come up beside the others any time.
 fn of_every_profile(ctx: &Context, found: &Survey) -> BTreeSet<u16> {
-    let options = ComposeOptions { profiles: vec!["*".to_owned()], ..reading(ctx, found.template.as_deref()) };
+    let options = reading(ctx, found.template.as_deref()).with_every_profile();
     let Ok(stack) = stack::read(&options, &ctx.dir, &|name| ctx.var(name)) else { return BTreeSet::new() };
     stack.ports().filter_map(|wanted| wanted.mapping.published).flat_map(PortRange::iter).collect()
 }
