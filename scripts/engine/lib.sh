@@ -14,10 +14,21 @@ read -r os_id os_like os_codename < <(
 
 # The client may be put there, and a service's PATH may not have it.
 PATH=$PATH:/usr/local/bin
+# What is made here is for every user: the client, its plugins, files in images.
+umask 022
 
+# HOME may be unset, or, under sudo, still another user's, in whose folders
+# root's files would be in the way.
+cache_home() {
+	if [ "$(id -u)" = 0 ] && [ "$(stat -c %u "${HOME-}" 2>/dev/null)" != 0 ]; then
+		echo /root/.cache
+	else
+		printf '%s\n' "${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}"
+	fi
+}
 # Downloads, unpacked engines and image tarballs: all of it can be deleted, and
 # up makes it anew. Keep it between runs and up takes seconds.
-ENGINE_CACHE=${ENGINE_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/dev-engine}
+ENGINE_CACHE=${ENGINE_CACHE:-$(cache_home)/dev-engine}
 # The engine's own data, apart from /var/lib/docker: whatever engine this
 # machine has or gets later never meets data of another version.
 ENGINE_DATA=${ENGINE_DATA:-/var/lib/dev-engine}
@@ -35,15 +46,40 @@ if [ "$os_id" = debian ]; then
 else
 	ENGINE_RUNC_SUITE=${ENGINE_RUNC_SUITE:-bookworm}
 fi
-# Where Debian's packages are. Empty: on Debian the mirror that this machine
-# already uses, elsewhere the public one.
+# Where Debian's packages are. Empty: the mirror that this machine already uses.
 ENGINE_MIRROR=${ENGINE_MIRROR:-}
 # Extra options for dockerd, for instance: --userland-proxy=false
 ENGINE_DOCKERD_ARGS=${ENGINE_DOCKERD_ARGS:-}
 
 say() { printf '%s\n' "engine: $*" >&2; }
-# 2 is the project's exit code for "could not do it".
-die() { say "error: $*"; exit 2; }
+# die FACT [HINT...]: 2 is the project's exit code for "could not do it".
+# scripts/start keeps the message in a file until the build is over.
+die() {
+	local text hint
+	text="error: $1"
+	shift
+	for hint in "$@"; do text+=$'\n'"hint: $hint"; done
+	if [ -n "${ENGINE_ERRORS-}" ]; then printf '%s\n' "$text" >>"$ENGINE_ERRORS"; else printf '%s\n' "$text" >&2; fi
+	exit 2
+}
+
+# end_children PID: ends what PID started, but not what has a session of its own
+# (dockerd, and apt-get while it installs).
+end_children() {
+	local family
+	mapfile -t family < <(descendants "$1" "$(session_of "$1")")
+	[ ${#family[@]} = 0 ] || kill "${family[@]}" 2>/dev/null || true
+}
+descendants() {
+	local child
+	for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
+		[ "$(session_of "$child")" = "$2" ] || continue
+		echo "$child"
+		descendants "$child" "$2"
+	done
+}
+# The session is the fourth field behind the name, which may hold blanks.
+session_of() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 4; }
 
 # Ask our own engine, not one that the caller's environment points to.
 engine_docker() { env -u DOCKER_CONTEXT DOCKER_HOST="unix://$ENGINE_SOCK" docker "$@"; }
@@ -63,8 +99,6 @@ engine_is_ours() {
 debian_mirror() {
 	if [ -n "$ENGINE_MIRROR" ]; then
 		printf '%s\n' "$ENGINE_MIRROR"
-	elif [ "$os_id" != debian ]; then
-		echo http://deb.debian.org/debian
 	else
 		# shellcheck disable=SC2016
 		apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
@@ -101,11 +135,14 @@ apt_for() {
 				Components: main
 				Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 			APT
-			# The index target left out is 5 MB that only app stores read.
+			# A mirror may lag behind: an index that is signed and some weeks old still
+			# has a newer engine than the next suite. The target left out is 5 MB that
+			# only app stores read.
 			cat >>"$root/apt.conf" <<-APT
 				Dir::Etc::SourceList "$root/suite.sources";
 				Dir::Etc::SourceParts "-";
 				Dir::State::lists "$root/lists";
+				Acquire::Check-Valid-Until "false";
 				Acquire::Languages "none";
 				Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
 			APT
@@ -140,26 +177,39 @@ unpack_debs() {
 			private_apt update && fetch_debs "$@" || exit
 		fi
 		exec 8>&-
-		# Some at a time: xz is the slow part. tar and not `dpkg-deb -x`, which
-		# would put a folder in the place of a merged /usr's link.
-		# shellcheck disable=SC2016
-		printf '%s\n' "${files[@]}" | xargs -P "$(nproc)" -n 1 sh -c \
-			'dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink -C "$0"' "$dir"
+		unpack_files "$dir" 2>/dev/null && exit
+		# A file that was cut off or damaged is fetched anew, once.
+		exec 8>"$debs/lock"
+		flock 8
+		rm -f "${files[@]}"
+		fetch_debs "$@" && unpack_files "$dir"
 	)
 }
 
+# Some at a time: xz is the slow part. tar and not `dpkg-deb -x`, which would put
+# a folder in the place of a merged /usr's link.
+unpack_files() {
+	# shellcheck disable=SC2016
+	printf '%s\n' "${files[@]}" | xargs -P "$(nproc)" -n 1 bash -o pipefail -c \
+		'dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink -C "$0"' "$1"
+}
+
 # Sets files to the packages' file names, by the index, and fetches what is
-# missing. Asked for in a folder without them, as apt leaves out what is there.
+# missing. Asked for in a folder without them, as apt leaves out what is there,
+# and moved when they are whole.
 fetch_debs() {
-	local f
+	local f missing=() name
 	mapfile -t files < <(cd / && private_apt --print-uris download "$@" | awk '{ print $2 }')
 	[ "${#files[@]}" = $# ] || return
 	for f in "${files[@]}"; do
-		if [ ! -e "$f" ]; then
-			private_apt download "$@"
-			return
-		fi
+		# The package's name comes first.
+		[ -e "$f" ] || missing+=("${f%%_*}")
 	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	rm -rf part
+	mkdir part
+	(cd part && private_apt download "${missing[@]}") || return
+	for name in part/*.deb; do mv "$name" .; done
 }
 
 # alive PID NAME: is it still that program? A number may belong to another

@@ -167,8 +167,10 @@ fn a_state_folder_on_a_filesystem_without_locks() {
     let (source, library) = ["no-locks.rs", "no-locks.so"].map(|name| stack.project.root().join(name)).into();
     fs::write(&source, NO_LOCKS).unwrap();
     let mut rustc = command(which::which("rustc").unwrap());
-    // It looks for its linker there.
-    rustc.env("PATH", std::env::var_os("PATH").unwrap());
+    // It looks for its linker there, and rustup for the toolchain.
+    for name in ["PATH", "HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"] {
+        std::env::var_os(name).into_iter().for_each(|value| drop(rustc.env(name, value)));
+    }
     let built = rustc.args(["--crate-type", "cdylib", "-o"]).arg(&library).arg(&source).output().unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     stack.project.set("LD_PRELOAD", library);
