@@ -1,0 +1,153 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154,SC2016 # names that run, these and the cases share
+# The words that cases are written in. Sourced by run, which knows the machine.
+#
+# A case says first what the machine is like:
+#   about TEXT         one line for the list
+#   on SUITE...        Debian's suites it is tried on, the first one by default
+#   has PACKAGE...     what is installed beside Debian's smallest system
+#   user NAME [sudo]   who types; root unless told. With sudo: may use it, unasked
+#   rust KIND          rustup (default), elsewhere (RUSTUP_HOME, CARGO_HOME), none
+#   downloads KIND     warm: all that earlier runs kept (default); files: what was
+#                      downloaded, but nothing made of it; none
+#   built              the program is compiled already: the case is about the rest
+#   slow               only when it is named
+# and then, as functions, how it is prepared (as root) and what happens:
+#   prepare() { ... }
+#   story() { ... }
+
+# shellcheck disable=SC2034,SC2154,SC2016  # names that run and the cases share
+
+# What somebody installs who reads the README.
+person=(make gcc libc6-dev)
+
+about() { about=$*; }
+on() { suites=("$@"); }
+has() { packages=("$@"); }
+user() { who=$1 may_sudo=${2-}; }
+rust() { rust=$1; }
+downloads() { downloads=$1; }
+built() { built=yes; }
+slow() { slow=yes; }
+
+# What must never be printed, whatever the machine is like.
+never=(
+	'unknown flag'           # a docker without Compose, asked as if it had it
+	'unknown shorthand flag'
+	'sudo cargo'             # root has no cargo
+	'docker-compose-plugin'  # Debian has no such package
+	'panicked at'
+	'failed to parse manifest'
+)
+
+note() { printf '%s\n' "$@" >>"$transcript"; }
+
+# fails TEXT: goes on, so that one run tells all that is wrong.
+fails() {
+	note "!! $*"
+	printf '%s\n' "$*" >>"$faults"
+}
+# The rest of the story would only be noise.
+gives_up() { fails "$*"; exit 1; }
+
+# types COMMAND: in the checkout, in a terminal of its own, freshly logged in.
+types() { types_as "$who" "$*"; }
+types_as() {
+	local name=$1 line=$2 begin=$SECONDS text prompt='$'
+	[ "$name" != root ] || prompt='#'
+	note '' "$name@bare:performia$prompt $line"
+	printf 'stty cols 100 rows 40\ncd %q\n%s\n' "$checkout" "$line" |
+		inside tee /run/typed >/dev/null
+	code=0
+	inside timeout --foreground -k 20 "$limit" script -qefc "su - $name -c '. /run/typed'" /dev/null \
+		<&"$keys" >"$output.raw" 2>&1 || code=$?
+	"$bare_dir/screen" <"$output.raw" >"$output"
+	took=$((SECONDS - begin))
+	cat "$output" >>"$transcript"
+	note "[exit code $code, $took s]"
+	[ "$code" != 124 ] || gives_up "$line: no end after $limit s"
+	for text in "${never[@]}"; do
+		if grep -qF -- "$text" "$output"; then fails "$line: prints '$text'"; fi
+	done
+	[ "$line" != 'make start' ] || started=$took
+}
+
+# ends CODE: how the last command has to end; nothing else makes sense otherwise.
+ends() { [ "$code" = "$1" ] || gives_up "exit code $code, not $1: $(last_line)"; }
+last_line() { grep -v '^ *$' "$output" | tail -n 1; }
+
+says() { grep -qF -- "$1" "$output" || fails "does not print '$1'"; }
+says_one_of() {
+	local text
+	for text in "$@"; do
+		if grep -qF -- "$text" "$output"; then return; fi
+	done
+	fails "prints none of: $(printf "'%s' " "$@")"
+}
+says_not() { if grep -qF -- "$1" "$output"; then fails "prints '$1'"; fi; }
+# Not a wall of text: a fact and what to do about it.
+says_at_most() {
+	local lines
+	lines=$(grep -cv '^ *$' "$output" || true)
+	[ "$lines" -le "$1" ] || fails "prints $lines lines, where $1 would do"
+}
+
+# get URL: the machine's own network, this machine's curl.
+get() { nsenter --target "$init" --net curl -sS --max-time 10 "$1" 2>&1; }
+page_answers() {
+	local page health
+	note '' "http://localhost:3000, http://localhost:8000/health"
+	page=$(get http://localhost:3000/) || fails "the page does not answer: $page"
+	grep -qi '<html' <<<"$page" || fails 'the page is none'
+	health=$(get http://localhost:8000/health) || fails "the backend does not answer: $health"
+	grep -q ok <<<"$health" || fails "the backend is not well: $health"
+	note "$(grep -i '<title' <<<"$page")" "$health"
+}
+
+# Commands that were printed are typed as they were printed: whatever follows
+# "sudo" on its line. Who may not use it asks somebody who is root.
+follow() {
+	local commands command
+	mapfile -t commands < <(grep -oE '(^|[ :`])sudo [^`]*' "$output" | sed -E 's/^[ :`]*//; s/ +$//' | awk '!seen[$0]++')
+	[ "${#commands[@]}" -gt 0 ] || gives_up 'no command is printed to go on with'
+	for command in "${commands[@]}"; do
+		if [ "$may_sudo" = sudo ]; then types "$command"; else types_as root "${command#sudo }"; fi
+		ends 0
+	done
+}
+
+stack_comes_up() {
+	types make start
+	ends 0
+	says 'http://localhost:3000'
+	says 'http://localhost:8000'
+	page_answers
+}
+stack_goes_down() {
+	types make stop
+	ends 0
+	if get http://localhost:3000/ >/dev/null; then fails 'the page still answers'; fi
+}
+all_of_it() { stack_comes_up; stack_goes_down; }
+
+nothing_of_root() {
+	local files
+	files=$(as_root "find '$checkout' -user root | head -n 5")
+	[ -z "$files" ] || fails "root's in the checkout: $(xargs <<<"$files")"
+}
+installed() { as_root 'dpkg-query -W; ls /usr/local/bin /usr/local/lib'; }
+nothing_installed() {
+	[ "$(installed)" = "$before" ] || fails 'something was installed all the same'
+}
+
+# The docker client alone, as it comes without Debian's packages.
+docker_client() {
+	local suite=trixie dir=$BARE_CACHE/client
+	[ -e "$dir/ready" ] || locked client unpack "$suite" "$dir" docker-cli && : >"$dir/ready"
+	tar -C "$dir/usr/bin" -c docker | inside tar -C /usr/local/bin -x
+}
+# An engine that somebody else looks after.
+start_dockerd() {
+	as_root 'setsid dockerd >/var/log/dockerd.log 2>&1 </dev/null &
+		for i in $(seq 100); do [ ! -S /var/run/docker.sock ] || exit 0; sleep 0.1; done; exit 1'
+}
