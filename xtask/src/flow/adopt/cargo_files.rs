@@ -56,7 +56,7 @@ fn workspace(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
 /// stays: cargo adds to it what `xtask/` needs and moves nothing else.
 fn lock(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     let path = target.dir.join("Cargo.lock");
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("Cargo.lock");
+    let own = target.source.with_file_name("Cargo.lock");
     // A package's own lock may be ignored by git, and missing here for that.
     let new = target.read(&target.dir.join("Cargo.toml"))?.is_none();
     if let (None, true, Some(bytes)) = (target.read(&path)?, new, target.read(&own)?) {

@@ -84,6 +84,8 @@ struct Target<'a> {
     dir: PathBuf,
     /// Its compose project.
     options: ComposeOptions,
+    /// This program's own source.
+    source: PathBuf,
 }
 
 /// Looks at the repository in `dir`. `update`: bring this version of the program
@@ -106,7 +108,8 @@ pub fn plan(ctx: &Context, dir: &Path, update: bool) -> Result<Plan> {
         format!("-f {} ", ui::quoted(&inside.display().to_string()))
     });
     let words = words.collect();
-    let target = Target { ctx, dir: root, options };
+    let source = program::source(std::env::var_os(exec::SOURCE).as_deref().map(Path::new))?;
+    let target = Target { ctx, dir: root, options, source };
     let mut plan = Plan { dir: target.dir.clone(), words, steps: Vec::new(), left: Vec::new() };
     program::plan(&target, update, &mut plan)?;
     cargo_files::plan(&target, &mut plan)?;

@@ -7,21 +7,38 @@ use std::path::{Path, PathBuf};
 use super::{Edit, Left, Plan, Step, Target, View};
 use crate::disk;
 use crate::error::{Context as _, Error, Result};
+use crate::exec::SOURCE;
 use crate::parse::cargo;
 use crate::ui;
 
-/// Where this program was built from; a copy is made of that, so that it is the
-/// very version that runs.
-fn home() -> Result<PathBuf> {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
-    if home.join("src/main.rs").is_file() {
-        return disk::canonical(home).context("find the source of this program");
+/// The source of this very version; a copy is made of that. The launcher passes its
+/// folder at run time: the program may have been built in another checkout, which
+/// may be gone.
+pub(super) fn source(told: Option<&Path>) -> Result<PathBuf> {
+    let is_source = |folder: &Path| {
+        folder.join("src/main.rs").is_file()
+            && std::fs::read_to_string(folder.join("Cargo.toml")).is_ok_and(|text| cargo::is_ours(&text))
+    };
+    if let Some(folder) = told {
+        if is_source(folder) {
+            return disk::canonical(folder).context("find the source of this program");
+        }
+        return Err(no_source(&format!(
+            "{SOURCE} names no source of this program: {}",
+            ui::clean(&folder.display().to_string())
+        )));
     }
-    Err(Error::new(format!(
-        "the source that this program was built from is gone: {}",
-        ui::clean(&home.display().to_string())
-    ))
-    .hint("run this in a checkout that is there: `cargo xtask adopt DIR` builds the program from it"))
+    // Started by its path: from the target folder of its workspace.
+    let program = std::env::current_exe().context("find this program")?;
+    let found = program.ancestors().map(|folder| folder.join("xtask")).find(|folder| is_source(folder));
+    match found {
+        Some(folder) => disk::canonical(&folder).context("find the source of this program"),
+        None => Err(no_source("this program does not know where its source is")),
+    }
+}
+
+fn no_source(fact: &str) -> Error {
+    Error::new(fact).hint("run it in a checkout that has the source: `cargo xtask adopt DIR`")
 }
 
 /// The files, by their path below `xtask/`: what `cargo xtask` is built from, the
@@ -69,9 +86,9 @@ fn below(folder: &Path, path: &Path) -> Option<String> {
 
 /// Brings it, or this version of it.
 pub(super) fn plan(target: &Target<'_>, update: bool, plan: &mut Plan) -> Result<()> {
-    let home = home()?;
+    let home = &target.source;
     let folder = target.dir.join("xtask");
-    if disk::real(&folder) == home {
+    if disk::real(&folder) == *home {
         if update {
             return Err(Error::new("this program is the one of that very folder: there is no newer one to bring")
                 .hint("run it in the checkout that has the newer version: `cargo xtask adopt --update DIR`"));
@@ -84,7 +101,7 @@ pub(super) fn plan(target: &Target<'_>, update: bool, plan: &mut Plan) -> Result
         return Err(Error::new(format!("{} is there already, and holds another program", target.show(&folder)))
             .hint("rename that folder and its package, or run its tasks and these from different repositories"));
     }
-    let wanted = files(&home)?;
+    let wanted = files(home)?;
     let mut edits = Vec::new();
     for (name, bytes) in &wanted {
         let path = folder.join(name);
