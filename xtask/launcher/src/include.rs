@@ -51,17 +51,17 @@ mod tests {
 
     #[test]
     fn every_form_is_found_and_nothing_else() {
-        let source = r####"
+        let source = r##"
             let a = include_str!("a.txt");
             let b = &include_bytes! [ r"b\b.bin" ][..];
             include!(
-                r##"c"#.rs"##
+                r#"c".rs"#
             );
             std::include_str!{"d \"d\".txt"};
             my_include_str!("no"); include_dir!("no"); includes!("no"); include!(concat!("no", "no"));
             include_str!("a.txt"); include_str("no"); include_str!("no
-        "####;
-        assert_eq!(paths(source), ["a.txt", r"b\b.bin", "c\"#.rs", "d \"d\".txt"]);
+        "##;
+        assert_eq!(paths(source), ["a.txt", r"b\b.bin", "c\".rs", "d \"d\".txt"]);
         assert_eq!(paths("include"), Vec::<String>::new());
     }
 }

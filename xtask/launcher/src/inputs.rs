@@ -111,3 +111,7 @@ fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, String> {
         Err(error) => Err(format!("{}: {error}", path.display())),
     }
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;

@@ -141,14 +141,12 @@ impl Launch {
 
     /// The program, if it is there.
     fn find(&mut self, cache: Option<&Cache>, inputs: &Inputs) -> Option<PathBuf> {
-        if let Some(program) = self.built(&of_these_files(inputs)) {
-            return Some(program.path);
-        }
         let key = &inputs.key;
-        let built = self.built(key);
-        let Some(cache) = cache else { return built.map(|program| program.path) };
+        // What an earlier build made comes last: others may have a proven one.
+        let earlier = || self.built(&of_these_files(inputs)).map(|program| program.path);
+        let Some(cache) = cache else { return self.built(key).map(|program| program.path).or_else(earlier) };
         // Without an entry it goes on, and is stored.
-        if let Some(program) = built.filter(|_| cache.has(key)) {
+        if let Some(program) = self.built(key).filter(|_| cache.has(key)) {
             return Some(program.path);
         }
         match cache.look_up(key, self.old.cached.as_ref()) {
@@ -157,10 +155,10 @@ impl Launch {
                 self.memo.cached = Some(program).filter(|program| program.identity.is_settled(self.now));
                 Some(path)
             }
-            Entry::None => None,
+            Entry::None => earlier(),
             Entry::Bad(why) => {
                 self.note(&format!("not used: {why}"));
-                None
+                earlier()
             }
         }
     }

@@ -61,7 +61,7 @@ fn is_older(time: SystemTime, now: SystemTime, age: Duration) -> bool {
 
 /// The names of those that go.
 fn superfluous(mut found: Vec<Found>, own: &str, now: SystemTime) -> Vec<String> {
-    found.sort_by(|one, other| other.used.cmp(&one.used));
+    found.sort_by_key(|entry| std::cmp::Reverse(entry.used));
     // The one of this very run counts, and stays.
     found.sort_by_key(|entry| entry.name != own);
     let mut kept: Vec<&Found> = Vec::new();

@@ -99,7 +99,8 @@ mod tests {
             "",
             "[alias]\nxtask = \"run --quiet --package xtask-launcher --bin xtask-launcher --\"\n",
             "[source.crates-io]\nreplace-with = \"mirror\"\n[source.mirror]\nregistry = \"sparse+https://example.com/x/\"\n",
-            "[build]\nrustc-wrapper = \"/usr/bin/sccache\"\njobs = 2\nrustflags = [\"-Dwarnings\", \"-C\", \"link-arg=-fuse-ld=mold\"]\n",
+            "[build]\nrustc-wrapper = \"/usr/bin/sccache\"\njobs = 2\n",
+            "[build]\nrustflags = [\"-Dwarnings\", \"-C\", \"link-arg=-fuse-ld=mold\"]\n",
             "# include = \"x\"\n  # paths = []\n[target.x86_64-unknown-linux-gnu]\nlinker = \"clang\"\n",
         ] {
             assert_eq!(config_objection(text), None, "{text}");
