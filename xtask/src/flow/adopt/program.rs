@@ -41,6 +41,18 @@ fn no_source(fact: &str) -> Error {
     Error::new(fact).hint("run it in a checkout that has the source: `cargo xtask adopt DIR`")
 }
 
+/// Whether there is one that has the launcher, in what is planned too.
+pub(super) fn has_launcher(target: &Target<'_>, plan: &Plan) -> bool {
+    let manifest = target.dir.join("xtask").join(LAUNCHER);
+    manifest.is_file() || plan.steps.iter().flat_map(|step| &step.edits).any(|edit| edit.path == manifest)
+}
+
+/// Folders with nothing but sources.
+const SOURCES: [&str; 3] = ["src", "launcher/src", "launcher/sha256/src"];
+
+/// The manifest of the launcher.
+const LAUNCHER: &str = "launcher/Cargo.toml";
+
 /// The files, by their path below `xtask/`: what `cargo xtask` is built from, the
 /// samples that its unit tests read, and the rules that it is formatted and
 /// linted by. The tests of the whole and the benchmarks stay at home: they are
@@ -49,7 +61,7 @@ fn no_source(fact: &str) -> Error {
 fn files(home: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut files = BTreeMap::new();
     let read = |path: &Path| std::fs::read(path).context(format!("read {}", path.display()));
-    for folder in ["src", "tests/fixtures"] {
+    for folder in SOURCES.into_iter().chain(["tests/fixtures"]) {
         let mut queue = vec![home.join(folder)];
         while let Some(folder) = queue.pop() {
             for entry in std::fs::read_dir(&folder).context(format!("read {}", folder.display()))? {
@@ -64,6 +76,9 @@ fn files(home: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     }
     let manifest = String::from_utf8_lossy(&read(&home.join("Cargo.toml"))?).into_owned();
     files.insert("Cargo.toml".to_owned(), cargo::manifest_elsewhere(&manifest).into_bytes());
+    for name in [LAUNCHER, "launcher/sha256/Cargo.toml"] {
+        files.insert(name.to_owned(), read(&home.join(name))?);
+    }
     for name in ["clippy.toml", "rustfmt.toml"] {
         let own = [home.join(name), home.with_file_name(name)].into_iter().find(|path| path.is_file());
         if let Some(path) = own {
@@ -119,6 +134,7 @@ pub(super) fn plan(target: &Target<'_>, update: bool, plan: &mut Plan) -> Result
             counted(edits.len(), "file")
         );
         plan.left.push(Left { place: "xtask/".to_owned(), why });
+        plan.outdated = !folder.join(LAUNCHER).is_file();
         return Ok(());
     }
     if update {
@@ -147,7 +163,7 @@ fn counted(count: usize, word: &str) -> String {
 /// would not compile.
 fn gone(folder: &Path, wanted: &BTreeMap<String, Vec<u8>>) -> Vec<Edit> {
     let mut found = Vec::new();
-    let mut queue = vec![folder.join("src")];
+    let mut queue = SOURCES.map(|name| folder.join(name)).to_vec();
     while let Some(inner) = queue.pop() {
         for path in std::fs::read_dir(inner).into_iter().flatten().flatten().map(|entry| entry.path()) {
             if path.is_dir() {
