@@ -29,6 +29,10 @@ use crate::error::{Context, Error, Result};
 /// that accepts and never answers waits for ever.
 pub const LIMIT: Duration = Duration::from_secs(10);
 
+/// The variable in which the launcher passes the folder of this program's source.
+/// It is no business of the tools that are run.
+pub const SOURCE: &str = "XTASK_SOURCE";
+
 /// Where `tool` is on PATH, by the rules of this system.
 pub fn find(tool: impl AsRef<OsStr>) -> Option<PathBuf> {
     which::which(tool).ok()
@@ -75,7 +79,7 @@ impl Command {
             program: program.as_ref().to_owned(),
             args: Vec::new(),
             dir: None,
-            env: Vec::new(),
+            env: vec![(SOURCE.into(), None)],
             input: None,
             hold_input: false,
         }

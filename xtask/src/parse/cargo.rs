@@ -11,15 +11,26 @@ use crate::error::{Error, Result};
 
 /// The command line behind `cargo xtask`. `--quiet`: without it cargo on Windows
 /// adds a line of its own after every exit code that is not 0.
-const ALIAS: &str = "run --quiet --package xtask --bin xtask --";
+const ALIAS: &str = "run --quiet --package xtask-launcher --bin xtask-launcher --";
+
+/// What it was before there was a launcher.
+const OLDER_ALIAS: &str = "run --quiet --package xtask --bin xtask --";
+
+/// The folders that the workspace must have. What the launcher depends on is a
+/// member because it lies within.
+const MEMBERS: [&str; 2] = ["xtask", "xtask/launcher"];
 
 /// What `package.metadata` of this program has, and no other's.
 const MARK: &str = "adopt";
 
-/// `.cargo/config.toml` with the alias `xtask`; `None` where it is there.
+/// `.cargo/config.toml` with the alias `xtask`; `None` where it is there. One that an
+/// older version of this program brought becomes the present one.
 pub fn with_alias(text: &str) -> Result<Option<String>> {
     let mut wanted = read(text)?;
     if let Some(found) = wanted.get("alias").and_then(|alias| alias.get("xtask")) {
+        if shown(found) == OLDER_ALIAS {
+            return newer_alias(text, wanted).map(Some);
+        }
         if runs_xtask(found) {
             return Ok(None);
         }
@@ -42,7 +53,21 @@ pub fn with_alias(text: &str) -> Result<Option<String>> {
         .ok_or_else(|| Error::new("there is no place for one more alias").hint(format!("add it by hand: {line}")))
 }
 
-/// `cargo run` of the package `xtask`, in any of its spellings.
+fn newer_alias(text: &str, mut wanted: Table) -> Result<String> {
+    if let Some(Value::Table(alias)) = wanted.get_mut("alias") {
+        alias.insert("xtask".to_owned(), Value::String(ALIAS.to_owned()));
+    }
+    let place = DeTable::parse(text).ok().and_then(|root| {
+        let alias = of_key(root.get_ref(), "alias")?.get_ref().as_table()?;
+        of_key(alias, "xtask").map(Spanned::span)
+    });
+    let after = place.map(|place| format!("{}\"{ALIAS}\"{}", &text[..place.start], &text[place.end..]));
+    proven([after], &wanted).ok_or_else(|| {
+        Error::new("the alias `xtask` is an older one").hint(format!("make it this one: xtask = \"{ALIAS}\""))
+    })
+}
+
+/// `cargo run` of the package `xtask` or of its launcher, in any of its spellings.
 fn runs_xtask(alias: &Value) -> bool {
     let words: Vec<&str> = match alias {
         Value::String(text) => text.split_whitespace().collect(),
@@ -50,32 +75,42 @@ fn runs_xtask(alias: &Value) -> bool {
         _ => return false,
     };
     let is_run = words.first().is_some_and(|first| ["run", "r"].contains(first));
+    let ours = |name: &str| ["xtask", "xtask-launcher"].contains(&name);
     let pairs = words.windows(2).any(|pair| {
-        ["-p", "--package"].contains(&pair[0]) && pair[1] == "xtask"
-            || pair[0] == "--manifest-path" && pair[1].ends_with("xtask/Cargo.toml")
+        ["-p", "--package"].contains(&pair[0]) && ours(pair[1])
+            || pair[0] == "--manifest-path"
+                && ["xtask/Cargo.toml", "xtask/launcher/Cargo.toml"].iter().any(|end| pair[1].ends_with(end))
     });
-    let single = ["--package=xtask", "-pxtask"].iter().any(|word| words.contains(word));
-    is_run && (pairs || single)
+    let single = |word: &&str| word.strip_prefix("--package=").or(word.strip_prefix("-p")).is_some_and(ours);
+    is_run && (pairs || words.iter().any(single))
 }
 
-/// A `Cargo.toml` that has the member `xtask`; `None` where it has. `strangers`:
+/// A `Cargo.toml` that has our members; `None` where it has. `strangers`:
 /// folders with packages of their own, which a new workspace must leave alone.
 pub fn with_member(text: &str, strangers: &[String]) -> Result<Option<String>> {
     let mut wanted = read(text)?;
-    let by_hand = |fact: String| Error::new(fact).hint("add \"xtask\" to `members` of `[workspace]` by hand");
+    let by_hand = |fact: String| {
+        let names = MEMBERS.map(|name| format!("\"{name}\"")).join(" and ");
+        Error::new(fact).hint(format!("add {names} to `members` of `[workspace]` by hand"))
+    };
     let list = |value: &Value| {
         value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
     };
     let workspace = wanted.get("workspace").cloned();
+    let mut missing = MEMBERS.to_vec();
     if let Some(workspace) = &workspace {
         let of = |key: &str| workspace.get(key).map(list).unwrap_or_default();
-        if of("exclude").iter().any(|path| path.trim_end_matches('/') == "xtask") {
+        if let Some(name) =
+            of("exclude").iter().map(|path| path.trim_end_matches('/')).find(|path| MEMBERS.contains(path))
+        {
             let line = line_of(text, ["workspace", "exclude"]);
             return Err(
-                Error::new(format!("line {line}: the workspace excludes `xtask`")).hint("remove it from `exclude`")
+                Error::new(format!("line {line}: the workspace excludes `{name}`")).hint("remove it from `exclude`")
             );
         }
-        if of("members").iter().any(|pattern| covers(pattern)) {
+        let members = of("members");
+        missing.retain(|name| !members.iter().any(|pattern| covers(pattern, name)));
+        if missing.is_empty() {
             return Ok(None);
         }
     }
@@ -85,13 +120,14 @@ pub fn with_member(text: &str, strangers: &[String]) -> Result<Option<String>> {
     let members = entry.entry("members").or_insert_with(|| Value::Array(Vec::new()));
     let Value::Array(members) = members else { return Err(by_hand("`members` is not a list".to_owned())) };
     let grows = !members.is_empty() || workspace.as_ref().is_some_and(|workspace| workspace.get("members").is_some());
-    members.push(Value::String("xtask".to_owned()));
+    members.extend(missing.iter().map(|name| Value::String((*name).to_owned())));
     if !strangers.is_empty() {
         entry.insert("exclude".to_owned(), Value::Array(strangers.iter().cloned().map(Value::String).collect()));
     }
     let lines = member_lines(strangers);
     let candidates = if grows {
-        [one_more_member(text), None, None]
+        let all = missing.iter().try_fold(text.to_owned(), |text, name| one_more_member(&text, name));
+        [all, None, None]
     } else {
         [below(text, "[workspace]", &lines), Some(appended(text, &format!("[workspace]\n{lines}\n"))), None]
     };
@@ -103,13 +139,15 @@ pub fn with_member(text: &str, strangers: &[String]) -> Result<Option<String>> {
 /// A `Cargo.toml` for a repository that has none.
 pub fn new_workspace(strangers: &[String]) -> String {
     let lines = member_lines(strangers);
-    format!("# For `cargo xtask`, whose program is in xtask/.\n[workspace]\nresolver = \"3\"\n{lines}\n{PROFILES}")
+    format!(
+        "# For `cargo xtask`, whose program is in xtask/.\n[workspace]\nresolver = \"3\"\n{lines}\n{PROFILES}{OPTIMISED}"
+    )
 }
 
 fn member_lines(strangers: &[String]) -> String {
-    let members = "members = [\"xtask\"]";
+    let members = format!("members = [{}]", MEMBERS.map(|name| format!("\"{name}\"")).join(", "));
     if strangers.is_empty() {
-        return members.to_owned();
+        return members;
     }
     let names: Vec<String> = strangers.iter().map(|name| format!("{name:?}")).collect();
     format!("{members}\n# Packages of their own, as before.\nexclude = [{}]", names.join(", "))
@@ -128,7 +166,33 @@ debug = false
 
 [profile.dev.build-override]
 debug = false
+
 ";
+
+/// Without it the launcher takes seconds where it takes one now.
+const OPTIMISED: &str = "\
+# `cargo xtask` hashes the whole program before it runs one of another checkout.
+[profile.dev.package.xtask-sha256]
+opt-level = 3
+";
+
+/// A workspace's `Cargo.toml` with the package that hashes optimised; `None` where it
+/// says anything about that package.
+pub fn with_profile(text: &str) -> Result<Option<String>> {
+    let mut wanted = read(text)?;
+    let mut table = &mut wanted;
+    let odd = || Error::new("there is no place for one more profile").hint(format!("add it by hand:\n{OPTIMISED}"));
+    for key in ["profile", "dev", "package"] {
+        let entry = table.entry(key).or_insert_with(|| Value::Table(Table::new()));
+        table = entry.as_table_mut().ok_or_else(odd)?;
+    }
+    if table.contains_key("xtask-sha256") {
+        return Ok(None);
+    }
+    let level = Table::from_iter([("opt-level".to_owned(), Value::Integer(3))]);
+    table.insert("xtask-sha256".to_owned(), Value::Table(level));
+    proven([Some(appended(text, OPTIMISED))], &wanted).map(Some).ok_or_else(odd)
+}
 
 /// Whether a `Cargo.toml` is a workspace's root.
 pub fn is_workspace(text: &str) -> bool {
@@ -205,13 +269,14 @@ fn shown(alias: &Value) -> String {
     }
 }
 
-/// Whether a pattern of `members` means the folder `xtask`.
-fn covers(pattern: &str) -> bool {
+/// Whether a pattern of `members` means this folder.
+fn covers(pattern: &str, folder: &str) -> bool {
     let pattern = pattern.trim_start_matches("./").trim_end_matches('/');
-    match pattern.split_once('*') {
-        None => pattern == "xtask",
-        Some((start, end)) => !pattern.contains('/') && "xtask".starts_with(start) && "xtask".ends_with(end),
-    }
+    let fits = |(pattern, name): (&str, &str)| match pattern.split_once('*') {
+        None => pattern == name,
+        Some((start, end)) => name.starts_with(start) && name.ends_with(end),
+    };
+    pattern.split('/').count() == folder.split('/').count() && pattern.split('/').zip(folder.split('/')).all(fits)
 }
 
 /// The first that says what is wanted and nothing else.
@@ -254,14 +319,14 @@ fn appended(text: &str, more: &str) -> String {
 }
 
 /// The list `workspace.members` with one more, written as its last one is.
-fn one_more_member(text: &str) -> Option<String> {
+fn one_more_member(text: &str, member: &str) -> Option<String> {
     let root = DeTable::parse(text).ok()?;
     let workspace = of_key(root.get_ref(), "workspace")?;
     let members = of_key(workspace.get_ref().as_table()?, "members")?;
     let list = members.get_ref().as_array()?;
     let Some(last) = list.iter().last() else {
         let at = members.span().start + 1;
-        return Some(format!("{}\"xtask\"{}", &text[..at], &text[at..]));
+        return Some(format!("{}\"{member}\"{}", &text[..at], &text[at..]));
     };
     let (start, end) = (last.span().start, last.span().end);
     let line = text[..start].rfind('\n').map_or(0, |at| at + 1);
@@ -274,109 +339,11 @@ fn one_more_member(text: &str) -> Option<String> {
         // A comment behind the comma is the last one's.
         let rest = text[at..].lines().next().unwrap_or_default();
         let at = if rest.trim_start().starts_with('#') { at + rest.len() } else { at };
-        format!("{}{gap}\"xtask\",{}", &text[..at], &text[at..])
+        format!("{}{gap}\"{member}\",{}", &text[..at], &text[at..])
     } else {
-        format!("{},{gap}\"xtask\"{}", &text[..end], &text[end..])
+        format!("{},{gap}\"{member}\"{}", &text[..end], &text[end..])
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LINE: &str = "xtask = \"run --quiet --package xtask --bin xtask --\"";
-
-    #[test]
-    fn an_alias_is_added_where_it_belongs() {
-        for (before, after) in [
-            (String::new(), format!("[alias]\n{LINE}\n")),
-            ("[build]\njobs = 2\n".into(), format!("[build]\njobs = 2\n\n[alias]\n{LINE}\n")),
-            ("[build]\njobs = 2".into(), format!("[build]\njobs = 2\n\n[alias]\n{LINE}\n")),
-            ("[alias] # ours\nb = \"build\"\n".into(), format!("[alias] # ours\n{LINE}\nb = \"build\"\n")),
-            ("[alias]".into(), format!("[alias]\n{LINE}\n")),
-            ("alias.b = \"build\"\n[net]\n".into(), format!("alias.{LINE}\nalias.b = \"build\"\n[net]\n")),
-            ("[net]\r\noffline = true\r\n".into(), format!("[net]\r\noffline = true\r\n\r\n[alias]\r\n{LINE}\r\n")),
-        ] {
-            assert_eq!(with_alias(&before).unwrap().as_deref(), Some(after.as_str()), "{before:?}");
-            assert_eq!(with_alias(&after).unwrap(), None, "{after:?}");
-        }
-    }
-
-    #[test]
-    fn an_alias_of_its_own_stays_and_another_one_is_named() {
-        for same in [
-            "\"run -p xtask --\"",
-            "[\"run\", \"--package=xtask\", \"--\"]",
-            "\"run --manifest-path xtask/Cargo.toml --\"",
-        ] {
-            assert_eq!(with_alias(&format!("[alias]\nxtask = {same}\n")).unwrap(), None, "{same}");
-        }
-        let error = with_alias("[net]\n[alias]\nxtask = \"run -p tools --\"\n").unwrap_err();
-        assert_eq!(error.message(), "line 3: the alias `xtask` is another command: run -p tools --");
-        let error = with_alias("[alias]\nxtask = \n").unwrap_err();
-        assert!(error.message().starts_with("line 2: "), "{error}");
-        let error = with_alias("alias = {b = \"build\"}\n").unwrap_err();
-        assert_eq!(error.message(), "there is no place for one more alias");
-    }
-
-    #[test]
-    fn a_member_is_added_as_the_others_are_written() {
-        for (before, after) in [
-            ("[workspace]\nmembers = [\"a\"]\n", "[workspace]\nmembers = [\"a\", \"xtask\"]\n"),
-            ("[workspace]\nmembers = [\"a\",]\n", "[workspace]\nmembers = [\"a\", \"xtask\",]\n"),
-            ("[workspace]\nmembers = []\n", "[workspace]\nmembers = [\"xtask\"]\n"),
-            (
-                "[workspace]\nmembers = [\n    \"a\", # x\n    \"crates/*\", # y\n]\nresolver = \"2\"\n",
-                "[workspace]\nmembers = [\n    \"a\", # x\n    \"crates/*\", # y\n    \"xtask\",\n]\nresolver = \"2\"\n",
-            ),
-            (
-                "[workspace]\r\nmembers = [\r\n  'a'\r\n]\r\n",
-                "[workspace]\r\nmembers = [\r\n  'a',\r\n  \"xtask\"\r\n]\r\n",
-            ),
-            ("[workspace]\nresolver = \"3\"\n", "[workspace]\nmembers = [\"xtask\"]\nresolver = \"3\"\n"),
-            ("[package]\nname = \"a\"\n", "[package]\nname = \"a\"\n\n[workspace]\nmembers = [\"xtask\"]\n"),
-            (
-                "[workspace.package]\nedition = \"2021\"\n",
-                "[workspace.package]\nedition = \"2021\"\n\n[workspace]\nmembers = [\"xtask\"]\n",
-            ),
-        ] {
-            assert_eq!(with_member(before, &[]).unwrap().as_deref(), Some(after), "{before:?}");
-            assert_eq!(with_member(after, &[]).unwrap(), None, "{after:?}");
-        }
-        for there in ["*", "xtask/", "./xtask", "x*"] {
-            assert_eq!(with_member(&format!("[workspace]\nmembers = [\"{there}\"]\n"), &[]).unwrap(), None, "{there}");
-        }
-        let error = with_member("[workspace]\nmembers = [\"a\"]\nexclude = [\"xtask\"]\n", &[]).unwrap_err();
-        assert_eq!(error.message(), "line 3: the workspace excludes `xtask`");
-        assert!(with_member("workspace = {members = [\"a\"]}\n", &[]).unwrap().is_some());
-    }
-
-    #[test]
-    fn a_new_workspace_leaves_packages_of_their_own_alone() {
-        let text = new_workspace(&["api".to_owned(), "tools/x".to_owned()]);
-        let table = read(&text).unwrap();
-        assert_eq!(table["workspace"]["exclude"].as_array().unwrap().len(), 2);
-        assert_eq!(table["workspace"]["resolver"].as_str(), Some("3"));
-        assert_eq!(with_member(&text, &[]).unwrap(), None);
-        assert!(new_workspace(&[]).starts_with(
-            "# For `cargo xtask`, whose program is in xtask/.\n[workspace]\nresolver = \"3\"\nmembers = [\"xtask\"]\n"
-        ));
-    }
-
-    #[test]
-    fn our_own_manifest_goes_elsewhere_without_tests_and_benches() {
-        let own = include_str!("../../Cargo.toml");
-        let text = manifest_elsewhere(own);
-        let (before, after) = (read(own).unwrap(), read(&text).unwrap());
-        for key in ["package", "lints", "dependencies", "dev-dependencies", "target"] {
-            assert_eq!(before.get(key), after.get(key), "{key}");
-        }
-        assert_eq!((after.get("bin"), after.get("bench")), (None, None));
-        assert!(is_ours(&text) && !is_ours("[package]\nname = \"xtask\"\n"));
-        assert!(
-            !text.contains(".workspace") && !text.contains("workspace ="),
-            "it must not need anything of its workspace"
-        );
-        assert_eq!(manifest_elsewhere(&text), text);
-    }
-}
+mod tests;

@@ -52,6 +52,11 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     };
     let place = ctx.show(&plan.dir);
     let typed = ui::quoted(&place);
+    if args.check && plan.outdated {
+        done(false);
+        ui::note(&format!("hint: `cargo xtask adopt --update {typed}` brings this version"));
+        return Ok(Exit::Finding);
+    }
     if plan.steps.is_empty() {
         ui::note(&format!("nothing to do: {place} has it all"));
         done(false);

@@ -24,7 +24,7 @@ services:
 ";
 
 /// Writes a `Cargo.toml` that says what it must say, and is read as it is.
-const MEMBER: &str = "[workspace]\nresolver = \"3\"\nmembers = [\"xtask\"]\n";
+const MEMBER: &str = "[workspace]\nresolver = \"3\"\nmembers = [\"xtask\", \"xtask/launcher\"]\n";
 
 /// git in the project's folder, if there is one.
 fn with_git(project: &Project) -> bool {
@@ -79,6 +79,7 @@ fn once_is_enough() {
     assert!(project.read("Cargo.toml").contains(MEMBER));
     assert_eq!(project.read(".gitignore"), "target/\n.env\n");
     assert!(project.path("Cargo.lock").exists() && project.path("xtask/src/main.rs").exists());
+    assert!(project.path("xtask/launcher/src/main.rs").exists() && !project.path("xtask/launcher/tests").exists());
     assert!(!project.path("xtask/tests/it").exists(), "tests of the whole are about their own repository");
     let after = project.everything();
     let again = project.run("adopt --yes").ends_with(0);
@@ -105,7 +106,7 @@ fn what_is_there_stays() {
     assert!(run.stderr.contains("left: Makefile: it has its own `check`"), "{run}");
     let makefile = project.read("Makefile");
     assert!(makefile.starts_with("all: check\n\ncheck:\n\t@echo mine\n\n# >>> cargo xtask"), "{makefile}");
-    assert!(makefile.contains("start: xtask-built") && !makefile.contains("check: xtask-built"), "{makefile}");
+    assert!(makefile.contains("\nstart:  ## ") && !makefile.contains("\ncheck:  ## "), "{makefile}");
     assert_eq!(project.read(".gitignore"), "/target\n*.log\n.env\n");
     let ports = (project.port(0), project.port(1));
     assert_eq!(
@@ -118,13 +119,13 @@ fn what_is_there_stays() {
     assert!(!project.path(".env.template").exists(), "it would hide .env.example");
     assert_eq!(
         project.read(".cargo/config.toml"),
-        "# mine\n[alias]\nxtask = \"run --quiet --package xtask --bin xtask --\"\nb = \"build\"\n"
+        "# mine\n[alias]\nxtask = \"run --quiet --package xtask-launcher --bin xtask-launcher --\"\nb = \"build\"\n"
     );
     let manifest = project.read("Cargo.toml");
     assert!(
-        manifest.ends_with(
-            "\n\n[workspace]\nmembers = [\"xtask\"]\n# Packages of their own, as before.\nexclude = [\"tool\"]\n"
-        ),
+        manifest.contains(
+            "\n\n[workspace]\nmembers = [\"xtask\", \"xtask/launcher\"]\n# Packages of their own, as before.\nexclude = [\"tool\"]\n"
+        ) && manifest.ends_with("\n[profile.dev.package.xtask-sha256]\nopt-level = 3\n"),
         "{manifest}"
     );
     assert!(!project.path("Cargo.lock").exists(), "a package's versions are its own");
@@ -243,19 +244,86 @@ fn after_it_cargo_xtask_check_ports_works_there_at_once() {
     }
     // Dependencies have none anyway; the program itself builds faster so.
     command.env("CARGO_PROFILE_DEV_DEBUG", "false").env("CARGO_INCREMENTAL", "0");
-    command.env("CARGO_TARGET_DIR", &target).env("CARGO_NET_OFFLINE", "true").args(["xtask", "check-ports"]);
-    let run = project.finish("check-ports", command).ends_with(0);
-    let row = |text: &str| run.stdout.contains(text);
-    assert!(row("demo: 5 ports, no conflicts") && row("WEB_PORT (.env.template:"), "{run}");
-    // What was built there is what runs: it knows its own source as its home.
-    let built = target.join("debug/xtask");
-    let run = project.finish("adopt --check", with_words(project.command(built), "adopt --check")).ends_with(0);
-    assert!(run.stderr.contains("nothing to do"), "{run}");
+    command.env("CARGO_TARGET_DIR", &target).env("CARGO_NET_OFFLINE", "true");
+    command.env("XTASK_CACHE_DIR", project.root().join("cache"));
+    let run = |words: &str| {
+        let mut again = Command::new(command.get_program());
+        let set = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        again.env_clear().envs(set).current_dir(project.dir()).arg("xtask").args(words.split(' '));
+        project.finish(words, again).ends_with(0)
+    };
+    let ports = run("check-ports");
+    let row = |text: &str| ports.stdout.contains(text);
+    assert!(row("demo: 5 ports, no conflicts") && row("WEB_PORT (.env.template:"), "{ports}");
+    // What was built there is what runs, and knows the source there as its own.
+    let check = run("adopt --check");
+    assert!(check.stderr.contains("nothing to do"), "{check}");
 }
 
-fn with_words(mut command: Command, words: &str) -> Command {
-    command.args(words.split(' '));
-    command
+/// An adoption as versions without a launcher left it.
+fn without_launcher(project: &Project) {
+    fs::remove_dir_all(project.path("xtask/launcher")).unwrap();
+    project.file("xtask/src/main.rs", "// older\n");
+    let edit = |name: &str, from: &str, to: &str| {
+        let text = project.read(name);
+        assert!(text.contains(from), "{name}: {text}");
+        fs::write(project.path(name), text.replace(from, to)).unwrap();
+    };
+    edit("Cargo.toml", ", \"xtask/launcher\"", "");
+    edit(
+        "Cargo.toml",
+        "\n# `cargo xtask` hashes the whole program before it runs one of another checkout.\n[profile.dev.package.xtask-sha256]\nopt-level = 3\n",
+        "",
+    );
+    edit(".cargo/config.toml", "xtask-launcher", "xtask");
+    edit("Makefile", ".PHONY: ", ".PHONY: xtask-built ");
+    edit(
+        "Makefile",
+        "start:  ##",
+        "# A first build takes a while and is shown; later ones are silent.\nxtask-built:\n\t@test -x target/debug/xtask || cargo build --package xtask --bin xtask\n\nstart:  ##",
+    );
+    for goal in ["start", "stop", "check", "diagnose"] {
+        edit("Makefile", &format!("{goal}:  ##"), &format!("{goal}: xtask-built  ##"));
+    }
+}
+
+#[test]
+fn an_update_brings_the_launcher_to_those_without_one() {
+    let project = Project::new(STACK);
+    project.run("adopt --yes").ends_with(0);
+    let newest = project.everything();
+    without_launcher(&project);
+    let older = project.everything();
+    let check = project.run("adopt --check").ends_with(1);
+    assert!(check.stderr.contains("hint: `cargo xtask adopt --update "), "{check}");
+    // Alias, members and Makefile fit the program that is there.
+    project.run("adopt --yes").ends_with(0);
+    assert_eq!(project.everything(), older);
+    project.run("adopt --update --yes").ends_with(0);
+    assert_eq!(project.everything(), newest);
+    project.run("adopt --check").ends_with(0);
+}
+
+/// The launcher says where the source is: the program may come from a checkout that
+/// is gone.
+#[test]
+fn the_source_that_the_launcher_names_is_brought() {
+    let project = Project::new(STACK);
+    project.run("adopt --yes").ends_with(0);
+    let other = project.root().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::rename(project.path("xtask"), other.join("xtask")).unwrap();
+    fs::write(other.join("xtask/src/mark.rs"), "// of this checkout\n").unwrap();
+    let run = |source: &Path| {
+        let mut command = project.command(XTASK);
+        command.env("XTASK_SOURCE", source).args(["adopt", "--yes"]);
+        project.finish("adopt --yes", command)
+    };
+    run(&other.join("xtask")).ends_with(0);
+    assert_eq!(project.read("xtask/src/mark.rs"), "// of this checkout\n");
+    let gone = run(&other.join("gone")).ends_with(2);
+    assert!(gone.stderr.contains("XTASK_SOURCE names no source of this program: "), "{gone}");
+    assert!(gone.stderr.contains("hint: run it in a checkout that has the source"), "{gone}");
 }
 
 /// What the tests' own build has made of the dependencies, by hard links: only

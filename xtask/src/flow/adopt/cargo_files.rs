@@ -2,11 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Edit, Plan, Step, Target, View, checkout_root};
+use super::{Edit, Left, Plan, Step, Target, View, checkout_root, program};
 use crate::error::{Error, Result};
 use crate::parse::cargo;
 
 pub(super) fn plan(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
+    // The alias and the members are those of the program that is there.
+    if !program::has_launcher(target, plan) {
+        return Ok(());
+    }
     lock(target, plan)?;
     workspace(target, plan)?;
     alias(target, plan)
@@ -41,7 +45,16 @@ fn workspace(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
         Some(text) => {
             let after =
                 cargo::with_member(text, &strangers(&target.dir)).map_err(|error| error.within("Cargo.toml"))?;
-            (": xtask/ becomes a member of the workspace", after)
+            (": xtask/ and its launcher are members of the workspace", after)
+        }
+    };
+    let profile = cargo::with_profile(after.as_deref().or(before.as_deref()).unwrap_or_default());
+    let after = match profile {
+        Ok(profile) => profile.or(after),
+        Err(error) => {
+            let why = format!("the hashing is not optimised, and takes seconds: {}", error.message());
+            plan.left.push(Left { place: "Cargo.toml".to_owned(), why });
+            after
         }
     };
     if let Some(after) = after {
@@ -56,7 +69,7 @@ fn workspace(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
 /// stays: cargo adds to it what `xtask/` needs and moves nothing else.
 fn lock(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     let path = target.dir.join("Cargo.lock");
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("Cargo.lock");
+    let own = target.source.with_file_name("Cargo.lock");
     // A package's own lock may be ignored by git, and missing here for that.
     let new = target.read(&target.dir.join("Cargo.toml"))?.is_none();
     if let (None, true, Some(bytes)) = (target.read(&path)?, new, target.read(&own)?) {

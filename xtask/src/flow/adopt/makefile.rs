@@ -1,8 +1,9 @@
 //! `make start` and its kin.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
-use super::{Edit, Left, Plan, Step, Target, View};
+use super::{Edit, Left, Plan, Step, Target, View, program};
 use crate::error::Result;
 
 /// Around what is ours.
@@ -25,7 +26,7 @@ pub(super) fn plan(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     let before = target.read_text(&path)?;
     let text = before.clone().unwrap_or_default();
     if text.contains(START) {
-        return Ok(());
+        return newer(target, plan, path, before);
     }
     let missing: Vec<_> = GOALS.iter().filter(|(goal, ..)| !has_goal(&text, goal)).collect();
     if missing.is_empty() {
@@ -42,12 +43,10 @@ pub(super) fn plan(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
         plan.left.push(Left { place: name.clone(), why: format!("it has its own `{}`", own.join("`, `")) });
     }
     let goals: Vec<&str> = missing.iter().map(|(goal, ..)| *goal).collect();
-    let mut block = format!("{START}\n.PHONY: xtask-built {}\n\n", goals.join(" "));
-    block.push_str("# A first build takes a while and is shown; later ones are silent.\n");
-    block.push_str("xtask-built:\n\t@test -x target/debug/xtask || cargo build --package xtask --bin xtask\n\n");
+    let mut block = format!("{START}\n.PHONY: {}\n\n", goals.join(" "));
     for (goal, help, words) in &missing {
         // Writing to a String cannot fail.
-        let _ = writeln!(block, "{goal}: xtask-built  ## {help}\n\t@cargo xtask {}{words}\n", plan.words);
+        let _ = writeln!(block, "{goal}:  ## {help}\n\t@cargo xtask {}{words}\n", plan.words);
     }
     block.push_str(END);
     block.push('\n');
@@ -59,6 +58,46 @@ pub(super) fn plan(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     let what = format!("{name}: `make {}`", goals.join("`, `make "));
     plan.steps.push(Step { what, edits: vec![Edit::text(path, before, after)], view: View::Diff });
     Ok(())
+}
+
+/// What older versions wrote: they built the program before they ran it, which the
+/// launcher does now.
+const OLDER: [(&str, &str); 2] = [
+    (
+        "# A first build takes a while and is shown; later ones are silent.\n\
+         xtask-built:\n\t@test -x target/debug/xtask || cargo build --package xtask --bin xtask\n\n",
+        "",
+    ),
+    (".PHONY: xtask-built ", ".PHONY: "),
+];
+
+/// Our own block without what it does not need any more.
+fn newer(target: &Target<'_>, plan: &mut Plan, path: PathBuf, before: Option<String>) -> Result<()> {
+    let text = before.clone().unwrap_or_default();
+    let after = without_build(&text);
+    if after != text && program::has_launcher(target, plan) {
+        let what = format!("{}: its goals leave the build to the launcher", target.show(&path));
+        plan.steps.push(Step { what, edits: vec![Edit::text(path, before, after)], view: View::Diff });
+    }
+    Ok(())
+}
+
+/// Only within our block, and only as it was written; one that somebody changed
+/// builds once more than it must, and works.
+fn without_build(text: &str) -> String {
+    let Some(start) = text.find(START) else { return text.to_owned() };
+    let end = text[start..].find(END).map_or(text.len(), |end| start + end);
+    let mut block = text[start..end].to_owned();
+    if OLDER.iter().any(|(older, _)| !block.contains(older)) {
+        return text.to_owned();
+    }
+    for (older, newer) in OLDER {
+        block = block.replacen(older, newer, 1);
+    }
+    for (goal, ..) in GOALS {
+        block = block.replace(&format!("\n{goal}: xtask-built "), &format!("\n{goal}: "));
+    }
+    format!("{}{block}{}", &text[..start], &text[end..])
 }
 
 /// The text, ended, with an empty line behind it.
@@ -80,6 +119,22 @@ fn has_goal(text: &str, goal: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_older_block_loses_its_build_and_nothing_else() {
+        let rule = OLDER[0].0;
+        let block = |phony: &str, rule: &str, start: &str| {
+            format!(
+                "all:\n\t@x\n\n{START}\n.PHONY: {phony}start\n\n{rule}start: {start} ## up\n\t@cargo xtask start\n\n{END}\nb: xtask-built \n"
+            )
+        };
+        let older = block("xtask-built ", rule, "xtask-built ");
+        let newer = block("", "", "");
+        assert_eq!(without_build(&older), newer);
+        assert_eq!(without_build(&newer), newer);
+        let changed = older.replace("--bin xtask", "--bin xtask --release");
+        assert_eq!(without_build(&changed), changed);
+    }
 
     #[test]
     fn goals_are_found_in_rules_only() {

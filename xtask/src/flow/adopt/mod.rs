@@ -33,6 +33,9 @@ pub struct Plan {
     pub words: String,
     /// What is not done, and why.
     pub left: Vec<Left>,
+    /// The program there is of a version without a launcher, and stays: so do the
+    /// alias and the Makefile that fit it.
+    pub outdated: bool,
 }
 
 /// One thing that is brought.
@@ -84,6 +87,8 @@ struct Target<'a> {
     dir: PathBuf,
     /// Its compose project.
     options: ComposeOptions,
+    /// This program's own source.
+    source: PathBuf,
 }
 
 /// Looks at the repository in `dir`. `update`: bring this version of the program
@@ -106,8 +111,9 @@ pub fn plan(ctx: &Context, dir: &Path, update: bool) -> Result<Plan> {
         format!("-f {} ", ui::quoted(&inside.display().to_string()))
     });
     let words = words.collect();
-    let target = Target { ctx, dir: root, options };
-    let mut plan = Plan { dir: target.dir.clone(), words, steps: Vec::new(), left: Vec::new() };
+    let source = program::source(std::env::var_os(exec::SOURCE).as_deref().map(Path::new))?;
+    let target = Target { ctx, dir: root, options, source };
+    let mut plan = Plan { dir: target.dir.clone(), words, steps: Vec::new(), left: Vec::new(), outdated: false };
     program::plan(&target, update, &mut plan)?;
     cargo_files::plan(&target, &mut plan)?;
     ignored(&target, &mut plan)?;

@@ -7,22 +7,51 @@ use std::path::{Path, PathBuf};
 use super::{Edit, Left, Plan, Step, Target, View};
 use crate::disk;
 use crate::error::{Context as _, Error, Result};
+use crate::exec::SOURCE;
 use crate::parse::cargo;
 use crate::ui;
 
-/// Where this program was built from; a copy is made of that, so that it is the
-/// very version that runs.
-fn home() -> Result<PathBuf> {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
-    if home.join("src/main.rs").is_file() {
-        return disk::canonical(home).context("find the source of this program");
+/// The source of this very version; a copy is made of that. The launcher passes its
+/// folder at run time: the program may have been built in another checkout, which
+/// may be gone.
+pub(super) fn source(told: Option<&Path>) -> Result<PathBuf> {
+    let is_source = |folder: &Path| {
+        folder.join("src/main.rs").is_file()
+            && std::fs::read_to_string(folder.join("Cargo.toml")).is_ok_and(|text| cargo::is_ours(&text))
+    };
+    if let Some(folder) = told {
+        if is_source(folder) {
+            return disk::canonical(folder).context("find the source of this program");
+        }
+        return Err(no_source(&format!(
+            "{SOURCE} names no source of this program: {}",
+            ui::clean(&folder.display().to_string())
+        )));
     }
-    Err(Error::new(format!(
-        "the source that this program was built from is gone: {}",
-        ui::clean(&home.display().to_string())
-    ))
-    .hint("run this in a checkout that is there: `cargo xtask adopt DIR` builds the program from it"))
+    // Started by its path: from the target folder of its workspace.
+    let program = std::env::current_exe().context("find this program")?;
+    let found = program.ancestors().map(|folder| folder.join("xtask")).find(|folder| is_source(folder));
+    match found {
+        Some(folder) => disk::canonical(&folder).context("find the source of this program"),
+        None => Err(no_source("this program does not know where its source is")),
+    }
 }
+
+fn no_source(fact: &str) -> Error {
+    Error::new(fact).hint("run it in a checkout that has the source: `cargo xtask adopt DIR`")
+}
+
+/// Whether there is one that has the launcher, in what is planned too.
+pub(super) fn has_launcher(target: &Target<'_>, plan: &Plan) -> bool {
+    let manifest = target.dir.join("xtask").join(LAUNCHER);
+    manifest.is_file() || plan.steps.iter().flat_map(|step| &step.edits).any(|edit| edit.path == manifest)
+}
+
+/// Folders with nothing but sources.
+const SOURCES: [&str; 3] = ["src", "launcher/src", "launcher/sha256/src"];
+
+/// The manifest of the launcher.
+const LAUNCHER: &str = "launcher/Cargo.toml";
 
 /// The files, by their path below `xtask/`: what `cargo xtask` is built from, the
 /// samples that its unit tests read, and the rules that it is formatted and
@@ -32,7 +61,7 @@ fn home() -> Result<PathBuf> {
 fn files(home: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut files = BTreeMap::new();
     let read = |path: &Path| std::fs::read(path).context(format!("read {}", path.display()));
-    for folder in ["src", "tests/fixtures"] {
+    for folder in SOURCES.into_iter().chain(["tests/fixtures"]) {
         let mut queue = vec![home.join(folder)];
         while let Some(folder) = queue.pop() {
             for entry in std::fs::read_dir(&folder).context(format!("read {}", folder.display()))? {
@@ -47,6 +76,9 @@ fn files(home: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     }
     let manifest = String::from_utf8_lossy(&read(&home.join("Cargo.toml"))?).into_owned();
     files.insert("Cargo.toml".to_owned(), cargo::manifest_elsewhere(&manifest).into_bytes());
+    for name in [LAUNCHER, "launcher/sha256/Cargo.toml"] {
+        files.insert(name.to_owned(), read(&home.join(name))?);
+    }
     for name in ["clippy.toml", "rustfmt.toml"] {
         let own = [home.join(name), home.with_file_name(name)].into_iter().find(|path| path.is_file());
         if let Some(path) = own {
@@ -69,9 +101,9 @@ fn below(folder: &Path, path: &Path) -> Option<String> {
 
 /// Brings it, or this version of it.
 pub(super) fn plan(target: &Target<'_>, update: bool, plan: &mut Plan) -> Result<()> {
-    let home = home()?;
+    let home = &target.source;
     let folder = target.dir.join("xtask");
-    if disk::real(&folder) == home {
+    if disk::real(&folder) == *home {
         if update {
             return Err(Error::new("this program is the one of that very folder: there is no newer one to bring")
                 .hint("run it in the checkout that has the newer version: `cargo xtask adopt --update DIR`"));
@@ -84,7 +116,7 @@ pub(super) fn plan(target: &Target<'_>, update: bool, plan: &mut Plan) -> Result
         return Err(Error::new(format!("{} is there already, and holds another program", target.show(&folder)))
             .hint("rename that folder and its package, or run its tasks and these from different repositories"));
     }
-    let wanted = files(&home)?;
+    let wanted = files(home)?;
     let mut edits = Vec::new();
     for (name, bytes) in &wanted {
         let path = folder.join(name);
@@ -102,6 +134,7 @@ pub(super) fn plan(target: &Target<'_>, update: bool, plan: &mut Plan) -> Result
             counted(edits.len(), "file")
         );
         plan.left.push(Left { place: "xtask/".to_owned(), why });
+        plan.outdated = !folder.join(LAUNCHER).is_file();
         return Ok(());
     }
     if update {
@@ -130,7 +163,7 @@ fn counted(count: usize, word: &str) -> String {
 /// would not compile.
 fn gone(folder: &Path, wanted: &BTreeMap<String, Vec<u8>>) -> Vec<Edit> {
     let mut found = Vec::new();
-    let mut queue = vec![folder.join("src")];
+    let mut queue = SOURCES.map(|name| folder.join(name)).to_vec();
     while let Some(inner) = queue.pop() {
         for path in std::fs::read_dir(inner).into_iter().flatten().flatten().map(|entry| entry.path()) {
             if path.is_dir() {

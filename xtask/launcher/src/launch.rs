@@ -1,0 +1,214 @@
+//! From the key to the program: the one that this checkout built, one from the
+//! cache, or a new one.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use xtask_sha256::Digest;
+
+use crate::cache::{Cache, Entry};
+use crate::cargo_build::{self, Built};
+use crate::identity::Identity;
+use crate::inputs::{self, Inputs};
+use crate::memo::{Memo, Program};
+use crate::places::Places;
+use crate::variables::{self, SOURCE, Variables};
+use crate::{prune, run, say, tree};
+
+/// What a build gave.
+enum Outcome {
+    /// Compiled just now from what the key stands for.
+    Proven(Program),
+    /// To be run in this checkout, as cargo would run it.
+    Other(PathBuf),
+}
+
+/// A key for what cargo took from an earlier build: good only until a file gets
+/// another time, because then cargo would build.
+fn of_these_files(inputs: &Inputs) -> Digest {
+    xtask_sha256::of(&[inputs.key, inputs.stamp].concat())
+}
+
+struct Launch {
+    places: Places,
+    /// For cargo and the program.
+    environment: Variables,
+    arguments: Vec<OsString>,
+    now: SystemTime,
+    /// The last run's memo, and the one of this run.
+    old: Memo,
+    memo: Memo,
+}
+
+/// Runs the program with the arguments of this process; the code to end with.
+pub(crate) fn launch(environment: &Variables) -> i32 {
+    let places = match Places::find(environment) {
+        Ok(places) => places,
+        Err(why) => {
+            say::line(&why);
+            return 2;
+        }
+    };
+    let environment = variables::for_children(environment, &places.library_folders());
+    let now = SystemTime::now();
+    let old = Memo::load(&places.memo(), &places.root);
+    let (inputs, memo) = inputs::collect(&places, &environment, &old, now);
+    let arguments = std::env::args_os().skip(1).collect();
+    let mut launch = Launch { places, environment, arguments, now, old, memo };
+    match inputs {
+        Ok(inputs) => launch.shared(&inputs),
+        Err(why) => {
+            launch.note(&format!("not shared with other checkouts: {why}"));
+            launch.unshared()
+        }
+    }
+}
+
+impl Launch {
+    fn shared(&mut self, inputs: &Inputs) -> i32 {
+        let key = inputs.key;
+        let rebuild = variables::is_on(&self.environment, "XTASK_REBUILD");
+        let cache = Cache::find(&self.environment).map_err(|why| self.note(&format!("no cache: {why}"))).ok();
+        if !rebuild && let Some(program) = self.find(cache.as_ref(), inputs) {
+            return self.run(&program);
+        }
+        let waiting = || say::line("waiting for another `cargo xtask` that builds the same program");
+        let lock = cache.as_ref().map(|cache| cache.lock(&key, waiting));
+        let lock = lock.and_then(|lock| lock.map_err(|error| self.note(&format!("no cache: {error}"))).ok());
+        // Whoever held the lock has built it.
+        if !rebuild
+            && lock.is_some()
+            && let Some(program) = self.find(cache.as_ref(), inputs)
+        {
+            drop(lock);
+            return self.run(&program);
+        }
+        let program = match self.built(&key).filter(|_| !rebuild) {
+            Some(program) => program,
+            None => match self.build(inputs, rebuild) {
+                Ok(Outcome::Proven(program)) => program,
+                Ok(Outcome::Other(program)) => {
+                    drop(lock);
+                    return self.run(&program);
+                }
+                Err(code) => return code,
+            },
+        };
+        // Not stored where it has no lock: the cache cannot be written.
+        if let Some(cache) = cache.filter(|_| lock.is_some()) {
+            match cache.store(&program, &self.places.root) {
+                Ok(_) => prune::prune(&cache, &key, self.now),
+                Err(error) => self.note(&format!("not stored: {error}")),
+            }
+        }
+        drop(lock);
+        self.run(&program.path)
+    }
+
+    /// Builds it, and remembers what for.
+    fn build(&mut self, inputs: &Inputs, anew: bool) -> Result<Outcome, i32> {
+        if anew {
+            cargo_build::forget(&self.places, &self.environment);
+        }
+        let built = cargo_build::build(&self.places, &self.environment, true)?;
+        match self.approve(&built, inputs) {
+            Ok(program) if built.fresh => {
+                self.note("not stored: cargo took it from an earlier build (XTASK_REBUILD=1 builds it anew)");
+                self.memo.built = Some(Program { key: of_these_files(inputs), ..program });
+                Ok(Outcome::Other(built.program))
+            }
+            Ok(program) => {
+                self.memo.built = Some(program.clone());
+                Ok(Outcome::Proven(program))
+            }
+            Err(why) => {
+                self.note(&format!("not shared with other checkouts: {why}"));
+                Ok(Outcome::Other(built.program))
+            }
+        }
+    }
+
+    /// Builds and runs as cargo alone does it.
+    fn unshared(&mut self) -> i32 {
+        self.memo.built = None;
+        match cargo_build::build(&self.places, &self.environment, false) {
+            Ok(built) => self.run(&built.program),
+            Err(code) => code,
+        }
+    }
+
+    /// The program, if it is there.
+    fn find(&mut self, cache: Option<&Cache>, inputs: &Inputs) -> Option<PathBuf> {
+        let key = &inputs.key;
+        // What an earlier build made comes last: others may have a proven one.
+        let earlier = || self.built(&of_these_files(inputs)).map(|program| program.path);
+        let Some(cache) = cache else { return self.built(key).map(|program| program.path).or_else(earlier) };
+        // Without an entry it goes on, and is stored.
+        if let Some(program) = self.built(key).filter(|_| cache.has(key)) {
+            return Some(program.path);
+        }
+        match cache.look_up(key, self.old.cached.as_ref()) {
+            Entry::Good(program) => {
+                let path = program.path.clone();
+                self.memo.cached = Some(program).filter(|program| program.identity.is_settled(self.now));
+                Some(path)
+            }
+            Entry::None => earlier(),
+            Entry::Bad(why) => {
+                self.note(&format!("not used: {why}"));
+                earlier()
+            }
+        }
+    }
+
+    /// What this checkout built for the key, if nobody has built another since.
+    fn built(&self, key: &Digest) -> Option<Program> {
+        let program = self.old.built.clone().filter(|program| program.key == *key)?;
+        let there = fs::metadata(&program.path).ok()?;
+        (Identity::of(&there) == program.identity).then_some(program)
+    }
+
+    /// A build is good for a key if the key is still the same afterwards, and if it
+    /// read nothing that is not in the key.
+    fn approve(&mut self, built: &Built, before: &Inputs) -> Result<Program, String> {
+        let (_, files) = tree::read(&self.places)?;
+        let identity = built.is_made_of(&files)?;
+        let (after, memo) = inputs::collect(&self.places, &self.environment, &self.old, SystemTime::now());
+        self.memo = memo;
+        self.memo.built = None;
+        if after? != *before {
+            return Err("something changed while it was built".to_owned());
+        }
+        Ok(Program { key: before.key, path: built.program.clone(), identity })
+    }
+
+    fn run(&self, program: &Path) -> i32 {
+        if self.memo != self.old {
+            self.memo.save(&self.places.memo(), &self.places.root);
+        }
+        let mut environment = self.environment.clone();
+        environment.insert(SOURCE.into(), self.places.source.clone().into());
+        let Err(error) = run::run(program, &self.arguments, &environment);
+        // A cache on a file system without programs, or an entry that was removed
+        // just now: the checkout's own is left.
+        self.note(&format!("{} could not be started: {error}", program.display()));
+        match cargo_build::build(&self.places, &self.environment, false) {
+            Ok(built) => {
+                let Err(error) = run::run(&built.program, &self.arguments, &environment);
+                say::line(&format!("{} could not be started: {error}", built.program.display()));
+                2
+            }
+            Err(code) => code,
+        }
+    }
+
+    /// For those who ask for more (`-v`).
+    fn note(&self, text: &str) {
+        let own = self.arguments.iter().take_while(|argument| *argument != "--");
+        if own.clone().any(|argument| argument == OsStr::new("-v") || argument == OsStr::new("--verbose")) {
+            say::line(&format!("cargo xtask: {text}"));
+        }
+    }
+}

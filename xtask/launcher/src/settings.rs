@@ -1,0 +1,151 @@
+//! Which settings of cargo let a program be shared between checkouts. Pure: texts
+//! in, an objection out. Every objection errs on the safe side: the program is
+//! then built and run as cargo alone would do it.
+
+/// Why a program that is built under this `.cargo/config.toml` is not shared.
+pub(crate) fn config_objection(text: &str) -> Option<&'static str> {
+    let text = without_comments(text);
+    if has_escape(&text) {
+        return Some("it has a character that is written as an escape");
+    }
+    for (key, why) in [
+        ("include", "it includes another file"),
+        ("paths", "it replaces packages by folders (`paths`)"),
+        ("rustc", "it names a compiler (`build.rustc`)"),
+        ("dep-info-basedir", "it has `dep-info-basedir`"),
+        ("runner", "it has a `runner`"),
+    ] {
+        if has_key(&text, key) {
+            return Some(why);
+        }
+    }
+    // Flags stand in strings; a link to a registry is no file.
+    let flags = has_key(&text, "rustflags");
+    strings(&text).filter(|string| flags && !string.contains("://")).find_map(flags_objection)
+}
+
+/// Why a program that is built with these compiler flags is not shared.
+pub(crate) fn flags_objection(flags: &str) -> Option<&'static str> {
+    if flags.contains("native") {
+        return Some("compiler flags are about this machine's processor");
+    }
+    flags.contains(['/', '\\', '@']).then_some("compiler flags name files")
+}
+
+/// Why a package with this manifest is not shared.
+pub(crate) fn manifest_objection(text: &str) -> Option<&'static str> {
+    let text = without_comments(text);
+    if has_escape(&text) {
+        return Some("xtask/Cargo.toml has a character that is written as an escape");
+    }
+    let value = |rest: &str| rest.trim_start_matches('=').trim_start().to_owned();
+    let builds = after_key(&text, "build").any(|rest| !value(rest).starts_with("false"));
+    if builds || has_key(&text, "links") {
+        return Some("xtask has a build script");
+    }
+    let root = after_key(&text, "workspace").any(|rest| value(rest).starts_with(['"', '\'']));
+    root.then_some("xtask/Cargo.toml names its workspace")
+}
+
+/// Whether a `Cargo.toml` has the table `[workspace]`.
+pub(crate) fn is_workspace(text: &str) -> bool {
+    text.lines().any(|line| {
+        let line: String = line.split('#').next().unwrap_or_default().split_whitespace().collect();
+        line.starts_with("[workspace]")
+            || line.starts_with("[workspace.")
+            || line.starts_with("workspace=")
+            || line.starts_with("workspace.")
+    })
+}
+
+fn without_comments(text: &str) -> String {
+    text.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join("\n")
+}
+
+/// TOML's escapes for any character could spell a key.
+fn has_escape(text: &str) -> bool {
+    ["\\u", "\\U", "\\x"].iter().any(|escape| text.contains(escape))
+}
+
+fn has_key(text: &str, key: &str) -> bool {
+    after_key(text, key).next().is_some()
+}
+
+/// What follows the word wherever it stands as a key may, quoted or not: it
+/// begins with `=`, `.` or `]`.
+fn after_key<'a>(text: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
+    let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    text.match_indices(key).filter_map(move |(at, _)| {
+        let rest = &text[at + key.len()..];
+        let word = !text[..at].ends_with(is_name) && !rest.starts_with(is_name);
+        let rest = rest.trim_start_matches(['"', '\'', ' ', '\t']);
+        (word && rest.starts_with(['=', '.', ']'])).then_some(rest)
+    })
+}
+
+/// What stands between quotes; with quotes inside quotes it may be more than one
+/// string at once, never less.
+fn strings(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| line.split(['"', '\'']).skip(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ordinary_configuration_is_fine() {
+        for text in [
+            "",
+            "[alias]\nxtask = \"run --quiet --package xtask-launcher --bin xtask-launcher --\"\n",
+            "[source.crates-io]\nreplace-with = \"mirror\"\n[source.mirror]\nregistry = \"sparse+https://example.com/x/\"\n",
+            "[build]\nrustc-wrapper = \"/usr/bin/sccache\"\njobs = 2\n",
+            "[build]\nrustflags = [\"-Dwarnings\", \"-C\", \"link-arg=-fuse-ld=mold\"]\n",
+            "# include = \"x\"\n  # paths = []\n[target.x86_64-unknown-linux-gnu]\nlinker = \"clang\"\n",
+        ] {
+            assert_eq!(config_objection(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_leads_elsewhere_is_objected_to() {
+        for text in [
+            "include = \"other.toml\"\n",
+            "[[include]]\npath = \"x\"\n",
+            "paths = [\"/src/clap\"]\n",
+            "\"paths\" = []\n",
+            "build.rustc = \"x\"\n",
+            "build = { rustc = \"x\" }\n",
+            "[build]\nrustc=\"x\"\n",
+            "[build]\n\"r\\u0075stc\" = \"x\"\n",
+            "[build]\nrustflags = [\"-Ctarget-cpu=native\"]\n",
+            "[build]\nrustflags = \"-C link-arg=-T../x.ld\"\n",
+            "[target.x]\nrunner = \"wine\"\n",
+        ] {
+            assert!(config_objection(text).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_build_script_may_read_anything() {
+        for text in ["[package]\nbuild = \"make.rs\"\n", "[package]\nlinks = \"z\"\n", "package.build = \"x.rs\"\n"] {
+            assert_eq!(manifest_objection(text), Some("xtask has a build script"), "{text}");
+        }
+        assert!(manifest_objection("[package]\nworkspace = \"..\"\n").is_some());
+        for text in [
+            "[package]\nbuild = false\n",
+            "[build-dependencies]\n",
+            "a.workspace = true\nb = { workspace = true, features = [\"c\"] }\n",
+        ] {
+            assert_eq!(manifest_objection(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_workspace_is_recognised() {
+        for text in ["[workspace]\n", " [ workspace ] # x\n", "[workspace.package]\n", "workspace = {}\n"] {
+            assert!(is_workspace(text), "{text}");
+        }
+        assert!(!is_workspace("[package]\nname = \"workspace\"\n# [workspace]\n"));
+    }
+}

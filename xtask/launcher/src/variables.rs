@@ -1,0 +1,207 @@
+//! Variables of the environment: which of them a build reads, and which cargo
+//! added for this process alone. Pure.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use crate::settings::flags_objection;
+
+/// The environment, by name.
+pub(crate) type Variables = BTreeMap<OsString, OsString>;
+
+/// Where the source of the program is; read by `adopt`.
+pub(crate) const SOURCE: &str = "XTASK_SOURCE";
+
+/// What `cargo run` sets for the program that it runs.
+const SET_BY_CARGO: [&str; 6] = [
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_PATH",
+    "CARGO_CRATE_NAME",
+    "CARGO_BIN_NAME",
+    "CARGO_PRIMARY_PACKAGE",
+    "CARGO_RUSTC_CURRENT_DIR",
+];
+
+/// Names, or beginnings of names, without an influence on what is compiled:
+/// places, terminals, networks, and what programs read when they run.
+const WITHOUT_INFLUENCE: [&str; 18] = [
+    "CARGO_HOME",
+    "CARGO_TARGET_DIR",
+    "CARGO_BUILD_TARGET_DIR",
+    "CARGO_BUILD_BUILD_DIR",
+    "CARGO_BUILD_JOBS",
+    "CARGO_INSTALL_ROOT",
+    "CARGO_TERM_*",
+    "CARGO_NET_*",
+    "CARGO_HTTP_*",
+    "CARGO_ALIAS_*",
+    "CARGO_REGISTRY_*",
+    "CARGO_REGISTRIES_*",
+    // The compiler that it leads to is looked at instead.
+    "RUSTUP_*",
+    "RUST_RECURSION_COUNT",
+    "RUST_BACKTRACE",
+    "RUST_LIB_BACKTRACE",
+    "RUST_LOG*",
+    "RUST_TEST_*",
+];
+
+/// Not of cargo or rustc, and read by them all the same.
+const OTHERS: [&str; 2] = ["MACOSX_DEPLOYMENT_TARGET", "SDKROOT"];
+
+/// The variables that decide what is compiled; `Err` says why the program of such
+/// a build is not shared.
+pub(crate) fn of_the_build(all: &Variables) -> Result<Vec<(&OsStr, &OsStr)>, String> {
+    let mut found = Vec::new();
+    for (name, value) in all {
+        let text = name.to_string_lossy();
+        let counts = (text.starts_with("CARGO_") || text.starts_with("RUST") || OTHERS.contains(&&*text))
+            && !is_set_by_cargo(&text)
+            && !WITHOUT_INFLUENCE.iter().any(|pattern| fits(&text, pattern));
+        if !counts {
+            continue;
+        }
+        let objection = match &*text {
+            "CARGO_PATHS" => Some("it replaces packages by folders"),
+            "CARGO_BUILD_DEP_INFO_BASEDIR" => Some("lists of files would be relative to it"),
+            name if name.ends_with("_RUNNER") => Some("programs are run by another one"),
+            name if name.ends_with("RUSTFLAGS") => flags_objection(&value.to_string_lossy()),
+            _ => None,
+        };
+        if let Some(why) = objection {
+            return Err(format!("{text} is set: {why}"));
+        }
+        found.push((name.as_os_str(), value.as_os_str()));
+    }
+    Ok(found)
+}
+
+/// Whether a value that the compiler read (`env!`) is part of the key.
+pub(crate) fn is_known_to_the_key(name: &str) -> bool {
+    // The manifest says these.
+    let manifest = name.starts_with("CARGO_PKG_") || ["CARGO_CRATE_NAME", "CARGO_BIN_NAME"].contains(&name);
+    let ours = (name.starts_with("CARGO_") || name.starts_with("RUST"))
+        && !is_set_by_cargo(name)
+        && !["OUT_DIR", "CARGO_TARGET_TMPDIR", "CARGO_WORKSPACE_DIR"].contains(&name)
+        && !WITHOUT_INFLUENCE.iter().any(|pattern| fits(name, pattern));
+    manifest || ours
+}
+
+fn is_set_by_cargo(name: &str) -> bool {
+    SET_BY_CARGO.contains(&name) || name.starts_with("CARGO_PKG_")
+}
+
+fn fits(name: &str, pattern: &str) -> bool {
+    pattern.strip_suffix('*').map_or(name == pattern, |start| name.starts_with(start))
+}
+
+/// The environment without what `cargo run` added for this process: with that, a
+/// build within it would differ from a plain `cargo build`. `libraries`: the
+/// folders that cargo put in front of the library path.
+pub(crate) fn for_children(all: &Variables, libraries: &[PathBuf]) -> Variables {
+    let mut kept = all.clone();
+    kept.retain(|name, _| !is_set_by_cargo(&name.to_string_lossy()) && name != SOURCE);
+    if let Some(path) = LIBRARY_PATH.and_then(|name| Some((name, kept.get(OsStr::new(name))?.clone()))) {
+        let (name, value) = path;
+        let own: Vec<PathBuf> =
+            std::env::split_paths(&value).skip_while(|folder| is_cargos(folder, libraries)).collect();
+        match std::env::join_paths(own) {
+            Ok(own) if !own.is_empty() => drop(kept.insert(name.into(), own)),
+            _ => drop(kept.remove(OsStr::new(name))),
+        }
+    }
+    kept
+}
+
+fn is_cargos(folder: &Path, libraries: &[PathBuf]) -> bool {
+    libraries.iter().any(|library| library == folder)
+}
+
+/// Elsewhere cargo adds to PATH (Windows), or to a list that is not empty anyway
+/// (macOS); a build does not see that.
+const LIBRARY_PATH: Option<&str> = if cfg!(target_os = "linux") { Some("LD_LIBRARY_PATH") } else { None };
+
+/// Whether a variable is set to something that is not "no".
+pub(crate) fn is_on(all: &Variables, name: &str) -> bool {
+    all.get(OsStr::new(name)).is_some_and(|value| !value.is_empty() && value != "0" && value != "false")
+}
+
+/// A variable as a path; an empty one counts as none.
+pub(crate) fn path(all: &Variables, name: &str) -> Option<PathBuf> {
+    all.get(OsStr::new(name)).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(pairs: &[(&str, &str)]) -> Variables {
+        pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
+    }
+
+    #[test]
+    fn what_decides_about_a_build_counts() {
+        let all = variables(&[
+            ("CARGO", "x"),
+            ("CARGO_MANIFEST_DIR", "x"),
+            ("CARGO_PKG_NAME", "x"),
+            ("CARGO_TARGET_DIR", "x"),
+            ("CARGO_NET_OFFLINE", "true"),
+            ("CARGO_TERM_COLOR", "never"),
+            ("CARGO_PROFILE_DEV_DEBUG", "0"),
+            ("CARGO_INCREMENTAL", "0"),
+            ("RUSTUP_TOOLCHAIN", "x"),
+            ("RUST_BACKTRACE", "1"),
+            ("RUST_MIN_STACK", "1"),
+            ("RUSTFLAGS", "-D warnings"),
+            ("PATH", "x"),
+        ]);
+        let names: Vec<&str> = of_the_build(&all).unwrap().iter().filter_map(|(name, _)| name.to_str()).collect();
+        assert_eq!(names, ["CARGO_INCREMENTAL", "CARGO_PROFILE_DEV_DEBUG", "RUSTFLAGS", "RUST_MIN_STACK"]);
+    }
+
+    #[test]
+    fn files_that_are_not_hashed_and_this_machine_s_processor_are_objected_to() {
+        for (name, value) in [
+            ("RUSTFLAGS", "-C target-cpu=native"),
+            ("CARGO_ENCODED_RUSTFLAGS", "-Lnative=x"),
+            ("CARGO_BUILD_RUSTFLAGS", "-C link-arg=-T/x.ld"),
+            ("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS", "--sysroot=/x"),
+            ("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", "wine"),
+            ("CARGO_PATHS", "x"),
+        ] {
+            let error = of_the_build(&variables(&[(name, value)])).unwrap_err();
+            assert!(error.starts_with(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn values_that_are_compiled_in_must_be_known() {
+        for name in ["CARGO_PKG_VERSION", "CARGO_CRATE_NAME", "CARGO_PROFILE_DEV_DEBUG"] {
+            assert!(is_known_to_the_key(name), "{name}");
+        }
+        for name in ["CARGO_MANIFEST_DIR", "OUT_DIR", "GITHUB_SHA", "CARGO_HOME", "RUST_LOG"] {
+            assert!(!is_known_to_the_key(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_build_within_does_not_see_the_outer_cargo() {
+        let all = variables(&[
+            ("CARGO", "x"),
+            ("CARGO_PKG_NAME", "x"),
+            ("CARGO_MANIFEST_DIR", "x"),
+            ("CARGO_INCREMENTAL", "0"),
+            ("LD_LIBRARY_PATH", "/t/debug:/t/debug/deps:/own:/t/debug"),
+            ("XTASK_SOURCE", "x"),
+        ]);
+        let kept = for_children(&all, &["/t/debug".into(), "/t/debug/deps".into()]);
+        assert!(kept.keys().map(|name| name.to_str().unwrap()).eq(["CARGO", "CARGO_INCREMENTAL", "LD_LIBRARY_PATH"]));
+        if cfg!(target_os = "linux") {
+            assert_eq!(kept[OsStr::new("LD_LIBRARY_PATH")], "/own:/t/debug");
+            let none = for_children(&variables(&[("LD_LIBRARY_PATH", "/t")]), &["/t".into()]);
+            assert!(none.is_empty());
+        }
+    }
+}
