@@ -26,6 +26,7 @@ pub mod release;
 pub mod remote;
 pub mod report;
 pub mod resolve;
+pub mod set_up;
 pub mod survey;
 pub mod take_down;
 pub mod up;

@@ -7,6 +7,7 @@ use console::style;
 use serde::Serialize;
 
 use crate::context::Context;
+use crate::docker::{Absence, ComposeTrouble};
 use crate::flow::survey::{Row, Survey};
 use crate::model::{Container, Origin, Owner, PortRange, Process, Source, Verdict};
 use crate::ui::{self, Column};
@@ -273,7 +274,12 @@ pub fn notes(ctx: &Context, survey: &Survey) {
         ui::note(&format!("note: no .env yet: judged by {}, which `cargo xtask start` copies", ctx.show(template)));
     }
     if let Some(trouble) = &survey.without_compose {
-        ui::note(&format!("note: {}: the built-in reader was used instead", trouble.error()));
+        let error = ctx.compose_error(trouble);
+        ui::note(&format!("note: {error}: the built-in reader was used instead"));
+        // Who has no Docker at all may well do without.
+        if *trouble != ComposeTrouble::Absent(Absence::NoDocker) {
+            error.hints().iter().for_each(|hint| ui::note(&format!("hint: {hint}")));
+        }
     }
     if let Err(trouble) = &survey.containers {
         ui::warn(&format!("containers are not seen: {}", ctx.engine_error(trouble)));

@@ -94,7 +94,7 @@ fn a_holder_that_cannot_be_seen_is_a_holder() {
     let mut setpriv = command("setpriv");
     setpriv.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(&program).arg("check-ports");
     setpriv.current_dir(project.dir()).env("HOME", project.home());
-    Running::start(setpriv).finish(LIMIT).exits(1).says("run with sudo");
+    Running::start(setpriv).finish(LIMIT).exits(1).says("usermod -aG");
 }
 
 #[test]

@@ -44,6 +44,8 @@ mod killed;
 #[cfg(unix)]
 mod leases;
 #[cfg(unix)]
+mod no_compose;
+#[cfg(unix)]
 mod overrides;
 #[cfg(target_os = "linux")]
 mod prompts;

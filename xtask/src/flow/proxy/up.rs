@@ -80,8 +80,8 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
     ensure_network(ctx, &home)?;
     let runs = home.own(&containers).and_then(published).is_some();
     let before = std::fs::read(home.compose_file()).ok().filter(|_| runs);
-    let choice =
-        launch(ctx, &home, &image, &wanted, choice, anew).map_err(|error| go_back(&home, before.as_deref(), error))?;
+    let choice = launch(ctx, &home, &image, &wanted, choice, anew)
+        .map_err(|error| ctx.without_compose().unwrap_or_else(|| go_back(&home, before.as_deref(), error)))?;
     let deadline = Instant::now() + READY;
     wait(ctx, &home, deadline).map_err(|error| match wish.image {
         Some(_) => error.hint("`cargo xtask proxy up` takes the image of before again"),

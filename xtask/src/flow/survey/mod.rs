@@ -3,6 +3,7 @@
 
 mod choose;
 mod machine;
+mod ready;
 mod solo;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -109,40 +110,6 @@ impl Survey {
     /// have it.
     pub fn real_dir(&self) -> PathBuf {
         disk::real(&self.stack.dir)
-    }
-
-    /// An error where a project of this name runs from another folder: Compose
-    /// would replace its containers, and `down` end them.
-    pub fn refuse_elsewhere(&self, ctx: &Context) -> Result<()> {
-        let Some(other) = &self.elsewhere else { return Ok(()) };
-        let name = &self.stack.name;
-        Err(Error::new(format!(
-            "a project named `{name}` has containers from {}: this would replace or end them",
-            ctx.show(other)
-        ))
-        .hint(format!(
-            "give this one a name of its own: COMPOSE_PROJECT_NAME={name}-2 in {}",
-            ctx.show(&self.stack.dir.join(".env"))
-        ))
-        .hint(format!("or stop the other one: `cd {} && cargo xtask stop`", ctx.show(other))))
-    }
-
-    /// An error where there is no engine, no Compose, or the project runs from
-    /// another folder.
-    pub fn ready(&self, ctx: &Context) -> Result<()> {
-        self.has_engine(ctx)?;
-        self.refuse_elsewhere(ctx)
-    }
-
-    /// An error where there is no engine or no Compose.
-    pub fn has_engine(&self, ctx: &Context) -> Result<()> {
-        if let Err(trouble) = &self.containers {
-            return Err(ctx.engine_error(trouble));
-        }
-        if let Some(trouble) = &self.without_compose {
-            return Err(trouble.error());
-        }
-        Ok(())
     }
 
     /// The service of that name; an error that lists them where there is none.
@@ -274,7 +241,7 @@ pub fn project(ctx: &Context) -> Result<Survey> {
         (join(config.join()), join(containers.join()), read)
     });
     let locate = || stack::locate(&options, &ctx.dir, &env);
-    let (stack, without_compose) = effective(config, read, locate)?;
+    let (stack, without_compose) = effective(ctx, config, read, locate)?;
     let settings = Settings::read(&stack.dir)?;
     let dir = disk::real(&stack.dir);
     let host = remote::engine_host(ctx);
@@ -334,6 +301,7 @@ fn missing_env(files: &EnvFiles) -> Option<PathBuf> {
 /// there is no Compose; and where Compose refuses, our reader's error, which
 /// names file and line, before Compose's.
 fn effective(
+    ctx: &Context,
     config: Result<Stack, ComposeTrouble>,
     read: Result<Stack>,
     locate: impl FnOnce() -> Result<Project>,
@@ -354,7 +322,7 @@ fn effective(
             ui::note(&format!("note: which variables feed the ports cannot be told: {error}"));
             Ok((stack, None))
         }
-        (Err(trouble @ ComposeTrouble::Refused(_)), Ok(_)) => Err(trouble.error()),
+        (Err(trouble @ ComposeTrouble::Refused(_)), Ok(_)) => Err(ctx.compose_error(&trouble)),
         (Err(trouble), Ok(stack)) => Ok((stack, Some(trouble))),
         (Err(_), Err(error)) => Err(error),
     }

@@ -58,6 +58,9 @@ pub(super) fn launch(
     if let Some(problem) = engine_message::port_problem(text.as_bytes()) {
         return Ok(Some(problem));
     }
+    if let Some(error) = ctx.without_compose() {
+        return Err(error);
+    }
     Err(failed(ctx, survey, &text))
 }
 
