@@ -48,6 +48,8 @@ pub struct Service {
     pub healthcheck: bool,
     /// The words of that healthcheck, with spaces between; else empty.
     pub check: String,
+    /// Has `healthcheck.start_interval`, which not every engine takes.
+    pub start_interval: bool,
     /// `network_mode:`; with `host` the ports are not published by the engine.
     pub network_mode: Option<String>,
     /// `environment:`, values that are set in the file.

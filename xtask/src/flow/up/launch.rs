@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Options;
-use super::wait;
+use super::{old_engine, wait};
 use crate::context::Context;
 use crate::docker::Compose;
 use crate::error::{Error, Result};
@@ -25,7 +25,7 @@ pub(super) fn launch(
     patience: &Patience,
     live: &mut Live,
 ) -> Result<Option<PortProblem>> {
-    let command = up(&ctx.compose(), options);
+    let command = up(&old_engine::compose(ctx, survey)?, options);
     ui::detail(&format!("$ {}", command.line()));
     let running = command.start()?;
     let mut text = String::new();

@@ -2,6 +2,7 @@
 //! they answer.
 
 mod launch;
+mod old_engine;
 mod prove;
 mod take_back;
 mod urls;
