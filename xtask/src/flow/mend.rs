@@ -167,7 +167,7 @@ fn compose(ctx: &Context, what: &str) -> Result<()> {
             Event::Line(line) => {
                 let line = ui::clean(line.trim());
                 ui::detail(&line);
-                if live.is_drawn() {
+                if live.is_watched() {
                     live.set(what, "", &line);
                 }
                 lines.push(line);

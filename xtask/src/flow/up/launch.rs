@@ -75,7 +75,7 @@ fn up(compose: &Compose, options: &Options) -> crate::exec::Command {
 fn show_line(live: &mut Live, line: &str) {
     let line = ui::clean(line.trim());
     ui::detail(&line);
-    if live.is_drawn() && !line.is_empty() {
+    if live.is_watched() && !line.is_empty() {
         live.set(COMPOSE, "", &line);
     }
 }
