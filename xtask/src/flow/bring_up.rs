@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::context::Context;
-use crate::decide::is_engine_process;
-use crate::disk;
 use crate::error::{Error, Result};
 use crate::flow::proxy::by_name::{self, ByName};
-use crate::flow::survey::{Row, Survey, look, survey_refused};
+use crate::flow::read_only::without_writing;
+use crate::flow::settling::until_settled;
+use crate::flow::survey::{Survey, look, survey_refused};
 use crate::flow::up::{self, Attempt};
 use crate::flow::{assign, keep, overrides, own, remote, report, resolve, set_up};
 use crate::ledger::Turn;
-use crate::model::{Container, Owner, State, Verdict};
 use crate::parse::engine_message::{Cause, PortProblem};
 use crate::stack::OnConflict;
 use crate::ui::{self, Format};
@@ -71,6 +70,10 @@ pub enum Ending {
 /// Check, resolve, up; again where the engine refuses a port all the same, or
 /// where somebody was quicker.
 pub fn bring_up(ctx: &Context, wish: &Wish) -> Result<Ending> {
+    attempt(ctx, wish).map_err(|error| if wish.no_write { error } else { without_writing(error) })
+}
+
+fn attempt(ctx: &Context, wish: &Wish) -> Result<Ending> {
     if let Some(ending) = run(ctx, wish)? {
         return Ok(ending);
     }
@@ -230,42 +233,6 @@ fn with_env_file(ctx: &mut Context, found: Survey, refused: &BTreeMap<u16, Strin
     }
     let second = found.second;
     Ok(Survey { second, ..survey_refused(ctx, refused)? })
-}
-
-/// How often, and how far apart, an engine at work is looked at again.
-const SETTLING: (u32, Duration) = (10, Duration::from_millis(200));
-
-/// Looks again for a while where the engine seems to be starting or stopping a
-/// container of this very service: its port is held then, and not yet listed as
-/// the container's. A start that was killed in the middle leaves that.
-fn until_settled(ctx: &Context, mut found: Survey, refused: &BTreeMap<u16, String>) -> Result<Survey> {
-    // Elsewhere nothing is probed that an engine at work could hold.
-    let times = if found.host.is_some() { 0 } else { SETTLING.0 };
-    for _ in 0..times {
-        if !found.conflicts().any(|row| is_settling(&found, row)) {
-            break;
-        }
-        std::thread::sleep(SETTLING.1);
-        found = survey_refused(ctx, refused)?;
-    }
-    Ok(found)
-}
-
-fn is_settling(found: &Survey, row: &Row) -> bool {
-    let Verdict::Taken(owners) = &row.verdict else { return false };
-    let by_engine = |owner: &Owner| match owner {
-        Owner::Process(process) => is_engine_process(process),
-        Owner::Unknown { .. } => true,
-        Owner::Container(_) => false,
-    };
-    let dir = found.real_dir();
-    let ours = |container: &Container| {
-        container.project.as_deref() == Some(&found.stack.name)
-            && container.service.as_deref() == Some(&row.wanted.mapping.service)
-            && container.working_dir.as_deref().map(disk::real) == Some(dir.clone())
-            && !matches!(container.state, State::Exited | State::Dead)
-    };
-    row.clash.is_none() && owners.iter().all(by_engine) && found.containers.iter().flatten().any(ours)
 }
 
 /// Gives Compose the moves in its environment.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::flow::read_only::without_writing;
 use crate::flow::survey::Survey;
 use crate::flow::{assign, free, keep, own};
 use crate::ui::{self, Choice, Format};
@@ -37,8 +38,8 @@ pub fn reassign(ctx: &Context, survey: &Survey) -> Result<Vec<assign::Move>> {
     if !ctx.no_write && !ctx.dry_run {
         // With no `.env` yet the template becomes it first: its other values
         // must not be lost to a file that holds nothing but ports.
-        assign::env_from_template(ctx, &survey)?;
-        assign::apply(ctx, &moves)?;
+        assign::env_from_template(ctx, &survey).map_err(without_writing)?;
+        assign::apply(ctx, &moves).map_err(without_writing)?;
     }
     assign::show(ctx, &moves);
     Ok(moves)

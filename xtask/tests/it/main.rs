@@ -47,6 +47,8 @@ mod leases;
 mod no_compose;
 #[cfg(unix)]
 mod overrides;
+#[cfg(unix)]
+mod places;
 #[cfg(target_os = "linux")]
 mod prompts;
 #[cfg(unix)]

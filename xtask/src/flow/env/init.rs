@@ -8,6 +8,7 @@ use crate::disk;
 use crate::envfile::Document;
 use crate::error::{Error, Exit, Result};
 use crate::exec::{self, Command};
+use crate::flow::read_only::without_writing;
 use crate::ui;
 
 /// Makes `.env` from its template, or (`missing`) adds what it lacks; then sees
@@ -20,7 +21,7 @@ pub fn init(ctx: &Context, env: &EnvProject, missing: bool) -> Result<Exit> {
     } else {
         let file = env.project.env_files.default_file().ok_or_else(disabled)?;
         writable(ctx, file)?;
-        make(ctx, template(ctx, env)?.0, file)?;
+        make(ctx, template(ctx, env)?.0, file).map_err(without_writing)?;
         file
     };
     // A file that the person named may well be meant for everybody.
