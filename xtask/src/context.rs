@@ -7,7 +7,7 @@ use crate::docker::{Compose, ComposeTrouble, Cures, Endpoint, Engine, Trouble};
 use crate::error::{Error, Result};
 use crate::exec;
 use crate::ledger;
-use crate::model::{ComposeOptions, NamesFile};
+use crate::model::{ComposeOptions, MissingEnvFile, NamesFile};
 use crate::stack;
 use crate::ui::Format;
 
@@ -112,7 +112,23 @@ impl Context {
 
     /// What Compose's trouble means, and what to do.
     pub fn compose_error(&self, trouble: &ComposeTrouble) -> Error {
-        trouble.error(&self.cures())
+        match trouble {
+            ComposeTrouble::NeedsEnvFile(missing) => self
+                .missing_env_file(missing)
+                .hint("`cargo xtask env init` makes it from its template, and `cargo xtask start` by itself"),
+            trouble => trouble.error(&self.cures()),
+        }
+    }
+
+    /// That an env file of a service is not there.
+    pub fn missing_env_file(&self, missing: &MissingEnvFile) -> Error {
+        Error::new(format!(
+            "{} is not there, and service `{}` reads it ({}:{})",
+            self.show(&missing.file),
+            crate::ui::clean(&missing.service),
+            self.show(&missing.place.file),
+            missing.place.line
+        ))
     }
 
     /// That there is no Compose, where there is none; after a call of it failed,

@@ -8,7 +8,7 @@ use super::absence::{self, Absence, Found};
 use super::cures::Cures;
 use crate::error::{Error, Result};
 use crate::exec::Command;
-use crate::model::{ComposeOptions, Stack};
+use crate::model::{ComposeOptions, MissingEnvFile, Stack};
 use crate::parse::compose_config;
 
 /// Why Compose gave no model.
@@ -18,6 +18,9 @@ pub enum ComposeTrouble {
     Absent(Absence),
     /// Too old to be asked, with its version.
     TooOld(String),
+    /// Not asked: it refuses the project as long as this file is not there, and
+    /// `start` makes it.
+    NeedsEnvFile(MissingEnvFile),
     /// It was asked and gave no answer, or could not be started.
     Silent(String),
     /// It refuses the project, in its own words.
@@ -159,6 +162,11 @@ impl ComposeTrouble {
             ComposeTrouble::TooOld(version) => {
                 Error::new(format!("Compose {version} is too old: 2.20 or later is needed")).hint(cures.plugin())
             }
+            ComposeTrouble::NeedsEnvFile(missing) => Error::new(format!(
+                "{} is not there, and service `{}` reads it",
+                missing.file.display(),
+                missing.service
+            )),
             ComposeTrouble::Silent(what) => {
                 Error::new(what.clone()).hint("the same by hand shows what it waits for: `docker compose config`")
             }

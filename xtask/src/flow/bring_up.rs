@@ -121,6 +121,7 @@ fn prepare(ctx: &mut Context, wish: &Wish) -> Result<Prepared> {
         found = set_up::ready(ctx, wish.setup)?;
     }
     remote::note_mounts(ctx);
+    remote::note_around(&found);
     Ok(Prepared { found, second, by_name, _turn: turn })
 }
 

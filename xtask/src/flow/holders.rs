@@ -9,6 +9,7 @@ use crate::decide::{Facts, Identity, advice, is_engine_process, is_leftover_prox
 use crate::docker::Trouble;
 use crate::error::Result;
 use crate::flow::free::Request;
+use crate::flow::remote;
 use crate::host::{self, Depth};
 use crate::model::{Container, Owner, PortMapping, PortRange, Probe, Process, Protocol, Socket, SocketState, Verdict};
 use crate::ui;
@@ -35,6 +36,8 @@ pub struct Holders {
     pub views: Vec<View>,
     /// All containers, or why the engine did not tell.
     pub containers: Result<Vec<Container>, Trouble>,
+    /// This runs in one of them: what processes hold around it is not seen.
+    pub is_around: bool,
 }
 
 /// Above this many ports only those with a socket or a binding are looked at.
@@ -90,7 +93,8 @@ pub fn look(ctx: &Context, ports: &[(u16, Protocol)], depth: Depth) -> Result<Ho
             View { port, protocol, verdict, sockets, advice }
         })
         .collect();
-    Ok(Holders { views, containers })
+    let is_around = remote::is_around(known);
+    Ok(Holders { views, is_around, containers })
 }
 
 type Probed = (u16, Protocol, Vec<(IpAddr, Probe)>);

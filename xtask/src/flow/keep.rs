@@ -14,6 +14,7 @@ use crate::flow::survey::{Row, Survey, choose_again, free_range, kept_for_row};
 use crate::host;
 use crate::ledger::{self, Book};
 use crate::model::{Container, Lease, Leases, NamesFile, Protocol, Source, Starter, Tenant, Verdict};
+use crate::stack;
 use crate::ui;
 
 /// Ports that this start must not take although they are free, and why:
@@ -100,8 +101,7 @@ impl Defaults {
             return true;
         }
         let models = self.templates.entry(path.clone()).or_insert_with(|| {
-            let beside = crate::flow::survey::TEMPLATES.iter().map(|name| path.with_file_name(name));
-            beside.chain(self.main.clone()).filter_map(|path| document(&path)).collect()
+            stack::template_for(path).into_iter().chain(self.main.clone()).filter_map(|path| document(&path)).collect()
         });
         let says = |model: &Document| model.get(variable).map(|entry| entry.value);
         models.iter().filter_map(says).any(|value| value == port.to_string())

@@ -90,6 +90,20 @@ pub struct Place {
     pub line: usize,
 }
 
+/// A file that `env_file:` of a service names, and that is not there. Compose
+/// refuses the project for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingEnvFile {
+    /// The service.
+    pub service: String,
+    /// The file.
+    pub file: PathBuf,
+    /// Where it is named.
+    pub place: Place,
+    /// The template that lies beside it.
+    pub template: Option<PathBuf>,
+}
+
 /// Only these labels are kept: those for Traefik.
 pub const TRAEFIK_LABELS: &str = "traefik.";
 

@@ -32,6 +32,8 @@ mod fake_start;
 #[cfg(unix)]
 mod faults;
 #[cfg(unix)]
+mod fresh_clone;
+#[cfg(unix)]
 mod help;
 #[cfg(unix)]
 mod hostile;

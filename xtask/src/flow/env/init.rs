@@ -31,7 +31,7 @@ pub fn init(ctx: &Context, env: &EnvProject, missing: bool) -> Result<Exit> {
 fn template<'a>(ctx: &Context, env: &'a EnvProject) -> Result<(&'a Path, &'a Document)> {
     let found = env.template.as_ref().map(|(path, document)| (path.as_path(), document));
     found.ok_or_else(|| {
-        Error::new(format!("there is no .env.template or .env.example in {}", ctx.show(&env.project.dir)))
+        Error::new(format!("there is no .env.template, .env.example or the like in {}", ctx.show(&env.project.dir)))
             .hint("write one: the variables of .env, with their defaults and a comment each")
             .hint("or begin with one variable: `cargo xtask env set NAME=VALUE`")
     })

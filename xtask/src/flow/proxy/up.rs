@@ -13,6 +13,7 @@ use crate::disk;
 use crate::docker;
 use crate::error::{Error, Result};
 use crate::exec;
+use crate::flow::remote;
 use crate::labels::{self, DASHBOARD, Ports, Proxy, Version};
 use crate::ledger::Turn;
 use crate::model::{Container, Health};
@@ -58,6 +59,10 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
         Some(Turn::take(&home.dir, "proxy", || ui::note("another `proxy` command is at work: waiting for it"))?)
     };
     let containers = ctx.engine.containers().map_err(trouble(ctx))?;
+    if remote::is_around(&containers) {
+        return Err(Error::new("this is a container, and the engine around it would not find the proxy's files")
+            .hint("run this on the machine around it; without names: `cargo xtask start --no-traefik`"));
+    }
     refuse_other_home(ctx, &home, &containers)?;
     let mut memory = home.recall();
     // What was chosen once stays, until something else is.

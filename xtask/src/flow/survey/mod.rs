@@ -5,6 +5,7 @@ mod choose;
 mod machine;
 mod ready;
 mod solo;
+mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ use crate::model::{
 use crate::stack::{self, EnvFiles, Project, Settings};
 use crate::ui;
 use machine::{Machine, explain};
+use template::{missing_default, missing_env, missing_env_files, refused_for};
 
 /// Everything a survey found.
 #[derive(Debug, Clone)]
@@ -234,18 +236,29 @@ pub fn project(ctx: &Context) -> Result<Survey> {
     let template = missing_env(&env_files);
     let options = reading(ctx, template.as_deref());
     let compose = ctx.compose_with(options.clone());
+    // It can only refuse as long as a service reads the file that is to be made.
+    let needs = template.as_ref().and_then(|_| missing_default(ctx, &options, &env_files));
     let (config, containers, read) = std::thread::scope(|scope| {
         let containers = scope.spawn(|| ctx.engine.containers());
-        let config = scope.spawn(|| compose.config(exec::LIMIT));
+        let config = scope.spawn(|| match needs {
+            Some(missing) => Err(ComposeTrouble::NeedsEnvFile(missing)),
+            None => compose.config(exec::LIMIT),
+        });
         let read = stack::read(&options, &ctx.dir, &env);
         (join(config.join()), join(containers.join()), read)
     });
+    if matches!(config, Err(ComposeTrouble::Refused(_)))
+        && let Some(missing) = missing_env_files(ctx, &options).first()
+    {
+        return Err(refused_for(ctx, missing));
+    }
     let locate = || stack::locate(&options, &ctx.dir, &env);
     let (stack, without_compose) = effective(ctx, config, read, locate)?;
     let settings = Settings::read(&stack.dir)?;
     let dir = disk::real(&stack.dir);
-    let host = remote::engine_host(ctx);
-    let is_there = |dir: &Path| host.is_some() || dir.is_dir();
+    let host = remote::engine_host(ctx, containers.as_deref().unwrap_or_default());
+    let is_elsewhere = host.as_ref().is_some_and(|host| !host.is_around);
+    let is_there = |dir: &Path| is_elsewhere || dir.is_dir();
     let mut others = containers.iter().flatten().filter_map(|one| elsewhere(one, &stack.name, &dir, &is_there));
     let elsewhere = others.next();
     let checkout = stack::checkout(&dir);
@@ -286,15 +299,6 @@ pub(super) fn elsewhere(
 /// A panic of ours stays one.
 fn join<T>(result: std::thread::Result<T>) -> T {
     result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-}
-
-/// Names that a template has, the usual one first.
-pub(super) const TEMPLATES: [&str; 2] = [".env.template", ".env.example"];
-
-/// The template beside a `.env` that is not there yet.
-fn missing_env(files: &EnvFiles) -> Option<PathBuf> {
-    let file = files.default_file().filter(|file| files.files().is_empty() && !file.exists())?;
-    TEMPLATES.iter().map(|name| file.with_file_name(name)).find(|template| template.is_file())
 }
 
 /// Compose's model with our reader's origins; our reader's own model where

@@ -34,6 +34,11 @@ impl Survey {
     pub fn has_engine(&self, ctx: &Context) -> Result<()> {
         match (&self.containers, &self.without_compose) {
             (Ok(_), None) => Ok(()),
+            (Ok(_), Some(trouble @ ComposeTrouble::NeedsEnvFile(_))) if ctx.no_write => {
+                let error = ctx.compose_error(trouble);
+                Err(Error::new(format!("{}: --no-write cannot make it", error.message()))
+                    .hint("Compose reads that file itself: `cargo xtask start` makes it from its template"))
+            }
             (Ok(_), Some(trouble)) => Err(ctx.compose_error(trouble)),
             // Without `docker` there is not much else to be said.
             (Err(trouble), Some(ComposeTrouble::Absent(absence))) if *absence != Absence::NoDocker => {

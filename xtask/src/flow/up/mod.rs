@@ -1,6 +1,7 @@
 //! Up: start the containers, wait until they are well, prove from outside that
 //! they answer.
 
+mod around;
 mod launch;
 mod old_engine;
 mod prove;
