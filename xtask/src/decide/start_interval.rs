@@ -6,8 +6,8 @@ use super::override_file::key;
 use crate::model::Stack;
 
 /// The first API that takes it (docs.docker.com, Engine API version history).
-/// Compose asks no engine before: "can't set healthcheck.start_interval as
-/// feature require Docker Engine v25 or later". A value of `0s` is one, too.
+/// Before, Compose 2.40 ends with `"specify health-check start interval" requires
+/// API version 1.44, but the Docker daemon API version is 1.41`, for `0s` too.
 const SINCE: (u32, u32) = (1, 44);
 
 /// Whether an engine of this API (`1.41`) refuses it. One that cannot be read is

@@ -72,6 +72,7 @@ pub fn look(ctx: &Context, ports: &[(u16, Protocol)], depth: Depth) -> Result<Ho
     let processes = host::processes(&pids.into_iter().collect::<Vec<u32>>());
     let reservations = host::reservations();
     let known = containers.as_deref().unwrap_or_default();
+    let is_around = remote::is_around(known);
     // By port: whoever has ten thousand would wait for every pair of them.
     let mut by_port: BTreeMap<(u16, Protocol), Vec<Socket>> = BTreeMap::new();
     for socket in sockets {
@@ -89,11 +90,12 @@ pub fn look(ctx: &Context, ports: &[(u16, Protocol)], depth: Depth) -> Result<Ho
                 reservations: &reservations,
             };
             let verdict = verdict(port, protocol, &facts);
-            let advice = advise(&verdict, &probes, containers.as_deref().ok());
+            // What can be bound in here says nothing of a forwarder around it.
+            let here = if is_around { &[] } else { probes.as_slice() };
+            let advice = advise(&verdict, here, containers.as_deref().ok());
             View { port, protocol, verdict, sockets, advice }
         })
         .collect();
-    let is_around = remote::is_around(known);
     Ok(Holders { views, is_around, containers })
 }
 
