@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::docker::{Compose, Endpoint, Engine, Trouble};
+use crate::docker::{Compose, ComposeTrouble, Cures, Endpoint, Engine, Trouble};
 use crate::error::{Error, Result};
 use crate::exec;
 use crate::ledger;
-use crate::model::{ComposeOptions, NamesFile};
+use crate::model::{ComposeOptions, MissingEnvFile, NamesFile};
+use crate::stack;
 use crate::ui::Format;
 
 /// Made once by the command line; tasks and flows read it.
@@ -106,7 +107,43 @@ impl Context {
 
     /// What the engine's trouble means, and what to do.
     pub fn engine_error(&self, trouble: &Trouble) -> Error {
-        trouble.error(self.engine.endpoint())
+        trouble.error(self.engine.endpoint(), &self.cures())
+    }
+
+    /// What Compose's trouble means, and what to do.
+    pub fn compose_error(&self, trouble: &ComposeTrouble) -> Error {
+        match trouble {
+            ComposeTrouble::NeedsEnvFile(missing) => self
+                .missing_env_file(missing)
+                .hint("`cargo xtask env init` makes it from its template, and `cargo xtask start` by itself"),
+            trouble => trouble.error(&self.cures()),
+        }
+    }
+
+    /// That an env file of a service is not there.
+    pub fn missing_env_file(&self, missing: &MissingEnvFile) -> Error {
+        Error::new(format!(
+            "{} is not there, and service `{}` reads it ({}:{})",
+            self.show(&missing.file),
+            crate::ui::clean(&missing.service),
+            self.show(&missing.place.file),
+            missing.place.line
+        ))
+    }
+
+    /// That there is no Compose, where there is none; after a call of it failed,
+    /// in whose place this is the error.
+    pub fn without_compose(&self) -> Option<Error> {
+        self.compose().absence().map(|trouble| self.compose_error(&trouble))
+    }
+
+    /// What to install here.
+    pub fn cures(&self) -> Cures {
+        let project = stack::locate(&self.options, &self.dir, &|name| self.var(name)).ok();
+        let script = project.map(|project| set_up_script(&project.dir)).filter(|script| script.is_file());
+        // To be typed after `sudo`: no `~`, which is root's in a root's shell.
+        let typed = |script: PathBuf| script.strip_prefix(&self.dir).unwrap_or(&script).display().to_string();
+        Cures::here(script.map(typed))
     }
 
     /// Where this tool remembers things.
@@ -124,4 +161,9 @@ impl Context {
     pub fn is_interactive(&self) -> bool {
         self.format == Format::Text && crate::ui::is_interactive()
     }
+}
+
+/// The script of the project in `dir` that brings an engine up.
+pub fn set_up_script(dir: &Path) -> PathBuf {
+    dir.join("scripts").join("engine").join("up")
 }

@@ -35,12 +35,13 @@ pub struct Error {
     message: String,
     hints: Vec<String>,
     exit: Exit,
+    unwritable: bool,
 }
 
 impl Error {
     /// A fact that ends the command with exit code 2.
     pub fn new(message: impl Into<String>) -> Self {
-        Error { message: message.into(), hints: Vec::new(), exit: Exit::Failure }
+        Error { message: message.into(), hints: Vec::new(), exit: Exit::Failure, unwritable: false }
     }
 
     /// The user pressed Ctrl-C; `message` says what state things were left in.
@@ -61,6 +62,19 @@ impl Error {
     pub fn finding(mut self) -> Self {
         self.exit = Exit::Finding;
         self
+    }
+
+    /// The same error: a place where this user may not write is the cause, so
+    /// whatever writes nothing would work.
+    #[must_use]
+    pub fn unwritable(mut self) -> Self {
+        self.unwritable = true;
+        self
+    }
+
+    /// Whether a place where this user may not write is the cause.
+    pub fn is_unwritable(&self) -> bool {
+        self.unwritable
     }
 
     /// The same error as part of something larger: `what: message`.

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use super::guard::is_engine_process;
 use super::overlap::{overlaps, wanted_addresses};
-use crate::model::{Container, Owner, PortMapping, Probe, Process, Reservation, Socket, SocketState, Verdict};
+use crate::model::{
+    Container, Owner, PortMapping, Probe, Process, Protocol, Reservation, Socket, SocketState, Verdict,
+};
 
 /// Which containers are this project's own.
 #[derive(Debug, Clone, Copy)]
@@ -170,11 +172,20 @@ fn process_owners(sockets: &[&Socket], processes: &[Process], container_known: b
     owners
 }
 
-const NAME_IT: &str = if cfg!(windows) {
-    "run as administrator to name it"
-} else {
-    "run with sudo to name it; as root: it is in another container or namespace"
-};
+/// Not this program with sudo: root has no cargo, and what it built were root's.
+fn name_it(socket: &Socket) -> String {
+    if cfg!(windows) {
+        return "run as administrator to name it".to_owned();
+    }
+    let (port, is_udp) = (socket.port, socket.protocol == Protocol::Udp);
+    let command = match (cfg!(target_os = "macos"), is_udp) {
+        (true, true) => format!("sudo lsof -nP -iUDP:{port}"),
+        (true, false) => format!("sudo lsof -nP -iTCP:{port} -sTCP:LISTEN"),
+        (false, true) => format!("sudo ss -lunp 'sport = :{port}'"),
+        (false, false) => format!("sudo ss -ltnp 'sport = :{port}'"),
+    };
+    format!("`{command}` names it, unless it is in another container or namespace")
+}
 
 fn what(socket: &Socket) -> &'static str {
     match socket.state {
@@ -185,10 +196,10 @@ fn what(socket: &Socket) -> &'static str {
 }
 
 fn hidden(socket: &Socket) -> String {
-    let what = what(socket);
+    let (what, name_it) = (what(socket), name_it(socket));
     match socket.uid {
-        Some(uid) => format!("{what} of user id {uid}, whose process cannot be seen: {NAME_IT}"),
-        None => format!("{what} of another user, whose process cannot be seen: {NAME_IT}"),
+        Some(uid) => format!("{what} of user id {uid}, whose process cannot be seen: {name_it}"),
+        None => format!("{what} of another user, whose process cannot be seen: {name_it}"),
     }
 }
 
@@ -197,7 +208,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::model::{Binding, PortRange, Protocol, State};
+    use crate::model::{Binding, PortRange, State};
 
     fn mapping(host_ip: Option<&str>) -> PortMapping {
         PortMapping {

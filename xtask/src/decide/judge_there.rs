@@ -107,7 +107,7 @@ mod tests {
     }
 
     fn verdict(mapping: &PortMapping, containers: &[Container], sockets: Option<Vec<Socket>>) -> Verdict {
-        let host = EngineHost { name: "box.lan".into(), sockets, seed: 0 };
+        let host = EngineHost { name: "box.lan".into(), is_around: false, sockets, seed: 0 };
         let me = Identity { name: "demo", dir: Path::new("/src/demo") };
         judge_there(mapping, 8000, me, containers, &host)
     }

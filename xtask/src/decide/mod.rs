@@ -16,6 +16,7 @@ mod pools;
 mod port_variable;
 mod prune;
 mod shared;
+mod start_interval;
 mod suggest;
 mod worktree_name;
 
@@ -35,5 +36,6 @@ pub use pools::{Pools, pools};
 pub use port_variable::port_variable;
 pub use prune::{Fate, Wanted, fate};
 pub use shared::shared_ports;
+pub use start_interval::{refuses_start_interval, without_start_interval};
 pub use suggest::{Limits, suggest};
 pub use worktree_name::{path_digits, stable_hash, worktree_name};

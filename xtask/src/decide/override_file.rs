@@ -232,7 +232,7 @@ fn elsewhere(wanted: &Wanted) -> Option<String> {
 }
 
 /// A key as it is where YAML takes it for a text, else in quotes.
-fn key(name: &str) -> String {
+pub(super) fn key(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
     // What YAML 1.1 takes for yes, no or nothing.

@@ -8,6 +8,6 @@ mod write;
 
 pub use file::{put, read};
 pub use lock::{lock, lock_file, no_locks};
-pub use owner::{check_owner, private_folder};
+pub use owner::{check_owner, may_write, private_folder};
 pub use real::{canonical, real};
 pub use write::{write_atomic, write_private};

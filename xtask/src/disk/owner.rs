@@ -18,7 +18,9 @@ pub fn private_folder(path: &Path) -> Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     let new: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
-    builder.create(path).context(format!("make `{}`", path.display()))?;
+    builder.create(path).context(format!("make `{}`", path.display())).map_err(|error| {
+        error.hint("what this tool remembers lies there: set XTASK_STATE_DIR to a folder where this user may write")
+    })?;
     for folder in new.into_iter().rev() {
         give_to_the_person(folder);
     }
@@ -46,6 +48,19 @@ pub fn check_owner(path: &Path) -> Result<()> {
 #[cfg(not(unix))]
 pub fn check_owner(_path: &Path) -> Result<()> {
     Ok(())
+}
+
+/// Whether this user may write into a folder, or make it where it is not there.
+#[cfg(unix)]
+pub fn may_write(folder: &Path) -> bool {
+    let there = folder.ancestors().find(|folder| folder.exists());
+    there.is_some_and(|folder| rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok())
+}
+
+/// Windows: only trying tells.
+#[cfg(not(unix))]
+pub fn may_write(_folder: &Path) -> bool {
+    true
 }
 
 /// Under `sudo`: gives a new file or folder to the person whose folder it is

@@ -1,7 +1,7 @@
 //! Writing a file so that nobody ever sees half of it.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -29,13 +29,25 @@ fn replace(path: &Path, bytes: &[u8], private: bool) -> Result<()> {
         // It may never have been made.
         drop(fs::remove_file(&temporary));
     }
-    written.map_err(|error| {
-        Error::new(format!("failed to write `{}`: {error}", path.display())).hint(if cfg!(windows) {
-            "the file is as it was; look at free space, permissions (`icacls`), and who has it open"
-        } else {
-            "the file is as it was; look at free space (`df -h .`) and permissions (`ls -l`)"
-        })
-    })
+    written.map_err(|error| not_written(path, &error))
+}
+
+/// Why a file could not be written.
+fn not_written(path: &Path, error: &std::io::Error) -> Error {
+    let failed = Error::new(format!("failed to write `{}`: {error}", path.display()));
+    match error.kind() {
+        ErrorKind::ReadOnlyFilesystem => {
+            failed.hint("the file is as it was; `df .` names the file system").unwritable()
+        }
+        // Windows says so of a file that somebody has open, too.
+        ErrorKind::PermissionDenied if !cfg!(windows) => {
+            failed.hint("the file is as it was; look at its permissions, and its folder's: `ls -la`").unwritable()
+        }
+        _ if cfg!(windows) => {
+            failed.hint("the file is as it was; look at free space, permissions (`icacls`), and who has it open")
+        }
+        _ => failed.hint("the file is as it was; look at free space (`df -h .`) and permissions (`ls -l`)"),
+    }
 }
 
 /// Nobody takes so long to write a file.

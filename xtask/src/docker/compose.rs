@@ -4,18 +4,23 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::absence::{self, Absence, Found};
+use super::cures::Cures;
 use crate::error::{Error, Result};
-use crate::exec::{self, Command};
-use crate::model::{ComposeOptions, Stack};
+use crate::exec::Command;
+use crate::model::{ComposeOptions, MissingEnvFile, Stack};
 use crate::parse::compose_config;
 
 /// Why Compose gave no model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ComposeTrouble {
-    /// No `docker` on PATH, or no Compose plugin.
-    Absent(String),
+    /// There is none.
+    Absent(Absence),
     /// Too old to be asked, with its version.
     TooOld(String),
+    /// Not asked: it refuses the project as long as this file is not there, and
+    /// `start` makes it.
+    NeedsEnvFile(MissingEnvFile),
     /// It was asked and gave no answer, or could not be started.
     Silent(String),
     /// It refuses the project, in its own words.
@@ -75,53 +80,45 @@ impl Compose {
 
     /// The effective model, and all that Compose says of the project.
     pub fn config_json(&self, limit: Duration) -> Result<(Stack, Vec<u8>), ComposeTrouble> {
-        if exec::find("docker").is_none() {
-            return Err(ComposeTrouble::Absent("no `docker` on PATH".to_owned()));
-        }
-        let answer = self
-            .command(["config", "--format", "json"])
-            .ask(limit)
-            .map_err(|error| ComposeTrouble::Silent(error.message().to_owned()))?;
+        let answer = match self.command(["config", "--format", "json"]).ask(limit) {
+            Ok(answer) => answer,
+            Err(error) => {
+                return Err(self.absence().unwrap_or_else(|| ComposeTrouble::Silent(error.message().to_owned())));
+            }
+        };
         // Compose 1.29 prints its usage and exits with 0: only JSON counts.
         if answer.ok()
             && let Ok(stack) = compose_config::parse(&answer.stdout)
         {
             return Ok((stack, answer.stdout));
         }
-        Err(self.why(&answer))
+        Err(match absence::look(&self.env) {
+            Found::Absent(absence) => ComposeTrouble::Absent(absence),
+            Found::Silent => ComposeTrouble::Silent("`docker compose version` does not answer".to_owned()),
+            // That says nothing of the project.
+            Found::NoEndpoint => ComposeTrouble::Silent("`docker` finds no engine to ask".to_owned()),
+            Found::Compose(version) if answer.ok() => ComposeTrouble::TooOld(version),
+            Found::Compose(_) => {
+                // Warnings about unset variables come first; the last lines are the error.
+                let text = answer.error_text();
+                let lines: Vec<&str> = text.lines().filter(|line| !line.contains("level=warning")).collect();
+                ComposeTrouble::Refused(lines.join("\n"))
+            }
+        })
     }
 
-    /// The words are the CLI's own English, which no setting translates.
-    fn why(&self, answer: &exec::Answer) -> ComposeTrouble {
-        let text = answer.error_text();
-        let plugin_missing = [
-            "is not a docker command",
-            "unknown docker command",
-            "unknown command: docker compose",
-            "unknown flag: --format",
-            "unknown shorthand flag",
-        ];
-        if plugin_missing.iter().any(|words| text.contains(words)) {
-            return without_plugin();
+    /// Whether there is no Compose at all: for what a call of it that failed
+    /// meant.
+    pub fn absence(&self) -> Option<ComposeTrouble> {
+        match absence::look(&self.env) {
+            Found::Absent(absence) => Some(ComposeTrouble::Absent(absence)),
+            Found::Compose(_) | Found::NoEndpoint | Found::Silent => None,
         }
-        // A context that does not exist says nothing of the project.
-        if text.contains("unable to resolve docker endpoint") {
-            return ComposeTrouble::Silent("`docker` finds no engine to ask".to_owned());
-        }
-        if answer.ok() {
-            // `docker` without the plugin may print its own usage and exit with 0.
-            return self.version().map_or_else(without_plugin, ComposeTrouble::TooOld);
-        }
-        // Warnings about unset variables come first; the last lines are the error.
-        let lines: Vec<&str> = text.lines().filter(|line| !line.contains("level=warning")).collect();
-        ComposeTrouble::Refused(lines.join("\n"))
     }
 
     /// `docker compose version --short`, without a leading `v`.
     pub fn version(&self) -> Option<String> {
-        let answer = Command::new("docker").args(["compose", "version", "--short"]).ask(exec::LIMIT).ok()?;
-        let text = String::from_utf8_lossy(&answer.stdout).trim().trim_start_matches('v').to_owned();
-        (answer.ok() && text.starts_with(|c: char| c.is_ascii_digit())).then_some(text)
+        absence::compose_version()
     }
 }
 
@@ -130,18 +127,6 @@ impl Compose {
 pub fn knows_override(version: &str) -> bool {
     let numbers = version.split(['-', '+']).next().unwrap_or_default().split('.').map(|part| part.parse::<u32>().ok());
     numbers.collect::<Option<Vec<u32>>>().is_some_and(|numbers| numbers >= vec![2, 24, 4])
-}
-
-/// The Python program of old is worth a word: people who have it believe that
-/// they have Compose.
-fn without_plugin() -> ComposeTrouble {
-    let ask = Command::new("docker-compose").args(["version", "--short"]);
-    let answer = exec::find("docker-compose").and_then(|_| ask.ask(exec::LIMIT).ok());
-    let version = answer.map(|answer| String::from_utf8_lossy(&answer.stdout).trim().to_owned());
-    match version.filter(|version| version.starts_with("1.")) {
-        Some(version) => ComposeTrouble::TooOld(version),
-        None => ComposeTrouble::Absent("`docker` has no Compose plugin".to_owned()),
-    }
 }
 
 /// Stops one service of any project of the engine; its files are not needed.
@@ -168,18 +153,31 @@ pub fn logs(id: &str, tail: &str, follow: bool) -> Command {
 
 impl ComposeTrouble {
     /// The fact and what to do about it.
-    pub fn error(&self) -> Error {
+    pub fn error(&self, cures: &Cures) -> Error {
         match self {
-            ComposeTrouble::Absent(what) => Error::new(what.clone())
-                .hint("install Docker's Compose plugin (package docker-compose-plugin, or docker-compose 2 and later), then `docker compose version`"),
-            ComposeTrouble::TooOld(version) => Error::new(format!("Compose {version} is too old: 2.20 or later is needed"))
-                .hint("docker-compose 1.x is no longer kept up; install the plugin and use `docker compose`"),
-            ComposeTrouble::Silent(what) => Error::new(what.clone())
-                .hint("the same by hand shows what it waits for: `docker compose config`"),
+            ComposeTrouble::Absent(absence) => {
+                let hints = if *absence == Absence::NoDocker { cures.engine() } else { cures.compose() };
+                hints.into_iter().fold(Error::new(absence.to_string()), Error::hint)
+            }
+            ComposeTrouble::TooOld(version) => {
+                Error::new(format!("Compose {version} is too old: 2.20 or later is needed")).hint(cures.plugin())
+            }
+            ComposeTrouble::NeedsEnvFile(missing) => Error::new(format!(
+                "{} is not there, and service `{}` reads it",
+                missing.file.display(),
+                missing.service
+            )),
+            ComposeTrouble::Silent(what) => {
+                Error::new(what.clone()).hint("the same by hand shows what it waits for: `docker compose config`")
+            }
             ComposeTrouble::Refused(text) => {
                 let text = text.trim();
-                Error::new(if text.is_empty() { "Compose refuses the project and does not say why".to_owned() } else { text.to_owned() })
-                    .hint("see it whole: `docker compose config`")
+                Error::new(if text.is_empty() {
+                    "Compose refuses the project and does not say why".to_owned()
+                } else {
+                    text.to_owned()
+                })
+                .hint("see it whole: `docker compose config`")
             }
         }
     }

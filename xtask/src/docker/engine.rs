@@ -5,31 +5,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::Endpoint;
-use super::endpoint::{self, Choice};
+use super::endpoint;
 use super::http;
-use crate::error::{Error, Result};
+use super::{Endpoint, Trouble};
+use crate::error::Result;
 use crate::exec::{self, Command};
 use crate::model::Container;
 use crate::parse::engine_api::{self, Detail, Network};
 use crate::ui;
-
-/// Why the engine does not answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
-    /// No `docker`, and no socket.
-    Absent,
-    /// The context that was chosen does not exist; no engine was asked.
-    NoContext,
-    /// A socket that is not there, or that nobody serves.
-    NotRunning,
-    /// The socket is there, and not for us.
-    Denied,
-    /// It accepted, and then nothing.
-    Hanging(Duration),
-    /// Anything else, in its own words.
-    Other(String),
-}
 
 const CONTAINERS: &str = "/containers/json?all=1";
 
@@ -272,94 +255,4 @@ fn over_socket(socket: &Path, request: &[u8], limit: Duration) -> Result<Vec<u8>
 #[cfg(not(unix))]
 fn over_socket(_socket: &Path, _request: &[u8], _limit: Duration) -> Result<Vec<u8>, Trouble> {
     Err(Trouble::NotRunning)
-}
-
-impl Trouble {
-    /// The fact and what to do about it.
-    pub fn error(&self, endpoint: &Endpoint) -> Error {
-        let host = &endpoint.host;
-        let chosen = &endpoint.chosen_by;
-        let start = |word: &str| {
-            if endpoint.is_remote() { elsewhere_hint(host) } else { start_hint(word, endpoint.is_usual()) }
-        };
-        let undo = format!("for this machine's usual engine: `{}`", endpoint.undo());
-        match self {
-            Trouble::Absent => Error::new("no Docker engine, and no `docker` on PATH").hint(install_hint()),
-            Trouble::NoContext => no_context(&endpoint.chosen_by).hint(undo),
-            Trouble::NotRunning => Error::new(format!("no Docker engine answers at {host} ({chosen})"))
-                .hint(start("start"))
-                .hint(if endpoint.is_usual() {
-                    "`cargo xtask start --setup` brings one up on Debian and Ubuntu, as root".to_owned()
-                } else {
-                    undo
-                }),
-            Trouble::Denied => Error::new(format!("no permission for the Docker engine's socket {host}")).hint(
-                "run with sudo, or join the group of the socket: `sudo usermod -aG docker $USER`, then log in again",
-            ),
-            Trouble::Hanging(limit) => {
-                let error = Error::new(format!(
-                    "the Docker engine at {host} ({chosen}) accepts and does not answer within {} s",
-                    limit.as_secs()
-                ))
-                .hint(start("restart"));
-                if endpoint.is_usual() { error } else { error.hint(undo) }
-            }
-            Trouble::Other(text) => Error::new(format!("the Docker engine at {host} ({chosen}): {text}"))
-                .hint("is it an engine, and well? `docker version` asks it too"),
-        }
-    }
-}
-
-fn no_context(chosen: &Choice) -> Error {
-    let what = match chosen {
-        Choice::Context(name) => format!("`{name}` (DOCKER_CONTEXT)"),
-        Choice::Current(name) => format!("`{name}` (the current one)"),
-        Choice::Host | Choice::Default => "that was chosen".to_owned(),
-    };
-    Error::new(format!("the Docker context {what} does not exist")).hint("`docker context ls` shows those that do")
-}
-
-fn install_hint() -> &'static str {
-    if cfg!(target_os = "macos") {
-        "install Docker Desktop, OrbStack or Colima (`brew install colima docker docker-compose && colima start`)"
-    } else if cfg!(windows) {
-        "install Docker Desktop (`winget install Docker.DockerDesktop`) and start it"
-    } else {
-        "`cargo xtask start --setup` brings one up on Debian and Ubuntu, as root; elsewhere install docker and docker-compose from your distribution's packages"
-    }
-}
-
-/// `word` is `start` or `restart`. What is behind a socket that somebody chose
-/// is not the system's service, unless it is `usual`.
-fn start_hint(word: &str, usual: bool) -> String {
-    if cfg!(target_os = "macos") {
-        format!("{word} Docker Desktop, OrbStack, or `colima {word}`")
-    } else if cfg!(windows) {
-        format!("{word} Docker Desktop")
-    } else if !usual {
-        format!("{word} the engine that serves it (rootless: `systemctl --user {word} docker`)")
-    } else {
-        format!("{word} it: `sudo systemctl {word} docker` (rootless: `systemctl --user {word} docker`)")
-    }
-}
-
-/// Nothing can be started from here on another machine.
-fn elsewhere_hint(host: &str) -> String {
-    format!("is that machine up, and may you use its engine? `docker -H {host} version` says more")
-}
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_advice_is_for_the_engine_that_was_chosen() {
-        let hints = |endpoint: &Endpoint| Trouble::NotRunning.error(endpoint).hints().join("\n");
-        let usual = hints(&Endpoint::at("unix:///var/run/docker.sock"));
-        assert!(usual.contains("sudo systemctl start docker") && usual.contains("--setup"), "{usual}");
-        for host in ["unix:///run/user/1/docker.sock", "tcp://127.0.0.1:2375", "tcp://box:2375"] {
-            let chosen = hints(&Endpoint { host: host.into(), chosen_by: Choice::Host });
-            assert!(chosen.contains("`unset DOCKER_HOST`") && !chosen.contains("sudo"), "{chosen}");
-        }
-    }
 }

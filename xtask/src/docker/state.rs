@@ -1,7 +1,7 @@
 //! What the engine says of itself, of its networks and of its images.
 
-use super::engine::{Engine, Trouble};
 use super::http;
+use super::{Engine, Trouble};
 use crate::error::Error;
 use crate::parse::engine_info::{self, Info};
 use crate::parse::engine_networks::{self, Attached, Network};

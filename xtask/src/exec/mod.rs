@@ -9,6 +9,7 @@
 //! Arguments are passed as they are; nothing here goes through a shell.
 
 mod interrupt;
+mod path;
 mod running;
 #[cfg(windows)]
 mod tree;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use interrupt::{Patience, install as install_interrupt, patience, requested as interrupted};
+pub use path::{Unusable, find, unusable};
 pub use running::{Event, Running};
 #[cfg(windows)]
 pub use tree::Held;
@@ -32,11 +34,6 @@ pub const LIMIT: Duration = Duration::from_secs(10);
 /// The variable in which the launcher passes the folder of this program's source.
 /// It is no business of the tools that are run.
 pub const SOURCE: &str = "XTASK_SOURCE";
-
-/// Where `tool` is on PATH, by the rules of this system.
-pub fn find(tool: impl AsRef<OsStr>) -> Option<PathBuf> {
-    which::which(tool).ok()
-}
 
 /// A command line with its folder and environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +55,25 @@ pub struct Answer {
     pub stdout: Vec<u8>,
     /// Standard error.
     pub stderr: Vec<u8>,
+}
+
+/// Why a question has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// The program is not there, or cannot be run.
+    NotStarted(Error),
+    /// It ran over its time, and was ended.
+    TimedOut(Error),
+    /// Anything else.
+    Lost(Error),
+}
+
+impl From<NoAnswer> for Error {
+    fn from(why: NoAnswer) -> Error {
+        match why {
+            NoAnswer::NotStarted(error) | NoAnswer::TimedOut(error) | NoAnswer::Lost(error) => error,
+        }
+    }
 }
 
 impl Answer {
@@ -143,12 +159,17 @@ impl Command {
     /// Runs it, captures both outputs, and ends it (and its children) after
     /// `limit`. A non-zero exit is an answer, not an error.
     pub fn ask(&self, limit: Duration) -> Result<Answer> {
+        self.try_ask(limit).map_err(Error::from)
+    }
+
+    /// The same, for callers to whom it matters why there is no answer.
+    pub fn try_ask(&self, limit: Duration) -> Result<Answer, NoAnswer> {
         // Closed when the answer is there.
         let mut held = None;
         let stdin = match &self.input {
             Some(bytes) if self.hold_input => {
-                let (reader, mut writer) = std::io::pipe().context("make a pipe")?;
-                writer.write_all(bytes).context("write into a pipe")?;
+                let (reader, mut writer) = std::io::pipe().context("make a pipe").map_err(NoAnswer::Lost)?;
+                writer.write_all(bytes).context("write into a pipe").map_err(NoAnswer::Lost)?;
                 held = Some(writer);
                 Some(reader)
             }
@@ -163,16 +184,17 @@ impl Command {
             }
         });
         let _held = held;
-        let handle = running.start().map_err(|error| self.not_started(&error))?;
+        let handle = running.start().map_err(|error| NoAnswer::NotStarted(self.not_started(&error)))?;
         match handle.wait_timeout(limit) {
             Ok(Some(output)) => {
                 Ok(Answer { code: output.status.code(), stdout: output.stdout.clone(), stderr: output.stderr.clone() })
             }
             Ok(None) => {
                 running::end(&handle.pids());
-                Err(Error::new(format!("`{}` did not answer within {} s", self.line(), limit.as_secs())))
+                let error = Error::new(format!("`{}` did not answer within {} s", self.line(), limit.as_secs()));
+                Err(NoAnswer::TimedOut(error))
             }
-            Err(error) => Err(Error::new(format!("`{}`: {error}", self.line()))),
+            Err(error) => Err(NoAnswer::Lost(Error::new(format!("`{}`: {error}", self.line())))),
         }
     }
 
@@ -266,7 +288,13 @@ impl Command {
             if let Some(dir) = self.dir.as_deref().filter(|dir| !dir.is_dir()) {
                 return Error::new(format!("`{name}` cannot run in `{}`: no such folder", dir.display()));
             }
-            return Error::new(format!("`{name}` is not installed, or not on PATH"));
+            // The system says the same of a script whose interpreter is gone.
+            return match find(&self.program) {
+                Some(path) => {
+                    Error::new(format!("`{}`: the program that its first line names is not there", path.display()))
+                }
+                None => Error::new(format!("`{name}` is not installed, or not on PATH")),
+            };
         }
         Error::new(format!("`{name}` could not be started: {error}"))
     }

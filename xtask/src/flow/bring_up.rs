@@ -4,17 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::context::Context;
-use crate::decide::is_engine_process;
-use crate::disk;
-use crate::docker::Trouble;
 use crate::error::{Error, Result};
-use crate::exec::Command;
 use crate::flow::proxy::by_name::{self, ByName};
-use crate::flow::survey::{Row, Survey, look, project, survey, survey_refused};
+use crate::flow::read_only::without_writing;
+use crate::flow::settling::until_settled;
+use crate::flow::survey::{Survey, look, survey_refused};
 use crate::flow::up::{self, Attempt};
-use crate::flow::{assign, keep, overrides, own, remote, report, resolve};
+use crate::flow::{assign, keep, overrides, own, remote, report, resolve, set_up};
 use crate::ledger::Turn;
-use crate::model::{Container, Owner, State, Verdict};
 use crate::parse::engine_message::{Cause, PortProblem};
 use crate::stack::OnConflict;
 use crate::ui::{self, Format};
@@ -73,6 +70,10 @@ pub enum Ending {
 /// Check, resolve, up; again where the engine refuses a port all the same, or
 /// where somebody was quicker.
 pub fn bring_up(ctx: &Context, wish: &Wish) -> Result<Ending> {
+    attempt(ctx, wish).map_err(|error| if wish.no_write { error } else { without_writing(error) })
+}
+
+fn attempt(ctx: &Context, wish: &Wish) -> Result<Ending> {
     if let Some(ending) = run(ctx, wish)? {
         return Ok(ending);
     }
@@ -94,7 +95,7 @@ struct Prepared {
 /// compose files that this start is to be made of.
 fn prepare(ctx: &mut Context, wish: &Wish) -> Result<Prepared> {
     ctx.no_write = wish.no_write;
-    let first = ready(ctx, wish)?;
+    let first = set_up::ready(ctx, wish.setup)?;
     let mut found = own::name_checkout(ctx, first)?;
     if !ctx.dry_run {
         found.refuse_elsewhere(ctx)?;
@@ -102,24 +103,25 @@ fn prepare(ctx: &mut Context, wish: &Wish) -> Result<Prepared> {
     let second = found.second;
     let turn = turn(ctx, &found);
     if turn.as_ref().is_some_and(|turn| turn.waited) {
-        found = ready(ctx, wish)?;
+        found = set_up::ready(ctx, wish.setup)?;
     }
     if !ctx.no_write && overrides::refresh(ctx, &found)? {
-        found = ready(ctx, wish)?;
+        found = set_up::ready(ctx, wish.setup)?;
     }
     if !ctx.no_write && !ctx.dry_run {
         overrides::forget_environment(ctx, &found.stack.dir);
     }
     found.second = second;
     if own::free_names(ctx, &found)? {
-        found = ready(ctx, wish)?;
+        found = set_up::ready(ctx, wish.setup)?;
     }
     let mut by_name = None;
     if wish.by_name.unwrap_or(found.settings.by_name) {
         by_name = Some(by_name::prepare(ctx, &wish.also_publish)?);
-        found = ready(ctx, wish)?;
+        found = set_up::ready(ctx, wish.setup)?;
     }
     remote::note_mounts(ctx);
+    remote::note_around(&found);
     Ok(Prepared { found, second, by_name, _turn: turn })
 }
 
@@ -234,42 +236,6 @@ fn with_env_file(ctx: &mut Context, found: Survey, refused: &BTreeMap<u16, Strin
     Ok(Survey { second, ..survey_refused(ctx, refused)? })
 }
 
-/// How often, and how far apart, an engine at work is looked at again.
-const SETTLING: (u32, Duration) = (10, Duration::from_millis(200));
-
-/// Looks again for a while where the engine seems to be starting or stopping a
-/// container of this very service: its port is held then, and not yet listed as
-/// the container's. A start that was killed in the middle leaves that.
-fn until_settled(ctx: &Context, mut found: Survey, refused: &BTreeMap<u16, String>) -> Result<Survey> {
-    // Elsewhere nothing is probed that an engine at work could hold.
-    let times = if found.host.is_some() { 0 } else { SETTLING.0 };
-    for _ in 0..times {
-        if !found.conflicts().any(|row| is_settling(&found, row)) {
-            break;
-        }
-        std::thread::sleep(SETTLING.1);
-        found = survey_refused(ctx, refused)?;
-    }
-    Ok(found)
-}
-
-fn is_settling(found: &Survey, row: &Row) -> bool {
-    let Verdict::Taken(owners) = &row.verdict else { return false };
-    let by_engine = |owner: &Owner| match owner {
-        Owner::Process(process) => is_engine_process(process),
-        Owner::Unknown { .. } => true,
-        Owner::Container(_) => false,
-    };
-    let dir = found.real_dir();
-    let ours = |container: &Container| {
-        container.project.as_deref() == Some(&found.stack.name)
-            && container.service.as_deref() == Some(&row.wanted.mapping.service)
-            && container.working_dir.as_deref().map(disk::real) == Some(dir.clone())
-            && !matches!(container.state, State::Exited | State::Dead)
-    };
-    row.clash.is_none() && owners.iter().all(by_engine) && found.containers.iter().flatten().any(ours)
-}
-
 /// Gives Compose the moves in its environment.
 fn pass_on(ctx: &mut Context, found: &Survey, moves: &[assign::Move]) -> Result<()> {
     for step in moves {
@@ -326,17 +292,6 @@ fn options(wish: &Wish, found: &Survey) -> up::Options {
     up::Options { services: wish.services.clone(), build: wish.build, wait_timeout: Duration::from_secs(seconds) }
 }
 
-/// A survey with an engine and Compose behind it.
-fn ready(ctx: &Context, wish: &Wish) -> Result<Survey> {
-    let mut found = survey(ctx)?;
-    if wish.setup && (found.containers.is_err() || found.without_compose.is_some()) {
-        setup(ctx, &found)?;
-        found = survey(ctx)?;
-    }
-    found.has_engine(ctx)?;
-    Ok(found)
-}
-
 /// Waits for another start or stop of this project. Without a folder to remember
 /// in there is no turn, and Compose's own errors have to do.
 pub fn turn(ctx: &Context, found: &Survey) -> Option<Turn> {
@@ -351,35 +306,6 @@ pub fn turn_of(ctx: &Context, name: &str) -> Option<Turn> {
     let note = || ui::note(&format!("another start or stop of {} is on its way: waiting for it", ui::clean(name)));
     let turn = ctx.state_dir().and_then(|state| Turn::take(&state, name, note));
     turn.inspect_err(|error| ui::detail(&format!("no turn was taken: {error}"))).ok()
-}
-
-/// Runs the project's own engine script, where there is no engine or no Compose.
-pub fn set_up(ctx: &Context) -> Result<()> {
-    setup(ctx, &project(ctx)?)
-}
-
-/// Runs the project's own engine script.
-fn setup(ctx: &Context, found: &Survey) -> Result<()> {
-    // Whatever engine it brings up is not the one that was meant.
-    if let Err(trouble @ Trouble::NoContext) = &found.containers {
-        return Err(ctx.engine_error(trouble));
-    }
-    let script = found.stack.dir.join("scripts").join("engine").join("up");
-    if cfg!(windows) || !script.is_file() {
-        // The usual hints speak of --setup, which was just tried.
-        let error = match (&found.containers, &found.without_compose) {
-            (Err(trouble), _) => ctx.engine_error(trouble),
-            (Ok(_), Some(trouble)) => trouble.error(),
-            (Ok(_), None) => return Ok(()),
-        };
-        return Err(Error::new(error.message())
-            .hint("this project has no scripts/engine: install Docker by its own guide, docs.docker.com/get-docker"));
-    }
-    let code = Command::new(&script).dir(&found.stack.dir).show(false)?;
-    if code == 0 {
-        return Ok(());
-    }
-    Err(Error::new(format!("`{}` failed with exit code {code}", ctx.show(&script))))
 }
 
 fn restore(ctx: &Context, found: &Survey) -> Result<Vec<assign::Move>> {

@@ -6,7 +6,6 @@ use std::path::Path;
 use crate::context::Context;
 use crate::envfile::{Dependents, Document, dependents};
 use crate::error::Result;
-use crate::flow::survey::TEMPLATES;
 use crate::parse::interpolate::interpolate;
 use crate::stack::{self, Project};
 use crate::ui::{self, Format};
@@ -20,7 +19,7 @@ pub fn of(ctx: &Context, file: &Path, document: &Document, moves: &[(String, u16
 
 /// A template that cannot be read declares nothing; `env check` says why.
 fn template_of(file: &Path) -> Option<Document> {
-    let template = TEMPLATES.iter().map(|name| file.with_file_name(name)).find(|path| path.is_file())?;
+    let template = stack::template_for(file)?;
     Document::parse(std::fs::read(template).ok()?).ok()
 }
 

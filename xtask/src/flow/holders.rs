@@ -9,6 +9,7 @@ use crate::decide::{Facts, Identity, advice, is_engine_process, is_leftover_prox
 use crate::docker::Trouble;
 use crate::error::Result;
 use crate::flow::free::Request;
+use crate::flow::remote;
 use crate::host::{self, Depth};
 use crate::model::{Container, Owner, PortMapping, PortRange, Probe, Process, Protocol, Socket, SocketState, Verdict};
 use crate::ui;
@@ -35,6 +36,8 @@ pub struct Holders {
     pub views: Vec<View>,
     /// All containers, or why the engine did not tell.
     pub containers: Result<Vec<Container>, Trouble>,
+    /// This runs in one of them: what processes hold around it is not seen.
+    pub is_around: bool,
 }
 
 /// Above this many ports only those with a socket or a binding are looked at.
@@ -69,6 +72,7 @@ pub fn look(ctx: &Context, ports: &[(u16, Protocol)], depth: Depth) -> Result<Ho
     let processes = host::processes(&pids.into_iter().collect::<Vec<u32>>());
     let reservations = host::reservations();
     let known = containers.as_deref().unwrap_or_default();
+    let is_around = remote::is_around(known);
     // By port: whoever has ten thousand would wait for every pair of them.
     let mut by_port: BTreeMap<(u16, Protocol), Vec<Socket>> = BTreeMap::new();
     for socket in sockets {
@@ -86,11 +90,13 @@ pub fn look(ctx: &Context, ports: &[(u16, Protocol)], depth: Depth) -> Result<Ho
                 reservations: &reservations,
             };
             let verdict = verdict(port, protocol, &facts);
-            let advice = advise(&verdict, &probes, containers.as_deref().ok());
+            // What can be bound in here says nothing of a forwarder around it.
+            let here = if is_around { &[] } else { probes.as_slice() };
+            let advice = advise(&verdict, here, containers.as_deref().ok());
             View { port, protocol, verdict, sockets, advice }
         })
         .collect();
-    Ok(Holders { views, containers })
+    Ok(Holders { views, containers, is_around })
 }
 
 type Probed = (u16, Protocol, Vec<(IpAddr, Probe)>);

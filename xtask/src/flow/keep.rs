@@ -12,8 +12,9 @@ use crate::error::{Error, Result};
 use crate::flow::report::rfc3339;
 use crate::flow::survey::{Row, Survey, choose_again, free_range, kept_for_row};
 use crate::host;
-use crate::ledger::Book;
+use crate::ledger::{self, Book};
 use crate::model::{Container, Lease, Leases, NamesFile, Protocol, Source, Starter, Tenant, Verdict};
+use crate::stack;
 use crate::ui;
 
 /// Ports that this start must not take although they are free, and why:
@@ -100,8 +101,7 @@ impl Defaults {
             return true;
         }
         let models = self.templates.entry(path.clone()).or_insert_with(|| {
-            let beside = crate::flow::survey::TEMPLATES.iter().map(|name| path.with_file_name(name));
-            beside.chain(self.main.clone()).filter_map(|path| document(&path)).collect()
+            stack::template_for(path).into_iter().chain(self.main.clone()).filter_map(|path| document(&path)).collect()
         });
         let says = |model: &Document| model.get(variable).map(|entry| entry.value);
         models.iter().filter_map(says).any(|value| value == port.to_string())
@@ -125,7 +125,17 @@ pub fn open_here(ctx: &Context, containers: &[Container]) -> Option<Book> {
 }
 
 fn open_at(ctx: &Context, dir: Result<PathBuf>, containers: Option<&[Container]>) -> Option<Book> {
-    let opened = dir.and_then(|dir| Book::open(&dir));
+    let opened = dir.and_then(|dir| {
+        let book = Book::open(&dir)?;
+        if ledger::is_unsaid(&|name| ctx.var(name)) {
+            static SAID: Once = Once::new();
+            let folder = ui::clean(&dir.display().to_string());
+            SAID.call_once(|| {
+                ui::note(&format!("note: HOME is not set; which ports are kept is written to {folder}"));
+            });
+        }
+        Ok(book)
+    });
     let mut book = opened.inspect_err(not_kept).ok()?;
     if let Some(aside) = &book.set_aside {
         ui::warn(&format!(

@@ -10,7 +10,7 @@ use crate::exec::{Event, patience};
 use crate::flow::checkup::{Finding, checkup, is_gone};
 use crate::flow::free::{self, Manner, Request};
 use crate::flow::prune::{self, Wish};
-use crate::flow::{bring_up, env, keep};
+use crate::flow::{env, keep, set_up};
 use crate::ui::{self, Live};
 
 const POLL: Duration = Duration::from_millis(100);
@@ -62,7 +62,7 @@ impl Mend {
         agreed.yes = true;
         let ctx = &agreed;
         match self {
-            Mend::Engine => bring_up::set_up(ctx),
+            Mend::Engine => set_up::set_up(ctx),
             Mend::Env { missing } => env::init(ctx, &env::gather(ctx)?, *missing).map(drop),
             Mend::Proxy(request) => end_proxy(ctx, request),
             Mend::Networks => {
@@ -167,7 +167,7 @@ fn compose(ctx: &Context, what: &str) -> Result<()> {
             Event::Line(line) => {
                 let line = ui::clean(line.trim());
                 ui::detail(&line);
-                if live.is_drawn() {
+                if live.is_watched() {
                     live.set(what, "", &line);
                 }
                 lines.push(line);
@@ -184,6 +184,9 @@ fn compose(ctx: &Context, what: &str) -> Result<()> {
     let code = running.code()?;
     if code == 0 {
         return Ok(());
+    }
+    if let Some(error) = ctx.without_compose() {
+        return Err(error);
     }
     let tail = lines[lines.len().saturating_sub(3)..].join("; ");
     Err(Error::new(format!("`{}` failed with exit code {code}: {tail}", command.line())))

@@ -63,7 +63,7 @@ pub fn slot_of(survey: &Survey, row: &Row) -> Option<Slot> {
 /// take effect.
 pub fn place(ctx: &Context, survey: &Survey) -> Result<PathBuf> {
     if let Some(trouble) = &survey.without_compose {
-        return Err(trouble.error());
+        return Err(ctx.compose_error(trouble));
     }
     check_version(ctx)?;
     let now = Now::gather(ctx, survey.template.as_deref())?;
@@ -74,12 +74,14 @@ pub fn place(ctx: &Context, survey: &Survey) -> Result<PathBuf> {
 fn check_version(ctx: &Context) -> Result<()> {
     match ctx.compose().version() {
         Some(version) if knows_override(&version) => Ok(()),
-        Some(version) => Err(Error::new(format!(
+        Some(version) if version.starts_with(|c: char| c.is_ascii_digit()) => Err(Error::new(format!(
             "Compose {version} does not know `!override`, which another port for a literal needs: 2.24.4 does"
         ))
-        .hint("update the plugin (package docker-compose-plugin), then `docker compose version`")),
-        None => Err(Error::new("which version of Compose this is cannot be told")
-            .hint("see what it says: `docker compose version --short`")),
+        .hint(ctx.cures().plugin())),
+        _ => Err(ctx.without_compose().unwrap_or_else(|| {
+            Error::new("which version of Compose this is cannot be told")
+                .hint("see what it says: `docker compose version --short`")
+        })),
     }
 }
 
@@ -157,12 +159,12 @@ pub fn apply(ctx: &Context, request: &Request) -> Result<()> {
     check_version(ctx)?;
     let now = Now::gather(ctx, None)?;
     let changes = now.with(request)?;
-    let (stack, before) = config(&now.compose_without(ctx))?;
+    let (stack, before) = config(ctx, &now.compose_without(ctx))?;
     let steps = now.steps(&changes)?;
     let saved: Vec<(&Path, Option<Vec<u8>>)> =
         steps.iter().map(|(file, _)| Ok((file.as_path(), disk::read(file)?))).collect::<Result<_>>()?;
     let done = steps.iter().try_for_each(|(file, bytes)| disk::put(file, bytes.as_deref())).and_then(|()| {
-        let (_, after) = config(&ctx.compose_with(ctx.options.clone().with_every_profile()))?;
+        let (_, after) = config(ctx, &ctx.compose_with(ctx.options.clone().with_every_profile()))?;
         prove(&expected(&before, &stack, &changes), &after)
     });
     if let Err(error) = done {
@@ -200,9 +202,9 @@ pub fn environment(ctx: &Context, survey: &Survey, request: &Request) -> Result<
     disk::put(&file, Some(text.as_bytes()))?;
     let files: Vec<PathBuf> = now.place.others.iter().cloned().chain([file.clone()]).collect();
     let env = names(&files);
-    let proved = config(&now.compose_without(ctx)).and_then(|(stack, before)| {
+    let proved = config(ctx, &now.compose_without(ctx)).and_then(|(stack, before)| {
         let compose = ctx.compose_with(ctx.options.clone().with_every_profile()).with_env(env.clone());
-        prove(&expected(&before, &stack, &changes), &config(&compose)?.1)
+        prove(&expected(&before, &stack, &changes), &config(ctx, &compose)?.1)
     });
     if let Err(error) = proved {
         disk::put(&file, saved.as_deref())?;
@@ -366,8 +368,8 @@ pub(super) fn names(files: &[PathBuf]) -> Vec<(String, String)> {
     vec![(COMPOSE_FILE.to_owned(), list.join(separator)), (SEPARATOR.to_owned(), separator.to_owned())]
 }
 
-fn config(compose: &Compose) -> Result<(Stack, serde_json::Value)> {
-    let (stack, json) = compose.config_json(exec::LIMIT).map_err(|trouble| trouble.error())?;
+fn config(ctx: &Context, compose: &Compose) -> Result<(Stack, serde_json::Value)> {
+    let (stack, json) = compose.config_json(exec::LIMIT).map_err(|trouble| ctx.compose_error(&trouble))?;
     Ok((stack, serde_json::from_slice(&json).context("read the output of `docker compose config`")?))
 }
 

@@ -25,7 +25,7 @@ pub(super) const NAME: &str = "COMPOSE_PROJECT_NAME";
 /// that Compose reads, so that a bare `docker compose` there meets the same
 /// stack; into the context alone with `--no-write` and `--dry-run`.
 pub fn name_checkout(ctx: &mut Context, mut found: Survey) -> Result<Survey> {
-    if found.host.is_some() {
+    if found.host.as_ref().is_some_and(|host| !host.is_around) {
         return remote::name_checkout(ctx, found);
     }
     let Some(checkout) = stack::checkout(&found.stack.dir) else { return Ok(found) };

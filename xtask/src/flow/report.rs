@@ -7,6 +7,8 @@ use console::style;
 use serde::Serialize;
 
 use crate::context::Context;
+use crate::docker::{Absence, ComposeTrouble};
+use crate::flow::remote;
 use crate::flow::survey::{Row, Survey};
 use crate::model::{Container, Origin, Owner, PortRange, Process, Source, Verdict};
 use crate::ui::{self, Column};
@@ -208,6 +210,10 @@ fn cells(survey: &Survey, row: &Row) -> Vec<String> {
     };
     let verdict = match &row.verdict {
         Verdict::Free if mapping.published.is_none() => style("the engine picks").green(),
+        // Not seen is not free.
+        Verdict::Free if survey.host.as_ref().is_some_and(|host| host.is_around && host.sockets.is_none()) => {
+            style("no container has it").green()
+        }
         Verdict::Free => style("free").green(),
         Verdict::Ours(_) => style("ours, running").green(),
         Verdict::Taken(_) if row.clash.is_some() => style("clash").red().bold(),
@@ -273,12 +279,18 @@ pub fn notes(ctx: &Context, survey: &Survey) {
         ui::note(&format!("note: no .env yet: judged by {}, which `cargo xtask start` copies", ctx.show(template)));
     }
     if let Some(trouble) = &survey.without_compose {
-        ui::note(&format!("note: {}: the built-in reader was used instead", trouble.error()));
+        let error = ctx.compose_error(trouble);
+        ui::note(&format!("note: {error}: the built-in reader was used instead"));
+        // Who has no Docker at all may well do without.
+        if *trouble != ComposeTrouble::Absent(Absence::NoDocker) {
+            error.hints().iter().for_each(|hint| ui::note(&format!("hint: {hint}")));
+        }
     }
     if let Err(trouble) = &survey.containers {
         ui::warn(&format!("containers are not seen: {}", ctx.engine_error(trouble)));
     }
-    if let Some(host) = &survey.host {
+    remote::note_around(survey);
+    if let Some(host) = survey.host.as_ref().filter(|host| !host.is_around) {
         let seen = match host.sockets {
             Some(_) => "its containers and all that is bound on that machine were looked at",
             None => "only what its containers have was looked at, --probe-remote looks at the machine too",

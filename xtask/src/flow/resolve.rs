@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::flow::survey::Survey;
+use crate::flow::read_only::without_writing;
+use crate::flow::survey::{Survey, survey as look_again};
 use crate::flow::{assign, free, keep, own};
 use crate::ui::{self, Choice, Format};
 
@@ -27,6 +28,10 @@ pub fn reassign(ctx: &Context, survey: &Survey) -> Result<Vec<assign::Move>> {
     // Ports are kept under the name that the checkout will start by.
     let mut ctx = ctx.clone();
     let mut survey = survey.clone();
+    if survey.needs_env_file() && !ctx.no_write && !ctx.dry_run {
+        assign::env_from_template(&ctx, &survey).map_err(without_writing)?;
+        survey = look_again(&ctx)?;
+    }
     // Without an engine nobody can tell which names are had.
     if survey.containers.is_ok() {
         survey = own::name_checkout(&mut ctx, survey)?;
@@ -37,8 +42,8 @@ pub fn reassign(ctx: &Context, survey: &Survey) -> Result<Vec<assign::Move>> {
     if !ctx.no_write && !ctx.dry_run {
         // With no `.env` yet the template becomes it first: its other values
         // must not be lost to a file that holds nothing but ports.
-        assign::env_from_template(ctx, &survey)?;
-        assign::apply(ctx, &moves)?;
+        assign::env_from_template(ctx, &survey).map_err(without_writing)?;
+        assign::apply(ctx, &moves).map_err(without_writing)?;
     }
     assign::show(ctx, &moves);
     Ok(moves)

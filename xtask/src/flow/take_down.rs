@@ -35,6 +35,9 @@ pub fn take_down(ctx: &Context, project: &str, down: &Command) -> Result<()> {
     if code == 0 {
         return Ok(());
     }
+    if let Some(error) = ctx.without_compose() {
+        return Err(error);
+    }
     ctx.engine.containers_of(project).map_err(|trouble| ctx.engine_error(&trouble))?;
     Err(Error::new(format!("`docker compose down` failed with exit code {code}"))
         .hint("why stands above; what was not stopped yet, the same command stops when that is mended"))

@@ -179,6 +179,8 @@ pub fn text(ctx: &Context, found: &Holders) {
     let around = around(found);
     for view in &found.views {
         let word = match &view.verdict {
+            // Not seen is not free.
+            Verdict::Free | Verdict::Ours(_) if found.is_around => style("no container has it").green(),
             Verdict::Free | Verdict::Ours(_) => style("free").green(),
             Verdict::Taken(_) if view.is_client_port() => style("taken, though nobody listens").red().bold(),
             Verdict::Taken(_) => style("taken").red().bold(),
@@ -241,6 +243,11 @@ fn of_process(ctx: &Context, view: &View, process: &Process, around: &Around) ->
 /// An engine that is not there holds nothing; one that does not tell may.
 fn trouble(ctx: &Context, found: &Holders) {
     use crate::docker::Trouble;
+    if found.is_around {
+        ui::note(
+            "note: this is a container, and its engine binds ports on the machine around it: processes there are not seen from here",
+        );
+    }
     match &found.containers {
         Ok(_) | Err(Trouble::Absent | Trouble::NotRunning) => {}
         Err(trouble) => ui::warn(&format!("containers are not seen: {}", ctx.engine_error(trouble))),

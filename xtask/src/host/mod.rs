@@ -27,7 +27,7 @@ use unsupported as system;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
-pub use process::{name, parents, processes, surroundings, taken_along};
+pub use process::{gateway, name, own_container, parents, processes, surroundings, taken_along};
 
 pub use crate::model::Probe;
 

@@ -7,10 +7,22 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
 use crate::model::{Parent, Process, Surroundings};
 use crate::parse::cgroup::{self, Manager};
+use crate::parse::{own_container, proc_route};
 
 /// The processes of these ids that still run, in the order asked for.
 pub fn processes(pids: &[u32]) -> Vec<Process> {
     if pids.is_empty() { Vec::new() } else { Table::new().map(|mut table| table.describe(pids)).unwrap_or_default() }
+}
+
+/// Ids of the container that this runs in; none on a machine of its own, and on
+/// systems that have no such thing.
+pub fn own_container() -> Vec<String> {
+    own_container::own_ids(&std::fs::read("/proc/self/mountinfo").unwrap_or_default())
+}
+
+/// The machine that packets go to first: for a container the one around it.
+pub fn gateway() -> Option<std::net::Ipv4Addr> {
+    proc_route::gateway(&std::fs::read("/proc/net/route").ok()?)
 }
 
 /// The name of this machine.

@@ -33,10 +33,52 @@ pub fn state_dir(env: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf> {
 
 fn place(env: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf> {
     if let Some(dir) = env(STATE_DIR).filter(|dir| !dir.is_empty()) {
-        return Ok(PathBuf::from(dir));
+        return absolute(PathBuf::from(dir), STATE_DIR);
     }
     let dirs = directories::ProjectDirs::from("", "", "cargo-xtask-ports");
     // Only Linux has a folder of its own for state.
-    dirs.map(|dirs| dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_path_buf())
-        .ok_or_else(|| Error::new("no home folder to remember things in").hint(format!("set {STATE_DIR}")))
+    let dir = dirs.map(|dirs| dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_path_buf());
+    let none = || {
+        Error::new("no home folder to remember things in: HOME is not set, and the system knows none for this user")
+            .hint(format!("set {STATE_DIR} to a folder where this user may write"))
+    };
+    absolute(dir.ok_or_else(none)?, "HOME")
+}
+
+/// A relative one would be another folder wherever a command is typed, and lie
+/// in somebody's project.
+fn absolute(dir: PathBuf, variable: &str) -> Result<PathBuf> {
+    if dir.is_absolute() {
+        return Ok(dir);
+    }
+    Err(Error::new(format!("{variable} is no absolute path, so there is no one folder to remember things in"))
+        .hint(format!("set {STATE_DIR} to a folder, from the root on")))
+}
+
+/// Whether nobody said where the folder is, and the system's list of users had
+/// to: people who look for it do not look there.
+pub fn is_unsaid(env: &dyn Fn(&str) -> Option<String>) -> bool {
+    let names = if cfg!(unix) { [STATE_DIR, "HOME", "XDG_STATE_HOME"].as_slice() } else { &[] };
+    !names.is_empty() && names.iter().all(|name| env(name).is_none_or(|value| value.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relative_folder_is_none() {
+        let env = |name: &str| (name == STATE_DIR).then(|| "state".to_owned());
+        assert!(state_dir(&env).unwrap_err().message().starts_with("XTASK_STATE_DIR is no absolute path"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_home_that_is_not_set_is_noticed() {
+        let with = |set: &'static str| move |name: &str| (name == set).then(|| "/h".to_owned());
+        assert!(is_unsaid(&|_| None) && is_unsaid(&|_| Some(String::new())));
+        for set in [STATE_DIR, "HOME", "XDG_STATE_HOME"] {
+            assert!(!is_unsaid(&with(set)), "{set}");
+        }
+    }
 }

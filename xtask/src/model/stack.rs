@@ -48,6 +48,8 @@ pub struct Service {
     pub healthcheck: bool,
     /// The words of that healthcheck, with spaces between; else empty.
     pub check: String,
+    /// Has `healthcheck.start_interval`, which not every engine takes.
+    pub start_interval: bool,
     /// `network_mode:`; with `host` the ports are not published by the engine.
     pub network_mode: Option<String>,
     /// `environment:`, values that are set in the file.
@@ -86,6 +88,20 @@ pub struct Place {
     pub file: PathBuf,
     /// Line, from 1.
     pub line: usize,
+}
+
+/// A file that `env_file:` of a service names, and that is not there. Compose
+/// refuses the project for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingEnvFile {
+    /// The service.
+    pub service: String,
+    /// The file.
+    pub file: PathBuf,
+    /// Where it is named.
+    pub place: Place,
+    /// The template that lies beside it.
+    pub template: Option<PathBuf>,
 }
 
 /// Only these labels are kept: those for Traefik.

@@ -62,6 +62,7 @@ struct JsonHealthcheck {
     test: Option<Value>,
     #[serde(default)]
     disable: bool,
+    start_interval: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -86,6 +87,7 @@ impl JsonService {
         }
         let environment = self.environment.unwrap_or_default();
         let depends_on = self.depends_on.unwrap_or_default();
+        let start_interval = self.healthcheck.as_ref().is_some_and(|check| check.start_interval.is_some());
         let check = self.healthcheck.filter(JsonHealthcheck::is_active);
         let expose: Vec<String> = self.expose.unwrap_or_default().iter().filter_map(text).collect();
         let real = |key: String| {
@@ -102,6 +104,7 @@ impl JsonService {
             replicas: self.scale.or(self.deploy.and_then(|deploy| deploy.replicas)),
             healthcheck: check.is_some(),
             check: check.map(|check| check.words()).unwrap_or_default(),
+            start_interval,
             network_mode: self.network_mode.map(|mode| unescape(&mode)),
             environment: environment.into_iter().filter_map(|(name, value)| Some((name, text(&value)?))).collect(),
             depends_on: depends_on
@@ -189,7 +192,7 @@ mod tests {
         let json = br#"{"name":"p","networks":{},"services":{
             "b":{"image":"x$$y","build":{"context":"/p"},"network_mode":"host","ports":null,
                  "environment":{"A":null,"B":"1$$","C":2},"depends_on":{"a":{"condition":"service_healthy","required":true}},
-                 "healthcheck":{"test":["CMD","true"]}},
+                 "healthcheck":{"test":["CMD","true"],"start_interval":"0s"}},
             "a":{"healthcheck":{"disable":true},"ports":[
                 {"mode":"ingress","target":8000,"published":"8000","protocol":"tcp"},
                 {"mode":"ingress","host_ip":"::1","target":80,"published":9100,"protocol":"udp"},
@@ -204,6 +207,7 @@ mod tests {
         assert_eq!((b.image.as_deref(), b.build, b.healthcheck), (Some("x$y"), true, true));
         assert_eq!(b.environment, BTreeMap::from([("B".into(), "1$".into()), ("C".into(), "2".into())]));
         assert_eq!(b.depends_on["a"], "service_healthy");
+        assert!(b.start_interval && !stack.service("a").unwrap().start_interval);
         assert!(!stack.service("a").unwrap().healthcheck);
     }
 

@@ -21,6 +21,7 @@ pub mod ip_table;
 pub mod lsof;
 pub mod netsh;
 pub mod netstat;
+pub mod own_container;
 pub mod proc_net;
 pub mod proc_route;
 pub mod sock_diag;

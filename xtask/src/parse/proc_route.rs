@@ -17,6 +17,16 @@ pub fn routes(table: &[u8]) -> Vec<Route> {
     text(table).lines().filter_map(route).collect()
 }
 
+/// Where packets for nowhere in particular go.
+pub fn gateway(table: &[u8]) -> Option<Ipv4Addr> {
+    text(table).lines().skip(1).find_map(|line| {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        let is_default = fields.get(1) == Some(&"00000000") && fields.get(7) == Some(&"00000000");
+        let gateway = Ipv4Addr::from(u32::from_str_radix(fields.get(2)?, 16).ok()?.to_ne_bytes());
+        (is_default && !gateway.is_unspecified()).then_some(gateway)
+    })
+}
+
 fn route(line: &str) -> Option<Route> {
     let fields: Vec<&str> = line.split_ascii_whitespace().collect();
     let address = |word: &str| Some(Ipv4Addr::from(u32::from_str_radix(word, 16).ok()?.to_ne_bytes()));
@@ -42,6 +52,13 @@ tun0\t0000000A\t00000000\t0001\t0\t0\t50\t000000FF\t0\t0\t0
         let shown: Vec<String> =
             routes(TABLE).iter().map(|route| format!("{} {}", route.interface, route.to)).collect();
         assert_eq!(shown, ["docker0 172.17.0.0/16", "tun0 10.0.0.0/8"]);
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn the_default_route_has_a_gateway() {
+        assert_eq!(gateway(TABLE), Some(Ipv4Addr::new(192, 168, 1, 1)));
+        assert_eq!(gateway(b"Iface\tDestination\n"), None);
     }
 
     #[test]

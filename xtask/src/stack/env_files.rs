@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::locate::{Project, locate};
 use super::options::Environment;
+use super::templates::template_of;
 use crate::envfile::{self, Document};
 use crate::error::{Error, Result};
 use crate::model::ComposeOptions;
@@ -89,7 +90,7 @@ impl EnvFiles {
         let mut these = EnvFiles { explicit: true, ..EnvFiles::default() };
         for file in files {
             if !file.exists() {
-                return Err(Error::new(format!("env file not found: {}", file.display()))
+                return Err(with_template(Error::new(format!("env file not found: {}", file.display())), &file)
                     .hint("correct --env-file or COMPOSE_ENV_FILES, or leave it out to use .env"));
             }
             these.add(file, env, true)?;
@@ -134,6 +135,16 @@ impl EnvFiles {
     }
 }
 
+/// Names the template that lies beside a file which is not there.
+fn with_template(error: Error, file: &Path) -> Error {
+    match template_of(file).filter(|_| !file.exists()) {
+        Some(template) => {
+            error.hint(format!("make it from its template: `cp {} {}`", template.display(), file.display()))
+        }
+        None => error,
+    }
+}
+
 /// Reads one env file: values and their lines.
 pub(super) fn read_values(
     file: &Path,
@@ -150,6 +161,9 @@ fn read_history(
     earlier: &Environment<'_>,
 ) -> Result<Vec<(String, envfile::Value)>> {
     let place = file.display();
-    let bytes = std::fs::read(file).map_err(|error| Error::new(format!("failed to read {place}: {error}")))?;
+    let bytes = std::fs::read(file).map_err(|error| {
+        let failed = Error::new(format!("failed to read {place}: {error}"));
+        with_template(failed, file)
+    })?;
     Document::parse(bytes).and_then(|document| document.history(shell, earlier)).map_err(|error| error.within(place))
 }

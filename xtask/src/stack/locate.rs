@@ -125,7 +125,7 @@ pub(super) fn is_remote(path: &str) -> bool {
 
 pub(super) fn remote(path: &str) -> Error {
     Error::new(format!("`{path}` is not on this machine, and only Docker Compose can fetch it"))
-        .hint("install the compose plugin: see `docker compose version`")
+        .hint("is Compose there? `docker compose version`")
 }
 
 /// `path` from `base`, without `.` and `..`: Compose compares such paths, and

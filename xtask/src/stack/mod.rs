@@ -12,7 +12,9 @@ mod options;
 mod origins;
 mod override_place;
 mod reader;
+mod service_env;
 mod settings;
+mod templates;
 mod uses;
 
 #[cfg(test)]
@@ -27,5 +29,7 @@ pub use options::Environment;
 pub use origins::attach_origins;
 pub use override_place::{COMPOSE_FILE, List, Place, SEPARATOR, default_separator, override_place};
 pub use reader::{Texts, read, read_with, text_of};
+pub use service_env::missing_env_files;
 pub use settings::{FILE as SETTINGS_FILE, OnConflict, Settings};
+pub use templates::{template_for, template_in, template_of};
 pub use uses::{Use, Uses, uses};

@@ -31,6 +31,8 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let mut words = vec!["logs", "--tail", &args.tail];
     words.extend(args.follow.then_some("--follow"));
     words.extend(args.services.iter().map(String::as_str));
-    let code = ctx.compose().command(words).show(true)?;
-    Ok(if code == 0 { Exit::Success } else { Exit::Failure })
+    match ctx.compose().command(words).show(true)? {
+        0 => Ok(Exit::Success),
+        _ => ctx.without_compose().map_or(Ok(Exit::Failure), Err),
+    }
 }

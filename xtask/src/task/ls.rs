@@ -48,8 +48,10 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
 fn watch(ctx: &Context) -> Result<Exit> {
     let page = (ctx.format == Format::Text).then(Page::new).flatten();
     let Some(mut page) = page else {
-        return Err(Error::new("--watch redraws a terminal, and standard output is none (or JSON)")
-            .hint("leave --watch away: `cargo xtask ls --format json`"));
+        return Err(Error::new(
+            "--watch redraws a terminal, and standard output is none that can be (a pipe, TERM=dumb), or is JSON",
+        )
+        .hint("leave --watch away: `cargo xtask ls --format json`"));
     };
     loop {
         let found = inventory(ctx);

@@ -262,7 +262,11 @@ struct LabelsRow<'a> {
 
 fn labels(args: &LabelsArgs, ctx: &Context) -> Result<Exit> {
     let plan = names::plan(ctx)?;
-    let changed = args.write && names::write(ctx, &plan)?;
+    let for_this_run = |error: Error| {
+        let hint = "`cargo xtask start --traefik --no-write` gives the names to Compose, and writes no file here";
+        if error.is_unwritable() { error.hint(hint) } else { error }
+    };
+    let changed = args.write && names::write(ctx, &plan).map_err(for_this_run)?;
     let row = |route: &'_ crate::labels::Route| (route.kind.as_str(), route.host(&plan.host), route.port);
     if ctx.format == Format::Json {
         let routes = plan.routes.iter().map(|route| {

@@ -31,6 +31,8 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         ui::out(&format!("would run: {}", command.line()));
         return Ok(Exit::Success);
     }
-    let code = command.show(false)?;
-    Ok(if code == 0 { Exit::Success } else { Exit::Failure })
+    match command.show(false)? {
+        0 => Ok(Exit::Success),
+        _ => ctx.without_compose().map_or(Ok(Exit::Failure), Err),
+    }
 }

@@ -16,7 +16,8 @@ Examples:
   cargo xtask who 8000-8009 5432
   cargo xtask who 53 --udp
   cargo xtask who --all                every listener of this machine
-  sudo cargo xtask who 80              names processes of other users too
+
+Linux shows processes of other users to root alone: `sudo ss -ltnp 'sport = :80'`.
 
 Exit code: 0 the question could be answered, 2 it could not.")]
 pub struct Args {

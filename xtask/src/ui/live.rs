@@ -1,10 +1,11 @@
 //! Lines that change while something is waited for: one a subject. On a
-//! terminal they are redrawn in place; elsewhere each change is printed once.
+//! terminal they are redrawn in place; elsewhere each change is printed once. A
+//! person at a terminal that cannot redraw (`TERM=dumb`) gets more of them.
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
@@ -20,10 +21,17 @@ pub(super) fn above(print: impl FnOnce()) {
     }
 }
 
+/// How often what changes all the time is printed where nothing can be redrawn.
+const APART: Duration = Duration::from_secs(5);
+
 /// A set of live lines; they vanish when it is dropped.
 #[derive(Debug)]
 pub struct Live {
     screen: Option<MultiProgress>,
+    /// Somebody looks on, at a terminal that cannot redraw.
+    is_plain: bool,
+    /// When a line without a key was printed last.
+    printed: Option<Instant>,
     bars: BTreeMap<String, ProgressBar>,
     shown: BTreeMap<String, String>,
 }
@@ -31,16 +39,23 @@ pub struct Live {
 impl Live {
     /// Starts with no lines.
     pub fn new() -> Self {
-        let screen = (io::stderr().is_terminal() && !super::is_quiet()).then(MultiProgress::new);
+        let is_watched = io::stderr().is_terminal() && !super::is_quiet();
+        let screen = (is_watched && super::can_redraw()).then(MultiProgress::new);
         if let Ok(mut current) = SCREEN.lock() {
             current.clone_from(&screen);
         }
-        Live { screen, bars: BTreeMap::new(), shown: BTreeMap::new() }
+        Live {
+            is_plain: is_watched && screen.is_none(),
+            screen,
+            printed: None,
+            bars: BTreeMap::new(),
+            shown: BTreeMap::new(),
+        }
     }
 
-    /// Whether the lines are redrawn in place.
-    pub fn is_drawn(&self) -> bool {
-        self.screen.is_some()
+    /// Whether somebody looks on, so that what a tool says is worth showing.
+    pub fn is_watched(&self) -> bool {
+        self.screen.is_some() || self.is_plain
     }
 
     /// Sets the line of `subject`. `key` is the part whose change is worth a
@@ -60,6 +75,13 @@ impl Live {
                 });
                 let line = format!("{subject:<12} {key}  {extra}").replace('\n', " ");
                 bar.set_message(super::text::sieve(line.trim_end(), console::colors_enabled_stderr()));
+            }
+            // What a tool says, now and then: a sign of life.
+            None if key.is_empty() => {
+                if self.printed.is_none_or(|printed| printed.elapsed() >= APART) {
+                    super::note(&format!("  {subject:<12} {extra}"));
+                    self.printed = Some(Instant::now());
+                }
             }
             None => {
                 if self.shown.get(subject).map(String::as_str) != Some(key) {

@@ -10,10 +10,10 @@ pub struct Page {
 }
 
 impl Page {
-    /// `None` where standard output is no terminal.
+    /// `None` where standard output is no terminal, or one that knows lines alone.
     pub fn new() -> Option<Page> {
         let term = Term::buffered_stdout();
-        term.is_term().then_some(Page { term, drawn: 0 })
+        (term.is_term() && super::can_redraw()).then_some(Page { term, drawn: 0 })
     }
 
     /// Draws `lines` in the place of those before, as many as there is room for.

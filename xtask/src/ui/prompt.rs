@@ -19,17 +19,28 @@ pub struct Choice {
 /// Asks until one of the letters comes; Enter and the end of input mean
 /// `default`.
 pub fn choose(question: &str, choices: &[Choice], default: char) -> char {
-    ask_choice(&mut io::stdin().lock(), &mut io::stderr(), question, choices, default)
+    ask_choice(&mut terminal(), question, choices, default)
 }
 
 /// Yes or no; Enter means no.
 pub fn confirm(question: &str) -> bool {
-    ask_yes(&mut io::stdin().lock(), &mut io::stderr(), question)
+    ask_yes(&mut terminal(), question)
 }
 
-fn ask_choice(
-    input: &mut dyn BufRead,
-    output: &mut dyn Write,
+/// Where questions are asked and answered.
+struct Asker<I, O> {
+    input: I,
+    output: O,
+    /// Throws away what was typed before the question.
+    discard: fn(),
+}
+
+fn terminal() -> Asker<io::StdinLock<'static>, io::Stderr> {
+    Asker { input: io::stdin().lock(), output: io::stderr(), discard: super::typed::discard }
+}
+
+fn ask_choice<I: BufRead, O: Write>(
+    asker: &mut Asker<I, O>,
     question: &str,
     choices: &[Choice],
     default: char,
@@ -42,7 +53,7 @@ fn ask_choice(
         let lines: String = choices.iter().map(line).collect();
         let keys: Vec<String> = choices.iter().map(|choice| choice.key.to_string()).collect();
         let text = format!("{question}\n{lines}[{}] ", keys.join("/"));
-        let Some(answer) = read(input, output, &text) else { return default };
+        let Some(answer) = read(asker, &text) else { return default };
         let mut letters = answer.chars();
         match (letters.next().map(|c| c.to_ascii_lowercase()), letters.next()) {
             (None, _) => return default,
@@ -52,13 +63,15 @@ fn ask_choice(
     }
 }
 
-fn ask_yes(input: &mut dyn BufRead, output: &mut dyn Write, question: &str) -> bool {
-    let answer = read(input, output, &format!("{question} [y/N] "));
+fn ask_yes<I: BufRead, O: Write>(asker: &mut Asker<I, O>, question: &str) -> bool {
+    let answer = read(asker, &format!("{question} [y/N] "));
     answer.is_some_and(|answer| matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 /// `None` at the end of input.
-fn read(input: &mut dyn BufRead, output: &mut dyn Write, text: &str) -> Option<String> {
+fn read<I: BufRead, O: Write>(asker: &mut Asker<I, O>, text: &str) -> Option<String> {
+    let Asker { input, output, discard } = asker;
+    discard();
     // A terminal that is gone answers nothing, which is dealt with below.
     let text = super::text::sieve(text, console::colors_enabled_stderr());
     drop(output.write_all(text.as_bytes()).and_then(|()| output.flush()));
@@ -73,12 +86,16 @@ fn read(input: &mut dyn BufRead, output: &mut dyn Write, text: &str) -> Option<S
 mod tests {
     use super::*;
 
+    fn asker(input: &str) -> Asker<&[u8], Vec<u8>> {
+        Asker { input: input.as_bytes(), output: Vec::new(), discard: || {} }
+    }
+
     fn choice(input: &str) -> (char, String) {
         let choices = [('s', "stop it"), ('o', "other ports"), ('l', "leave")]
             .map(|(key, label)| Choice { key, label: label.into() });
-        let mut output = Vec::new();
-        let key = ask_choice(&mut input.as_bytes(), &mut output, "what now?", &choices, 'l');
-        (key, String::from_utf8(output).unwrap())
+        let mut asker = asker(input);
+        let key = ask_choice(&mut asker, "what now?", &choices, 'l');
+        (key, String::from_utf8(asker.output).unwrap())
     }
 
     #[test]
@@ -101,7 +118,7 @@ mod tests {
         for (input, want) in
             [("y\n", true), ("YES\n", true), ("\n", false), ("", false), ("no\n", false), ("ye\n", false)]
         {
-            assert_eq!(ask_yes(&mut input.as_bytes(), &mut Vec::new(), "sure?"), want, "{input:?}");
+            assert_eq!(ask_yes(&mut asker(input), "sure?"), want, "{input:?}");
         }
     }
 }

@@ -49,6 +49,12 @@ fn by_rules(name: &str, args: &[String]) -> io::Result<ExitCode> {
         if !text("when").split_whitespace().all(|wanted| words.any(|word| word == wanted)) {
             continue;
         }
+        let given = text("given");
+        if let Some((name, value)) = given.split_once('=')
+            && std::env::var(name).as_deref() != Ok(value)
+        {
+            continue;
+        }
         if let Ok(left) = text("left").trim().parse::<u32>() {
             if left == 0 {
                 continue;
@@ -69,6 +75,12 @@ fn by_rules(name: &str, args: &[String]) -> io::Result<ExitCode> {
         io::stdout().write_all(&out)?;
         eprint!("{}", values(&text("stderr")));
         return Ok(ExitCode::from(text("exit").trim().parse().unwrap_or(0)));
+    }
+    // What is asked after any call that failed: there is a Compose, unless a rule
+    // says otherwise.
+    if args == ["compose", "version", "--short"] {
+        io::stdout().write_all(b"2.40.3\n")?;
+        return Ok(ExitCode::SUCCESS);
     }
     Err(io::Error::other(format!("no rule for: {}", line.trim())))
 }

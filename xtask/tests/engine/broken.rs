@@ -94,7 +94,7 @@ fn a_holder_that_cannot_be_seen_is_a_holder() {
     let mut setpriv = command("setpriv");
     setpriv.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(&program).arg("check-ports");
     setpriv.current_dir(project.dir()).env("HOME", project.home());
-    Running::start(setpriv).finish(LIMIT).exits(1).says("run with sudo");
+    Running::start(setpriv).finish(LIMIT).exits(1).says("`sudo ss -ltnp");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn setup_without_a_script_says_how_to_get_docker() {
     let (project, _) = Project::web();
     let host = format!("unix://{}", socket(&project, "missing.sock"));
     let output = project.xtask_env(&[("DOCKER_HOST", &host)], ["start", "--setup"]).exits(2);
-    output.says("install Docker");
+    output.says("--setup runs scripts/engine/up of the project, and this one has none");
 }
 
 /// `--setup` runs the project's script, and starts with the engine it gives.

@@ -17,6 +17,8 @@ mod browser;
 mod by_name;
 mod conflict;
 mod diagnose;
+mod fresh;
+mod inside;
 mod interrupt;
 mod ls;
 mod options;

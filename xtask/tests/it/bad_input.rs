@@ -187,8 +187,12 @@ fn no_docker_at_all() {
         let run = refused(&project, words);
         assert!(run.stderr.contains("no `docker` on PATH"), "{run}");
     }
-    snapshot!("bad-no-docker", refused(&project, "start"));
-    snapshot!("bad-no-docker-setup", refused(&project, "start --setup"));
+    // Why --setup did nothing is said after the cure, which differs by system.
+    let run = refused(&project, "start --setup");
+    assert!(
+        run.stderr.ends_with("hint: --setup runs scripts/engine/up of the project, and this one has none\n"),
+        "{run}"
+    );
 }
 
 #[test]
@@ -204,42 +208,6 @@ fn an_engine_that_is_not_there() {
     // Ports can be told all the same.
     let run = project.run("check-ports").ends_with(0);
     assert!(run.stderr.contains("containers are not seen"), "{run}");
-}
-
-/// Only the Python program: `docker compose config …` prints the usage of
-/// `docker` and exits with 0 (Docker 20.10 without the plugin, Debian 12).
-#[test]
-fn only_compose_1() {
-    let mut project = Project::new(&web("@0"));
-    let _engine = Engine::start(&mut project);
-    let usage = "\nUsage:  docker [OPTIONS] COMMAND\n\nA self-sufficient runtime for containers\n";
-    project.fake_docker(&[
-        Rule::when("docker-compose version --short").stdout("1.29.2\n"),
-        Rule::when("docker compose").stdout(usage),
-    ]);
-    project.tool("docker-compose");
-    snapshot!("bad-compose-1", refused(&project, "start"));
-    project.run("check-ports").ends_with(0);
-}
-
-#[test]
-fn no_compose_plugin() {
-    for (name, text) in [
-        ("unknown-command", "docker: 'compose' is not a docker command.\nSee 'docker --help'\n"),
-        ("unknown-flag", "unknown flag: --format\nSee 'docker --help'.\n\nUsage:  docker [OPTIONS] COMMAND\n"),
-        ("new-words", "docker: unknown command: docker compose\n\nRun 'docker --help' for more information\n"),
-        ("shorthand", "unknown shorthand flag: 'f' in -f\nSee 'docker --help'.\n"),
-    ] {
-        let mut project = Project::new(&web("@0"));
-        let _engine = Engine::start(&mut project);
-        project.fake_docker(&[Rule::when("compose").stderr(text).exit(1)]);
-        let run = refused(&project, "start");
-        assert!(run.stderr.contains("error: `docker` has no Compose plugin"), "{name}: {run}");
-        project.run("check-ports").ends_with(0);
-        if name == "unknown-command" {
-            snapshot!("bad-no-plugin", run);
-        }
-    }
 }
 
 /// Compose refuses what our reader reads: its own words are shown.

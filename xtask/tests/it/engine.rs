@@ -42,6 +42,8 @@ pub(crate) struct State {
     pub(crate) volumes: Vec<Value>,
     /// `GET /info`; without it a plain one.
     pub(crate) info: Option<Value>,
+    /// The newest API it speaks; `1.51` where nothing else is said.
+    pub(crate) api: &'static str,
     /// The oldest API it speaks.
     pub(crate) min_api: &'static str,
     /// Names of its images.
@@ -159,7 +161,10 @@ fn answer(state: &mut State, method: &str, path: &str) -> (u16, Value) {
             None => (404, json!({ "message": format!("network {id} not found") })),
         },
         ("GET", ["info"]) => (200, state.info.clone().unwrap_or_else(|| json!({ "ServerVersion": "28.5.2" }))),
-        ("GET", ["version"]) => (200, json!({ "Version": "28.5.2", "MinAPIVersion": state.min_api })),
+        ("GET", ["version"]) => {
+            let api = if state.api.is_empty() { "1.51" } else { state.api };
+            (200, json!({ "Version": "28.5.2", "ApiVersion": api, "MinAPIVersion": state.min_api }))
+        }
         ("GET", ["images", name, "json"]) if state.images.iter().any(|image| image == name) => {
             (200, json!({ "Id": "sha256:1" }))
         }

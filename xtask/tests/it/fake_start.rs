@@ -33,6 +33,35 @@ fn up_and_proved() {
     );
 }
 
+/// Docker before 25.0 refuses what newer compose files say.
+#[test]
+fn an_old_engine_is_not_given_what_it_refuses() {
+    let with = |api: &'static str| {
+        let config = Rule::when("config").stdout(
+            r#"{"name":"demo","services":{"web":{"image":"web","healthcheck":{"test":["CMD","true"],"start_interval":"500ms"},
+            "ports":[{"mode":"ingress","target":80,"published":"@0","protocol":"tcp"}]}}}"#,
+        );
+        let mut project = Project::new("services:\n  web:\n    image: web\n    ports: [\"@0:80\"]\n");
+        let engine = Engine::start(&mut project);
+        engine.state().api = api;
+        project.fake_docker(&[config, Rule::when("up -d").tells("up")]);
+        let proxies = comes_up(&project, &engine, "up", project.port(0), "Up 1 second (healthy)");
+        (project, engine, proxies)
+    };
+    let (old, _engine, _proxies) = with("1.41");
+    let run = old.run("start -f compose.yaml").ends_with(0);
+    assert!(run.stderr.contains("note: this engine knows no start_interval"), "{run}");
+    let up = old.calls().lines().find(|line| line.contains(" up -d")).unwrap().to_owned();
+    assert!(up.starts_with("docker compose -f compose.yaml -f [root]/state/overrides/"), "{up}");
+    let file = up.split(' ').nth(5).unwrap().replace("[root]", &old.root().display().to_string());
+    assert!(std::fs::read_to_string(file).unwrap().contains("start_interval: !reset null"));
+    let (mut new, _engine, _proxies) = with("1.51");
+    assert!(!new.run("start").ends_with(0).stderr.contains("start_interval"));
+    // Which API is spoken is the person's choice, too.
+    new.set("DOCKER_API_VERSION", "1.43");
+    assert!(new.run("start").ends_with(0).stderr.contains("note: this engine knows no start_interval"));
+}
+
 /// Somebody took the port while the container came up, as forwarders of virtual
 /// machines allow.
 pub(crate) fn a_stranger_that_answers_is_found_out() {

@@ -32,6 +32,8 @@ mod fake_start;
 #[cfg(unix)]
 mod faults;
 #[cfg(unix)]
+mod fresh_clone;
+#[cfg(unix)]
 mod help;
 #[cfg(unix)]
 mod hostile;
@@ -44,7 +46,11 @@ mod killed;
 #[cfg(unix)]
 mod leases;
 #[cfg(unix)]
+mod no_compose;
+#[cfg(unix)]
 mod overrides;
+#[cfg(unix)]
+mod places;
 #[cfg(target_os = "linux")]
 mod prompts;
 #[cfg(unix)]

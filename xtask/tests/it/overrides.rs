@@ -219,8 +219,7 @@ fn an_old_compose_is_told_of() {
             "2.24.3",
             1,
             "error: service `web` publishes 18000 as a literal in compose.yaml:5; Compose 2.24.3 does not know `!override`, which another port for a literal needs: 2.24.4 does\n\
-          hint: update the plugin (package docker-compose-plugin), then `docker compose version`\n\
-          hint: or make it a variable: `\"${WEB_PORT:-18000}:80\"`, then run this again; 18001 is free",
+          hint: ",
         ),
         ("dev", 1, "; which version of Compose this is cannot be told"),
     ] {

@@ -7,7 +7,8 @@ use std::process::{Child, ChildStdin, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::support::{Project, XTASK, skip, snapshot};
+use crate::fake_docker::{comes_up, project};
+use crate::support::{Project, Rule, XTASK, skip, snapshot};
 
 /// A shell on a terminal of its own, that runs the program between two looks
 /// at the terminal's settings.
@@ -27,6 +28,11 @@ const SCRIPT: &str = "trap : INT; stty -g >before; \"$XTASK\" $WORDS; code=$?; s
 impl<'a> Terminal<'a> {
     /// `None` where there is no `script`.
     fn start(project: &'a Project, words: &str) -> Option<Terminal<'a>> {
+        Self::start_as(project, words, "xterm")
+    }
+
+    /// The same on another kind of terminal.
+    fn start_as(project: &'a Project, words: &str, term: &str) -> Option<Terminal<'a>> {
         let Ok(script) = which::which("script") else {
             skip("a terminal: no script (util-linux)");
             return None;
@@ -37,7 +43,7 @@ impl<'a> Terminal<'a> {
         let mut command = project.command(script);
         command
             .args(["--quiet", "--return", "--flush", "--command", SCRIPT, "/dev/null"])
-            .envs([("XTASK", XTASK), ("WORDS", words), ("SHELL", "/bin/sh"), ("TERM", "xterm")])
+            .envs([("XTASK", XTASK), ("WORDS", words), ("SHELL", "/bin/sh"), ("TERM", term)])
             .env("PATH", path)
             .current_dir(project.dir())
             .stdin(Stdio::piped())
@@ -139,11 +145,13 @@ fn other_ports_are_written() {
 
 #[test]
 fn leaving_it_leaves_everything() {
-    for keys in ["l\n", "\n", "x\nL\n", "\x04"] {
+    for keys in [&["l\n"][..], &["\n"], &["x\n", "L\n"], &["\x04"]] {
         let (mut project, pid) = held();
         let before = project.everything();
         let Some(mut terminal) = Terminal::start(&project, "check-ports") else { return };
-        terminal.sees("[s/o/t/l] ").types(keys);
+        for keys in keys {
+            terminal.sees("[s/o/t/l] ").types(keys);
+        }
         let (code, screen) = terminal.ends();
         assert_eq!(code, 1, "{keys:?}: {screen}");
         let mut after = project.everything();
@@ -171,6 +179,37 @@ fn stopping_asks_again_and_stops() {
     snapshot!("prompt-stop", screen);
     assert!(!project.runs(pid));
     assert!(!project.path(".env").exists());
+}
+
+/// `s` and `y`, typed while nothing was asked yet, once stopped another project's
+/// containers.
+#[test]
+fn what_was_typed_before_a_question_is_no_answer() {
+    let (mut project, pid) = held();
+    project.fake_docker(&[Rule::when("config").sleep(1500).stdout(
+        r#"{"name":"demo","services":{"web":{"image":"web","ports":[{"mode":"ingress","target":80,"published":"@0","protocol":"tcp"}]}}}"#,
+    )]);
+    let Some(mut terminal) = Terminal::start(&project, "check-ports") else { return };
+    terminal.types("s\ny\n").sees("s\r\ny\r\n").sees("what now?").sees("[s/o/t/l] ");
+    std::thread::sleep(Duration::from_millis(300));
+    terminal.types("l\n");
+    let (code, screen) = terminal.ends();
+    assert_eq!(code, 1, "{screen}");
+    assert!(!screen.contains("stop it?") && project.runs(pid), "{screen}");
+}
+
+/// An editor's shell, a serial line: plain lines, and no control codes.
+#[test]
+fn a_terminal_that_knows_lines_alone_gets_lines() {
+    let (project, engine) = project(vec![Rule::when("up -d").stderr(" web Pulling\n").tells("up")]);
+    let _proxies = comes_up(&project, &engine, "up", project.port(0), "Up 1 second (healthy)");
+    let Some(terminal) = Terminal::start_as(&project, "start", "dumb") else { return };
+    let raw = Arc::clone(&terminal.screen);
+    let (code, screen) = terminal.ends();
+    assert_eq!(code, 0, "{screen}");
+    assert!(screen.contains("  compose      web Pulling\n"), "{screen}");
+    assert!(screen.contains("  web          healthy\n"), "{screen}");
+    assert!(!raw.lock().unwrap().contains(&0x1b), "{screen}");
 }
 
 #[test]

@@ -218,6 +218,9 @@ impl Project {
             if let Some(times) = rule.times {
                 write("left", &times.to_string());
             }
+            if let Some(given) = &rule.given {
+                write("given", given);
+            }
             if let Some(request) = &rule.request {
                 write("request", request);
             }
@@ -421,6 +424,7 @@ pub(crate) struct Rule {
     sleep: Option<u64>,
     times: Option<u32>,
     request: Option<String>,
+    given: Option<String>,
 }
 
 impl Rule {
@@ -448,6 +452,11 @@ impl Rule {
     /// Only for the first so many calls.
     pub(crate) fn times(self, times: u32) -> Self {
         Rule { times: Some(times), ..self }
+    }
+
+    /// Only where the stand-in's environment has this `NAME=VALUE`.
+    pub(crate) fn given(self, variable: &str) -> Self {
+        Rule { given: Some(variable.to_owned()), ..self }
     }
 
     /// What the stand-in for the engine is told: see `Engine::on`.

@@ -9,7 +9,6 @@ use crate::decide::{is_generated, port_variable};
 use crate::disk;
 use crate::envfile::Document;
 use crate::error::{Error, Result};
-use crate::flow::survey::TEMPLATES;
 use crate::model::{ComposeOptions, Stack};
 use crate::parse::compose::{Found, Literal, literals};
 use crate::stack::{self, Project, Texts, Uses};
@@ -44,7 +43,7 @@ fn project(target: &Target<'_>, plan: &mut Plan) -> Result<Option<Ports>> {
         plan.left.push(Left { place: "compose files".to_owned(), why });
         return Ok(None);
     }
-    let template = TEMPLATES.iter().map(|name| project.dir.join(name)).find(|path| path.is_file());
+    let template = stack::template_in(&project.dir);
     let reader = Reader::new(target, &project, template.as_deref())?;
     let uses = stack::uses(&project, &env)?;
     let files = found(target, &uses, plan)?;

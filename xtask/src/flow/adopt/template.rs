@@ -6,9 +6,9 @@ use super::ports::Ports;
 use super::{Edit, Plan, Step, Target, View};
 use crate::envfile::Document;
 use crate::error::Result;
-use crate::flow::survey::TEMPLATES;
 use crate::flow::up::likely_url;
 use crate::model::{Protocol, Stack, Wanted};
+use crate::stack;
 use crate::ui;
 
 /// How a template begins.
@@ -27,8 +27,7 @@ const HEADER: &str = "\
 /// Makes it, or adds what it lacks.
 pub(super) fn plan(target: &Target<'_>, ports: Option<Ports>, plan: &mut Plan) -> Result<()> {
     let Some(Ports { dir, stack }) = ports else { return Ok(()) };
-    let there = TEMPLATES.iter().map(|name| dir.join(name)).find(|path| path.is_file());
-    let path = there.unwrap_or_else(|| dir.join(TEMPLATES[0]));
+    let path = stack::template_in(&dir).unwrap_or_else(|| dir.join(".env.template"));
     let before = target.read(&path)?;
     let document =
         Document::parse(before.clone().unwrap_or_default()).map_err(|error| error.within(target.show(&path)))?;

@@ -51,11 +51,10 @@ fn mounts(scene: &Scene) -> Option<Finding> {
 }
 
 fn absent(scene: &Scene, trouble: &Trouble) -> Finding {
-    let error = trouble.error(scene.ctx.engine.endpoint());
+    let error = scene.ctx.engine_error(trouble);
     let found = Finding::of_error("engine.answers", "Docker engine", Status::Problem, &error)
         .why("without it nothing can be started");
-    // What is there and does not answer, or not to us, no script makes anew.
-    if matches!(trouble, Trouble::Absent | Trouble::NotRunning) { with_script(scene, found) } else { found }
+    if trouble.is_absence(scene.ctx.engine.endpoint()) { with_script(scene, found) } else { found }
 }
 
 /// Mended by the project's own script, where it has one for this system.

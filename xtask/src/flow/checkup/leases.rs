@@ -1,6 +1,7 @@
 //! Ports that are kept for folders which are gone.
 
 use super::{Finding, Scene, Status};
+use crate::disk;
 use crate::flow::mend::Mend;
 use crate::ledger::Book;
 use crate::model::Tenant;
@@ -15,6 +16,13 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
                 .remedy("set XTASK_STATE_DIR to a folder"),
         ];
     };
+    if !disk::may_write(&state) {
+        return vec![
+            Finding::new(id, title, Status::Warning, format!("{} cannot be written", scene.ctx.show(&state)))
+                .why("two starts at once may choose the same port, and worktrees do not keep theirs")
+                .remedy("set XTASK_STATE_DIR to a folder where this user may write"),
+        ];
+    }
     let leases = Book::peek(&state);
     let gone: Vec<String> =
         leases.tenants.iter().filter(|tenant| is_gone(tenant)).map(|tenant| describe(scene, tenant)).collect();

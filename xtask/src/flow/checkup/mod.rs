@@ -98,7 +98,7 @@ fn gather(receiver: &mpsc::Receiver<(usize, Vec<Finding>)>, checks: &[&Check]) -
         if open.is_empty() {
             return found;
         }
-        if live.is_drawn() {
+        if live.is_watched() {
             let names: Vec<&str> = open.iter().copied().collect();
             live.set("looking", &format!("{} of {}", checks.len() - open.len(), checks.len()), &names.join(", "));
         }

@@ -50,9 +50,9 @@ impl Scene {
         self.networks.get_or_init(|| crate::flow::prune::look(&self.ctx))
     }
 
-    /// Whether ports are bound on this machine.
+    /// Whether ports are bound where this runs.
     pub fn is_local(&self) -> bool {
-        !self.ctx.engine.endpoint().is_remote()
+        !self.ctx.engine.endpoint().is_remote() && self.project().is_none_or(|found| found.host.is_none())
     }
 
     /// The project's own containers: of its name, and from its folder or one that

@@ -27,19 +27,8 @@ fn docker(scene: &Scene) -> Finding {
             scene,
             Finding::new(id, title, Status::Problem, "no `docker` on PATH")
                 .why("everything but check-ports, who and kill needs it")
-                .remedy(install()),
+                .remedy(scene.ctx.cures().engine().join("; ")),
         ),
-    }
-}
-
-/// How to get Docker here.
-pub(super) fn install() -> &'static str {
-    if cfg!(target_os = "macos") {
-        "install Docker Desktop (`brew install --cask docker-desktop`), OrbStack or Colima, and start it"
-    } else if cfg!(windows) {
-        "install Docker Desktop (`winget install Docker.DockerDesktop`) and start it"
-    } else {
-        "`cargo xtask start --setup` (Debian and Ubuntu, as root), or docs.docker.com/engine/install"
     }
 }
 
@@ -51,11 +40,14 @@ const OVERRIDE: (u32, u32, u32) = (2, 24, 4);
 
 fn compose(scene: &Scene) -> Option<Finding> {
     let (id, title) = ("tools.compose", "Compose");
-    let install = "install the package docker-compose-plugin (or docker-compose 2 and later)";
     exec::find("docker")?;
     let Some(version) = scene.ctx.compose().version() else {
-        let found = Finding::new(id, title, Status::Problem, "`docker compose version` does not answer");
-        return Some(with_script(scene, found.why("the stack is started by Compose").remedy(install)));
+        let why = "the stack is started by Compose";
+        let Some(error) = scene.ctx.without_compose() else {
+            let found = Finding::new(id, title, Status::Problem, "`docker compose version` does not answer");
+            return Some(found.why(why).remedy("docker compose version"));
+        };
+        return Some(with_script(scene, Finding::of_error(id, title, Status::Problem, &error).why(why)));
     };
     let seen = format!("version {}", ui::clean(&version));
     Some(match judge(numbers(&version), || uses_override(scene)) {
@@ -63,7 +55,7 @@ fn compose(scene: &Scene) -> Option<Finding> {
         Compose::Odd => Finding::new(id, title, Status::Unknown, seen)
             .why("this is no version that can be compared")
             .remedy("docker compose version"),
-        Compose::Bad(why) => Finding::new(id, title, Status::Problem, seen).why(why).remedy(install),
+        Compose::Bad(why) => Finding::new(id, title, Status::Problem, seen).why(why).remedy(scene.ctx.cures().plugin()),
     })
 }
 
@@ -132,7 +124,7 @@ fn buildx(scene: &Scene) -> Option<Finding> {
         return Some(Finding::ok(id, title, "there"));
     }
     let found = Finding::new(id, title, Status::Warning, "`docker buildx version` fails");
-    Some(found.why("services of this project are built").remedy("install the package docker-buildx-plugin"))
+    Some(found.why("services of this project are built").remedy(scene.ctx.cures().buildx()))
 }
 
 /// git and cargo are not called for ports; on macOS lsof is.

@@ -35,8 +35,11 @@ struct Side {
 pub fn diff(ctx: &Context, env: &EnvProject) -> Result<Vec<Change>> {
     let files = env.written(ctx)?;
     let Some((_, template)) = &env.template else {
-        return Err(Error::new(format!("there is no .env.template or .env.example in {}", ctx.show(&env.project.dir)))
-            .hint("write one: the variables of .env, with their defaults and a comment each"));
+        return Err(Error::new(format!(
+            "there is no .env.template, .env.example or the like in {}",
+            ctx.show(&env.project.dir)
+        ))
+        .hint("write one: the variables of .env, with their defaults and a comment each"));
     };
     Ok(files.last().map(|(_, document)| template.changes_in(document)).unwrap_or_default())
 }

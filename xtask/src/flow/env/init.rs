@@ -8,6 +8,7 @@ use crate::disk;
 use crate::envfile::Document;
 use crate::error::{Error, Exit, Result};
 use crate::exec::{self, Command};
+use crate::flow::read_only::without_writing;
 use crate::ui;
 
 /// Makes `.env` from its template, or (`missing`) adds what it lacks; then sees
@@ -20,7 +21,7 @@ pub fn init(ctx: &Context, env: &EnvProject, missing: bool) -> Result<Exit> {
     } else {
         let file = env.project.env_files.default_file().ok_or_else(disabled)?;
         writable(ctx, file)?;
-        make(ctx, template(ctx, env)?.0, file)?;
+        make(ctx, template(ctx, env)?.0, file).map_err(without_writing)?;
         file
     };
     // A file that the person named may well be meant for everybody.
@@ -30,7 +31,7 @@ pub fn init(ctx: &Context, env: &EnvProject, missing: bool) -> Result<Exit> {
 fn template<'a>(ctx: &Context, env: &'a EnvProject) -> Result<(&'a Path, &'a Document)> {
     let found = env.template.as_ref().map(|(path, document)| (path.as_path(), document));
     found.ok_or_else(|| {
-        Error::new(format!("there is no .env.template or .env.example in {}", ctx.show(&env.project.dir)))
+        Error::new(format!("there is no .env.template, .env.example or the like in {}", ctx.show(&env.project.dir)))
             .hint("write one: the variables of .env, with their defaults and a comment each")
             .hint("or begin with one variable: `cargo xtask env set NAME=VALUE`")
     })

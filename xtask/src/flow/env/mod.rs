@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use crate::context::Context;
 use crate::envfile::Document;
 use crate::error::{Error, Result};
-use crate::flow::survey::TEMPLATES;
 use crate::model::ComposeOptions;
 use crate::stack::{self, Project};
 
@@ -42,7 +41,7 @@ pub fn gather(ctx: &Context) -> Result<EnvProject> {
         let document = Document::parse(read(ctx, path)?).map_err(|error| error.within(ctx.show(path)))?;
         Ok((path.to_path_buf(), document))
     };
-    let template = TEMPLATES.iter().map(|name| project.dir.join(name)).find(|path| path.is_file());
+    let template = stack::template_in(&project.dir);
     let template = template.map(|path| document(&path)).transpose()?;
     let files = project.env_files.files().iter().map(|path| document(path)).collect::<Result<_>>()?;
     Ok(EnvProject { project, template, files })

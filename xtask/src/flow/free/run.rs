@@ -50,7 +50,7 @@ pub fn run(ctx: &Context, plan: &Plan, requests: &[Request], manner: &Manner) ->
     // Since the plan was made a person may have thought about it for long.
     let holding = if has_processes(plan) { listening(requests) } else { BTreeSet::new() };
     for (i, step) in plan.steps.iter().enumerate() {
-        let result = begin(step, manner, &holding).map(|begun| match (begun, &step.deed) {
+        let result = begin(ctx, step, manner, &holding).map(|begun| match (begun, &step.deed) {
             (Begun::Signalled(target), Deed::EndProcess(process)) => {
                 ending.push((i, process.clone(), target));
                 "done".to_owned()
@@ -94,9 +94,11 @@ enum Begun {
 }
 
 /// Starts a deed.
-fn begin(step: &Step, manner: &Manner, holding: &BTreeSet<u32>) -> Result<Begun> {
+fn begin(ctx: &Context, step: &Step, manner: &Manner, holding: &BTreeSet<u32>) -> Result<Begun> {
     match &step.deed {
-        Deed::StopService { project, service } => stop(&docker::stop_service(project, service)).map(|()| Begun::Done),
+        Deed::StopService { project, service } => stop(&docker::stop_service(project, service))
+            .map(|()| Begun::Done)
+            .map_err(|error| ctx.without_compose().unwrap_or(error)),
         Deed::StopContainer(container) => stop(&docker::stop_container(&container.id)).map(|()| Begun::Done),
         Deed::StopUnit(unit) => stop(&stop_unit(unit))
             .map(|()| Begun::Done)

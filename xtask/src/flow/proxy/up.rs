@@ -13,6 +13,7 @@ use crate::disk;
 use crate::docker;
 use crate::error::{Error, Result};
 use crate::exec;
+use crate::flow::remote;
 use crate::labels::{self, DASHBOARD, Ports, Proxy, Version};
 use crate::ledger::Turn;
 use crate::model::{Container, Health};
@@ -58,6 +59,10 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
         Some(Turn::take(&home.dir, "proxy", || ui::note("another `proxy` command is at work: waiting for it"))?)
     };
     let containers = ctx.engine.containers().map_err(trouble(ctx))?;
+    if remote::is_around(&containers) {
+        return Err(Error::new("this is a container, and the engine around it would not find the proxy's files")
+            .hint("run this on the machine around it; without names: `cargo xtask start --no-traefik`"));
+    }
     refuse_other_home(ctx, &home, &containers)?;
     let mut memory = home.recall();
     // What was chosen once stays, until something else is.
@@ -80,8 +85,8 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
     ensure_network(ctx, &home)?;
     let runs = home.own(&containers).and_then(published).is_some();
     let before = std::fs::read(home.compose_file()).ok().filter(|_| runs);
-    let choice =
-        launch(ctx, &home, &image, &wanted, choice, anew).map_err(|error| go_back(&home, before.as_deref(), error))?;
+    let choice = launch(ctx, &home, &image, &wanted, choice, anew)
+        .map_err(|error| ctx.without_compose().unwrap_or_else(|| go_back(&home, before.as_deref(), error)))?;
     let deadline = Instant::now() + READY;
     wait(ctx, &home, deadline).map_err(|error| match wish.image {
         Some(_) => error.hint("`cargo xtask proxy up` takes the image of before again"),

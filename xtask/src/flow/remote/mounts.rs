@@ -41,7 +41,8 @@ pub fn note(ctx: &Context) {
 
 /// Says which ports can be reached on that machine only.
 pub fn note_loopback(found: &Survey) {
-    let Some(host) = &found.host else { return };
+    // Around a container loopback is that of the person's own machine.
+    let Some(host) = found.host.as_ref().filter(|host| !host.is_around) else { return };
     for row in &found.rows {
         let mapping = &row.wanted.mapping;
         if let (Some(ip), Some(range)) = (mapping.host_ip.filter(std::net::IpAddr::is_loopback), mapping.published) {

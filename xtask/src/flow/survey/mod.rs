@@ -3,7 +3,9 @@
 
 mod choose;
 mod machine;
+mod ready;
 mod solo;
+mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -26,6 +28,7 @@ use crate::model::{
 use crate::stack::{self, EnvFiles, Project, Settings};
 use crate::ui;
 use machine::{Machine, explain};
+use template::{missing_default, missing_env, missing_env_files, refused_for};
 
 /// Everything a survey found.
 #[derive(Debug, Clone)]
@@ -109,40 +112,6 @@ impl Survey {
     /// have it.
     pub fn real_dir(&self) -> PathBuf {
         disk::real(&self.stack.dir)
-    }
-
-    /// An error where a project of this name runs from another folder: Compose
-    /// would replace its containers, and `down` end them.
-    pub fn refuse_elsewhere(&self, ctx: &Context) -> Result<()> {
-        let Some(other) = &self.elsewhere else { return Ok(()) };
-        let name = &self.stack.name;
-        Err(Error::new(format!(
-            "a project named `{name}` has containers from {}: this would replace or end them",
-            ctx.show(other)
-        ))
-        .hint(format!(
-            "give this one a name of its own: COMPOSE_PROJECT_NAME={name}-2 in {}",
-            ctx.show(&self.stack.dir.join(".env"))
-        ))
-        .hint(format!("or stop the other one: `cd {} && cargo xtask stop`", ctx.show(other))))
-    }
-
-    /// An error where there is no engine, no Compose, or the project runs from
-    /// another folder.
-    pub fn ready(&self, ctx: &Context) -> Result<()> {
-        self.has_engine(ctx)?;
-        self.refuse_elsewhere(ctx)
-    }
-
-    /// An error where there is no engine or no Compose.
-    pub fn has_engine(&self, ctx: &Context) -> Result<()> {
-        if let Err(trouble) = &self.containers {
-            return Err(ctx.engine_error(trouble));
-        }
-        if let Some(trouble) = &self.without_compose {
-            return Err(trouble.error());
-        }
-        Ok(())
     }
 
     /// The service of that name; an error that lists them where there is none.
@@ -267,18 +236,29 @@ pub fn project(ctx: &Context) -> Result<Survey> {
     let template = missing_env(&env_files);
     let options = reading(ctx, template.as_deref());
     let compose = ctx.compose_with(options.clone());
+    // It can only refuse as long as a service reads the file that is to be made.
+    let needs = template.as_ref().and_then(|_| missing_default(ctx, &options, &env_files));
     let (config, containers, read) = std::thread::scope(|scope| {
         let containers = scope.spawn(|| ctx.engine.containers());
-        let config = scope.spawn(|| compose.config(exec::LIMIT));
+        let config = scope.spawn(|| match needs {
+            Some(missing) => Err(ComposeTrouble::NeedsEnvFile(missing)),
+            None => compose.config(exec::LIMIT),
+        });
         let read = stack::read(&options, &ctx.dir, &env);
         (join(config.join()), join(containers.join()), read)
     });
+    if matches!(config, Err(ComposeTrouble::Refused(_)))
+        && let Some(missing) = missing_env_files(ctx, &options).first()
+    {
+        return Err(refused_for(ctx, missing));
+    }
     let locate = || stack::locate(&options, &ctx.dir, &env);
-    let (stack, without_compose) = effective(config, read, locate)?;
+    let (stack, without_compose) = effective(ctx, config, read, locate)?;
     let settings = Settings::read(&stack.dir)?;
     let dir = disk::real(&stack.dir);
-    let host = remote::engine_host(ctx);
-    let is_there = |dir: &Path| host.is_some() || dir.is_dir();
+    let host = remote::engine_host(ctx, containers.as_deref().unwrap_or_default());
+    let is_elsewhere = host.as_ref().is_some_and(|host| !host.is_around);
+    let is_there = |dir: &Path| is_elsewhere || dir.is_dir();
     let mut others = containers.iter().flatten().filter_map(|one| elsewhere(one, &stack.name, &dir, &is_there));
     let elsewhere = others.next();
     let checkout = stack::checkout(&dir);
@@ -321,19 +301,11 @@ fn join<T>(result: std::thread::Result<T>) -> T {
     result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Names that a template has, the usual one first.
-pub(super) const TEMPLATES: [&str; 2] = [".env.template", ".env.example"];
-
-/// The template beside a `.env` that is not there yet.
-fn missing_env(files: &EnvFiles) -> Option<PathBuf> {
-    let file = files.default_file().filter(|file| files.files().is_empty() && !file.exists())?;
-    TEMPLATES.iter().map(|name| file.with_file_name(name)).find(|template| template.is_file())
-}
-
 /// Compose's model with our reader's origins; our reader's own model where
 /// there is no Compose; and where Compose refuses, our reader's error, which
 /// names file and line, before Compose's.
 fn effective(
+    ctx: &Context,
     config: Result<Stack, ComposeTrouble>,
     read: Result<Stack>,
     locate: impl FnOnce() -> Result<Project>,
@@ -354,7 +326,7 @@ fn effective(
             ui::note(&format!("note: which variables feed the ports cannot be told: {error}"));
             Ok((stack, None))
         }
-        (Err(trouble @ ComposeTrouble::Refused(_)), Ok(_)) => Err(trouble.error()),
+        (Err(trouble @ ComposeTrouble::Refused(_)), Ok(_)) => Err(ctx.compose_error(&trouble)),
         (Err(trouble), Ok(stack)) => Ok((stack, Some(trouble))),
         (Err(_), Err(error)) => Err(error),
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Options;
-use super::wait;
+use super::{old_engine, wait};
 use crate::context::Context;
 use crate::docker::Compose;
 use crate::error::{Error, Result};
@@ -25,7 +25,7 @@ pub(super) fn launch(
     patience: &Patience,
     live: &mut Live,
 ) -> Result<Option<PortProblem>> {
-    let command = up(&ctx.compose(), options);
+    let command = up(&old_engine::compose(ctx, survey)?, options);
     ui::detail(&format!("$ {}", command.line()));
     let running = command.start()?;
     let mut text = String::new();
@@ -58,6 +58,9 @@ pub(super) fn launch(
     if let Some(problem) = engine_message::port_problem(text.as_bytes()) {
         return Ok(Some(problem));
     }
+    if let Some(error) = ctx.without_compose() {
+        return Err(error);
+    }
     Err(failed(ctx, survey, &text))
 }
 
@@ -72,7 +75,7 @@ fn up(compose: &Compose, options: &Options) -> crate::exec::Command {
 fn show_line(live: &mut Live, line: &str) {
     let line = ui::clean(line.trim());
     ui::detail(&line);
-    if live.is_drawn() && !line.is_empty() {
+    if live.is_watched() && !line.is_empty() {
         live.set(COMPOSE, "", &line);
     }
 }

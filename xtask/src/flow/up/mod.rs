@@ -1,7 +1,9 @@
 //! Up: start the containers, wait until they are well, prove from outside that
 //! they answer.
 
+mod around;
 mod launch;
+mod old_engine;
 mod prove;
 mod take_back;
 mod urls;

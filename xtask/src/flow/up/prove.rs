@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::around;
 use super::launch;
 use super::urls::{Speech, speech};
 use super::wait;
@@ -31,10 +32,12 @@ const WATCH: Duration = Duration::from_millis(300);
 
 /// One port to be answered.
 #[derive(Debug, Clone, Copy)]
-struct Door<'a> {
-    service: &'a str,
-    address: SocketAddr,
-    speech: Speech,
+pub(super) struct Door<'a> {
+    pub(super) service: &'a str,
+    pub(super) address: SocketAddr,
+    pub(super) speech: Speech,
+    /// Published on every address.
+    pub(super) is_of_all: bool,
 }
 
 pub(super) fn prove(
@@ -45,6 +48,10 @@ pub(super) fn prove(
     patience: &Patience,
 ) -> Result<()> {
     if ctx.engine.endpoint().is_remote() {
+        return Ok(());
+    }
+    if survey.host.as_ref().is_some_and(|host| host.is_around) {
+        around::prove(survey, containers, patience);
         return Ok(());
     }
     let doors = doors(survey, containers);
@@ -122,7 +129,7 @@ pub fn knock_once(survey: &Survey, containers: &[&Container]) -> Vec<Knock> {
     std::thread::scope(|scope| {
         for (knock, speech) in &mut knocks {
             scope.spawn(|| {
-                let door = Door { service: &knock.service, address: knock.address, speech: *speech };
+                let door = Door { service: &knock.service, address: knock.address, speech: *speech, is_of_all: false };
                 knock.silence = match speak(&door) {
                     Err(Silence::Because(why)) => Some(why),
                     Ok(()) | Err(Silence::NoFamily) => None,
@@ -133,13 +140,15 @@ pub fn knock_once(survey: &Survey, containers: &[&Container]) -> Vec<Knock> {
     knocks.into_iter().map(|(knock, _)| knock).collect()
 }
 
-fn doors<'a>(survey: &'a Survey, containers: &'a [Container]) -> Vec<Door<'a>> {
+pub(super) fn doors<'a>(survey: &'a Survey, containers: &'a [Container]) -> Vec<Door<'a>> {
     let mut doors: Vec<Door<'a>> = Vec::new();
     for container in containers.iter().filter(|container| !container.one_off) {
         let Some(service) = container.service.as_deref() else { continue };
         let Some(known) = survey.stack.service(service) else { continue };
         for binding in container.held().filter(|binding| binding.protocol == Protocol::Tcp) {
-            let door = Door { service, address: reach(binding), speech: speech(Some(known), binding.target) };
+            let is_of_all = binding.host_ip.is_unspecified();
+            let door =
+                Door { service, address: reach(binding), speech: speech(Some(known), binding.target), is_of_all };
             if doors.iter().all(|other| other.address != door.address) {
                 doors.push(door);
             }
@@ -159,7 +168,7 @@ fn reach(binding: &Binding) -> SocketAddr {
 }
 
 /// Knocks until somebody answers, the time is up, or told to stop.
-fn knock(door: &Door<'_>, deadline: Instant, patience: &Patience, stop: &AtomicBool) -> Result<(), String> {
+pub(super) fn knock(door: &Door<'_>, deadline: Instant, patience: &Patience, stop: &AtomicBool) -> Result<(), String> {
     loop {
         match speak(door) {
             // The engine publishes [::] also where this host has no IPv6 at all.
@@ -270,7 +279,7 @@ mod tests {
     use super::*;
 
     fn door(address: SocketAddr, speech: Speech) -> Door<'static> {
-        Door { service: "s", address, speech }
+        Door { service: "s", address, speech, is_of_all: false }
     }
 
     /// A server that reads the request (closing with some of it unread would reset

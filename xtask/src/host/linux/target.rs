@@ -56,7 +56,7 @@ impl Target {
             // Ended by itself meanwhile: what was wanted.
             Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(Errno::PERM) => Err(Error::new(format!("process {} belongs to another user", self.pid))
-                .hint("run the same command with sudo")),
+                .hint(format!("`sudo kill {}`", self.pid))),
             Err(errno) => Err(Error::new(format!("process {} could not be signalled: {errno}", self.pid))),
         }
     }

@@ -49,7 +49,7 @@ impl Target {
         match kill_process(self.pid, ask.signal()) {
             Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(Errno::PERM) => Err(Error::new(format!("process {} belongs to another user", self.pid))
-                .hint("run the same command with sudo")),
+                .hint(format!("`sudo kill {}`", self.pid))),
             Err(errno) => Err(Error::new(format!("process {} could not be signalled: {errno}", self.pid))),
         }
     }

@@ -49,6 +49,7 @@ pub fn define(name: &str, node: &Node, environment: &dyn Fn(&str) -> Option<Stri
         replicas: replicas(node),
         healthcheck: check.is_some(),
         check: check.map(check_words).unwrap_or_default(),
+        start_interval: node.get("healthcheck").is_some_and(|check| check.get("start_interval").is_some()),
         network_mode: node.get("network_mode").and_then(Node::text).map(str::to_owned),
         environment: node.get("environment").map(|node| variables(node, environment)).unwrap_or_default(),
         depends_on: BTreeMap::new(),

@@ -170,10 +170,17 @@ fn what_another_user_holds_is_taken_and_not_free() {
     let nobody = [setpriv, "--reuid", "65534", "--clear-groups", "--no-new-privs"];
     let Some(cage) = Cage::new() else { return };
     let pid = cage.hold("s = listen('0.0.0.0')");
-    let said =
-        cage.xtask_under(&nobody, "who 8000").exits(0).says("8000/tcp taken").says("user id 0").says("run with sudo");
+    let said = cage
+        .xtask_under(&nobody, "who 8000")
+        .exits(0)
+        .says("8000/tcp taken")
+        .says("user id 0")
+        .says("`sudo ss -ltnp 'sport = :8000'`");
     said.never_says(&format!("pid {pid}"));
-    cage.xtask_under(&nobody, "kill 8000 --yes --force").exits(1).says("user id 0").says("run with sudo");
+    cage.xtask_under(&nobody, "kill 8000 --yes --force")
+        .exits(1)
+        .says("user id 0")
+        .says("`sudo ss -ltnp 'sport = :8000'`");
     assert!(cage.runs(pid));
     // A privileged port is nothing that they could bind, held or not.
     let web = cage.hold("s = listen('0.0.0.0', 80)");

@@ -1,0 +1,184 @@
+//! Whether there is a Compose to ask. Looked into only after a call of it has
+//! failed, so a machine on which all is well pays nothing. What the failed call
+//! said does not matter: without its plugin `docker` takes Compose's options for
+//! its own, and complains about whichever comes first (`unknown flag:
+//! --env-file`, `unknown shorthand flag: 'p' in -p`, or its whole usage).
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::exec::{self, Answer, Command, NoAnswer, Unusable, unusable};
+
+/// Why there is no Compose to ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Absence {
+    /// No `docker` on PATH.
+    NoDocker,
+    /// There is a `docker`, and it cannot be run.
+    Broken {
+        /// Where it is.
+        path: PathBuf,
+        /// Why it cannot be run.
+        why: String,
+    },
+    /// `docker` is Podman's, which hands `compose` over to another program, and
+    /// finds none, or one of this version, which is too old.
+    Podman(Option<String>),
+    /// `docker` without the plugin, and perhaps the Python program of this
+    /// version beside it.
+    NoPlugin(Option<String>),
+}
+
+/// What is behind `docker compose`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Compose of this version.
+    Compose(String),
+    /// Nothing.
+    Absent(Absence),
+    /// Compose, but not as long as DOCKER_HOST or the context is what it is.
+    NoEndpoint,
+    /// It does not answer in time.
+    Silent,
+}
+
+/// Looks, with `env` on top of the environment.
+pub(super) fn look(env: &BTreeMap<String, String>) -> Found {
+    let Some(docker) = exec::find("docker") else {
+        return Found::Absent(unusable("docker").map_or(Absence::NoDocker, broken));
+    };
+    let set = |command: Command| env.iter().fold(command, |command, (name, value)| command.env(name, value));
+    let answer = match set(version()).try_ask(exec::LIMIT) {
+        Ok(answer) => answer,
+        Err(NoAnswer::NotStarted(error)) => {
+            return Found::Absent(Absence::Broken { path: docker, why: error.message().to_owned() });
+        }
+        Err(NoAnswer::TimedOut(_) | NoAnswer::Lost(_)) => return Found::Silent,
+    };
+    if let Some(version) = word(&answer) {
+        return if is_old(&version) { Found::Absent(without(Some(version))) } else { Found::Compose(version) };
+    }
+    // What a shell ends with where a command is not found or cannot be executed
+    // (POSIX, Shell Command Language 2.8.2): `docker` is a script that leads
+    // nowhere.
+    if let Some(code @ (126 | 127)) = answer.code {
+        let said = answer.error_text();
+        let said = said.lines().last().unwrap_or("what it calls is not there").to_owned();
+        return Found::Absent(Absence::Broken { path: docker, why: format!("it ends with exit code {code}: {said}") });
+    }
+    // `docker` looks at its context before it looks for its plugin.
+    let elsewhere = set(version()).env_remove("DOCKER_HOST").env("DOCKER_CONTEXT", "default");
+    if elsewhere.ask(exec::LIMIT).is_ok_and(|answer| word(&answer).is_some()) {
+        return Found::NoEndpoint;
+    }
+    Found::Absent(without(None))
+}
+
+/// `docker compose version --short`, without a leading `v`; `None` where it has
+/// no answer.
+pub(super) fn compose_version() -> Option<String> {
+    word(&version().ask(exec::LIMIT).ok()?)
+}
+
+fn version() -> Command {
+    Command::new("docker").args(["compose", "version", "--short"])
+}
+
+/// The version that an answer is: one word, a number as a rule, and `dev` of who
+/// builds it. `docker` without the plugin may print its usage and exit with 0.
+fn word(answer: &Answer) -> Option<String> {
+    let text = String::from_utf8_lossy(&answer.stdout).trim().trim_start_matches('v').to_owned();
+    (answer.ok() && !text.is_empty() && !text.contains(char::is_whitespace)).then_some(text)
+}
+
+/// The Python programs docker-compose and podman-compose, which know neither
+/// `config --format json` nor much else that is asked here.
+fn is_old(version: &str) -> bool {
+    ["0.", "1."].iter().any(|major| version.starts_with(major))
+}
+
+/// The plugin is not there; `behind` is what answers in its place.
+fn without(behind: Option<String>) -> Absence {
+    let answer = Command::new("docker").arg("--version").ask(exec::LIMIT);
+    if answer.is_ok_and(|answer| is_podman(&answer)) {
+        return Absence::Podman(behind);
+    }
+    Absence::NoPlugin(behind.or_else(python))
+}
+
+/// `podman version 5.7.1`; Docker's is `Docker version 28.2.2, build e6534b4`.
+/// The package podman-docker is a script that calls podman with the same words.
+fn is_podman(answer: &Answer) -> bool {
+    answer.stdout.trim_ascii_start().to_ascii_lowercase().starts_with(b"podman ")
+}
+
+/// The version of `docker-compose`, where it is the Python program: people who
+/// have it believe that they have Compose.
+fn python() -> Option<String> {
+    exec::find("docker-compose")?;
+    let answer = Command::new("docker-compose").args(["version", "--short"]).ask(exec::LIMIT).ok()?;
+    word(&answer).filter(|version| is_old(version))
+}
+
+fn broken(found: Unusable) -> Absence {
+    match found {
+        Unusable::Link { path, target, denied } => {
+            let why = if denied { "where this user may not go" } else { "which is not there" };
+            Absence::Broken { path, why: format!("it is a link to {}, {why}", target.display()) }
+        }
+        Unusable::NotExecutable(path) => Absence::Broken { path, why: "it may not be executed".to_owned() },
+    }
+}
+
+/// The fact, fit to stand after "error: ".
+impl std::fmt::Display for Absence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Absence::NoDocker => f.write_str("no `docker` on PATH"),
+            Absence::Broken { path, why } => write!(f, "`docker` at {} cannot be run: {why}", path.display()),
+            Absence::Podman(None) => {
+                f.write_str("`docker` is Podman's here, and Podman finds no Compose to hand `docker compose` over to")
+            }
+            Absence::Podman(Some(version)) => write!(
+                f,
+                "`docker` is Podman's here, and hands `docker compose` over to a program of version {version}: Compose 2.20 or later is needed"
+            ),
+            Absence::NoPlugin(None) => f.write_str("`docker` has no Compose plugin"),
+            Absence::NoPlugin(Some(version)) => {
+                write!(f, "`docker` has no Compose plugin, and docker-compose {version} is too old to stand in for it")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(code: i32, stdout: &str) -> Answer {
+        Answer { code: Some(code), stdout: stdout.into(), stderr: Vec::new() }
+    }
+
+    #[test]
+    fn only_a_word_is_a_version() {
+        for (code, stdout, version) in [
+            (0, "2.40.3\n", Some("2.40.3")),
+            (0, "v2.17.2\n", Some("2.17.2")),
+            (0, "2.40.3-desktop.1\n", Some("2.40.3-desktop.1")),
+            (0, "2.26.1-4", Some("2.26.1-4")),
+            (0, "dev\n", Some("dev")),
+            (0, "\nUsage:  docker [OPTIONS] COMMAND\n", None),
+            (0, "podman-compose version: 1.0.6\n", None),
+            (1, "2.40.3\n", None),
+            (0, "", None),
+        ] {
+            assert_eq!(word(&answer(code, stdout)).as_deref(), version, "{stdout}");
+        }
+    }
+
+    #[test]
+    fn podman_says_its_own_name() {
+        assert!(is_podman(&answer(0, "podman version 4.3.1\n")));
+        assert!(!is_podman(&answer(0, "Docker version 28.2.2, build e6534b4\n")));
+    }
+}

@@ -1,0 +1,339 @@
+//! What to install on which system, the one place that knows. Names of packages
+//! are the distributions' own; a name that a system does not have helps nobody.
+
+use std::path::Path;
+
+/// A system, as far as its packages differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum System {
+    /// Debian and what keeps its versions; `None` = not released yet, or unknown.
+    Debian(Option<u32>),
+    /// Ubuntu and what is built on it.
+    Ubuntu,
+    /// Fedora.
+    Fedora,
+    /// Red Hat Enterprise Linux and what is built from it.
+    RedHat,
+    /// Arch Linux.
+    Arch,
+    /// Alpine Linux.
+    Alpine,
+    /// openSUSE and SUSE.
+    Suse,
+    /// macOS.
+    Macos,
+    /// Windows.
+    Windows,
+    /// Any other.
+    Other,
+}
+
+impl System {
+    /// This one.
+    pub fn here() -> System {
+        if cfg!(target_os = "macos") {
+            return System::Macos;
+        }
+        if cfg!(windows) {
+            return System::Windows;
+        }
+        // os-release(5): the second stands in for the first.
+        let files = ["/etc/os-release", "/usr/lib/os-release"];
+        let text = files.iter().find_map(|file| std::fs::read_to_string(file).ok());
+        text.map_or(System::Other, |text| System::of_os_release(&text))
+    }
+
+    /// By the text of os-release(5): ID, else what ID_LIKE names, nearest first.
+    pub fn of_os_release(text: &str) -> System {
+        let value = |name: &str| {
+            let lines = text.lines().filter_map(|line| line.trim().split_once('='));
+            lines.filter(|(key, _)| *key == name).map(|(_, value)| value.trim_matches(['"', '\''])).next_back()
+        };
+        let id = value("ID").unwrap_or_default();
+        let version = || value("VERSION_ID")?.split('.').next()?.parse().ok();
+        let like = value("ID_LIKE").unwrap_or_default().split_whitespace();
+        std::iter::once(id)
+            .chain(like)
+            .find_map(|name| match name {
+                // Versions of Kali and the like are not Debian's.
+                "debian" | "raspbian" => {
+                    Some(System::Debian(if ["debian", "raspbian"].contains(&id) { version() } else { None }))
+                }
+                "ubuntu" => Some(System::Ubuntu),
+                "fedora" if id == "fedora" => Some(System::Fedora),
+                "rhel" | "centos" | "fedora" => Some(System::RedHat),
+                "arch" => Some(System::Arch),
+                "alpine" => Some(System::Alpine),
+                "suse" | "sles" | "opensuse" => Some(System::Suse),
+                name if name.starts_with("opensuse") => Some(System::Suse),
+                _ => None,
+            })
+            .unwrap_or(System::Other)
+    }
+
+    /// Whether the project's scripts/engine/up can bring an engine up there.
+    pub fn has_set_up(self) -> bool {
+        matches!(self, System::Debian(_) | System::Ubuntu)
+    }
+}
+
+/// How the project's own script is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SetUp {
+    /// This user is root: `cargo xtask start --setup` runs it.
+    Here,
+    /// Root has to run it, at this path. Not `sudo cargo`: root has no cargo as
+    /// a rule, and what it builds is root's.
+    Script(String),
+}
+
+/// What helps on a system, for a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cures {
+    /// The system.
+    pub system: System,
+    /// Commands need no `sudo`, which may not be there.
+    pub is_root: bool,
+    /// An engine is installed, and may only have to be started.
+    pub has_engine: bool,
+    /// The project's own script, where it has one for this system.
+    pub set_up: Option<SetUp>,
+}
+
+impl Cures {
+    /// For this system and user. `script`: the project's scripts/engine/up, as
+    /// people write its path.
+    pub fn here(script: Option<String>) -> Cures {
+        let (system, is_root) = (System::here(), is_root());
+        let set_up = |script| if is_root { SetUp::Here } else { SetUp::Script(script) };
+        Cures {
+            system,
+            is_root,
+            has_engine: is_installed(),
+            set_up: script.filter(|_| system.has_set_up()).map(set_up),
+        }
+    }
+
+    /// The project's own script, as a hint.
+    pub fn set_up(&self) -> Option<String> {
+        self.set_up.as_ref().map(|set_up| match set_up {
+            SetUp::Here => "`cargo xtask start --setup` brings an engine with Compose up".to_owned(),
+            SetUp::Script(path) => format!("`sudo {}` brings an engine with Compose up", crate::ui::quoted(path)),
+        })
+    }
+
+    /// How to get the plugin, best first.
+    pub fn compose(&self) -> Vec<String> {
+        self.set_up().into_iter().chain([self.plugin()]).collect()
+    }
+
+    /// How to get the plugin, or a newer one, by packages.
+    pub fn plugin(&self) -> String {
+        let install = |words: &str| self.install(words);
+        // Docker's own package of that name is in Docker's own repository alone
+        // (docs.docker.com/compose/install/linux).
+        let docker_s = "where Docker is from Docker's own repository, the package is docker-compose-plugin";
+        match self.system {
+            // packages.debian.org/docker-compose: 1.29.2 up to bookworm, 2.26.1
+            // in trixie, where it is the plugin.
+            System::Debian(Some(version @ ..=12)) => format!(
+                "Debian {version}'s docker-compose is 1.x, too old: install docker-compose-plugin from Docker's own repository, docs.docker.com/engine/install/debian"
+            ),
+            System::Debian(_) => format!("{}; {docker_s}", install("apt-get install docker-compose")),
+            // packages.ubuntu.com/docker-compose-v2
+            System::Ubuntu => format!("{}; {docker_s}", install("apt-get install docker-compose-v2")),
+            // packages.fedoraproject.org/pkgs/docker-compose
+            System::Fedora => format!("{}; {docker_s}", install("dnf install docker-compose")),
+            System::RedHat => "install docker-compose-plugin from Docker's own repository, docs.docker.com/engine/install/rhel".to_owned(),
+            // archlinux.org/packages/extra/x86_64/docker-compose
+            System::Arch => install("pacman -S docker-compose"),
+            // pkgs.alpinelinux.org/package/edge/community/x86_64/docker-cli-compose
+            System::Alpine => install("apk add docker-cli-compose"),
+            // software.opensuse.org/package/docker-compose
+            System::Suse => install("zypper install docker-compose"),
+            // The formula's own caveats (formulae.brew.sh/formula/docker-compose).
+            System::Macos => "Docker Desktop and OrbStack have it; else `brew install docker-compose`, and in ~/.docker/config.json `\"cliPluginsExtraDirs\": [\"HOMEBREW/lib/docker/cli-plugins\"]`, with what `brew --prefix` prints for HOMEBREW".to_owned(),
+            System::Windows => "Docker Desktop has it: `winget install Docker.DockerDesktop`, and start it".to_owned(),
+            System::Other => "docs.docker.com/compose/install says how to get it".to_owned(),
+        }
+    }
+
+    /// How to get an engine with Compose, best first.
+    pub fn engine(&self) -> Vec<String> {
+        let mut hints: Vec<String> = self.set_up().into_iter().collect();
+        let sudo = self.sudo();
+        let with_systemd = |words: &str| {
+            format!("{} && {sudo}systemctl enable --now docker`", self.install(words).trim_end_matches('`'))
+        };
+        hints.push(match self.system {
+            System::Debian(Some(..=12)) => {
+                "install Docker with its Compose plugin from Docker's own repository, docs.docker.com/engine/install/debian".to_owned()
+            }
+            System::Debian(_) => self.install("apt-get install docker.io docker-cli docker-compose docker-buildx"),
+            System::Ubuntu => self.install("apt-get install docker.io docker-compose-v2 docker-buildx"),
+            System::Fedora => with_systemd("dnf install moby-engine docker-compose docker-buildx"),
+            System::Arch => with_systemd("pacman -S docker docker-compose docker-buildx"),
+            System::Alpine => format!(
+                "{} && {sudo}rc-service docker start`",
+                self.install("apk add docker docker-cli-compose docker-cli-buildx").trim_end_matches('`')
+            ),
+            System::Suse => with_systemd("zypper install docker docker-compose docker-buildx"),
+            System::Macos => "install Docker Desktop, OrbStack or Colima (`brew install colima docker docker-compose && colima start`)".to_owned(),
+            System::Windows => "install Docker Desktop (`winget install Docker.DockerDesktop`) and start it".to_owned(),
+            System::RedHat | System::Other => "install Docker Engine and its Compose plugin: docs.docker.com/engine/install".to_owned(),
+        });
+        hints
+    }
+
+    /// How to get buildx.
+    pub fn buildx(&self) -> String {
+        match self.system {
+            System::Debian(Some(..=12)) | System::RedHat => {
+                "install docker-buildx-plugin from Docker's own repository, docs.docker.com/engine/install".to_owned()
+            }
+            System::Debian(_) | System::Ubuntu => self.install("apt-get install docker-buildx"),
+            System::Fedora => self.install("dnf install docker-buildx"),
+            System::Arch => self.install("pacman -S docker-buildx"),
+            System::Alpine => self.install("apk add docker-cli-buildx"),
+            System::Suse => self.install("zypper install docker-buildx"),
+            System::Macos => "Docker Desktop and OrbStack have it; else `brew install docker-buildx`".to_owned(),
+            System::Windows => "Docker Desktop has it: `winget install Docker.DockerDesktop`".to_owned(),
+            System::Other => "docs.docker.com/build/install-buildx says how to get it".to_owned(),
+        }
+    }
+
+    /// Starts the system's engine; `word` is `start` or `restart`.
+    pub fn service(&self, word: &str) -> String {
+        let sudo = self.sudo();
+        // sd_booted(3): the folder is there only where systemd runs the system.
+        let systemd = Path::new("/run/systemd/system").is_dir();
+        match self.system {
+            System::Macos => format!("{word} Docker Desktop, OrbStack, or `colima {word}`"),
+            System::Windows => format!("{word} Docker Desktop"),
+            System::Alpine => format!("{word} it: `{sudo}rc-service docker {word}`"),
+            _ if systemd => {
+                format!("{word} it: `{sudo}systemctl {word} docker` (rootless: `systemctl --user {word} docker`)")
+            }
+            _ => format!("{word} it: `{sudo}service docker {word}`"),
+        }
+    }
+
+    fn install(&self, words: &str) -> String {
+        format!("`{}{words}`", self.sudo())
+    }
+
+    fn sudo(&self) -> &'static str {
+        if self.is_root { "" } else { "sudo " }
+    }
+}
+
+#[cfg(unix)]
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Windows asks by itself.
+#[cfg(not(unix))]
+fn is_root() -> bool {
+    true
+}
+
+/// Whether an engine is installed on this machine: one that is not cannot be
+/// started. Where that cannot be told, it may be.
+fn is_installed() -> bool {
+    // Only root has the folders of the last ones on PATH.
+    let places = [
+        "/usr/bin/dockerd",
+        "/usr/sbin/dockerd",
+        "/usr/local/bin/dockerd",
+        "/usr/local/sbin/dockerd",
+        "/snap/bin/docker",
+    ];
+    !cfg!(target_os = "linux")
+        || crate::exec::find("dockerd").is_some()
+        || places.iter().any(|place| Path::new(place).exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cures(system: System) -> Cures {
+        Cures { system, is_root: false, has_engine: false, set_up: None }
+    }
+
+    #[test]
+    fn a_system_is_told_by_its_os_release() {
+        for (text, system) in [
+            (
+                "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_ID=\"12\"\nID=debian\n",
+                System::Debian(Some(12)),
+            ),
+            ("VERSION_ID=\"13\"\nID=debian\n", System::Debian(Some(13))),
+            ("PRETTY_NAME=\"Debian GNU/Linux forky/sid\"\nID=debian\n", System::Debian(None)),
+            ("ID=raspbian\nID_LIKE=debian\nVERSION_ID=\"12\"\n", System::Debian(Some(12))),
+            ("ID=kali\nVERSION_ID=\"2026.1\"\nID_LIKE=debian\n", System::Debian(None)),
+            ("NAME=\"Ubuntu\"\nVERSION_ID=\"24.04\"\nID=ubuntu\nID_LIKE=debian\n", System::Ubuntu),
+            ("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\nVERSION_ID=\"22\"\n", System::Ubuntu),
+            ("ID=fedora\nVERSION_ID=43\n", System::Fedora),
+            ("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n", System::RedHat),
+            ("ID=\"rhel\"\nID_LIKE=\"fedora\"\n", System::RedHat),
+            ("ID=arch\n", System::Arch),
+            ("ID=endeavouros\nID_LIKE='arch'\n", System::Arch),
+            ("ID=alpine\nVERSION_ID=3.23.0\n", System::Alpine),
+            ("ID=\"opensuse-tumbleweed\"\nID_LIKE=\"opensuse suse\"\n", System::Suse),
+            ("ID=nixos\n", System::Other),
+            ("", System::Other),
+        ] {
+            assert_eq!(System::of_os_release(text), system, "{text}");
+        }
+    }
+
+    /// The package of each system, and on no other the one that it lacks.
+    #[test]
+    fn a_package_is_named_by_its_name_there() {
+        for (system, words) in [
+            (System::Debian(Some(13)), "`sudo apt-get install docker-compose`"),
+            (System::Debian(None), "`sudo apt-get install docker-compose`"),
+            (System::Debian(Some(12)), "docker-compose-plugin from Docker's own repository"),
+            (System::Ubuntu, "`sudo apt-get install docker-compose-v2`"),
+            (System::Fedora, "`sudo dnf install docker-compose`"),
+            (System::RedHat, "docker-compose-plugin from Docker's own repository"),
+            (System::Arch, "`sudo pacman -S docker-compose`"),
+            (System::Alpine, "`sudo apk add docker-cli-compose`"),
+            (System::Suse, "`sudo zypper install docker-compose`"),
+            (System::Macos, "cliPluginsExtraDirs"),
+            (System::Windows, "Docker Desktop has it"),
+            (System::Other, "docs.docker.com/compose/install"),
+        ] {
+            let hints = cures(system).compose();
+            assert!(hints.len() == 1 && hints[0].contains(words), "{system:?}: {hints:?}");
+            assert!(!cures(system).engine().is_empty() && !cures(system).buildx().is_empty());
+        }
+        for bookworm in [cures(System::Debian(Some(12))).compose(), cures(System::Debian(Some(12))).engine()] {
+            assert!(!bookworm.join("\n").contains("apt-get"), "{bookworm:?}");
+        }
+    }
+
+    #[test]
+    fn root_types_no_sudo_and_others_no_sudo_cargo() {
+        let root = Cures { is_root: true, set_up: Some(SetUp::Here), ..cures(System::Debian(Some(13))) };
+        assert_eq!(root.compose()[0], "`cargo xtask start --setup` brings an engine with Compose up");
+        assert!(!root.compose().join("\n").contains("sudo"), "{:?}", root.compose());
+        let ben = Cures { set_up: Some(SetUp::Script("scripts/engine/up".into())), ..cures(System::Debian(Some(12))) };
+        assert_eq!(ben.engine()[0], "`sudo scripts/engine/up` brings an engine with Compose up");
+    }
+
+    #[test]
+    fn a_line_of_two_commands_is_one_to_paste() {
+        assert_eq!(
+            cures(System::Arch).engine(),
+            ["`sudo pacman -S docker docker-compose docker-buildx && sudo systemctl enable --now docker`"]
+        );
+        let alpine = Cures { is_root: true, ..cures(System::Alpine) };
+        assert_eq!(
+            alpine.engine(),
+            ["`apk add docker docker-cli-compose docker-cli-buildx && rc-service docker start`"]
+        );
+    }
+}

@@ -1,0 +1,161 @@
+//! Why the engine does not answer, and what to do about it.
+
+use std::time::Duration;
+
+use super::endpoint::Choice;
+use super::{Cures, Endpoint, permission};
+use crate::error::Error;
+
+/// Why the engine does not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// No `docker`, and no socket.
+    Absent,
+    /// The context that was chosen does not exist; no engine was asked.
+    NoContext,
+    /// A socket that is not there, or that nobody serves.
+    NotRunning,
+    /// The socket is there, and not for us.
+    Denied,
+    /// It accepted, and then nothing.
+    Hanging(Duration),
+    /// Anything else, in its own words.
+    Other(String),
+}
+
+impl Trouble {
+    /// Whether there is no engine, so that one could be brought up. One that
+    /// is there and does not answer, or not to this user, no script makes anew,
+    /// nor one on another machine.
+    pub fn is_absence(&self, endpoint: &Endpoint) -> bool {
+        matches!(self, Trouble::Absent | Trouble::NotRunning) && !endpoint.is_remote()
+    }
+
+    /// The fact and what to do about it.
+    pub fn error(&self, endpoint: &Endpoint, cures: &Cures) -> Error {
+        let host = &endpoint.host;
+        let chosen = &endpoint.chosen_by;
+        let start = |word: &str| {
+            if endpoint.is_remote() {
+                elsewhere_hint(host)
+            } else if endpoint.is_usual() {
+                cures.service(word)
+            } else {
+                chosen_hint(word)
+            }
+        };
+        let undo = format!("for this machine's usual engine: `{}`", endpoint.undo());
+        match self {
+            Trouble::Absent => with_hints(Error::new("no Docker engine, and no `docker` on PATH"), cures.engine()),
+            Trouble::NoContext => no_context(chosen).hint(undo),
+            Trouble::NotRunning => {
+                let error = Error::new(format!("no Docker engine answers at {host} ({chosen})"));
+                if !endpoint.is_usual() {
+                    error.hint(start("start")).hint(undo)
+                } else if cures.has_engine {
+                    with_hints(error.hint(start("start")), cures.set_up())
+                } else {
+                    // What is not there cannot be started.
+                    with_hints(error, cures.engine())
+                }
+            }
+            Trouble::Denied => {
+                let error = Error::new(format!("no permission for the Docker engine's socket {host}"));
+                if endpoint.is_remote() {
+                    error.hint(elsewhere_hint(host))
+                } else {
+                    with_hints(error, permission::hints(endpoint.socket(), endpoint.undo(), cures))
+                }
+            }
+            Trouble::Hanging(limit) => {
+                let error = Error::new(format!(
+                    "the Docker engine at {host} ({chosen}) accepts and does not answer within {} s",
+                    limit.as_secs()
+                ))
+                .hint(start("restart"));
+                if endpoint.is_usual() { error } else { error.hint(undo) }
+            }
+            Trouble::Other(text) => Error::new(format!("the Docker engine at {host} ({chosen}): {text}"))
+                .hint("is it an engine, and well? `docker version` asks it too"),
+        }
+    }
+}
+
+fn with_hints(error: Error, hints: impl IntoIterator<Item = String>) -> Error {
+    hints.into_iter().fold(error, Error::hint)
+}
+
+fn no_context(chosen: &Choice) -> Error {
+    let what = match chosen {
+        Choice::Context(name) => format!("`{name}` (DOCKER_CONTEXT)"),
+        Choice::Current(name) => format!("`{name}` (the current one)"),
+        Choice::Host | Choice::Default => "that was chosen".to_owned(),
+    };
+    Error::new(format!("the Docker context {what} does not exist")).hint("`docker context ls` shows those that do")
+}
+
+/// What is behind a socket that somebody chose is not the system's service.
+fn chosen_hint(word: &str) -> String {
+    if cfg!(target_os = "macos") {
+        format!("{word} Docker Desktop, OrbStack, or `colima {word}`")
+    } else if cfg!(windows) {
+        format!("{word} Docker Desktop")
+    } else {
+        format!("{word} the engine that serves it (rootless: `systemctl --user {word} docker`)")
+    }
+}
+
+/// Nothing can be started from here on another machine.
+fn elsewhere_hint(host: &str) -> String {
+    format!("is that machine up, and may you use its engine? `docker -H {host} version` says more")
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::docker::{SetUp, System};
+
+    const USUAL: &str = "unix:///var/run/docker.sock";
+
+    fn hints(trouble: &Trouble, endpoint: &Endpoint, is_root: bool) -> String {
+        let set_up = Some(if is_root { SetUp::Here } else { SetUp::Script("scripts/engine/up".into()) });
+        let cures = Cures { system: System::Debian(Some(13)), is_root, has_engine: false, set_up };
+        trouble.error(endpoint, &cures).hints().join("\n")
+    }
+
+    fn chosen(host: &str) -> Endpoint {
+        Endpoint { host: host.into(), chosen_by: Choice::Host }
+    }
+
+    #[test]
+    fn the_advice_is_for_the_engine_that_was_chosen() {
+        let usual = hints(&Trouble::NotRunning, &Endpoint::at(USUAL), false);
+        assert!(usual.contains("`sudo scripts/engine/up`") && !usual.contains("unset"), "{usual}");
+        for host in ["unix:///run/user/1/docker.sock", "tcp://127.0.0.1:2375", "tcp://box:2375"] {
+            let hints = hints(&Trouble::NotRunning, &chosen(host), false);
+            assert!(hints.contains("`unset DOCKER_HOST`") && !hints.contains("sudo"), "{hints}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_to_run_cargo_as_root() {
+        let troubles =
+            [Trouble::Absent, Trouble::NotRunning, Trouble::Denied, Trouble::Hanging(Duration::from_secs(1))];
+        for (trouble, is_root) in troubles.iter().flat_map(|trouble| [(trouble, true), (trouble, false)]) {
+            let hints = hints(trouble, &Endpoint::at(USUAL), is_root);
+            assert!(!hints.contains("sudo cargo") && !hints.contains("with sudo"), "{hints}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_not_there_can_be_brought_up() {
+        let usual = Endpoint::at(USUAL);
+        assert!(Trouble::Absent.is_absence(&usual) && Trouble::NotRunning.is_absence(&usual));
+        for trouble in
+            [Trouble::Denied, Trouble::NoContext, Trouble::Hanging(Duration::ZERO), Trouble::Other("x".into())]
+        {
+            assert!(!trouble.is_absence(&usual), "{trouble:?}");
+        }
+        assert!(!Trouble::NotRunning.is_absence(&chosen("tcp://box:2375")));
+    }
+}

@@ -1,0 +1,75 @@
+//! An engine and Compose, brought up by the project's own script where there is
+//! none.
+
+use std::path::{Path, PathBuf};
+
+use crate::context::{Context, set_up_script};
+use crate::error::{Error, Result};
+use crate::exec::Command;
+use crate::flow::assign;
+use crate::flow::survey::{Survey, project, survey};
+use crate::ui;
+
+/// A survey with an engine and Compose behind it. `set_up`: what is missing may
+/// be brought up. Where services read a `.env` that is not there, it is made:
+/// before that Compose cannot be asked.
+pub fn ready(ctx: &Context, set_up: bool) -> Result<Survey> {
+    let mut found = survey(ctx)?;
+    let mut may_set_up = set_up;
+    loop {
+        if may_set_up && found.lacks_engine(ctx) {
+            let script = script(ctx, &found)?;
+            if ctx.dry_run {
+                ui::out(&format!("would run: {}", ctx.show(&script)));
+                return Ok(found);
+            }
+            run(ctx, &script)?;
+            may_set_up = false;
+        } else if found.containers.is_ok() && found.needs_env_file() && !ctx.no_write {
+            make_env_file(ctx, &found)?;
+            if ctx.dry_run {
+                return Ok(found);
+            }
+        } else {
+            found.has_engine(ctx)?;
+            return Ok(found);
+        }
+        found = survey(ctx)?;
+    }
+}
+
+/// Where it cannot be written, no option of ours helps: Compose reads it itself.
+fn make_env_file(ctx: &Context, found: &Survey) -> Result<()> {
+    assign::env_from_template(ctx, found).map_err(|error| {
+        if !error.is_unwritable() {
+            return error;
+        }
+        let needs = found.without_compose.as_ref().map(|trouble| ctx.compose_error(trouble));
+        let needs = needs.map(|needs| format!("{needs}; ")).unwrap_or_default();
+        Error::new(needs + error.message())
+            .hint("Compose reads that file itself: start from a checkout that can be written")
+    })
+}
+
+/// Runs the project's own engine script, where there is no engine or no Compose.
+pub fn set_up(ctx: &Context) -> Result<()> {
+    let found = project(ctx)?;
+    run(ctx, &script(ctx, &found)?)
+}
+
+/// The script; without one, that an engine or Compose is missing.
+fn script(ctx: &Context, found: &Survey) -> Result<PathBuf> {
+    let script = set_up_script(&found.stack.dir);
+    if !cfg!(windows) && script.is_file() {
+        return Ok(script);
+    }
+    let missing = found.has_engine(ctx).err().unwrap_or_else(|| Error::new("an engine and Compose are there already"));
+    Err(missing.hint("--setup runs scripts/engine/up of the project, and this one has none"))
+}
+
+fn run(ctx: &Context, script: &Path) -> Result<()> {
+    match Command::new(script).dir(&ctx.dir).show(false)? {
+        0 => Ok(()),
+        code => Err(Error::new(format!("`{}` failed with exit code {code}", ctx.show(script)))),
+    }
+}

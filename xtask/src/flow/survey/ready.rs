@@ -1,0 +1,88 @@
+//! Whether a project can be started at all: an engine, Compose, and nobody else
+//! of its name.
+
+use super::Survey;
+use crate::context::Context;
+use crate::docker::{Absence, ComposeTrouble};
+use crate::error::{Error, Result};
+
+impl Survey {
+    /// An error where a project of this name runs from another folder: Compose
+    /// would replace its containers, and `down` end them.
+    pub fn refuse_elsewhere(&self, ctx: &Context) -> Result<()> {
+        let Some(other) = &self.elsewhere else { return Ok(()) };
+        let name = &self.stack.name;
+        Err(Error::new(format!(
+            "a project named `{name}` has containers from {}: this would replace or end them",
+            ctx.show(other)
+        ))
+        .hint(format!(
+            "give this one a name of its own: COMPOSE_PROJECT_NAME={name}-2 in {}",
+            ctx.show(&self.stack.dir.join(".env"))
+        ))
+        .hint(format!("or stop the other one: `cd {} && cargo xtask stop`", ctx.show(other))))
+    }
+
+    /// An error where there is no engine, no Compose, or the project runs from
+    /// another folder.
+    pub fn ready(&self, ctx: &Context) -> Result<()> {
+        self.has_engine(ctx)?;
+        self.refuse_elsewhere(ctx)
+    }
+
+    /// An error where there is no engine or no Compose.
+    pub fn has_engine(&self, ctx: &Context) -> Result<()> {
+        match (&self.containers, &self.without_compose) {
+            (Ok(_), None) => Ok(()),
+            (Ok(_), Some(trouble @ ComposeTrouble::NeedsEnvFile(_))) if ctx.no_write => {
+                let error = ctx.compose_error(trouble);
+                Err(Error::new(format!("{}: --no-write cannot make it", error.message()))
+                    .hint("Compose reads that file itself: `cargo xtask start` makes it from its template"))
+            }
+            (Ok(_), Some(trouble)) => Err(ctx.compose_error(trouble)),
+            // Without `docker` there is not much else to be said.
+            (Err(trouble), Some(ComposeTrouble::Absent(absence))) if *absence != Absence::NoDocker => {
+                let compose = ctx.compose_error(&ComposeTrouble::Absent(absence.clone()));
+                let engine = ctx.engine_error(trouble);
+                // What installs an engine installs Compose with it.
+                let both = trouble.is_absence(ctx.engine.endpoint()) && !ctx.cures().has_engine;
+                Err(neither(&compose, &engine, both))
+            }
+            (Err(trouble), _) => Err(ctx.engine_error(trouble)),
+        }
+    }
+
+    /// Whether there is no engine or no Compose, so that the project's own script
+    /// may bring both up. What is there and does not answer, or not to this user,
+    /// no script makes anew.
+    pub fn lacks_engine(&self, ctx: &Context) -> bool {
+        match &self.containers {
+            Ok(_) => matches!(self.without_compose, Some(ComposeTrouble::Absent(_))),
+            Err(trouble) => trouble.is_absence(ctx.engine.endpoint()),
+        }
+    }
+}
+
+/// Both are missing: one error, whose hints are said once.
+/// `by_engine`: those of the engine are enough.
+fn neither(compose: &Error, engine: &Error, by_engine: bool) -> Error {
+    let error = Error::new(format!("{}, and {}", compose.message(), engine.message()));
+    let first = if by_engine { &[] } else { compose.hints() };
+    let more = engine.hints().iter().filter(|hint| !first.contains(hint));
+    first.iter().chain(more).fold(error, |error, hint| error.hint(hint.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cures_both_is_said_once() {
+        let compose = Error::new("no Compose").hint("`make both`").hint("`install compose`");
+        let engine = Error::new("no engine").hint("`make both`").hint("`install engine`");
+        let both = neither(&compose, &engine, false);
+        assert_eq!(both.message(), "no Compose, and no engine");
+        assert_eq!(both.hints(), ["`make both`", "`install compose`", "`install engine`"]);
+        assert_eq!(neither(&compose, &engine, true).hints(), engine.hints());
+    }
+}

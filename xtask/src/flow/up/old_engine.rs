@@ -1,0 +1,41 @@
+//! An engine that is too old for what the compose files say. They are written for
+//! newer ones, and not changed for it: what it refuses is taken out by a file on
+//! top, for this start alone.
+
+use crate::context::Context;
+use crate::decide::{refuses_start_interval, without_start_interval};
+use crate::disk;
+use crate::docker::Compose;
+use crate::error::Result;
+use crate::flow::overrides;
+use crate::flow::survey::Survey;
+use crate::ui;
+
+/// Compose for `up`, so that this engine takes it.
+pub(super) fn compose(ctx: &Context, survey: &Survey) -> Result<Compose> {
+    let Some(text) = without_start_interval(&survey.stack).filter(|_| refuses(ctx)) else {
+        return Ok(ctx.compose());
+    };
+    let file = overrides::outside(ctx, &survey.stack.dir, "-old-engine")?;
+    disk::private_folder(file.parent().unwrap_or(&file))?;
+    disk::write_atomic(&file, text.as_bytes())?;
+    ui::note(
+        "note: this engine knows no start_interval (Docker 25.0 and later do): it is left out, and the start takes longer",
+    );
+    let mut options = ctx.options.clone();
+    if !options.files.is_empty() {
+        options.files.push(file);
+        return Ok(ctx.compose_with(options));
+    }
+    // Not `-f`, with which Compose does not read the `.env` of the current folder.
+    let files: Vec<_> = survey.stack.files.iter().cloned().chain([file]).collect();
+    Ok(ctx.compose().with_env(overrides::names(&files)))
+}
+
+/// Compose speaks the version of DOCKER_API_VERSION, where that is set, and else
+/// the newest that the engine knows.
+fn refuses(ctx: &Context) -> bool {
+    let asked = || ctx.engine.version().ok().map(|version| version.api_version);
+    let set = ctx.var("DOCKER_API_VERSION").filter(|version| !version.is_empty());
+    set.or_else(asked).is_some_and(|version| refuses_start_interval(&version))
+}
