@@ -33,7 +33,8 @@ fn main() {
     let project = project(dir.path());
     let state = dir.path().join("state");
     let release = PathBuf::from(env!("CARGO_BIN_EXE_xtask"));
-    let debug = root().join("target/debug/xtask");
+    // Beside it, wherever the target folder is.
+    let debug = release.ancestors().nth(2).expect("the target folder").join("debug/xtask");
     let at = |program: &Path, args: &'static [&'static str]| {
         let (program, project, state) = (program.to_path_buf(), project.clone(), state.clone());
         move || {

@@ -7,20 +7,20 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Something to measure.
-pub(crate) struct Subject {
+pub(crate) struct Subject<'a> {
     pub(crate) name: &'static str,
-    pub(crate) command: Box<dyn Fn() -> Command>,
+    pub(crate) command: Box<dyn Fn() -> Command + 'a>,
 }
 
-impl Subject {
-    pub(crate) fn new(name: &'static str, command: impl Fn() -> Command + 'static) -> Self {
+impl<'a> Subject<'a> {
+    pub(crate) fn new(name: &'static str, command: impl Fn() -> Command + 'a) -> Self {
         Subject { name, command: Box::new(command) }
     }
 }
 
 /// Runs every subject `rounds` times, forwards then backwards, and prints the
 /// medians with their ratio to the first. Returns the medians.
-pub(crate) fn compare(title: &str, rounds: usize, before: &dyn Fn(), subjects: &[Subject]) -> Vec<Duration> {
+pub(crate) fn compare(title: &str, rounds: usize, before: &dyn Fn(), subjects: &[Subject<'_>]) -> Vec<Duration> {
     let mut times: Vec<Vec<Duration>> = subjects.iter().map(|_| Vec::new()).collect();
     for round in 0..=rounds {
         let mut order: Vec<usize> = (0..subjects.len()).collect();

@@ -175,7 +175,7 @@ fn measure(loads: &str) {
     }
 }
 
-fn subjects(empty: &Path, has_group: bool) -> Vec<Subject> {
+fn subjects(empty: &Path, has_group: bool) -> Vec<Subject<'static>> {
     let release = PathBuf::from(env!("CARGO_BIN_EXE_xtask"));
     let tool = |program: &str, args: &'static [&'static str], port: Option<u16>| {
         let program = which::which(program).ok()?;

@@ -4,7 +4,6 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Command;
 
 use crate::support::{Project, XTASK, skip, snapshot};
 
@@ -247,9 +246,9 @@ fn after_it_cargo_xtask_check_ports_works_there_at_once() {
     command.env("CARGO_TARGET_DIR", &target).env("CARGO_NET_OFFLINE", "true");
     command.env("XTASK_CACHE_DIR", project.root().join("cache"));
     let run = |words: &str| {
-        let mut again = Command::new(command.get_program());
+        let mut again = project.command(command.get_program());
         let set = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
-        again.env_clear().envs(set).current_dir(project.dir()).arg("xtask").args(words.split(' '));
+        again.envs(set).arg("xtask").args(words.split(' '));
         project.finish(words, again).ends_with(0)
     };
     let ports = run("check-ports");

@@ -69,7 +69,14 @@ fn repository() -> PathBuf {
 }
 
 fn sources() -> Vec<Source> {
-    let src = package().join("src");
+    let found = sources_in("src");
+    assert!(found.len() > 50, "{} files", found.len());
+    found
+}
+
+/// All files of a folder of the package.
+fn sources_in(folder: &str) -> Vec<Source> {
+    let src = package().join(folder);
     let mut found = Vec::new();
     let mut queue = vec![src.clone()];
     while let Some(folder) = queue.pop() {
@@ -84,7 +91,6 @@ fn sources() -> Vec<Source> {
         }
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
-    assert!(found.len() > 50, "{} files", found.len());
     found
 }
 
@@ -224,6 +230,45 @@ fn every_file_says_what_it_is_and_none_is_long() {
         if !source.text.starts_with("//! ") && !source.is_tests() {
             complaints.push(format!("src/{}: no `//! …` on the first line", source.name));
         }
+    }
+    none(&complaints);
+}
+
+/// The launcher is built in every new checkout: it stays small, and knows no crate.
+#[test]
+fn the_launcher_keeps_the_rules_of_the_house() {
+    let rules: [(&[&str], &[&str]); 2] = [
+        (&["cargo_build.rs", "compiler.rs", "run.rs"], &["Command::new"]),
+        (&["say.rs"], &["println!", "eprint!", "eprintln!", "io::stdout()"]),
+    ];
+    let mut complaints = Vec::new();
+    let mut sources = sources_in("launcher/src");
+    sources.extend(sources_in("launcher/sha256/src"));
+    assert!(sources.len() > 15, "{} files", sources.len());
+    for source in &sources {
+        let lines = source.text.lines().count();
+        if lines > 400 {
+            complaints.push(format!("launcher: {}: {lines} lines, 400 at most", source.name));
+        }
+        let is_tests = source.name.ends_with("/tests.rs");
+        if !source.text.starts_with("//! ") && !is_tests {
+            complaints.push(format!("launcher: {}: no `//! …` on the first line", source.name));
+        }
+        for (line, text) in source.code().filter(|_| !is_tests) {
+            if text.trim() == "mod tests {" {
+                break;
+            }
+            for (places, words) in rules.iter().filter(|(places, _)| !places.contains(&source.name.as_str())) {
+                for word in words.iter().filter(|word| text.contains(**word)) {
+                    complaints.push(format!("launcher: {}:{line}: {word} belongs in {places:?}", source.name));
+                }
+            }
+        }
+    }
+    let manifest = fs::read_to_string(package().join("launcher/Cargo.toml")).unwrap();
+    let dependencies = manifest.split("[dependencies]\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    if dependencies != "xtask-sha256 = { path = \"sha256\" }" {
+        complaints.push(format!("launcher: Cargo.toml: dependencies: {dependencies}"));
     }
     none(&complaints);
 }

@@ -26,7 +26,8 @@ pub(super) fn plan(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     let before = target.read_text(&path)?;
     let text = before.clone().unwrap_or_default();
     if text.contains(START) {
-        return newer(target, plan, path, before);
+        newer(target, plan, path, before);
+        return Ok(());
     }
     let missing: Vec<_> = GOALS.iter().filter(|(goal, ..)| !has_goal(&text, goal)).collect();
     if missing.is_empty() {
@@ -72,14 +73,13 @@ const OLDER: [(&str, &str); 2] = [
 ];
 
 /// Our own block without what it does not need any more.
-fn newer(target: &Target<'_>, plan: &mut Plan, path: PathBuf, before: Option<String>) -> Result<()> {
+fn newer(target: &Target<'_>, plan: &mut Plan, path: PathBuf, before: Option<String>) {
     let text = before.clone().unwrap_or_default();
     let after = without_build(&text);
     if after != text && program::has_launcher(target, plan) {
         let what = format!("{}: its goals leave the build to the launcher", target.show(&path));
         plan.steps.push(Step { what, edits: vec![Edit::text(path, before, after)], view: View::Diff });
     }
-    Ok(())
 }
 
 /// Only within our block, and only as it was written; one that somebody changed

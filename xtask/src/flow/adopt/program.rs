@@ -74,10 +74,9 @@ fn files(home: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
             }
         }
     }
-    let manifest = String::from_utf8_lossy(&read(&home.join("Cargo.toml"))?).into_owned();
-    files.insert("Cargo.toml".to_owned(), cargo::manifest_elsewhere(&manifest).into_bytes());
-    for name in [LAUNCHER, "launcher/sha256/Cargo.toml"] {
-        files.insert(name.to_owned(), read(&home.join(name))?);
+    for name in ["Cargo.toml", LAUNCHER, "launcher/sha256/Cargo.toml"] {
+        let manifest = String::from_utf8_lossy(&read(&home.join(name))?).into_owned();
+        files.insert(name.to_owned(), cargo::manifest_elsewhere(&manifest).into_bytes());
     }
     for name in ["clippy.toml", "rustfmt.toml"] {
         let own = [home.join(name), home.with_file_name(name)].into_iter().find(|path| path.is_file());
