@@ -96,7 +96,7 @@ pub fn look(ctx: &Context, ports: &[(u16, Protocol)], depth: Depth) -> Result<Ho
             View { port, protocol, verdict, sockets, advice }
         })
         .collect();
-    Ok(Holders { views, is_around, containers })
+    Ok(Holders { views, containers, is_around })
 }
 
 type Probed = (u16, Protocol, Vec<(IpAddr, Probe)>);
