@@ -168,9 +168,8 @@ fn a_state_folder_on_a_filesystem_without_locks() {
     fs::write(&source, NO_LOCKS).unwrap();
     let mut rustc = command(which::which("rustc").unwrap());
     // It looks for its linker there, and rustup for the toolchain.
-    for name in ["PATH", "HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"] {
-        std::env::var_os(name).into_iter().for_each(|value| drop(rustc.env(name, value)));
-    }
+    let needed = ["PATH", "HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
+    rustc.envs(needed.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     let built = rustc.args(["--crate-type", "cdylib", "-o"]).arg(&library).arg(&source).output().unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     stack.project.set("LD_PRELOAD", library);
