@@ -159,7 +159,7 @@ comes_up_in_the_end() {
 refuses() {
 	types "$1"
 	ends 2
-	says_at_most 4
+	says_at_most 6
 	nothing_installed
 }
 
