@@ -14,9 +14,19 @@ clone_source() {
 	git clone --quiet --no-hardlinks "$source" "$clone"
 	if [ -n "$commit" ]; then
 		git -C "$clone" -c advice.detachedHead=false checkout --quiet "$commit"
-		return
+	else
+		uncommitted "$clone"
 	fi
-	git -C "$source" ls-files -z --deleted | xargs -0r rm -f --
+	if [ -n "$edit" ]; then
+		(cd "$clone" && bash -euc "$edit")
+		[ -n "$(git -C "$clone" status --porcelain)" ] || die "--edit changed nothing: $edit"
+	fi
+}
+
+# uncommitted CLONE: puts into it what $source has beside its last commit.
+uncommitted() {
+	local clone=$1
+	git -C "$source" ls-files -z --deleted | (cd "$clone" && xargs -0r rm -f --)
 	git -C "$source" ls-files -z --cached --others --exclude-standard |
 		(cd "$source" && while IFS= read -r -d '' file; do
 			[ ! -e "$file" ] || printf '%s\0' "$file"
@@ -69,6 +79,30 @@ give_rust() {
 		# shellcheck disable=SC2016
 		printf 'export PATH="%s/bin:$PATH"\n' "$cargo_home"
 	} | inside tee -a "$1/.profile" >/dev/null
+}
+
+# give_program: the checkout as it is after a first build, with the times of its
+# files, so that cargo finds nothing to do. Built once for each source and home.
+give_program() {
+	local key tar
+	key=$({
+		find "$scratch/clone" -path "$scratch/clone/.git" -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
+		rustc -vV
+	} | sed "s|$scratch||" | sha256sum | cut -c1-16)
+	tar=$BARE_CACHE/built/$who-$rust-$key.tar
+	if [ ! -e "$tar" ]; then
+		mkdir -p "$BARE_CACHE/built"
+		say "compiling, for this and other cases"
+		inside su - "$who" -c "cd $checkout && cargo xtask --version" >"$scratch/build.log" 2>&1 </dev/null ||
+			{ tail -n 20 "$scratch/build.log" >&2; die 'the program cannot be compiled'; }
+		inside tar -C "$checkout" --format=posix --exclude=./target/debug/incremental -c . >"$tar.part"
+		mv "$tar.part" "$tar"
+		find "$BARE_CACHE/built" -name '*.tar' -printf '%T@ %p\n' | sort -rn | awk 'NR > 6 { print $2 }' | xargs -r rm -f
+	else
+		touch "$tar"
+		as_root "find $checkout -mindepth 1 -delete"
+		inside tar -C "$checkout" -x <"$tar"
+	fi
 }
 
 # Where root's engine set-up of this source keeps its downloads.

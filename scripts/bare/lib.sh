@@ -59,9 +59,22 @@ prepare_host() {
 	grep -q ' cgroup2 ' /proc/self/mounts || die 'cgroup2 is not mounted'
 	mkdir -p "$BARE_CACHE"
 	chmod 755 "$BARE_CACHE"
+	sweep
 	mirror=$(host_mirror)
 	[ -n "$mirror" ] || die 'apt knows no mirror of Debian'
 	locked tools fetch_tools
+}
+
+# What is of no use any more: machines whose runner and keeper were both killed,
+# base systems that no case asked for in two weeks.
+sweep() {
+	local found
+	find "$BARE_CACHE" -maxdepth 1 -name 'run.*' -mmin +600 | while read -r found; do
+		flock --nonblock "$found" rm -rf --one-file-system "$found" || true
+	done
+	[ ! -d "$BARE_CACHE/base" ] || find "$BARE_CACHE/base" -maxdepth 1 -name '*.used' -mtime +14 | while read -r found; do
+		rm -rf "${found%.used}" "${found%.used}.ready" "${found%.used}.log" "$found"
+	done
 }
 
 fetch_tools() {
@@ -82,6 +95,7 @@ base_of() {
 	key=$(declare -f make_minbase make_base | cat - <(echo "$mirror $packages") | sha256sum | cut -c1-12)
 	dir=$BARE_CACHE/base/$suite-$key
 	locked "base-$suite" make_base "$suite" "$dir" "$packages"
+	: >"$dir.used"
 	printf '%s\n' "$dir"
 }
 

@@ -59,17 +59,18 @@ types_as() {
 	printf 'stty cols 100 rows 40\ncd %q\n%s\n' "$checkout" "$line" |
 		inside tee /run/typed >/dev/null
 	code=0
+	: >"$output.raw"
 	inside timeout --foreground -k 20 "$limit" script -qefc "su - $name -c '. /run/typed'" /dev/null \
 		<&"$keys" >"$output.raw" 2>&1 || code=$?
 	"$bare_dir/screen" <"$output.raw" >"$output"
 	took=$((SECONDS - begin))
-	cat "$output" >>"$transcript"
+	cat -s "$output" >>"$transcript"
 	note "[exit code $code, $took s]"
 	[ "$code" != 124 ] || gives_up "$line: no end after $limit s"
 	for text in "${never[@]}"; do
-		if grep -qF -- "$text" "$output"; then fails "$line: prints '$text'"; fi
+		if grep -qF -- "$text" "$output.raw"; then fails "$line: prints '$text'"; fi
 	done
-	[ "$line" != 'make start' ] || started=$took
+	[ "$line" != "$start" ] || started=${started:-$took}
 }
 
 # ends CODE: how the last command has to end; nothing else makes sense otherwise.
@@ -104,20 +105,33 @@ page_answers() {
 	note "$(grep -i '<title' <<<"$page")" "$health"
 }
 
-# Commands that were printed are typed as they were printed: whatever follows
-# "sudo" on its line. Who may not use it asks somebody who is root.
+# What is printed to be typed: what stands between backticks in a hint, and where
+# there is none, all that follows "sudo" on its line.
+printed_commands() {
+	local hints
+	hints=$(grep -E '^(engine: )?hint:' "$output" | grep -oE '`[^`]+`' | tr -d '`' || true)
+	[ -n "$hints" ] || hints=$(grep -oE '(^|[ :])sudo .*' "$output" | sed -E 's/^[ :]*//' || true)
+	[ -z "$hints" ] || awk '!seen[$0]++' <<<"$hints"
+}
+
+# follow: each of them, in order, to the letter. Somebody without sudo asks root,
+# and whoever is asked "[Y/n]" says yes.
 follow() {
 	local commands command
-	mapfile -t commands < <(grep -oE '(^|[ :`])sudo [^`]*' "$output" | sed -E 's/^[ :`]*//; s/ +$//' | awk '!seen[$0]++')
+	mapfile -t commands < <(printed_commands)
 	[ "${#commands[@]}" -gt 0 ] || gives_up 'no command is printed to go on with'
 	for command in "${commands[@]}"; do
-		if [ "$may_sudo" = sudo ]; then types "$command"; else types_as root "${command#sudo }"; fi
+		case $command in *'apt-get '*) printf 'y\n' >&"$keys" ;; esac
+		case $may_sudo,$command in
+		sudo,* | *,sg\ * | *,make\ * | *,cargo\ *) types "$command" ;;
+		*) types_as root "${command#sudo }" ;;
+		esac
 		ends 0
 	done
 }
 
 stack_comes_up() {
-	types make start
+	types "$start"
 	ends 0
 	says 'http://localhost:3000'
 	says 'http://localhost:8000'
@@ -129,6 +143,38 @@ stack_goes_down() {
 	if get http://localhost:3000/ >/dev/null; then fails 'the page still answers'; fi
 }
 all_of_it() { stack_comes_up; stack_goes_down; }
+
+# Either the stack is up, or what is printed leads there.
+comes_up_in_the_end() {
+	types "$start"
+	if [ "$code" != 0 ]; then
+		ends 2
+		says_at_most 6
+		follow
+	fi
+	all_of_it
+}
+
+# refuses COMMAND: before anything is done, in a few words, with a cure.
+refuses() {
+	types "$1"
+	ends 2
+	says_at_most 6
+	nothing_installed
+}
+
+# interrupts SECONDS COMMAND: Ctrl-C after so long.
+interrupts() {
+	(sleep "$1"; printf '\003' >&"$keys") &
+	types "$2"
+	wait "$!"
+	ends 130
+	local lines
+	lines=$(sed '1,/\^C/d' "$output" | grep -cv '^ *$' || true)
+	[ "$lines" -le 2 ] || fails "prints $lines lines after Ctrl-C"
+}
+
+no_escapes() { if grep -q $'\x1b' "$output.raw"; then fails 'prints escape sequences'; fi; }
 
 nothing_of_root() {
 	local files
@@ -150,4 +196,12 @@ docker_client() {
 start_dockerd() {
 	as_root 'setsid dockerd >/var/log/dockerd.log 2>&1 </dev/null &
 		for i in $(seq 100); do [ ! -S /var/run/docker.sock ] || exit 0; sleep 0.1; done; exit 1'
+}
+# What a registry would give to that engine, which has none here.
+pulled_images() {
+	as_root "apt-get -qq update; cd '$checkout' && scripts/engine/images/build --engine-to-come"
+}
+# The tree of an older commit, from the history of what is tried.
+old_tree() {
+	git -C "$source" archive --prefix=old/ "$1" | inside tar -C /root -x
 }
