@@ -73,7 +73,7 @@ impl System {
 
     /// Whether the project's scripts/engine/up can bring an engine up there.
     pub fn has_set_up(self) -> bool {
-        matches!(self, System::Debian(_) | System::Ubuntu)
+        matches!(self, System::Debian(_))
     }
 }
 

@@ -41,7 +41,7 @@ impl Mend {
     /// What will be done, for the question.
     pub fn describe(&self) -> String {
         match self {
-            Mend::Engine => "run scripts/engine/up of this project (Debian and Ubuntu, as root)".to_owned(),
+            Mend::Engine => "run scripts/engine/up of this project (Debian, as root)".to_owned(),
             Mend::Env { missing: true } => {
                 "add to .env what its template has (`cargo xtask env init --missing`)".to_owned()
             }
