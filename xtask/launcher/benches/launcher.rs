@@ -6,6 +6,7 @@
 #[path = "../../benches/compare/mod.rs"]
 mod compare;
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -54,7 +55,7 @@ fn main() {
     let dir = Folder(std::env::temp_dir().join(format!("xtask-bench-launcher-{}", std::process::id())));
     let cache = dir.0.join("cache");
     let at = |name: &str| dir.0.join(name);
-    for name in ["launched", "plain", "nothing"] {
+    for name in ["launched", "nothing"] {
         copy(&at(name));
     }
     // The same workspace for cargo, and nothing behind the alias.
@@ -73,24 +74,30 @@ fn main() {
     let status = launched(at("launched")).status();
     assert!(status.is_ok_and(|status| status.success()), "the first build failed");
 
-    // Each round in a folder of its own; the copying is not measured.
+    // Each time in a folder of its own; the copying is not measured.
     let number = AtomicUsize::new(0);
     let next = || at(&format!("new-{}", number.load(Ordering::Relaxed)));
     let fresh = || {
-        drop(fs::remove_dir_all(next()));
         number.fetch_add(1, Ordering::Relaxed);
         copy(&next());
     };
+    // The last one of cargo alone is used further on.
+    let alone = RefCell::new(PathBuf::new());
     let rounds = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(3);
     compare(
         "first `cargo xtask --version` in a new checkout, the same sources built before",
         rounds,
         &fresh,
-        &[Subject::new("cargo alone", || plain(next())), Subject::new("with the launcher", || launched(next()))],
+        &[
+            Subject::new("cargo alone", || {
+                alone.replace(next());
+                plain(next())
+            }),
+            Subject::new("with the launcher", || launched(next())),
+        ],
     );
-    drop(fs::remove_dir_all(next()));
+    let alone = alone.into_inner();
 
-    assert!(plain(at("plain")).status().is_ok_and(|status| status.success()), "the build failed");
     compare(
         "`cargo xtask --version`, warm",
         60,
@@ -98,9 +105,9 @@ fn main() {
         &[
             Subject::new("cargo run of an empty program", || launched(at("nothing"))),
             Subject::new("with the launcher", || launched(at("launched"))),
-            Subject::new("cargo alone", || plain(at("plain"))),
+            Subject::new("cargo alone", || plain(alone.clone())),
             Subject::new("the program itself", || {
-                let mut program = Command::new(at("plain").join("target/debug/xtask"));
+                let mut program = Command::new(alone.join("target/debug/xtask"));
                 program.arg("--version");
                 program
             }),
@@ -123,7 +130,7 @@ fn main() {
         9,
         &|| (),
         &[
-            Subject::new("cargo alone", || plain(edited(at("plain")))),
+            Subject::new("cargo alone", || plain(edited(alone.clone()))),
             Subject::new("with the launcher", || launched(edited(at("launched")))),
         ],
     );

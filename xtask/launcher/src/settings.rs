@@ -53,7 +53,7 @@ pub(crate) fn is_workspace(text: &str) -> bool {
         let line: String = line.split('#').next().unwrap_or_default().split_whitespace().collect();
         line.starts_with("[workspace]")
             || line.starts_with("[workspace.")
-            || line.starts_with("workspace=")
+            || line.starts_with("workspace={")
             || line.starts_with("workspace.")
     })
 }
@@ -147,5 +147,6 @@ mod tests {
             assert!(is_workspace(text), "{text}");
         }
         assert!(!is_workspace("[package]\nname = \"workspace\"\n# [workspace]\n"));
+        assert!(!is_workspace("[dependencies.a]\nworkspace = true\n[b]\na.workspace = true\n"));
     }
 }

@@ -71,13 +71,15 @@ pub(crate) fn read(places: &Places) -> Result<(Tree, Vec<Found>), String> {
         for file in &files {
             let content = content(file)?;
             hash.field(&file.name);
+            // A file that is empty is not one that is missing.
+            hash.field(&[content.is_some().into()]);
             match &content {
                 // Without the packages that others need.
                 Some(lock) if file.path == places.root.join("Cargo.lock") => {
                     hash.field(lockfile::reached(text(lock)?, "xtask")?.as_bytes());
                 }
                 Some(bytes) => hash.field(bytes),
-                None => hash.field(&[]),
+                None => {}
             }
             let bytes = content.unwrap_or_default();
             if file.path == places.source.join("Cargo.toml") {

@@ -128,6 +128,10 @@ fn everything_that_a_build_reads_changes_the_key() {
         other.write(name, text);
         assert_ne!(other.key(), key, "{name}");
     }
+    let (mut empty, mut missing) = (Checkout::new(), Checkout::new());
+    empty.write("w/xtask/data/t.txt", "");
+    fs::remove_file(missing.path("w/xtask/data/t.txt")).unwrap();
+    assert_ne!(empty.key(), missing.key());
     let mut other = Checkout::new();
     fs::rename(other.path("w/xtask/src/inner"), other.path("w/xtask/src/outer")).unwrap();
     assert_ne!(other.key(), key, "a file of another name");
