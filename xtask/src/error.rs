@@ -36,12 +36,13 @@ pub struct Error {
     hints: Vec<String>,
     exit: Exit,
     unwritable: bool,
+    told: bool,
 }
 
 impl Error {
     /// A fact that ends the command with exit code 2.
     pub fn new(message: impl Into<String>) -> Self {
-        Error { message: message.into(), hints: Vec::new(), exit: Exit::Failure, unwritable: false }
+        Error { message: message.into(), hints: Vec::new(), exit: Exit::Failure, unwritable: false, told: false }
     }
 
     /// The user pressed Ctrl-C; `message` says what state things were left in.
@@ -82,6 +83,19 @@ impl Error {
     pub fn within(mut self, what: impl fmt::Display) -> Self {
         self.message = format!("{what}: {}", self.message);
         self
+    }
+
+    /// The same error, which a program that was run has told the person already:
+    /// on a terminal nothing is added to its words.
+    #[must_use]
+    pub fn told(mut self) -> Self {
+        self.told = true;
+        self
+    }
+
+    /// Whether a person has read it already.
+    pub fn is_told(&self) -> bool {
+        self.told
     }
 
     /// The fact.

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::context::{Context, set_up_script};
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::exec::Command;
 use crate::flow::assign;
 use crate::flow::survey::{Survey, project, survey};
@@ -67,9 +67,15 @@ fn script(ctx: &Context, found: &Survey) -> Result<PathBuf> {
     Err(missing.hint("--setup runs scripts/engine/up of the project, and this one has none"))
 }
 
+/// With 2 the script has said what is missing and what to type, with 130 that it
+/// was interrupted.
 fn run(ctx: &Context, script: &Path) -> Result<()> {
-    match Command::new(script).dir(&ctx.dir).show(false)? {
+    let name = ctx.show(script);
+    let code = Command::new(script).dir(&ctx.dir).show(false);
+    match code.map_err(|error| if error.exit() == Exit::Interrupted { error.told() } else { error })? {
         0 => Ok(()),
-        code => Err(Error::new(format!("`{}` failed with exit code {code}", ctx.show(script)))),
+        2 => Err(Error::new(format!("`{name}` says what is missing")).told()),
+        130 => Err(Error::interrupted(format!("`{name}` was interrupted")).told()),
+        code => Err(Error::new(format!("`{name}` failed with exit code {code}"))),
     }
 }

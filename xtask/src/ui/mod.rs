@@ -126,6 +126,9 @@ pub fn warn_of(what: &str, why: &Error) {
 
 /// Why the command ends, and what to type next.
 pub fn error(error: &Error) {
+    if error.is_told() {
+        return;
+    }
     let head = console::style("error:").for_stderr().red().bold();
     let text = format!("{head} {}{}", clean_lines(error.message()), hints(error));
     live::above(|| tell(&text));

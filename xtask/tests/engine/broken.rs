@@ -137,7 +137,7 @@ fn setup_runs_the_script_and_goes_on() {
     project.xtask_env(&env, ["start", "--setup"]).exits(0).says("setting up").says(&format!("http://localhost:{port}"));
     // It answers now: nobody is called again.
     project.xtask_env(&env, ["start", "--setup"]).exits(0).never_says("setting up");
-    project.write("scripts/engine/up", "#!/bin/sh\nexit 2\n");
+    project.write("scripts/engine/up", "#!/bin/sh\nexit 3\n");
     std::fs::remove_file(&late).unwrap();
-    project.xtask_env(&env, ["start", "--setup"]).exits(2).says("scripts/engine/up` failed with exit code 2");
+    project.xtask_env(&env, ["start", "--setup"]).exits(2).says("scripts/engine/up` failed with exit code 3");
 }

@@ -117,6 +117,10 @@ fn setup_runs_the_project_s_own_script() {
     project.set("DOCKER_HOST", "unix:///nowhere/docker.sock");
     let run = project.run("start --setup").ends_with(2);
     assert!(run.stderr.contains("error: `scripts/engine/up` failed with exit code 7"), "{run}");
+    // What the script said is the one message.
+    project.file("scripts/engine/up", "#!/bin/sh\necho 'error: no engine' >&2\nexit 2\n");
+    let run = project.run("start --setup").ends_with(2);
+    assert!(run.stderr.ends_with("error: no engine\n"), "{run}");
 }
 
 /// Another machine: its ports are not ours to probe, its holders not ours to stop.
