@@ -98,7 +98,8 @@ impl Compose {
             "is not a docker command",
             "unknown docker command",
             "unknown command: docker compose",
-            "unknown flag: --format",
+            // `docker compose --profile x` without the plugin.
+            "unknown flag: --",
             "unknown shorthand flag",
         ];
         if plugin_missing.iter().any(|words| text.contains(words)) {

@@ -163,7 +163,7 @@ fn run(ctx: &Context, wish: &Wish) -> Result<Option<Ending>> {
                 return Ok(Some(if would_do { Ending::WouldStart(Box::new(found)) } else { Ending::Conflict }));
             }
             if ctx.no_write {
-                pass_on(&mut ctx, &found, &moves)?;
+                assign::pass_on(&mut ctx, &found, &moves)?;
             }
             moved.extend(moves);
             found = Survey { second, ..survey_refused(&ctx, &BTreeMap::new())? };
@@ -268,23 +268,6 @@ fn is_settling(found: &Survey, row: &Row) -> bool {
             && !matches!(container.state, State::Exited | State::Dead)
     };
     row.clash.is_none() && owners.iter().all(by_engine) && found.containers.iter().flatten().any(ours)
-}
-
-/// Gives Compose the moves in its environment.
-fn pass_on(ctx: &mut Context, found: &Survey, moves: &[assign::Move]) -> Result<()> {
-    for step in moves {
-        if let Some(variable) = step.variable() {
-            ctx.set_var(variable, &step.to.to_string());
-        }
-    }
-    let literals = moves.iter().filter_map(|step| Some((step.slot()?.clone(), step.to))).collect();
-    let request = overrides::Request { moves: literals, ..overrides::Request::default() };
-    if !request.moves.is_empty() {
-        for (name, value) in overrides::environment(ctx, found, &request)? {
-            ctx.set_var(&name, &value);
-        }
-    }
-    Ok(())
 }
 
 /// Looks at the ports once more where some of them are spoken for, and tells

@@ -104,7 +104,8 @@ impl Defaults {
             beside.chain(self.main.clone()).filter_map(|path| document(&path)).collect()
         });
         let says = |model: &Document| model.get(variable).map(|entry| entry.value);
-        models.iter().filter_map(says).any(|value| value == port.to_string())
+        let is_now = |value: String| value == port.to_string() || value == origin.around.value(port);
+        models.iter().filter_map(says).any(is_now)
     }
 }
 

@@ -18,6 +18,7 @@ pub mod machine_check;
 pub mod mend;
 pub mod overrides;
 pub mod own;
+pub mod proof;
 pub mod proxy;
 pub mod prune;
 pub mod ranges;

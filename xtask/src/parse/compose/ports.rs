@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use super::node::{Data, Node, Scalar, Template};
 use crate::error::{Error, Result};
-use crate::model::{Origin, PortMapping, PortRange, Protocol, Source, Wanted, Written};
-use crate::parse::interpolate::{Outcome, Use};
+use crate::model::{Around, Origin, PortMapping, PortRange, Protocol, Source, Wanted, Written};
+use crate::parse::interpolate::{Outcome, Use, mentions};
 
 /// Reads a service's ports: ranges expanded, duplicates dropped as Compose
 /// drops them (same host IP, published, target and protocol).
@@ -100,11 +100,12 @@ fn short(service: &str, path: &str, item: &Node, scalar: &Scalar) -> Result<Vec<
         && let Some(target) = integer(text)
     {
         let target = port(target).ok_or_else(|| fail(format!("invalid container port: `{text}`")))?;
-        let origin = Some(origin_of(item, scalar, 0..0));
+        let origin = Some(origin_of(item, scalar, 0..0, 0..0));
         return Ok(vec![wanted(service, None, None, target, Protocol::Tcp, origin)]);
     }
     let mut parts = text.rsplitn(3, ':');
     let (target, published, ip) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+    let published_end = text.len() - target.len() - usize::from(!published.is_empty());
     let (target, protocol) = target.split_once('/').unwrap_or((target, ""));
     if target.is_empty() {
         return Err(fail(format!("no container port in `{text}`")));
@@ -116,7 +117,8 @@ fn short(service: &str, path: &str, item: &Node, scalar: &Scalar) -> Result<Vec<
     let targets = numbers(target)
         .and_then(|(first, last)| PortRange::new(first, last))
         .ok_or_else(|| fail(format!("invalid container port: `{target}`")))?;
-    let mut origin = origin_of(item, scalar, published_part(scalar));
+    let place = published_end - published.len()..published_end;
+    let mut origin = origin_of(item, scalar, place, published_part(scalar));
     origin.written = written_short(scalar, published);
     let host = match published {
         "" => None,
@@ -124,7 +126,7 @@ fn short(service: &str, path: &str, item: &Node, scalar: &Scalar) -> Result<Vec<
     };
     let Some((first, last)) = host else {
         if !targets.is_one() {
-            origin.written.target = None;
+            (origin.written.target, origin.written.whole) = (None, None);
         }
         let without = |target| wanted(service, host_ip, None, target, protocol, Some(origin.clone()));
         return Ok(targets.iter().map(without).collect());
@@ -138,7 +140,7 @@ fn short(service: &str, path: &str, item: &Node, scalar: &Scalar) -> Result<Vec<
     }
     // One variable cannot move several ports one by one.
     let written = Written { host_ip: origin.written.host_ip, ..Written::default() };
-    let origin = Origin { variable: None, written, ..origin };
+    let origin = Origin { variable: None, around: Around::default(), written, ..origin };
     let pairs = (first..=last).zip(targets.iter());
     Ok(pairs
         .map(|(published, target)| {
@@ -183,9 +185,9 @@ fn long(service: &str, path: &str, item: &Node) -> Result<Wanted> {
         Some(node) => {
             let scalar = node.scalar().cloned().unwrap_or_default();
             let whole = scalar.template.as_ref().map_or(scalar.text.len(), |template| template.raw.len());
-            origin_of(node, &scalar, 0..whole)
+            origin_of(node, &scalar, 0..scalar.text.len(), 0..whole)
         }
-        None => origin_of(item, &Scalar::default(), 0..0),
+        None => origin_of(item, &Scalar::default(), 0..0, 0..0),
     };
     origin.written = written_long(item);
     let published = range.and_then(|(first, last)| PortRange::new(first, last));
@@ -284,6 +286,7 @@ fn written_short(scalar: &Scalar, published: &str) -> Written {
     let outer = outer_colons(template);
     // `${WHOLE}` may hold several parts: then none of them can be told apart.
     if outer.len() != scalar.text.matches(':').count() {
+        written.whole = Some(template.raw.clone());
         return written;
     }
     let raw = template.raw.as_str();
@@ -318,6 +321,7 @@ fn written_long(item: &Node) -> Written {
         host_ip: template("host_ip"),
         published: template("published").or_else(|| zero(published)),
         target: template("target"),
+        whole: None,
         keys: more.filter_map(text).collect::<BTreeMap<_, _>>(),
     }
 }
@@ -326,24 +330,35 @@ fn zero(published: &str) -> Option<String> {
     numbers(published).filter(|range| *range == (0, 0)).map(|_| "0".to_owned())
 }
 
-/// Where the published port comes from, when it stands at `part` of the text
-/// as written.
-fn origin_of(item: &Node, scalar: &Scalar, part: Range<usize>) -> Origin {
+/// Where the published port comes from. It stands at `place` of the text, and,
+/// where it is empty, at `part` of the text as written.
+fn origin_of(item: &Node, scalar: &Scalar, place: Range<usize>, part: Range<usize>) -> Origin {
     let mut origin = Origin {
         file: item.file.to_path_buf(),
         line: item.line,
         variable: None,
+        around: Around::default(),
         source: Source::Literal,
         written: Written::default(),
     };
     let Some(template) = &scalar.template else {
         return origin;
     };
-    let inside = |used: &&Use<Source>| !used.nested && used.range.start >= part.start && used.range.end <= part.end;
-    if let Some(used) = template.uses.iter().find(inside) {
-        origin.source = source(&template.uses, used);
-        if used.range == part && !matches!(used.outcome, Outcome::Alternative(_)) {
-            origin.variable = Some(used.name.clone());
+    let outer = || template.uses.iter().filter(|used| !used.nested);
+    let overlaps = |used: &&Use<Source>| used.out.start < place.end && place.start < used.out.end;
+    let inside = |used: &&Use<Source>| used.range.start >= part.start && used.range.end <= part.end;
+    let used = outer().find(overlaps).or_else(|| outer().find(inside));
+    let Some(used) = used else { return origin };
+    origin.source = source(&template.uses, used);
+    let has_it_all = used.out.start <= place.start && place.end <= used.out.end;
+    let is_it = if place.is_empty() { used.range == part } else { has_it_all };
+    // Named twice, it would change more of the entry than this number.
+    let once = mentions(&template.raw).iter().filter(|mention| mention.name == used.name).count() == 1;
+    if is_it && once && !matches!(used.outcome, Outcome::Alternative(_)) {
+        origin.variable = Some(used.name.clone());
+        if !place.is_empty() {
+            let text = |range: Range<usize>| scalar.text[range].to_owned();
+            origin.around = Around { before: text(used.out.start..place.start), after: text(place.end..used.out.end) };
         }
     }
     origin
