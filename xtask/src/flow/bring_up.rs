@@ -1,6 +1,7 @@
 //! From a project on disk to a stack that runs.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::context::Context;
@@ -12,7 +13,7 @@ use crate::exec::Command;
 use crate::flow::proxy::by_name::{self, ByName};
 use crate::flow::survey::{Row, Survey, look, project, survey, survey_refused};
 use crate::flow::up::{self, Attempt};
-use crate::flow::{assign, keep, overrides, own, remote, report, resolve};
+use crate::flow::{assign, keep, overrides, own, remote, report, resolve, tracked};
 use crate::ledger::Turn;
 use crate::model::{Container, Owner, State, Verdict};
 use crate::parse::engine_message::{Cause, PortProblem};
@@ -93,8 +94,9 @@ struct Prepared {
 /// Gives the checkout its name, waits for its turn, and has `ctx` mean the
 /// compose files that this start is to be made of.
 fn prepare(ctx: &mut Context, wish: &Wish) -> Result<Prepared> {
-    ctx.no_write = wish.no_write;
+    (ctx.no_write, ctx.env_will_do) = (wish.no_write, !wish.restore_ports);
     let first = ready(ctx, wish)?;
+    ctx.no_write |= first.settings.no_write && !wish.restore_ports;
     let mut found = own::name_checkout(ctx, first)?;
     if !ctx.dry_run {
         found.refuse_elsewhere(ctx)?;
@@ -153,7 +155,7 @@ fn run(ctx: &Context, wish: &Wish) -> Result<Option<Ending>> {
         }
         found.narrow(&wish.services)?;
         if found.has_conflicts() {
-            let moves = match settle(&ctx, how, &found)? {
+            let moves = match settle(&mut ctx, how, &found)? {
                 Some(resolve::Answer::Resolved(moves)) => moves,
                 Some(resolve::Answer::ByName) => return Ok(None),
                 Some(resolve::Answer::Leave) | None => return Ok(Some(Ending::Conflict)),
@@ -372,6 +374,8 @@ fn restore(ctx: &Context, found: &Survey) -> Result<Vec<assign::Move>> {
         return Ok(Vec::new());
     }
     if !ctx.dry_run {
+        let files: Vec<PathBuf> = moves.iter().map(|step| step.file.clone()).collect();
+        tracked::agree(ctx, &files)?;
         assign::apply(ctx, &moves)?;
     }
     assign::show(ctx, &moves);
@@ -389,7 +393,7 @@ fn policy(ctx: &Context, wish: &Wish, found: &Survey) -> OnConflict {
 }
 
 /// Does it. `None`: the conflicts stay, and were reported.
-fn settle(ctx: &Context, how: OnConflict, found: &Survey) -> Result<Option<resolve::Answer>> {
+fn settle(ctx: &mut Context, how: OnConflict, found: &Survey) -> Result<Option<resolve::Answer>> {
     match how {
         OnConflict::Fail => {
             conflict_report(ctx, found);

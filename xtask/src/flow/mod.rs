@@ -29,5 +29,6 @@ pub mod report;
 pub mod resolve;
 pub mod survey;
 pub mod take_down;
+pub mod tracked;
 pub mod up;
 pub mod who_report;

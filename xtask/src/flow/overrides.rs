@@ -70,6 +70,12 @@ pub fn place(ctx: &Context, survey: &Survey) -> Result<PathBuf> {
     Ok(now.place.file)
 }
 
+/// The env file in which COMPOSE_FILE has to name our file; mostly none has to.
+pub fn env_file_to_write(ctx: &Context) -> Vec<PathBuf> {
+    let place = override_place(&ctx.options, &ctx.dir, &|name| ctx.var(name));
+    place.ok().and_then(|place| place.list).map(|list| list.env_file).into_iter().collect()
+}
+
 /// Compose before 2.24.4 takes `!override` for nothing, and publishes both.
 fn check_version(ctx: &Context) -> Result<()> {
     match ctx.compose().version() {

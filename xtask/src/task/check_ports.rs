@@ -80,11 +80,11 @@ fn act(args: &Args, ctx: &Context, found: &Survey) -> Result<Option<Survey>> {
         return Ok(None);
     }
     if args.reassign {
-        resolve::reassign(ctx, found)?;
+        resolve::reassign(&mut ctx.clone(), found)?;
     } else if args.stop_holders {
         resolve::stop_holders(ctx, found)?;
     } else if ctx.is_interactive() && !ctx.yes && !ctx.dry_run {
-        match resolve::ask(ctx, found)? {
+        match resolve::ask(&mut ctx.clone(), found)? {
             resolve::Answer::Resolved(_) => {}
             resolve::Answer::ByName => {
                 ui::note("`cargo xtask start --traefik` starts it so");

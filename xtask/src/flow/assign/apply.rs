@@ -92,8 +92,10 @@ fn write(ctx: &Context, file: &File<'_>, moves: &[&Move]) -> Result<Dependents> 
     // environment.
     let shell = |name: &str| ctx.var(name).or_else(|| earlier(name).filter(|_| !env_files.is_explicit()));
     let mut made = false;
-    // The last line that was added goes first.
-    for step in moves.iter().rev().filter(|step| step.file == path) {
+    // Of lines that go again the last goes first.
+    let (back, other): (Vec<&Move>, Vec<&Move>) =
+        moves.iter().filter(|step| step.file == path).partition(|step| step.back.is_some());
+    for step in back.into_iter().rev().chain(other) {
         let Some(variable) = step.variable() else { continue };
         let kept = step.back.as_ref().filter(|kept| document.was(variable).as_ref() == Some(&kept.now));
         made |= kept.is_some_and(|kept| kept.made);

@@ -106,16 +106,25 @@ impl Move {
 /// written that would take effect. One that would change more than its own
 /// ports is left alone: then only the host's side moves, as that of a literal.
 pub fn plan(ctx: &Context, survey: &Survey) -> Result<Vec<Move>> {
+    planned(ctx, survey, true)
+}
+
+/// The same without any variable: by a compose file on top alone.
+pub fn plan_on_top(ctx: &Context, survey: &Survey) -> Result<Vec<Move>> {
+    planned(ctx, survey, false)
+}
+
+fn planned(ctx: &Context, survey: &Survey, by_variable: bool) -> Result<Vec<Move>> {
     let mut moves: BTreeMap<What, Move> = BTreeMap::new();
     let mut literals: Vec<(&Row, Move, Option<Error>)> = Vec::new();
     for row in survey.conflicts() {
         let published = row.wanted.mapping.published.map(|range| range.first);
         let mut spoiled = None;
         match (row.variable(), published, row.suggestion) {
-            (Some(variable), _, _) if row.from_shell() && ctx.is_shell_var(variable) => {
+            (Some(variable), _, _) if by_variable && row.from_shell() && ctx.is_shell_var(variable) => {
                 return Err(shadowed(variable, ctx));
             }
-            (Some(variable), Some(from), Some(to)) => {
+            (Some(variable), Some(from), Some(to)) if by_variable => {
                 let what = What::Variable(variable.to_owned());
                 let around = row.wanted.origin.as_ref().map(|origin| origin.around.clone()).unwrap_or_default();
                 let file = file_for(survey, variable)?;

@@ -8,12 +8,15 @@ use crate::decide::Expect;
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::flow::proof::Model;
+use crate::flow::tracked;
 use crate::stack;
 use crate::ui;
 
 /// Writes the plan, and has Compose prove it; where Compose refuses the project,
 /// or publishes or mounts something otherwise, every file is put back.
 pub fn apply(ctx: &Context, plan: &Plan) -> Result<()> {
+    let changed = plan.files.iter().filter(|file| file.before.as_deref() != Some(file.after.render()));
+    tracked::agree(ctx, &changed.map(|file| file.path.clone()).collect::<Vec<_>>())?;
     // A project that Compose refuses already is mended one value at a time.
     let before = Model::now(&ctx.with_options(plan.options.clone())).ok();
     let write = |file: &Written| {
