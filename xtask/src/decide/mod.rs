@@ -37,7 +37,7 @@ pub use pools::{Pools, pools};
 pub use port_variable::port_variable;
 pub use prune::{Fate, Wanted, fate};
 pub use same_mounts::{MountDifference, mount_difference};
-pub use same_ports::{Expect, PortDifference, in_words, port_difference, port_differences};
+pub use same_ports::{Expect, PortDifference, address_in_words, port_difference, port_differences};
 pub use shared::shared_ports;
 pub use suggest::{Limits, suggest};
 pub use worktree_name::{path_digits, stable_hash, worktree_name};

@@ -50,17 +50,15 @@ fn covers(one: Option<IpAddr>, two: Option<IpAddr>) -> bool {
     }
 }
 
-/// What an address is in a sentence: `127.0.0.1:5432`, `port 5432 of every
-/// address`; and the port in the container.
-pub fn in_words(mapping: &PortMapping) -> String {
-    let PortMapping { host_ip, published, target, protocol, .. } = mapping;
-    let target = format!("{target}/{protocol}");
-    match (host_ip, published) {
-        (None, None) => format!("{target} on a random port of every address"),
-        (None, Some(port)) => format!("{target} on port {port} of every address"),
-        (Some(ip), None) => format!("{target} on a random port of {ip}"),
-        (Some(IpAddr::V4(ip)), Some(port)) => format!("{target} on {ip}:{port}"),
-        (Some(IpAddr::V6(ip)), Some(port)) => format!("{target} on [{ip}]:{port}"),
+/// Where a port is published, in a sentence: `127.0.0.1:5432`, `port 5432 of every
+/// address`.
+pub fn address_in_words(mapping: &PortMapping) -> String {
+    match (mapping.host_ip, mapping.published) {
+        (None, None) => "a random port of every address".to_owned(),
+        (None, Some(port)) => format!("port {port} of every address"),
+        (Some(ip), None) => format!("a random port of {ip}"),
+        (Some(IpAddr::V4(ip)), Some(port)) => format!("{ip}:{port}"),
+        (Some(IpAddr::V6(ip)), Some(port)) => format!("[{ip}]:{port}"),
     }
 }
 
@@ -146,7 +144,8 @@ mod tests {
 
     fn words(before: &[&[&str]], after: &[&[&str]]) -> Option<String> {
         let found = port_difference(&stack(before), &stack(after), &moves)?;
-        let side = |mapping: &Option<PortMapping>| mapping.as_ref().map_or_else(|| "nothing".to_owned(), in_words);
+        let words = |port: &PortMapping| format!("{}/{} on {}", port.target, port.protocol, address_in_words(port));
+        let side = |mapping: &Option<PortMapping>| mapping.as_ref().map_or_else(|| "nothing".to_owned(), words);
         Some(format!("{}: {} became {}", found.service(), side(&found.before), side(&found.after)))
     }
 

@@ -88,6 +88,9 @@ impl Document {
     /// before them where they are the last and needed it.
     fn whole_line(&self, found: &Assignment, before: &str) -> Range<usize> {
         let mut range = self.lines_of(found);
+        if range.start == 0 && self.bytes.starts_with(b"\xEF\xBB\xBF") {
+            range.start = 3;
+        }
         let rest = &self.bytes[range.end..];
         range.end += [&b"\r\n"[..], b"\n"].iter().find(|end| rest.starts_with(end)).map_or(0, |end| end.len());
         if range.end == self.bytes.len() && !before.is_empty() && self.bytes[..range.start].ends_with(before.as_bytes())
@@ -174,6 +177,7 @@ mod tests {
             ("P\nQ=1", "8010", "P=8010\nQ=1"),
             ("Q=1", "127.0.0.1:8010", "Q=1\nP=127.0.0.1:8010\n"),
             ("Q=1\r\nR", "8010", "Q=1\r\nP=8010\r\nR"),
+            ("\u{feff}A", "8010", "\u{feff}P=8010\nA"),
             ("", "8010", "P=8010\n"),
         ] {
             let mut document = Document::parse(before).unwrap();

@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use crate::context::Context;
-use crate::decide::{Expect, MountDifference, PortDifference, in_words, mount_difference, port_differences};
+use crate::decide::{Expect, MountDifference, PortDifference, address_in_words, mount_difference, port_differences};
 use crate::docker::ComposeTrouble;
 use crate::error::{Error, Result};
 use crate::exec;
-use crate::model::{Stack, Wanted};
+use crate::model::{PortMapping, Stack, Wanted};
 use crate::stack;
 use crate::ui;
 
@@ -85,19 +85,21 @@ impl Model {
 /// That `cause` (`DB_PORT=5433 in .env`) would publish a port otherwise.
 pub fn refusal(cause: &str, difference: &PortDifference) -> Error {
     let service = ui::clean(difference.service());
+    let port = |mapping: &PortMapping| format!("{}/{} of service `{service}`", mapping.target, mapping.protocol);
     let fact = match (&difference.before, &difference.after) {
         (Some(before), Some(after)) => {
-            format!(
-                "{cause} would publish {} of service `{service}`, which is {} now",
-                in_words(after),
-                in_words(before)
-            )
+            let same = (before.target, before.protocol) == (after.target, after.protocol);
+            let now = if same { "it".to_owned() } else { format!("{}/{}", before.target, before.protocol) };
+            let (then_on, now_on) = (address_in_words(after), address_in_words(before));
+            format!("{cause} would publish {} on {then_on}; now {now} is on {now_on}", port(after))
         }
-        (Some(before), None) => format!("{cause} would no longer publish {} of service `{service}`", in_words(before)),
-        (None, after) => {
-            let after = after.as_ref().map(in_words).unwrap_or_default();
-            format!("{cause} would also publish {after} of service `{service}`")
+        (Some(before), None) => {
+            format!("{cause} would no longer publish {}, which is on {} now", port(before), address_in_words(before))
         }
+        (None, Some(after)) => {
+            format!("{cause} would publish {} on {}; now it is not published", port(after), address_in_words(after))
+        }
+        (None, None) => format!("{cause} would change what is published"),
     };
     Error::new(fact)
 }

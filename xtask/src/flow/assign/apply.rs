@@ -18,9 +18,9 @@ use crate::stack;
 use crate::ui;
 
 /// An env file that is written.
-struct File<'a> {
-    path: &'a Path,
-    before: Option<Vec<u8>>,
+pub(super) struct File<'a> {
+    pub(super) path: &'a Path,
+    pub(super) before: Option<Vec<u8>>,
 }
 
 /// Writes the moves, and has Compose prove that they took effect and changed no
@@ -80,7 +80,7 @@ fn move_literals(ctx: &Context, moves: &[&Move]) -> Result<()> {
     overrides::apply(ctx, &overrides::Request { moves, ..overrides::Request::default() })
 }
 
-fn write(ctx: &Context, file: &File<'_>, moves: &[&Move]) -> Result<Dependents> {
+pub(super) fn write(ctx: &Context, file: &File<'_>, moves: &[&Move]) -> Result<Dependents> {
     let path = file.path;
     let before = file.before.as_deref().unwrap_or_default();
     let mut document = Document::parse(before).map_err(|error| error.within(path.display()))?;

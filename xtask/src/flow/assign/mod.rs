@@ -3,6 +3,8 @@
 
 mod apply;
 mod restore;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::flow::survey::{Row, Survey, crowd, reading};
 use crate::flow::{dependents, env, overrides, proof};
 use crate::ledger::Kept;
-use crate::model::{Around, ComposeOptions, PortRange, Wanted};
+use crate::model::{Around, ComposeOptions, PortRange, Stack, Wanted};
 use crate::stack;
 use crate::ui::{self, Format};
 
@@ -182,12 +184,11 @@ fn spoils(ctx: &Context, survey: &Survey, step: &Move, row: &Row) -> Option<Erro
     if let Some(other) = also {
         let (service, address) = (ui::clean(&other.wanted.mapping.service), other.wanted.mapping.address());
         return Some(alone(Error::new(format!(
-            "{variable} also feeds {address} of service `{service}`, and both cannot have one port"
+            "{variable} also feeds {address} of service `{service}`, and the two cannot have one number"
         ))));
     }
-    let value = step.value();
-    let read = |options: &ComposeOptions, value: Option<&String>| {
-        let lookup = |name: &str| value.filter(|_| name == variable).cloned().or_else(|| ctx.var(name));
+    let read = |options: &ComposeOptions, value: Option<&str>| {
+        let lookup = |name: &str| value.filter(|_| name == variable).map(str::to_owned).or_else(|| ctx.var(name));
         stack::read(options, &ctx.dir, &lookup)
     };
     let active = reading(ctx, survey.template.as_deref());
@@ -196,10 +197,17 @@ fn spoils(ctx: &Context, survey: &Survey, step: &Move, row: &Row) -> Option<Erro
         let before = read(&options, None).ok()?;
         Some((options, before))
     })?;
-    match read(&options, Some(&value)) {
-        Ok(after) => port_difference(&before, &after, &|wanted| step.expects(wanted).unwrap_or(Expect::Same))
-            .map(|difference| alone(proof::refusal(&step.cause(ctx), &difference))),
-        Err(error) => Some(alone(error.within(step.cause(ctx)))),
+    changes_more(step, &before, read(&options, Some(&step.value())), &step.cause(ctx)).map(alone)
+}
+
+/// What the new value would change besides the port of `step`.
+fn changes_more(step: &Move, before: &Stack, after: Result<Stack>, cause: &str) -> Option<Error> {
+    match after {
+        Ok(after) => {
+            let expect = |wanted: &Wanted| step.expects(wanted).unwrap_or(Expect::Same);
+            port_difference(before, &after, &expect).map(|difference| proof::refusal(cause, &difference))
+        }
+        Err(error) => Some(error.within(cause)),
     }
 }
 

@@ -95,9 +95,11 @@ fn write_proved(ctx: &Context, file: &Path, bytes: &[u8], names: &[String]) -> R
         let differences = before.port_differences(&after, &|_| Expect::Any);
         match differences.iter().find(|difference| !difference.only_narrows()) {
             None => Ok(()),
-            Some(difference) => Err(proof::refusal(&names.join(", "), difference)
-                .within(format!("the template's lines for {}", ctx.show(file)))
-                .hint("the file is as it was: correct the template, which has another address than the compose file")),
+            Some(difference) => {
+                let cause = format!("the template's {} in {}", names.join(", "), ctx.show(file));
+                Err(proof::refusal(&cause, difference)
+                    .hint("the file is as it was: write the address into the template, as the compose file has it"))
+            }
         }
     });
     if proved.is_err() {
