@@ -375,8 +375,7 @@ fn restore(ctx: &Context, found: &Survey) -> Result<Vec<assign::Move>> {
     }
     if !ctx.dry_run {
         let files: Vec<PathBuf> = moves.iter().map(|step| step.file.clone()).collect();
-        tracked::agree(ctx, &files)?;
-        assign::apply(ctx, &moves)?;
+        assign::apply(&tracked::agree(ctx, &files)?, &moves)?;
     }
     assign::show(ctx, &moves);
     Ok(if ctx.dry_run { Vec::new() } else { moves })

@@ -103,7 +103,10 @@ impl Defaults {
             let beside = crate::flow::survey::TEMPLATES.iter().map(|name| path.with_file_name(name));
             beside.chain(self.main.clone()).filter_map(|path| document(&path)).collect()
         });
-        let says = |model: &Document| model.get(variable).map(|entry| entry.value);
+        let says = |model: &Document| {
+            let values = model.values(&|_| None, &|_| None).unwrap_or_default();
+            values.get(variable).map(|found| found.value.clone())
+        };
         let is_now = |value: String| value == port.to_string() || value == origin.around.value(port);
         models.iter().filter_map(says).any(is_now)
     }

@@ -16,6 +16,7 @@ use crate::envfile::Document;
 use crate::error::{Context as _, Error, Result};
 use crate::exec;
 use crate::flow::survey::{Row, Survey};
+use crate::flow::tracked;
 use crate::model::{ComposeOptions, FixedName, Named, Stack};
 use crate::stack::{self, COMPOSE_FILE, List, Place, SEPARATOR, default_separator, override_place};
 use crate::ui;
@@ -167,6 +168,8 @@ pub fn apply(ctx: &Context, request: &Request) -> Result<()> {
     let steps = now.steps(&changes)?;
     let saved: Vec<(&Path, Option<Vec<u8>>)> =
         steps.iter().map(|(file, _)| Ok((file.as_path(), disk::read(file)?))).collect::<Result<_>>()?;
+    let changed = steps.iter().zip(&saved).filter(|((_, bytes), (_, saved))| bytes != saved);
+    tracked::agree(ctx, &changed.map(|((file, _), _)| file.clone()).collect::<Vec<PathBuf>>())?;
     let done = steps.iter().try_for_each(|(file, bytes)| disk::put(file, bytes.as_deref())).and_then(|()| {
         let (_, after) = config(&ctx.compose_with(ctx.options.clone().with_every_profile()))?;
         prove(&expected(&before, &stack, &changes), &after)

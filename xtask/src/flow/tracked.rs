@@ -73,11 +73,13 @@ pub fn ask(ctx: &mut Context, files: &[PathBuf], on_top: Option<&str>) -> Result
     }
 }
 
-/// The same where nothing but the files will do.
-pub fn agree(ctx: &Context, files: &[PathBuf]) -> Result<()> {
+/// The same where nothing but the files will do; the context with which they may
+/// be changed.
+pub fn agree(ctx: &Context, files: &[PathBuf]) -> Result<Context> {
     let mut ctx = ctx.clone();
     ctx.env_will_do = false;
-    ask(&mut ctx, files, None).map(drop)
+    ask(&mut ctx, files, None)?;
+    Ok(ctx)
 }
 
 fn go_without(ctx: &mut Context, names: &str) {

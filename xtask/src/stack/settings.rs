@@ -231,8 +231,9 @@ mod tests {
     fn a_person_s_settings_win_and_strangers_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join(FILE), "wait_timeout = 10").unwrap();
-        std::fs::write(dir.path().join(PERSONAL), "XTASK_WAIT_TIMEOUT=99 # mine\n").unwrap();
-        assert_eq!(Settings::read(dir.path()).unwrap().wait_timeout, Some(99));
+        std::fs::write(dir.path().join(PERSONAL), "XTASK_WAIT_TIMEOUT=99 # mine\nXTASK_NO_WRITE=true\n").unwrap();
+        let settings = Settings::read(dir.path()).unwrap();
+        assert_eq!((settings.wait_timeout, settings.no_write), (Some(99), true));
         std::fs::write(dir.path().join(PERSONAL), "XTASK_NOPE=1\n").unwrap();
         assert!(Settings::read(dir.path()).unwrap_err().message().contains("XTASK_NOPE"));
     }

@@ -138,6 +138,18 @@ fn without_compose_it_is_refused_with_the_reason() {
     assert!(!project.path(".env").exists());
 }
 
+/// What the template makes of such a value goes along.
+#[test]
+fn what_belongs_to_the_value_moves_along() {
+    let env = "P=127.0.0.1:@0\nURL=redis://127.0.0.1:@0/1 # ours\n";
+    let mut project = project(&[r#""${P:-@5}:6379""#], env);
+    project.file(".env.template", "P=127.0.0.1:@5\n#URL=redis://${P}/1\n");
+    let run = reassigned(&mut project, "127.0.0.1:@0");
+    assert_eq!(project.read(".env"), project.fill(&env.replace("@0", "@1")), "{run}");
+    project.run("env set P=127.0.0.1:@2").ends_with(0);
+    assert_eq!(project.read(".env"), project.fill(&env.replace("@0", "@2")));
+}
+
 // --- proved, or put back -----------------------------------------------------
 
 /// A Compose that publishes on every address after all.

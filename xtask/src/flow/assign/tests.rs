@@ -14,7 +14,7 @@ use crate::decide::{Changes, Expect, port_differences, published, render, slots}
 use crate::disk;
 use crate::envfile::Document;
 use crate::ledger::Kept;
-use crate::model::{ComposeOptions, Stack, Wanted};
+use crate::model::{ComposeOptions, PortMapping, Stack, Wanted};
 use crate::stack;
 
 /// One entry of `ports:`, and the lines of env files that it needs.
@@ -29,6 +29,8 @@ struct Entry {
     range: bool,
     /// Its variable is that of the entry before it.
     shared: bool,
+    /// It is of the service of the entry before it.
+    joined: bool,
     second_file: bool,
 }
 
@@ -76,8 +78,8 @@ fn entry() -> impl Strategy<Value = Entry> {
     let quote = prop::sample::select(vec!["", "'", "\""]);
     let comment = prop::sample::select(vec!["", " # 20000 why", "  "]);
     let few = || prop::bool::weighted(0.15);
-    (shape, host, target, protocol, quote, comment, few(), few(), any::<bool>()).prop_map(
-        |(shape, host, target, protocol, quote, comment, range, shared, second_file)| Entry {
+    (shape, host, target, protocol, quote, comment, few(), few(), any::<(bool, bool)>()).prop_map(
+        |(shape, host, target, protocol, quote, comment, range, shared, (joined, second_file))| Entry {
             shape,
             host,
             target,
@@ -86,6 +88,7 @@ fn entry() -> impl Strategy<Value = Entry> {
             comment,
             range,
             shared,
+            joined,
             second_file,
         },
     )
@@ -96,6 +99,72 @@ fn entry() -> impl Strategy<Value = Entry> {
 struct Files {
     compose: String,
     env: [String; 2],
+}
+
+/// The entry as written, and the lines of env files that it needs.
+fn text(entry: &Entry, own: usize, port: &str, target: &str) -> (String, Vec<(String, String)>) {
+    let Entry { host, protocol, .. } = entry;
+    let mut lines: Vec<(String, String)> = Vec::new();
+    let mut set = |name: &str, value: String| lines.push((format!("{name}{own}"), value));
+    let text = match entry.shape {
+        Shape::Literal => format!("{host}{port}:{target}{protocol}"),
+        Shape::Long => {
+            let ip = host.trim_end_matches(':').trim_matches(['[', ']']);
+            let host_ip = if ip.is_empty() { String::new() } else { format!(", host_ip: \"{ip}\"") };
+            format!("{{target: {}, published: \"${{V{own}:-{port}}}\"{host_ip}}}", entry.target)
+        }
+        Shape::Default => format!("{host}${{V{own}:-{port}}}:{target}{protocol}"),
+        Shape::Value => {
+            set("V", port.to_owned());
+            format!("{host}${{V{own}}}:{target}{protocol}")
+        }
+        Shape::AddressInDefault => format!("${{V{own}:-{host}{port}}}:{target}{protocol}"),
+        Shape::AddressInValue => {
+            set("V", format!("{host}{port}"));
+            format!("${{V{own}:-1}}:{target}{protocol}")
+        }
+        Shape::Mapping => {
+            set("V", format!("{host}{port}:{target}{protocol}"));
+            format!("${{V{own}}}")
+        }
+        Shape::Tail => {
+            set("V", format!("{port}:{target}{protocol}"));
+            format!("{host}$V{own}")
+        }
+        Shape::HostOfAnother => {
+            set("H", (*host).to_owned());
+            set("V", format!("${{H{own}}}{port}"));
+            format!("${{V{own}}}:{target}{protocol}")
+        }
+        Shape::NumberOfAnother => {
+            set("N", port.to_owned());
+            set("V", format!("{host}$N{own}"));
+            format!("${{V{own}}}:{target}{protocol}")
+        }
+        Shape::Nested => {
+            set("W", format!("{host}{port}"));
+            format!("${{V{own}:-${{W{own}:-{host}1}}}}:{target}{protocol}")
+        }
+        Shape::Glued => {
+            set("B", (*host).to_owned());
+            format!("${{B{own}}}${{V{own}:-{port}}}:{target}{protocol}")
+        }
+        Shape::Parts => {
+            set("A", format!("{host}{}", &port[..2]));
+            set("V", port[2..].to_owned());
+            format!("${{A{own}}}${{V{own}}}:{target}{protocol}")
+        }
+        Shape::Twice => {
+            set("V", port.to_owned());
+            format!("{host}${{V{own}}}:${{V{own}}}{protocol}")
+        }
+        Shape::Alternative => {
+            set("A", "1".to_owned());
+            format!("${{A{own}:+{host}{port}}}:{target}{protocol}")
+        }
+    };
+    let text = if matches!(entry.shape, Shape::Long) { text } else { format!("\"{text}\"") };
+    (text, lines)
 }
 
 fn files(entries: &[Entry], crlf: bool, ended: bool) -> Files {
@@ -112,75 +181,17 @@ fn files(entries: &[Entry], crlf: bool, ended: bool) -> Files {
             } else {
                 (first.to_string(), entry.target.to_owned())
             };
-        let Entry { host, protocol, quote, comment, .. } = entry;
-        let mut lines: Vec<(String, String)> = Vec::new();
-        let mut set = |name: &str, value: String| lines.push((format!("{name}{own}"), value));
-        let text = match entry.shape {
-            Shape::Literal => format!("{host}{port}:{target}{protocol}"),
-            Shape::Long => String::new(),
-            Shape::Default => format!("{host}${{V{own}:-{port}}}:{target}{protocol}"),
-            Shape::Value => {
-                set("V", port.clone());
-                format!("{host}${{V{own}}}:{target}{protocol}")
-            }
-            Shape::AddressInDefault => format!("${{V{own}:-{host}{port}}}:{target}{protocol}"),
-            Shape::AddressInValue => {
-                set("V", format!("{host}{port}"));
-                format!("${{V{own}:-1}}:{target}{protocol}")
-            }
-            Shape::Mapping => {
-                set("V", format!("{host}{port}:{target}{protocol}"));
-                format!("${{V{own}}}")
-            }
-            Shape::Tail => {
-                set("V", format!("{port}:{target}{protocol}"));
-                format!("{host}$V{own}")
-            }
-            Shape::HostOfAnother => {
-                set("H", (*host).to_owned());
-                set("V", format!("${{H{own}}}{port}"));
-                format!("${{V{own}}}:{target}{protocol}")
-            }
-            Shape::NumberOfAnother => {
-                set("N", port.clone());
-                set("V", format!("{host}$N{own}"));
-                format!("${{V{own}}}:{target}{protocol}")
-            }
-            Shape::Nested => {
-                set("W", format!("{host}{port}"));
-                format!("${{V{own}:-${{W{own}:-{host}1}}}}:{target}{protocol}")
-            }
-            Shape::Glued => {
-                set("B", (*host).to_owned());
-                format!("${{B{own}}}${{V{own}:-{port}}}:{target}{protocol}")
-            }
-            Shape::Parts => {
-                set("A", format!("{host}{}", &port[..2]));
-                set("V", port[2..].to_owned());
-                format!("${{A{own}}}${{V{own}}}:{target}{protocol}")
-            }
-            Shape::Twice => {
-                set("V", port.clone());
-                format!("{host}${{V{own}}}:${{V{own}}}{protocol}")
-            }
-            Shape::Alternative => {
-                set("A", "1".to_owned());
-                format!("${{A{own}:+{host}{port}}}:{target}{protocol}")
-            }
-        };
-        // Writing to a String cannot fail.
-        let _ = match entry.shape {
-            Shape::Long => {
-                let ip = host.trim_end_matches(':').trim_matches(['[', ']']);
-                let host_ip = if ip.is_empty() { String::new() } else { format!(", host_ip: \"{ip}\"") };
-                let target = entry.target;
-                writeln!(
-                    files.compose,
-                    "  s{at}: {{image: x, ports: [{{target: {target}, published: \"${{V{own}:-{port}}}\"{host_ip}}}]}}"
-                )
-            }
-            _ => writeln!(files.compose, "  s{at}: {{image: x, ports: [\"{text}\"]}}"),
-        };
+        let Entry { quote, comment, .. } = entry;
+        let (text, lines) = text(entry, own, &port, &target);
+        if entry.joined && at > 0 {
+            let end = files.compose.trim_end_matches("]}\n").len();
+            files.compose.truncate(end);
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(files.compose, "  s{at}: {{image: x, ports: [");
+        }
+        let between = if files.compose.ends_with('[') { "" } else { ", " };
+        let _ = writeln!(files.compose, "{between}{text}]}}");
         if !entry.shared || at == own {
             let file = &mut files.env[usize::from(entry.second_file)];
             for (name, value) in lines {
@@ -235,18 +246,14 @@ impl Project {
             write(&self.ctx, &File { path, before: disk::read(path).unwrap() }, &moves).unwrap();
         }
     }
-
-    fn document(&self, file: &Path) -> Document {
-        Document::parse(std::fs::read(file).unwrap()).unwrap()
-    }
 }
 
 /// A move for every variable that can have one, and the ports that need a file
-/// on top: service and new port.
-fn planned(project: &Project, before: &Stack) -> (Vec<Move>, BTreeMap<String, u16>) {
+/// on top.
+fn planned(project: &Project, before: &Stack) -> (Vec<Move>, Vec<PortMapping>) {
     let env_files = stack::env_files(&project.ctx.options, &project.dir, &|_| None).unwrap();
     let mut moves: BTreeMap<String, Move> = BTreeMap::new();
-    let mut on_top = BTreeMap::new();
+    let mut on_top = Vec::new();
     for wanted in before.ports() {
         let Some(from) = wanted.mapping.published.filter(|range| range.is_one()).map(|range| range.first) else {
             continue;
@@ -264,7 +271,7 @@ fn planned(project: &Project, before: &Stack) -> (Vec<Move>, BTreeMap<String, u1
         });
         match alone {
             Some(step) => drop(moves.insert(step.variable().unwrap().to_owned(), step)),
-            None => drop(on_top.insert(wanted.mapping.service.clone(), to)),
+            None => on_top.push(wanted.mapping.clone()),
         }
     }
     (moves.into_values().collect(), on_top)
@@ -300,26 +307,19 @@ proptest! {
 
         // What no variable can move, a file on top moves.
         let known = published(&after);
-        let wanted: BTreeMap<_, _> = after
-            .services
-            .iter()
-            .filter_map(|service| Some((service, *on_top.get(&service.name)?)))
-            .flat_map(|(service, to)| slots(service).into_iter().zip(std::iter::repeat(to)))
-            .filter(|(slot, _)| known.contains_key(slot))
-            .enumerate()
-            .map(|(at, (slot, to))| (slot, to + u16::try_from(at % 2).unwrap()))
-            .collect();
+        let slot_of = |mapping: &PortMapping| {
+            let service = after.service(&mapping.service)?;
+            let at = service.ports.iter().position(|known| known.mapping == *mapping)?;
+            slots(service).into_iter().nth(at)
+        };
+        let slots = on_top.iter().filter_map(slot_of).filter(|slot| known.contains_key(slot)).enumerate();
+        let wanted: BTreeMap<_, _> = slots.map(|(at, slot)| (slot, 40_000 + u16::try_from(at).unwrap())).collect();
         let file = temp.path().join("compose.override.yaml");
         std::fs::write(&file, render(&after, &Changes { moves: wanted.clone(), ..Changes::default() }, None)).unwrap();
         let both = project.read(None).unwrap();
         std::fs::remove_file(&file).unwrap();
-        let slot_of = |wanted: &Wanted| {
-            let service = after.service(&wanted.mapping.service)?;
-            let at = service.ports.iter().position(|known| known.mapping == wanted.mapping)?;
-            slots(service).into_iter().nth(at)
-        };
         let expect = |port: &Wanted| {
-            slot_of(port).and_then(|slot| wanted.get(&slot)).map_or(Expect::Same, |to| Expect::Port(*to))
+            slot_of(&port.mapping).and_then(|slot| wanted.get(&slot)).map_or(Expect::Same, |to| Expect::Port(*to))
         };
         prop_assert_eq!(port_differences(&after, &both, &expect), []);
 
@@ -330,7 +330,7 @@ proptest! {
                 let name = step.variable().unwrap();
                 let at = project.ctx.options.env_files.iter().position(|file| *file == step.file).unwrap();
                 let was = Document::parse(bytes[at].clone()).unwrap().was(name).unwrap();
-                let now = project.document(&step.file).was(name).unwrap();
+                let now = Document::parse(std::fs::read(&step.file).unwrap()).unwrap().was(name).unwrap();
                 Move { from: step.to, to: step.from, back: Some(Kept { was, now, made: false }), ..step.clone() }
             })
             .collect();
