@@ -32,6 +32,11 @@ pub struct Context {
     pub format: Format,
     /// `--no-write`: values go to Compose by its environment, never into a file.
     pub no_write: bool,
+    /// A start: where nobody can be asked whether a file that git tracks may be
+    /// changed, Compose's environment will do.
+    pub env_will_do: bool,
+    /// That was asked, and it may.
+    pub agreed_to_tracked: bool,
     /// `--probe-remote`: look at the machine of a remote engine itself.
     pub probe_remote: bool,
     /// How the project was started by names, where it was.
@@ -58,6 +63,8 @@ impl Context {
             dry_run: false,
             format: Format::Text,
             no_write: false,
+            env_will_do: false,
+            agreed_to_tracked: false,
             probe_remote: false,
             names: None,
             set: BTreeMap::new(),

@@ -187,6 +187,9 @@ fn entry(text: &mut String, stack: &Stack, wanted: &Wanted, moved: Option<u16>) 
     let written = origin.map(|origin| &origin.written);
     // An included project may have an `.env` of its own, which is not read here.
     let own = written.filter(|_| origin.is_some_and(|origin| stack.files.contains(&origin.file)));
+    if let Some(whole) = own.and_then(|written| written.whole.as_deref()).filter(|_| moved.is_none()) {
+        return writeln!(text, "      - {}", quoted(whole));
+    }
     let target = own.and_then(|written| written.target.as_deref());
     let as_written = || own.and_then(|written| written.published.clone()).or_else(|| elsewhere(wanted));
     let published = moved.map(|port| port.to_string()).or_else(as_written);
@@ -225,7 +228,8 @@ fn entry(text: &mut String, stack: &Stack, wanted: &Wanted, moved: Option<u16>) 
 fn elsewhere(wanted: &Wanted) -> Option<String> {
     let origin = wanted.origin.as_ref()?;
     match (&origin.variable, wanted.mapping.published) {
-        (Some(variable), Some(now)) => Some(format!("${{{variable}:-{now}}}")),
+        // An address in its value cannot stand in `published:`.
+        (Some(variable), Some(now)) if origin.around.is_empty() => Some(format!("${{{variable}:-{now}}}")),
         (_, None) if origin.written.published.as_deref() == Some("0") => Some("0".to_owned()),
         _ => None,
     }

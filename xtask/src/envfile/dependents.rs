@@ -20,6 +20,21 @@ pub struct Dependents {
     pub mentioned: Vec<Mention>,
 }
 
+/// A variable whose port becomes another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortMove {
+    /// The variable.
+    pub variable: String,
+    /// The port before.
+    pub from: u16,
+    /// The port after.
+    pub to: u16,
+    /// Its value before: the port, and what stands around it.
+    pub before: String,
+    /// Its value after.
+    pub after: String,
+}
+
 /// A literal that said what the template's interpolation said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Follow {
@@ -67,13 +82,13 @@ pub struct Stale {
 
 /// What follows when each variable of `moves` goes from one port to another.
 /// `shell` is the process environment.
-pub fn dependents(template: &Document, env: &Document, shell: &Lookup<'_>, moves: &[(String, u16, u16)]) -> Dependents {
+pub fn dependents(template: &Document, env: &Document, shell: &Lookup<'_>, moves: &[PortMove]) -> Dependents {
     let mut before: Given = values(env, shell);
     let mut after = env.clone();
-    for (name, from, to) in moves {
-        before.insert(name.clone(), from.to_string());
+    for step in moves {
+        before.insert(step.variable.clone(), step.before.clone());
         // A name that cannot be written cannot have been moved either.
-        drop(after.set(name, &to.to_string()));
+        drop(after.set(&step.variable, &step.after));
     }
     let defaults = values(template, shell);
     let declared = declared(template);
@@ -84,7 +99,7 @@ pub fn dependents(template: &Document, env: &Document, shell: &Lookup<'_>, moves
         let now = values(&after, shell);
         let next = declared.iter().find_map(|(name, _, text)| {
             let line = lines.get(name)?;
-            let moved = moves.iter().any(|(moved, ..)| moved == name);
+            let moved = moves.iter().any(|step| step.variable == *name);
             if moved || shell(name).is_some() || follow.iter().any(|known| known.variable == *name) {
                 return None;
             }
@@ -112,14 +127,14 @@ pub fn dependents(template: &Document, env: &Document, shell: &Lookup<'_>, moves
 
 /// Values of `env` that name the first port of a move; those of the variables
 /// that move are left out.
-pub fn mentions(env: &Document, moves: &[(String, u16, u16)]) -> Vec<Mention> {
+pub fn mentions(env: &Document, moves: &[PortMove]) -> Vec<Mention> {
     let mut found = Vec::new();
     for line in env.last_assigned() {
         let Some(text) = line.text else { continue };
-        if moves.iter().any(|(name, ..)| *name == line.name) {
+        if moves.iter().any(|step| step.variable == line.name) {
             continue;
         }
-        for (of, from, _) in moves {
+        for PortMove { variable: of, from, .. } in moves {
             if names_port(&line.name, &text, *from) {
                 let (variable, of) = (line.name.clone(), of.clone());
                 found.push(Mention { variable, line: line.line, value: text.replace("$$", "$"), port: *from, of });

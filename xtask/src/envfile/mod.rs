@@ -1,6 +1,7 @@
 //! The lossless `.env` document: reads as Compose reads, changes one value and
 //! leaves every other byte alone.
 
+mod change;
 mod dependents;
 mod edit;
 mod oddities;
@@ -19,7 +20,8 @@ use crate::error::Result;
 use crate::parse::interpolate::interpolate_as;
 use scan::{Assignment, Style};
 
-pub use dependents::{Dependents, Follow, Mention, Stale, dependents, mentions, stale};
+pub use change::Was;
+pub use dependents::{Dependents, Follow, Mention, PortMove, Stale, dependents, mentions, stale};
 pub use oddities::{Oddity, What};
 pub use template::{Change, Commented};
 

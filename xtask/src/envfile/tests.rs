@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::Document;
+use super::{Document, PortMove};
 
 const NOTHING: fn(&str) -> Option<String> = |_| None;
 
@@ -156,8 +156,12 @@ fn set_refuses_what_is_no_name() {
     }
 }
 
+fn step(from: u16, to: u16) -> PortMove {
+    PortMove { variable: "P".into(), from, to, before: from.to_string(), after: to.to_string() }
+}
+
 /// Lines of every kind, good and bad.
-fn lines() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn lines() -> impl Strategy<Value = Vec<u8>> {
     let line = prop_oneof![
         3 => "(export )?[A-D][ \t]{0,2}[=:] ?[a-z0-9#\"' ]{0,6}( #.{0,4})?",
         1 => "[ \t]*#[^\n]*",
@@ -268,7 +272,7 @@ proptest! {
         prop_assume!(port != to);
         let template = Document::parse(format!("HOST={host}\nP={port}\nURL=http://${{HOST}}:${{P}}{path}\n")).unwrap();
         let env = Document::parse(format!("P={port}\nURL='http://{host}:{port}{path}'\n")).unwrap();
-        let found = super::dependents(&template, &env, &NOTHING, &[("P".into(), port, to)]);
+        let found = super::dependents(&template, &env, &NOTHING, &[step(port, to)]);
         prop_assert_eq!(found.follow.len(), 1);
         prop_assert_eq!(&found.follow[0].to, &format!("http://{host}:{to}{path}"));
         prop_assert!(found.mentioned.is_empty());
@@ -276,7 +280,7 @@ proptest! {
         let mut moved = env.clone();
         moved.set("P", &to.to_string()).unwrap();
         moved.set("URL", &found.follow[0].to).unwrap();
-        let back = super::dependents(&template, &moved, &NOTHING, &[("P".into(), to, port)]);
+        let back = super::dependents(&template, &moved, &NOTHING, &[step(to, port)]);
         prop_assert_eq!(&back.follow[0].to, &found.follow[0].from);
     }
 }
@@ -404,7 +408,7 @@ fn what_the_template_declares_follows_and_what_it_does_not_is_pointed_out() {
         ("", "CORS=http://a:3000,http://a:8000\n", vec![], vec!["1 CORS 8000"]),
         ("", "OTHER_PORT=8000\nTIMEOUT=8000\nX=:80001\nY=a8000\nZ=18000:1\n", vec![], vec!["1 OTHER_PORT 8000"]),
     ] {
-        let found = super::dependents(&document(template), &document(env), &shell, &[("P".into(), 8000, 8001)]);
+        let found = super::dependents(&document(template), &document(env), &shell, &[step(8000, 8001)]);
         let follows: Vec<_> = found.follow.iter().map(|f| format!("{} {} {}", f.line, f.variable, f.to)).collect();
         let mentions: Vec<_> =
             found.mentioned.iter().map(|m| format!("{} {} {}", m.line, m.variable, m.port)).collect();

@@ -1,6 +1,7 @@
 //! From a project on disk to a stack that runs.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::context::Context;
@@ -10,7 +11,7 @@ use crate::flow::read_only::without_writing;
 use crate::flow::settling::until_settled;
 use crate::flow::survey::{Survey, look, survey_refused};
 use crate::flow::up::{self, Attempt};
-use crate::flow::{assign, keep, overrides, own, remote, report, resolve, set_up};
+use crate::flow::{assign, keep, overrides, own, remote, report, resolve, set_up, tracked};
 use crate::ledger::Turn;
 use crate::parse::engine_message::{Cause, PortProblem};
 use crate::stack::OnConflict;
@@ -94,8 +95,9 @@ struct Prepared {
 /// Gives the checkout its name, waits for its turn, and has `ctx` mean the
 /// compose files that this start is to be made of.
 fn prepare(ctx: &mut Context, wish: &Wish) -> Result<Prepared> {
-    ctx.no_write = wish.no_write;
+    (ctx.no_write, ctx.env_will_do) = (wish.no_write, !wish.restore_ports);
     let first = set_up::ready(ctx, wish.setup)?;
+    ctx.no_write |= first.settings.no_write && !wish.restore_ports;
     let mut found = own::name_checkout(ctx, first)?;
     if !ctx.dry_run {
         found.refuse_elsewhere(ctx)?;
@@ -155,7 +157,7 @@ fn run(ctx: &Context, wish: &Wish) -> Result<Option<Ending>> {
         }
         found.narrow(&wish.services)?;
         if found.has_conflicts() {
-            let moves = match settle(&ctx, how, &found)? {
+            let moves = match settle(&mut ctx, how, &found)? {
                 Some(resolve::Answer::Resolved(moves)) => moves,
                 Some(resolve::Answer::ByName) => return Ok(None),
                 Some(resolve::Answer::Leave) | None => return Ok(Some(Ending::Conflict)),
@@ -165,7 +167,7 @@ fn run(ctx: &Context, wish: &Wish) -> Result<Option<Ending>> {
                 return Ok(Some(if would_do { Ending::WouldStart(Box::new(found)) } else { Ending::Conflict }));
             }
             if ctx.no_write {
-                pass_on(&mut ctx, &found, &moves)?;
+                assign::pass_on(&mut ctx, &found, &moves)?;
             }
             moved.extend(moves);
             found = Survey { second, ..survey_refused(&ctx, &BTreeMap::new())? };
@@ -236,23 +238,6 @@ fn with_env_file(ctx: &mut Context, found: Survey, refused: &BTreeMap<u16, Strin
     Ok(Survey { second, ..survey_refused(ctx, refused)? })
 }
 
-/// Gives Compose the moves in its environment.
-fn pass_on(ctx: &mut Context, found: &Survey, moves: &[assign::Move]) -> Result<()> {
-    for step in moves {
-        if let Some(variable) = step.variable() {
-            ctx.set_var(variable, &step.to.to_string());
-        }
-    }
-    let literals = moves.iter().filter_map(|step| Some((step.slot()?.clone(), step.to))).collect();
-    let request = overrides::Request { moves: literals, ..overrides::Request::default() };
-    if !request.moves.is_empty() {
-        for (name, value) in overrides::environment(ctx, found, &request)? {
-            ctx.set_var(&name, &value);
-        }
-    }
-    Ok(())
-}
-
 /// Looks at the ports once more where some of them are spoken for, and tells
 /// whether they are.
 fn look_again(ctx: &Context, found: &mut Survey, refused: &BTreeMap<u16, String>, how: OnConflict) -> bool {
@@ -315,7 +300,8 @@ fn restore(ctx: &Context, found: &Survey) -> Result<Vec<assign::Move>> {
         return Ok(Vec::new());
     }
     if !ctx.dry_run {
-        assign::apply(ctx, &moves)?;
+        let files: Vec<PathBuf> = moves.iter().map(|step| step.file.clone()).collect();
+        assign::apply(&tracked::agree(ctx, &files)?, &moves)?;
     }
     assign::show(ctx, &moves);
     Ok(if ctx.dry_run { Vec::new() } else { moves })
@@ -332,7 +318,7 @@ fn policy(ctx: &Context, wish: &Wish, found: &Survey) -> OnConflict {
 }
 
 /// Does it. `None`: the conflicts stay, and were reported.
-fn settle(ctx: &Context, how: OnConflict, found: &Survey) -> Result<Option<resolve::Answer>> {
+fn settle(ctx: &mut Context, how: OnConflict, found: &Survey) -> Result<Option<resolve::Answer>> {
     match how {
         OnConflict::Fail => {
             conflict_report(ctx, found);

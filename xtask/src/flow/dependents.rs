@@ -4,15 +4,16 @@
 use std::path::Path;
 
 use crate::context::Context;
-use crate::envfile::{Dependents, Document, dependents};
+use crate::envfile::{Dependents, Document, PortMove, dependents};
 use crate::error::Result;
+use crate::model::Around;
 use crate::parse::interpolate::interpolate;
 use crate::stack::{self, Project};
 use crate::ui::{self, Format};
 
 /// What follows in `file` when each variable of `moves` goes from one port to
 /// another. Without a template beside it nothing follows: nobody declared it.
-pub fn of(ctx: &Context, file: &Path, document: &Document, moves: &[(String, u16, u16)]) -> Dependents {
+pub fn of(ctx: &Context, file: &Path, document: &Document, moves: &[PortMove]) -> Dependents {
     let template = template_of(file).unwrap_or_default();
     dependents(&template, document, &|name| ctx.var(name), moves)
 }
@@ -24,8 +25,9 @@ fn template_of(file: &Path) -> Option<Document> {
 }
 
 /// Changes the lines that follow.
-pub fn write(document: &mut Document, dependents: &Dependents) -> Result<()> {
-    dependents.follow.iter().try_for_each(|step| document.set(&step.variable, &step.to))
+pub fn write(ctx: &Context, document: &mut Document, dependents: &Dependents) -> Result<()> {
+    let mut steps = dependents.follow.iter();
+    steps.try_for_each(|step| document.change(&step.variable, &step.to, &|name| ctx.var(name), &|_| None))
 }
 
 /// `VITE_API_URL http://localhost:8000 -> http://localhost:8001  (.env)`, and a
@@ -47,30 +49,36 @@ pub fn show(ctx: &Context, file: &Path, dependents: &Dependents) {
     }
 }
 
-/// Variables whose template says one port and whose value is another: name,
-/// default, value. Those that feed a published port, and those called PORT. A
-/// default that another of them has now is left out: to name it may be right.
-pub fn port_moves(ctx: &Context, project: &Project, template: &Document) -> Vec<(String, u16, u16)> {
+/// Variables whose template says one port and whose value is another. Those that
+/// feed a published port, and those called PORT. A default that another of them
+/// has now is left out: to name it may be right.
+pub fn port_moves(ctx: &Context, project: &Project, template: &Document) -> Vec<PortMove> {
     let env = |name: &str| ctx.var(name);
     let value = |name: &str| env(name).or_else(|| project.env_files.get(name).map(|(value, _)| value.to_owned()));
     let model = stack::read(&ctx.options, &ctx.dir, &env).unwrap_or_default();
-    let feeds =
-        |name: &str| model.ports().filter_map(|wanted| wanted.origin.as_ref()?.variable.as_deref()).any(|v| v == name);
+    let fed = |name: &str| {
+        let mut origins = model.ports().filter_map(|wanted| wanted.origin.as_ref());
+        let origin = origins.find(|origin| origin.variable.as_deref() == Some(name));
+        let around = origin.map(|origin| origin.around.clone());
+        around.or_else(|| name.to_ascii_uppercase().contains("PORT").then(Around::default))
+    };
     let assigned = template.assigned().filter_map(|line| Some((line.name, line.text?)));
     let offered = template.commented().into_iter().map(|line| (line.name, line.text));
-    let ports: Vec<(String, u16, u16)> = assigned
+    let ports: Vec<PortMove> = assigned
         .chain(offered)
-        .filter(|(name, _)| feeds(name) || name.to_ascii_uppercase().contains("PORT"))
-        .filter_map(|(name, text)| {
+        .filter_map(|(variable, text)| {
+            let around = fed(&variable)?;
             let default = interpolate(&text, &|name| value(name).map(|value| (value, ()))).ok()?.value;
-            let (from, to) = (port(&default)?, port(&value(&name)?)?);
-            Some((name, from, to))
+            let now = value(&variable)?;
+            let (from, to) = (port(&default, &around)?, port(&now, &around)?);
+            Some(PortMove { variable, from, to, before: default, after: now })
         })
         .collect();
-    let taken: Vec<u16> = ports.iter().map(|(.., to)| *to).collect();
-    ports.into_iter().filter(|(_, from, to)| from != to && !taken.contains(from)).collect()
+    let taken: Vec<u16> = ports.iter().map(|step| step.to).collect();
+    ports.into_iter().filter(|step| step.from != step.to && !taken.contains(&step.from)).collect()
 }
 
-fn port(text: &str) -> Option<u16> {
-    text.parse().ok().filter(|port| *port > 0)
+fn port(text: &str, around: &Around) -> Option<u16> {
+    let number = text.strip_prefix(around.before.as_str())?.strip_suffix(around.after.as_str())?;
+    number.parse().ok().filter(|port| *port > 0)
 }

@@ -103,8 +103,12 @@ impl Defaults {
         let models = self.templates.entry(path.clone()).or_insert_with(|| {
             stack::template_for(path).into_iter().chain(self.main.clone()).filter_map(|path| document(&path)).collect()
         });
-        let says = |model: &Document| model.get(variable).map(|entry| entry.value);
-        models.iter().filter_map(says).any(|value| value == port.to_string())
+        let says = |model: &Document| {
+            let values = model.values(&|_| None, &|_| None).unwrap_or_default();
+            values.get(variable).map(|found| found.value.clone())
+        };
+        let is_now = |value: String| value == port.to_string() || value == origin.around.value(port);
+        models.iter().filter_map(says).any(is_now)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::envfile::Document;
 use crate::error::{Context as _, Error, Result};
 use crate::exec;
 use crate::flow::survey::{Row, Survey};
+use crate::flow::tracked;
 use crate::model::{ComposeOptions, FixedName, Named, Stack};
 use crate::stack::{self, COMPOSE_FILE, List, Place, SEPARATOR, default_separator, override_place};
 use crate::ui;
@@ -68,6 +69,12 @@ pub fn place(ctx: &Context, survey: &Survey) -> Result<PathBuf> {
     check_version(ctx)?;
     let now = Now::gather(ctx, survey.template.as_deref())?;
     Ok(now.place.file)
+}
+
+/// The env file in which COMPOSE_FILE has to name our file; mostly none has to.
+pub fn env_file_to_write(ctx: &Context) -> Vec<PathBuf> {
+    let place = override_place(&ctx.options, &ctx.dir, &|name| ctx.var(name));
+    place.ok().and_then(|place| place.list).map(|list| list.env_file).into_iter().collect()
 }
 
 /// Compose before 2.24.4 takes `!override` for nothing, and publishes both.
@@ -163,6 +170,8 @@ pub fn apply(ctx: &Context, request: &Request) -> Result<()> {
     let steps = now.steps(&changes)?;
     let saved: Vec<(&Path, Option<Vec<u8>>)> =
         steps.iter().map(|(file, _)| Ok((file.as_path(), disk::read(file)?))).collect::<Result<_>>()?;
+    let changed = steps.iter().zip(&saved).filter(|((_, bytes), (_, saved))| bytes != saved);
+    tracked::agree(ctx, &changed.map(|((file, _), _)| file.clone()).collect::<Vec<PathBuf>>())?;
     let done = steps.iter().try_for_each(|(file, bytes)| disk::put(file, bytes.as_deref())).and_then(|()| {
         let (_, after) = config(ctx, &ctx.compose_with(ctx.options.clone().with_every_profile()))?;
         prove(&expected(&before, &stack, &changes), &after)

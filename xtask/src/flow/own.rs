@@ -5,13 +5,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::context::Context;
-use crate::decide::worktree_name;
+use crate::decide::{Expect, port_difference, worktree_name};
 use crate::disk;
 use crate::envfile::Document;
 use crate::error::Result;
 use crate::flow::proxy::by_name;
 use crate::flow::survey::{Survey, elsewhere, survey};
-use crate::flow::{assign, keep, overrides, remote};
+use crate::flow::{assign, keep, overrides, proof, remote, tracked};
 use crate::ledger::Book;
 use crate::model::{ComposeOptions, Container, FixedName, Leases, Named, Tenant};
 use crate::parse::compose::normalise_name;
@@ -76,7 +76,9 @@ pub fn known(ctx: &Context) -> Result<Context> {
     let leases = ctx.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default();
     let mut tenants = leases.tenants.iter().filter(|tenant| tenant.dir == dir);
     let (Some(tenant), None) = (tenants.next(), tenants.next()) else { return Ok(ctx) };
-    if !by_hand && linked && project.env_files.get(NAME).is_none() {
+    // One that git tracks has the main checkout's name in every checkout.
+    let of_main = |name: &str| main_of(&dir).and_then(|main| name_in(&main)).as_deref() == Some(name);
+    if !by_hand && linked && project.env_files.get(NAME).is_none_or(|(name, _)| of_main(name)) {
         ctx.set_var(NAME, &tenant.project);
     }
     if let Some(names) = tenant.names.as_ref().filter(|names| by_name::is_there(names)) {
@@ -182,12 +184,17 @@ fn name_in(main: &Path) -> Option<String> {
     stack::read(&ComposeOptions::default(), main, &|_| None).ok().map(|stack| stack.name)
 }
 
+/// The project's folder in the main checkout.
+fn main_of(dir: &Path) -> Option<PathBuf> {
+    let checkout = stack::checkout(dir)?;
+    Some(checkout.main?.join(dir.strip_prefix(&checkout.root).ok()?))
+}
+
 /// The name that a linked worktree is given on this machine, where nobody else
 /// has it.
 pub(super) fn worktree_of(dir: &Path) -> Option<String> {
     let checkout = stack::checkout(dir).filter(|checkout| checkout.linked)?;
-    let inside = dir.strip_prefix(&checkout.root).ok()?;
-    let main = checkout.main.as_ref().and_then(|main| name_in(&main.join(inside)));
+    let main = main_of(dir).and_then(|main| name_in(&main));
     let base = main.clone().unwrap_or_else(|| normalise_name(&checkout.repository));
     let worktree = checkout.root.file_name()?.to_string_lossy().into_owned();
     (!base.is_empty()).then(|| worktree_name(&base, &worktree, dir, &|name| main.as_deref() == Some(name)))
@@ -214,6 +221,10 @@ pub fn free_names(ctx: &mut Context, found: &Survey) -> Result<bool> {
         return Ok(false);
     }
     let request = overrides::resetting(ctx, found, &names)?;
+    if !ctx.dry_run && !ctx.no_write {
+        let files = overrides::env_file_to_write(ctx);
+        tracked::ask(ctx, &files, None)?;
+    }
     let freed = if ctx.dry_run {
         Ok(())
     } else if ctx.no_write {
@@ -240,22 +251,37 @@ pub fn free_names(ctx: &mut Context, found: &Survey) -> Result<bool> {
 }
 
 pub(super) fn take_name(ctx: &mut Context, found: &Survey, name: &str) -> Result<Survey> {
+    let file = found.env_files.file_for(NAME).map(Path::to_path_buf);
+    if let (false, false, Ok(file)) = (ctx.dry_run, ctx.no_write, &file) {
+        tracked::ask(ctx, std::slice::from_ref(file), None)?;
+    }
+    let mut before = None;
     if ctx.dry_run || ctx.no_write {
         ctx.set_var(NAME, name);
     } else {
         assign::env_from_template(ctx, found)?;
-        let file = found.env_files.file_for(NAME)?;
-        write_name(file, name)?;
-        ui::note(&format!("{NAME}={name} written to {}", ctx.show(file)));
+        let file = file?;
+        before = Some((file.clone(), write_name(&file, name)?));
+        ui::note(&format!("{NAME}={name} written to {}", ctx.show(&file)));
     }
-    let mut after = survey(ctx)?;
+    let proved = survey(ctx).and_then(|after| {
+        let difference = port_difference(&found.stack, &after.stack, &|_| Expect::Same);
+        difference.map_or(Ok(after), |difference| Err(proof::refusal(&format!("{NAME}={name}"), &difference)))
+    });
+    if let (Err(_), Some((file, bytes))) = (&proved, &before) {
+        disk::put(file, bytes.as_deref())?;
+    }
+    let mut after = proved?;
     after.second = true;
     Ok(after)
 }
 
-fn write_name(file: &Path, name: &str) -> Result<()> {
-    let before = disk::read(file)?.unwrap_or_default();
-    let mut document = Document::parse(before).map_err(|error| error.within(file.display()))?;
+/// The bytes of the file before.
+fn write_name(file: &Path, name: &str) -> Result<Option<Vec<u8>>> {
+    let before = disk::read(file)?;
+    let mut document =
+        Document::parse(before.clone().unwrap_or_default()).map_err(|error| error.within(file.display()))?;
     document.set(NAME, name)?;
-    disk::write_atomic(file, document.render())
+    disk::write_atomic(file, document.render())?;
+    Ok(before)
 }

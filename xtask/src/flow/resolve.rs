@@ -2,12 +2,13 @@
 //! asking a person.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::flow::read_only::without_writing;
 use crate::flow::survey::{Survey, survey as look_again};
-use crate::flow::{assign, free, keep, own};
+use crate::flow::{assign, free, keep, overrides, own, tracked};
 use crate::ui::{self, Choice, Format};
 
 /// What a person chose.
@@ -24,9 +25,9 @@ pub enum Answer {
 /// Writes other ports into the env file, and gives what was moved; with
 /// `--dry-run` only says which, and with `--no-write` leaves the rest to the
 /// caller.
-pub fn reassign(ctx: &Context, survey: &Survey) -> Result<Vec<assign::Move>> {
+pub fn reassign(whole: &mut Context, survey: &Survey) -> Result<Vec<assign::Move>> {
     // Ports are kept under the name that the checkout will start by.
-    let mut ctx = ctx.clone();
+    let mut ctx = whole.clone();
     let mut survey = survey.clone();
     if survey.needs_env_file() && !ctx.no_write && !ctx.dry_run {
         assign::env_from_template(&ctx, &survey).map_err(without_writing)?;
@@ -36,9 +37,11 @@ pub fn reassign(ctx: &Context, survey: &Survey) -> Result<Vec<assign::Move>> {
     if survey.containers.is_ok() {
         survey = own::name_checkout(&mut ctx, survey)?;
     }
+    keep::choose(&ctx, &mut survey);
+    let moves = plan(&mut ctx, &survey)?;
+    // By the environment, from here on.
+    whole.no_write = ctx.no_write;
     let ctx = &ctx;
-    keep::choose(ctx, &mut survey);
-    let moves = assign::plan(ctx, &survey)?;
     if !ctx.no_write && !ctx.dry_run {
         // With no `.env` yet the template becomes it first: its other values
         // must not be lost to a file that holds nothing but ports.
@@ -47,6 +50,30 @@ pub fn reassign(ctx: &Context, survey: &Survey) -> Result<Vec<assign::Move>> {
     }
     assign::show(ctx, &moves);
     Ok(moves)
+}
+
+/// The moves, after asking where they go if git tracks the file.
+fn plan(ctx: &mut Context, survey: &Survey) -> Result<Vec<assign::Move>> {
+    let moves = assign::plan(ctx, survey)?;
+    if ctx.no_write || ctx.dry_run {
+        return Ok(moves);
+    }
+    let of_variable = moves.iter().filter(|step| step.variable().is_some());
+    let mut files: Vec<PathBuf> = of_variable.map(|step| step.file.clone()).collect();
+    if files.len() < moves.len() {
+        files.extend(overrides::env_file_to_write(ctx));
+    }
+    let listed = overrides::env_file_to_write(ctx);
+    let on_top = overrides::place(ctx, survey).ok().filter(|_| listed.is_empty()).map(|file| ctx.show(&file));
+    match tracked::ask(ctx, &files, on_top.as_deref()) {
+        Ok(tracked::Destination::Files) => Ok(moves),
+        Ok(tracked::Destination::Environment) => assign::plan(ctx, survey),
+        Ok(tracked::Destination::Override) => assign::plan_on_top(ctx, survey),
+        Err(error) => {
+            let error = error.hint("or start on other ports without a file: `cargo xtask start --no-write`");
+            Err(error.hint("and so at every start of yours: XTASK_NO_WRITE=true in .xtask.env"))
+        }
+    }
 }
 
 /// Stops every holder, after asking; with `--dry-run` only says whom.
@@ -106,7 +133,7 @@ fn immovable(error: &Error) {
 }
 
 /// Asks what to do about the conflicts.
-pub fn ask(ctx: &Context, survey: &Survey) -> Result<Answer> {
+pub fn ask(ctx: &mut Context, survey: &Survey) -> Result<Answer> {
     let mut choices = Vec::new();
     let mut offer = |key: char, label: String| choices.push(Choice { key, label });
     if !stoppable(ctx, survey).1.steps.is_empty() {

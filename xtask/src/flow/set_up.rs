@@ -25,7 +25,7 @@ pub fn ready(ctx: &Context, set_up: bool) -> Result<Survey> {
             }
             run(ctx, &script)?;
             may_set_up = false;
-        } else if found.containers.is_ok() && found.needs_env_file() && !ctx.no_write {
+        } else if found.containers.is_ok() && found.needs_env_file() && !writes_nothing(ctx, &found) {
             make_env_file(ctx, &found)?;
             if ctx.dry_run {
                 return Ok(found);
@@ -36,6 +36,11 @@ pub fn ready(ctx: &Context, set_up: bool) -> Result<Survey> {
         }
         found = survey(ctx)?;
     }
+}
+
+/// By the option, or by the project's rule where `start` can keep it.
+fn writes_nothing(ctx: &Context, found: &Survey) -> bool {
+    ctx.no_write || ctx.env_will_do && found.settings.no_write
 }
 
 /// Where it cannot be written, no option of ours helps: Compose reads it itself.

@@ -4,6 +4,7 @@ mod book;
 mod moves;
 mod place;
 mod turn;
+mod values;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +16,7 @@ pub use book::{Book, decode, encode};
 pub use moves::Moves;
 pub use place::ledger_dir;
 pub use turn::Turn;
+pub use values::{Kept, Values};
 
 /// Overrides where the folder is.
 pub const STATE_DIR: &str = "XTASK_STATE_DIR";

@@ -123,14 +123,39 @@ pub struct Origin {
     pub file: PathBuf,
     /// Line of the entry, from 1.
     pub line: usize,
-    /// The variable whose value is exactly the published port (or range), as
-    /// in `${BACKEND_PORT:-8000}:8000`; setting it moves the port. `None` for
-    /// a literal, and for a variable that makes only part of the number.
+    /// The variable whose value has the whole published port (or range) in it,
+    /// as in `${BACKEND_PORT:-8000}:8000` or `${DB:-127.0.0.1:5432}:5432`;
+    /// setting it moves the port. `None` for a literal, and where the number
+    /// cannot be replaced in one value alone.
     pub variable: Option<String>,
+    /// What else that value holds.
+    pub around: Around,
     /// Where the published port's value comes from.
     pub source: Source,
     /// What a copy of the entry must say besides its values.
     pub written: Written,
+}
+
+/// The text before and behind the number in the value of a variable:
+/// `127.0.0.1:` and nothing, or nothing and `:80/udp`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Around {
+    /// Before it.
+    pub before: String,
+    /// Behind it.
+    pub after: String,
+}
+
+impl Around {
+    /// The value of the variable with this number, or range, in it.
+    pub fn value(&self, number: impl fmt::Display) -> String {
+        format!("{}{number}{}", self.before, self.after)
+    }
+
+    /// Whether the value is the number alone.
+    pub fn is_empty(&self) -> bool {
+        self.before.is_empty() && self.after.is_empty()
+    }
 }
 
 /// An entry's texts, as far as its values alone do not give them back.
@@ -143,6 +168,9 @@ pub struct Written {
     pub published: Option<String>,
     /// The target port where variables make it.
     pub target: Option<String>,
+    /// The whole short entry, where variables make it and its parts cannot be
+    /// told apart: `${DB:-127.0.0.1:5432}:5432`.
+    pub whole: Option<String>,
     /// Further keys of the long form: `mode`, `name`, `app_protocol`, `x-…`.
     pub keys: BTreeMap<String, String>,
 }

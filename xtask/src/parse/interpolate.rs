@@ -28,6 +28,9 @@ pub struct Use<S> {
     /// Where `$VAR` or `${VAR…}` stands, in bytes of the text that was
     /// interpolated (for a nested use: of the whole text as well).
     pub range: Range<usize>,
+    /// Where its value stands, in bytes of the result; empty where it gives
+    /// nothing.
+    pub out: Range<usize>,
     /// Which value won.
     pub outcome: Outcome<S>,
     /// It stands within the default or the alternative of another one.
@@ -150,6 +153,7 @@ impl<S> Reader<'_, S> {
 
     /// `$NAME` or `${NAME}` at `range`.
     fn plain(&mut self, range: Range<usize>, name: &str, nested: bool, value: &mut String) {
+        let start = value.len();
         let outcome = match (self.lookup)(name) {
             Some((found, source)) => {
                 value.push_str(&found);
@@ -157,7 +161,7 @@ impl<S> Reader<'_, S> {
             }
             None => Outcome::Unset,
         };
-        self.uses.push(Use { name: name.to_owned(), range, outcome, nested });
+        self.uses.push(Use { name: name.to_owned(), range, out: start..value.len(), outcome, nested });
     }
 
     /// `${…}` at `range`.
@@ -185,7 +189,8 @@ impl<S> Reader<'_, S> {
         let word = inner.start + length + usize::from(even_when_empty) + operator.len_utf8()..inner.end;
         let found = (self.lookup)(name).filter(|(found, _)| !(even_when_empty && found.is_empty()));
         let index = self.uses.len();
-        self.uses.push(Use { name: name.to_owned(), range, outcome: Outcome::Unset, nested });
+        let start = value.len();
+        self.uses.push(Use { name: name.to_owned(), range, out: start..start, outcome: Outcome::Unset, nested });
         self.uses[index].outcome = match (operator, found) {
             ('-' | '?', Some((found, source))) => {
                 value.push_str(&found);
@@ -203,6 +208,11 @@ impl<S> Reader<'_, S> {
             ('+', None) => Outcome::Unset,
             _ => return Err(self.invalid()),
         };
+        self.uses[index].out.end = value.len();
+        // Those within it were counted from its own beginning.
+        for inner in &mut self.uses[index + 1..] {
+            inner.out = inner.out.start + start..inner.out.end + start;
+        }
         Ok(())
     }
 
@@ -339,6 +349,10 @@ mod tests {
         let done = interpolate("${N:-${A}}:$M", &lookup).unwrap();
         let seen: Vec<_> = done.uses.iter().map(|used| (used.name.as_str(), used.range.clone(), used.nested)).collect();
         assert_eq!(seen, [("N", 0..10, false), ("A", 5..9, true), ("M", 11..13, false)]);
+        let done = interpolate("x${LIKE}${N:-ab${M:-c${A}}}${M}${A}", &lookup).unwrap();
+        let seen: Vec<_> = done.uses.iter().map(|used| (used.name.as_str(), &done.value[used.out.clone()])).collect();
+        assert_eq!(seen, [("LIKE", "$A"), ("N", "abc1"), ("M", "c1"), ("A", "1"), ("M", ""), ("A", "1")]);
+        let done = interpolate("${N:-${A}}:$M", &lookup).unwrap();
         assert_eq!(done.uses[0].outcome, Outcome::Default);
         assert_eq!(done.uses[1].outcome, Outcome::Set('s'));
         assert_eq!(done.uses[2].outcome, Outcome::Unset);

@@ -69,6 +69,12 @@ impl EnvFiles {
         })
     }
 
+    /// The value that the files read before `file` give a variable.
+    pub fn before(&self, file: &Path, name: &str) -> Option<String> {
+        let at = self.files.iter().position(|known| known == file).unwrap_or(self.files.len());
+        self.values.get(name)?.iter().find(|found| found.file < at).map(|found| found.value.clone())
+    }
+
     /// The file that a value for `name` must be written to: the one whose
     /// value counts now, else the last one, else a new `.env` in the project
     /// folder.

@@ -1,10 +1,25 @@
-//! Keeping a generated file out of git.
+//! Which files git tracks, and keeping a generated one out of it.
 
 use std::path::{Path, PathBuf};
 
 use crate::disk;
 use crate::error::{Context, Result};
 use crate::exec::{self, Command};
+
+/// Whether git tracks the file, or the one that a symbolic link leads to.
+/// Without a git nothing is known, and nothing can be committed.
+pub fn tracks(file: &Path) -> bool {
+    if exec::find("git").is_none() {
+        return false;
+    }
+    let is_known = |file: &Path| {
+        let (Some(dir), Some(name)) = (file.parent(), file.file_name()) else { return false };
+        let ask = Command::new("git").args(["ls-files", "--error-unmatch", "--"]).arg(name).dir(dir);
+        ask.ask(exec::LIMIT).is_ok_and(|answer| answer.code == Some(0))
+    };
+    let real = disk::real(file);
+    is_known(file) || real != file && is_known(&real)
+}
 
 /// Has git ignore `file`: where the repository does not do so yet, its name
 /// goes into `info/exclude`, which is this clone's own and covers its linked

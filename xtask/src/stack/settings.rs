@@ -36,6 +36,9 @@ pub struct Settings {
     pub wait_timeout: Option<u64>,
     /// Further paths to print beside a service's URL: `backend = ["/docs"]`.
     pub urls: BTreeMap<String, Vec<String>>,
+    /// `start` gives name and ports to Compose by its environment, and writes no
+    /// file: `--no-write` as a rule.
+    pub no_write: bool,
     /// `[proxy]`: start by names unless told otherwise.
     pub by_name: bool,
     /// `[proxy]`: the project's host name without `.localhost`.
@@ -90,7 +93,7 @@ impl Settings {
     fn overlay(&mut self, path: &Path) -> Result<()> {
         let bad = |what: String| {
             Error::new(format!("{}: {what}", path.display()))
-                .hint("it may set XTASK_ON_CONFLICT=ask|fail|reassign|stop, XTASK_WAIT_TIMEOUT=SECONDS and XTASK_TRAEFIK=true|false")
+                .hint("it may set XTASK_ON_CONFLICT=ask|fail|reassign|stop, XTASK_WAIT_TIMEOUT=SECONDS, XTASK_TRAEFIK=true|false and XTASK_NO_WRITE=true|false")
         };
         if !path.is_file() {
             return Ok(());
@@ -110,6 +113,10 @@ impl Settings {
                 }
                 "XTASK_TRAEFIK" => {
                     self.by_name =
+                        value.parse().map_err(|_| bad(format!("`{name}={value}` is neither true nor false")))?;
+                }
+                "XTASK_NO_WRITE" => {
+                    self.no_write =
                         value.parse().map_err(|_| bad(format!("`{name}={value}` is neither true nor false")))?;
                 }
                 _ => return Err(bad(format!("`{name}` is not a setting"))),
@@ -137,6 +144,7 @@ fn parse(text: &str) -> Result<Settings> {
         on_conflict: file.on_conflict,
         wait_timeout: file.wait_timeout,
         urls: file.urls,
+        no_write: false,
         by_name: file.proxy.start,
         proxy_host: file.proxy.host.map(Spanned::into_inner),
         proxy_services: file.proxy.services.into_iter().map(|(name, wish)| (name, wish.into_inner())).collect(),
@@ -223,8 +231,9 @@ mod tests {
     fn a_person_s_settings_win_and_strangers_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join(FILE), "wait_timeout = 10").unwrap();
-        std::fs::write(dir.path().join(PERSONAL), "XTASK_WAIT_TIMEOUT=99 # mine\n").unwrap();
-        assert_eq!(Settings::read(dir.path()).unwrap().wait_timeout, Some(99));
+        std::fs::write(dir.path().join(PERSONAL), "XTASK_WAIT_TIMEOUT=99 # mine\nXTASK_NO_WRITE=true\n").unwrap();
+        let settings = Settings::read(dir.path()).unwrap();
+        assert_eq!((settings.wait_timeout, settings.no_write), (Some(99), true));
         std::fs::write(dir.path().join(PERSONAL), "XTASK_NOPE=1\n").unwrap();
         assert!(Settings::read(dir.path()).unwrap_err().message().contains("XTASK_NOPE"));
     }

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::model::ComposeOptions;
 use crate::model::{Origin, Source, Stack};
 
+mod addresses;
 mod overrides;
 #[cfg(unix)]
 mod places;
@@ -108,7 +109,7 @@ fn origins_name_line_variable_and_source() {
             "compose.yaml:14 - .env:4",
             "compose.yaml:15 - default",
             "compose.yaml:15 - default",
-            "compose.yaml:16 - literal",
+            "compose.yaml:16 WHOLE default",
             "compose.yaml:17 UNSET default",
             "compose.yaml:18 - literal",
         ]

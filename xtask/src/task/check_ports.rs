@@ -19,6 +19,9 @@ Examples:
   cargo xtask check-ports --probe-remote     an engine elsewhere: all that is bound there
   cargo xtask check-ports --format json | jq '.ports[] | select(.verdict == \"taken\")'
 
+An address in a variable stays (DB_PORT=127.0.0.1:5432). A file that git tracks is
+changed only after a question, which --yes answers.
+
 Exit code: 0 all free or ours, 1 a conflict, 2 the project could not be read.")]
 pub struct Args {
     /// Give every port in conflict another one: in the env file, or in an override for literals
@@ -80,11 +83,11 @@ fn act(args: &Args, ctx: &Context, found: &Survey) -> Result<Option<Survey>> {
         return Ok(None);
     }
     if args.reassign {
-        resolve::reassign(ctx, found)?;
+        resolve::reassign(&mut ctx.clone(), found)?;
     } else if args.stop_holders {
         resolve::stop_holders(ctx, found)?;
     } else if ctx.is_interactive() && !ctx.yes && !ctx.dry_run {
-        match resolve::ask(ctx, found)? {
+        match resolve::ask(&mut ctx.clone(), found)? {
             resolve::Answer::Resolved(_) => {}
             resolve::Answer::ByName => {
                 ui::note("`cargo xtask start --traefik` starts it so");

@@ -70,9 +70,11 @@ Examples:
   cargo xtask env set BACKEND_PORT=8001
   cargo xtask env set BACKEND_PORT=8001 'GREETING=hello, world' --dry-run
 
-Every other byte of the file stays. Values that .env.template makes of a port
-(`http://localhost:${BACKEND_PORT}`) move along with it. A variable that the
-shell sets is refused: no file could beat it.
+Every other byte of the file stays, and Compose has to prove the change: what it
+refuses, a port that others could reach, and a path that would become a volume
+are put back. A file that git tracks is changed after a question (--yes). Values
+that .env.template makes of a port (`http://localhost:${BACKEND_PORT}`) move along
+with it. A variable that the shell sets is refused: no file could beat it.
 
 Exit code: 0 done, 2 it could not be done, and nothing was changed.")]
     Set {

@@ -31,7 +31,8 @@ Examples:
 
 In a linked git worktree, and in a second clone of the same project name, it gives
 the checkout a name and ports of its own, writes both to its .env, and keeps them.
-So it does for each person on an engine of another machine.
+So it does for each person on an engine of another machine. Where git tracks .env
+and nobody can be asked, it goes on as with --no-write; --yes writes.
 
 Exit code: 0 everything is well, 1 a conflict or a service that failed or was too
 slow, 2 it could not be done, 130 interrupted (containers keep running).")]

@@ -12,6 +12,7 @@ mod support;
 
 mod addresses;
 mod again;
+mod bound;
 mod broken;
 mod browser;
 mod by_name;

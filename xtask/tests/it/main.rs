@@ -12,6 +12,8 @@ mod layers;
 
 // The stand-ins are Unix programs and sockets.
 #[cfg(unix)]
+mod addresses;
+#[cfg(unix)]
 mod adopt;
 #[cfg(unix)]
 mod bad_input;
@@ -63,5 +65,7 @@ mod remote;
 mod run;
 #[cfg(unix)]
 mod support;
+#[cfg(unix)]
+mod tracked;
 #[cfg(target_os = "linux")]
 mod who;

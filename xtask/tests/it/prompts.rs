@@ -143,6 +143,31 @@ fn other_ports_are_written() {
     assert!(project.runs(pid));
 }
 
+/// In a file that git tracks they are written only if that is said once more.
+#[test]
+fn a_file_that_git_tracks_is_asked_about() {
+    let Ok(git) = which::which("git") else {
+        skip("no git on PATH");
+        return;
+    };
+    for (keys, want, port) in [("w\n", 0, "@1"), ("l\n", 2, "@0"), ("\n", 2, "@0")] {
+        let (project, _) = held();
+        project.file(".env", "WEB_PORT=@0\n");
+        std::os::unix::fs::symlink(&git, project.root().join("bin/git")).unwrap();
+        for words in [&["init", "-q"][..], &["add", ".env"]] {
+            assert!(project.command(&git).args(words).status().unwrap().success());
+        }
+        let Some(mut terminal) = Terminal::start(&project, "check-ports --reassign") else { return };
+        terminal
+            .sees("git tracks .env, and a change there can end up in a commit: what now?")
+            .sees("[w/l] ")
+            .types(keys);
+        let (code, screen) = terminal.ends();
+        assert_eq!(code, want, "{screen}");
+        assert_eq!(project.read(".env"), project.fill(&format!("WEB_PORT={port}\n")), "{screen}");
+    }
+}
+
 #[test]
 fn leaving_it_leaves_everything() {
     for keys in [&["l\n"][..], &["\n"], &["x\n", "L\n"], &["\x04"]] {

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::template::value_now;
 use super::{Edit, Left, Plan, Step, Target, View};
-use crate::decide::{is_generated, port_variable};
+use crate::decide::{Expect, is_generated, port_difference, port_variable};
 use crate::disk;
 use crate::envfile::Document;
 use crate::error::{Error, Result};
+use crate::flow::proof;
 use crate::model::{ComposeOptions, Stack};
 use crate::parse::compose::{Found, Literal, literals};
 use crate::stack::{self, Project, Texts, Uses};
@@ -20,6 +22,9 @@ pub(super) struct Ports {
     /// Its model with every profile switched on, and no value of anybody's own
     /// in it, as far as that can be had.
     pub(super) stack: Stack,
+    /// Variables that cannot stand in the template, and why: set to the value
+    /// that they have without it, they would change another port.
+    pub(super) spoiled: BTreeMap<String, String>,
 }
 
 /// Plans it; `None` where there is no compose file that can be read, which is
@@ -61,8 +66,10 @@ fn project(target: &Target<'_>, plan: &mut Plan) -> Result<Option<Ports>> {
         let edit = Edit::text(file.clone(), Some(text.clone()), after.clone());
         plan.steps.push(Step { what: format!("{}: {what}", target.show(file)), edits: vec![edit], view: View::Diff });
     }
-    let stack = reader.neutral(&texts).or_else(|_| reader.read(&texts))?;
-    Ok(Some(Ports { dir: project.dir, stack }))
+    let neutral = reader.neutral(&texts, None);
+    let spoiled = neutral.as_ref().map(|stack| reader.spoiled(&texts, stack)).unwrap_or_default();
+    let stack = neutral.or_else(|_| reader.read(&texts))?;
+    Ok(Some(Ports { dir: project.dir, stack, spoiled }))
 }
 
 /// A file, its text, and the ports in it that will become variables.
@@ -176,12 +183,35 @@ impl<'a> Reader<'a> {
         stack::read_with(&self.options, &self.target.dir, &|name| self.target.var(name), texts)
     }
 
-    /// Without anybody's own values: what the files alone say.
-    fn neutral(&self, texts: &Texts) -> Result<Stack> {
+    /// Without anybody's own values: what the files alone say; and what they
+    /// would say with this variable.
+    fn neutral(&self, texts: &Texts, set: Option<&(String, String)>) -> Result<Stack> {
         let mut options = ComposeOptions { env_files: Vec::new(), ..self.options.clone() };
         options.files.retain(|file| !std::fs::read(file).is_ok_and(|text| is_generated(&text)));
-        let nothing = |name: &str| (name == "COMPOSE_DISABLE_ENV_FILE").then(|| "true".to_owned());
-        stack::read_with(&options, &self.target.dir, &nothing, texts)
+        let lookup = |name: &str| {
+            let set = set.filter(|(known, _)| known == name).map(|(_, value)| value.clone());
+            set.or_else(|| (name == "COMPOSE_DISABLE_ENV_FILE").then(|| "true".to_owned()))
+        };
+        stack::read_with(&options, &self.target.dir, &lookup, texts)
+    }
+
+    /// Variables that change a port when they are given the value that they have
+    /// without being set: two ports have different defaults for one.
+    fn spoiled(&self, texts: &Texts, now: &Stack) -> BTreeMap<String, String> {
+        let mut set: BTreeMap<String, String> = BTreeMap::new();
+        for (name, value) in now.ports().filter_map(value_now) {
+            set.entry(name).or_insert(value);
+        }
+        let why = |(name, value): (String, String)| {
+            let cause = format!("{name}={value}");
+            let pair = (name, value);
+            let why = match self.neutral(texts, Some(&pair)) {
+                Ok(then) => proof::refusal(&cause, &port_difference(now, &then, &|_| Expect::Same)?),
+                Err(error) => error.within(cause),
+            };
+            Some((pair.0.clone(), format!("{} has no line: {}", pair.0, why.message())))
+        };
+        set.into_iter().filter_map(why).collect()
     }
 
     /// The texts with variables, of those files where they change nothing: the

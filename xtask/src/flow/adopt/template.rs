@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::ports::Ports;
-use super::{Edit, Plan, Step, Target, View};
+use super::{Edit, Left, Plan, Step, Target, View};
 use crate::envfile::Document;
 use crate::error::Result;
 use crate::flow::up::likely_url;
@@ -26,15 +26,20 @@ const HEADER: &str = "\
 
 /// Makes it, or adds what it lacks.
 pub(super) fn plan(target: &Target<'_>, ports: Option<Ports>, plan: &mut Plan) -> Result<()> {
-    let Some(Ports { dir, stack }) = ports else { return Ok(()) };
+    let Some(Ports { dir, stack, spoiled }) = ports else { return Ok(()) };
     let path = stack::template_in(&dir).unwrap_or_else(|| dir.join(".env.template"));
     let before = target.read(&path)?;
     let document =
         Document::parse(before.clone().unwrap_or_default()).map_err(|error| error.within(target.show(&path)))?;
     let mut known = document.names();
     known.extend(document.commented().into_iter().map(|commented| commented.name));
-    let wanted: Vec<Variable> =
+    let mut wanted: Vec<Variable> =
         variables(&stack).into_iter().filter(|variable| !known.contains(&variable.name)).collect();
+    wanted.retain(|variable| {
+        let why = spoiled.get(&variable.name);
+        plan.left.extend(why.map(|why| Left { place: target.show(&path), why: why.clone() }));
+        why.is_none()
+    });
     if wanted.is_empty() {
         return Ok(());
     }
@@ -62,7 +67,8 @@ pub(super) fn plan(target: &Target<'_>, ports: Option<Ports>, plan: &mut Plan) -
 /// A variable and what it moves.
 struct Variable {
     name: String,
-    /// Its port; empty where the files give it none.
+    /// Its port, with the address that stands before it; empty where the files
+    /// give it none.
     default: String,
     /// `web: http://localhost:8000`.
     feeds: Vec<String>,
@@ -71,18 +77,24 @@ struct Variable {
 fn variables(stack: &Stack) -> Vec<Variable> {
     let mut found: Vec<Variable> = Vec::new();
     for wanted in stack.ports() {
-        let Some(name) = wanted.origin.as_ref().and_then(|origin| origin.variable.clone()) else { continue };
+        let Some((name, default)) = value_now(wanted) else { continue };
         let feeds = feeds(stack, wanted);
         match found.iter_mut().find(|known| known.name == name) {
             Some(known) if known.feeds.contains(&feeds) => {}
             Some(known) => known.feeds.push(feeds),
             None => {
-                let default = wanted.mapping.published.map(|port| port.to_string()).unwrap_or_default();
                 found.push(Variable { name, default, feeds: vec![feeds] });
             }
         }
     }
     found
+}
+
+/// The variable of a port, and the value that it has without being set.
+pub(super) fn value_now(wanted: &Wanted) -> Option<(String, String)> {
+    let origin = wanted.origin.as_ref()?;
+    let value = wanted.mapping.published.map(|port| origin.around.value(port));
+    Some((origin.variable.clone()?, value.unwrap_or_default()))
 }
 
 fn feeds(stack: &Stack, wanted: &Wanted) -> String {

@@ -239,7 +239,7 @@ fn old_ports(
     let moves = port_moves(file.ctx, &env.project, template);
     let mentions = mentions(document, &moves).into_iter();
     let finding = |mention: crate::envfile::Mention| {
-        let now = moves.iter().find(|(name, ..)| *name == mention.of).map(|(_, _, to)| *to).unwrap_or_default();
+        let now = moves.iter().find(|step| step.variable == mention.of).map(|step| step.to).unwrap_or_default();
         let (name, of) = (&mention.variable, &mention.of);
         let value = ui::mask_value(name, &mention.value);
         let message = format!("{name}={value} names {}, the default of {of}, which is now {now}", mention.port);

@@ -4,11 +4,14 @@ use std::path::Path;
 
 use super::{EnvProject, disabled, read, writable};
 use crate::context::Context;
+use crate::decide::Expect;
 use crate::disk;
 use crate::envfile::Document;
 use crate::error::{Error, Exit, Result};
 use crate::exec::{self, Command};
+use crate::flow::proof::{self, Model};
 use crate::flow::read_only::without_writing;
+use crate::flow::tracked;
 use crate::ui;
 
 /// Makes `.env` from its template, or (`missing`) adds what it lacks; then sees
@@ -70,13 +73,40 @@ fn there(ctx: &Context, env: &EnvProject, (file, document): (&Path, &Document), 
     let mut complete = document.clone();
     complete.append_from(declared, &names).map_err(|error| error.within(&place))?;
     if !ctx.dry_run {
-        disk::write_atomic(file, complete.render())?;
+        tracked::agree(ctx, &[file.to_path_buf()])?;
+        write_proved(ctx, file, complete.render(), &names)?;
     }
     let (added, from) = (if ctx.dry_run { "would be added" } else { "added" }, ctx.show(path));
     for name in &names {
         ui::note(&format!("{}: {added} to {place}, as in {from}", ui::clean(name)));
     }
     Ok(())
+}
+
+/// Writes lines that were added. A default of the template may say less than that
+/// of the compose file: where a port would be on other addresses than it is on
+/// now, the file is put back.
+fn write_proved(ctx: &Context, file: &Path, bytes: &[u8], names: &[String]) -> Result<()> {
+    // Where the project cannot be read, these lines may be what it lacks.
+    let before = Model::now(ctx).ok();
+    let was = disk::read(file)?;
+    disk::write_atomic(file, bytes)?;
+    let Some(before) = before else { return Ok(()) };
+    let proved = before.again(ctx).and_then(|after| {
+        let differences = before.port_differences(&after, &|_| Expect::Any);
+        match differences.iter().find(|difference| !difference.only_narrows()) {
+            None => Ok(()),
+            Some(difference) => {
+                let cause = format!("the template's {} in {}", names.join(", "), ctx.show(file));
+                Err(proof::refusal(&cause, difference)
+                    .hint("the file is as it was: write the address into the template, as the compose file has it"))
+            }
+        }
+    });
+    if proved.is_err() {
+        disk::put(file, was.as_deref())?;
+    }
+    proved
 }
 
 /// Adds a line to `.gitignore`, after asking; a finding where it is not ignored

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::machine::Machine;
 use super::{Row, Survey, crowd};
-use crate::decide::{Kept, Limits, free_block, suggest};
+use crate::decide::{Kept, Limits, exclude, free_block, suggest};
 use crate::model::{Leases, PortMapping, PortRange, Tenant, Wanted};
 use crate::stack::Settings;
 
@@ -25,12 +25,8 @@ pub(super) fn choose(machine: &Machine<'_>, survey: &mut Survey, leases: &Leases
             continue;
         };
         let together: Vec<usize> =
-            (0..wanted.len()).filter(|j| *j == i || same_variable(wanted[i], wanted[*j])).collect();
+            (0..wanted.len()).filter(|j| *j == i || move_together(wanted[i], wanted[*j])).collect();
         if crowd(&survey.stack, &wanted[i].mapping).is_some() {
-            continue;
-        }
-        // A variable that holds a range feeds several ports: no single number.
-        if together.iter().any(|j| wanted[*j].mapping.published != Some(published)) {
             continue;
         }
         // A dev server of the same project keeps its port against the stack, too.
@@ -58,9 +54,13 @@ pub(super) fn choose(machine: &Machine<'_>, survey: &mut Survey, leases: &Leases
     }
 }
 
-fn same_variable(a: &Wanted, b: &Wanted) -> bool {
-    let variable = |wanted: &Wanted| wanted.origin.as_ref().and_then(|origin| origin.variable.clone());
-    variable(a).is_some_and(|name| variable(b) == Some(name))
+/// Whether one value gives both their number, and can go on doing so.
+fn move_together(a: &Wanted, b: &Wanted) -> bool {
+    let value = |wanted: &Wanted| {
+        let origin = wanted.origin.as_ref()?;
+        Some((origin.variable.clone()?, origin.around.clone(), wanted.mapping.published))
+    };
+    value(a).is_some_and(|value_of_a| value(b) == Some(value_of_a)) && !exclude(&a.mapping, &b.mapping)
 }
 
 /// The port that the tenant keeps for the mapping at `at`: a service may publish

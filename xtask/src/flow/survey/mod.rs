@@ -195,7 +195,7 @@ fn of_every_profile(ctx: &Context, found: &Survey) -> BTreeSet<u16> {
 }
 
 /// How the project is read: a template stands in for an env file to be.
-fn reading(ctx: &Context, template: Option<&Path>) -> ComposeOptions {
+pub(in crate::flow) fn reading(ctx: &Context, template: Option<&Path>) -> ComposeOptions {
     let mut options = ctx.options.clone();
     if let Some(template) = template {
         options.env_files = vec![template.to_path_buf()];

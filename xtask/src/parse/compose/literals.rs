@@ -129,7 +129,7 @@ impl<'a> Source<'a> {
         let entry = self.entry(node, scalar);
         let place = entry.clone().unwrap_or(self.start(node, scalar)..self.text.len());
         let left = |why| Some((place.clone(), Found::Left { service: service.to_owned(), line: node.line, why }));
-        if published.is_empty() || published == "0" || is_variable(published) {
+        if published.is_empty() || published == "0" || is_made_of_variables(published) {
             return None;
         }
         if published.contains('$') {
@@ -223,10 +223,14 @@ fn parts(text: &str) -> Option<(Range<usize>, Range<usize>)> {
     Some((start..*last, last + 1..text.len()))
 }
 
-/// `$NAME` or `${NAME…}` and nothing else.
-fn is_variable(text: &str) -> bool {
-    let mentions = crate::parse::interpolate::mentions(text);
-    mentions.first().is_some_and(|first| first.text == text)
+/// `${NAME…}`, one or several in a row, and nothing else: `${BIND}${PORT}`.
+fn is_made_of_variables(text: &str) -> bool {
+    let mut rest = text;
+    while let Some(first) = crate::parse::interpolate::mentions(rest).first() {
+        let Some(after) = rest.strip_prefix(first.text) else { return false };
+        rest = after;
+    }
+    rest.is_empty()
 }
 
 #[cfg(test)]
@@ -295,7 +299,9 @@ mod tests {
             assert!(found.len() <= 1);
             found.pop()
         };
-        for port in ["80", "\"80\"", "127.0.0.1::80", "0:80", "$P:80", "\"${P:-8000}:80\"", "{target: 80}"] {
+        for port in
+            ["80", "\"80\"", "127.0.0.1::80", "0:80", "$P:80", "\"${P:-8000}:80\"", "$A${B:-1}:80", "{target: 80}"]
+        {
             assert_eq!(one(port), None, "{port}");
         }
         for port in ["8000-8001:80-81", "\"80${N}:80\"", "{target: 80, published: 0x50}", "\"80\\x300:80\"", "080:80"] {

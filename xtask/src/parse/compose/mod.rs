@@ -11,6 +11,7 @@ mod node;
 mod ports;
 mod project;
 mod service;
+mod written;
 mod yaml;
 
 #[cfg(test)]

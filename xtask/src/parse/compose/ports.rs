@@ -1,14 +1,15 @@
 //! `ports:` in the short and the long syntax.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
 
-use super::node::{Data, Node, Scalar, Template};
+use super::node::{Data, Node, Scalar};
+use super::written::{published_part, written_long, written_short};
 use crate::error::{Error, Result};
-use crate::model::{Origin, PortMapping, PortRange, Protocol, Source, Wanted, Written};
-use crate::parse::interpolate::{Outcome, Use};
+use crate::model::{Around, Origin, PortMapping, PortRange, Protocol, Source, Wanted, Written};
+use crate::parse::interpolate::{Outcome, Use, mentions};
 
 /// Reads a service's ports: ranges expanded, duplicates dropped as Compose
 /// drops them (same host IP, published, target and protocol).
@@ -100,11 +101,12 @@ fn short(service: &str, path: &str, item: &Node, scalar: &Scalar) -> Result<Vec<
         && let Some(target) = integer(text)
     {
         let target = port(target).ok_or_else(|| fail(format!("invalid container port: `{text}`")))?;
-        let origin = Some(origin_of(item, scalar, 0..0));
+        let origin = Some(origin_of(item, scalar, 0..0, 0..0));
         return Ok(vec![wanted(service, None, None, target, Protocol::Tcp, origin)]);
     }
     let mut parts = text.rsplitn(3, ':');
     let (target, published, ip) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+    let published_end = text.len() - target.len() - usize::from(!published.is_empty());
     let (target, protocol) = target.split_once('/').unwrap_or((target, ""));
     if target.is_empty() {
         return Err(fail(format!("no container port in `{text}`")));
@@ -116,7 +118,8 @@ fn short(service: &str, path: &str, item: &Node, scalar: &Scalar) -> Result<Vec<
     let targets = numbers(target)
         .and_then(|(first, last)| PortRange::new(first, last))
         .ok_or_else(|| fail(format!("invalid container port: `{target}`")))?;
-    let mut origin = origin_of(item, scalar, published_part(scalar));
+    let place = published_end - published.len()..published_end;
+    let mut origin = origin_of(item, scalar, place, published_part(scalar));
     origin.written = written_short(scalar, published);
     let host = match published {
         "" => None,
@@ -124,7 +127,7 @@ fn short(service: &str, path: &str, item: &Node, scalar: &Scalar) -> Result<Vec<
     };
     let Some((first, last)) = host else {
         if !targets.is_one() {
-            origin.written.target = None;
+            (origin.written.target, origin.written.whole) = (None, None);
         }
         let without = |target| wanted(service, host_ip, None, target, protocol, Some(origin.clone()));
         return Ok(targets.iter().map(without).collect());
@@ -138,7 +141,7 @@ fn short(service: &str, path: &str, item: &Node, scalar: &Scalar) -> Result<Vec<
     }
     // One variable cannot move several ports one by one.
     let written = Written { host_ip: origin.written.host_ip, ..Written::default() };
-    let origin = Origin { variable: None, written, ..origin };
+    let origin = Origin { variable: None, around: Around::default(), written, ..origin };
     let pairs = (first..=last).zip(targets.iter());
     Ok(pairs
         .map(|(published, target)| {
@@ -183,9 +186,9 @@ fn long(service: &str, path: &str, item: &Node) -> Result<Wanted> {
         Some(node) => {
             let scalar = node.scalar().cloned().unwrap_or_default();
             let whole = scalar.template.as_ref().map_or(scalar.text.len(), |template| template.raw.len());
-            origin_of(node, &scalar, 0..whole)
+            origin_of(node, &scalar, 0..scalar.text.len(), 0..whole)
         }
-        None => origin_of(item, &Scalar::default(), 0..0),
+        None => origin_of(item, &Scalar::default(), 0..0, 0..0),
     };
     origin.written = written_long(item);
     let published = range.and_then(|(first, last)| PortRange::new(first, last));
@@ -204,7 +207,7 @@ fn wanted(
 }
 
 /// `N` or `N-M`; 0 is allowed, as "any".
-fn numbers(text: &str) -> Option<(u16, u16)> {
+pub(super) fn numbers(text: &str) -> Option<(u16, u16)> {
     let digits = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit()).then(|| word.parse().ok()).flatten();
     match text.split_once('-') {
         None => digits(text).map(|one| (one, one)),
@@ -258,92 +261,35 @@ fn host_ip(text: &str) -> Result<Option<IpAddr>, ()> {
     }
 }
 
-/// Where the published part of a short entry stands in the text as written:
-/// between the last two colons outside `${…}`. Empty when there is none.
-fn published_part(scalar: &Scalar) -> Range<usize> {
-    let Some(template) = &scalar.template else {
-        return 0..0;
-    };
-    match outer_colons(template)[..] {
-        [] => 0..0,
-        [only] => 0..only,
-        [.., first, last] => first + 1..last,
-    }
-}
-
-/// The colons of a text as written that are not within `${…}`.
-fn outer_colons(template: &Template) -> Vec<usize> {
-    let outer = |at: &usize| !template.uses.iter().any(|used| !used.nested && used.range.contains(at));
-    template.raw.match_indices(':').map(|(at, _)| at).filter(outer).collect()
-}
-
-/// The texts of a short entry whose published part is `published`.
-fn written_short(scalar: &Scalar, published: &str) -> Written {
-    let mut written = Written { published: zero(published), ..Written::default() };
-    let Some(template) = &scalar.template else { return written };
-    let outer = outer_colons(template);
-    // `${WHOLE}` may hold several parts: then none of them can be told apart.
-    if outer.len() != scalar.text.matches(':').count() {
-        return written;
-    }
-    let raw = template.raw.as_str();
-    let with_variables = |text: &str| text.contains('$').then(|| text.to_owned());
-    let (ip, port, target) = match outer[..] {
-        [] => ("", "", raw),
-        [only] => ("", &raw[..only], &raw[only + 1..]),
-        [.., first, last] => (&raw[..first], &raw[first + 1..last], &raw[last + 1..]),
-    };
-    let ip = ip.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(ip);
-    let protocol = target.rfind('/').filter(|at| !template.uses.iter().any(|used| used.range.contains(at)));
-    let target = protocol.map_or(target, |at| &target[..at]);
-    written.host_ip = with_variables(ip);
-    written.published = with_variables(port).or(written.published);
-    // The protocol in a variable of the target: `${TARGET:-80/udp}`.
-    written.target = with_variables(target).filter(|_| protocol.is_some() || !scalar.text.contains('/'));
-    written
-}
-
-/// The texts of a long entry.
-fn written_long(item: &Node) -> Written {
-    let raw = |scalar: &Scalar| scalar.template.as_ref().map(|template| template.raw.clone());
-    let template = |key: &str| item.get(key).and_then(Node::scalar).and_then(raw);
-    let published = item.get("published").and_then(Node::text).unwrap_or_default();
-    let known = ["target", "published", "host_ip", "protocol"];
-    let more = item.entries().iter().filter(|(key, _)| !known.contains(&key.as_str()));
-    let text = |(key, node): &(String, Node)| {
-        let scalar = node.scalar().filter(|scalar| !scalar.text.is_empty())?;
-        Some((key.clone(), raw(scalar).unwrap_or_else(|| scalar.text.clone())))
-    };
-    Written {
-        host_ip: template("host_ip"),
-        published: template("published").or_else(|| zero(published)),
-        target: template("target"),
-        keys: more.filter_map(text).collect::<BTreeMap<_, _>>(),
-    }
-}
-
-fn zero(published: &str) -> Option<String> {
-    numbers(published).filter(|range| *range == (0, 0)).map(|_| "0".to_owned())
-}
-
-/// Where the published port comes from, when it stands at `part` of the text
-/// as written.
-fn origin_of(item: &Node, scalar: &Scalar, part: Range<usize>) -> Origin {
+/// Where the published port comes from. It stands at `place` of the text, and,
+/// where it is empty, at `part` of the text as written.
+fn origin_of(item: &Node, scalar: &Scalar, place: Range<usize>, part: Range<usize>) -> Origin {
     let mut origin = Origin {
         file: item.file.to_path_buf(),
         line: item.line,
         variable: None,
+        around: Around::default(),
         source: Source::Literal,
         written: Written::default(),
     };
     let Some(template) = &scalar.template else {
         return origin;
     };
-    let inside = |used: &&Use<Source>| !used.nested && used.range.start >= part.start && used.range.end <= part.end;
-    if let Some(used) = template.uses.iter().find(inside) {
-        origin.source = source(&template.uses, used);
-        if used.range == part && !matches!(used.outcome, Outcome::Alternative(_)) {
-            origin.variable = Some(used.name.clone());
+    let outer = || template.uses.iter().filter(|used| !used.nested);
+    let overlaps = |used: &&Use<Source>| used.out.start < place.end && place.start < used.out.end;
+    let inside = |used: &&Use<Source>| used.range.start >= part.start && used.range.end <= part.end;
+    let used = outer().find(overlaps).or_else(|| outer().find(inside));
+    let Some(used) = used else { return origin };
+    origin.source = source(&template.uses, used);
+    let has_it_all = used.out.start <= place.start && place.end <= used.out.end;
+    let is_it = if place.is_empty() { used.range == part } else { has_it_all };
+    // Named twice, it would change more of the entry than this number.
+    let once = mentions(&template.raw).iter().filter(|mention| mention.name == used.name).count() == 1;
+    if is_it && once && !matches!(used.outcome, Outcome::Alternative(_)) {
+        origin.variable = Some(used.name.clone());
+        if !place.is_empty() {
+            let text = |range: Range<usize>| scalar.text[range].to_owned();
+            origin.around = Around { before: text(used.out.start..place.start), after: text(place.end..used.out.end) };
         }
     }
     origin

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use xtask::decide;
-use xtask::envfile::{self, Document};
+use xtask::envfile::{self, Document, PortMove};
 use xtask::labels;
 use xtask::ledger;
 use xtask::model::{ComposeOptions, PortMapping, Service, Stack, Wanted};
@@ -163,9 +163,22 @@ pub(crate) fn env(bytes: &[u8]) {
                 assert_eq!((&line.name, &line.text), (&after[index].name, &after[index].text), "set {name}");
             }
         }
+        let mut moved = document.clone();
+        let changed = moved.change(name, "[::1]:8001", &nothing, &nothing).is_ok() && moved != document;
+        if let Some(was) = document.was(name).filter(|_| changed)
+            && moved.put_back(name, &was)
+        {
+            assert_eq!(moved.render(), file, "back from a move of {name}");
+        }
     }
     let Ok(template) = Document::parse(template) else { return };
-    let moves = [("A".to_owned(), 8000, 8001), ("NEW_ONE".to_owned(), 1, 2)];
+    let moves = [("A", 8000, 8001), ("NEW_ONE", 1, 2)].map(|(name, from, to): (&str, u16, u16)| PortMove {
+        variable: name.to_owned(),
+        from,
+        to,
+        before: from.to_string(),
+        after: format!("[::1]:{to}"),
+    });
     drop(envfile::dependents(&template, &document, &nothing, &moves));
     drop(envfile::mentions(&document, &moves));
     drop(envfile::stale(&template, &document, &nothing));

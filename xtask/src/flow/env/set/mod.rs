@@ -1,5 +1,8 @@
 //! Setting variables so that Compose reads them: all of them, or none.
 
+mod apply;
+mod ports;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -7,20 +10,23 @@ use serde::Serialize;
 
 use super::{EnvProject, read, writable};
 use crate::context::Context;
-use crate::disk;
-use crate::envfile::{Dependents, Document};
+use crate::envfile::{Dependents, Document, PortMove};
 use crate::error::{Error, Result};
-use crate::flow::{assign, dependents, survey};
-use crate::ledger::{Book, Turn};
-use crate::model::{PortMapping, PortRange, Stack, Tenant};
+use crate::flow::{assign, dependents};
+use crate::ledger::Turn;
+use crate::model::{ComposeOptions, Stack};
 use crate::stack;
 use crate::ui::{self, Format};
+
+pub use apply::apply;
 
 /// What will be written.
 #[derive(Debug)]
 pub struct Plan {
     edits: Vec<Edit>,
     files: Vec<Written>,
+    /// How the project is read before it is written.
+    options: ComposeOptions,
     /// What is worth knowing, and does not stop anybody.
     warnings: Vec<String>,
     /// Held until it is written: another one must not write in between.
@@ -70,11 +76,11 @@ pub fn plan(ctx: &Context, words: &[String]) -> Result<Plan> {
     let then = then(ctx, &env, &values);
     let mut warnings = Vec::new();
     let moves = match (&now, &then) {
-        (_, Ok(then)) => {
-            check_ports(ctx, then, &values)?;
-            moves(now.as_ref().ok(), then)
+        (now, Ok(then)) => {
+            ports::check(ctx, now.as_ref().ok(), then, &values)?;
+            ports::moves(now.as_ref().ok(), then)
         }
-        (Ok(now), Err(error)) => return Err(breaks(now, &values, error.clone())),
+        (Ok(now), Err(error)) => return Err(ports::breaks(now, &values, error.clone())),
         // It was broken before: one value at a time is how it is mended.
         (Err(_), Err(error)) => {
             warnings.push(format!("Compose cannot read the project yet: {error}"));
@@ -82,9 +88,10 @@ pub fn plan(ctx: &Context, words: &[String]) -> Result<Plan> {
         }
     };
     if let Ok(then) = &then {
-        warnings.extend(taken(ctx, then, &moves));
+        warnings.extend(ports::taken(ctx, then, &moves));
     }
-    let mut plan = Plan { edits: Vec::new(), files: Vec::new(), warnings, _turn: turn };
+    let options = env.options(ctx);
+    let mut plan = Plan { edits: Vec::new(), files: Vec::new(), options, warnings, _turn: turn };
     let offered = env.stands_in().map(|(_, template)| template.values(&|name| ctx.var(name), &|_| None));
     let offered = offered.transpose()?.unwrap_or_default();
     for (variable, to) in values {
@@ -141,104 +148,8 @@ fn then(ctx: &Context, env: &EnvProject, values: &BTreeMap<String, String>) -> R
     stack::read(&env.options(ctx), &ctx.dir, &lookup)
 }
 
-fn fed<'a>(model: &'a Stack, name: &'a str) -> impl Iterator<Item = (&'a PortMapping, String)> {
-    model.ports().filter_map(move |wanted| {
-        let origin = wanted.origin.as_ref().filter(|origin| origin.variable.as_deref() == Some(name))?;
-        let file = origin.file.file_name().unwrap_or_default().to_string_lossy();
-        Some((&wanted.mapping, format!("{}:{}", ui::clean(&file), origin.line)))
-    })
-}
-
-/// An empty value makes way for the default; anything else must be a port.
-fn check_ports(ctx: &Context, then: &Stack, values: &BTreeMap<String, String>) -> Result<()> {
-    for (name, value) in values {
-        let Some((mapping, place)) = fed(then, name).next() else { continue };
-        if value.parse::<PortRange>().is_err() && !value.is_empty() {
-            return Err(no_port(name, value, &mapping.service, &place)
-                .hint(format!("`cargo xtask env explain {name}` shows what uses it in {}", ctx.show(&then.dir))));
-        }
-    }
-    Ok(())
-}
-
-fn no_port(name: &str, value: &str, service: &str, place: &str) -> Error {
-    let value = ui::clean(value);
-    Error::new(format!("{name}={value} is no port, and service `{service}` publishes it ({place})"))
-        .hint(format!("give a number from 1 to 65535, or a range such as 8000-8009: `cargo xtask env set {name}=8000`"))
-}
-
-/// The values make a project unreadable that was readable.
-fn breaks(now: &Stack, values: &BTreeMap<String, String>, error: Error) -> Error {
-    let bad = values.iter().find(|(_, value)| value.parse::<PortRange>().is_err());
-    match bad.and_then(|(name, value)| Some((name, value, fed(now, name).next()?))) {
-        Some((name, value, (mapping, place))) => no_port(name, value, &mapping.service, &place),
-        None => error.within("Compose could not read the project with these values"),
-    }
-}
-
-/// Single ports that move, each by its variable.
-fn moves(now: Option<&Stack>, then: &Stack) -> Vec<(String, u16, u16)> {
-    let mut moves: BTreeMap<String, (u16, u16)> = BTreeMap::new();
-    let ports = |model: &Stack| -> BTreeMap<String, u16> {
-        let single = model.ports().filter_map(|wanted| {
-            let range = wanted.mapping.published.filter(|range| range.is_one())?;
-            Some((wanted.origin.as_ref()?.variable.clone()?, range.first))
-        });
-        single.collect()
-    };
-    let before = now.map(ports).unwrap_or_default();
-    for (name, to) in ports(then) {
-        if let Some(from) = before.get(&name).filter(|from| **from != to) {
-            moves.insert(name, (*from, to));
-        }
-    }
-    moves.into_iter().map(|(name, (from, to))| (name, from, to)).collect()
-}
-
-/// A port that is not free is no reason to refuse: its holder may be about to
-/// go.
-fn taken(ctx: &Context, then: &Stack, moves: &[(String, u16, u16)]) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let all: Vec<&PortMapping> = then.ports().map(|wanted| &wanted.mapping).collect();
-    let clashes = crate::decide::clashes(&all);
-    if moves.is_empty() {
-        return warnings;
-    }
-    let Ok(found) = survey::project(ctx) else { return warnings };
-    let (leases, dir) = (ctx.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default(), found.real_dir());
-    for (name, _, port) in moves {
-        for (mapping, _) in fed(then, name) {
-            let at = all.iter().position(|other| std::ptr::eq(*other, mapping));
-            let clash = clashes.iter().enumerate().find_map(|(later, earlier)| match (at, *earlier) {
-                (Some(at), Some(earlier)) if later == at => Some(earlier),
-                (Some(at), Some(earlier)) if earlier == at => Some(later),
-                _ => None,
-            });
-            let keeps = |tenant: &&Tenant| tenant.keeps(*port, mapping.protocol) && tenant.dir.is_dir();
-            let kept = leases.others(&found.stack.name, &dir).find(keeps);
-            let free = || survey::is_free(&found, mapping, *port);
-            let warning = match (clash, kept) {
-                (Some(other), _) => format!("{port} is what service `{}` publishes too", all[other].service),
-                (None, _) if !free() => format!("{port} is not free: `cargo xtask who {port}` says who has it"),
-                (None, Some(other)) => format!("{port} is kept for {} in {}", other.project, ctx.show(&other.dir)),
-                (None, None) => continue,
-            };
-            if !warnings.contains(&warning) {
-                warnings.push(warning);
-            }
-        }
-    }
-    warnings
-}
-
 /// One file as it is and as it will be.
-fn written(
-    ctx: &Context,
-    env: &EnvProject,
-    path: &Path,
-    edits: &[Edit],
-    moves: &[(String, u16, u16)],
-) -> Result<Written> {
+fn written(ctx: &Context, env: &EnvProject, path: &Path, edits: &[Edit], moves: &[PortMove]) -> Result<Written> {
     writable(ctx, path)?;
     let before = if path.exists() { Some(read(ctx, path)?) } else { None };
     let template = env.stands_in().filter(|_| before.is_none()).map(|(template, _)| template.clone());
@@ -258,34 +169,8 @@ fn written(
             after.set(&edit.variable, &edit.to).map_err(|error| error.within(ctx.show(path)))?;
         }
     }
-    dependents::write(&mut after, &follow)?;
+    dependents::write(ctx, &mut after, &follow)?;
     Ok(Written { path: path.to_path_buf(), before, after, template, dependents: follow })
-}
-
-/// Writes the plan, and reads it back; where a value does not come back every
-/// file is put back as it was.
-pub fn apply(ctx: &Context, plan: &Plan) -> Result<()> {
-    let write = |file: &Written| {
-        let same = file.before.as_deref() == Some(file.after.render());
-        if same { Ok(()) } else { disk::write_atomic(&file.path, file.after.render()) }
-    };
-    let done = plan.files.iter().try_for_each(write).and_then(|()| prove(ctx, plan));
-    if let Err(error) = done {
-        for file in &plan.files {
-            disk::put(&file.path, file.before.as_deref())?;
-        }
-        return Err(error);
-    }
-    Ok(())
-}
-
-fn prove(ctx: &Context, plan: &Plan) -> Result<()> {
-    let files = stack::env_files(&ctx.options, &ctx.dir, &|name| ctx.var(name))?;
-    match plan.edits.iter().find(|edit| files.get(&edit.variable).map(|(value, _)| value) != Some(&edit.to)) {
-        None => Ok(()),
-        Some(edit) => Err(Error::new(format!("{} does not take effect in {}", edit.variable, ctx.show(&edit.file)))
-            .hint("the file is as it was; `docker compose config --environment` shows what Compose reads")),
-    }
 }
 
 /// What the plan changes, as lines or as JSON.

@@ -1,0 +1,188 @@
+//! Carrying moves out: written, proved by Compose, or put back.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::{Move, dependents_of};
+use crate::context::Context;
+use crate::decide::Expect;
+use crate::disk;
+use crate::envfile::{Dependents, Document, Was};
+use crate::error::{Error, Result};
+use crate::flow::proof::{self, Model};
+use crate::flow::survey::Survey;
+use crate::flow::{dependents, overrides};
+use crate::ledger::{Kept, Moves, Values};
+use crate::model::Wanted;
+use crate::stack;
+use crate::ui;
+
+/// An env file that is written.
+pub(super) struct File<'a> {
+    pub(super) path: &'a Path,
+    pub(super) before: Option<Vec<u8>>,
+}
+
+/// Writes the moves, and has Compose prove that they took effect and changed no
+/// other port and no address; if they did not, every file is put back as it was.
+pub fn apply(ctx: &Context, moves: &[Move]) -> Result<()> {
+    let (variables, literals): (Vec<&Move>, Vec<&Move>) = moves.iter().partition(|step| step.variable().is_some());
+    let paths: BTreeSet<&Path> = variables.iter().map(|step| step.file.as_path()).collect();
+    let read = |path| Ok(File { path, before: disk::read(path)? });
+    let files: Vec<File<'_>> = paths.into_iter().map(read).collect::<Result<_>>()?;
+    let mut done = attempt(ctx, &files, &variables, &literals);
+    // What was written first may mean something else today.
+    if done.is_err() && variables.iter().any(|step| step.back.is_some()) {
+        put_back(&files)?;
+        let numbers: Vec<Move> = variables.iter().map(|step| Move { back: None, ..(*step).clone() }).collect();
+        done = attempt(ctx, &files, &numbers.iter().collect::<Vec<_>>(), &literals);
+    }
+    let followed = match done {
+        Ok(followed) => followed,
+        Err(error) => {
+            put_back(&files)?;
+            return Err(error);
+        }
+    };
+    for (file, followed) in files.iter().zip(&followed) {
+        dependents::show(ctx, file.path, followed);
+    }
+    // Only a convenience (`start --restore-ports`) is lost with it.
+    if let Err(error) = remember(ctx, &files, &variables) {
+        ui::detail(&format!("the move was not remembered: {error}"));
+    }
+    Ok(())
+}
+
+fn put_back(files: &[File<'_>]) -> Result<()> {
+    files.iter().try_for_each(|file| disk::put(file.path, file.before.as_deref()))
+}
+
+fn attempt(ctx: &Context, files: &[File<'_>], variables: &[&Move], literals: &[&Move]) -> Result<Vec<Dependents>> {
+    let mut followed = Vec::new();
+    if !variables.is_empty() {
+        let before = Model::now(ctx)?;
+        for file in files {
+            followed.push(write(ctx, file, variables)?);
+        }
+        prove(ctx, &before, variables)?;
+    }
+    move_literals(ctx, literals)?;
+    Ok(followed)
+}
+
+/// Proves itself, and puts back what it wrote.
+fn move_literals(ctx: &Context, moves: &[&Move]) -> Result<()> {
+    if moves.is_empty() {
+        return Ok(());
+    }
+    let moves = moves.iter().filter_map(|step| Some((step.slot()?.clone(), step.to))).collect();
+    overrides::apply(ctx, &overrides::Request { moves, ..overrides::Request::default() })
+}
+
+pub(super) fn write(ctx: &Context, file: &File<'_>, moves: &[&Move]) -> Result<Dependents> {
+    let path = file.path;
+    let before = file.before.as_deref().unwrap_or_default();
+    let mut document = Document::parse(before).map_err(|error| error.within(path.display()))?;
+    let owned: Vec<Move> = moves.iter().map(|step| (*step).clone()).collect();
+    let follow = dependents_of(ctx, path, &document, &owned);
+    let env_files = stack::env_files(&ctx.options, &ctx.dir, &|name| ctx.var(name))?;
+    let earlier = |name: &str| env_files.before(path, name);
+    // Compose takes the `.env` of another folder that it read first for the
+    // environment.
+    let shell = |name: &str| ctx.var(name).or_else(|| earlier(name).filter(|_| !env_files.is_explicit()));
+    let mut made = false;
+    // Of lines that go again the last goes first.
+    let (back, other): (Vec<&Move>, Vec<&Move>) =
+        moves.iter().filter(|step| step.file == path).partition(|step| step.back.is_some());
+    for step in back.into_iter().rev().chain(other) {
+        let Some(variable) = step.variable() else { continue };
+        let kept = step.back.as_ref().filter(|kept| document.was(variable).as_ref() == Some(&kept.now));
+        made |= kept.is_some_and(|kept| kept.made);
+        if !kept.is_some_and(|kept| document.put_back(variable, &kept.was)) {
+            document.change(variable, &step.value(), &shell, &earlier)?;
+        }
+    }
+    dependents::write(ctx, &mut document, &follow)?;
+    let bytes = document.render();
+    // It was made for these lines alone.
+    disk::put(path, (!made || !bytes.is_empty()).then_some(bytes))?;
+    Ok(follow)
+}
+
+/// Every variable must now feed its new port, and all else be as it was.
+fn prove(ctx: &Context, before: &Model, moves: &[&Move]) -> Result<()> {
+    let after = before.again(ctx)?;
+    let expect = |wanted: &Wanted| moves.iter().find_map(|step| step.expects(wanted)).unwrap_or(Expect::Same);
+    let Some(difference) = before.port_differences(&after, &expect).into_iter().next() else { return Ok(()) };
+    let of_move = difference.before.as_ref().and_then(|mapping| {
+        let ports = before.stack.ports().find(|wanted| wanted.mapping == *mapping)?;
+        moves.iter().find(|step| step.expects(ports).is_some())
+    });
+    if let (Some(step), Some(_)) =
+        (of_move, difference.before.as_ref().filter(|b| difference.after.as_ref() == Some(b)))
+    {
+        return Err(Error::new(format!(
+            "{}={} does not take effect: Compose still uses {}",
+            step.what,
+            step.value(),
+            step.around.value(step.from)
+        ))
+        .hint("`docker compose config --environment` shows what Compose reads"));
+    }
+    let step = of_move.or_else(|| moves.first());
+    let cause = step.map(|step| step.cause(ctx)).unwrap_or_default();
+    let error = proof::refusal(&cause, &difference);
+    let error = error.hint(if ctx.no_write { "nothing was started" } else { "all files are as they were" });
+    Err(match step.and_then(|step| step.variable()) {
+        Some(variable) => error.hint(format!("see what uses it: `cargo xtask env explain {variable}`")),
+        None => error,
+    })
+}
+
+/// Gives Compose the moves in its environment, and has it prove that they do
+/// what they would do in a file.
+pub fn pass_on(ctx: &mut Context, found: &Survey, moves: &[Move]) -> Result<()> {
+    let variables: Vec<&Move> = moves.iter().filter(|step| step.variable().is_some()).collect();
+    if !variables.is_empty() {
+        let before = Model::now(ctx)?;
+        for step in &variables {
+            ctx.set_var(step.variable().unwrap_or_default(), &step.value());
+        }
+        prove(ctx, &before, &variables)?;
+    }
+    let literals = moves.iter().filter_map(|step| Some((step.slot()?.clone(), step.to))).collect();
+    let request = overrides::Request { moves: literals, ..overrides::Request::default() };
+    if !request.moves.is_empty() {
+        for (name, value) in overrides::environment(ctx, found, &request)? {
+            ctx.set_var(&name, &value);
+        }
+    }
+    Ok(())
+}
+
+fn remember(ctx: &Context, files: &[File<'_>], moves: &[&Move]) -> Result<()> {
+    let state = ctx.state_dir()?;
+    for file in files {
+        let parse = |bytes: Option<Vec<u8>>| Document::parse(bytes.unwrap_or_default());
+        let (before, after) = (parse(file.before.clone())?, parse(disk::read(file.path)?)?);
+        let made = file.before.is_none();
+        for step in moves.iter().filter(|step| step.file == file.path) {
+            let variable = step.variable().unwrap_or_default();
+            Moves::record(&state, &step.file, &[(variable.to_owned(), step.from, step.to)])?;
+            if let (Some(was), Some(now)) = (before.was(variable), after.was(variable)) {
+                // Where the line break before it was is known as long as it is there.
+                let now =
+                    if matches!(now, Was::Absent(_)) { was_before(&state, file.path, variable, now) } else { now };
+                Values::record(&state, &step.file, variable, Kept { was, now, made })?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A variable that is gone again is as it was before, whatever stands at the end
+/// of the file by now.
+fn was_before(state: &Path, file: &Path, variable: &str, now: Was) -> Was {
+    Values::of(state, file).remove(variable).map_or(now, |kept| kept.was)
+}

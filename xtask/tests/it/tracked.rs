@@ -1,0 +1,65 @@
+//! Files that git tracks are changed only after a question.
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
+
+use std::os::unix::fs::symlink;
+
+use crate::support::{Project, Run, skip, snapshot};
+
+const WEB: &str = "services:\n  web:\n    image: web\n    ports: [\"${WEB_PORT:-@0}:80\"]\n";
+
+/// A repository that tracks `.env`; `None` where there is no git.
+fn project() -> Option<Project> {
+    let project = Project::new(WEB);
+    project.file(".env", "WEB_PORT=@0\n").file(".env.template", "WEB_PORT=@0\nNEW=1\n");
+    let Ok(git) = which::which("git") else {
+        skip("no git on PATH");
+        return None;
+    };
+    symlink(git, project.root().join("bin/git")).unwrap();
+    let git = |words: &[&str]| project.command(project.root().join("bin/git")).args(words).status().unwrap().success();
+    (git(&["init", "-q"]) && git(&["add", ".env"])).then_some(project)
+}
+
+/// Runs it; without `--yes` it must fail and change nothing.
+fn asked(project: &Project, words: &str) -> Run {
+    let before = project.everything();
+    let refused = project.run(words).ends_with(2);
+    let after = project.everything();
+    assert_eq!(after, before, "{refused}");
+    refused
+}
+
+#[test]
+fn what_would_change_it_is_refused_and_yes_agrees() {
+    let Some(mut project) = project() else { return };
+    snapshot!("tracked-set", asked(&project, "env set WEB_PORT=@1"));
+    // What changes nothing asks nothing.
+    project.run("env set WEB_PORT=@0").ends_with(0);
+    project.run("env set WEB_PORT=@1 --dry-run").ends_with(0);
+    snapshot!("tracked-init", asked(&project, "env init --missing"));
+    project.hold("0.0.0.0", &[0]);
+    snapshot!("tracked-reassign", asked(&project, "check-ports --reassign"));
+    let run = project.run("check-ports --reassign --yes").ends_with(0);
+    assert!(run.stderr.contains("note: git tracks .env: the change is there to be committed, or not"), "{run}");
+    assert_eq!(project.read(".env"), project.fill("WEB_PORT=@1\n"));
+    project.run("env set WEB_PORT=@2 --yes").ends_with(0);
+    assert_eq!(project.read(".env"), project.fill("WEB_PORT=@2\n"));
+}
+
+#[test]
+fn a_link_to_a_tracked_file_is_one() {
+    let Some(project) = project() else { return };
+    project.file("config/x", "");
+    std::fs::rename(project.path(".env"), project.path("shared.env")).unwrap();
+    let git = project.root().join("bin/git");
+    project.command(&git).args(["add", "--all"]).status().unwrap();
+    symlink("shared.env", project.path(".env")).unwrap();
+    assert!(asked(&project, "env set WEB_PORT=@1").stderr.contains("git tracks .env"));
+}
+
+#[test]
+fn without_a_repository_nothing_is_asked() {
+    let project = Project::new(WEB);
+    project.file(".env", "WEB_PORT=@0\n");
+    project.run("env set WEB_PORT=@1").ends_with(0);
+}
