@@ -12,7 +12,7 @@ use crate::exec::Command;
 use crate::flow::proxy::by_name::{self, ByName};
 use crate::flow::survey::{Row, Survey, look, project, survey, survey_refused};
 use crate::flow::up::{self, Attempt};
-use crate::flow::{assign, keep, overrides, own, remote, report, resolve};
+use crate::flow::{assign, keep, namesakes, overrides, own, proxy, remote, report, resolve};
 use crate::ledger::Turn;
 use crate::model::{Container, Owner, State, Verdict};
 use crate::parse::engine_message::{Cause, PortProblem};
@@ -120,6 +120,7 @@ fn prepare(ctx: &mut Context, wish: &Wish) -> Result<Prepared> {
         found = ready(ctx, wish)?;
     }
     remote::note_mounts(ctx);
+    namesakes::warn(&found);
     Ok(Prepared { found, second, by_name, _turn: turn })
 }
 
@@ -194,8 +195,9 @@ fn run(ctx: &Context, wish: &Wish) -> Result<Option<Ending>> {
         keep::settled(&ctx, &found);
         match ended? {
             Attempt::Up => {
-                if let Some(by_name) = &by_name {
-                    by_name.prove(&ctx, &found, &crate::exec::patience())?;
+                match &by_name {
+                    Some(by_name) => by_name.prove(&ctx, &found, &crate::exec::patience())?,
+                    None => proxy::drop_link(&ctx, &found.stack.name),
                 }
                 let by_name = by_name.map(Box::new);
                 return Ok(Some(Ending::Up { found: Box::new(found), moved: last_of_each(moved), by_name }));

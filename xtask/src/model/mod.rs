@@ -20,6 +20,6 @@ pub use listener::{
 };
 pub use options::ComposeOptions;
 pub use port::{PortMapping, PortRange, Protocol};
-pub use stack::{Origin, Place, Service, Source, Stack, TRAEFIK_LABELS, Wanted, Written, exposed_tcp};
+pub use stack::{Origin, PROXY_LABEL, Place, Service, Source, Stack, TRAEFIK_LABELS, Wanted, Written, exposed_tcp};
 pub use subnet::Subnet;
 pub use verdict::{Owner, Verdict};
