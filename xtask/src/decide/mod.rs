@@ -28,7 +28,7 @@ pub use guard::{is_engine_process, is_leftover_proxy, untouchable};
 pub use judge::{Facts, Identity, judge, needs_explanation};
 pub use judge_there::judge_there;
 pub use kept::Kept;
-pub use namesakes::{Namesake, namesakes};
+pub use namesakes::{Namesake, as_it_runs, namesakes};
 pub use overlap::{overlaps, wanted_addresses};
 pub use override_file::{Changes, Listed, Slot, added_line, is_generated, published, render, slots};
 pub use override_proof::{difference, expected};

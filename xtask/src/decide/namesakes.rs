@@ -77,6 +77,24 @@ pub fn namesakes(stack: &Stack, containers: &[Container]) -> Vec<Namesake> {
     found.into_iter().collect()
 }
 
+/// The project with the networks that its running containers are on, whatever the
+/// files say now: they may have been started otherwise.
+#[must_use]
+pub fn as_it_runs(stack: &Stack, containers: &[Container]) -> Stack {
+    let mut stack = stack.clone();
+    let own = containers.iter().filter(|own| own.project.as_ref() == Some(&stack.name) && own.state.holds_ports());
+    for container in own {
+        let service = stack.services.iter_mut().find(|service| container.service.as_ref() == Some(&service.name));
+        let Some(service) = service else { continue };
+        for network in &container.networks {
+            if service.networks.values().all(|known| known != network) {
+                service.networks.insert(network.clone(), network.clone());
+            }
+        }
+    }
+    stack
+}
+
 fn whose(container: &Container) -> String {
     let project = container.project.as_ref().map(|project| format!(" of project {project}"));
     format!("container {}{}", container.name, project.unwrap_or_default())
@@ -116,14 +134,18 @@ mod tests {
     fn a_name_on_a_shared_network_is_told_with_who_may_ask_and_who_answers() {
         let theirs = container("q", "db", &["q_default", "web"]);
         let want = "on network `web` the name `db` can lead `api` to container q-db-1 of project q";
-        assert_eq!(told(&[theirs.clone()]), [want]);
+        assert_eq!(told(std::slice::from_ref(&theirs)), [want]);
         // Ours is there, and theirs is not: they ask for it.
         let all = [container("q", "worker", &["web"]), container("q", "api", &["q_default"])];
         let want =
             "on network `web` the name `api` can lead container q-worker-1 of project q to `api` of this project";
         assert_eq!(told(&all), [want]);
-        let stopped = Container { state: State::Exited, ..theirs };
+        let stopped = Container { state: State::Exited, ..theirs.clone() };
         assert_eq!(told(&[stopped]), [""; 0]);
+        // On a network that the files do not speak of.
+        let all = [container("p", "db", &["edge"]), container("q", "db", &["edge"])];
+        assert_eq!(told(&all), [""; 0]);
+        assert_eq!(namesakes(&as_it_runs(&stack(), &all), &all).len(), 1);
     }
 
     #[test]

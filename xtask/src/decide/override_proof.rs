@@ -29,8 +29,9 @@ pub fn expected(config: &Value, stack: &Stack, changes: &Changes) -> Value {
                 let entry = config.get_mut("services").and_then(|services| services.get_mut(service));
                 if let Some(entry) = entry.and_then(Value::as_object_mut) {
                     entry.remove("container_name");
-                    let old_name = stack.service(service).and_then(old_name);
-                    old_name.into_iter().for_each(|(name, networks)| add_alias(entry, name, &networks));
+                    if let Some((name, networks)) = stack.service(service).and_then(old_name) {
+                        add_alias(entry, name, &networks);
+                    }
                 }
             }
             Named::Network(key) => reset(&mut config, "networks", key, &stack.name),

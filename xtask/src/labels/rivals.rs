@@ -198,18 +198,18 @@ mod tests {
     #[test]
     fn a_catch_all_comes_after_us_unless_it_says_more() {
         let rule = "traefik.http.routers.q.rule=PathPrefix(`/`)";
-        let fallback = Rival::Fallback { router: "q".into(), host: "p.localhost".into() };
-        let outranks = Rival::Outranks { router: "q".into(), host: "p.localhost".into() };
-        assert_eq!(found(&[rule]), [fallback.clone()]);
-        assert_eq!(found(&[rule, "traefik.http.routers.q.priority=0"]), [fallback.clone()]);
-        assert_eq!(found(&[rule, "traefik.http.routers.q.priority=9999"]), [fallback.clone()]);
-        assert_eq!(found(&[rule, "traefik.http.routers.q.priority=2000000000"]), [outranks.clone()]);
+        let fallback = [Rival::Fallback { router: "q".into(), host: "p.localhost".into() }];
+        let outranks = [Rival::Outranks { router: "q".into(), host: "p.localhost".into() }];
+        assert_eq!(found(&[rule]), fallback);
+        assert_eq!(found(&[rule, "traefik.http.routers.q.priority=0"]), fallback);
+        assert_eq!(found(&[rule, "traefik.http.routers.q.priority=9999"]), fallback);
+        assert_eq!(found(&[rule, "traefik.http.routers.q.priority=2000000000"]), outranks);
         assert_eq!(found(&[rule, "traefik.http.routers.q.entrypoints=websecure"]), []);
         assert_eq!(found(&["traefik.http.routers.q.rule=Host(`q.localhost`) && PathPrefix(`/`)"]), []);
-        assert_eq!(found(&["traefik.http.routers.q.rule=HostRegexp(`.+`)"]), [fallback]);
+        assert_eq!(found(&["traefik.http.routers.q.rule=HostRegexp(`.+`)"]), fallback);
         // Plain TCP on the port of HTTP takes all of it, whatever the rank.
         let plain = ["traefik.tcp.routers.q.rule=HostSNI(`*`)", "traefik.tcp.routers.q.entrypoints=web"];
-        assert_eq!(found(&plain), [outranks]);
+        assert_eq!(found(&plain), outranks);
         let secure = [&plain[..], &["traefik.tcp.routers.q.tls=true"]].concat();
         assert_eq!(found(&secure), []);
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{Finding, Scene, Status};
-use crate::decide::{Fate, Namesake, Pools, Wanted, fate, namesakes, pools};
+use crate::decide::{Fate, Namesake, Pools, Wanted, as_it_runs, fate, namesakes, pools};
 use crate::flow::mend::Mend;
 use crate::flow::namesakes::CURE;
 use crate::flow::prune::disconnect;
@@ -39,7 +39,8 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     if let Some(project) = scene.project() {
         found.extend(stale(&project.stack.name, networks, containers));
         found.extend(strangers(&project.stack.name, networks, containers));
-        found.extend(mistaken(&namesakes(&project.stack, project.containers.as_deref().unwrap_or_default())));
+        let all = project.containers.as_deref().unwrap_or_default();
+        found.extend(mistaken(&namesakes(&as_it_runs(&project.stack, all), all)));
     }
     if scene.is_local() {
         found.extend(routes(networks, &host::routes()));

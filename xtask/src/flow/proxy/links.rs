@@ -31,13 +31,12 @@ pub(super) fn ensure(ctx: &Context, home: &Home, project: &str, folder: &Path) -
     let there = |ctx: &Context| -> Result<Option<Network>> {
         Ok(ctx.engine.all_networks().map_err(trouble(ctx))?.into_iter().find(|network| network.name == name))
     };
-    let link = match there(ctx)? {
-        Some(link) => link,
-        None => {
-            make(&name, home, project, folder)?;
-            there(ctx)?.ok_or_else(|| Error::new(format!("the network `{name}` is gone as soon as it was made")))?
-        }
-    };
+    let mut found = there(ctx)?;
+    if found.is_none() {
+        make(&name, home, project, folder)?;
+        found = there(ctx)?;
+    }
+    let link = found.ok_or_else(|| Error::new(format!("the network `{name}` was removed as soon as it was made")))?;
     if link.link().is_none_or(|link| link.proxy != home.project) {
         return Err(Error::new(format!("there is a network `{name}` that this tool did not make"))
             .hint(format!("the services of this project share it with the proxy: `docker network rm {name}`")));

@@ -8,7 +8,7 @@ use super::home::Home;
 use super::names::files_with_names;
 use super::proof::labelled as labelled_containers;
 use crate::context::Context;
-use crate::decide::namesakes;
+use crate::decide::{as_it_runs, namesakes};
 use crate::error::Result;
 use crate::flow::survey::project;
 use crate::labels::{self, Finding};
@@ -51,7 +51,7 @@ pub fn lint(ctx: &Context) -> Result<Linted> {
     let running = labelled_containers(&home, containers);
     let findings = labels::lint(&found.stack, &home.network, &exposed, &running);
     let mut notes = labels::fallbacks(&found.stack, &running);
-    let mistaken = namesakes(&found.stack, containers);
+    let mistaken = namesakes(&as_it_runs(&found.stack, containers), containers);
     notes.extend(mistaken.iter().map(ToString::to_string));
     Ok(Linted { findings, notes, labelled: labelled.len() })
 }

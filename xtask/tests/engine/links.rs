@@ -1,0 +1,210 @@
+//! The network that each checkout has with the proxy: its services find their own by
+//! name, and nobody else's, whatever the projects are called.
+
+use std::time::{Duration, Instant};
+
+use crate::proxy::Proxy;
+use crate::support::{LIMIT, Output, Project, Running, command, docker};
+
+/// PostgreSQL twice: the project's database, and a program beside it that has a name
+/// at the proxy too and writes into the database.
+fn compose(port: u16) -> String {
+    let service = |name: &str, port: u16| {
+        format!(
+            "  {name}:\n    image: postgres:17-alpine\n    environment: {{POSTGRES_PASSWORD: pw}}\n    \
+             ports: [\"{port}:5432\"]\n    tmpfs: /var/lib/postgresql/data\n    \
+             healthcheck: {{test: [\"CMD\", \"pg_isready\", \"-q\", \"-h\", \"127.0.0.1\", \"-U\", \"postgres\"], \
+             interval: 1s, start_period: 60s}}\n"
+        )
+    };
+    format!("services:\n{}{}", service("postgres", port), service("worker", port + 1))
+}
+
+/// Two projects whose networks come before and after the proxy's in the alphabet: the
+/// engine asks a container's networks in that order.
+fn both_sides(proxy: &Proxy) -> [Project; 2] {
+    ["aa", "zz"].map(|side| {
+        let project = Project::named(&format!("{side}-{}", proxy.home.name));
+        let port = project.port();
+        project.write("docker-compose.yml", compose(port));
+        project
+    })
+}
+
+fn worker(project: &Project, script: &str) -> Running {
+    let mut exec = command("docker");
+    exec.args(["exec", "-e", "PGPASSWORD=pw", "-e", "PGCONNECT_TIMEOUT=5"]);
+    exec.args([&format!("{}-worker-1", project.name), "sh", "-c", script]);
+    Running::start(exec)
+}
+
+/// What a query says, asked inside the project's own database.
+fn ask(project: &Project, query: &str) -> String {
+    let container = format!("{}-postgres-1", project.name);
+    docker(["exec", &container, "psql", "-U", "postgres", "-Atc", query]).exits(0).stdout.trim().to_owned()
+}
+
+/// Whether anybody answers for `postgres`.
+fn finds(project: &Project) -> bool {
+    worker(project, "psql -h postgres -U postgres -Atc 'select 1'").finish(LIMIT).code == Some(0)
+}
+
+/// Writes rows by name from both at once.
+fn write_rows(projects: &[Project; 2], rows: u32) {
+    let write = |project: &Project| {
+        let insert = format!("insert into rows values ('{}')", project.name);
+        worker(project, &format!("for i in $(seq {rows}); do psql -q -h postgres -U postgres -c \"{insert}\"; done"))
+    };
+    for project in projects {
+        ask(project, "create table if not exists rows (who text)");
+    }
+    for writer in projects.each_ref().map(write) {
+        writer.finish(LIMIT).exits(0);
+    }
+}
+
+/// How many rows of `who` are in the database of `project`.
+fn rows(project: &Project, who: &Project) -> u32 {
+    ask(project, &format!("select count(*) from rows where who = '{}'", who.name)).parse().unwrap()
+}
+
+pub(crate) fn links(proxy: &Proxy) -> Vec<String> {
+    let filter = format!("label=xtask.proxy=xtask-proxy-{}", proxy.network);
+    let list = docker(["network", "ls", "--filter", &filter, "--format", "{{.Name}}"]).exits(0).stdout;
+    let mut names: Vec<String> = list.lines().filter(|name| *name != proxy.network).map(str::to_owned).collect();
+    names.sort();
+    names
+}
+
+fn link(proxy: &Proxy, project: &Project) -> String {
+    format!("{}-link.{}", proxy.network, project.name)
+}
+
+#[track_caller]
+fn start(proxy: &Proxy, project: &Project) -> Output {
+    proxy.xtask(project, &["start", "--traefik"]).exits(0)
+}
+
+#[test]
+fn each_checkout_finds_its_own_services_and_nobody_elses() {
+    let proxy = Proxy::new();
+    proxy.up(&proxy.home).exits(0);
+    let projects = both_sides(&proxy);
+    for project in &projects {
+        start(&proxy, project).never_says("can lead").says("db.").says(&project.name);
+    }
+    assert_eq!(links(&proxy), projects.each_ref().map(|project| link(&proxy, project)));
+    write_rows(&projects, 25);
+    let [one, two] = &projects;
+    for (own, other) in [(one, two), (two, one)] {
+        assert_eq!((rows(own, own), rows(own, other)), (25, 0), "{}", own.name);
+    }
+    // The proxy has no name there but its own.
+    let traefik = worker(one, "getent hosts traefik || nslookup traefik").finish(LIMIT);
+    assert_ne!(traefik.code, Some(0), "{traefik:?}");
+
+    // While its own is stopped, a name is nobody's.
+    for project in &projects {
+        let database = format!("{}-postgres-1", project.name);
+        assert!(finds(project));
+        docker(["stop", "-t", "1", &database]).exits(0);
+        assert!(!finds(project), "{}", project.name);
+        docker(["start", &database]).exits(0);
+        let deadline = Instant::now() + LIMIT;
+        while !finds(project) {
+            assert!(Instant::now() < deadline, "{}", project.name);
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    // The same container goes on where nothing changes, and a new one has all names.
+    let before = proxy.id();
+    proxy.up(&proxy.home).exits(0);
+    assert_eq!(proxy.id(), before);
+    docker(["rm", "-f", proxy.id().trim()]).exits(0);
+    proxy.up(&proxy.home).exits(0);
+    for project in &projects {
+        start(&proxy, project);
+    }
+    proxy.xtask(one, &["proxy", "status"]).exits(0);
+
+    // By hand on one network, as the guide has it: it works, and who can be mistaken
+    // for whom is said. This is what the networks above are for.
+    for project in &projects {
+        proxy.compose(project, &["up", "-d", "--wait"]).exits(0);
+    }
+    let told = format!("on network `{}` the name `postgres` can lead `postgres`, `worker` to container", proxy.network);
+    proxy.xtask(two, &["diagnose", "--only", "networks"]).says(&told).says(&format!("of project {}", one.name));
+    docker(["stop", "-t", "1", &format!("{}-postgres-1", two.name)]).exits(0);
+    assert!(finds(two), "the other project's answers");
+    start(&proxy, two).never_says("can lead");
+    assert_eq!(links(&proxy).len(), 2);
+    for project in &projects {
+        start(&proxy, project);
+        proxy.xtask(project, &["stop", "--timeout", "0"]).exits(0);
+    }
+    assert_eq!(links(&proxy), [""; 0]);
+}
+
+#[test]
+fn a_link_lives_as_long_as_somebody_needs_it() {
+    let proxy = Proxy::new();
+    proxy.up(&proxy.home).exits(0);
+    let (project, _) = Project::web();
+    start(&proxy, &project);
+    let name = link(&proxy, &project);
+    // A bare `down` leaves what Compose did not make; the next start takes it again.
+    proxy.compose(&project, &["down", "-t", "0"]).exits(0);
+    assert_eq!(links(&proxy), [name.as_str()]);
+    start(&proxy, &project);
+    // Needed, also by what is stopped.
+    proxy.compose(&project, &["stop", "-t", "0"]).exits(0);
+    proxy.xtask(&project, &["prune-network", &project.name, "--yes"]).exits(0).says("in use by").says("(stopped)");
+    proxy.compose(&project, &["down", "-t", "0"]).exits(0);
+    let pruned = proxy.xtask(&project, &["prune-network", &project.name, "--yes"]).exits(0);
+    pruned.says(&format!("removed {name}"));
+    assert_eq!(links(&proxy), [""; 0]);
+
+    // Back to ports there is nobody at the proxy any more.
+    start(&proxy, &project);
+    proxy.xtask(&project, &["start", "--no-traefik"]).exits(0);
+    assert_eq!(links(&proxy), [""; 0]);
+
+    // The proxy goes and leaves it to whoever has still to be started.
+    start(&proxy, &project);
+    proxy.compose(&project, &["stop", "-t", "0"]).exits(0);
+    proxy.xtask(&project, &["proxy", "down"]).exits(0).says(&format!("left: network {name}"));
+    proxy.up(&project).exits(0);
+    start(&proxy, &project);
+    proxy.compose(&project, &["down", "-t", "0"]).exits(0);
+    proxy.xtask(&project, &["proxy", "down"]).exits(0);
+    assert_eq!(links(&proxy), [""; 0]);
+
+    // A folder that is gone takes its own along, at the next change of the proxy.
+    proxy.up(&proxy.home).exits(0);
+    start(&proxy, &project);
+    proxy.compose(&project, &["down", "-t", "0"]).exits(0);
+    std::fs::remove_dir_all(project.dir()).unwrap();
+    proxy.up(&proxy.home).exits(0);
+    assert_eq!(links(&proxy), [""; 0]);
+}
+
+/// A network that somebody else took away, while the proxy was stopped, would keep it
+/// from starting for ever.
+#[test]
+fn a_network_that_was_pruned_by_others_is_made_again() {
+    let proxy = Proxy::new();
+    proxy.up(&proxy.home).exits(0);
+    let (project, _) = Project::web();
+    start(&proxy, &project);
+    proxy.compose(&project, &["down", "-t", "0"]).exits(0);
+    docker(["stop", "-t", "1", proxy.id().trim()]).exits(0);
+    docker(["network", "rm", &link(&proxy, &project)]).exits(0);
+    start(&proxy, &project);
+    // A network of that name that is somebody else's is left alone.
+    proxy.xtask(&project, &["stop", "--timeout", "0"]).exits(0);
+    docker(["network", "create", &link(&proxy, &project)]).exits(0);
+    let told = proxy.xtask(&project, &["start", "--traefik"]).exits(2);
+    docker(["network", "rm", &link(&proxy, &project)]).exits(0);
+    told.says("that this tool did not make");
+}
