@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::own_engine::Engine;
 use crate::proxy::Proxy;
 use crate::support::{LIMIT, Output, Project, Running, command, docker};
 
@@ -207,4 +208,47 @@ fn a_network_that_was_pruned_by_others_is_made_again() {
     let told = proxy.xtask(&project, &["start", "--traefik"]).exits(2);
     docker(["network", "rm", &link(&proxy, &project)]).exits(0);
     told.says("that this tool did not make");
+}
+
+fn engine_with_images(options: &[&str]) -> Option<Engine> {
+    let engine = Engine::start(options)?;
+    engine.load("engine-web");
+    engine.load("traefik:v3.7");
+    Some(engine)
+}
+
+#[test]
+fn after_a_crash_of_the_engine_names_are_there_again() {
+    let Some(mut engine) = engine_with_images(&[]) else { return };
+    let (project, _) = Project::web();
+    let host = format!("http://{}.localhost", project.name);
+    engine.xtask(&project, &["start", "--traefik"]).finish(LIMIT).exits(0).says(&host);
+    engine.kill();
+    while engine.docker(&["version"]).code == Some(0) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    engine.revive();
+    engine.xtask(&project, &["start", "--traefik"]).finish(LIMIT).exits(0).says(&host);
+    engine.xtask(&project, &["proxy", "status"]).finish(LIMIT).exits(0).says("enabled");
+    let on_it = engine.docker(&["network", "inspect", &format!("web-link.{}", project.name)]).exits(0);
+    on_it.says("xtask-proxy-traefik-1").says(&format!("{}-web-1", project.name));
+}
+
+/// A link takes one of the engine's address ranges, and gives it back.
+#[test]
+fn without_an_address_range_left_the_way_out_is_told() {
+    let Some(engine) = engine_with_images(&["--default-address-pool", "base=10.214.0.0/24,size=26"]) else { return };
+    let (project, _) = Project::web();
+    let run = |words: &[&str]| engine.xtask(&project, words).finish(LIMIT);
+    run(&["proxy", "up"]).exits(0);
+    for name in ["one", "two"] {
+        engine.docker(&["network", "create", name]).exits(0);
+    }
+    let full = run(&["start", "--traefik"]).exits(2);
+    full.says(&format!("the network `web-link.{}` could not be made", project.name)).says("prune-network");
+    run(&["prune-network", "--all", "--yes"]).exits(0).says("removed one");
+    run(&["start", "--traefik"]).exits(0);
+    run(&["diagnose", "--only", "networks"]).says("3 of 3 used");
+    run(&["stop", "--timeout", "0"]).exits(0);
+    run(&["diagnose", "--only", "networks"]).says("1 of 3 used");
 }

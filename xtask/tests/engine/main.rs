@@ -20,6 +20,7 @@ mod diagnose;
 mod interrupt;
 mod links;
 mod ls;
+mod old_names;
 mod options;
 mod overrides;
 mod own_engine;
