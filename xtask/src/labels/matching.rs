@@ -113,6 +113,10 @@ impl Reader<'_> {
         }
         Some(match name.to_ascii_lowercase().as_str() {
             "host" | "hostsni" => Truth::of(values.iter().any(|value| is_host(value, self.host))),
+            "hostregexp" | "hostsniregexp" => {
+                let can = values.iter().any(|value| can_end(value, self.host));
+                if can { Truth::Perhaps } else { Truth::No }
+            }
             _ => Truth::Perhaps,
         })
     }
@@ -133,6 +137,26 @@ fn is_host(pattern: &str, host: &str) -> bool {
     pattern == "*" || pattern == host || pattern.strip_prefix("*.").is_some_and(below)
 }
 
+/// Whether a regular expression can match a host, as far as its end tells: the plain
+/// text right before a final `$`. What comes before is not looked at.
+fn can_end(expression: &str, host: &str) -> bool {
+    let Some(body) = expression.strip_suffix('$').filter(|body| !body.contains('|')) else { return true };
+    let mut tail = String::new();
+    let mut letters = body.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            // `\.` is a dot; `\d` is any digit.
+            '\\' => match letters.next().filter(|escaped| !escaped.is_ascii_alphanumeric()) {
+                Some(escaped) => tail.push(escaped),
+                None => tail.clear(),
+            },
+            letter if letter.is_ascii_alphanumeric() || letter == '-' => tail.push(letter),
+            _ => tail.clear(),
+        }
+    }
+    host.ends_with(&tail)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +171,13 @@ mod tests {
             ("Host(`b.localhost`) || PathPrefix(`/`)", true),
             ("PathPrefix(`/`)", true),
             ("HostRegexp(`.+`)", true),
+            ("HostRegexp(`^.+\\.localhost$`)", true),
+            ("HostRegexp(`^[a-z]+\\.shop\\.localhost$`)", false),
+            ("HostRegexp(`^(a|b).localhost$`)", true),
+            ("HostRegexp(`^a\\Docalhost$`)", true),
+            ("HostRegexp(`^x`)", true),
+            ("HostSNIRegexp(`b[.]localhost$`)", true),
+            ("HostSNIRegexp(`\\.test$`)", false),
             ("!Host(`b.localhost`)", true),
             ("!Host(`a.localhost`)", false),
             ("(Host(`b.localhost`) || Host(`c.localhost`)) && Method(`GET`)", false),

@@ -55,7 +55,7 @@ impl Rival {
                 format!("router `{router}` of {whose} gets the requests for {host}: it comes first at the proxy")
             }
             Rival::Fallback { router, host } => format!(
-                "router `{router}` of {whose} matches {host} too: it answers while the service of that name is down"
+                "router `{router}` of {whose} can match {host} too: it answers while the service of that name is down"
             ),
         }
     }

@@ -210,6 +210,33 @@ fn a_network_that_was_pruned_by_others_is_made_again() {
     told.says("that this tool did not make");
 }
 
+/// A network that projects share on purpose is not ours to part: it is said who can be
+/// taken for whom, before anything runs.
+#[test]
+fn services_of_one_name_on_a_shared_network_are_told() {
+    let projects = [Project::new(), Project::new()];
+    let network = format!("{}-shared", projects[0].name);
+    docker(["network", "create", &network]).exits(0);
+    for project in &projects {
+        let text = format!(
+            "services:\n  web: {{image: engine-web, networks: [default, shared]}}\n\
+             networks:\n  shared: {{external: true, name: {network}}}\n"
+        );
+        project.write("docker-compose.yml", text);
+    }
+    let first = projects[0].xtask(["start"]);
+    let second = projects[1].xtask(["start"]);
+    let again = projects[0].xtask(["diagnose", "--only", "networks"]);
+    for project in &projects {
+        project.xtask(["stop", "--timeout", "0"]);
+    }
+    docker(["network", "rm", &network]);
+    first.exits(0).never_says("can lead");
+    let told = |name: &str| format!("on network `{network}` the name `web` can lead `web` to container {name}-web-1");
+    second.exits(0).says(&told(&projects[0].name)).says("hint: a network for each checkout");
+    again.says(&told(&projects[1].name));
+}
+
 fn engine_with_images(options: &[&str]) -> Option<Engine> {
     let engine = Engine::start(options)?;
     engine.load("engine-web");

@@ -112,9 +112,19 @@ pub(super) fn routes(ports: Ports) -> std::io::Result<Vec<Route>> {
     Ok(routes)
 }
 
-/// The addresses that the service of a router leads to; `None` where the proxy has
-/// no such router.
-pub(super) fn servers(ports: Ports, transport: Transport, router: &str) -> std::io::Result<Option<Vec<IpAddr>>> {
+/// What is behind a router.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Pool {
+    /// The proxy has no such router.
+    NoRouter,
+    /// The addresses that it leads to.
+    Addresses(Vec<IpAddr>),
+    /// Something else than addresses: a name, or services of a service.
+    Else,
+}
+
+/// What is behind a router that labels define.
+pub(super) fn pool(ports: Ports, transport: Transport, router: &str) -> std::io::Result<Pool> {
     #[derive(Deserialize)]
     struct ApiRouter {
         #[serde(default)]
@@ -142,23 +152,24 @@ pub(super) fn servers(ports: Ports, transport: Transport, router: &str) -> std::
     let api = format!("/api/{}", transport.as_str());
     let reply = get(ports.web, DASHBOARD, &format!("{api}/routers/{router}@docker"))?;
     if reply.status == 404 {
-        return Ok(None);
+        return Ok(Pool::NoRouter);
     }
     let invalid = |_| ErrorKind::InvalidData;
     let found: ApiRouter = serde_json::from_slice(&reply.body).map_err(invalid)?;
     if found.status == "disabled" {
-        return Ok(None);
+        return Ok(Pool::NoRouter);
     }
     let service = if found.service.contains('@') { found.service } else { format!("{}@docker", found.service) };
     let reply = get(ports.web, DASHBOARD, &format!("{api}/services/{service}"))?;
     let found: ApiService = serde_json::from_slice(&reply.body).map_err(invalid)?;
-    let servers = found.load_balancer.map(|balancer| balancer.servers).unwrap_or_default();
+    let Some(balancer) = found.load_balancer else { return Ok(Pool::Else) };
     let address = |server: ApiServer| {
         let url = server.url.as_deref().and_then(|url| url.split_once("://")).map(|(_, rest)| rest.to_owned());
         let authority = url.or(server.address)?;
         authority.trim_end_matches('/').parse::<SocketAddr>().ok().map(|address| address.ip())
     };
-    Ok(Some(servers.into_iter().filter_map(address).collect()))
+    let addresses: Option<Vec<IpAddr>> = balancer.servers.into_iter().map(address).collect();
+    Ok(addresses.map_or(Pool::Else, Pool::Addresses))
 }
 
 /// How a name answers at the proxy.

@@ -159,7 +159,7 @@ impl ByName {
                 // Somebody answers; whether it is this project's container, the proxy
                 // itself knows.
                 let proof = if answer == Answer::Yes && shown {
-                    led(ctx, &survey.stack.name, named, self.ports)?
+                    self.led(ctx, &survey.stack.name, named)?
                 } else {
                     Proof::Missing
                 };
@@ -173,7 +173,9 @@ impl ByName {
                 if Instant::now() >= deadline {
                     return Err(match proof {
                         Proof::Strangers(who) => strangers(named, &who),
+                        Proof::Untold(why) => untold(named, &why),
                         _ if !shown => not_shown(&home, &named.host),
+                        _ if answer == Answer::Yes => strangers(named, &["somebody else".to_owned()]),
                         _ => self.lost(named, &answer),
                     });
                 }
@@ -181,6 +183,14 @@ impl ByName {
             }
         }
         Ok(())
+    }
+
+    /// Who is behind a name, as the proxy and the engine have it now.
+    fn led(&self, ctx: &Context, project: &str, named: &Named) -> Result<Proof> {
+        let containers = ctx.engine.containers().map_err(|trouble| ctx.engine_error(&trouble))?;
+        let generated = links::is_used_by(&self.file.path);
+        let proof = behind(&containers, project, &named.host, generated, self.ports);
+        Ok(proof.unwrap_or_else(|error| Proof::Untold(error.to_string())))
     }
 
     fn lost(&self, named: &Named, answer: &Answer) -> Error {
@@ -238,12 +248,15 @@ impl ByName {
     }
 }
 
-/// Who is behind a name, as the proxy and the engine have it now.
-fn led(ctx: &Context, project: &str, named: &Named, ports: Ports) -> Result<Proof> {
-    let containers = ctx.engine.containers().map_err(|trouble| ctx.engine_error(&trouble))?;
-    // It is changing its mind, or its own names are taken: asked again until the time
-    // is up.
-    Ok(behind(&containers, project, &named.host, ports).unwrap_or(Proof::Missing))
+fn untold(named: &Named, why: &str) -> Error {
+    Error::new(format!(
+        "{} is answered, and the proxy does not say whether by `{}`: {}",
+        named.host,
+        ui::clean(&named.service),
+        ui::clean(why)
+    ))
+    .hint("`cargo xtask proxy logs` shows what it says")
+    .finding()
 }
 
 fn strangers(named: &Named, who: &[String]) -> Error {

@@ -161,3 +161,30 @@ pub(super) fn published(container: &Container) -> Option<Ports> {
 pub(super) fn trouble(ctx: &Context) -> impl Fn(Trouble) -> Error + '_ {
     |trouble| ctx.engine_error(&trouble)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `labels::constraint` says it to Traefik.
+    #[test]
+    fn a_proxy_looks_at_its_own_containers() {
+        let home = |network: &str| Home { network: network.into(), project: "x".into(), dir: PathBuf::new() };
+        let seen = |labels: &[(&str, &str)], proxy: Option<&str>, one_off: bool| {
+            let traefik = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            let container = Container { traefik, proxy: proxy.map(str::to_owned), one_off, ..Container::default() };
+            ["web", "edge"].map(|network| home(network).routes(&container))
+        };
+        let on = |network| [("traefik.enable", "true"), ("traefik.docker.network", network)];
+        assert_eq!(seen(&on("web-link.p"), Some("web"), false), [true, false]);
+        assert_eq!(seen(&on("edge-link.p"), Some("edge"), false), [false, true]);
+        assert_eq!(seen(&on("edge-link.p"), Some("edge"), true), [false, false]);
+        // Written by hand, or by an older program.
+        assert_eq!(seen(&on("web"), None, false), [true, false]);
+        assert_eq!(seen(&on("edge"), None, false), [false, true]);
+        assert_eq!(seen(&on("other"), None, false), [false, false]);
+        assert_eq!(seen(&on("web")[..1], None, false), [true, false]);
+        assert_eq!(seen(&on("web")[..1], Some("edge"), false), [false, true]);
+        assert_eq!(seen(&[], None, false), [false, false]);
+    }
+}

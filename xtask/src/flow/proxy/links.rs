@@ -108,6 +108,10 @@ pub(super) fn is_stale(ctx: &Context, home: &Home) -> Result<bool> {
 /// stopped, or goes by ports. It takes an address range of the engine, of which there
 /// are few, and is made again in a moment.
 pub fn drop_link(ctx: &Context, project: &str) {
+    // There is no proxy, and a question takes long.
+    if ctx.engine.endpoint().is_remote() {
+        return;
+    }
     let Ok(home) = Home::of(ctx) else { return };
     let name = link_network(&home.network, project);
     let dropped = || -> Result<()> {

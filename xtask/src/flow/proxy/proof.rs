@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::ask::servers;
+use super::ask::{Pool, pool};
 use super::home::{Home, trouble};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -16,30 +16,42 @@ use crate::ui;
 pub(super) enum Proof {
     /// This project's own containers, and nobody else.
     Own,
-    /// Nobody yet.
+    /// None of this project's containers yet.
     Missing,
+    /// The proxy does not say: why.
+    Untold(String),
     /// These as well, or in their place.
     Strangers(Vec<String>),
 }
 
 /// Who is behind `host`: the routers that the containers of `project` define for it
 /// are looked up at the proxy, and the addresses that it has for them compared with
-/// the containers' own.
-pub(super) fn behind(containers: &[Container], project: &str, host: &str, ports: Ports) -> std::io::Result<Proof> {
+/// the containers' own. Labels that were written by hand (not `generated`) may lead
+/// there in other ways, which are believed.
+pub(super) fn behind(
+    containers: &[Container],
+    project: &str,
+    host: &str,
+    generated: bool,
+    ports: Ports,
+) -> std::io::Result<Proof> {
     let own = containers
         .iter()
         .filter(|own| own.project.as_deref() == Some(project) && !own.one_off && own.state.holds_ports());
-    let mut found = Proof::Missing;
+    let mut found = if generated { Proof::Missing } else { Proof::Own };
     let mut seen: Vec<String> = Vec::new();
     for container in own.clone() {
         for router in routers(&container.traefik) {
             if seen.contains(&router.name) || !hosts(&router.rule).iter().any(|named| named == host) {
                 continue;
             }
-            let Some(addresses) = servers(ports, router.transport, &router.name)? else { return Ok(Proof::Missing) };
-            match judge(containers, project, &addresses) {
-                Proof::Own => found = Proof::Own,
-                other => return Ok(other),
+            found = match pool(ports, router.transport, &router.name)? {
+                Pool::NoRouter => Proof::Missing,
+                Pool::Addresses(addresses) => judge(containers, project, &addresses),
+                Pool::Else => Proof::Own,
+            };
+            if found != Proof::Own {
+                return Ok(found);
             }
             seen.push(router.name);
         }
