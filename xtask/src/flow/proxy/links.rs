@@ -83,8 +83,11 @@ pub(super) fn join_all(ctx: &Context, home: &Home) -> Result<()> {
         let is_gone = network.link().is_some_and(|link| !link.folder.is_dir());
         if is_gone && users(network, &containers).is_empty() {
             link::remove(ctx, network, &containers).map_err(trouble(ctx))?;
-        } else {
-            join(ctx, proxy, network)?;
+        } else if let Err(error) = join(ctx, proxy, network) {
+            // `prune-network` may have taken it away just now.
+            if ctx.engine.network(&network.name).map_err(trouble(ctx))?.is_some() {
+                return Err(error);
+            }
         }
     }
     Ok(())
