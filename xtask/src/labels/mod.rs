@@ -27,7 +27,9 @@ pub use lint::{Finding, lint};
 pub use rivals::{Rival, rivals};
 pub use routes::{Route, Unrouted, Wish, is_host, routes};
 pub use rule::{Router, Transport, hosts, routers};
-pub use traefik::{CERTIFICATES, DASHBOARD, Ports, Proxy, compose, constraint, dynamic, socket_source};
+pub use traefik::{
+    CERTIFICATES, DASHBOARD, Ports, Proxy, compose, constraint, dashboard_labels, dynamic, socket_source,
+};
 pub use version::{Version, check_engine, image_is_too_old};
 
 /// The network that the proxy shares with what it routes to, unless

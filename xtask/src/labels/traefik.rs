@@ -1,6 +1,7 @@
 //! Traefik's own configuration: the compose file of the proxy, with the static
 //! part as its command line, and the dynamic part as a file that it watches.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -208,6 +209,18 @@ pub fn dynamic(certificates: &[String]) -> String {
         );
     }
     text
+}
+
+/// The dashboard's router as labels would say it.
+pub fn dashboard_labels() -> BTreeMap<String, String> {
+    let router = "traefik.http.routers.xtask-dashboard";
+    let option = |name: &str, value: String| (format!("{router}.{name}"), value);
+    [
+        option("rule", format!("Host(`{DASHBOARD}`)")),
+        option("entrypoints", "web".to_owned()),
+        option("priority", (PRIORITY + 1).to_string()),
+    ]
+    .into()
 }
 
 /// A text as YAML and Compose read it back: JSON is YAML, and Compose takes a

@@ -83,6 +83,10 @@ fn a_catch_all_comes_after_every_name_and_is_told() {
         proxy.xtask(&project, words).exits(1).says("it comes first at the proxy");
     }
     proxy.xtask(&project, &["diagnose", "--only", "proxy"]).says("warning").says("it comes first at the proxy");
+    drop(first);
+    let taken = ["traefik.http.routers.a.rule=Host(`traefik.localhost`)", "traefik.http.routers.a.priority=2000000009"];
+    let _taken = Foreign::start(&proxy, "dashboard", &taken);
+    proxy.xtask(&project, &["proxy", "status"]).exits(1).says("traefik.localhost leads to container");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::ask::{Pool, pool};
 use super::home::{Home, trouble};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::labels::{Labelled, Ports, Rival, hosts, rivals, routers};
+use crate::labels::{self, Labelled, Ports, Rival, hosts, rivals, routers};
 use crate::model::Container;
 use crate::ui;
 
@@ -93,26 +93,31 @@ pub(super) fn refuse_rivals(ctx: &Context, home: &Home, project: &str) -> Result
         .finding())
 }
 
-/// All that takes names from `project`, or from any project: whose names, how, and by
-/// which container. Each way of one container is told once.
+/// All that takes names from `project`, or from any project, and from the dashboard:
+/// whose names, how, and by which container. Each way of one container is told once.
 pub(super) fn found<'a>(
     home: &Home,
     containers: &'a [Container],
     project: Option<&str>,
-) -> Vec<(&'a str, Rival, Labelled<'a>)> {
+) -> Vec<(String, Rival, Labelled<'a>)> {
     let seen: Vec<Labelled<'a>> = labelled(home, containers);
-    let mut found: Vec<(&str, Rival, Labelled<'_>)> = Vec::new();
-    for own in seen.iter().filter(|own| project.is_none_or(|project| own.project == project)) {
+    let mut found: Vec<(String, Rival, Labelled<'_>)> = Vec::new();
+    let dashboard = labels::dashboard_labels();
+    let dashboard = Labelled { project: &home.project, container: "", labels: &dashboard };
+    let owns = seen.iter().filter(|own| project.is_none_or(|project| own.project == project));
+    for own in owns.chain([&dashboard]) {
         for other in seen.iter().filter(|other| other.project != own.project || own.project.is_empty()) {
             if std::ptr::eq(own, other) {
                 continue;
             }
-            for rival in rivals(own.labels, other) {
-                let is_same = |(whose, known, by): &(&str, Rival, Labelled<'_>)| {
+            // The dashboard is never down.
+            let is_told = |rival: &Rival| rival.is_harm() || own.project != home.project;
+            for rival in rivals(own.labels, other).into_iter().filter(is_told) {
+                let is_same = |(whose, known, by): &(String, Rival, Labelled<'_>)| {
                     *whose == own.project && by.container == other.container && same(known, &rival)
                 };
                 if !found.iter().any(is_same) {
-                    found.push((own.project, rival, *other));
+                    found.push((own.project.to_owned(), rival, *other));
                 }
             }
         }

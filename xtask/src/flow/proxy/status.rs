@@ -195,8 +195,8 @@ pub fn status(ctx: &Context) -> Result<Status> {
 }
 
 fn rivals(home: &Home, containers: &[Container]) -> Vec<RivalRow> {
-    let row = |(project, rival, by): (&str, Rival, Labelled<'_>)| RivalRow {
-        project: project.to_owned(),
+    let row = |(project, rival, by): (String, Rival, Labelled<'_>)| RivalRow {
+        project,
         container: by.container.to_owned(),
         harm: rival.is_harm(),
         message: rival.fact(&by.whose()),
