@@ -87,6 +87,16 @@ impl Changes {
     }
 }
 
+/// The fixed name of a service's container, and the keys of the networks on which it
+/// has to be found by it when Compose names it otherwise: those that no other project
+/// is on. Compose makes the service's own name an alias anyway.
+pub(super) fn old_name(service: &Service) -> Option<(&str, Vec<&str>)> {
+    let name = service.container_name.as_deref().filter(|name| *name != service.name)?;
+    let is_own = |key: &&String| !service.external.contains(*key);
+    let networks: Vec<&str> = service.networks.keys().filter(is_own).map(String::as_str).collect();
+    (!networks.is_empty()).then_some((name, networks))
+}
+
 /// Whether a file is one that we wrote.
 pub fn is_generated(text: &[u8]) -> bool {
     text.starts_with(MARK.as_bytes())
@@ -131,7 +141,12 @@ fn header(stack: &Stack, changes: &Changes, listed: Option<Listed<'_>>) -> Strin
         text.push_str(&comment(&format!("  {slot} is published on {to} in place of {from}")));
     }
     for what in &changes.resets {
-        text.push_str(&comment(&format!("  {what} is left to Compose")));
+        let found = match what {
+            Named::Container(service) => stack.service(service).and_then(old_name),
+            _ => None,
+        };
+        let found = found.map(|(name, _)| format!("; on its own networks it is found by `{name}`, too"));
+        text.push_str(&comment(&format!("  {what} is left to Compose{}", found.unwrap_or_default())));
     }
     text
 }
@@ -154,6 +169,12 @@ fn body(text: &mut String, stack: &Stack, changes: &Changes) -> fmt::Result {
         writeln!(text, "  {}:", key(name))?;
         if changes.resets.contains(&Named::Container(name.to_owned())) {
             writeln!(text, "    container_name: !reset null")?;
+            if let Some((alias, networks)) = stack.service(name).and_then(old_name) {
+                writeln!(text, "    networks:")?;
+                for network in networks {
+                    writeln!(text, "      {}:\n        aliases: [{}]", key(network), quoted(&escaped(alias)))?;
+                }
+            }
         }
         if let Some(service) = stack.service(name).filter(|_| changes.moves.keys().any(|slot| slot.service == name)) {
             writeln!(text, "    # All ports of the service: `!override` replaces the list.")?;
@@ -242,6 +263,11 @@ pub(super) fn key(name: &str) -> String {
     // What YAML 1.1 takes for yes, no or nothing.
     let word = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"].contains(&&*name.to_ascii_lowercase());
     if plain && !word { name.to_owned() } else { quoted(name) }
+}
+
+/// A text that Compose is not to take for a variable.
+fn escaped(text: &str) -> String {
+    text.replace('$', "$$")
 }
 
 /// A text in double quotes; what JSON escapes YAML reads as well.

@@ -2,9 +2,9 @@
 //! model that Compose prints without it, changed as it should be, against the
 //! one that Compose prints with it.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::override_file::{Changes, slots};
+use super::override_file::{Changes, old_name, slots};
 use crate::model::{Named, Stack};
 
 /// `config`, which `docker compose config --format json` printed for the
@@ -29,6 +29,9 @@ pub fn expected(config: &Value, stack: &Stack, changes: &Changes) -> Value {
                 let entry = config.get_mut("services").and_then(|services| services.get_mut(service));
                 if let Some(entry) = entry.and_then(Value::as_object_mut) {
                     entry.remove("container_name");
+                    if let Some((name, networks)) = stack.service(service).and_then(old_name) {
+                        add_alias(entry, name, &networks);
+                    }
                 }
             }
             Named::Network(key) => reset(&mut config, "networks", key, &stack.name),
@@ -36,6 +39,21 @@ pub fn expected(config: &Value, stack: &Stack, changes: &Changes) -> Value {
         }
     }
     config
+}
+
+/// The name as an alias on these networks, where it is none yet.
+fn add_alias(service: &mut Map<String, Value>, name: &str, networks: &[&str]) {
+    for network in networks {
+        let Some(entry) = service.get_mut("networks").and_then(|on| on.get_mut(*network)) else { continue };
+        if entry.is_null() {
+            *entry = Value::Object(Map::new());
+        }
+        let Some(entry) = entry.as_object_mut() else { continue };
+        let aliases = entry.entry("aliases").or_insert_with(|| Value::Array(Vec::new()));
+        if let Some(aliases) = aliases.as_array_mut().filter(|known| known.iter().all(|alias| alias != name)) {
+            aliases.push(Value::from(name));
+        }
+    }
 }
 
 /// Compose's own name is the project's, `_`, and the key. What no service uses
@@ -111,5 +129,26 @@ mod tests {
         let mut more = config("8010", None, "demo_n");
         more["services"]["web"]["x"] = json!(1);
         assert_eq!(difference(&expected, &more).unwrap(), "services.web.x");
+    }
+
+    #[test]
+    fn the_old_name_has_to_be_an_alias() {
+        let config = |aliases: serde_json::Value| {
+            json!({
+                "services": {"web": {"networks": {"a": aliases, "b": {"aliases": ["x", "fixed"], "priority": 1}}}},
+                "networks": {},
+            })
+        };
+        let mut before = config(json!(null));
+        before["services"]["web"]["container_name"] = json!("fixed");
+        let networks = ["a", "b"].map(|key| (key.to_owned(), key.to_owned())).into();
+        let service =
+            Service { name: "web".into(), container_name: Some("fixed".into()), networks, ..Service::default() };
+        let stack = Stack { name: "demo".into(), services: vec![service], ..Stack::default() };
+        let changes = Changes { resets: [Named::Container("web".into())].into(), ..Changes::default() };
+        let expected = expected(&before, &stack, &changes);
+        assert_eq!(difference(&expected, &config(json!({"aliases": ["fixed"]}))), None);
+        let found = difference(&expected, &config(json!(null)));
+        assert_eq!(found.unwrap(), "services.web.networks.a");
     }
 }

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::parse::engine_networks::{Attached, Network};
+use crate::parse::engine_networks::{Attached, Network, OF_PROXY};
 
 /// What may go.
 #[derive(Debug, Clone, Copy)]
@@ -33,28 +33,38 @@ pub enum Fate {
 /// Networks that every engine has, and Windows' `nat`.
 const OWN: [&str; 6] = ["bridge", "host", "none", "ingress", "docker_gwbridge", "nat"];
 /// The network that a shared proxy has by custom, made by hand and external to
-/// every project; and the label of ours.
-const SHARED: (&str, &str) = ("web", "xtask.proxy");
+/// every project.
+const SHARED: &str = "web";
 /// Compose makes a project's networks before its containers.
 const YOUNG: Duration = Duration::from_secs(30);
+const ON_ITS_WAY: &str = "made a moment ago: a start may be on its way";
 
 /// What becomes of `network`, given all containers, running or not.
 pub fn fate(network: &Network, containers: &[Attached], wanted: Wanted<'_>) -> Fate {
     let keep = |why: &str| Fate::Keep(why.to_owned());
-    if !wanted.projects.is_empty()
-        && !network.project().is_some_and(|project| wanted.projects.iter().any(|name| name == project))
-    {
+    let link = network.link();
+    let of = network.project().or(link.map(|link| link.project));
+    if !wanted.projects.is_empty() && !of.is_some_and(|of| wanted.projects.iter().any(|name| name == of)) {
         return Fate::Aside;
     }
     if OWN.contains(&network.name.as_str()) || network.scope != "local" {
         return keep("the engine's own");
     }
-    if network.name == SHARED.0 || network.labels.contains_key(SHARED.1) {
+    if network.name == SHARED || (network.labels.contains_key(OF_PROXY) && link.is_none()) {
         return keep("a shared proxy's: projects come and go on it");
     }
-    let on_it: Vec<&Attached> = containers.iter().filter(|container| is_on(container, network)).collect();
+    let on_it = users(network, containers);
     if !on_it.is_empty() {
         return Fate::Keep(format!("in use by {}", names(&on_it)));
+    }
+    let age = network.created.and_then(|created| wanted.now.duration_since(created).ok());
+    let is_young = wanted.projects.is_empty() && network.created.is_some() && age.is_none_or(|age| age < YOUNG);
+    if let Some(link) = link {
+        return if is_young {
+            keep(ON_ITS_WAY)
+        } else {
+            Fate::Remove(format!("{} has nobody at the proxy", link.project))
+        };
     }
     let Some(project) = network.project() else {
         return if wanted.all {
@@ -68,15 +78,22 @@ pub fn fate(network: &Network, containers: &[Attached], wanted: Wanted<'_>) -> F
     if !of_project.is_empty() {
         return Fate::Keep(format!("project {project} has {}", names(&of_project)));
     }
-    let age = network.created.and_then(|created| wanted.now.duration_since(created).ok());
-    if wanted.projects.is_empty() && network.created.is_some() && age.is_none_or(|age| age < YOUNG) {
-        return keep("made a moment ago: a start may be on its way");
+    if is_young {
+        return keep(ON_ITS_WAY);
     }
     Fate::Remove(format!("project {project} has no container"))
 }
 
+/// Who needs a network: the containers on it, running or not, without the proxy that
+/// is there for them.
+pub fn users<'a>(network: &Network, containers: &'a [Attached]) -> Vec<&'a Attached> {
+    let proxy = network.link().map(|link| link.proxy);
+    let is_user = |container: &&Attached| proxy.is_none() || container.project.as_deref() != proxy;
+    containers.iter().filter(is_user).filter(|container| is_on(container, network)).collect()
+}
+
 /// By id, and by name: one that was never started has no id there.
-fn is_on(container: &Attached, network: &Network) -> bool {
+pub fn is_on(container: &Attached, network: &Network) -> bool {
     container.networks.iter().any(|(name, id)| *id == network.id || *name == network.name)
 }
 
@@ -154,6 +171,21 @@ mod tests {
         assert_eq!(decide(&proxy, &[], &[], true), "keep");
         let swarm = Network { scope: "swarm".into(), ..network("n", Some("shop")) };
         assert_eq!(decide(&swarm, &[], &[], true), "keep");
+    }
+
+    #[test]
+    fn a_link_goes_when_only_the_proxy_is_on_it() {
+        let mut link = network("web-link.shop", None);
+        for (key, value) in [("xtask.proxy", "xtask-proxy"), ("xtask.link", "shop"), ("xtask.link.folder", "/src")] {
+            link.labels.insert(key.into(), value.into());
+        }
+        let on = |project| container(Some(project), false, &[("web-link.shop", "web-link.shop-id")]);
+        assert_eq!(decide(&link, &[on("xtask-proxy"), container(Some("shop"), true, &[])], &[], false), "remove");
+        assert_eq!(decide(&link, &[on("xtask-proxy"), on("shop")], &[], true), "keep");
+        assert_eq!(decide(&link, &[on("xtask-proxy")], &["shop"], false), "remove");
+        assert_eq!(decide(&link, &[on("xtask-proxy")], &["blog"], false), "aside");
+        let young = Network { created: Some(SystemTime::now()), ..link };
+        assert_eq!(decide(&young, &[on("xtask-proxy")], &[], false), "keep");
     }
 
     #[test]

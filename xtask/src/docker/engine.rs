@@ -102,6 +102,21 @@ impl Engine {
         self.call("DELETE", &format!("/networks/{}", http::escape(id))).map(drop)
     }
 
+    /// Has a container join a network. It gets no other names there than its own:
+    /// an alias could be that of a project's service.
+    pub fn connect(&self, network: &str, container: &str) -> Result<(), Trouble> {
+        let path = format!("/networks/{}/connect", http::escape(network));
+        let sent = self.send_bytes(http::post(&path, &serde_json::json!({ "Container": container })))?;
+        body("POST", &sent).map(drop)
+    }
+
+    /// Has a container leave a network, also one that is stopped.
+    pub fn disconnect(&self, network: &str, container: &str) -> Result<(), Trouble> {
+        let path = format!("/networks/{}/disconnect", http::escape(network));
+        let sent = self.send_bytes(http::post(&path, &serde_json::json!({ "Container": container, "Force": true })))?;
+        body("POST", &sent).map(drop)
+    }
+
     pub(super) fn get(&self, path: &str) -> Result<Vec<u8>, Trouble> {
         self.call("GET", path)
     }
@@ -120,10 +135,13 @@ impl Engine {
     }
 
     fn send(&self, method: &str, path: &str) -> Result<Vec<u8>, Trouble> {
+        self.send_bytes(http::request(method, path))
+    }
+
+    fn send_bytes(&self, request: Vec<u8>) -> Result<Vec<u8>, Trouble> {
         if !self.endpoint.is_known() {
             return Err(Trouble::NoContext);
         }
-        let request = http::request(method, path);
         match self.endpoint.socket() {
             Some(socket) => over_socket(socket, &request, self.limit),
             None => self.over_cli(request),

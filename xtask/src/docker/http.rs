@@ -9,6 +9,17 @@ pub(super) fn request(method: &str, path: &str) -> Vec<u8> {
         .into_bytes()
 }
 
+/// A request that carries JSON.
+pub(super) fn post(path: &str, json: &serde_json::Value) -> Vec<u8> {
+    let body = json.to_string();
+    format!(
+        "POST {path} HTTP/1.0\r\nHost: docker\r\nAccept: application/json\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
 /// Status and body, or `None` where this is no HTTP answer.
 pub(super) fn answer(bytes: &[u8]) -> Option<(u16, &[u8])> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;

@@ -43,6 +43,8 @@ pub fn run_once(image: &str, args: &[&str]) -> Command {
 }
 
 /// Makes a network that containers of any project may join.
-pub fn create_network(name: &str, label: &str) -> Command {
-    Command::new("docker").args(["network", "create", "--attachable", "--label", label, name])
+pub fn create_network(name: &str, labels: &[(&str, String)]) -> Command {
+    let command = Command::new("docker").args(["network", "create", "--attachable"]);
+    let label = |command: Command, (key, value): &(&str, String)| command.arg("--label").arg(format!("{key}={value}"));
+    labels.iter().fold(command, label).arg("--").arg(name)
 }

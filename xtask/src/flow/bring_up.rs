@@ -11,7 +11,7 @@ use crate::flow::read_only::without_writing;
 use crate::flow::settling::until_settled;
 use crate::flow::survey::{Survey, look, survey_refused};
 use crate::flow::up::{self, Attempt};
-use crate::flow::{assign, keep, overrides, own, remote, report, resolve, set_up, tracked};
+use crate::flow::{assign, keep, namesakes, overrides, own, proxy, remote, report, resolve, set_up, tracked};
 use crate::ledger::Turn;
 use crate::parse::engine_message::{Cause, PortProblem};
 use crate::stack::OnConflict;
@@ -124,6 +124,7 @@ fn prepare(ctx: &mut Context, wish: &Wish) -> Result<Prepared> {
     }
     remote::note_mounts(ctx);
     remote::note_around(&found);
+    namesakes::warn(&found);
     Ok(Prepared { found, second, by_name, _turn: turn })
 }
 
@@ -198,8 +199,9 @@ fn run(ctx: &Context, wish: &Wish) -> Result<Option<Ending>> {
         keep::settled(&ctx, &found);
         match ended? {
             Attempt::Up => {
-                if let Some(by_name) = &by_name {
-                    by_name.prove(&ctx, &found, &crate::exec::patience())?;
+                match &by_name {
+                    Some(by_name) => by_name.prove(&ctx, &found, &crate::exec::patience())?,
+                    None => proxy::drop_link(&ctx, &found.stack.name),
                 }
                 let by_name = by_name.map(Box::new);
                 return Ok(Some(Ending::Up { found: Box::new(found), moved: last_of_each(moved), by_name }));

@@ -3,6 +3,7 @@
 
 pub mod adopt;
 pub mod assign;
+mod borrowed;
 pub mod bring_up;
 pub mod checkup;
 pub mod checkup_report;
@@ -14,8 +15,10 @@ pub mod holders;
 pub mod home;
 pub mod inventory;
 pub mod keep;
+pub mod link;
 pub mod machine_check;
 pub mod mend;
+pub mod namesakes;
 pub mod overrides;
 pub mod own;
 pub mod proof;

@@ -15,10 +15,11 @@ use crate::docker::{Compose, knows_override};
 use crate::envfile::Document;
 use crate::error::{Context as _, Error, Result};
 use crate::exec;
+use crate::flow::borrowed;
 use crate::flow::survey::{Row, Survey};
 use crate::flow::tracked;
 use crate::model::{ComposeOptions, FixedName, Named, Stack};
-use crate::stack::{self, COMPOSE_FILE, List, Place, SEPARATOR, default_separator, override_place};
+use crate::stack::{self, COMPOSE_FILE, List, NameUse, Place, SEPARATOR, default_separator, override_place};
 use crate::ui;
 
 /// What is to change.
@@ -166,6 +167,7 @@ pub fn apply(ctx: &Context, request: &Request) -> Result<()> {
     check_version(ctx)?;
     let now = Now::gather(ctx, None)?;
     let changes = now.with(request)?;
+    borrowed::refuse(ctx, &now.uses, &changes.resets)?;
     let (stack, before) = config(ctx, &now.compose_without(ctx))?;
     let steps = now.steps(&changes)?;
     let saved: Vec<(&Path, Option<Vec<u8>>)> =
@@ -200,6 +202,7 @@ pub fn environment(ctx: &Context, survey: &Survey, request: &Request) -> Result<
     }
     let now = Now::elsewhere(ctx, survey.template.as_deref())?;
     let changes = now.with(request)?;
+    borrowed::refuse(ctx, &now.uses, &changes.resets)?;
     if changes.is_empty() {
         return Ok(Vec::new());
     }
@@ -251,6 +254,8 @@ struct Now {
     without: Stack,
     /// What our file does.
     changes: Changes,
+    /// Where the files use fixed names of containers.
+    uses: Vec<NameUse>,
     /// The options, without our file.
     options: ComposeOptions,
 }
@@ -278,7 +283,8 @@ impl Now {
         let env = |name: &str| ctx.var(name);
         if !place.present {
             let without = stack::read(&options, &ctx.dir, &env)?;
-            return Ok(Now { place, without, changes: Changes::default(), options });
+            let uses = stack::name_uses(&options, &ctx.dir, &env)?;
+            return Ok(Now { place, without, changes: Changes::default(), uses, options });
         }
         let with = stack::read(&options, &ctx.dir, &env)?;
         let names = stack::fixed_names(&options, &ctx.dir, &env)?;
@@ -291,7 +297,8 @@ impl Now {
         let mut changes = Changes::between(&without, &with);
         let fixed = stack::fixed_names(&options, &ctx.dir, &env)?.into_iter().map(|name| name.what);
         changes.resets = fixed.filter(|what| names.iter().all(|name| name.what != *what)).collect();
-        Ok(Now { place, without, changes, options })
+        let uses = stack::name_uses(&options, &ctx.dir, &env)?;
+        Ok(Now { place, without, changes, uses, options })
     }
 
     /// What hides our file from Compose. Options would do it as well, but with

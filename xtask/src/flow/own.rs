@@ -11,7 +11,7 @@ use crate::envfile::Document;
 use crate::error::Result;
 use crate::flow::proxy::by_name;
 use crate::flow::survey::{Survey, elsewhere, survey};
-use crate::flow::{assign, keep, overrides, proof, remote, tracked};
+use crate::flow::{assign, borrowed, keep, overrides, proof, remote, tracked};
 use crate::ledger::Book;
 use crate::model::{ComposeOptions, Container, FixedName, Leases, Named, Tenant};
 use crate::parse::compose::normalise_name;
@@ -220,6 +220,8 @@ pub fn free_names(ctx: &mut Context, found: &Survey) -> Result<bool> {
     if names.is_empty() || has_containers {
         return Ok(false);
     }
+    let uses = stack::name_uses(&ctx.options, &ctx.dir, &|name| ctx.var(name)).unwrap_or_default();
+    borrowed::refuse(ctx, &uses, names.iter().map(|name| &name.what))?;
     let request = overrides::resetting(ctx, found, &names)?;
     if !ctx.dry_run && !ctx.no_write {
         let files = overrides::env_file_to_write(ctx);

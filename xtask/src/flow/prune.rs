@@ -10,6 +10,7 @@ use crate::decide::{Fate, Pools, Wanted, fate, pools};
 use crate::docker::Trouble;
 use crate::error::{Error, Result};
 use crate::flow::bring_up::turn_of;
+use crate::flow::link;
 use crate::parse::engine_networks::{Attached, Network};
 use crate::ui;
 
@@ -88,7 +89,8 @@ fn fate_of(network: &Network, containers: &[Attached], wish: &Wish) -> Fate {
 pub fn run(ctx: &Context, plan: &Plan, wish: &Wish) -> Outcome {
     let mut outcome = Outcome::default();
     for (network, _) in &plan.remove {
-        let _turn = network.project().and_then(|project| turn_of(ctx, project));
+        let project = network.project().or(network.link().map(|link| link.project));
+        let _turn = project.and_then(|project| turn_of(ctx, project));
         let containers = match ctx.engine.attached() {
             Ok(containers) => containers,
             Err(trouble) => {
@@ -120,7 +122,11 @@ fn remove_if_unused(ctx: &Context, network: &Network, containers: &[Attached], w
 /// Takes it away; where the engine refuses, says who is on it ("active
 /// endpoints" is all that the engine says up to 28).
 pub fn remove(ctx: &Context, network: &Network) -> Result<(), String> {
-    let Err(trouble) = ctx.engine.remove_network(&network.id) else { return Ok(()) };
+    let removed = match network.link() {
+        Some(_) => ctx.engine.attached().and_then(|containers| link::remove(ctx, network, &containers)),
+        None => ctx.engine.remove_network(&network.id),
+    };
+    let Err(trouble) = removed else { return Ok(()) };
     let on_it = ctx.engine.endpoints(&network.id).unwrap_or_default();
     let Some(first) = on_it.first() else {
         return Err(ui::clean(ctx.engine_error(&trouble).message()));

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::NETWORK_VARIABLE;
+use super::clashes::{Labelled, across, within};
 use super::rule::{Router, Transport, hosts, part, routers};
+use super::{NETWORK_VARIABLE, is_link};
 use crate::model::{Place, Service, Stack};
 
 /// One mistake.
@@ -18,17 +19,6 @@ pub struct Finding {
     pub message: String,
     /// What to write instead.
     pub cure: String,
-}
-
-/// A container of the engine, with its labels.
-#[derive(Debug, Clone, Copy)]
-pub struct Labelled<'a> {
-    /// Its Compose project; empty without one.
-    pub project: &'a str,
-    /// Its name.
-    pub container: &'a str,
-    /// Labels that begin with `traefik.`.
-    pub labels: &'a BTreeMap<String, String>,
 }
 
 /// Entry points of the proxy.
@@ -68,22 +58,13 @@ pub fn lint(
             named(&mut sink, router, &stack.name);
         }
     }
-    let ours: Vec<Owned<'_>> = labelled
-        .iter()
-        .filter(|(service, _)| !is_off(service))
-        .flat_map(|(service, routers)| routers.iter().map(move |router| Owned { service, router }))
-        .collect();
-    within(&ours, &mut findings);
-    across(&ours, running.iter().filter(|other| other.project != stack.name), &mut findings);
+    let on: Vec<(&Service, Vec<Router>)> = labelled.into_iter().filter(|(service, _)| !is_off(service)).collect();
+    within(&on, &mut findings);
+    across(&on, running.iter().filter(|other| other.project != stack.name), &mut findings);
     findings
         .sort_by(|one, two| (&one.service, &one.place, &one.message).cmp(&(&two.service, &two.place, &two.message)));
     findings.dedup();
     findings
-}
-
-struct Owned<'a> {
-    service: &'a Service,
-    router: &'a Router,
 }
 
 struct Sink<'a> {
@@ -97,7 +78,7 @@ impl Sink<'_> {
     }
 }
 
-fn finding(service: &Service, label: &str, message: impl Into<String>, cure: impl Into<String>) -> Finding {
+pub(super) fn finding(service: &Service, label: &str, message: impl Into<String>, cure: impl Into<String>) -> Finding {
     Finding {
         service: service.name.clone(),
         place: service.label_places.get(label).cloned(),
@@ -106,7 +87,7 @@ fn finding(service: &Service, label: &str, message: impl Into<String>, cure: imp
     }
 }
 
-fn is_off(service: &Service) -> bool {
+pub(super) fn is_off(service: &Service) -> bool {
     !service.labels.iter().any(|(key, value)| key.eq_ignore_ascii_case("traefik.enable") && value == "true")
 }
 
@@ -124,6 +105,10 @@ fn keys(sink: &mut Sink<'_>) {
 fn on_network(sink: &mut Sink<'_>, network: &str) {
     let service = sink.service;
     let first = service.labels.keys().next().cloned().unwrap_or_default();
+    let label = service.labels.iter().find(|(key, _)| key.eq_ignore_ascii_case("traefik.docker.network"));
+    // A checkout's own network with the proxy is as good.
+    let link = label.map(|(_, value)| value.as_str()).filter(|value| is_link(network, value));
+    let network = link.unwrap_or(network);
     if !service.networks.values().any(|name| name == network) {
         sink.add(
             &first,
@@ -133,7 +118,6 @@ fn on_network(sink: &mut Sink<'_>, network: &str) {
             ),
         );
     }
-    let label = service.labels.iter().find(|(key, _)| key.eq_ignore_ascii_case("traefik.docker.network"));
     if let Some((key, value)) = label.filter(|(_, value)| *value != network) {
         sink.add(
             key,
@@ -246,87 +230,14 @@ fn service_names(sink: &mut Sink<'_>, project: &str) {
     }
 }
 
-/// Routers of two services, or of one, that get in each other's way.
-fn within(ours: &[Owned<'_>], findings: &mut Vec<Finding>) {
-    for (at, one) in ours.iter().enumerate() {
-        for two in &ours[..at] {
-            if (one.router.transport, &one.router.name) == (two.router.transport, &two.router.name) {
-                findings.push(finding(
-                    one.service,
-                    &one.router.label,
-                    format!(
-                        "the router `{}` is defined by `{}` too: both are dropped (404)",
-                        one.router.name, two.service.name
-                    ),
-                    "give each router a name of its own",
-                ));
-            } else if let Some(host) = same_host(one.router, two.router) {
-                findings.push(finding(
-                    one.service,
-                    &one.router.label,
-                    format!(
-                        "`{host}` is routed by `{}` of `{}` too: one of them never gets a request",
-                        two.router.name, two.service.name
-                    ),
-                    "another Host, or a PathPrefix in one of the rules",
-                ));
-            }
-        }
-    }
-}
-
-fn across<'a>(ours: &[Owned<'_>], running: impl Iterator<Item = &'a Labelled<'a>>, findings: &mut Vec<Finding>) {
-    for other in running {
-        let whose = format!("`{}` of project `{}`", other.container, other.project);
-        for theirs in routers(other.labels) {
-            for Owned { service, router } in ours.iter().filter(|own| own.router.transport == theirs.transport) {
-                if router.name == theirs.name {
-                    findings.push(finding(
-                        service,
-                        &router.label,
-                        format!(
-                            "the router `{}` is also that of {whose}, which runs: both are dropped (404)",
-                            router.name
-                        ),
-                        "put ${COMPOSE_PROJECT_NAME} into the router's name",
-                    ));
-                } else if let Some(host) = same_host(router, &theirs) {
-                    findings.push(finding(
-                        service,
-                        &router.label,
-                        format!("`{host}` is also routed to {whose}, which runs: one of them never gets a request"),
-                        format!("another Host; a worktree takes its own with {}=NAME.…", super::HOST_VARIABLE),
-                    ));
-                }
-            }
-        }
-    }
-}
-
-/// A host that two routers of different names want on the same entry point,
-/// where nothing but the host decides, or where both rules are the same.
-pub fn same_host(one: &Router, two: &Router) -> Option<String> {
-    let meet = one.entrypoints.is_empty()
-        || two.entrypoints.is_empty()
-        || one.entrypoints.iter().any(|entry| two.entrypoints.contains(entry));
-    let plain = |rule: &str| !rule.contains("&&") && !rule.contains("Path");
-    // Of two routers of one entry point, one may be for TLS and one without.
-    let comparable = one.rule == two.rule || (plain(&one.rule) && plain(&two.rule));
-    if one.transport != two.transport || !meet || !comparable || one.tls != two.tls {
-        return None;
-    }
-    let theirs = hosts(&two.rule);
-    hosts(&one.rule).into_iter().find(|host| theirs.contains(host))
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::kind::tests::service;
     use super::*;
 
     /// A service on network `web` with these labels, one port, and each label
     /// on a line of its own.
-    fn labelled(name: &str, labels: &[(&str, &str)]) -> Service {
+    pub(crate) fn labelled(name: &str, labels: &[(&str, &str)]) -> Service {
         let mut service = service(name, "", &[8000]);
         service.networks.insert("web".into(), "web".into());
         for (at, (key, value)) in labels.iter().enumerate() {
@@ -336,16 +247,16 @@ mod tests {
         service
     }
 
-    fn messages(services: Vec<Service>, running: &[Labelled<'_>]) -> Vec<String> {
+    pub(crate) fn messages(services: Vec<Service>, running: &[Labelled<'_>]) -> Vec<String> {
         let stack = Stack { name: "p".into(), services, ..Stack::default() };
         let line = |f: Finding| format!("{}:{} {}", f.service, f.place.map_or(0, |place| place.line), f.message);
         lint(&stack, "web", &BTreeMap::new(), running).into_iter().map(line).collect()
     }
 
-    const ON: (&str, &str) = ("traefik.enable", "true");
+    pub(crate) const ON: (&str, &str) = ("traefik.enable", "true");
 
     #[track_caller]
-    fn one(found: &[String], words: &str) {
+    pub(crate) fn one(found: &[String], words: &str) {
         assert!(found.len() == 1 && found[0].contains(words), "{found:#?}");
     }
 
@@ -395,24 +306,11 @@ mod tests {
     }
 
     #[test]
-    fn clashes_within_a_project_and_with_others_are_found() {
-        let a = labelled("a", &[ON, ("traefik.http.routers.p-x.rule", "Host(`a.localhost`)")]);
-        let b = labelled("b", &[ON, ("traefik.http.routers.p-x.rule", "Host(`b.localhost`)")]);
-        one(&messages(vec![a.clone(), b], &[]), "b:2 the router `p-x` is defined by `a` too");
-        let c = labelled("c", &[ON, ("traefik.http.routers.p-c.rule", "Host(`A.localhost`)")]);
-        one(&messages(vec![a.clone(), c], &[]), "c:2 `a.localhost` is routed by `p-x` of `a` too");
-        let path = "Host(`a.localhost`) && PathPrefix(`/api`)";
-        let d = labelled("d", &[ON, ("traefik.http.routers.p-d.rule", path)]);
-        assert_eq!(messages(vec![a.clone(), d], &[]), [""; 0]);
-
-        let theirs = |router: &str, host: &str| {
-            BTreeMap::from([(format!("traefik.http.routers.{router}.rule"), format!("Host(`{host}`)"))])
-        };
-        let (same, host) = (theirs("p-x", "z.localhost"), theirs("q-x", "a.localhost"));
-        let other = |labels| Labelled { project: "q", container: "q-web-1", labels };
-        one(&messages(vec![a.clone()], &[other(&same)]), "the router `p-x` is also that of `q-web-1`");
-        one(&messages(vec![a.clone()], &[other(&host)]), "`a.localhost` is also routed to `q-web-1` of project `q`");
-        let own = Labelled { project: "p", ..other(&host) };
-        assert_eq!(messages(vec![a], &[own]), [""; 0]);
+    fn a_network_of_the_checkout_with_the_proxy_is_the_proxys() {
+        let link = ("traefik.docker.network", "web-link.p");
+        let mut a = labelled("a", &[ON, ("traefik.http.routers.p-a.rule", "Host(`a.localhost`)"), link]);
+        one(&messages(vec![a.clone()], &[]), "is not on the proxy's network `web-link.p`");
+        a.networks.insert("web".into(), "web-link.p".into());
+        assert_eq!(messages(vec![a], &[]), [""; 0]);
     }
 }

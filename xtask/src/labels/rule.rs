@@ -39,6 +39,8 @@ pub struct Router {
     pub service: Option<String>,
     /// Whether it ends TLS.
     pub tls: bool,
+    /// `…priority`, where it is set and not 0: that is Traefik's word for none.
+    pub priority: Option<i64>,
     /// A label of it, the rule's if there is one: where to point at.
     pub label: String,
 }
@@ -56,6 +58,7 @@ pub fn routers(labels: &BTreeMap<String, String>) -> Vec<Router> {
             entrypoints: Vec::new(),
             service: None,
             tls: false,
+            priority: None,
             label: label.clone(),
         });
         match option.as_str() {
@@ -65,6 +68,7 @@ pub fn routers(labels: &BTreeMap<String, String>) -> Vec<Router> {
             }
             "entrypoints" => router.entrypoints = value.split(',').map(|entry| entry.trim().to_owned()).collect(),
             "service" => router.service = Some(value.clone()),
+            "priority" => router.priority = value.parse().ok().filter(|priority| *priority != 0),
             "tls" => router.tls = value.eq_ignore_ascii_case("true"),
             _ => router.tls |= option.starts_with("tls."),
         }

@@ -1,12 +1,14 @@
 //! Traefik's own configuration: the compose file of the proxy, with the static
 //! part as its command line, and the dynamic part as a file that it watches.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::NETWORK;
+use super::{NETWORK, PRIORITY};
+use crate::model::PROXY_LABEL;
 
 /// The dashboard's host name.
 pub const DASHBOARD: &str = "traefik.localhost";
@@ -149,12 +151,23 @@ fn arguments(proxy: &Proxy<'_>) -> Vec<String> {
     .map(str::to_owned)
     .into();
     arguments.push(format!("--providers.docker.network={network}"));
-    // One of several proxies of this engine takes its own only; the usual one
-    // also those that name no network.
-    let label = "traefik.docker.network";
-    let nameless = if network == NETWORK { format!(" || !LabelRegex(`{label}`,`.+`)") } else { String::new() };
-    arguments.push(format!("--providers.docker.constraints=Label(`{label}`,`{network}`){nameless}"));
+    arguments.push(format!("--providers.docker.constraints={}", constraint(network)));
     arguments
+}
+
+/// Which containers the proxy of `network` looks at. One of several proxies of an
+/// engine takes its own only; the usual one also those that say no network, as
+/// labels written by hand do. A generated file says the proxy in a label of ours,
+/// because its `traefik.docker.network` is the checkout's own. What `docker compose
+/// run` starts has all labels of its service, and is not meant to answer for it.
+pub fn constraint(network: &str) -> String {
+    let (label, ours) = ("traefik.docker.network", PROXY_LABEL);
+    let nameless = format!(" || (!LabelRegex(`{label}`,`.+`) && !LabelRegex(`{ours}`,`.+`))");
+    let nameless = if network == NETWORK { nameless } else { String::new() };
+    format!(
+        "(Label(`{ours}`,`{network}`) || Label(`{label}`,`{network}`){nameless}) \
+         && !Label(`com.docker.compose.oneoff`,`True`)"
+    )
 }
 
 /// The dynamic configuration: certificates (names without `.crt` and `.key`,
@@ -183,17 +196,31 @@ pub fn dynamic(certificates: &[String]) -> String {
          http:\n\
          \x20 routers:\n"
     );
-    for (name, rule, service) in [
-        ("xtask-dashboard", format!("Host(`{DASHBOARD}`)"), "api@internal"),
-        ("xtask-ping", format!("Host(`{DASHBOARD}`) && Path(`/ping`)"), "ping@internal"),
+    // Above every project: what the proxy says of itself is asked through these.
+    for (name, rule, service, priority) in [
+        ("xtask-dashboard", format!("Host(`{DASHBOARD}`)"), "api@internal", PRIORITY + 1),
+        ("xtask-ping", format!("Host(`{DASHBOARD}`) && Path(`/ping`)"), "ping@internal", PRIORITY + 2),
     ] {
+        let rule = format!("rule: \"{rule}\", priority: {priority}");
         let _ = write!(
             text,
-            "    {name}: {{rule: \"{rule}\", entryPoints: [web], service: {service}}}\n\
-             \x20   {name}-tls: {{rule: \"{rule}\", entryPoints: [websecure], service: {service}, tls: {{}}}}\n"
+            "    {name}: {{{rule}, entryPoints: [web], service: {service}}}\n\
+             \x20   {name}-tls: {{{rule}, entryPoints: [websecure], service: {service}, tls: {{}}}}\n"
         );
     }
     text
+}
+
+/// The dashboard's router as labels would say it.
+pub fn dashboard_labels() -> BTreeMap<String, String> {
+    let router = "traefik.http.routers.xtask-dashboard";
+    let option = |name: &str, value: String| (format!("{router}.{name}"), value);
+    [
+        option("rule", format!("Host(`{DASHBOARD}`)")),
+        option("entrypoints", "web".to_owned()),
+        option("priority", (PRIORITY + 1).to_string()),
+    ]
+    .into()
 }
 
 /// A text as YAML and Compose read it back: JSON is YAML, and Compose takes a
@@ -242,7 +269,8 @@ mod tests {
     fn ports_are_for_this_machine_only_and_another_proxy_takes_its_own() {
         let text = compose(&proxy("edge", false));
         assert!(!text.contains("[::1]") && text.contains("\"127.0.0.1:8880:80\""), "{text}");
-        assert!(text.contains("Label(`traefik.docker.network`,`edge`)"), "{text}");
+        assert!(text.contains("Label(`traefik.docker.network`,`edge`)) && !Label("), "{text}");
+        assert!(!text.contains("LabelRegex"), "{text}");
     }
 
     #[test]

@@ -33,11 +33,15 @@ pub struct Container {
     pub bindings: Vec<Binding>,
     /// Names of the networks that it is on.
     pub networks: Vec<String>,
+    /// Its addresses there, while it runs.
+    pub addresses: BTreeMap<String, IpAddr>,
     /// Where it keeps data in volumes that nobody gave a name: they stay behind
     /// when it is removed, and the next container gets new ones.
     pub unnamed_volumes: Vec<String>,
     /// Labels that begin with `traefik.`.
     pub traefik: BTreeMap<String, String>,
+    /// The network of the proxy that it is for, where a generated file says so.
+    pub proxy: Option<String>,
 }
 
 impl Container {

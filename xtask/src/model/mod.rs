@@ -21,7 +21,8 @@ pub use listener::{
 pub use options::ComposeOptions;
 pub use port::{PortMapping, PortRange, Protocol};
 pub use stack::{
-    Around, MissingEnvFile, Origin, Place, Service, Source, Stack, TRAEFIK_LABELS, Wanted, Written, exposed_tcp,
+    Around, MissingEnvFile, Origin, PROXY_LABEL, Place, Service, Source, Stack, TRAEFIK_LABELS, Wanted, Written,
+    exposed_tcp,
 };
 pub use subnet::Subnet;
 pub use verdict::{Owner, Verdict};

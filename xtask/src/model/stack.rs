@@ -40,6 +40,8 @@ pub struct Service {
     pub name: String,
     /// `image:`, interpolated.
     pub image: Option<String>,
+    /// `container_name:`, interpolated.
+    pub container_name: Option<String>,
     /// Has `build:`.
     pub build: bool,
     /// `scale:` or `deploy.replicas`: how many containers; `None` is one.
@@ -64,6 +66,8 @@ pub struct Service {
     /// Networks that it is on: key in the file, name at the engine. None with
     /// a `network_mode:`.
     pub networks: BTreeMap<String, String>,
+    /// Keys of those that are external: other projects may be on them.
+    pub external: BTreeSet<String>,
     /// Labels that begin with `traefik.`.
     pub labels: BTreeMap<String, String>,
     /// Where those labels stand, as far as the reader could tell.
@@ -106,6 +110,8 @@ pub struct MissingEnvFile {
 
 /// Only these labels are kept: those for Traefik.
 pub const TRAEFIK_LABELS: &str = "traefik.";
+/// The label of a container that says which proxy it is for: that proxy's network.
+pub const PROXY_LABEL: &str = "xtask.proxy.network";
 
 /// A wanted mapping and where its published port comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]

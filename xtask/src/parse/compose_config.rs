@@ -34,11 +34,14 @@ struct Config {
 #[derive(Deserialize)]
 struct JsonNetwork {
     name: Option<String>,
+    #[serde(default)]
+    external: bool,
 }
 
 #[derive(Deserialize)]
 struct JsonService {
     image: Option<String>,
+    container_name: Option<String>,
     build: Option<Value>,
     scale: Option<u32>,
     deploy: Option<JsonDeploy>,
@@ -94,12 +97,15 @@ impl JsonService {
             let name = networks.get(&key).and_then(|network| network.name.as_deref()).map(unescape);
             (key.clone(), name.unwrap_or(key))
         };
+        let keys: Vec<String> = self.networks.unwrap_or_default().into_keys().collect();
+        let is_external = |key: &&String| networks.get(*key).is_some_and(|network| network.external);
         // A label's key may hold dollars too: those of a map are not replaced.
         let label = |(key, value): (String, Value)| (unescape(&key), text(&value).unwrap_or_default());
         let labels = self.labels.unwrap_or_default().into_iter().map(label);
         Ok(Service {
             name,
             image: self.image.map(|image| unescape(&image)),
+            container_name: self.container_name.map(|name| unescape(&name)),
             build: self.build.is_some(),
             replicas: self.scale.or(self.deploy.and_then(|deploy| deploy.replicas)),
             healthcheck: check.is_some(),
@@ -113,7 +119,8 @@ impl JsonService {
                 .collect(),
             ports,
             expose: exposed_tcp(expose.iter().map(String::as_str)),
-            networks: self.networks.unwrap_or_default().into_keys().map(real).collect(),
+            external: keys.iter().filter(is_external).cloned().collect(),
+            networks: keys.into_iter().map(real).collect(),
             labels: labels.filter(|(key, _)| key.starts_with(TRAEFIK_LABELS)).collect(),
             label_places: BTreeMap::new(),
         })

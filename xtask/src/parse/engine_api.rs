@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::error::{Context, Result};
-use crate::model::{Binding, Container, Health, Protocol, State, TRAEFIK_LABELS, exposed_tcp};
+use crate::model::{Binding, Container, Health, PROXY_LABEL, Protocol, State, TRAEFIK_LABELS, exposed_tcp};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -67,7 +67,10 @@ pub fn containers(json: &[u8]) -> Result<Vec<Container>> {
 fn container(api: ApiContainer) -> Container {
     let mut labels = api.labels.unwrap_or_default();
     let status = api.status.unwrap_or_default();
-    let networks = api.network_settings.and_then(|settings| settings.networks);
+    let networks = api.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+    let address = |(name, endpoint): (&String, &serde_json::Value)| {
+        Some((name.clone(), endpoint.get("IPAddress")?.as_str()?.parse().ok()?))
+    };
     let name = api.names.and_then(|names| names.into_iter().next()).unwrap_or_default();
     Container {
         id: api.id,
@@ -81,7 +84,8 @@ fn container(api: ApiContainer) -> Container {
         working_dir: labels.remove("com.docker.compose.project.working_dir").map(PathBuf::from),
         one_off: labels.get("com.docker.compose.oneoff").is_some_and(|flag| flag.eq_ignore_ascii_case("true")),
         bindings: api.ports.unwrap_or_default().iter().filter_map(binding).collect(),
-        networks: networks.unwrap_or_default().into_keys().collect(),
+        addresses: networks.iter().filter_map(address).collect(),
+        networks: networks.into_keys().collect(),
         unnamed_volumes: api
             .mounts
             .unwrap_or_default()
@@ -89,6 +93,7 @@ fn container(api: ApiContainer) -> Container {
             .filter(ApiMount::is_unnamed)
             .filter_map(|mount| mount.destination)
             .collect(),
+        proxy: labels.remove(PROXY_LABEL),
         traefik: labels.into_iter().filter(|(key, _)| key.starts_with(TRAEFIK_LABELS)).collect(),
     }
 }
@@ -354,11 +359,12 @@ mod tests {
         let json = br#"[{"Id":"ab12","Names":["/demo-web-1"],"Image":"web","State":"running",
             "Status":"Up 3 seconds (healthy)",
             "Labels":{"com.docker.compose.project":"demo","com.docker.compose.service":"web",
-                "com.docker.compose.project.working_dir":"/src/demo","com.docker.compose.oneoff":"False","traefik.enable":"true"},
+                "com.docker.compose.project.working_dir":"/src/demo","com.docker.compose.oneoff":"False","traefik.enable":"true",
+                "xtask.proxy.network":"edge"},
             "Ports":[{"IP":"0.0.0.0","PrivatePort":80,"PublicPort":8000,"Type":"tcp"},
                 {"IP":"::","PrivatePort":80,"PublicPort":8000,"Type":"tcp"},
                 {"PrivatePort":9000,"Type":"udp"}],
-            "NetworkSettings":{"Networks":{"web":{"NetworkID":"x"},"demo_default":{}}}}]"#;
+            "NetworkSettings":{"Networks":{"web":{"NetworkID":"x","IPAddress":"172.18.0.3"},"demo_default":{"IPAddress":""}}}}]"#;
         let found = containers(json).unwrap().remove(0);
         assert_eq!(
             (found.name.as_str(), found.state, found.health),
@@ -367,6 +373,8 @@ mod tests {
         assert_eq!(found.working_dir, Some(PathBuf::from("/src/demo")));
         assert!(!found.one_off);
         assert_eq!(found.networks, ["demo_default", "web"]);
+        assert_eq!(found.addresses, BTreeMap::from([("web".to_owned(), "172.18.0.3".parse().unwrap())]));
+        assert_eq!(found.proxy.as_deref(), Some("edge"));
         assert_eq!(found.traefik, BTreeMap::from([("traefik.enable".to_owned(), "true".to_owned())]));
         let published: Vec<(String, u16)> =
             found.bindings.iter().map(|b| (b.host_ip.to_string(), b.published)).collect();

@@ -1,12 +1,31 @@
 //! Networks of the engine and who is on them (docs.docker.com, Engine API).
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::SystemTime;
 
 use serde::Deserialize;
 
 use crate::error::{Context, Result};
 use crate::model::Subnet;
+
+/// The label of a network that this tool made for a proxy: the proxy's project.
+pub const OF_PROXY: &str = "xtask.proxy";
+/// The label of a checkout's own network with the proxy: the checkout's project.
+pub const LINK: &str = "xtask.link";
+/// The label of the same with the checkout's folder.
+pub const LINK_FOLDER: &str = "xtask.link.folder";
+
+/// A checkout's own network with the proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link<'a> {
+    /// The checkout's Compose project.
+    pub project: &'a str,
+    /// Its folder.
+    pub folder: &'a Path,
+    /// The proxy's Compose project.
+    pub proxy: &'a str,
+}
 
 /// A network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +52,13 @@ impl Network {
     /// The Compose project that made it.
     pub fn project(&self) -> Option<&str> {
         self.labels.get("com.docker.compose.project").map(String::as_str)
+    }
+
+    /// Whose network with the proxy it is, where it is one.
+    pub fn link(&self) -> Option<Link<'_>> {
+        let label = |name: &str| self.labels.get(name).map(String::as_str);
+        let folder = Path::new(label(LINK_FOLDER).unwrap_or_default());
+        Some(Link { project: label(LINK)?, folder, proxy: label(OF_PROXY)? })
     }
 
     /// The interface on the engine's machine: `br-` and the first twelve digits

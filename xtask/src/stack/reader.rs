@@ -16,8 +16,8 @@ use crate::error::{Error, Result};
 use crate::model::ComposeOptions;
 use crate::model::{Source, Stack};
 use crate::parse::compose::{
-    Data, Definition, Lookup, Node, Tag, check_name, check_ports, define, documents, merge, name_from_dir, networks,
-    normalise_name, select, strip_tags,
+    Data, Definition, Lookup, Node, Tag, check_name, check_ports, define, documents, is_external, merge, name_from_dir,
+    networks, normalise_name, select, strip_tags,
 };
 
 /// What a compose file needs at least.
@@ -47,7 +47,11 @@ pub fn read_with(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>, te
             let mut definition = define(service_name, service, &environment)?;
             // A program that stands in for a container is in none.
             if !definition.provided {
-                definition.service.networks = networks(service, &name, model.get("networks"));
+                let listed = model.get("networks");
+                let on = networks(service, &name, listed);
+                let shared = |key: &&String| listed.and_then(|listed| listed.get(key)).is_some_and(is_external);
+                definition.service.external = on.keys().filter(shared).cloned().collect();
+                definition.service.networks = on;
             }
             definitions.push(definition);
         }

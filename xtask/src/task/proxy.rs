@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
+use crate::flow::own;
 use crate::flow::proxy::{self, Home, Wish, lint, names, trust};
 use crate::ui::{self, Column, Format};
 
@@ -234,7 +235,8 @@ fn logs(args: &LogsArgs, ctx: &Context) -> Result<Exit> {
 }
 
 fn lint(ctx: &Context) -> Result<Exit> {
-    let linted = lint::lint(ctx)?;
+    // With the host and the network that the checkout was started with.
+    let linted = lint::lint(&own::known(ctx)?)?;
     match ctx.format {
         Format::Json => ui::json(&lint::json(&linted)),
         Format::Text => lint::print(ctx, &linted),

@@ -23,7 +23,8 @@ Examples:
   cargo xtask prune-network --recreate     this project: down, networks away, up again
 
 `docker network prune` takes networks of stopped projects too, which then cannot start;
-this never does. Nor does it take `web` or another shared proxy's network.
+this never does. Nor does it take `web` or another shared proxy's network; the one that
+a checkout has with the proxy goes when only the proxy is on it.
 --recreate heals `network ... not found` and networks that need to be recreated; named
 volumes and ports stay as they are.
 

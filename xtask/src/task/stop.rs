@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::flow::bring_up::turn;
 use crate::flow::own;
+use crate::flow::proxy::drop_link;
 use crate::flow::survey::{Survey, project};
 use crate::flow::take_down::{down, take_down, warn_unnamed};
 use crate::model::{FixedName, Named};
@@ -71,6 +72,8 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     }
     let _turn = turn(ctx, &found);
     take_down(ctx, name, &command)?;
+    // A network that Compose does not take away, because it did not make it.
+    drop_link(ctx, name);
     left(ctx, name)
 }
 

@@ -317,10 +317,14 @@ services:
     image: x
     container_name: my-web
     ports: [\"@0:80\"]
-    networks: [back, shared]
+    networks: [back, plain]
     volumes: [{type: volume, source: data, target: /a}, {type: volume, source: plain, target: /b}]
+  other:
+    image: x
+    networks: [shared]
 networks:
   back: {name: backend}
+  plain: {}
   shared: {name: shared, external: true}
 volumes:
   data: {name: data}
@@ -334,6 +338,10 @@ volumes:
     overrides::apply(&ctx, &Request::reset_names(&names)).unwrap();
     let mut wanted = before.0.clone();
     wanted["services"]["web"].as_object_mut().unwrap().remove("container_name");
+    // Who asks for the old name still finds it, on networks of this project alone.
+    for network in ["back", "plain"] {
+        wanted["services"]["web"]["networks"][network] = json!({ "aliases": ["my-web"] });
+    }
     wanted["networks"]["back"]["name"] = json!("fixed_back");
     assert_eq!(wanted["volumes"]["data"]["name"], "data");
     wanted["volumes"]["data"]["name"] = json!("fixed_data");

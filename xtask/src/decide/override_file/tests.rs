@@ -119,3 +119,17 @@ fn what_differs_is_found_by_slot() {
     assert_eq!(found, BTreeMap::from([("web:80".to_owned(), (1, 8010)), ("web:53/udp".to_owned(), (0, 54))]));
     assert!(Changes::between(&before, &before).is_empty());
 }
+
+#[test]
+fn the_old_name_stays_an_alias_on_networks_that_nobody_else_is_on() {
+    let mut stack = stack(vec![wanted("- 8000 80 tcp")]);
+    let service = &mut stack.services[0];
+    service.container_name = Some("shop-${web}".into());
+    service.networks = ["back", "on", "shared"].map(|key| (key.to_owned(), key.to_owned())).into();
+    service.external = ["shared".to_owned()].into();
+    let changes = Changes { resets: [Named::Container("web".into())].into(), ..Changes::default() };
+    insta::assert_snapshot!("alias", render(&stack, &changes, None));
+    // Compose gives every service its own name.
+    stack.services[0].container_name = Some("web".into());
+    assert!(!render(&stack, &changes, None).contains("aliases"));
+}

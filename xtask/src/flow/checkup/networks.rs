@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::{Finding, Scene, Status};
-use crate::decide::{Fate, Pools, Wanted, fate, pools};
+use crate::decide::{Fate, Namesake, Pools, Wanted, as_it_runs, fate, namesakes, pools};
 use crate::flow::mend::Mend;
+use crate::flow::namesakes::CURE;
 use crate::flow::prune::disconnect;
 use crate::host;
 use crate::model::Route;
@@ -38,6 +39,8 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     if let Some(project) = scene.project() {
         found.extend(stale(&project.stack.name, networks, containers));
         found.extend(strangers(&project.stack.name, networks, containers));
+        let all = project.containers.as_deref().unwrap_or_default();
+        found.extend(mistaken(&namesakes(&as_it_runs(&project.stack, all), all)));
     }
     if scene.is_local() {
         found.extend(routes(networks, &host::routes()));
@@ -110,6 +113,16 @@ fn strangers(project: &str, networks: &[Network], containers: &[Attached]) -> Ve
         );
     }
     found
+}
+
+/// Names that can lead to another project.
+fn mistaken(found: &[Namesake]) -> Option<Finding> {
+    let lines: Vec<String> = found.iter().map(|namesake| ui::clean(&namesake.to_string())).collect();
+    (!lines.is_empty()).then(|| {
+        Finding::new("networks.names", "services of one name", Status::Warning, lines.join("\n"))
+            .why("the engine answers a name with any container of that name, and with another project's while its own is stopped")
+            .remedy(CURE)
+    })
 }
 
 /// A VPN that claims the same addresses: one of the two is not reached.

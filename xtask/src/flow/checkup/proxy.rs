@@ -31,9 +31,22 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
         Finding::ok(id, title, status.summary())
     } else {
         Finding::new(id, title, Status::Warning, complaints.join("\n"))
-            .why("Traefik leaves out routers that it cannot make sense of, or that two containers define")
-            .remedy("cargo xtask proxy labels --lint")
+            .why("Traefik leaves out routers that it cannot make sense of, or that two containers define, and takes the first of those that match")
+            .remedy("`cargo xtask proxy status` names the cure of each; `cargo xtask proxy labels --lint` looks at this project's labels")
     }];
+    let fallbacks = status.fallbacks();
+    if !fallbacks.is_empty() {
+        found.push(
+            Finding::new(
+                "proxy.fallbacks",
+                "routers that match other projects' names",
+                Status::Note,
+                fallbacks.join("\n"),
+            )
+            .why("while a service is stopped or not healthy, they answer in its place")
+            .remedy("have their rules name hosts, or give them a proxy of their own: PROXY_NETWORK=NAME"),
+        );
+    }
     let detours = status.detours();
     if !detours.is_empty() {
         found.push(

@@ -2,7 +2,7 @@
 //! that a browser or psql will take, short of resolving names.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -110,6 +110,66 @@ pub(super) fn routes(ports: Ports) -> std::io::Result<Vec<Route>> {
         }));
     }
     Ok(routes)
+}
+
+/// What is behind a router.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Pool {
+    /// The proxy has no such router.
+    NoRouter,
+    /// The addresses that it leads to.
+    Addresses(Vec<IpAddr>),
+    /// Something else than addresses: a name, or services of a service.
+    Else,
+}
+
+/// What is behind a router that labels define.
+pub(super) fn pool(ports: Ports, transport: Transport, router: &str) -> std::io::Result<Pool> {
+    #[derive(Deserialize)]
+    struct ApiRouter {
+        #[serde(default)]
+        service: String,
+        #[serde(default)]
+        status: String,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct ApiService {
+        load_balancer: Option<ApiBalancer>,
+    }
+    #[derive(Deserialize)]
+    struct ApiBalancer {
+        #[serde(default)]
+        servers: Vec<ApiServer>,
+    }
+    #[derive(Deserialize)]
+    struct ApiServer {
+        /// HTTP: `http://172.18.0.3:8000`.
+        url: Option<String>,
+        /// TCP: `172.18.0.3:5432`.
+        address: Option<String>,
+    }
+    let api = format!("/api/{}", transport.as_str());
+    let reply = get(ports.web, DASHBOARD, &format!("{api}/routers/{router}@docker"))?;
+    if reply.status == 404 {
+        return Ok(Pool::NoRouter);
+    }
+    let invalid = |_| ErrorKind::InvalidData;
+    let found: ApiRouter = serde_json::from_slice(&reply.body).map_err(invalid)?;
+    if found.status == "disabled" {
+        return Ok(Pool::NoRouter);
+    }
+    let service = if found.service.contains('@') { found.service } else { format!("{}@docker", found.service) };
+    let reply = get(ports.web, DASHBOARD, &format!("{api}/services/{service}"))?;
+    let found: ApiService = serde_json::from_slice(&reply.body).map_err(invalid)?;
+    let Some(balancer) = found.load_balancer else { return Ok(Pool::Else) };
+    let address = |server: ApiServer| {
+        let url = server.url.as_deref().and_then(|url| url.split_once("://")).map(|(_, rest)| rest.to_owned());
+        let authority = url.or(server.address)?;
+        authority.trim_end_matches('/').parse::<SocketAddr>().ok().map(|address| address.ip())
+    };
+    let addresses: Option<Vec<IpAddr>> = balancer.servers.into_iter().map(address).collect();
+    Ok(addresses.map_or(Pool::Else, Pool::Addresses))
 }
 
 /// How a name answers at the proxy.

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use super::ask::{Answer, route_answers, routes};
 use super::certify::{is_shown, not_shown};
 use super::connect::account;
+use super::links;
 use super::names::{self, Plan};
+use super::proof::{Proof, behind, refuse_rivals};
 use super::{Home, Wish, certify, connection, hosts_lines, up};
 use crate::context::Context;
 use crate::disk;
@@ -16,8 +18,8 @@ use crate::exec::Patience;
 use crate::flow::overrides;
 use crate::flow::survey::Survey;
 use crate::flow::up::ServiceUrls;
-use crate::labels::{self, HOST_VARIABLE, Kind, Ports, Router, hosts, routers, same_host};
-use crate::model::{ComposeOptions, Container, NamesFile};
+use crate::labels::{self, HOST_VARIABLE, Kind, LINK_VARIABLE, Ports, hosts, link_network};
+use crate::model::{ComposeOptions, NamesFile};
 use crate::stack;
 use crate::ui;
 
@@ -71,6 +73,10 @@ pub fn prepare(ctx: &mut Context, also: &[String]) -> Result<ByName> {
         let running = home.ports(ctx)?;
         ports = running.ok_or_else(|| Error::new("the proxy has ended").hint("`cargo xtask proxy logs`"))?;
     }
+    if !ctx.dry_run && links::is_used_by(&file) {
+        let project = stack_name(ctx)?;
+        links::ensure(ctx, &home, &project, &disk::real(plan.file.parent().unwrap_or(&ctx.dir)))?;
+    }
     let file = NamesFile { path: file, host: plan.host };
     pass_on(ctx, &file)?;
     Ok(ByName { file, named, ports, ca: home.certs().ca_file() })
@@ -121,6 +127,9 @@ pub fn pass_on(ctx: &mut Context, names: &NamesFile) -> Result<()> {
         ctx.options = ComposeOptions { files, ..ctx.options.clone() };
     }
     ctx.set_var(HOST_VARIABLE, &names.host);
+    if let (Ok(home), Ok(project)) = (Home::of(ctx), stack_name(ctx)) {
+        ctx.set_var(LINK_VARIABLE, &link_network(&home.network, &project));
+    }
     ctx.names = Some(names.clone());
     Ok(())
 }
@@ -140,30 +149,48 @@ impl ByName {
     /// Waits until the proxy really leads to every service that was started, and
     /// names the cause where it does not.
     pub fn prove(&self, ctx: &Context, survey: &Survey, patience: &Patience) -> Result<()> {
-        refuse_twins(ctx, &survey.stack.name)?;
         let home = Home::of(ctx)?;
+        refuse_rivals(ctx, &home, &survey.stack.name)?;
         let deadline = Instant::now() + ROUTED;
         for named in self.named.iter().filter(|named| survey.stack.service(&named.service).is_some()) {
             loop {
-                let answer = match route_answers(&named.host, named.kind, self.ports) {
-                    Answer::Yes if is_shown(&home, &named.host, self.ports) => break,
-                    Answer::Yes => None,
-                    other => Some(other),
+                let answer = route_answers(&named.host, named.kind, self.ports);
+                let shown = answer != Answer::Yes || is_shown(&home, &named.host, self.ports);
+                // Somebody answers; whether it is this project's container, the proxy
+                // itself knows.
+                let proof = if answer == Answer::Yes && shown {
+                    self.led(ctx, &survey.stack.name, named)?
+                } else {
+                    Proof::Missing
                 };
+                if proof == Proof::Own {
+                    break;
+                }
                 if patience.interrupted() {
                     return Err(Error::interrupted("interrupted: containers that were started keep running")
                         .hint("`cargo xtask start --traefik` goes on from here"));
                 }
                 if Instant::now() >= deadline {
-                    return Err(match answer {
-                        Some(answer) => self.lost(named, &answer),
-                        None => not_shown(&home, &named.host),
+                    return Err(match proof {
+                        Proof::Strangers(who) => strangers(named, &who),
+                        Proof::Untold(why) => untold(named, &why),
+                        _ if !shown => not_shown(&home, &named.host),
+                        _ if answer == Answer::Yes => strangers(named, &["somebody else".to_owned()]),
+                        _ => self.lost(named, &answer),
                     });
                 }
                 std::thread::sleep(POLL);
             }
         }
         Ok(())
+    }
+
+    /// Who is behind a name, as the proxy and the engine have it now.
+    fn led(&self, ctx: &Context, project: &str, named: &Named) -> Result<Proof> {
+        let containers = ctx.engine.containers().map_err(|trouble| ctx.engine_error(&trouble))?;
+        let generated = links::is_used_by(&self.file.path);
+        let proof = behind(&containers, project, &named.host, generated, self.ports);
+        Ok(proof.unwrap_or_else(|error| Proof::Untold(error.to_string())))
     }
 
     fn lost(&self, named: &Named, answer: &Answer) -> Error {
@@ -221,41 +248,26 @@ impl ByName {
     }
 }
 
-/// A router of one name in two containers: Traefik drops both, and does so a
-/// moment after it has seen the second, when a start is long over. And a host
-/// that another project has already: what answers there may be the other one.
-fn refuse_twins(ctx: &Context, project: &str) -> Result<()> {
-    let home = Home::of(ctx)?;
-    let containers = ctx.engine.containers().map_err(|trouble| ctx.engine_error(&trouble))?;
-    let seen = containers.iter().filter(|container| container.state.holds_ports() && home.routes(container));
-    let (own, others): (Vec<&Container>, Vec<&Container>) =
-        seen.partition(|container| container.project.as_deref() == Some(project));
-    let own: Vec<Router> = own.iter().flat_map(|container| routers(&container.traefik)).collect();
-    for container in others {
-        let name = ui::clean(&container.name);
-        let theirs = routers(&container.traefik);
-        let pairs = || theirs.iter().flat_map(|theirs| own.iter().map(move |own| (own, theirs)));
-        let twin = |(own, theirs): (&Router, &Router)| (own.transport, &own.name) == (theirs.transport, &theirs.name);
-        let error = if let Some((twin, _)) = pairs().find(|pair| twin(*pair)) {
-            Error::new(format!(
-                "router `{}` is in container {name} as well: the proxy drops both, and their names lead nowhere",
-                ui::clean(&twin.name),
-            ))
-            .hint("begin router names with ${COMPOSE_PROJECT_NAME}-: `cargo xtask proxy labels --write` does")
-        } else if let Some(host) = pairs().find_map(|(own, theirs)| same_host(own, theirs)) {
-            let whose = container.project.as_deref().map(|other| format!(" (project {})", ui::clean(other)));
-            Error::new(format!(
-                "{} leads to container {name}{} as well: one of them never gets a request",
-                ui::clean(&host),
-                whose.unwrap_or_default()
-            ))
-            .hint(format!("another name for this one: `host` under [proxy] in xtask.toml, or {HOST_VARIABLE}=NAME"))
-        } else {
-            continue;
-        };
-        return Err(error.hint(format!("or stop that one: `docker stop {name}`")).finding());
-    }
-    Ok(())
+fn untold(named: &Named, why: &str) -> Error {
+    Error::new(format!(
+        "{} is answered, and the proxy does not say whether by `{}`: {}",
+        named.host,
+        ui::clean(&named.service),
+        ui::clean(why)
+    ))
+    .hint("`cargo xtask proxy logs` shows what it says")
+    .finding()
+}
+
+fn strangers(named: &Named, who: &[String]) -> Error {
+    Error::new(format!(
+        "{} is answered by {}, and not by `{}` of this project alone",
+        named.host,
+        who.join(", "),
+        ui::clean(&named.service)
+    ))
+    .hint("`cargo xtask proxy status` shows the routes; `cargo xtask proxy labels --lint` looks at the labels")
+    .finding()
 }
 
 /// Whether the file of names that a start used is still there.

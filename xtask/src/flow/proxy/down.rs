@@ -1,15 +1,16 @@
 //! Taking the proxy away.
 
 use super::home::{Home, trouble};
-use super::up::LABEL;
+use super::links;
+use super::up::proxy_turn;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::ledger::Turn;
 use crate::model::Container;
+use crate::parse::engine_networks::OF_PROXY;
 use crate::ui;
 
-/// Removes the proxy's container, and its network where this made it and nobody
-/// is on it. Refuses while others would lose their names, unless `force`.
+/// Removes the proxy's container, and those of its networks that this made and
+/// nobody is on. Refuses while others would lose their names, unless `force`.
 /// Certificates and remembered ports stay.
 pub fn down(ctx: &Context, force: bool) -> Result<()> {
     let home = Home::of(ctx)?;
@@ -24,30 +25,38 @@ pub fn down(ctx: &Context, force: bool) -> Result<()> {
     }
     let Some(own) = home.own(&containers) else {
         ui::note("the proxy is not there");
-        return remove_network(ctx, &home, &guests);
+        return remove_networks(ctx, &home, &guests);
     };
     if ctx.dry_run {
         ui::out(&format!("would remove container {}", ui::clean(&own.name)));
         return Ok(());
     }
-    let _turn = Turn::take(&home.dir, "proxy", || ui::note("another `proxy` command is at work: waiting for it"))?;
+    let _turn = proxy_turn(&home)?;
     // By id: the compose file may be gone, or of another version.
     for own in containers.iter().filter(|own| own.project.as_deref() == Some(&home.project)) {
         ctx.engine.remove_container(&own.id).map_err(trouble(ctx))?;
     }
     ui::note("the proxy is gone; certificates stay");
-    remove_network(ctx, &home, &guests)
+    remove_networks(ctx, &home, &guests)
 }
 
 /// A network that stopped containers still name must stay: without it they
 /// could not be started again.
-fn remove_network(ctx: &Context, home: &Home, guests: &[&Container]) -> Result<()> {
+fn remove_networks(ctx: &Context, home: &Home, guests: &[&Container]) -> Result<()> {
+    let left = links::drop_all(ctx, home)?;
+    let names = |network: &str| -> Vec<String> {
+        let on_it = guests.iter().filter(|guest| guest.networks.iter().any(|name| name == network));
+        on_it.map(|guest| name(guest)).collect()
+    };
+    for link in &left {
+        ui::note(&format!("left: network {}, because of {}", ui::clean(link), names(link).join(", ")));
+    }
     let Some(network) = ctx.engine.network(&home.network).map_err(trouble(ctx))? else { return Ok(()) };
-    if network.labels.get(LABEL) != Some(&home.project) {
+    if network.labels.get(OF_PROXY) != Some(&home.project) {
         return Ok(());
     }
-    if !guests.is_empty() {
-        let names: Vec<String> = guests.iter().map(|guest| name(guest)).collect();
+    let names = names(&home.network);
+    if !names.is_empty() {
         ui::note(&format!("left: network {}, because of {}", home.network, names.join(", ")));
         return Ok(());
     }

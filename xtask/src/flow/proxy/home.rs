@@ -13,7 +13,7 @@ use crate::disk;
 use crate::docker::{self, Compose, Trouble};
 use crate::error::{Context as _, Error, Result};
 use crate::exec::Command;
-use crate::labels::{NETWORK, NETWORK_VARIABLE, Ports, is_host};
+use crate::labels::{NETWORK, NETWORK_VARIABLE, Ports, is_host, is_link};
 use crate::model::{ComposeOptions, Container};
 
 /// The proxy's Compose project, for the usual network.
@@ -105,21 +105,21 @@ impl Home {
         own.find(|container| container.service.as_deref() == Some("traefik") && !container.one_off)
     }
 
-    /// Containers of `all` that are on its network and not its own.
+    /// Containers of `all` that are on a network of this proxy and not its own.
     pub(super) fn guests<'a>(&self, all: &'a [Container]) -> Vec<&'a Container> {
+        let is_there = |network: &String| *network == self.network || is_link(&self.network, network);
         let guest = |container: &&Container| {
-            container.networks.contains(&self.network) && container.project.as_deref() != Some(&self.project)
+            container.networks.iter().any(is_there) && container.project.as_deref() != Some(&self.project)
         };
         all.iter().filter(guest).collect()
     }
 
-    /// Whether this proxy looks at a container's labels: those of another proxy
-    /// are for that one (see `labels::compose`, constraints).
+    /// Whether this proxy looks at a container's labels, as `labels::constraint` says.
     pub(super) fn routes(&self, container: &Container) -> bool {
-        match container.traefik.get("traefik.docker.network") {
-            Some(network) => *network == self.network,
-            None => self.network == NETWORK && !container.traefik.is_empty(),
-        }
+        let network = container.traefik.get("traefik.docker.network");
+        let is_named = [container.proxy.as_ref(), network].contains(&Some(&self.network));
+        let is_nameless = container.proxy.is_none() && network.is_none() && !container.traefik.is_empty();
+        !container.one_off && (is_named || (is_nameless && self.network == NETWORK))
     }
 
     /// The ports that it really has, while it runs.
@@ -160,4 +160,31 @@ pub(super) fn published(container: &Container) -> Option<Ports> {
 /// The engine's trouble as an error.
 pub(super) fn trouble(ctx: &Context) -> impl Fn(Trouble) -> Error + '_ {
     |trouble| ctx.engine_error(&trouble)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `labels::constraint` says it to Traefik.
+    #[test]
+    fn a_proxy_looks_at_its_own_containers() {
+        let home = |network: &str| Home { network: network.into(), project: "x".into(), dir: PathBuf::new() };
+        let seen = |labels: &[(&str, &str)], proxy: Option<&str>, one_off: bool| {
+            let traefik = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            let container = Container { traefik, proxy: proxy.map(str::to_owned), one_off, ..Container::default() };
+            ["web", "edge"].map(|network| home(network).routes(&container))
+        };
+        let on = |network| [("traefik.enable", "true"), ("traefik.docker.network", network)];
+        assert_eq!(seen(&on("web-link.p"), Some("web"), false), [true, false]);
+        assert_eq!(seen(&on("edge-link.p"), Some("edge"), false), [false, true]);
+        assert_eq!(seen(&on("edge-link.p"), Some("edge"), true), [false, false]);
+        // Written by hand, or by an older program.
+        assert_eq!(seen(&on("web"), None, false), [true, false]);
+        assert_eq!(seen(&on("edge"), None, false), [false, true]);
+        assert_eq!(seen(&on("other"), None, false), [false, false]);
+        assert_eq!(seen(&on("web")[..1], None, false), [true, false]);
+        assert_eq!(seen(&on("web")[..1], Some("edge"), false), [false, true]);
+        assert_eq!(seen(&[], None, false), [false, false]);
+    }
 }

@@ -6,10 +6,12 @@ use serde::Serialize;
 
 use super::home::Home;
 use super::names::files_with_names;
+use super::proof::labelled as labelled_containers;
 use crate::context::Context;
+use crate::decide::{as_it_runs, namesakes};
 use crate::error::Result;
 use crate::flow::survey::project;
-use crate::labels::{self, Finding, Labelled};
+use crate::labels::{self, Finding};
 use crate::model::{ComposeOptions, Service};
 use crate::stack;
 use crate::ui;
@@ -19,6 +21,8 @@ use crate::ui;
 pub struct Linted {
     /// The findings.
     pub findings: Vec<Finding>,
+    /// What is not in the labels, and good to know, a sentence each.
+    pub notes: Vec<String>,
     /// Services with labels for Traefik.
     pub labelled: usize,
 }
@@ -44,22 +48,19 @@ pub fn lint(ctx: &Context) -> Result<Linted> {
             }
         }
     }
-    let running = containers.iter().filter(|container| container.state.holds_ports() && home.routes(container));
-    let running: Vec<Labelled<'_>> = running
-        .map(|container| Labelled {
-            project: container.project.as_deref().unwrap_or_default(),
-            container: &container.name,
-            labels: &container.traefik,
-        })
-        .collect();
+    let running = labelled_containers(&home, containers);
     let findings = labels::lint(&found.stack, &home.network, &exposed, &running);
-    Ok(Linted { findings, labelled: labelled.len() })
+    let mut notes = labels::fallbacks(&found.stack, &running);
+    let mistaken = namesakes(&as_it_runs(&found.stack, containers), containers);
+    notes.extend(mistaken.iter().map(ToString::to_string));
+    Ok(Linted { findings, notes, labelled: labelled.len() })
 }
 
 #[derive(Serialize)]
 struct Report<'a> {
     schema: u32,
     findings: Vec<Row<'a>>,
+    notes: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -77,7 +78,7 @@ pub fn json(linted: &Linted) -> impl Serialize + '_ {
         let (file, line) = place.as_ref().map(|place| (place.file.display().to_string(), place.line)).unzip();
         Row { service, file, line, message, cure }
     });
-    Report { schema: 1, findings: findings.collect() }
+    Report { schema: 1, findings: findings.collect(), notes: &linted.notes }
 }
 
 /// For eyes.
@@ -87,6 +88,9 @@ pub fn print(ctx: &Context, linted: &Linted) {
         let line = format!("{}{}: {}", place.unwrap_or_default(), finding.service, finding.message);
         ui::out(&ui::clean(&line));
         ui::out(&ui::clean(&format!("    {}", finding.cure)));
+    }
+    for note in &linted.notes {
+        ui::note(&format!("note: {}", ui::clean(note)));
     }
     match (linted.findings.len(), linted.labelled) {
         (0, 0) => ui::note("no service has labels for Traefik"),

@@ -7,10 +7,11 @@ use super::ask::routes;
 use super::connect::{account, connection, url};
 use super::home::{Home, published, trouble};
 use super::ports::{Machine, option};
+use super::proof;
 use crate::context::Context;
 use crate::error::Result;
 use crate::flow::report::rfc3339;
-use crate::labels::{DASHBOARD, Kind, Ports, Transport, hosts, routers};
+use crate::labels::{self, DASHBOARD, Kind, Labelled, Ports, Rival, Transport, hosts, routers};
 use crate::model::{Container, Health, State};
 use crate::ui::{self, Column};
 
@@ -30,7 +31,9 @@ pub struct Status {
     ca: Option<String>,
     certificates: Vec<Certificate>,
     routes: Vec<RouteRow>,
-    /// Why the routes could not be asked for.
+    /// What takes names from projects.
+    rivals: Vec<RivalRow>,
+    /// Why the routes could not be asked for, or what is wrong with all of them.
     trouble: Option<String>,
 }
 
@@ -66,10 +69,25 @@ struct RouteRow {
     service: Option<String>,
 }
 
+#[derive(Debug, Clone, Serialize)]
+struct RivalRow {
+    /// The project whose names it is about.
+    project: String,
+    /// The container of another project.
+    container: String,
+    /// Whether it does harm now, and not only while a service is down.
+    harm: bool,
+    message: String,
+    cure: String,
+}
+
 impl Status {
     /// Whether it runs, and every route is as it should be.
     pub fn is_well(&self) -> bool {
-        self.state == "running" && self.trouble.is_none() && self.routes.iter().all(|route| route.errors.is_empty())
+        self.state == "running"
+            && self.trouble.is_none()
+            && self.routes.iter().all(|route| route.errors.is_empty())
+            && !self.rivals.iter().any(|rival| rival.harm)
     }
 
     /// Whether it runs.
@@ -97,7 +115,14 @@ impl Status {
             let router = ui::clean(&route.router);
             route.errors.iter().map(|error| format!("{router}: {}", ui::clean(error))).collect::<Vec<String>>()
         };
-        self.trouble.iter().cloned().chain(self.routes.iter().flat_map(of_route)).collect()
+        let rivals = self.rivals.iter().filter(|rival| rival.harm).map(|rival| ui::clean(&rival.message));
+        self.trouble.iter().cloned().chain(self.routes.iter().flat_map(of_route)).chain(rivals).collect()
+    }
+
+    /// What answers for a project while a service of it is down.
+    pub fn fallbacks(&self) -> Vec<String> {
+        let rivals = self.rivals.iter().filter(|rival| !rival.harm);
+        rivals.map(|rival| format!("{}: {}", ui::clean(&rival.project), ui::clean(&rival.message))).collect()
     }
 
     /// Ports that it has because others hold the usual ones.
@@ -161,10 +186,33 @@ pub fn status(ctx: &Context) -> Result<Status> {
         ca: certs.ca_file().is_file().then(|| certs.ca_file().display().to_string()),
         certificates: certs.list().into_iter().map(certificate).collect(),
         routes: rows,
-        trouble,
+        rivals: rivals(&home, &containers),
+        trouble: trouble.or_else(|| outdated(&home, own)),
         project: home.project,
         network: home.network,
         folder: home.dir.display().to_string(),
+    })
+}
+
+fn rivals(home: &Home, containers: &[Container]) -> Vec<RivalRow> {
+    let row = |(project, rival, by): (String, Rival, Labelled<'_>)| RivalRow {
+        project,
+        container: by.container.to_owned(),
+        harm: rival.is_harm(),
+        message: rival.fact(&by.whose()),
+        cure: rival.cure(),
+    };
+    proof::found(home, containers, None).into_iter().map(row).collect()
+}
+
+/// A checkout with an older program shares this proxy, and started it last.
+fn outdated(home: &Home, own: Option<&Container>) -> Option<String> {
+    own?;
+    let text = std::fs::read_to_string(home.compose_file()).ok()?;
+    (!text.contains(&labels::constraint(&home.network))).then(|| {
+        "an older `cargo xtask` of another checkout started it: it does not see names that this one gives; \
+         `cargo xtask proxy up` heals it"
+            .to_owned()
     })
 }
 
@@ -293,6 +341,13 @@ pub fn print(ctx: &Context, status: &Status) {
     // Long lines, to be copied: not in a column.
     for connect in status.routes.iter().filter_map(|row| row.connect.as_ref()) {
         ui::out(&format!("  {}", ui::clean(connect)));
+    }
+    for rival in status.rivals.iter().filter(|rival| rival.harm) {
+        ui::warn(&ui::clean(&rival.message));
+        ui::note(&format!("hint: {}", rival.cure));
+    }
+    for fallback in status.fallbacks() {
+        ui::note(&format!("note: {fallback}"));
     }
     if let Some(trouble) = &status.trouble {
         ui::warn(trouble);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::ask::ping;
 use super::certify::{certify_all, is_shown, make, not_shown};
 use super::home::{Home, Memory, published, trouble};
+use super::links;
 use super::ports::{Choice, Machine, Wanted, has_ipv6};
 use crate::certs::Change;
 use crate::context::Context;
@@ -18,6 +19,7 @@ use crate::labels::{self, DASHBOARD, Ports, Proxy, Version};
 use crate::ledger::Turn;
 use crate::model::{Container, Health};
 use crate::parse::engine_message;
+use crate::parse::engine_networks::OF_PROXY;
 use crate::ui;
 
 /// What a person asked for.
@@ -32,8 +34,6 @@ pub struct Wish {
 /// The usual image: any 3.7.
 const IMAGE: &str = "traefik:v3.7";
 const IMAGE_VARIABLE: &str = "XTASK_PROXY_IMAGE";
-/// The label of a network that this made and may take away.
-pub(super) const LABEL: &str = "xtask.proxy";
 /// How long `docker compose up` may take, without a download.
 const START: Duration = Duration::from_mins(2);
 /// How long the proxy may take to answer after that.
@@ -53,11 +53,7 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
         ))
         .hint(format!("`{}`, or run this on that machine", endpoint.undo())));
     }
-    let turn = if ctx.dry_run {
-        None
-    } else {
-        Some(Turn::take(&home.dir, "proxy", || ui::note("another `proxy` command is at work: waiting for it"))?)
-    };
+    let turn = if ctx.dry_run { None } else { Some(proxy_turn(&home)?) };
     let containers = ctx.engine.containers().map_err(trouble(ctx))?;
     if remote::is_around(&containers) {
         return Err(Error::new("this is a container, and the engine around it would not find the proxy's files")
@@ -80,13 +76,18 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
         return Ok(());
     }
     check_versions(ctx, &image, &mut memory)?;
-    let anew = home.own(&containers).is_some() && !home.is_whole();
+    let anew = home.own(&containers).is_some() && (!home.is_whole() || links::is_stale(ctx, &home)?);
     let change = certify_all(ctx, &home, &containers)?;
     ensure_network(ctx, &home)?;
     let runs = home.own(&containers).and_then(published).is_some();
     let before = std::fs::read(home.compose_file()).ok().filter(|_| runs);
-    let choice = launch(ctx, &home, &image, &wanted, choice, anew)
-        .map_err(|error| ctx.without_compose().unwrap_or_else(|| go_back(&home, before.as_deref(), error)))?;
+    let launched = launch(ctx, &home, &image, &wanted, choice, anew);
+    let launched =
+        launched.map_err(|error| ctx.without_compose().unwrap_or_else(|| go_back(&home, before.as_deref(), error)));
+    // Also the one that runs again as before may be a new container.
+    let joined = links::join_all(ctx, &home);
+    let choice = launched?;
+    joined?;
     let deadline = Instant::now() + READY;
     wait(ctx, &home, deadline).map_err(|error| match wish.image {
         Some(_) => error.hint("`cargo xtask proxy up` takes the image of before again"),
@@ -107,6 +108,11 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
         ui::note("note: a new CA was made; `cargo xtask proxy trust` makes this system accept https");
     }
     Ok(())
+}
+
+/// Waits for whoever changes the proxy or its networks.
+pub(super) fn proxy_turn(home: &Home) -> Result<Turn> {
+    Turn::take(&home.dir, "proxy", || ui::note("another `proxy` command is at work: waiting for it"))
 }
 
 /// Has Compose start it, on other ports where the engine does not give these;
@@ -216,14 +222,13 @@ fn ensure_network(ctx: &Context, home: &Home) -> Result<()> {
     if ctx.engine.network(&home.network).map_err(trouble(ctx))?.is_some() {
         return Ok(());
     }
-    let create = docker::create_network(&home.network, &format!("{LABEL}={}", home.project));
+    let create = docker::create_network(&home.network, &[(OF_PROXY, home.project.clone())]);
     let answer = create.ask(exec::LIMIT)?;
     // Somebody else may have made it in the meantime.
     if answer.ok() || ctx.engine.network(&home.network).map_err(trouble(ctx))?.is_some() {
         return Ok(());
     }
-    Err(Error::new(format!("the network `{}` could not be made: {}", home.network, answer.error_text()))
-        .hint("too many networks? `cargo xtask prune-network` removes those of projects that are gone"))
+    Err(links::not_made(&home.network, &answer.error_text()))
 }
 
 fn write_compose(ctx: &Context, home: &Home, image: &str, choice: &Choice) -> Result<()> {

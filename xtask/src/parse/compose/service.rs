@@ -1,6 +1,6 @@
 //! A merged service as a service of the model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::merge::by_name;
 use super::node::{Data, Node, Scalar};
@@ -45,6 +45,7 @@ pub fn define(name: &str, node: &Node, environment: &dyn Fn(&str) -> Option<Stri
     let mut service = Service {
         name: name.to_owned(),
         image: node.get("image").and_then(Node::text).filter(|image| !image.is_empty()).map(str::to_owned),
+        container_name: node.get("container_name").and_then(Node::text).filter(|n| !n.is_empty()).map(str::to_owned),
         build: node.get("build").is_some(),
         replicas: replicas(node),
         healthcheck: check.is_some(),
@@ -56,6 +57,7 @@ pub fn define(name: &str, node: &Node, environment: &dyn Fn(&str) -> Option<Stri
         ports: Vec::new(),
         expose: exposed_tcp(node.get("expose").map(Node::texts).unwrap_or_default().into_iter()),
         networks: BTreeMap::new(),
+        external: BTreeSet::new(),
         labels,
         label_places,
     };
@@ -116,11 +118,15 @@ pub fn networks(service: &Node, project: &str, networks: Option<&Node>) -> BTree
         let network = networks.and_then(|networks| networks.get(key));
         let named = |node: &Node| node.get("name").and_then(Node::text).map(str::to_owned);
         let external = network.and_then(|network| network.get("external"));
-        let is_external = external.is_some_and(|external| external.text() != Some("false"));
-        let own = || if is_external { key.to_owned() } else { format!("{project}_{key}") };
+        let own = || if network.is_some_and(is_external) { key.to_owned() } else { format!("{project}_{key}") };
         network.and_then(named).or_else(|| external.and_then(named)).unwrap_or_else(own)
     };
     keys.into_iter().map(|key| (key.clone(), name(&key))).collect()
+}
+
+/// Whether a network is none that Compose makes.
+pub fn is_external(network: &Node) -> bool {
+    network.get("external").is_some_and(|external| external.text() != Some("false"))
 }
 
 /// What a value is.

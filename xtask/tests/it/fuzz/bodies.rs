@@ -115,6 +115,7 @@ pub(crate) fn compose(bytes: &[u8]) {
         drop(stack::uses(&project, &nothing));
     }
     drop(stack::fixed_names(&options, &dir, &nothing));
+    drop(stack::name_uses(&options, &dir, &nothing));
     drop(stack::override_place(&options, &dir, &nothing));
     // A document merged with itself twice is what it is merged with itself once.
     let place: Arc<Path> = Arc::from(Path::new("compose.yaml"));

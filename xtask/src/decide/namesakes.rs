@@ -1,0 +1,170 @@
+//! Services of two projects that have one name on one network. The engine answers a
+//! name with any container of that name on a network that the asking one is on, its
+//! own project's or not, and always with the other's while its own is stopped.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::model::{Container, Stack};
+
+/// A name that can lead to the wrong project.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Namesake {
+    /// The shared network.
+    pub network: String,
+    /// The name.
+    pub name: String,
+    /// The services or containers on it that may ask for the name.
+    pub askers: Vec<String>,
+    /// Who may answer them by mistake.
+    pub answers: String,
+}
+
+impl fmt::Display for Namesake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Namesake { network, name, askers, answers } = self;
+        let askers = askers.join(", ");
+        write!(f, "on network `{network}` the name `{name}` can lead {askers} to {answers}")
+    }
+}
+
+/// Names of the services of `stack` that running containers of other projects have
+/// too, on networks that both are on; and names of theirs that this project has
+/// there. Its own networks, on which others are, count as well.
+pub fn namesakes(stack: &Stack, containers: &[Container]) -> Vec<Namesake> {
+    let mut members: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for service in &stack.services {
+        for network in service.networks.values() {
+            members.entry(network).or_default().push(&service.name);
+        }
+    }
+    let names: BTreeSet<&str> = stack
+        .services
+        .iter()
+        .flat_map(|service| [Some(service.name.as_str()), service.container_name.as_deref()])
+        .flatten()
+        .collect();
+    let is_other = |container: &&Container| container.project.as_deref() != Some(&stack.name);
+    let others: Vec<&Container> = containers.iter().filter(is_other).collect();
+    let mut found = BTreeSet::new();
+    for (network, own) in members {
+        let is_on =
+            |other: &&&Container| other.state.holds_ports() && other.networks.iter().any(|name| name == network);
+        for other in others.iter().filter(is_on) {
+            let theirs = [other.service.as_deref(), Some(other.name.as_str())];
+            found.extend(theirs.into_iter().flatten().filter(|name| names.contains(name)).map(|name| Namesake {
+                network: network.to_owned(),
+                name: name.to_owned(),
+                askers: own.iter().map(|service| format!("`{service}`")).collect(),
+                answers: whose(other),
+            }));
+            // The same the other way round: only a project has services to mistake.
+            let Some(project) = other.project.as_deref() else { continue };
+            let has = |name: &str| {
+                let of_project = others.iter().filter(|one| one.project.as_deref() == Some(project));
+                of_project.clone().any(|one| one.service.as_deref() == Some(name))
+            };
+            found.extend(own.iter().filter(|name| other.service.as_deref() != Some(**name) && has(name)).map(|name| {
+                Namesake {
+                    network: network.to_owned(),
+                    name: (*name).to_owned(),
+                    askers: vec![whose(other)],
+                    answers: format!("`{name}` of this project"),
+                }
+            }));
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// The project with the networks that its running containers are on, whatever the
+/// files say now: they may have been started otherwise.
+#[must_use]
+pub fn as_it_runs(stack: &Stack, containers: &[Container]) -> Stack {
+    let mut stack = stack.clone();
+    let own = containers.iter().filter(|own| own.project.as_ref() == Some(&stack.name) && own.state.holds_ports());
+    for container in own {
+        let service = stack.services.iter_mut().find(|service| container.service.as_ref() == Some(&service.name));
+        let Some(service) = service else { continue };
+        for network in &container.networks {
+            if service.networks.values().all(|known| known != network) {
+                service.networks.insert(network.clone(), network.clone());
+            }
+        }
+    }
+    stack
+}
+
+fn whose(container: &Container) -> String {
+    let project = container.project.as_ref().map(|project| format!(" of project {project}"));
+    format!("container {}{}", container.name, project.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Service, State};
+
+    fn stack() -> Stack {
+        let service = |name: &str, networks: &[&str]| Service {
+            name: name.into(),
+            networks: networks.iter().map(|network| ((*network).to_owned(), (*network).to_owned())).collect(),
+            ..Service::default()
+        };
+        let services = vec![service("api", &["p_default", "web"]), service("db", &["p_default"])];
+        Stack { name: "p".into(), services, ..Stack::default() }
+    }
+
+    fn container(project: &str, service: &str, networks: &[&str]) -> Container {
+        Container {
+            name: format!("{project}-{service}-1"),
+            project: Some(project.into()),
+            service: Some(service.into()),
+            state: State::Running,
+            networks: networks.iter().map(|network| (*network).to_owned()).collect(),
+            ..Container::default()
+        }
+    }
+
+    fn told(containers: &[Container]) -> Vec<String> {
+        namesakes(&stack(), containers).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_name_on_a_shared_network_is_told_with_who_may_ask_and_who_answers() {
+        let theirs = container("q", "db", &["q_default", "web"]);
+        let want = "on network `web` the name `db` can lead `api` to container q-db-1 of project q";
+        assert_eq!(told(std::slice::from_ref(&theirs)), [want]);
+        // Ours is there, and theirs is not: they ask for it.
+        let all = [container("q", "worker", &["web"]), container("q", "api", &["q_default"])];
+        let want =
+            "on network `web` the name `api` can lead container q-worker-1 of project q to `api` of this project";
+        assert_eq!(told(&all), [want]);
+        let stopped = Container { state: State::Exited, ..theirs.clone() };
+        assert_eq!(told(&[stopped]), [""; 0]);
+        // On a network that the files do not speak of.
+        let all = [container("p", "db", &["edge"]), container("q", "db", &["edge"])];
+        assert_eq!(told(&all), [""; 0]);
+        assert_eq!(namesakes(&as_it_runs(&stack(), &all), &all).len(), 1);
+    }
+
+    #[test]
+    fn own_containers_and_networks_of_others_are_no_matter() {
+        let all = [
+            container("p", "db", &["p_default", "web"]),
+            container("q", "db", &["q_default"]),
+            container("q", "other", &["web"]),
+        ];
+        assert_eq!(told(&all), [""; 0]);
+    }
+
+    #[test]
+    fn a_fixed_name_counts_and_a_stranger_on_an_own_network() {
+        let mut stack = stack();
+        stack.services[1].container_name = Some("shop-db".into());
+        let stranger = Container { name: "shop-db".into(), project: None, ..container("", "", &["p_default"]) };
+        let found = namesakes(&stack, &[stranger]);
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].name.as_str(), found[0].askers.len()), ("shop-db", 2));
+    }
+}
