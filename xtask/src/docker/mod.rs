@@ -8,7 +8,7 @@ mod look;
 mod state;
 mod tables;
 
-pub use compose::{Compose, ComposeTrouble, knows_override, last_lines, logs, stop_container, stop_service};
+pub use compose::{Compose, ComposeTrouble, knows_override, last_lines, logs, stop_container};
 pub use endpoint::Endpoint;
 pub use engine::{Engine, Trouble};
 pub use look::{create_network, pull, run_once};

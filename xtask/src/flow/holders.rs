@@ -174,17 +174,15 @@ pub fn advise(verdict: &Verdict, probes: &[(IpAddr, Probe)], containers: Option<
 }
 
 fn of_container(container: &Container, probes: &[(IpAddr, Probe)]) -> String {
-    let name = ui::clean(&container.name);
+    let stop = crate::docker::stop_container(container.reference()).line();
     // The engine says so, and yet everything can be bound.
     if !probes.is_empty() && probes.iter().all(|(_, probe)| *probe == Probe::Free) {
-        return format!("nobody listens for this container, its port forwarder has died: `docker restart {name}`");
+        return format!(
+            "nobody listens for this container, its port forwarder has died: `docker restart {}`",
+            container.reference()
+        );
     }
-    match (&container.project, &container.service) {
-        (Some(project), Some(service)) if !container.one_off => {
-            format!("stop it: `{}`", crate::docker::stop_service(project, service).line())
-        }
-        _ => format!("stop it: `docker stop {name}`"),
-    }
+    format!("stop it: `{stop}`")
 }
 
 fn of_process(process: &Process, containers: Option<&[Container]>) -> Option<String> {

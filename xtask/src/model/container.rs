@@ -41,6 +41,14 @@ pub struct Container {
 }
 
 impl Container {
+    /// What to call it on a command line: its name, or its id where the name is
+    /// none that an engine gives (moby, `daemon/names/names.go`).
+    pub fn reference(&self) -> &str {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+        let is_name = self.name.starts_with(|c: char| c.is_ascii_alphanumeric()) && self.name.chars().all(plain);
+        if is_name { &self.name } else { &self.id }
+    }
+
     /// What the engine holds for it now: nothing in a state without ports, for
     /// which the engine may list bindings all the same.
     pub fn held(&self) -> impl Iterator<Item = &Binding> {

@@ -5,6 +5,7 @@ mod engine_host;
 mod fixed;
 mod lease;
 mod listener;
+mod name;
 mod options;
 mod port;
 mod stack;
@@ -18,6 +19,7 @@ pub use lease::{Lease, Leases, NamesFile, Starter, Tenant};
 pub use listener::{
     Disk, Firewall, FirewallState, Parent, Probe, Process, Reservation, Route, Socket, SocketState, Surroundings, Unit,
 };
+pub use name::{is_project_name, is_service_name};
 pub use options::ComposeOptions;
 pub use port::{PortMapping, PortRange, Protocol};
 pub use stack::{Origin, Place, Service, Source, Stack, TRAEFIK_LABELS, Wanted, Written, exposed_tcp};

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde::Deserialize;
 
 use crate::error::{Context, Result};
-use crate::model::Subnet;
+use crate::model::{Subnet, is_project_name};
 
 /// A network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct Network {
 impl Network {
     /// The Compose project that made it.
     pub fn project(&self) -> Option<&str> {
-        self.labels.get("com.docker.compose.project").map(String::as_str)
+        project_of(&self.labels)
     }
 
     /// The interface on the engine's machine: `br-` and the first twelve digits
@@ -40,6 +40,11 @@ impl Network {
     pub fn interface(&self) -> String {
         self.interface.clone().unwrap_or_else(|| format!("br-{}", self.id.get(..12).unwrap_or(&self.id)))
     }
+}
+
+/// Anybody can write labels: what Compose would refuse is none of Compose's.
+fn project_of(labels: &BTreeMap<String, String>) -> Option<&str> {
+    labels.get("com.docker.compose.project").map(String::as_str).filter(|name| is_project_name(name))
 }
 
 #[derive(Deserialize)]
@@ -150,7 +155,7 @@ pub fn attached(json: &[u8]) -> Result<Vec<Attached>> {
         Attached {
             id: api.id,
             name: name.trim_start_matches('/').to_owned(),
-            project: api.labels.and_then(|mut labels| labels.remove("com.docker.compose.project")),
+            project: api.labels.as_ref().and_then(project_of).map(str::to_owned),
             running: matches!(api.state.as_deref(), Some("running" | "paused" | "restarting")),
             networks: networks.into_iter().map(|(name, endpoint)| (name, id(endpoint))).collect(),
         }

@@ -57,14 +57,14 @@ fn two_services() -> (Project, u16) {
 }
 
 #[test]
-fn a_service_of_another_project_is_named_and_stopped_by_compose() {
+fn a_service_of_another_project_is_named_and_stopped_by_id() {
     let (holder, port) = two_services();
     let asking = Project::new();
     let port = port.to_string();
     let said = asking.xtask(["who", &port]).exits(0).says(&format!("{port}/tcp taken"));
     let said = said.says(&format!("by container {0}-web-1 (service web of project {0})", holder.name));
     let said = said.says(&holder.dir().display().to_string()).says("image engine-web");
-    let stop = format!("docker compose -p {} stop web", holder.name);
+    let stop = format!("docker stop {}-web-1", holder.name);
     said.says(&format!("0.0.0.0:{port}")).says(&format!("advice: stop it: `{stop}`")).never_says("docker-proxy");
     let json = asking.xtask(["who", &port, "--format", "json"]).exits(0).json();
     let owner = &json["ports"][0]["owners"][0];
@@ -187,7 +187,7 @@ fn the_proxy_of_a_running_container_has_died() {
     }
     // And a ghost can be stopped as well.
     proxies(port).into_iter().for_each(end);
-    project.xtask(["kill", &words, "--yes"]).exits(0).says("stop web").says("free now");
+    project.xtask(["kill", &words, "--yes"]).exits(0).says("docker stop ").says("free now");
     assert_eq!(project.running(), [""; 0]);
 }
 
@@ -212,7 +212,7 @@ fn an_engine_that_listens_itself_is_never_signalled() {
     };
     blind(&["who", &words]).exits(0).says(&format!("(pid {dockerd}")).says("for another engine");
     blind(&["kill", &words, "--yes", "--force"]).exits(1).says("is left alone").never_says("ending ");
-    let stop = format!("docker compose -p {} stop web", project.name);
+    let stop = format!("docker stop {}-web-1", project.name);
     let said = engine.xtask(&project, &["kill", &words, "--yes"]).finish(LIMIT).exits(0);
     said.says(&stop).says("free now").never_says("ending ");
     assert_eq!(engine.pid(), dockerd);

@@ -175,7 +175,7 @@ fn a_one_off_container_of_ours_is_stopped_by_its_id() {
 
 #[test]
 fn a_container_is_stopped_by_its_engine_and_its_proxy_is_let_alone() {
-    let (mut project, engine) = project(vec![Rule::when("docker compose -p shop stop api").tells("stopped")]);
+    let (mut project, engine) = project(vec![Rule::when("docker stop shop-api-id").tells("stopped")]);
     let address = format!("0.0.0.0:{}", project.port(0));
     let pid = project.hold_as("docker-proxy", "", &[address]);
     engine.has(container(("shop", "api", "/src/shop"), ("running", "Up"), &[("0.0.0.0", project.port(0), 8000)]));
@@ -188,12 +188,13 @@ fn a_container_is_stopped_by_its_engine_and_its_proxy_is_let_alone() {
 
 #[test]
 fn a_container_that_cannot_be_stopped() {
-    let (project, engine) = project(vec![Rule::when("stop api").stderr("Error response from daemon: no\n").exit(1)]);
+    let (project, engine) =
+        project(vec![Rule::when("stop shop-api-id").stderr("Error response from daemon: no\n").exit(1)]);
     engine.has(container(("shop", "api", "/src/shop"), ("running", "Up"), &[("0.0.0.0", project.port(0), 8000)]));
     let run = project.run("check-ports --stop-holders --yes").ends_with(1);
     assert!(
         run.stderr.contains(
-            "error: still held: 18000\nhint: `docker compose -p shop stop api` failed: Error response from daemon: no"
+            "error: still held: 18000\nhint: `docker stop shop-api-id` failed: Error response from daemon: no"
         ),
         "{run}"
     );

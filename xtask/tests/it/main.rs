@@ -56,6 +56,8 @@ mod remote;
 #[cfg(target_os = "linux")]
 mod run;
 #[cfg(unix)]
+mod stop_by_id;
+#[cfg(unix)]
 mod support;
 #[cfg(target_os = "linux")]
 mod who;

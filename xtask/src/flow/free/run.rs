@@ -96,7 +96,7 @@ enum Begun {
 /// Starts a deed.
 fn begin(step: &Step, manner: &Manner, holding: &BTreeSet<u32>) -> Result<Begun> {
     match &step.deed {
-        Deed::StopService { project, service } => stop(&docker::stop_service(project, service)).map(|()| Begun::Done),
+        // By id: since the plan was made the name may have gone to another one.
         Deed::StopContainer(container) => stop(&docker::stop_container(&container.id)).map(|()| Begun::Done),
         Deed::StopUnit(unit) => stop(&stop_unit(unit))
             .map(|()| Begun::Done)
