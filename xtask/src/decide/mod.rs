@@ -1,5 +1,6 @@
 //! Facts to verdicts, verdicts to plans: pure.
 
+mod behind;
 mod block;
 mod clash;
 mod culprit;
@@ -19,6 +20,7 @@ mod shared;
 mod suggest;
 mod worktree_name;
 
+pub use behind::{container_behind, stop_behind};
 pub use block::free_block;
 pub use clash::{clashes, exclude, too_many};
 pub use culprit::advice;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use crate::context::Context;
-use crate::decide::{Facts, Identity, advice, is_engine_process, is_leftover_proxy, judge};
+use crate::decide::{Facts, Identity, advice, is_engine_process, is_leftover_proxy, judge, stop_behind};
 use crate::docker::Trouble;
 use crate::error::Result;
 use crate::flow::free::Request;
@@ -186,6 +186,9 @@ fn of_container(container: &Container, probes: &[(IpAddr, Probe)]) -> String {
 }
 
 fn of_process(process: &Process, containers: Option<&[Container]>) -> Option<String> {
+    if let Some(stop) = stop_behind(process) {
+        return Some(format!("it holds the port for a container of Podman; stop that: {stop}"));
+    }
     if is_engine_process(process) {
         let parent = process.parent.and_then(|pid| host::processes(&[pid]).pop());
         // Its engine's containers are none of ours, or it is nobody's any more.

@@ -7,6 +7,7 @@ use console::style;
 use serde::Serialize;
 
 use crate::context::Context;
+use crate::decide::container_behind;
 use crate::flow::survey::{Row, Survey};
 use crate::model::{Container, Origin, Owner, PortRange, Process, Source, Verdict};
 use crate::ui::{self, Column};
@@ -261,7 +262,11 @@ pub fn describe(ctx: &Context, owner: &Owner) -> String {
 /// `python3 -m http.server 8000 (pid 4711, user ben, since 2026-…)`.
 pub fn describe_process(process: &Process) -> String {
     let command = ui::mask(&ui::clean(&process.command));
-    let shown = if command.is_empty() { ui::clean(&process.name) } else { command };
+    let shown = match container_behind(process) {
+        Some(container) => format!("{} for container {container}", ui::clean(&process.name)),
+        None if command.is_empty() => ui::clean(&process.name),
+        None => command,
+    };
     let user = process.user.as_deref().map(|user| format!(", user {}", ui::clean(user)));
     let since = process.started.map(|time| format!(", since {}", rfc3339(time)));
     format!("{} (pid {}{}{})", ui::clip(&shown, 100), process.pid, user.unwrap_or_default(), since.unwrap_or_default())

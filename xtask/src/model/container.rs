@@ -44,9 +44,13 @@ impl Container {
     /// What to call it on a command line: its name, or its id where the name is
     /// none that an engine gives (moby, `daemon/names/names.go`).
     pub fn reference(&self) -> &str {
+        if Container::is_name(&self.name) { &self.name } else { &self.id }
+    }
+
+    /// Whether an engine would give a container this name.
+    pub fn is_name(name: &str) -> bool {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-        let is_name = self.name.starts_with(|c: char| c.is_ascii_alphanumeric()) && self.name.chars().all(plain);
-        if is_name { &self.name } else { &self.id }
+        name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(plain)
     }
 
     /// What the engine holds for it now: nothing in a state without ports, for
