@@ -13,13 +13,16 @@ pub fn container_behind(process: &Process) -> Option<&str> {
         return None;
     }
     let words: Vec<&str> = process.command.split_whitespace().collect();
-    let after = |options: [&str; 2]| {
-        let at = words.iter().position(|word| options.contains(word))?;
+    let after = |short: &str, long: &str| {
+        let is_option = |word: &&str| {
+            word.strip_prefix("--").or(word.strip_prefix('-')).is_some_and(|name| name == short || name == long)
+        };
+        let at = words.iter().position(is_option)?;
         words.get(at + 1).copied()
     };
     let is_id = |word: &&str| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let name = after(["-n", "--name"]).filter(|name| Container::is_name(name));
-    name.or_else(|| after(["-c", "--cid"]).filter(is_id))
+    let name = after("n", "name").filter(|name| Container::is_name(name));
+    name.or_else(|| after("c", "cid").filter(is_id))
 }
 
 /// How that container is stopped. Podman knows each user's own containers only.

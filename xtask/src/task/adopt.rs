@@ -51,7 +51,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         }
     };
     let place = ctx.show(&plan.dir);
-    let typed = ui::quoted(&place);
+    let typed = ctx.typed(&plan.dir);
     if plan.steps.is_empty() {
         ui::note(&format!("nothing to do: {place} has it all"));
         done(false);

@@ -114,7 +114,7 @@ fn values_are_never_a_command() {
     // They went where they belong, as words.
     let calls = project.calls();
     for want in [
-        format!("-p {COMMAND} stop {COMMAND}\n"),
+        format!("docker stop {COMMAND}-{COMMAND}-id\n"),
         format!("-f {COMMAND}.yaml config"),
         format!("logs --tail 100 {COMMAND}\n"),
     ] {

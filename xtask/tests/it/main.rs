@@ -45,6 +45,8 @@ mod killed;
 mod leases;
 #[cfg(unix)]
 mod overrides;
+#[cfg(unix)]
+mod pasted;
 #[cfg(target_os = "linux")]
 mod prompts;
 #[cfg(unix)]

@@ -117,7 +117,7 @@ fn forwarders(scene: &Scene, survey: &Survey) -> Vec<Finding> {
         let seen = format!("the engine publishes {} for it, and nobody listens there", unique(ports).join(", "));
         Finding::new("ports.forwarder", format!("container {name}"), status, seen)
             .why("its port forwarder (docker-proxy) has died: it runs and cannot be reached")
-            .remedy(format!("docker restart {name}"))
+            .remedy(format!("docker restart {}", ui::argument(container.reference())))
     };
     dead.iter().map(finding).collect()
 }

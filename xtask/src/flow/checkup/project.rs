@@ -124,7 +124,8 @@ fn ignored(scene: &Scene, file: &Path) -> Option<Finding> {
             Finding::new(id, title, Status::Warning, format!("{place} is in git"))
                 .why("everybody gets this machine's ports with it, and often passwords")
                 .remedy(format!(
-                    "git rm --cached {place}, then commit: the file stays; what it held is in the history"
+                    "git rm --cached {}, then commit: the file stays; what it held is in the history",
+                    scene.ctx.typed(file)
                 )),
         );
     }

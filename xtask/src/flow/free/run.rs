@@ -8,12 +8,13 @@ use serde::Serialize;
 
 use super::{Deed, Manner, Plan, Request, Step, publishes, stop_unit};
 use crate::context::Context;
+use crate::decide::is_engine_process;
 use crate::docker;
 use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::flow::report::{self, OwnerReport};
 use crate::host::{self, Ask, Depth, Probe, Target};
-use crate::model::{Owner, Process, Protocol, SocketState};
+use crate::model::{Owner, Parent, Process, Protocol, SocketState};
 use crate::ui;
 
 /// How long a freed port is watched for somebody who takes it again.
@@ -237,16 +238,24 @@ fn still_held(plan: &Plan, held: &[String], requests: &[Request], errors: Vec<Er
 }
 
 fn started_again(process: &Process) -> String {
+    let who = report::describe_process(process);
     let around = host::surroundings(process);
+    let is_engine = |parent: &Parent| host::processes(&[parent.pid]).iter().any(is_engine_process);
+    // Whoever ends an engine, or its service, ends everybody's containers.
+    if is_engine_process(process) || around.parents.iter().any(is_engine) {
+        return format!(
+            "{who} has it now, for a container engine: stop the container or service there (`docker ps`, `docker service ls`, on every engine and context), never the engine"
+        );
+    }
     let parent = around.parents.first().and_then(|parent| host::processes(&[parent.pid]).pop());
     let by = match (&around.unit, &parent) {
         (Some(unit), _) => {
-            format!("systemd unit {} starts it: `systemctl stop {}`", ui::clean(&unit.name), ui::clean(&unit.name))
+            format!("systemd unit {} starts it: `systemctl stop {}`", ui::clean(&unit.name), ui::argument(&unit.name))
         }
         (None, Some(parent)) => format!("{} started it: end that one first", report::describe_process(parent)),
         (None, None) => "the system's first process started it".to_owned(),
     };
-    format!("{} has it now; {by}", report::describe_process(process))
+    format!("{who} has it now; {by}")
 }
 
 /// The processes that listen on these ports now.

@@ -15,7 +15,7 @@ use crate::error::{Context as _, Error, Result};
 use crate::exec::Patience;
 use crate::flow::overrides;
 use crate::flow::survey::Survey;
-use crate::flow::up::ServiceUrls;
+use crate::flow::up::{ServiceUrls, further};
 use crate::labels::{self, HOST_VARIABLE, Kind, Ports, Router, hosts, routers, same_host};
 use crate::model::{ComposeOptions, Container, NamesFile};
 use crate::stack;
@@ -201,7 +201,7 @@ impl ByName {
             let account = if named.kind == Kind::Postgres { account(&service.environment) } else { String::new() };
             let base = connection(&named.host, named.kind, self.ports, &self.ca, &account);
             let paths = survey.settings.urls.get(&service.name).filter(|_| named.kind.is_http()).into_iter().flatten();
-            let further = paths.map(|path| format!("{base}/{}", path.trim_start_matches('/')));
+            let further = paths.map(|path| further(&base, path));
             let urls = std::iter::once(base.clone()).chain(further).collect();
             Some(ServiceUrls { service: service.name.clone(), urls })
         };
@@ -253,7 +253,9 @@ fn refuse_twins(ctx: &Context, project: &str) -> Result<()> {
         } else {
             continue;
         };
-        return Err(error.hint(format!("or stop that one: `docker stop {name}`")).finding());
+        return Err(error
+            .hint(format!("or stop that one: `docker stop {}`", ui::argument(container.reference())))
+            .finding());
     }
     Ok(())
 }

@@ -124,7 +124,7 @@ fn name_taken(survey: &Survey, conflict: &NameConflict) -> Error {
         "there is a container named `{name}` already{whose}: a fixed name is one for all of this engine"
     ))
     .hint("take its `container_name:` out of the compose file, or begin it with `${COMPOSE_PROJECT_NAME}-`")
-    .hint(format!("or, if the other one is a leftover: `docker rm {}`", ui::quoted(&conflict.name)))
+    .hint(format!("or, if the other one is a leftover: `docker rm {}`", ui::argument(&conflict.name)))
     .finding()
 }
 
@@ -134,9 +134,8 @@ fn network_failed(problem: &NetworkProblem) -> Error {
             .hint("`cargo xtask prune-network` removes those that nobody needs; `docker compose -p NAME down` those of a project")
             .hint("more ranges: `default-address-pools` in the engine's daemon.json"),
         NetworkProblem::ExternalMissing { name } => {
-            let name = ui::clean(name);
-            Error::new(format!("network `{name}` is external to this project, and does not exist"))
-                .hint(format!("`docker network create {name}`"))
+            Error::new(format!("network `{}` is external to this project, and does not exist", ui::clean(name)))
+                .hint(format!("`docker network create {}`", ui::argument(name)))
         }
         NetworkProblem::Gone => Error::new("containers of this project are on a network that was removed")
             .hint("`cargo xtask prune-network --recreate` makes containers and networks anew: ports and named volumes stay"),

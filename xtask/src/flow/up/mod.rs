@@ -15,7 +15,7 @@ use crate::flow::survey::Survey;
 use crate::parse::engine_message::PortProblem;
 
 pub use prove::{Knock, knock_once};
-pub use urls::{ServiceUrls, likely_url, postgres_account, service_urls, urls};
+pub use urls::{ServiceUrls, further, likely_url, postgres_account, service_urls, urls};
 pub use wait::{ServiceState, last_lines, of, reason, states};
 
 /// How to start.

@@ -34,3 +34,30 @@ fn conmon_says_which_container_it_stands_for() {
     cage.xtask("kill 8100 --yes --force").exits(1).never_says("ending ");
     assert!(cage.runs(pid) && cage.runs(idle));
 }
+
+/// Its containers are stopped, not the engine that starts them again.
+#[test]
+fn nobody_is_told_to_end_an_engine() {
+    let Some(cage) = Cage::new() else { return };
+    let engine = cage.hold(
+        "
+name('dockerd')
+def serve():
+    name('worker')
+    s = listen('127.0.0.1')
+    rest()
+def watch():
+    while True:
+        os.waitpid(fork(serve), 0)
+        time.sleep(0.2)
+import threading
+threading.Thread(target=watch, daemon=True).start()
+while True:
+    try: socket.create_connection(('127.0.0.1', PORT)).close(); break
+    except OSError: time.sleep(0.01)
+",
+    );
+    let said = cage.xtask("kill 8000 --yes").exits(1).says("still held: 8000/tcp");
+    said.says("has it now, for a container engine: stop the container or service there").never_says("end that one");
+    assert!(cage.runs(engine));
+}
