@@ -37,7 +37,7 @@ pub fn spoken_for(ctx: &Context, found: &Survey, may_move: bool) -> BTreeMap<u16
             continue;
         }
         let other = leases.others(&found.stack.name, &dir).find(|tenant| tenant.keeps(port, protocol));
-        let other = other.filter(|tenant| tenant.dir.is_dir());
+        let other = other.filter(|tenant| disk::is_folder(&tenant.dir));
         let why = match (other, kept) {
             (Some(other), _) if is_starting(other, port, protocol) => Some(being_started(ctx, other)),
             (Some(other), _) if (may_move || found.second) && defaults.has(row, port) => Some(kept_by(ctx, other)),
@@ -109,7 +109,7 @@ impl Defaults {
 }
 
 fn document(path: &Path) -> Option<Document> {
-    Document::parse(std::fs::read(path).ok()?).ok()
+    Document::parse(disk::read(path).ok()??).ok()
 }
 
 /// Opens the book. Without a folder to remember in, ports are not kept, and that
@@ -264,7 +264,7 @@ pub fn keep(ctx: &Context, found: &Survey, names: Option<&NamesFile>) -> Result<
 /// Ends the lease of a port with everybody but this project, and says so.
 pub fn take_over(ctx: &Context, leases: &mut Leases, (port, protocol): (u16, Protocol), (project, dir): (&str, &Path)) {
     for (project, folder) in leases.take_over(port, protocol, project, dir) {
-        if folder.is_dir() {
+        if disk::is_folder(&folder) {
             let whose = format!("{} in {}", ui::clean(&project), ctx.show(&folder));
             ui::note(&format!(
                 "note: port {port} was kept for {whose}, which does not use it; it is this project's now"

@@ -89,7 +89,7 @@ pub fn known(ctx: &Context) -> Result<Context> {
 /// not.
 fn namesake<'a>(leases: &'a Leases, found: &Survey) -> Option<&'a Path> {
     let (name, dir) = (&found.stack.name, found.real_dir());
-    let is_other = |tenant: &&Tenant| tenant.project == *name && tenant.is_stack() && tenant.dir.is_dir();
+    let is_other = |tenant: &&Tenant| tenant.project == *name && tenant.is_stack() && disk::is_folder(&tenant.dir);
     let other = leases.tenants.iter().filter(|tenant| tenant.dir != dir).find(is_other);
     other.filter(|_| leases.tenant(name, &dir).is_none()).map(|tenant| tenant.dir.as_path())
 }
@@ -147,8 +147,8 @@ pub(super) fn is_here(container: &Container, dir: &Path) -> bool {
 /// Whether another folder has `name`: in the book, or with containers.
 fn is_taken(name: &str, dir: &Path, leases: &Leases, containers: &[Container]) -> bool {
     let has_it = |tenant: &Tenant| tenant.project == name && tenant.dir != dir && tenant.is_stack();
-    let in_book = leases.tenants.iter().any(|tenant| has_it(tenant) && tenant.dir.is_dir());
-    in_book || containers.iter().any(|container| elsewhere(container, name, dir, &Path::is_dir).is_some())
+    let in_book = leases.tenants.iter().any(|tenant| has_it(tenant) && disk::is_folder(&tenant.dir));
+    in_book || containers.iter().any(|container| elsewhere(container, name, dir, &disk::is_folder).is_some())
 }
 
 fn new_name(found: &Survey, checkout: &Checkout, leases: &Leases, containers: &[Container]) -> String {
@@ -179,7 +179,9 @@ pub fn main_name(found: &Survey) -> Option<String> {
 }
 
 fn name_in(main: &Path) -> Option<String> {
-    stack::read(&ComposeOptions::default(), main, &|_| None).ok().map(|stack| stack.name)
+    let dir = main.to_path_buf();
+    let read = move || stack::read(&ComposeOptions::default(), &dir, &|_| None).ok();
+    disk::within(main, read).flatten().map(|stack| stack.name)
 }
 
 /// The name that a linked worktree is given on this machine, where nobody else

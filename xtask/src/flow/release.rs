@@ -69,7 +69,7 @@ pub fn release(ctx: &Context, which: &Which) -> Result<Released> {
         Which::Here => {
             tenant.dir == here && ctx.options.project_name.as_ref().is_none_or(|name| *name == tenant.project)
         }
-        Which::Gone => !tenant.dir.is_dir(),
+        Which::Gone => !disk::is_folder(&tenant.dir),
         Which::Ports(_) | Which::All => true,
     };
     let ports = match which {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::locate::{Project, locate};
 use super::options::Environment;
+use crate::disk;
 use crate::envfile::{self, Document};
 use crate::error::{Error, Result};
 use crate::model::ComposeOptions;
@@ -150,6 +151,6 @@ fn read_history(
     earlier: &Environment<'_>,
 ) -> Result<Vec<(String, envfile::Value)>> {
     let place = file.display();
-    let bytes = std::fs::read(file).map_err(|error| Error::new(format!("failed to read {place}: {error}")))?;
+    let bytes = disk::bounded(file).map_err(|error| Error::new(format!("failed to read {place}: {error}")))?;
     Document::parse(bytes).and_then(|document| document.history(shell, earlier)).map_err(|error| error.within(place))
 }

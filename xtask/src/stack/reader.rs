@@ -12,6 +12,7 @@ use super::env_files::EnvFiles;
 use super::locate::{Project, locate};
 use super::options::Environment;
 use super::{extends, include};
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::model::ComposeOptions;
 use crate::model::{Source, Stack};
@@ -151,7 +152,7 @@ pub(super) fn parse(file: &Arc<Path>, texts: &Texts) -> Result<Vec<Node>> {
 /// A compose file as text.
 pub fn text_of(file: &Path) -> Result<String> {
     let place = crate::ui::clean(&file.display().to_string());
-    let bytes = std::fs::read(file).map_err(|error| match error.kind() {
+    let bytes = disk::bounded(file).map_err(|error| match error.kind() {
         ErrorKind::NotFound => Error::new(format!("there is no file {place}"))
             .hint("correct the path; it counts from the folder of the project"),
         _ => Error::new(format!("failed to read {place}: {error}")),

@@ -214,7 +214,7 @@ fn taken(ctx: &Context, then: &Stack, moves: &[(String, u16, u16)]) -> Vec<Strin
                 (Some(at), Some(earlier)) if earlier == at => Some(later),
                 _ => None,
             });
-            let keeps = |tenant: &&Tenant| tenant.keeps(*port, mapping.protocol) && tenant.dir.is_dir();
+            let keeps = |tenant: &&Tenant| tenant.keeps(*port, mapping.protocol) && disk::is_folder(&tenant.dir);
             let kept = leases.others(&found.stack.name, &dir).find(keeps);
             let free = || survey::is_free(&found, mapping, *port);
             let warning = match (clash, kept) {

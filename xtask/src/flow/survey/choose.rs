@@ -6,6 +6,7 @@ use std::path::Path;
 use super::machine::Machine;
 use super::{Row, Survey, crowd};
 use crate::decide::{Kept, Limits, free_block, suggest};
+use crate::disk;
 use crate::model::{Leases, PortMapping, PortRange, Tenant, Wanted};
 use crate::stack::Settings;
 
@@ -13,7 +14,7 @@ use crate::stack::Settings;
 /// variable move together.
 pub(super) fn choose(machine: &Machine<'_>, survey: &mut Survey, leases: &Leases) {
     let dir = survey.real_dir();
-    let kept = Kept::new(leases, &survey.stack.name, &dir, &Path::is_dir);
+    let kept = Kept::new(leases, &survey.stack.name, &dir, &disk::is_folder);
     let tenant = leases.tenant(&survey.stack.name, &dir);
     let outside = machine.outside();
     let wanted: Vec<&Wanted> = survey.rows.iter().map(|row| &row.wanted).collect();
@@ -105,9 +106,12 @@ pub(super) fn block(
     mapping: &PortMapping,
     not_to_have: &dyn Fn(u16) -> bool,
 ) -> Option<PortRange> {
-    let kept = Kept::new(leases, project, dir, &Path::is_dir);
+    let kept = Kept::new(leases, project, dir, &disk::is_folder);
     // What others' own files say is theirs, whether they use it now or not.
-    let written = |tenant: &Tenant| Settings::read(&tenant.dir).ok()?.port_range;
+    let written = |tenant: &Tenant| {
+        let dir = tenant.dir.clone();
+        disk::within(&tenant.dir, move || Settings::read(&dir)).and_then(Result::ok)?.port_range
+    };
     let mut outside = machine.outside();
     outside.extend(leases.others(project, dir).filter_map(written));
     free_block(count, machine.seed(), &mut |range| {

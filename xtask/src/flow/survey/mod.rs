@@ -214,7 +214,7 @@ pub fn look(ctx: &Context, found: &mut Survey, refused: &BTreeMap<u16, String>) 
 fn kept_for(mapping: &PortMapping, leases: &Leases, name: &str, dir: &Path) -> Option<(String, PathBuf)> {
     let port = mapping.published.filter(|range| range.is_one())?.first;
     let mut others = leases.others(name, dir).filter(|tenant| tenant.keeps(port, mapping.protocol));
-    others.find(|tenant| tenant.dir.is_dir()).map(|tenant| (tenant.project.clone(), tenant.dir.clone()))
+    others.find(|tenant| disk::is_folder(&tenant.dir)).map(|tenant| (tenant.project.clone(), tenant.dir.clone()))
 }
 
 /// What the project publishes, services of inactive profiles included: they may
@@ -278,7 +278,7 @@ pub fn project(ctx: &Context) -> Result<Survey> {
     let settings = Settings::read(&stack.dir)?;
     let dir = disk::real(&stack.dir);
     let host = remote::engine_host(ctx);
-    let is_there = |dir: &Path| host.is_some() || dir.is_dir();
+    let is_there = |dir: &Path| host.is_some() || disk::is_folder(dir);
     let mut others = containers.iter().flatten().filter_map(|one| elsewhere(one, &stack.name, &dir, &is_there));
     let elsewhere = others.next();
     let checkout = stack::checkout(&dir);
