@@ -44,6 +44,8 @@ mod killed;
 #[cfg(unix)]
 mod leases;
 #[cfg(unix)]
+mod local_ca;
+#[cfg(unix)]
 mod odd_folders;
 #[cfg(unix)]
 mod overrides;
