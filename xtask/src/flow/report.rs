@@ -104,7 +104,7 @@ impl From<&Owner> for OwnerReport {
             Owner::Process(process) => OwnerReport::Process {
                 pid: process.pid,
                 name: ui::clean(&process.name),
-                command: Some(ui::mask(&ui::clean(&process.command))).filter(|command| !command.is_empty()),
+                command: Some(ui::mask_command(&ui::clean(&process.command))).filter(|command| !command.is_empty()),
                 user: process.user.as_deref().map(ui::clean),
                 started: process.started.map(rfc3339),
             },
@@ -261,7 +261,7 @@ pub fn describe(ctx: &Context, owner: &Owner) -> String {
 
 /// `python3 -m http.server 8000 (pid 4711, user ben, since 2026-…)`.
 pub fn describe_process(process: &Process) -> String {
-    let command = ui::mask(&ui::clean(&process.command));
+    let command = ui::mask_command(&ui::clean(&process.command));
     let shown = match container_behind(process) {
         Some(container) => format!("{} for container {container}", ui::clean(&process.name)),
         None if command.is_empty() => ui::clean(&process.name),

@@ -24,7 +24,7 @@ pub use diff::diff;
 pub use live::Live;
 pub use page::Page;
 pub use prompt::{Choice, choose, confirm, is_interactive};
-pub use secret::{mask, mask_value};
+pub use secret::{mask, mask_command, mask_value};
 pub use table::{Column, table};
 pub use text::{clean, clip, count, local_path};
 pub use typed::{URL_PATH, argument, quoted, quoted_path, url_part};

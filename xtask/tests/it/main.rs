@@ -62,6 +62,8 @@ mod remote;
 #[cfg(target_os = "linux")]
 mod run;
 #[cfg(unix)]
+mod secrets;
+#[cfg(unix)]
 mod stop_by_id;
 #[cfg(unix)]
 mod support;
