@@ -5,6 +5,7 @@ use std::fs::{File, FileType};
 use std::io::{Error as IoError, ErrorKind, Read};
 use std::path::Path;
 
+use super::owner::check_file;
 use super::within::name_once;
 use super::write_atomic;
 use crate::error::{Context, Error, Result};
@@ -20,6 +21,19 @@ pub fn read(file: &Path) -> Result<Option<Vec<u8>>> {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::new(format!("failed to read `{}`: {error}", file.display()))),
+    }
+}
+
+/// The same of a file that is believed: one of somebody else is refused, and
+/// named on stderr.
+pub fn read_own(file: &Path) -> Result<Option<Vec<u8>>> {
+    match std::fs::metadata(file).map(|metadata| check_file(&metadata)) {
+        Ok(Err(error)) => {
+            name_once(file, &error.to_string());
+            Err(Error::new(format!("failed to read `{}`: {error}", file.display()))
+                .hint(format!("if it is of no value: `rm {}`", crate::ui::quoted_path(file, None))))
+        }
+        _ => read(file),
     }
 }
 

@@ -7,8 +7,8 @@ mod real;
 mod within;
 mod write;
 
-pub use file::{bounded, put, read, text};
-pub use lock::{lock, lock_file, no_locks};
+pub use file::{bounded, put, read, read_own, text};
+pub use lock::{is_current, lock, lock_file, no_locks};
 pub use owner::{check_owner, private_folder};
 pub use real::{canonical, real};
 pub use within::{is_folder, within};

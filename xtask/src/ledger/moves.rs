@@ -54,7 +54,7 @@ impl Moves {
 
     /// A file that is not there, or not ours to read, remembers nothing.
     fn read(state: &Path) -> Moves {
-        disk::read(&path(state))
+        disk::read_own(&path(state))
             .ok()
             .flatten()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
