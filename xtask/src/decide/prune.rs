@@ -107,6 +107,7 @@ mod tests {
             subnets: Vec::new(),
             created: None,
             interface: None,
+            settings: crate::model::NetworkSettings::default(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The engine, and Compose in front of it.
 
 mod compose;
+mod defaults;
 mod endpoint;
 mod engine;
 mod http;
@@ -9,6 +10,7 @@ mod state;
 mod tables;
 
 pub use compose::{Compose, ComposeTrouble, knows_override, last_lines, logs, stop_container};
+pub use defaults::default_host_ip;
 pub use endpoint::Endpoint;
 pub use engine::{Engine, Trouble};
 pub use look::{create_network, pull, run_once};

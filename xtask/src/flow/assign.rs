@@ -14,6 +14,7 @@ use crate::flow::overrides;
 use crate::flow::survey::{Row, Survey, crowd, is_free, survey};
 use crate::flow::{dependents, env};
 use crate::ledger::Moves;
+use crate::model::Verdict;
 use crate::ui::{self, Format};
 
 /// What a port is written as.
@@ -74,6 +75,12 @@ pub fn plan(ctx: &Context, survey: &Survey) -> Result<Vec<Move>> {
     let mut moves: BTreeMap<What, Move> = BTreeMap::new();
     let mut literals: Vec<(&Row, Move)> = Vec::new();
     for row in survey.conflicts() {
+        if let Verdict::NotPublished { why, .. } = &row.verdict {
+            let (service, address) = (ui::clean(&row.wanted.mapping.service), row.wanted.mapping.address());
+            return Err(Error::new(format!("{service} cannot publish {address}: {why}"))
+                .hint("no other port helps: move these lines of `ports:`, or take them out")
+                .finding());
+        }
         let published = row.wanted.mapping.published.map(|range| range.first);
         match (row.variable(), published, row.suggestion) {
             (Some(variable), _, _) if row.from_shell() && ctx.is_shell_var(variable) => {

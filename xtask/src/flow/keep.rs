@@ -13,7 +13,7 @@ use crate::flow::report::rfc3339;
 use crate::flow::survey::{Row, Survey, choose_again, free_range, kept_for_row};
 use crate::host;
 use crate::ledger::Book;
-use crate::model::{Container, Lease, Leases, NamesFile, Protocol, Source, Starter, Tenant, Verdict};
+use crate::model::{Container, Lease, Leases, NamesFile, Protocol, Source, Starter, Tenant, Unpublished, Verdict};
 use crate::ui;
 
 /// Ports that this start must not take although they are free, and why:
@@ -54,7 +54,11 @@ pub fn spoken_for(ctx: &Context, found: &Survey, may_move: bool) -> BTreeMap<u16
     spoken_for
 }
 
+/// The one port that a row will have; none where the engine binds nothing.
 fn single(row: &Row) -> Option<u16> {
+    if matches!(row.verdict, Verdict::NotPublished { cause: Unpublished::Discarded | Unpublished::Refused, .. }) {
+        return None;
+    }
     row.wanted.mapping.published.filter(|range| range.is_one()).map(|range| range.first)
 }
 

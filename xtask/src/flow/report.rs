@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::decide::container_behind;
 use crate::flow::survey::{Row, Survey};
-use crate::model::{Container, Origin, Owner, PortRange, Process, Source, Verdict};
+use crate::model::{Container, Origin, Owner, PortRange, Process, Source, Unpublished, Verdict};
 use crate::ui::{self, Column};
 
 /// The JSON of `check-ports`; every key is always there, absent is `null`.
@@ -45,6 +45,11 @@ struct PortReport<'a> {
     suggestion: Option<u16>,
     source: Option<String>,
     reserved: Option<PortRange>,
+    /// Why it is not published.
+    why: Option<String>,
+    /// The address that the engine binds because of a network, where the mapping
+    /// names none.
+    network_ip: Option<String>,
     /// Somebody else that the port is kept for.
     lease: Option<LeaseReport<'a>>,
 }
@@ -142,7 +147,7 @@ fn port_report<'a>(survey: &Survey, row: &'a Row) -> PortReport<'a> {
         Verdict::Taken(owners) => owners.iter().map(OwnerReport::from).collect(),
         Verdict::Ours(container) => vec![container_report(container)],
         Verdict::Unknown { why } => vec![OwnerReport::Unknown { why: ui::clean(why) }],
-        Verdict::Free | Verdict::Reserved { .. } => Vec::new(),
+        Verdict::Free | Verdict::Reserved { .. } | Verdict::NotPublished { .. } => Vec::new(),
     };
     PortReport {
         service: &mapping.service,
@@ -160,6 +165,11 @@ fn port_report<'a>(survey: &Survey, row: &'a Row) -> PortReport<'a> {
             Verdict::Reserved { range, .. } => Some(*range),
             _ => None,
         },
+        why: match &row.verdict {
+            Verdict::NotPublished { why, .. } => Some(ui::clean(why)),
+            _ => None,
+        },
+        network_ip: survey.network_ip(mapping).map(|ip| ip.to_string()),
         lease: row.kept_for.as_ref().map(|(project, dir)| LeaseReport { project, dir }),
     }
 }
@@ -191,6 +201,9 @@ pub fn text(ctx: &Context, survey: &Survey) {
     let cells: Vec<Vec<String>> = survey.rows.iter().map(|row| cells(survey, row)).collect();
     for (row, line) in survey.rows.iter().zip(ui::table(&columns, &cells)) {
         ui::out(&format!("  {line}"));
+        if let Some(ip) = survey.network_ip(&row.wanted.mapping) {
+            ui::out(&format!("      on {ip}, which its network says"));
+        }
         for line in under(ctx, row) {
             ui::out(&format!("      {line}"));
         }
@@ -214,6 +227,8 @@ fn cells(survey: &Survey, row: &Row) -> Vec<String> {
         Verdict::Taken(_) if row.clash.is_some() => style("clash").red().bold(),
         Verdict::Taken(_) => style("taken").red().bold(),
         Verdict::Reserved { .. } => style("reserved").red().bold(),
+        Verdict::NotPublished { cause: Unpublished::Discarded, .. } => style("not published").yellow(),
+        Verdict::NotPublished { .. } => style("not published").red().bold(),
         Verdict::Unknown { .. } => style("unusable").red().bold(),
     };
     vec![ui::clean(&mapping.service), mapping.address(), ui::clean(&from), verdict.to_string()]
@@ -224,7 +239,7 @@ fn under(ctx: &Context, row: &Row) -> Vec<String> {
         Verdict::Free | Verdict::Ours(_) => return Vec::new(),
         Verdict::Taken(owners) => owners.iter().map(|owner| by(ctx, owner)).collect(),
         Verdict::Reserved { range, by } => vec![format!("ports {range} are kept by {}", ui::clean(by))],
-        Verdict::Unknown { why } => vec![ui::clean(why)],
+        Verdict::NotPublished { why, .. } | Verdict::Unknown { why } => vec![ui::clean(why)],
     };
     if let Some(port) = row.suggestion {
         lines.push(format!("free: {port}"));

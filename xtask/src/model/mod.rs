@@ -6,6 +6,7 @@ mod fixed;
 mod lease;
 mod listener;
 mod name;
+mod network;
 mod options;
 mod port;
 mod stack;
@@ -20,8 +21,9 @@ pub use listener::{
     Disk, Firewall, FirewallState, Parent, Probe, Process, Reservation, Route, Socket, SocketState, Surroundings, Unit,
 };
 pub use name::{is_project_name, is_service_name};
+pub use network::{HOST_BINDING, NetworkSettings};
 pub use options::ComposeOptions;
 pub use port::{PortMapping, PortRange, Protocol};
 pub use stack::{Origin, Place, Service, Source, Stack, TRAEFIK_LABELS, Wanted, Written, exposed_tcp};
 pub use subnet::Subnet;
-pub use verdict::{Owner, Verdict};
+pub use verdict::{Owner, Unpublished, Verdict};

@@ -17,8 +17,8 @@ use crate::error::{Error, Result};
 use crate::model::ComposeOptions;
 use crate::model::{Source, Stack};
 use crate::parse::compose::{
-    Data, Definition, Lookup, Node, Tag, check_name, check_ports, define, documents, merge, name_from_dir, networks,
-    normalise_name, select, strip_tags,
+    Data, Definition, Lookup, Node, Tag, check_name, check_ports, define, documents, merge, name_from_dir,
+    network_settings, networks, normalise_name, select, strip_tags,
 };
 
 /// What a compose file needs at least.
@@ -59,7 +59,9 @@ pub fn read_with(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>, te
     } else {
         options.profiles.clone()
     };
-    Ok(Stack { name, dir, files, services: select(definitions, &profiles)? })
+    let services = select(definitions, &profiles)?;
+    let networks = network_settings(&services, model.get("networks"));
+    Ok(Stack { name, dir, files, services, networks })
 }
 
 /// A project whose files were merged, and its name.

@@ -26,6 +26,7 @@ mod performia;
 mod proxy;
 mod proxy_kept;
 mod prune;
+mod published;
 mod race;
 mod remote;
 mod services;

@@ -312,7 +312,9 @@ pub(crate) fn as_nobody(project: &mut Project, words: &str) -> Option<Run> {
                 fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
             }
         }
-        std::os::unix::fs::chown(project.root().join("state"), Some(65534), Some(65534)).unwrap();
+        let state = project.root().join("state");
+        fs::set_permissions(&state, fs::Permissions::from_mode(0o755)).unwrap();
+        std::os::unix::fs::chown(state, Some(65534), Some(65534)).unwrap();
         let tool = fs::canonicalize(project.tool("docker-proxy")).unwrap();
         let docker = project.root().join("bin/docker");
         if docker.exists() {

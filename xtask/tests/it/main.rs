@@ -46,6 +46,8 @@ mod leases;
 #[cfg(unix)]
 mod local_ca;
 #[cfg(unix)]
+mod not_published;
+#[cfg(unix)]
 mod odd_folders;
 #[cfg(unix)]
 mod overrides;

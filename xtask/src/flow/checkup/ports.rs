@@ -42,7 +42,7 @@ fn conflict(scene: &Scene, survey: &Survey, row: &Row) -> Finding {
             owners.iter().map(|owner| report::describe(&scene.ctx, owner)).collect::<Vec<_>>().join("\n")
         }
         Verdict::Reserved { range, by } => format!("ports {range} are kept by {}", ui::clean(by)),
-        Verdict::Unknown { why } => ui::clean(why),
+        Verdict::Unknown { why } | Verdict::NotPublished { why, .. } => ui::clean(why),
         verdict @ (Verdict::Free | Verdict::Ours(_)) => verdict.as_str().to_owned(),
     };
     let containers = survey.containers.as_deref().ok();

@@ -108,7 +108,7 @@ pub fn plan(ctx: &Context, requests: &[Request], containers: Option<&[Container]
         let address = &request.address;
         let owners = match &request.verdict {
             Verdict::Taken(owners) => owners,
-            Verdict::Free | Verdict::Ours(_) => continue,
+            Verdict::Free | Verdict::Ours(_) | Verdict::NotPublished { .. } => continue,
             verdict => {
                 plan.refused.push(format!("{address}: {} cannot be stopped; choose another port", verdict.as_str()));
                 continue;

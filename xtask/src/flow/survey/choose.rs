@@ -7,7 +7,7 @@ use super::machine::Machine;
 use super::{Row, Survey, crowd};
 use crate::decide::{Kept, Limits, free_block, suggest};
 use crate::disk;
-use crate::model::{Leases, PortMapping, PortRange, Tenant, Wanted};
+use crate::model::{Leases, PortMapping, PortRange, Tenant, Verdict, Wanted};
 use crate::stack::Settings;
 
 /// Chooses for every conflict, with what the book says now. Ports fed by one
@@ -27,7 +27,9 @@ pub(super) fn choose(machine: &Machine<'_>, survey: &mut Survey, leases: &Leases
         };
         let together: Vec<usize> =
             (0..wanted.len()).filter(|j| *j == i || same_variable(wanted[i], wanted[*j])).collect();
-        if crowd(&survey.stack, &wanted[i].mapping).is_some() {
+        // No other port would help.
+        let refused = matches!(survey.rows[i].verdict, Verdict::NotPublished { .. });
+        if refused || crowd(&survey.stack, &wanted[i].mapping).is_some() {
             continue;
         }
         // A variable that holds a range feeds several ports: no single number.
@@ -127,6 +129,6 @@ pub(super) fn block(
 fn with_machine<T>(survey: &mut Survey, work: impl FnOnce(&Machine<'_>, &mut Survey) -> T) -> T {
     let containers = super::with_real_folders(survey.containers.as_deref().unwrap_or_default());
     let (name, dir, refused) = (survey.stack.name.clone(), survey.real_dir(), survey.refused.clone());
-    let host = survey.host.clone();
-    work(&Machine::new(host.as_ref(), &name, &dir, &containers, &refused), survey)
+    let (host, publishing) = (survey.host.clone(), survey.publishing.clone());
+    work(&Machine::new(host.as_ref(), &name, &dir, &containers, &refused, &publishing), survey)
 }

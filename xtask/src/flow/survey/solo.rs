@@ -37,7 +37,7 @@ impl Solo<'_> {
 
     fn machine<T>(&self, work: impl FnOnce(&Machine<'_>) -> T) -> T {
         let refused = BTreeMap::new();
-        work(&Machine::new(None, self.project, self.dir, self.containers, &refused))
+        work(&Machine::new(None, self.project, self.dir, self.containers, &refused, &BTreeMap::new()))
     }
 
     /// Whether nobody is on `port`.
