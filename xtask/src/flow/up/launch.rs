@@ -7,7 +7,7 @@ use super::wait;
 use crate::context::Context;
 use crate::docker::Compose;
 use crate::error::{Error, Result};
-use crate::exec::{Event, Patience, Running};
+use crate::exec::{Command, Event, Patience, Running};
 use crate::flow::survey::Survey;
 use crate::parse::engine_message::{self, NameConflict, NetworkProblem, PortProblem};
 use crate::ui::{self, Live};
@@ -21,11 +21,10 @@ const POLL: Duration = Duration::from_millis(150);
 pub(super) fn launch(
     ctx: &Context,
     survey: &Survey,
-    options: &Options,
+    command: &Command,
     patience: &Patience,
     live: &mut Live,
 ) -> Result<Option<PortProblem>> {
-    let command = up(&ctx.compose(), options);
     ui::detail(&format!("$ {}", command.line()));
     let running = command.start()?;
     let mut text = String::new();
@@ -61,10 +60,17 @@ pub(super) fn launch(
     Err(failed(ctx, survey, &text))
 }
 
-fn up(compose: &Compose, options: &Options) -> crate::exec::Command {
+pub(super) fn up(compose: &Compose, options: &Options) -> Command {
     let mut args = vec!["up", "-d"];
     args.extend(options.build.then_some("--build"));
     compose.command(args.into_iter().chain(options.services.iter().map(String::as_str)))
+}
+
+/// New containers for these services alone. Their volumes stay, also those
+/// without a name.
+pub(super) fn recreate<'a>(compose: &Compose, services: impl Iterator<Item = &'a String>) -> Command {
+    let args = ["up", "-d", "--force-recreate", "--no-deps"].into_iter();
+    compose.command(args.chain(services.map(String::as_str)))
 }
 
 /// Pulls and builds take long and tell what they do; without a terminal their

@@ -1,6 +1,7 @@
 //! Up: start the containers, wait until they are well, prove from outside that
 //! they answer.
 
+mod bound;
 mod launch;
 mod prove;
 mod take_back;
@@ -50,7 +51,7 @@ pub fn attempt(ctx: &Context, survey: &Survey, options: &Options) -> Result<Atte
     let patience = crate::exec::patience();
     let mut live = crate::ui::Live::new();
     let before = take_back::Snapshot::take(ctx, project)?;
-    let launched = launch::launch(ctx, survey, options, &patience, &mut live);
+    let launched = launch::launch(ctx, survey, &launch::up(&ctx.compose(), options), &patience, &mut live);
     if launched.is_err() {
         before.take_back_networks(ctx, project);
     }
@@ -58,7 +59,18 @@ pub fn attempt(ctx: &Context, survey: &Survey, options: &Options) -> Result<Atte
         let replaced = before.take_back(ctx, project)?;
         return Ok(Attempt::PortRefused { problem, replaced });
     }
-    let containers = wait::wait(ctx, survey, options, deadline, &patience, &mut live)?;
+    let mut containers = wait::wait(ctx, survey, options, deadline, &patience, &mut live)?;
+    let missing = bound::missing(survey, &containers);
+    if !missing.is_empty() {
+        bound::note(&missing);
+        let anew = launch::recreate(&ctx.compose(), missing.keys());
+        if let Some(problem) = launch::launch(ctx, survey, &anew, &patience, &mut live)? {
+            let replaced = before.take_back(ctx, project)?;
+            return Ok(Attempt::PortRefused { problem, replaced });
+        }
+        containers = wait::wait(ctx, survey, options, deadline, &patience, &mut live)?;
+        bound::check(&bound::missing(survey, &containers))?;
+    }
     prove::prove(ctx, survey, &containers, deadline, &patience)?;
     Ok(Attempt::Up)
 }
