@@ -80,7 +80,7 @@ fn spare_checkouts(ctx: &Context, found: &Survey) -> Result<()> {
     let Some(other) = own::whose_name(ctx, found) else { return Ok(()) };
     let name = ui::clean(&found.stack.name);
     Err(Error::new(format!(
-        "`{name}` is the project of {}, and this checkout has nothing of its own under that name: \
+        "`{name}` is the project of {}, and this checkout has no container of that name: \
          the volumes that would go are not its own",
         ctx.show(&other)
     ))

@@ -16,6 +16,7 @@ mod broken;
 mod browser;
 mod by_name;
 mod conflict;
+mod copies;
 mod diagnose;
 mod interrupt;
 mod ls;

@@ -20,6 +20,8 @@ mod check_ports;
 #[cfg(unix)]
 mod commands;
 #[cfg(unix)]
+mod copies;
+#[cfg(unix)]
 mod diagnose;
 #[cfg(unix)]
 mod engine;
