@@ -90,7 +90,7 @@ fn a_service_of_another_project_is_named_and_stopped_by_id() {
     assert_eq!(json["ports"][0]["owners"].as_array().unwrap().len(), 1, "{json}");
     asking.xtask(["kill", &port]).exits(1).says(&format!("stop: {stop}")).says("add --yes");
     assert_eq!(holder.running(), ["bystander", "web"]);
-    let said = asking.xtask(["kill", &port, "--yes"]).exits(0).says(&format!("$ {stop}"));
+    let said = asking.xtask(["kill", &port, "--yes"]).exits(0).says(&format!("stop: {stop}"));
     said.says(&format!("{port}/tcp: free now")).never_says("ending ").never_says("docker-proxy");
     assert_eq!(holder.running(), ["bystander"]);
     // Stopped containers hold nothing, and another one may have the port.
@@ -239,4 +239,26 @@ fn ports_that_a_crashed_engine_still_lists_are_free() {
     let said = engine.xtask(&project, &["who", &words]).finish(LIMIT).exits(0);
     said.says(&format!("{port}/tcp free")).never_says(&name);
     engine.xtask(&project, &["kill", &words, "--yes"]).finish(LIMIT).exits(0).says("free already");
+}
+
+/// `docker commit` keeps the labels of the container that it copies.
+#[test]
+fn a_copy_with_the_same_labels_and_another_replica_run_on() {
+    let (holder, port) = two_services();
+    let image = format!("{}-copy", holder.name);
+    holder.owns_image(image.clone());
+    let original = format!("{}-web-1", holder.name);
+    docker(["commit", &original, &image]).exits(0);
+    let copy = format!("{}-copied", holder.name);
+    let elsewhere = holder.port();
+    docker(["run", "-d", "--name", &copy, "-p", &format!("{elsewhere}:8080"), &image]).exits(0);
+    let runs = || docker(["ps", "--format", "{{.Names}}"]).stdout;
+    holder.xtask(["kill", &elsewhere.to_string(), "--yes"]).exits(0).says("free now");
+    let left = runs();
+    assert!(left.contains(&original) && !left.contains(&copy), "{left}");
+    docker(["start", &copy]).exits(0);
+    holder.xtask(["kill", &port.to_string(), "--yes"]).exits(0).says("free now");
+    let left = runs();
+    assert!(!left.contains(&original) && left.contains(&copy), "{left}");
+    docker(["rm", "-f", &copy]).exits(0);
 }
