@@ -112,6 +112,14 @@ impl Context {
         }
     }
 
+    /// A path as a word of a command that is printed to be pasted.
+    pub fn typed(&self, path: &Path) -> String {
+        match path.strip_prefix(&self.dir) {
+            Ok(inside) if !inside.as_os_str().is_empty() => crate::ui::quoted_path(inside, None),
+            _ => crate::ui::quoted_path(path, self.home.as_deref()),
+        }
+    }
+
     /// What the engine's trouble means, and what to do.
     pub fn engine_error(&self, trouble: &Trouble) -> Error {
         trouble.error(self.engine.endpoint(), &self.cures())

@@ -3,11 +3,12 @@
 use std::time::SystemTime;
 
 use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, CidrSubnet, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    GeneralSubtree, IsCa, Issuer, KeyIdMethod, KeyUsagePurpose, NameConstraints, SanType, SerialNumber,
+    BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyIdMethod, KeyUsagePurpose, SanType, SerialNumber,
 };
 use time::OffsetDateTime;
 
+use super::constraints::only_hosts_below;
 use super::key::{Key, random};
 use crate::error::{Context, Result};
 
@@ -16,6 +17,9 @@ pub const CA_NAME: &str = "cargo xtask local CA (localhost only)";
 /// The name that all its names end in.
 const DOMAIN: &str = "localhost";
 
+/// Counts what stands in a CA's certificate: one of a lower number is made anew.
+/// 1: also limited to servers, and without e-mail and URI names.
+pub(super) const FORM: u32 = 1;
 /// Days that a CA lives.
 pub(super) const CA_DAYS: u64 = 3650;
 /// Days that a certificate lives: 825 are the most that Apple's systems accept
@@ -34,15 +38,10 @@ pub(super) fn ca(key: &Key, now: SystemTime) -> Result<(Certificate, u64)> {
     params.distinguished_name = ca_name();
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = ca_usages();
-    // Whoever gets hold of the key can be localhost, and nobody else. A name
-    // constraint is about one kind of names only: addresses are forbidden too.
-    params.name_constraints = Some(NameConstraints {
-        permitted_subtrees: vec![GeneralSubtree::DnsName(DOMAIN.to_owned())],
-        excluded_subtrees: vec![
-            GeneralSubtree::IpAddress(CidrSubnet::V4([0; 4], [0; 4])),
-            GeneralSubtree::IpAddress(CidrSubnet::V6([0; 16], [0; 16])),
-        ],
-    });
+    // Whoever gets hold of the key can be a server of this machine, and nobody
+    // else and nothing else.
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.custom_extensions = vec![only_hosts_below(DOMAIN)];
     Ok((params.self_signed(key).context("make the CA's certificate")?, ends))
 }
 

@@ -7,6 +7,7 @@
 //! issued/NAME.json         names and end of each, so that nothing has to be parsed
 //! ```
 
+mod constraints;
 mod issue;
 mod key;
 
@@ -47,6 +48,9 @@ pub struct Issued {
     pub ends: u64,
     /// The key of the CA that signed it.
     issuer: String,
+    /// Of a CA: what its certificate says, see [`issue::FORM`].
+    #[serde(default)]
+    form: u32,
 }
 
 /// What [`Certs::ensure`] did.
@@ -56,8 +60,18 @@ pub enum Change {
     None,
     /// A new certificate: the proxy has to read it.
     Certificate,
-    /// A new CA as well: it has to be trusted (again).
+    /// A new CA as well: it has to be trusted.
     Authority,
+    /// The same in the place of one that may speak for more than is needed: its
+    /// key is gone, and the new one has to be trusted again.
+    Renewed,
+}
+
+impl Change {
+    /// Whether there is a new CA.
+    pub fn is_authority(self) -> bool {
+        matches!(self, Change::Authority | Change::Renewed)
+    }
 }
 
 impl Issued {
@@ -91,7 +105,7 @@ impl Certs {
         }
         let _lock = disk::lock(&self.dir.join("certs.lock"), LIMIT)?;
         let name = file_name(name);
-        let (authority, new_authority) = self.authority(now)?;
+        let (authority, made) = self.authority(now)?;
         let issuer = hex(&authority.id());
         let mut hosts = hosts.to_vec();
         hosts.sort();
@@ -103,7 +117,7 @@ impl Certs {
             known.hosts == hosts && known.issuer == issuer && good_for_a_while(known.ends, issue::LEAF_DAYS, now)
         };
         if known.is_some_and(good) {
-            return Ok(if new_authority { Change::Authority } else { Change::None });
+            return Ok(made.unwrap_or(Change::None));
         }
         let key = Key::generate()?;
         let (leaf, ends) = issue::leaf(&key, &hosts, &authority, now)?;
@@ -111,9 +125,9 @@ impl Certs {
         drop(fs::remove_file(&record));
         disk::write_private(&secret, key.pem()?.as_bytes())?;
         disk::write_atomic(&certificate, pem(leaf.der())?.as_bytes())?;
-        let issued = Issued { name: name.clone(), hosts, ends, issuer };
+        let issued = Issued { name: name.clone(), hosts, ends, issuer, form: 0 };
         disk::write_atomic(&record, &serde_json::to_vec_pretty(&issued).context("write what was issued")?)?;
-        Ok(if new_authority { Change::Authority } else { Change::Certificate })
+        Ok(made.unwrap_or(Change::Certificate))
     }
 
     /// Every certificate that is there, by name.
@@ -132,18 +146,20 @@ impl Certs {
         pem.filter_map(|pem| pem_rfc7468::decode_vec(&pem).ok().map(|(_, der)| der)).collect()
     }
 
-    /// The CA's key; a CA is made where there is none, or where it ends soon.
-    fn authority(&self, now: SystemTime) -> Result<(Key, bool)> {
+    /// The CA's key; a CA is made where there is none, where it ends soon, or
+    /// where its certificate allows too much, which is told.
+    fn authority(&self, now: SystemTime) -> Result<(Key, Option<Change>)> {
         let secret = self.dir.join("ca").join("ca.key");
         let record = self.dir.join("ca").join("ca.json");
         let known =
             read(&record).filter(|known| good_for_a_while(known.ends, issue::CA_DAYS, now) && self.ca_file().is_file());
-        if let (Some(known), Ok(pem)) = (known, fs::read_to_string(&secret)) {
+        let is_of_old = known.as_ref().is_some_and(|known| known.form < issue::FORM);
+        if let (Some(known), Ok(pem)) = (known.filter(|_| !is_of_old), fs::read_to_string(&secret)) {
             let key = Key::from_pem(&pem).map_err(|error| {
                 error.within(secret.display()).hint("remove that file: a new CA is made, and has to be trusted again")
             })?;
             if hex(&key.id()) == known.issuer {
-                return Ok((key, false));
+                return Ok((key, None));
             }
         }
         let key = Key::generate()?;
@@ -151,9 +167,10 @@ impl Certs {
         drop(fs::remove_file(&record));
         disk::write_private(&secret, key.pem()?.as_bytes())?;
         disk::write_atomic(&self.ca_file(), pem(certificate.der())?.as_bytes())?;
-        let issued = Issued { name: "ca".to_owned(), hosts: Vec::new(), ends, issuer: hex(&key.id()) };
+        let issued =
+            Issued { name: "ca".to_owned(), hosts: Vec::new(), ends, issuer: hex(&key.id()), form: issue::FORM };
         disk::write_atomic(&record, &serde_json::to_vec_pretty(&issued).context("write what was issued")?)?;
-        Ok((key, true))
+        Ok((key, Some(if is_of_old { Change::Renewed } else { Change::Authority })))
     }
 }
 
@@ -218,6 +235,22 @@ mod tests {
         let later = now + DAY * 3640;
         assert_eq!(certs.ensure("q", &hosts(&["q.localhost"]), later).unwrap(), Change::Authority);
         assert_eq!(certs.ensure("p.1", &hosts(&["a.localhost"]), later).unwrap(), Change::Certificate);
+    }
+
+    /// As the record of one is that an earlier version made.
+    #[test]
+    fn a_ca_that_may_do_more_than_it_needs_is_renewed_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let certs = Certs::new(dir.path());
+        let again = || certs.ensure("p", &hosts(&["p.localhost"]), SystemTime::now()).unwrap();
+        assert_eq!(again(), Change::Authority);
+        let record = dir.path().join("ca/ca.json");
+        let mut old: serde_json::Value = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
+        old.as_object_mut().unwrap().remove("form").unwrap();
+        fs::write(&record, old.to_string()).unwrap();
+        let key = fs::read(dir.path().join("ca/ca.key")).unwrap();
+        assert_eq!((again(), again()), (Change::Renewed, Change::None));
+        assert_ne!(fs::read(dir.path().join("ca/ca.key")).unwrap(), key);
     }
 
     /// What a clock that ran ahead made is not valid yet.

@@ -1,11 +1,12 @@
 //! Processes that stand for something else and are never signalled.
 
+use super::behind::stop_behind;
 use crate::model::Process;
 
 /// Programs of container engines and of their virtual machines: whoever ends
 /// one ends other people's ports, or all of them. Names as the system shows
 /// them; some systems cut them to 15 characters.
-const ENGINE: [&str; 17] = [
+const ENGINE: [&str; 21] = [
     "docker-proxy",
     "dockerd",
     "containerd",
@@ -23,6 +24,12 @@ const ENGINE: [&str; 17] = [
     "wslrelay",
     "wslhost",
     "podman",
+    // Podman: one for each container, which holds its ports (rootful).
+    "conmon",
+    "netavark",
+    "aardvark-dns",
+    // The program that pasta is a link to.
+    "passt",
 ];
 
 /// Whether a process publishes ports for an engine.
@@ -58,6 +65,9 @@ pub fn untouchable(process: &Process, ancestors: &[u32]) -> Option<String> {
                 .to_owned(),
         );
     }
+    if let Some(stop) = stop_behind(process) {
+        return Some(format!("it holds the port for a container of Podman: {stop}"));
+    }
     if is_engine_process(process) {
         return Some(format!(
             "`{}` publishes ports for a container engine: stop the container instead (`docker ps`, on every engine and context)",
@@ -89,6 +99,16 @@ mod tests {
             "rootlessport",
             "OrbStack Helper",
             "wslrelay.exe",
+            "conmon",
+            "slirp4netns",
+            "pasta",
+            "pasta.avx2",
+            "passt.avx2",
+            "podman",
+            "netavark",
+            "aardvark-dns",
+            "containerd-shim",
+            "gvproxy",
         ] {
             let found = untouchable(&process(name, ""), &[]).is_some();
             // lsof's columns cut names to nine characters; we never read those.

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
+use super::behind::stands_for;
 use super::guard::is_engine_process;
 use super::overlap::{overlaps, wanted_addresses};
 use crate::model::{
@@ -165,7 +166,9 @@ fn process_owners(sockets: &[&Socket], processes: &[Process], container_known: b
         for process in named.into_iter().filter(|process| !(container_known && is_engine_process(process))) {
             add(match socket.state {
                 SocketState::Listen => Owner::Process(process.clone()),
-                _ => Owner::Unknown { why: format!("{} of `{}` (pid {})", what(socket), process.name, process.pid) },
+                _ => Owner::Unknown {
+                    why: format!("{} of `{}` (pid {}){}", what(socket), process.name, process.pid, stands_for(process)),
+                },
             });
         }
     }

@@ -1,5 +1,6 @@
 //! Facts to verdicts, verdicts to plans: pure.
 
+mod behind;
 mod block;
 mod clash;
 mod culprit;
@@ -16,6 +17,7 @@ mod person_name;
 mod pools;
 mod port_variable;
 mod prune;
+mod publishing;
 mod same_mounts;
 mod same_ports;
 mod shared;
@@ -23,6 +25,7 @@ mod start_interval;
 mod suggest;
 mod worktree_name;
 
+pub use behind::{container_behind, stop_behind};
 pub use block::free_block;
 pub use clash::{clashes, exclude, too_many};
 pub use culprit::advice;
@@ -39,6 +42,7 @@ pub use person_name::{has_person, person_name};
 pub use pools::{Pools, pools};
 pub use port_variable::port_variable;
 pub use prune::{Fate, Wanted, fate, is_on, users};
+pub use publishing::{Publishing, is_bound, publishing};
 pub use same_mounts::{MountDifference, mount_difference};
 pub use same_ports::{Expect, PortDifference, address_in_words, port_difference, port_differences};
 pub use shared::shared_ports;

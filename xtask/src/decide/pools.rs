@@ -79,6 +79,7 @@ mod tests {
             subnets: subnet.parse().into_iter().collect(),
             created: None,
             interface: None,
+            settings: crate::model::NetworkSettings::default(),
         }
     }
 

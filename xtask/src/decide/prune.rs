@@ -124,6 +124,7 @@ mod tests {
             subnets: Vec::new(),
             created: None,
             interface: None,
+            settings: crate::model::NetworkSettings::default(),
         }
     }
 

@@ -1,18 +1,114 @@
-//! Files that may not be there.
+//! Reading files: ones that may not be there, and ones of folders that anybody
+//! may have named, where a file may be a pipe or a device.
 
-use std::io::ErrorKind;
+use std::fs::{File, FileType};
+use std::io::{Error as IoError, ErrorKind, Read};
 use std::path::Path;
 
+use super::owner::check_file;
+use super::within::name_once;
 use super::write_atomic;
 use crate::error::{Context, Error, Result};
 
-/// The bytes of a file; `None` where there is none.
+/// Far above a ledger of a hundred thousand leases.
+const LARGEST: u64 = 256 << 20;
+/// Far above any settings, compose or env file.
+const LARGEST_TEXT: u64 = 16 << 20;
+
+/// The bytes of a regular file; `None` where there is none.
 pub fn read(file: &Path) -> Result<Option<Vec<u8>>> {
-    match std::fs::read(file) {
+    match regular(file, LARGEST) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::new(format!("failed to read `{}`: {error}", file.display()))),
     }
+}
+
+/// The same of a file that is believed: one of somebody else is refused, and
+/// named on stderr.
+pub fn read_own(file: &Path) -> Result<Option<Vec<u8>>> {
+    match std::fs::metadata(file).map(|metadata| check_file(&metadata)) {
+        Ok(Err(error)) => {
+            name_once(file, &error.to_string());
+            Err(Error::new(format!("failed to read `{}`: {error}", file.display()))
+                .hint(format!("if it is of no value: `rm {}`", crate::ui::quoted_path(file, None))))
+        }
+        _ => read(file),
+    }
+}
+
+/// The text of a regular file. Another kind is named on stderr, because whoever
+/// asks often goes on without.
+pub fn text(file: &Path) -> std::io::Result<String> {
+    String::from_utf8(regular(file, LARGEST_TEXT)?).map_err(|error| IoError::new(ErrorKind::InvalidData, error))
+}
+
+/// The bytes of whatever a person named, also of a pipe (`--env-file <(…)`), but
+/// no more than such a file can have.
+pub fn bounded(file: &Path) -> std::io::Result<Vec<u8>> {
+    take(File::open(file)?, LARGEST_TEXT)
+}
+
+/// A pipe would wait for a writer, and a device may never end or do something:
+/// neither is opened.
+fn regular(file: &Path, largest: u64) -> std::io::Result<Vec<u8>> {
+    let refuse = |kind: FileType| {
+        let what = format!("it is {}, not a regular file", kind_of(kind));
+        name_once(file, &what);
+        IoError::new(ErrorKind::InvalidInput, what)
+    };
+    let kind = std::fs::metadata(file)?.file_type();
+    if !kind.is_file() {
+        return Err(refuse(kind));
+    }
+    let opened = open_at_once(file)?;
+    // It may have been changed for another since.
+    let kind = opened.metadata()?.file_type();
+    if !kind.is_file() {
+        return Err(refuse(kind));
+    }
+    take(opened, largest).inspect_err(|error| {
+        if error.kind() == ErrorKind::FileTooLarge {
+            name_once(file, &error.to_string());
+        }
+    })
+}
+
+fn take(file: File, largest: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(largest + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > largest {
+        return Err(IoError::new(ErrorKind::FileTooLarge, format!("it is larger than {} MiB", largest >> 20)));
+    }
+    Ok(bytes)
+}
+
+#[cfg(unix)]
+fn open_at_once(file: &Path) -> std::io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+    File::options().read(true).custom_flags(i32::try_from(flags.bits()).unwrap_or_default()).open(file)
+}
+
+#[cfg(not(unix))]
+fn open_at_once(file: &Path) -> std::io::Result<File> {
+    File::open(file)
+}
+
+#[cfg(unix)]
+fn kind_of(kind: FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    match kind {
+        kind if kind.is_dir() => "a folder",
+        kind if kind.is_fifo() => "a named pipe",
+        kind if kind.is_socket() => "a socket",
+        _ => "a device",
+    }
+}
+
+#[cfg(not(unix))]
+fn kind_of(kind: FileType) -> &'static str {
+    if kind.is_dir() { "a folder" } else { "a device" }
 }
 
 /// Makes a file hold these bytes, or be gone. One that is so already is not
@@ -24,5 +120,30 @@ pub fn put(file: &Path, bytes: Option<&[u8]>) -> Result<()> {
     match bytes {
         Some(bytes) => write_atomic(file, bytes),
         None => std::fs::remove_file(file).context(format!("remove `{}`", file.display())),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_are_read_and_none_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, pipe, device) = (dir.path().join("file"), dir.path().join("pipe"), dir.path().join("device"));
+        std::fs::write(&file, "text").unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &device).unwrap();
+        assert_eq!(text(&file).unwrap(), "text");
+        assert_eq!(read(&file).unwrap().unwrap(), b"text");
+        assert_eq!(read(&dir.path().join("none")).unwrap(), None);
+        for (odd, what) in [(&pipe, "a named pipe"), (&device, "a device")] {
+            assert!(text(odd).unwrap_err().to_string().contains(what));
+            assert!(read(odd).unwrap_err().message().contains(what));
+        }
+        assert_eq!(bounded(&device).unwrap_err().kind(), ErrorKind::FileTooLarge);
+        assert_eq!(bounded(Path::new("/dev/null")).unwrap(), b"");
+        std::fs::File::create(&file).unwrap().set_len(LARGEST_TEXT + 1).unwrap();
+        assert_eq!(text(&file).unwrap_err().to_string(), "it is larger than 16 MiB");
     }
 }

@@ -20,6 +20,22 @@ pub fn lock_file(path: &Path) -> Result<File> {
     Ok(file)
 }
 
+/// Whether the locked file is still the one at `path`, and was not taken away
+/// before the lock was had: then it locks nobody out.
+#[cfg(unix)]
+pub fn is_current(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let id = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+    let same = file.metadata().ok().zip(std::fs::symlink_metadata(path).ok());
+    same.is_some_and(|(locked, there)| id(locked) == id(there))
+}
+
+/// Windows: no lock file is ever taken away.
+#[cfg(not(unix))]
+pub fn is_current(_file: &File, _path: &Path) -> bool {
+    true
+}
+
 /// Locks the file `path`, waiting up to `limit` for whoever has it.
 pub fn lock(path: &Path, limit: Duration) -> Result<File> {
     let file = lock_file(path)?;

@@ -4,10 +4,12 @@ mod file;
 mod lock;
 mod owner;
 mod real;
+mod within;
 mod write;
 
-pub use file::{put, read};
-pub use lock::{lock, lock_file, no_locks};
+pub use file::{bounded, put, read, read_own, text};
+pub use lock::{is_current, lock, lock_file, no_locks};
 pub use owner::{check_owner, may_write, private_folder};
 pub use real::{canonical, real};
+pub use within::{is_folder, within};
 pub use write::{write_atomic, write_private};

@@ -9,6 +9,8 @@
 use std::path::Path;
 
 use crate::error::{Context, Result};
+#[cfg(unix)]
+use crate::ui;
 
 /// Makes a folder where there is none, for its owner alone; refuses one of
 /// somebody else.
@@ -27,13 +29,22 @@ pub fn private_folder(path: &Path) -> Result<()> {
     check_owner(path)
 }
 
-/// Refuses a folder of somebody else; one that is not there is nobody's.
+/// Refuses a folder of somebody else; one that is not there is nobody's. One that
+/// others can write into is closed to them, and that is said.
 #[cfg(unix)]
 pub fn check_owner(path: &Path) -> Result<()> {
-    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    const WRITABLE: u32 = 0o022;
     let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
     let (owner, own) = (metadata.uid(), rustix::process::geteuid().as_raw());
     if may_use(owner, own, person()) {
+        let mode = metadata.mode() & 0o7777;
+        if mode & WRITABLE != 0 && metadata.is_dir() {
+            let shown = path.display();
+            let narrow = std::fs::Permissions::from_mode(mode & !WRITABLE);
+            std::fs::set_permissions(path, narrow).context(format!("close `{shown}`, which others can write into"))?;
+            ui::warn(&format!("others could write into {}: it is closed to them now", ui::clean(&shown.to_string())));
+        }
         return Ok(());
     }
     Err(crate::error::Error::new(format!(
@@ -41,6 +52,24 @@ pub fn check_owner(path: &Path) -> Result<()> {
         path.display()
     ))
     .hint("nothing is read from it or written to it: set XTASK_STATE_DIR, or HOME, to a folder of your own"))
+}
+
+/// Refuses a file that somebody else has put into a folder of ours. Root could
+/// change anything of ours anyway.
+#[cfg(unix)]
+pub(super) fn check_file(metadata: &std::fs::Metadata) -> std::io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let (owner, own) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if owner == 0 || may_use(owner, own, person()) {
+        return Ok(());
+    }
+    let why = format!("it belongs to user id {owner}, and this runs as user id {own}");
+    Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, why))
+}
+
+#[cfg(not(unix))]
+pub(super) fn check_file(_metadata: &std::fs::Metadata) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// Windows: the folder's access list decides, which a home folder has from the
@@ -106,6 +135,16 @@ mod tests {
         // SUDO_UID is a word of the environment: without root it says nothing.
         assert!(!may_use(1000, 1001, Some(1000)));
         assert!(!may_use(0, 1000, Some(0)));
+    }
+
+    #[test]
+    fn a_folder_that_others_can_write_into_is_closed_to_them() {
+        let dir = tempfile::tempdir().unwrap();
+        for (mode, want) in [(0o777, 0o755), (0o1777, 0o1755), (0o770, 0o750), (0o700, 0o700), (0o755, 0o755)] {
+            std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+            check_owner(dir.path()).unwrap();
+            assert_eq!(std::fs::metadata(dir.path()).unwrap().permissions().mode() & 0o7777, want, "{mode:o}");
+        }
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 /// The path without symbolic links; one that is not there stays as it is
-/// written.
+/// written, and so does one that gives no answer.
 pub fn real(path: &Path) -> PathBuf {
-    canonical(path).unwrap_or_else(|_| path.to_path_buf())
+    let asked = path.to_path_buf();
+    super::within(path, move || canonical(&asked).ok()).flatten().unwrap_or_else(|| path.to_path_buf())
 }
 
 /// The same; an error where there is nothing.

@@ -69,12 +69,13 @@ fn write(temporary: &Path, target: &Path, bytes: &[u8], private: bool) -> std::i
         drop(fs::OpenOptions::new().append(true).open(target)?);
     }
     sweep(temporary, target);
-    let mut file = create(temporary, private)?;
-    if let Some(old) = &old {
-        file.set_permissions(old.permissions())?;
-        keep_owner(&file, old);
-    }
+    // Whoever opens the file now goes on reading it, whatever its mode becomes:
+    // the old one may be closed to them.
+    let mut file = create(temporary, private || old.is_some())?;
     file.write_all(bytes)?;
+    if let Some(old) = &old {
+        keep_access(&file, old)?;
+    }
     file.sync_all()?;
     drop(file);
     if old.is_none() {
@@ -137,17 +138,31 @@ fn create(path: &Path, _private: bool) -> std::io::Result<File> {
     File::create_new(path)
 }
 
-/// Under sudo the file stays the person's own.
+/// Owner, group and mode of the old file. Under sudo it stays the person's own;
+/// others may give a file to a group of theirs only. What the old group could do
+/// is not given to another one.
 #[cfg(unix)]
-fn keep_owner(file: &File, old: &fs::Metadata) {
-    use std::os::unix::fs::MetadataExt;
-    // Refused to all but root, for whom alone it matters.
-    let _ = std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()));
+fn keep_access(file: &File, old: &fs::Metadata) -> std::io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+    if fchown(file, Some(old.uid()), Some(old.gid())).is_err() {
+        drop(fchown(file, None, Some(old.gid())));
+    }
+    let same_group = file.metadata()?.gid() == old.gid();
+    let mode = kept_mode(old.mode() & 0o7777, same_group);
+    file.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+/// In another group its members may do what everybody may.
+#[cfg(unix)]
+fn kept_mode(old: u32, same_group: bool) -> u32 {
+    if same_group { old } else { old & (0o7707 | (old & 0o007) << 3) }
 }
 
 /// Windows gives the new file the folder's access list.
 #[cfg(not(unix))]
-fn keep_owner(_file: &File, _old: &fs::Metadata) {}
+fn keep_access(file: &File, old: &fs::Metadata) -> std::io::Result<()> {
+    file.set_permissions(old.permissions())
+}
 
 #[cfg(test)]
 mod tests {
@@ -177,6 +192,51 @@ mod tests {
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read(&real).unwrap(), b"A=2\n");
         assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    /// Somebody who watches the folder sees nothing that they may open.
+    #[cfg(unix)]
+    #[test]
+    fn the_new_file_is_closed_to_others_until_it_is_whole() {
+        use std::os::unix::fs::PermissionsExt;
+        use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".env");
+        fs::write(&path, "A=1\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let (seen, done) = (AtomicU32::new(0), AtomicBool::new(false));
+        let watch = || {
+            let temporary = beside(&path);
+            while !done.load(Ordering::Relaxed) {
+                if let Ok(file) = fs::metadata(&temporary) {
+                    seen.fetch_or(file.permissions().mode() & 0o077, Ordering::Relaxed);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(watch);
+            for _ in 0..300 {
+                write_atomic(&path, b"A=2\n").unwrap();
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(seen.into_inner(), 0);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_group_may_do_is_not_given_to_another() {
+        for (old, same, want) in [
+            (0o640, true, 0o640),
+            (0o640, false, 0o600),
+            (0o644, false, 0o644),
+            (0o664, false, 0o644),
+            (0o755, false, 0o755),
+            (0o600, false, 0o600),
+        ] {
+            assert_eq!(kept_mode(old, same), want, "{old:o}");
+        }
     }
 
     #[cfg(unix)]

@@ -129,14 +129,9 @@ pub fn knows_override(version: &str) -> bool {
     numbers.collect::<Option<Vec<u32>>>().is_some_and(|numbers| numbers >= vec![2, 24, 4])
 }
 
-/// Stops one service of any project of the engine; its files are not needed.
-pub fn stop_service(project: &str, service: &str) -> Command {
-    Command::new("docker").args(["compose", "-p", project, "stop", service])
-}
-
-/// Stops one container.
-pub fn stop_container(id: &str) -> Command {
-    Command::new("docker").args(["stop", id])
+/// Stops one container, by id or by the name that its engine gave it.
+pub fn stop_container(which: &str) -> Command {
+    Command::new("docker").args(["stop", which])
 }
 
 /// The last lines a container wrote.

@@ -3,6 +3,7 @@
 mod absence;
 mod compose;
 mod cures;
+mod defaults;
 mod endpoint;
 mod engine;
 mod http;
@@ -13,8 +14,9 @@ mod tables;
 mod trouble;
 
 pub use absence::Absence;
-pub use compose::{Compose, ComposeTrouble, knows_override, last_lines, logs, stop_container, stop_service};
+pub use compose::{Compose, ComposeTrouble, knows_override, last_lines, logs, stop_container};
 pub use cures::{Cures, SetUp, System};
+pub use defaults::default_host_ip;
 pub use endpoint::Endpoint;
 pub use engine::Engine;
 pub use look::{create_network, pull, run_once};

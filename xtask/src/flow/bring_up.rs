@@ -269,7 +269,6 @@ fn wants(found: &Survey, port: u16) -> bool {
 /// Without a port there is nothing to choose again.
 fn nameless(problem: &PortProblem) -> Error {
     Error::new(format!("the engine refused to publish a port and does not say which: {}", problem.cause.as_str()))
-        .hint("restart the engine (Docker Desktop: quit it and start it again), then `cargo xtask start`")
         .hint("its own words: `docker compose up -d`")
         .finding()
 }

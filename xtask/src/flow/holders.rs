@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use crate::context::Context;
-use crate::decide::{Facts, Identity, advice, is_engine_process, is_leftover_proxy, judge};
+use crate::decide::{Facts, Identity, advice, is_engine_process, is_leftover_proxy, judge, stop_behind};
 use crate::docker::Trouble;
 use crate::error::Result;
 use crate::flow::free::Request;
@@ -180,20 +180,21 @@ pub fn advise(verdict: &Verdict, probes: &[(IpAddr, Probe)], containers: Option<
 }
 
 fn of_container(container: &Container, probes: &[(IpAddr, Probe)]) -> String {
-    let name = ui::clean(&container.name);
+    let stop = crate::docker::stop_container(container.reference()).line();
     // The engine says so, and yet everything can be bound.
     if !probes.is_empty() && probes.iter().all(|(_, probe)| *probe == Probe::Free) {
-        return format!("nobody listens for this container, its port forwarder has died: `docker restart {name}`");
+        return format!(
+            "nobody listens for this container, its port forwarder has died: `docker restart {}`",
+            container.reference()
+        );
     }
-    match (&container.project, &container.service) {
-        (Some(project), Some(service)) if !container.one_off => {
-            format!("stop it: `{}`", crate::docker::stop_service(project, service).line())
-        }
-        _ => format!("stop it: `docker stop {name}`"),
-    }
+    format!("stop it: `{stop}`")
 }
 
 fn of_process(process: &Process, containers: Option<&[Container]>) -> Option<String> {
+    if let Some(stop) = stop_behind(process) {
+        return Some(format!("it holds the port for a container of Podman; stop that: {stop}"));
+    }
     if is_engine_process(process) {
         let parent = process.parent.and_then(|pid| host::processes(&[pid]).pop());
         // Its engine's containers are none of ours, or it is nobody's any more.

@@ -13,7 +13,7 @@ use crate::flow::report::rfc3339;
 use crate::flow::survey::{Row, Survey, choose_again, free_range, kept_for_row};
 use crate::host;
 use crate::ledger::{self, Book};
-use crate::model::{Container, Lease, Leases, NamesFile, Protocol, Source, Starter, Tenant, Verdict};
+use crate::model::{Container, Lease, Leases, NamesFile, Protocol, Source, Starter, Tenant, Unpublished, Verdict};
 use crate::stack;
 use crate::ui;
 
@@ -38,7 +38,7 @@ pub fn spoken_for(ctx: &Context, found: &Survey, may_move: bool) -> BTreeMap<u16
             continue;
         }
         let other = leases.others(&found.stack.name, &dir).find(|tenant| tenant.keeps(port, protocol));
-        let other = other.filter(|tenant| tenant.dir.is_dir());
+        let other = other.filter(|tenant| disk::is_folder(&tenant.dir));
         let why = match (other, kept) {
             (Some(other), _) if is_starting(other, port, protocol) => Some(being_started(ctx, other)),
             (Some(other), _) if (may_move || found.second) && defaults.has(row, port) => Some(kept_by(ctx, other)),
@@ -55,7 +55,11 @@ pub fn spoken_for(ctx: &Context, found: &Survey, may_move: bool) -> BTreeMap<u16
     spoken_for
 }
 
+/// The one port that a row will have; none where the engine binds nothing.
 fn single(row: &Row) -> Option<u16> {
+    if matches!(row.verdict, Verdict::NotPublished { cause: Unpublished::Discarded | Unpublished::Refused, .. }) {
+        return None;
+    }
     row.wanted.mapping.published.filter(|range| range.is_one()).map(|range| range.first)
 }
 
@@ -113,7 +117,7 @@ impl Defaults {
 }
 
 fn document(path: &Path) -> Option<Document> {
-    Document::parse(std::fs::read(path).ok()?).ok()
+    Document::parse(disk::read(path).ok()??).ok()
 }
 
 /// Opens the book. Without a folder to remember in, ports are not kept, and that
@@ -278,7 +282,7 @@ pub fn keep(ctx: &Context, found: &Survey, names: Option<&NamesFile>) -> Result<
 /// Ends the lease of a port with everybody but this project, and says so.
 pub fn take_over(ctx: &Context, leases: &mut Leases, (port, protocol): (u16, Protocol), (project, dir): (&str, &Path)) {
     for (project, folder) in leases.take_over(port, protocol, project, dir) {
-        if folder.is_dir() {
+        if disk::is_folder(&folder) {
             let whose = format!("{} in {}", ui::clean(&project), ctx.show(&folder));
             ui::note(&format!(
                 "note: port {port} was kept for {whose}, which does not use it; it is this project's now"

@@ -16,7 +16,7 @@ use crate::flow::keep;
 use crate::flow::report::{self, OwnerReport};
 use crate::host::{self, Depth};
 use crate::ledger::Book;
-use crate::model::{ComposeOptions, Lease, Owner, PortRange, Process, Protocol, Starter, Tenant, Verdict};
+use crate::model::{ComposeOptions, Lease, Owner, PortRange, Process, Protocol, Stack, Starter, Tenant, Verdict};
 use crate::stack;
 use crate::ui;
 
@@ -74,7 +74,7 @@ struct Party {
 /// Looks at every leased project whose folder is there.
 pub fn check(ctx: &Context) -> Result<Check> {
     let leases = Book::peek(&ctx.state_dir()?);
-    let tenants = leases.tenants.iter().filter(|tenant| tenant.dir.is_dir());
+    let tenants = leases.tenants.iter().filter(|tenant| disk::is_folder(&tenant.dir));
     let mut projects: Vec<Project> = tenants
         .map(|tenant| Project { name: tenant.project.clone(), dir: tenant.dir.clone(), ports: claims(tenant) })
         .collect();
@@ -109,6 +109,15 @@ fn meet(a: Option<IpAddr>, b: Option<IpAddr>) -> bool {
     a.zip(b).is_none_or(|(a, b)| a == b || a.is_unspecified() || b.is_unspecified())
 }
 
+/// What a folder's own files say, and whether it is a linked worktree: one that
+/// was started with --no-write has the main checkout's ports in its files, and
+/// its own in the ledger.
+fn model(project: String, dir: &Path) -> Option<(Stack, bool)> {
+    let options = ComposeOptions { project_name: Some(project), ..ComposeOptions::default() };
+    let stack = stack::read(&options, dir, &|_| None).ok()?;
+    Some((stack, stack::checkout(dir).is_some_and(|checkout| checkout.linked)))
+}
+
 fn claims(tenant: &Tenant) -> Vec<Claim> {
     let of_lease = |lease: &Lease| Claim {
         service: lease.service.clone(),
@@ -127,12 +136,9 @@ fn claims(tenant: &Tenant) -> Vec<Claim> {
     };
     let mut claims: Vec<Claim> = tenant.leases.iter().map(of_lease).collect();
     // A folder of dev servers may hold a compose file that nobody started.
-    let options = ComposeOptions { project_name: Some(tenant.project.clone()), ..ComposeOptions::default() };
-    let read = || stack::read(&options, &tenant.dir, &|_| None).ok();
-    let Some(stack) = tenant.is_stack().then(read).flatten() else { return claims };
-    // A worktree that was started with --no-write has the main checkout's ports
-    // in its files, and its own in the ledger.
-    let linked = stack::checkout(&tenant.dir).is_some_and(|checkout| checkout.linked);
+    let (project, dir) = (tenant.project.clone(), tenant.dir.clone());
+    let read = || disk::within(&tenant.dir, move || model(project, &dir)).flatten();
+    let Some((stack, linked)) = tenant.is_stack().then(read).flatten() else { return claims };
     for wanted in stack.ports() {
         let mapping = &wanted.mapping;
         let Some(port) = mapping.published.filter(|range| range.is_one()).map(|range| range.first) else { continue };

@@ -28,7 +28,8 @@ pub fn name_checkout(ctx: &mut Context, mut found: Survey) -> Result<Survey> {
     if found.host.as_ref().is_some_and(|host| !host.is_around) {
         return remote::name_checkout(ctx, found);
     }
-    let Some(checkout) = stack::checkout(&found.stack.dir) else { return Ok(found) };
+    let checkout = stack::checkout(&found.stack.dir);
+    let checkout = checkout.as_ref();
     let by_hand = ctx.options.project_name.is_some() || ctx.var(NAME).is_some();
     let leases = ctx.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default();
     found.second |= namesake(&leases, &found).is_some();
@@ -41,18 +42,20 @@ pub fn name_checkout(ctx: &mut Context, mut found: Survey) -> Result<Survey> {
     }
     // Chosen and kept under the lock: no other checkout gets the same.
     let name = if ctx.dry_run {
-        new_name(&found, &checkout, &leases, &containers)
+        new_name(&found, checkout, &leases, &containers)
     } else {
         let mut book = keep::open(ctx, Some(&containers));
         let leases = book.as_ref().map_or_else(|| leases.clone(), |book| book.leases.clone());
-        let name = new_name(&found, &checkout, &leases, &containers);
+        let name = new_name(&found, checkout, &leases, &containers);
         if let Some(book) = &mut book {
             book.leases.tenant_mut(&name, &found.real_dir());
         }
         book.into_iter().for_each(keep::close);
         name
     };
-    ui::note(&format!("this checkout of {} is a project of its own: {name}", ui::clean(&base_name(&found, &checkout))));
+    let what = if checkout.is_some() { "checkout" } else { "copy" };
+    let base = base_name(&found, checkout);
+    ui::note(&format!("this {what} of {} is a project of its own: {name}", ui::clean(&base)));
     take_name(ctx, &found, &name)
 }
 
@@ -88,12 +91,16 @@ pub fn known(ctx: &Context) -> Result<Context> {
 }
 
 /// Another folder that has the project's name in the book, where this one has
-/// not.
+/// not. With git or without: a copy of a folder is another one.
 fn namesake<'a>(leases: &'a Leases, found: &Survey) -> Option<&'a Path> {
+    other_of_name(leases, found).filter(|_| leases.tenant(&found.stack.name, &found.real_dir()).is_none())
+}
+
+/// Another folder, which is there, that has the project's name in the book.
+fn other_of_name<'a>(leases: &'a Leases, found: &Survey) -> Option<&'a Path> {
     let (name, dir) = (&found.stack.name, found.real_dir());
-    let is_other = |tenant: &&Tenant| tenant.project == *name && tenant.is_stack() && tenant.dir.is_dir();
-    let other = leases.tenants.iter().filter(|tenant| tenant.dir != dir).find(is_other);
-    other.filter(|_| leases.tenant(name, &dir).is_none()).map(|tenant| tenant.dir.as_path())
+    let is_other = |tenant: &&Tenant| tenant.project == *name && tenant.is_stack() && disk::is_folder(&tenant.dir);
+    leases.tenants.iter().filter(|tenant| tenant.dir != dir).find(is_other).map(|tenant| tenant.dir.as_path())
 }
 
 /// The other checkout that the project's name is of, where this one has neither
@@ -104,11 +111,17 @@ pub fn whose_name(ctx: &Context, found: &Survey) -> Option<PathBuf> {
     let leases = ctx.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default();
     let is_own = |container: &Container| container.project.as_ref() == Some(name) && is_here(container, &dir);
     let has_containers = found.containers.iter().flatten().any(is_own);
-    if ctx.options.project_name.is_some() || leases.tenant(name, &dir).is_some() || has_containers {
+    if ctx.options.project_name.is_some() || has_containers {
         return None;
     }
-    let of_main = || found.main_dir.clone().filter(|_| found.second && main_name(found).as_ref() == Some(name));
-    namesake(&leases, found).map(Path::to_path_buf).or_else(of_main)
+    // Both are in the book where they were started before copies got names.
+    if let Some(other) = other_of_name(&leases, found) {
+        return Some(other.to_path_buf());
+    }
+    if leases.tenant(name, &dir).is_some() {
+        return None;
+    }
+    found.main_dir.clone().filter(|_| found.second && main_name(found).as_ref() == Some(name))
 }
 
 /// The name that the checkout has already: that of its containers, of its
@@ -149,18 +162,19 @@ pub(super) fn is_here(container: &Container, dir: &Path) -> bool {
 /// Whether another folder has `name`: in the book, or with containers.
 fn is_taken(name: &str, dir: &Path, leases: &Leases, containers: &[Container]) -> bool {
     let has_it = |tenant: &Tenant| tenant.project == name && tenant.dir != dir && tenant.is_stack();
-    let in_book = leases.tenants.iter().any(|tenant| has_it(tenant) && tenant.dir.is_dir());
-    in_book || containers.iter().any(|container| elsewhere(container, name, dir, &Path::is_dir).is_some())
+    let in_book = leases.tenants.iter().any(|tenant| has_it(tenant) && disk::is_folder(&tenant.dir));
+    in_book || containers.iter().any(|container| elsewhere(container, name, dir, &disk::is_folder).is_some())
 }
 
-fn new_name(found: &Survey, checkout: &Checkout, leases: &Leases, containers: &[Container]) -> String {
+fn new_name(found: &Survey, checkout: Option<&Checkout>, leases: &Leases, containers: &[Container]) -> String {
     let dir = found.real_dir();
     let base = base_name(found, checkout);
     let folder = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut worktree = folder(&checkout.root);
-    // Clones often differ in the folder above only.
+    let root = checkout.map_or(dir.as_path(), |checkout| &checkout.root);
+    let mut worktree = folder(root);
+    // Clones and copies often differ in the folder above only.
     if normalise_name(&worktree) == base {
-        worktree = checkout.root.parent().map(folder).unwrap_or_default();
+        worktree = root.parent().map(folder).unwrap_or_default();
     }
     let main = main_name(found);
     let taken = |name: &str| is_taken(name, &dir, leases, containers) || main.as_deref() == Some(name);
@@ -168,9 +182,12 @@ fn new_name(found: &Survey, checkout: &Checkout, leases: &Leases, containers: &[
 }
 
 /// What all checkouts' names begin with.
-fn base_name(found: &Survey, checkout: &Checkout) -> String {
-    let of_repository = || Some(normalise_name(&checkout.repository)).filter(|name| !name.is_empty());
-    let name = if checkout.linked { main_name(found).or_else(of_repository) } else { None };
+fn base_name(found: &Survey, checkout: Option<&Checkout>) -> String {
+    let of = |checkout: &Checkout| {
+        let of_repository = || Some(normalise_name(&checkout.repository)).filter(|name| !name.is_empty());
+        main_name(found).or_else(of_repository)
+    };
+    let name = checkout.filter(|checkout| checkout.linked).and_then(of);
     name.unwrap_or_else(|| found.stack.name.clone())
 }
 
@@ -181,7 +198,9 @@ pub fn main_name(found: &Survey) -> Option<String> {
 }
 
 fn name_in(main: &Path) -> Option<String> {
-    stack::read(&ComposeOptions::default(), main, &|_| None).ok().map(|stack| stack.name)
+    let dir = main.to_path_buf();
+    let read = move || stack::read(&ComposeOptions::default(), &dir, &|_| None).ok();
+    disk::within(main, read).flatten().map(|stack| stack.name)
 }
 
 /// The project's folder in the main checkout.

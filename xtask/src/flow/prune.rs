@@ -142,7 +142,7 @@ fn are(names: &[String]) -> String {
 
 /// The command that takes a container off a network.
 pub fn disconnect(network: &str, container: &str) -> String {
-    format!("docker network disconnect {} {}", ui::clean(network), ui::clean(container))
+    format!("docker network disconnect {} {}", ui::argument(network), ui::argument(container))
 }
 
 /// Asks, unless told `--yes`; without a terminal nothing is done. An error where

@@ -130,6 +130,7 @@ mod tests {
             subnets: Vec::new(),
             created: None,
             interface: None,
+            settings: crate::model::NetworkSettings::default(),
         };
         let on_it = |name: &str, project: Option<&str>, id: &str| Attached {
             name: name.into(),

@@ -10,7 +10,7 @@ use crate::disk;
 use crate::error::{Error, Result};
 use crate::flow::home::home_dir;
 use crate::flow::{keep, report};
-use crate::ledger::Book;
+use crate::ledger::{Book, Turn};
 use crate::model::{Container, Lease, Leases, PortRange, Protocol, Tenant};
 use crate::ui;
 
@@ -69,7 +69,7 @@ pub fn release(ctx: &Context, which: &Which) -> Result<Released> {
         Which::Here => {
             tenant.dir == here && ctx.options.project_name.as_ref().is_none_or(|name| *name == tenant.project)
         }
-        Which::Gone => !tenant.dir.is_dir(),
+        Which::Gone => !disk::is_folder(&tenant.dir),
         Which::Ports(_) | Which::All => true,
     };
     let ports = match which {
@@ -84,8 +84,23 @@ pub fn release(ctx: &Context, which: &Which) -> Result<Released> {
     let mut book = keep::open(ctx, Some(&containers))
         .ok_or_else(|| Error::new("what is kept cannot be changed").hint("set XTASK_STATE_DIR to a folder of yours"))?;
     let done = end(&mut book.leases, &fits, ports);
+    let left = book.leases.clone();
     book.close()?;
+    forget_turns(ctx, &done, &left);
     Ok(done)
+}
+
+/// The lock files of projects whose folders are gone, and for which nothing is
+/// kept any more.
+fn forget_turns(ctx: &Context, done: &Released, left: &Leases) {
+    let Ok(state) = ctx.state_dir() else { return };
+    let ended = done.leases.iter().map(|ended| (&ended.project, &ended.dir));
+    let blocks = done.blocks.iter().map(|ended| (&ended.project, &ended.dir));
+    for (project, dir) in ended.chain(blocks) {
+        if !disk::is_folder(dir) && left.tenants.iter().all(|tenant| tenant.project != *project) {
+            Turn::forget(&state, project);
+        }
+    }
 }
 
 /// Ends the leases of these ports, or all, of tenants that fit.

@@ -7,10 +7,11 @@ use console::style;
 use serde::Serialize;
 
 use crate::context::Context;
+use crate::decide::container_behind;
 use crate::docker::{Absence, ComposeTrouble};
 use crate::flow::remote;
 use crate::flow::survey::{Row, Survey};
-use crate::model::{Container, Origin, Owner, PortRange, Process, Source, Verdict};
+use crate::model::{Container, Origin, Owner, PortRange, Process, Source, Unpublished, Verdict};
 use crate::ui::{self, Column};
 
 /// The JSON of `check-ports`; every key is always there, absent is `null`.
@@ -46,6 +47,11 @@ struct PortReport<'a> {
     suggestion: Option<u16>,
     source: Option<String>,
     reserved: Option<PortRange>,
+    /// Why it is not published.
+    why: Option<String>,
+    /// The address that the engine binds because of a network, where the mapping
+    /// names none.
+    network_ip: Option<String>,
     /// Somebody else that the port is kept for.
     lease: Option<LeaseReport<'a>>,
 }
@@ -105,7 +111,7 @@ impl From<&Owner> for OwnerReport {
             Owner::Process(process) => OwnerReport::Process {
                 pid: process.pid,
                 name: ui::clean(&process.name),
-                command: Some(ui::mask(&ui::clean(&process.command))).filter(|command| !command.is_empty()),
+                command: Some(ui::mask_command(&ui::clean(&process.command))).filter(|command| !command.is_empty()),
                 user: process.user.as_deref().map(ui::clean),
                 started: process.started.map(rfc3339),
             },
@@ -143,7 +149,7 @@ fn port_report<'a>(survey: &Survey, row: &'a Row) -> PortReport<'a> {
         Verdict::Taken(owners) => owners.iter().map(OwnerReport::from).collect(),
         Verdict::Ours(container) => vec![container_report(container)],
         Verdict::Unknown { why } => vec![OwnerReport::Unknown { why: ui::clean(why) }],
-        Verdict::Free | Verdict::Reserved { .. } => Vec::new(),
+        Verdict::Free | Verdict::Reserved { .. } | Verdict::NotPublished { .. } => Vec::new(),
     };
     PortReport {
         service: &mapping.service,
@@ -161,6 +167,11 @@ fn port_report<'a>(survey: &Survey, row: &'a Row) -> PortReport<'a> {
             Verdict::Reserved { range, .. } => Some(*range),
             _ => None,
         },
+        why: match &row.verdict {
+            Verdict::NotPublished { why, .. } => Some(ui::clean(why)),
+            _ => None,
+        },
+        network_ip: survey.network_ip(mapping).map(|ip| ip.to_string()),
         lease: row.kept_for.as_ref().map(|(project, dir)| LeaseReport { project, dir }),
     }
 }
@@ -192,6 +203,9 @@ pub fn text(ctx: &Context, survey: &Survey) {
     let cells: Vec<Vec<String>> = survey.rows.iter().map(|row| cells(survey, row)).collect();
     for (row, line) in survey.rows.iter().zip(ui::table(&columns, &cells)) {
         ui::out(&format!("  {line}"));
+        if let Some(ip) = survey.network_ip(&row.wanted.mapping) {
+            ui::out(&format!("      on {ip}, which its network says"));
+        }
         for line in under(ctx, row) {
             ui::out(&format!("      {line}"));
         }
@@ -219,6 +233,8 @@ fn cells(survey: &Survey, row: &Row) -> Vec<String> {
         Verdict::Taken(_) if row.clash.is_some() => style("clash").red().bold(),
         Verdict::Taken(_) => style("taken").red().bold(),
         Verdict::Reserved { .. } => style("reserved").red().bold(),
+        Verdict::NotPublished { cause: Unpublished::Discarded, .. } => style("not published").yellow(),
+        Verdict::NotPublished { .. } => style("not published").red().bold(),
         Verdict::Unknown { .. } => style("unusable").red().bold(),
     };
     vec![ui::clean(&mapping.service), mapping.address(), ui::clean(&from), verdict.to_string()]
@@ -229,7 +245,7 @@ fn under(ctx: &Context, row: &Row) -> Vec<String> {
         Verdict::Free | Verdict::Ours(_) => return Vec::new(),
         Verdict::Taken(owners) => owners.iter().map(|owner| by(ctx, owner)).collect(),
         Verdict::Reserved { range, by } => vec![format!("ports {range} are kept by {}", ui::clean(by))],
-        Verdict::Unknown { why } => vec![ui::clean(why)],
+        Verdict::NotPublished { why, .. } | Verdict::Unknown { why } => vec![ui::clean(why)],
     };
     if let Some(port) = row.suggestion {
         lines.push(format!("free: {port}"));
@@ -266,8 +282,12 @@ pub fn describe(ctx: &Context, owner: &Owner) -> String {
 
 /// `python3 -m http.server 8000 (pid 4711, user ben, since 2026-…)`.
 pub fn describe_process(process: &Process) -> String {
-    let command = ui::mask(&ui::clean(&process.command));
-    let shown = if command.is_empty() { ui::clean(&process.name) } else { command };
+    let command = ui::mask_command(&ui::clean(&process.command));
+    let shown = match container_behind(process) {
+        Some(container) => format!("{} for container {container}", ui::clean(&process.name)),
+        None if command.is_empty() => ui::clean(&process.name),
+        None => command,
+    };
     let user = process.user.as_deref().map(|user| format!(", user {}", ui::clean(user)));
     let since = process.started.map(|time| format!(", since {}", rfc3339(time)));
     format!("{} (pid {}{}{})", ui::clip(&shown, 100), process.pid, user.unwrap_or_default(), since.unwrap_or_default())

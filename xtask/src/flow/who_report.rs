@@ -185,13 +185,13 @@ pub fn text(ctx: &Context, found: &Holders) {
             Verdict::Taken(_) if view.is_client_port() => style("taken, though nobody listens").red().bold(),
             Verdict::Taken(_) => style("taken").red().bold(),
             Verdict::Reserved { .. } => style("reserved").red().bold(),
-            Verdict::Unknown { .. } => style("unusable").red().bold(),
+            Verdict::Unknown { .. } | Verdict::NotPublished { .. } => style("unusable").red().bold(),
         };
         ui::out(&format!("{} {word}", style(view.address()).bold()));
         match &view.verdict {
             Verdict::Taken(owners) => owners.iter().for_each(|owner| print_owner(ctx, view, owner, &around)),
             Verdict::Reserved { range, by } => ui::out(&format!("  ports {range} are kept by {}", ui::clean(by))),
-            Verdict::Unknown { why } => ui::out(&format!("  {}", ui::clean(why))),
+            Verdict::Unknown { why } | Verdict::NotPublished { why, .. } => ui::out(&format!("  {}", ui::clean(why))),
             Verdict::Free | Verdict::Ours(_) => {}
         }
         if let Some(advice) = &view.advice {

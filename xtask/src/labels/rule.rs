@@ -104,12 +104,19 @@ pub fn hosts(rule: &str) -> Vec<String> {
             let inside = &rule[at + matcher.len()..];
             let inside = inside.split(')').next().unwrap_or_default();
             let names = inside.split(',').map(|name| name.trim().trim_matches(['`', '"']).to_ascii_lowercase());
-            hosts.extend(names.filter(|name| !name.is_empty()));
+            hosts.extend(names.filter(|name| is_host(name)));
         }
     }
     hosts.sort();
     hosts.dedup();
     hosts
+}
+
+/// A name that a client could ask for, or `*`. Rules are text of anybody's, and
+/// hosts are printed in URLs and commands.
+fn is_host(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '*');
+    name.starts_with(|c: char| c != '-') && name.chars().all(plain)
 }
 
 #[cfg(test)]
@@ -137,6 +144,7 @@ mod tests {
         assert_eq!(hosts(&found[0].rule), ["a.localhost", "b.localhost"]);
         assert_eq!(hosts(&found[1].rule), ["db.localhost"]);
         assert_eq!(hosts("Host(`a`, `b`) && PathPrefix(`/x`)"), ["a", "b"]);
+        assert_eq!(hosts("Host(`$x`, `a b`, `-o`, `b;c`, `*`)"), ["*"]);
         assert_eq!(hosts("HostRegexp(`x`) || Host("), [""; 0]);
     }
 }

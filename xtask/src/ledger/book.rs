@@ -42,7 +42,7 @@ impl Book {
         disk::private_folder(state)?;
         let lock = disk::lock(&state.join("leases.lock"), LIMIT)?;
         let path = path(state);
-        let read = disk::read(&path)?;
+        let read = disk::read_own(&path)?;
         let known = read.as_ref().map_or_else(|| Ok(Some(Leases::default())), |bytes| decode(bytes, &path));
         let (leases, set_aside) = match known? {
             Some(leases) => (leases, None),
@@ -75,7 +75,7 @@ fn path(state: &Path) -> PathBuf {
 
 /// `None` where there is a file and it is not a book.
 fn read(path: &Path) -> Result<Option<Leases>> {
-    disk::read(path)?.map_or_else(|| Ok(Some(Leases::default())), |bytes| decode(&bytes, path))
+    disk::read_own(path)?.map_or_else(|| Ok(Some(Leases::default())), |bytes| decode(&bytes, path))
 }
 
 /// The bytes of the file `path` as leases; `None` where they are no book, an

@@ -54,7 +54,11 @@ impl Moves {
 
     /// A file that is not there, or not ours to read, remembers nothing.
     fn read(state: &Path) -> Moves {
-        std::fs::read(path(state)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+        disk::read_own(&path(state))
+            .ok()
+            .flatten()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default()
     }
 }
 

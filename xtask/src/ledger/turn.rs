@@ -2,10 +2,13 @@
 //! each would take back what the other made.
 
 use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
+use super::Book;
 use crate::disk;
 use crate::error::{Context, Result};
+use crate::model::Leases;
 
 /// A turn; the kernel ends it with the program and what that started, however
 /// they end.
@@ -16,28 +19,99 @@ pub struct Turn {
     pub waited: bool,
 }
 
+/// A lock file that nobody has taken for so long, of a project that no port is
+/// kept for, is of a project that is gone.
+const UNUSED: Duration = Duration::from_hours(30 * 24);
+
 impl Turn {
-    /// Waits for the turn of `project`; `note` is called where it has to.
+    /// Waits for the turn of `project`; `note` is called where it has to. Lock
+    /// files of projects that are gone are taken away.
     pub fn take(state: &Path, project: &str, note: impl FnOnce()) -> Result<Turn> {
         disk::private_folder(state)?;
-        // A name is no path, whoever chose it.
-        let name: String =
-            project.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
-        let path = state.join(format!("start-{name}.lock"));
-        let lock = disk::lock_file(&path)?;
-        let waited = match lock.try_lock() {
-            Ok(()) => false,
-            Err(TryLockError::WouldBlock) => {
-                note();
-                lock.lock().context("lock the project")?;
-                true
+        sweep(state, UNUSED);
+        let path = path(state, project);
+        let mut note = Some(note);
+        let mut waited = false;
+        let lock = loop {
+            let lock = disk::lock_file(&path)?;
+            match lock.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    if let Some(note) = note.take() {
+                        note();
+                    }
+                    lock.lock().context("lock the project")?;
+                    waited = true;
+                }
+                Err(TryLockError::Error(error)) => return Err(disk::no_locks(&path, &error)),
             }
-            Err(TryLockError::Error(error)) => return Err(disk::no_locks(&path, &error)),
+            // Whoever takes a file away has its lock: another one has to be made.
+            if disk::is_current(&lock, &path) {
+                break lock;
+            }
         };
+        // Says that the project is used; without it the file goes a month later,
+        // which does no harm.
+        drop(lock.set_modified(SystemTime::now()));
         outlive(&lock);
         Ok(Turn { _lock: lock, waited })
     }
+
+    /// Takes the lock file of a project away that is gone, unless somebody has it.
+    pub fn forget(state: &Path, project: &str) {
+        remove(&path(state, project));
+    }
 }
+
+fn path(state: &Path, project: &str) -> PathBuf {
+    state.join(format!("start-{}.lock", plain(project)))
+}
+
+/// A name is no path, whoever chose it.
+fn plain(project: &str) -> String {
+    project.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect()
+}
+
+/// Takes lock files away that nobody has taken for `unused`, but for those of
+/// projects that a book of this machine or of another engine knows.
+fn sweep(state: &Path, unused: Duration) {
+    let files = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let is_old = |entry: &std::fs::DirEntry| {
+        let age = entry.metadata().ok().and_then(|metadata| metadata.modified().ok()?.elapsed().ok());
+        age.is_some_and(|age| age >= unused)
+    };
+    let project = |entry: &std::fs::DirEntry| {
+        let name = entry.file_name().into_string().ok()?;
+        Some(name.strip_prefix("start-")?.strip_suffix(".lock")?.to_owned())
+    };
+    let old: Vec<(String, PathBuf)> =
+        files(state).filter(is_old).filter_map(|entry| Some((project(&entry)?, entry.path()))).collect();
+    if old.is_empty() {
+        return;
+    }
+    let engines = files(&state.join("engines")).map(|entry| Book::peek(&entry.path()));
+    let books: Vec<Leases> = std::iter::once(Book::peek(state)).chain(engines).collect();
+    let known = |name: &str| books.iter().flat_map(|book| &book.tenants).any(|tenant| plain(&tenant.project) == name);
+    for (_, path) in old.iter().filter(|(name, _)| !known(name)) {
+        remove(path);
+    }
+}
+
+/// With its lock: whoever waits for that finds the file gone, and makes another.
+/// Programs of before this rule do not look, and are safe because nobody starts
+/// a project that is gone.
+#[cfg(unix)]
+fn remove(path: &Path) {
+    let Ok(file) = File::options().write(true).open(path) else { return };
+    if file.try_lock().is_ok() && disk::is_current(&file, path) {
+        drop(std::fs::remove_file(path));
+    }
+}
+
+/// Windows: a file that somebody has open goes when it is closed, and cannot be
+/// made anew before.
+#[cfg(not(unix))]
+fn remove(_path: &Path) {}
 
 /// Programs that this one starts get the lock as well: where it is killed, its
 /// `docker compose up` goes on, and the turn is over when that has ended, too.
@@ -67,5 +141,61 @@ mod tests {
             drop(first);
             assert!(second.join().unwrap());
         });
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_locks_that_are_old_and_of_nobody_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut book = Book::open(dir.path()).unwrap();
+        book.leases.tenant_mut("kept.x", Path::new("/src")).range = crate::model::PortRange::new(8000, 8009);
+        book.close().unwrap();
+        let file = |name: &str| dir.path().join(format!("start-{name}.lock"));
+        for (name, age) in [("gone", 2 * UNUSED), ("kept_x", 2 * UNUSED), ("fresh", UNUSED / 2), ("held", 2 * UNUSED)] {
+            let file = File::create(file(name)).unwrap();
+            file.set_modified(SystemTime::now() - age).unwrap();
+        }
+        let held = File::open(file("held")).unwrap();
+        held.lock().unwrap();
+        drop(Turn::take(dir.path(), "demo", || panic!("nobody is before it")).unwrap());
+        let left = ["gone", "kept_x", "fresh", "held", "demo"].map(|name| file(name).exists());
+        assert_eq!(left, [false, true, true, true, true]);
+        Turn::forget(dir.path(), "demo");
+        assert!(!file("demo").exists());
+    }
+
+    /// Takers and removers at once: nobody is ever in a turn beside another.
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_that_goes_while_somebody_takes_it_lets_no_two_in() {
+        use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+        let dir = tempfile::tempdir().unwrap();
+        let (inside, removed, done) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            let takers: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(|| {
+                        for _ in 0..200 {
+                            let turn = Turn::take(dir.path(), "demo", || {}).unwrap();
+                            assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                            std::thread::yield_now();
+                            inside.fetch_sub(1, Ordering::SeqCst);
+                            drop(turn);
+                        }
+                    })
+                })
+                .collect();
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let before = path(dir.path(), "demo").exists();
+                    Turn::forget(dir.path(), "demo");
+                    removed.fetch_add(usize::from(before && !path(dir.path(), "demo").exists()), Ordering::Relaxed);
+                }
+            });
+            let results: Vec<_> = takers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+            done.store(true, Ordering::Relaxed);
+            assert!(results.iter().all(Result::is_ok));
+        });
+        assert!(removed.into_inner() > 0);
     }
 }

@@ -62,7 +62,11 @@ impl Values {
 
     /// A file that is not there, or damaged, remembers nothing.
     fn read(state: &Path) -> Values {
-        std::fs::read(path(state)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+        disk::read_own(&path(state))
+            .ok()
+            .flatten()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default()
     }
 }
 

@@ -45,6 +45,18 @@ pub struct Container {
 }
 
 impl Container {
+    /// What to call it on a command line: its name, or its id where the name is
+    /// none that an engine gives (moby, `daemon/names/names.go`).
+    pub fn reference(&self) -> &str {
+        if Container::is_name(&self.name) { &self.name } else { &self.id }
+    }
+
+    /// Whether an engine would give a container this name.
+    pub fn is_name(name: &str) -> bool {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+        name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(plain)
+    }
+
     /// What the engine holds for it now: nothing in a state without ports, for
     /// which the engine may list bindings all the same.
     pub fn held(&self) -> impl Iterator<Item = &Binding> {

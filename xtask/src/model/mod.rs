@@ -5,6 +5,8 @@ mod engine_host;
 mod fixed;
 mod lease;
 mod listener;
+mod name;
+mod network;
 mod options;
 mod port;
 mod stack;
@@ -18,6 +20,8 @@ pub use lease::{Lease, Leases, NamesFile, Starter, Tenant};
 pub use listener::{
     Disk, Firewall, FirewallState, Parent, Probe, Process, Reservation, Route, Socket, SocketState, Surroundings, Unit,
 };
+pub use name::{is_project_name, is_service_name};
+pub use network::{HOST_BINDING, NetworkSettings};
 pub use options::ComposeOptions;
 pub use port::{PortMapping, PortRange, Protocol};
 pub use stack::{
@@ -25,4 +29,4 @@ pub use stack::{
     exposed_tcp,
 };
 pub use subnet::Subnet;
-pub use verdict::{Owner, Verdict};
+pub use verdict::{Owner, Unpublished, Verdict};

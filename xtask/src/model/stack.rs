@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
-use super::{PortMapping, PortRange};
+use super::{NetworkSettings, PortMapping, PortRange};
 
 /// The effective Compose model, as far as ports and health are concerned.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,6 +19,8 @@ pub struct Stack {
     pub files: Vec<PathBuf>,
     /// Services of active profiles, by name.
     pub services: Vec<Service>,
+    /// What the networks of these services say, by their names at the engine.
+    pub networks: BTreeMap<String, NetworkSettings>,
 }
 
 impl Stack {

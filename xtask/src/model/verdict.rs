@@ -16,6 +16,17 @@ pub enum Owner {
     },
 }
 
+/// Why a port under `ports:` is not published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unpublished {
+    /// The engine passes over it.
+    Discarded,
+    /// The engine does not make the container.
+    Refused,
+    /// The container runs without it: it has to be made anew.
+    Missing,
+}
+
 /// May this port be published?
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -34,6 +45,13 @@ pub enum Verdict {
         /// By whom, as a fragment.
         by: String,
     },
+    /// The engine will not bind it, or has not: nobody is in its way.
+    NotPublished {
+        /// A fragment.
+        why: String,
+        /// What becomes of it.
+        cause: Unpublished,
+    },
     /// It cannot be told, or the address is not one of this machine's.
     Unknown {
         /// A fragment.
@@ -44,7 +62,12 @@ pub enum Verdict {
 impl Verdict {
     /// Whether `docker compose up` will fail because of it.
     pub fn is_conflict(&self) -> bool {
-        !matches!(self, Verdict::Free | Verdict::Ours(_))
+        !matches!(
+            self,
+            Verdict::Free
+                | Verdict::Ours(_)
+                | Verdict::NotPublished { cause: Unpublished::Discarded | Unpublished::Missing, .. }
+        )
     }
 
     /// The word used in JSON.
@@ -54,6 +77,7 @@ impl Verdict {
             Verdict::Ours(_) => "ours",
             Verdict::Taken(_) => "taken",
             Verdict::Reserved { .. } => "reserved",
+            Verdict::NotPublished { .. } => "not published",
             Verdict::Unknown { .. } => "unknown",
         }
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::model::{PortMapping, PortRange, Service, Stack, TRAEFIK_LABELS, Wanted, exposed_tcp};
+use crate::model::{NetworkSettings, PortMapping, PortRange, Service, Stack, TRAEFIK_LABELS, Wanted, exposed_tcp};
 
 /// Reads the effective model. The folder and the files of the project are not
 /// in it: the caller knows them.
@@ -21,7 +21,9 @@ pub fn parse(json: &[u8]) -> Result<Stack> {
     for (name, service) in config.services.unwrap_or_default() {
         services.push(service.into_service(name, &networks)?);
     }
-    Ok(Stack { name: config.name.unwrap_or_default(), services, ..Stack::default() })
+    let used = services.iter().flat_map(|service| &service.networks);
+    let settings = used.filter_map(|(key, name)| Some((name.clone(), networks.get(key)?.settings()))).collect();
+    Ok(Stack { name: config.name.unwrap_or_default(), services, networks: settings, ..Stack::default() })
 }
 
 #[derive(Deserialize)]
@@ -36,6 +38,18 @@ struct JsonNetwork {
     name: Option<String>,
     #[serde(default)]
     external: bool,
+    #[serde(default)]
+    internal: bool,
+    driver_opts: Option<BTreeMap<String, Value>>,
+}
+
+impl JsonNetwork {
+    fn settings(&self) -> NetworkSettings {
+        let options = self.driver_opts.iter().flatten();
+        let options = options.filter_map(|(name, value)| Some((name.clone(), text(value)?))).collect();
+        let host_ip = NetworkSettings::address(&options);
+        NetworkSettings { external: self.external, internal: self.internal, host_ip }
+    }
 }
 
 #[derive(Deserialize)]

@@ -8,7 +8,10 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::error::{Context, Result};
-use crate::model::{Binding, Container, Health, PROXY_LABEL, Protocol, State, TRAEFIK_LABELS, exposed_tcp};
+use crate::model::{
+    Binding, Container, Health, PROXY_LABEL, Protocol, State, TRAEFIK_LABELS, exposed_tcp, is_project_name,
+    is_service_name,
+};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -72,6 +75,12 @@ fn container(api: ApiContainer) -> Container {
         Some((name.clone(), endpoint.get("IPAddress")?.as_str()?.parse().ok()?))
     };
     let name = api.names.and_then(|names| names.into_iter().next()).unwrap_or_default();
+    // Anybody can write labels: what Compose would refuse is none of Compose's,
+    // and without a project the other two mean nothing.
+    let project = labels.remove("com.docker.compose.project").filter(|name| is_project_name(name));
+    let mut of_project = |label: &str| labels.remove(label).filter(|_| project.is_some());
+    let service = of_project("com.docker.compose.service").filter(|name| is_service_name(name));
+    let working_dir = of_project("com.docker.compose.project.working_dir").map(PathBuf::from);
     Container {
         id: api.id,
         name: name.trim_start_matches('/').to_owned(),
@@ -79,9 +88,9 @@ fn container(api: ApiContainer) -> Container {
         state: state(api.state.as_deref().unwrap_or_default()),
         health: health(&status),
         status,
-        project: labels.remove("com.docker.compose.project"),
-        service: labels.remove("com.docker.compose.service"),
-        working_dir: labels.remove("com.docker.compose.project.working_dir").map(PathBuf::from),
+        project,
+        service,
+        working_dir,
         one_off: labels.get("com.docker.compose.oneoff").is_some_and(|flag| flag.eq_ignore_ascii_case("true")),
         bindings: api.ports.unwrap_or_default().iter().filter_map(binding).collect(),
         addresses: networks.iter().filter_map(address).collect(),
@@ -379,6 +388,24 @@ mod tests {
         let published: Vec<(String, u16)> =
             found.bindings.iter().map(|b| (b.host_ip.to_string(), b.published)).collect();
         assert_eq!(published, [("0.0.0.0".to_owned(), 8000), ("::".to_owned(), 8000)]);
+    }
+
+    #[test]
+    fn labels_that_are_no_names_are_not_believed() {
+        let labels = |project: &str, service: &str| {
+            let labels = serde_json::json!({ "com.docker.compose.project": project, "com.docker.compose.service": service,
+                "com.docker.compose.project.working_dir": "/src/demo" });
+            let json = serde_json::json!([{ "Id": "ab12", "Labels": labels }]).to_string();
+            let found = containers(json.as_bytes()).unwrap().remove(0);
+            (found.project, found.service, found.working_dir.is_some())
+        };
+        assert_eq!(labels("demo", "web"), (Some("demo".into()), Some("web".into()), true));
+        for project in ["--all", "-x", "Demo", "de mo", "demo\n", ""] {
+            assert_eq!(labels(project, "web"), (None, None, false), "{project}");
+        }
+        for service in ["a b", "$(x)", "we\u{202e}b", ""] {
+            assert_eq!(labels("demo", service), (Some("demo".into()), None, true), "{service}");
+        }
     }
 
     #[test]

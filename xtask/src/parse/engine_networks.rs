@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use serde::Deserialize;
 
 use crate::error::{Context, Result};
-use crate::model::Subnet;
+use crate::model::{NetworkSettings, Subnet, is_project_name};
 
 /// The label of a network that this tool made for a proxy: the proxy's project.
 pub const OF_PROXY: &str = "xtask.proxy";
@@ -46,12 +46,14 @@ pub struct Network {
     pub created: Option<SystemTime>,
     /// The interface on the engine's machine, where it has a name of its own.
     pub interface: Option<String>,
+    /// What it says of published ports.
+    pub settings: NetworkSettings,
 }
 
 impl Network {
     /// The Compose project that made it.
     pub fn project(&self) -> Option<&str> {
-        self.labels.get("com.docker.compose.project").map(String::as_str)
+        project_of(&self.labels)
     }
 
     /// Whose network with the proxy it is, where it is one.
@@ -68,6 +70,11 @@ impl Network {
     }
 }
 
+/// Anybody can write labels: what Compose would refuse is none of Compose's.
+fn project_of(labels: &BTreeMap<String, String>) -> Option<&str> {
+    labels.get("com.docker.compose.project").map(String::as_str).filter(|name| is_project_name(name))
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ApiNetwork {
@@ -79,6 +86,8 @@ struct ApiNetwork {
     scope: String,
     labels: Option<BTreeMap<String, String>>,
     options: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    internal: bool,
     #[serde(rename = "IPAM")]
     ipam: Option<ApiIpam>,
     created: Option<String>,
@@ -112,7 +121,10 @@ pub fn networks(json: &[u8]) -> Result<Vec<Network>> {
 
 fn network(api: ApiNetwork) -> Network {
     let configs = api.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
+    let mut options = api.options.unwrap_or_default();
+    let host_ip = NetworkSettings::address(&options);
     Network {
+        settings: NetworkSettings { external: false, internal: api.internal, host_ip },
         id: api.id,
         name: api.name,
         driver: api.driver,
@@ -120,7 +132,7 @@ fn network(api: ApiNetwork) -> Network {
         labels: api.labels.unwrap_or_default(),
         subnets: configs.into_iter().filter_map(|config| config.subnet?.parse().ok()).collect(),
         created: api.created.and_then(|text| humantime::parse_rfc3339(&text).ok()),
-        interface: api.options.and_then(|mut options| options.remove("com.docker.network.bridge.name")),
+        interface: options.remove("com.docker.network.bridge.name"),
     }
 }
 
@@ -176,7 +188,7 @@ pub fn attached(json: &[u8]) -> Result<Vec<Attached>> {
         Attached {
             id: api.id,
             name: name.trim_start_matches('/').to_owned(),
-            project: api.labels.and_then(|mut labels| labels.remove("com.docker.compose.project")),
+            project: api.labels.as_ref().and_then(project_of).map(str::to_owned),
             running: matches!(api.state.as_deref(), Some("running" | "paused" | "restarting")),
             networks: networks.into_iter().map(|(name, endpoint)| (name, id(endpoint))).collect(),
         }
@@ -193,12 +205,14 @@ mod tests {
         let json = br#"[{"Name":"shop_default","Id":"58959e43e919abcd","Created":"2026-11-23T16:00:24.297019663Z",
             "Scope":"local","Driver":"bridge","IPAM":{"Driver":"default","Options":null,
             "Config":[{"Subnet":"172.19.0.0/16","Gateway":"172.19.0.1"},{"Subnet":"fd00::/64"}]},
-            "Containers":{},"Options":{},"Labels":{"com.docker.compose.project":"shop"}},
+            "Containers":{},"Internal":true,"Options":{"com.docker.network.bridge.host_binding_ipv4":"127.0.0.2"},"Labels":{"com.docker.compose.project":"shop"}},
             {"Name":"none","Id":"b14a","Scope":"local","Driver":"null","IPAM":{"Config":null},"Labels":null,"Options":null},
             {"Name":"bridge","Id":"fb135be32a0a","Options":{"com.docker.network.bridge.name":"docker0"}}]"#;
         let found = networks(json).unwrap();
         assert_eq!((found[0].project(), found[0].interface().as_str()), (Some("shop"), "br-58959e43e919"));
         assert_eq!(found[0].subnets, ["172.19.0.0/16".parse().unwrap()]);
+        let want = NetworkSettings { external: false, internal: true, host_ip: Some("127.0.0.2".parse().unwrap()) };
+        assert_eq!((&found[0].settings, &found[1].settings), (&want, &NetworkSettings::default()));
         assert!(found[0].created.is_some() && found[1].project().is_none());
         assert_eq!(found[2].interface(), "docker0");
     }

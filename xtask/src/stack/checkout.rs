@@ -31,10 +31,10 @@ pub fn checkout(dir: &Path) -> Option<Checkout> {
         let repository = name(&root);
         return Some(Checkout { branch: branch(&git), root, main: None, linked: false, repository });
     }
-    let text = std::fs::read_to_string(&git).ok()?;
+    let text = disk::text(&git).ok()?;
     let git = root.join(text.strip_prefix("gitdir:")?.trim());
     // Submodules have such a file too, and no `commondir`.
-    let common = std::fs::read_to_string(git.join("commondir")).ok().map(|common| disk::real(&git.join(common.trim())));
+    let common = disk::text(&git.join("commondir")).ok().map(|common| disk::real(&git.join(common.trim())));
     let Some(common) = common else {
         let repository = name(&root);
         return Some(Checkout { branch: branch(&git), root, main: None, linked: false, repository });
@@ -51,7 +51,7 @@ pub fn checkout_root(dir: &Path) -> Option<PathBuf> {
 }
 
 fn branch(git: &Path) -> Option<String> {
-    let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
+    let head = disk::text(&git.join("HEAD")).ok()?;
     head.trim().strip_prefix("ref: refs/heads/").map(str::to_owned)
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::locate::{Project, locate};
 use super::options::Environment;
 use super::templates::template_of;
+use crate::disk;
 use crate::envfile::{self, Document};
 use crate::error::{Error, Result};
 use crate::model::ComposeOptions;
@@ -167,7 +168,7 @@ fn read_history(
     earlier: &Environment<'_>,
 ) -> Result<Vec<(String, envfile::Value)>> {
     let place = file.display();
-    let bytes = std::fs::read(file).map_err(|error| {
+    let bytes = disk::bounded(file).map_err(|error| {
         let failed = Error::new(format!("failed to read {place}: {error}"));
         with_template(failed, file)
     })?;

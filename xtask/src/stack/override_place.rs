@@ -121,9 +121,9 @@ fn unlisted(
     // `.env`, and does not look at COMPOSE_FILE any more.
     let read_first = project.env_files.is_explicit() || options.project_directory.is_some() || dir == cwd;
     if !read_first {
-        let dir = dir.display();
-        return Err(Error::new(format!("from this folder Compose does not read COMPOSE_FILE of {dir}"))
-            .hint(format!("run this again in the project's folder: `cd {dir}`")));
+        let word = crate::ui::quoted_path(dir, None);
+        return Err(Error::new(format!("from this folder Compose does not read COMPOSE_FILE of {}", dir.display()))
+            .hint(format!("run this again in the project's folder: `cd {word}`")));
     }
     let separator = separator(env, &project.env_files);
     let words: Vec<String> = project.files.iter().map(|file| from(cwd, file)).collect();

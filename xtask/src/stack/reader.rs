@@ -12,12 +12,13 @@ use super::env_files::EnvFiles;
 use super::locate::{Project, locate};
 use super::options::Environment;
 use super::{extends, include};
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::model::ComposeOptions;
 use crate::model::{Source, Stack};
 use crate::parse::compose::{
     Data, Definition, Lookup, Node, Tag, check_name, check_ports, define, documents, is_external, merge, name_from_dir,
-    networks, normalise_name, select, strip_tags,
+    network_settings, networks, normalise_name, select, strip_tags,
 };
 
 /// What a compose file needs at least.
@@ -62,7 +63,9 @@ pub fn read_with(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>, te
     } else {
         options.profiles.clone()
     };
-    Ok(Stack { name, dir, files, services: select(definitions, &profiles)? })
+    let services = select(definitions, &profiles)?;
+    let networks = network_settings(&services, model.get("networks"));
+    Ok(Stack { name, dir, files, services, networks })
 }
 
 /// A project whose files were merged, and its name.
@@ -155,7 +158,7 @@ pub(super) fn parse(file: &Arc<Path>, texts: &Texts) -> Result<Vec<Node>> {
 /// A compose file as text.
 pub fn text_of(file: &Path) -> Result<String> {
     let place = crate::ui::clean(&file.display().to_string());
-    let bytes = std::fs::read(file).map_err(|error| match error.kind() {
+    let bytes = disk::bounded(file).map_err(|error| match error.kind() {
         ErrorKind::NotFound => Error::new(format!("there is no file {place}"))
             .hint("correct the path; it counts from the folder of the project"),
         _ => Error::new(format!("failed to read {place}: {error}")),

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::labels::{Wish, is_host};
 use crate::model::PortRange;
@@ -79,7 +80,7 @@ impl Settings {
     /// set nothing.
     pub fn read(dir: &Path) -> Result<Settings> {
         let path = dir.join(FILE);
-        let mut settings = match std::fs::read_to_string(&path) {
+        let mut settings = match disk::text(&path) {
             Ok(text) => parse(&text).map_err(|error| error.within(path.display()))?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Settings::default(),
             Err(error) => return Err(Error::new(format!("failed to read `{}`: {error}", path.display()))),
@@ -98,7 +99,8 @@ impl Settings {
         if !path.is_file() {
             return Ok(());
         }
-        for entry in dotenvy::from_path_iter(path).map_err(|error| bad(error.to_string()))? {
+        let text = disk::text(path).map_err(|error| bad(error.to_string()))?;
+        for entry in dotenvy::from_read_iter(text.as_bytes()) {
             let (name, value) = entry.map_err(|error| bad(error.to_string()))?;
             match name.as_str() {
                 "XTASK_ON_CONFLICT" => {

@@ -51,7 +51,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         }
     };
     let place = ctx.show(&plan.dir);
-    let typed = ui::quoted(&place);
+    let typed = ctx.typed(&plan.dir);
     if args.check && plan.outdated {
         done(false);
         ui::note(&format!("hint: `cargo xtask adopt --update {typed}` brings this version"));

@@ -8,9 +8,10 @@ use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::flow::bring_up::{Ending, Wish, bring_up};
 use crate::flow::proxy::by_name::ByName;
-use crate::flow::survey::Survey;
+use crate::flow::survey::{Row, Survey};
 use crate::flow::up::{self, ServiceState, ServiceUrls};
 use crate::flow::{assign, remote, report};
+use crate::model::{Unpublished, Verdict};
 use crate::stack::OnConflict;
 use crate::ui::{self, Column, Format};
 
@@ -110,6 +111,28 @@ struct Started<'a> {
     project: &'a str,
     services: Vec<StartedService>,
     moved: Vec<Moved<'a>>,
+    /// What stands under `ports:` and the engine passes over.
+    not_published: Vec<NotPublished>,
+}
+
+#[derive(Serialize)]
+struct NotPublished {
+    service: String,
+    /// As people write it: `127.0.0.1:8000`.
+    address: String,
+    why: String,
+}
+
+fn not_published(found: &Survey) -> Vec<NotPublished> {
+    let of_row = |row: &Row| match &row.verdict {
+        Verdict::NotPublished { why, cause: Unpublished::Discarded } => Some(NotPublished {
+            service: ui::clean(&row.wanted.mapping.service),
+            address: row.wanted.mapping.address(),
+            why: ui::clean(why),
+        }),
+        _ => None,
+    };
+    found.rows.iter().filter_map(of_row).collect()
 }
 
 #[derive(Serialize)]
@@ -158,9 +181,12 @@ fn done(ctx: &Context, found: &Survey, moved: &[assign::Move], by_name: Option<&
                     Moved { variable, literal, from: step.from, to: step.to }
                 })
                 .collect();
-            ui::json(&Started { schema: 1, project, services, moved });
+            ui::json(&Started { schema: 1, project, services, moved, not_published: not_published(found) });
         }
         Format::Text => print(project, &states, &urls),
+    }
+    for NotPublished { service, address, why } in not_published(found) {
+        ui::note(&format!("note: {address} of {service} is not published: {why}"));
     }
     remote::note_loopback(found);
     if let Some(by_name) = by_name {

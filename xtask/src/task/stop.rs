@@ -83,12 +83,12 @@ fn spare_checkouts(ctx: &Context, found: &Survey) -> Result<()> {
     let Some(other) = own::whose_name(ctx, found) else { return Ok(()) };
     let name = ui::clean(&found.stack.name);
     Err(Error::new(format!(
-        "`{name}` is the project of {}, and this checkout has nothing of its own under that name: \
+        "`{name}` is the project of {}, and this checkout has no container of that name: \
          the volumes that would go are not its own",
         ctx.show(&other)
     ))
-    .hint(format!("if its data is to go: `cd {} && cargo xtask stop --volumes`", ui::quoted(&ctx.show(&other))))
-    .hint(format!("or say whose: `cargo xtask -p {name} stop --volumes`")))
+    .hint(format!("if its data is to go: `cd {} && cargo xtask stop --volumes`", ctx.typed(&other)))
+    .hint(format!("or say whose: `cargo xtask -p {} stop --volumes`", ui::quoted(&found.stack.name))))
 }
 
 /// `down --volumes` removes what the compose files name, whoever made it: a
@@ -107,7 +107,7 @@ fn spare_others(ctx: &Context, own: &[String]) -> Result<()> {
         name.line
     ))
     .hint("stop without its data: `cargo xtask stop`")
-    .hint(format!("or remove it by name, if it is to go: `docker volume rm {}`", ui::clean(&name.value))))
+    .hint(format!("or remove it by name, if it is to go: `docker volume rm {}`", ui::argument(&name.value))))
 }
 
 /// What is still there, and how it goes away.

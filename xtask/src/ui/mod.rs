@@ -10,6 +10,7 @@ mod secret;
 mod table;
 mod text;
 mod typed;
+mod typed_ahead;
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -24,9 +25,10 @@ pub use diff::diff;
 pub use live::Live;
 pub use page::Page;
 pub use prompt::{Choice, choose, confirm, is_interactive};
-pub use secret::{mask, mask_value};
+pub use secret::{mask, mask_command, mask_value};
 pub use table::{Column, table};
-pub use text::{clean, clip, count, local_path, quoted};
+pub use text::{clean, clip, count, local_path};
+pub use typed::{URL_PATH, argument, quoted, quoted_path, url_part};
 
 /// How reports are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]

@@ -36,7 +36,7 @@ struct Asker<I, O> {
 }
 
 fn terminal() -> Asker<io::StdinLock<'static>, io::Stderr> {
-    Asker { input: io::stdin().lock(), output: io::stderr(), discard: super::typed::discard }
+    Asker { input: io::stdin().lock(), output: io::stderr(), discard: super::typed_ahead::discard }
 }
 
 fn ask_choice<I: BufRead, O: Write>(

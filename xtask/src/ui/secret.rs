@@ -1,6 +1,8 @@
 //! Foreign text without its secrets: what follows a name that says so, the
 //! password of a URL, and what has the shape of a token.
 
+mod options;
+
 use std::ops::Range;
 
 /// Words that make a name's value a secret.
@@ -39,11 +41,17 @@ const SHAPES: [(&str, usize); 17] = [
     ("eyJ", 16),
 ];
 
+/// A command line without its secrets: as [`mask`], and the values of options
+/// that have one letter.
+pub fn mask_command(text: &str) -> String {
+    mask(&options::mask_options(text))
+}
+
 /// Command lines, log lines and DSNs without their secrets: `--password=…`,
 /// `TOKEN=…`, `"token": "…"`, `Authorization: …`, `postgres://user:…@host`. The
 /// value is replaced by `***`.
 pub fn mask(text: &str) -> String {
-    let text = text.split(' ').map(mask_account).collect::<Vec<_>>().join(" ");
+    let text = text.split(' ').map(|word| mask_hook(&mask_account(word))).collect::<Vec<_>>().join(" ");
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_str();
     while let Some(first) = rest.chars().next() {
@@ -68,7 +76,8 @@ pub fn mask(text: &str) -> String {
 /// The value of a variable, cleaned; `***` where its name says that it is a
 /// secret, and without the password of a DSN.
 pub fn mask_value(name: &str, value: &str) -> String {
-    if names_secret(name) && !value.is_empty() { "***".to_owned() } else { super::clean(&mask(value)) }
+    let hidden = names_secret(name) || names_secret_variable(name);
+    if hidden && !value.is_empty() { "***".to_owned() } else { super::clean(&mask(value)) }
 }
 
 /// Whether a variable, option, field or header of this name holds a secret. PWD
@@ -81,6 +90,83 @@ fn names_secret(name: &str) -> bool {
         || ["_pass", "_key", "-key", "_pwd", "-pwd"].iter().any(|end| lower.ends_with(end))
         || name.strip_suffix("Key").is_some_and(|stem| stem.ends_with(|c: char| c.is_ascii_lowercase()))
         || is_header(&lower)
+}
+
+/// Words that say so as a part of a variable's or an option's name. In other
+/// text they are words like others.
+const PARTS: [&str; 8] = ["auth", "pin", "salt", "signing", "cred", "creds", "webhook", "webhooks"];
+/// What such a name ends in where it is about something else.
+const ABOUT: [&str; 27] = [
+    "port",
+    "ports",
+    "host",
+    "hostname",
+    "url",
+    "uri",
+    "domain",
+    "enabled",
+    "enable",
+    "disabled",
+    "mode",
+    "type",
+    "method",
+    "provider",
+    "issuer",
+    "audience",
+    "version",
+    "image",
+    "timeout",
+    "ttl",
+    "rounds",
+    "length",
+    "algorithm",
+    "path",
+    "file",
+    "dir",
+    "realm",
+];
+
+/// Whether a variable or option of this name holds a secret by one of its parts:
+/// `BASIC_AUTH`, `SIM_PIN`, `signingKey`. The URL of a webhook is one itself.
+fn names_secret_variable(name: &str) -> bool {
+    let parts = parts(name);
+    let has = |words: &[&str]| parts.iter().any(|part| words.contains(&part.as_str()));
+    let about_else = parts.last().is_some_and(|last| ABOUT.contains(&last.as_str()));
+    has(&PARTS)
+        && (!about_else || has(&["webhook", "webhooks"]) && parts.last().is_some_and(|last| last.starts_with("ur")))
+}
+
+/// The words of a name in small letters: `apiAuth_X` has three.
+fn parts(name: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut before = ' ';
+    for c in name.chars() {
+        if !c.is_ascii_alphanumeric() || c.is_ascii_uppercase() && before.is_ascii_lowercase() {
+            parts.push(String::new());
+        }
+        if let Some(last) = parts.last_mut().filter(|_| c.is_ascii_alphanumeric()) {
+            last.push(c.to_ascii_lowercase());
+        }
+        before = c;
+    }
+    parts
+}
+
+/// Places whose paths are secrets: whoever knows one may post there.
+const HOOKS: [&str; 5] = [
+    "hooks.slack.com/",
+    "discord.com/api/webhooks/",
+    "discordapp.com/api/webhooks/",
+    "webhook.office.com/",
+    "api.telegram.org/bot",
+];
+
+/// A URL of a webhook without what makes it one.
+fn mask_hook(word: &str) -> String {
+    let Some((at, hook)) = HOOKS.iter().find_map(|hook| Some((word.find(hook)?, hook))) else { return word.to_owned() };
+    let secret = &word[at + hook.len()..];
+    let end = secret.find(|c: char| quotes(c) || matches!(c, ',' | ';' | ')' | '}')).unwrap_or(secret.len());
+    format!("{}***{}", &word[..at + hook.len()], &secret[end..])
 }
 
 /// Headers whose value has several words.
@@ -108,7 +194,8 @@ fn value_after(before: &str, name: &str, after: &str) -> Option<Range<usize>> {
     }
     // The folder of a shell begins with `/`, the password of a DSN seldom.
     let is_folder = |value: &str| bare == "PWD" && value.starts_with('/');
-    if !names_secret(bare) && bare != "PWD" {
+    let is_variable = after.starts_with('=') && !bare.contains(|c: char| c.is_ascii_lowercase());
+    if !names_secret(bare) && bare != "PWD" && !(is_variable && names_secret_variable(bare)) {
         return None;
     }
     if before.ends_with("${") {
@@ -261,6 +348,38 @@ mod tests {
         assert_eq!(mask_value("DB_PASSWORD", "a b"), "***");
         assert_eq!(mask_value("SMTP_PASS", "x"), "***");
         assert_eq!(mask_value("MYSQL_PWD", "x"), "***");
+        for name in [
+            "BASIC_AUTH",
+            "SIM_PIN",
+            "PASSWORD_SALT",
+            "SIGNING_X",
+            "AWS_CRED",
+            "GCP_CREDS",
+            "SLACK_WEBHOOK_URL",
+            "apiAuth",
+        ] {
+            assert_eq!(mask_value(name, "4711"), "***", "{name}");
+        }
+        for name in [
+            "AUTHOR",
+            "PING",
+            "SHIPPING",
+            "BASALT",
+            "CREDIT",
+            "PINNED",
+            "AUTH_PORT",
+            "AUTH_URL",
+            "SALT_ROUNDS",
+            "OAUTH_HOST",
+        ] {
+            assert_eq!(mask_value(name, "4711"), "4711", "{name}");
+        }
+        assert_eq!(mask_value("NOTIFY", "https://hooks.slack.com/services/T0/B0/x"), "https://hooks.slack.com/***");
+        assert_eq!(
+            mask("post 'https://discord.com/api/webhooks/1/x', now"),
+            "post 'https://discord.com/api/webhooks/***', now"
+        );
+        assert_eq!(mask("BASIC_AUTH=a:b node auth: failed, pin=4"), "BASIC_AUTH=*** node auth: failed, pin=4");
         assert_eq!(mask_value("PWD", "/src/ann"), "/src/ann");
         assert_eq!(mask_value("DB_PASSWORD", ""), "");
         assert_eq!(mask_value("DATABASE_URL", "postgres://app:s3cret@db/x"), "postgres://app:***@db/x");

@@ -2,20 +2,6 @@
 
 use std::path::Path;
 
-/// A word as a person would type it in a command; on Windows for `cmd` and
-/// PowerShell, which know single quotes not at all or differently. Cleaned: a
-/// name with control characters cannot be typed anyway.
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%{}~".contains(c) || cfg!(windows) && c == '\\';
-    clean(&if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else if cfg!(windows) {
-        format!("\"{}\"", word.replace('"', "\\\""))
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    })
-}
-
 /// Without control characters, and without the marks that reorder text: what
 /// is shown is what is there. Each run of them becomes one `\u{fffd}`.
 pub fn clean(text: &str) -> String {

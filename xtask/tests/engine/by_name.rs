@@ -85,8 +85,8 @@ impl Scene {
 
     /// `psql` as the output of `start` has it.
     fn psql(told: &Output) -> String {
-        let line = told.stdout.lines().find(|line| line.contains("psql \"")).expect("a line for psql");
-        let words = line.split_once("psql \"").unwrap().1.trim_end_matches('"');
+        let line = told.stdout.lines().find(|line| line.contains("psql '")).expect("a line for psql");
+        let words = line.split_once("psql '").unwrap().1.trim_end_matches('\'');
         let mut psql = command("psql");
         psql.args([words, "-Atc", "select 'over ' || current_user"]).env("PGPASSWORD", "secret");
         Running::start(psql).finish(LIMIT).exits(0).stdout.trim().to_owned()

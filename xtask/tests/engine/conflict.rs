@@ -152,7 +152,7 @@ fn stop_stops_the_one_container_and_no_other() {
     let scene = scene();
     let other = other(scene.postgres);
     let output = scene.project.xtask(["start", "--on-conflict", "stop", "--yes"]).exits(0);
-    output.says(&format!("docker compose -p {} stop db", other.name));
+    output.says(&format!("docker stop {}-db-1", other.name));
     assert_eq!(other.running(), ["bystander"]);
     assert_eq!(scene.project.running(), ["backend", "postgres"]);
     scene.env_is(&scene.env);

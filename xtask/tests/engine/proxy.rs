@@ -252,7 +252,7 @@ fn every_kind_of_service_by_name() {
     assert_eq!(of_db["urls"][0], format!("postgres://db.shop.localhost:{}", proxy.ports.postgres));
     let connect = of_db["connect"].as_str().unwrap();
     assert!(
-        connect.starts_with("psql \"host=db.shop.localhost hostaddr=127.0.0.1 ") && connect.contains(&proxy.ca()),
+        connect.starts_with("psql 'host=db.shop.localhost hostaddr=127.0.0.1 ") && connect.contains(&proxy.ca()),
         "{connect}"
     );
     proxy.xtask(&shop, &["proxy", "labels", "--lint"]).exits(0).says("the labels of 4 services are well");

@@ -102,3 +102,20 @@ fn killed_and_back() {
     proxy.xtask(home, &["proxy", "up"]).exits(0);
     assert_eq!(proxy.http("traefik.localhost", "/ping").0, 200);
 }
+
+/// As an earlier version made it.
+#[test]
+fn a_ca_that_may_do_more_than_it_needs_is_made_anew_and_that_is_said() {
+    let proxy = Proxy::new();
+    let home = &proxy.home;
+    proxy.up(home).exits(0).says("a new CA was made");
+    let record = proxy.folder().join("ca/ca.json");
+    let mut known: serde_json::Value = serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
+    known.as_object_mut().unwrap().remove("form").unwrap();
+    std::fs::write(&record, known.to_string()).unwrap();
+    let key = || std::fs::read(proxy.folder().join("ca/ca.key")).unwrap();
+    let before = key();
+    proxy.xtask(home, &["proxy", "up"]).exits(0).says("the local CA was made anew").says("cargo xtask proxy trust");
+    assert_ne!(key(), before);
+    proxy.xtask(home, &["proxy", "up"]).exits(0).never_says("made anew");
+}

@@ -57,14 +57,14 @@ fn two_services() -> (Project, u16) {
 }
 
 #[test]
-fn a_service_of_another_project_is_named_and_stopped_by_compose() {
+fn a_service_of_another_project_is_named_and_stopped_by_id() {
     let (holder, port) = two_services();
     let asking = Project::new();
     let port = port.to_string();
     let said = asking.xtask(["who", &port]).exits(0).says(&format!("{port}/tcp taken"));
     let said = said.says(&format!("by container {0}-web-1 (service web of project {0})", holder.name));
     let said = said.says(&holder.dir().display().to_string()).says("image engine-web");
-    let stop = format!("docker compose -p {} stop web", holder.name);
+    let stop = format!("docker stop {}-web-1", holder.name);
     said.says(&format!("0.0.0.0:{port}")).says(&format!("advice: stop it: `{stop}`")).never_says("docker-proxy");
     let json = asking.xtask(["who", &port, "--format", "json"]).exits(0).json();
     let owner = &json["ports"][0]["owners"][0];
@@ -90,7 +90,7 @@ fn a_service_of_another_project_is_named_and_stopped_by_compose() {
     assert_eq!(json["ports"][0]["owners"].as_array().unwrap().len(), 1, "{json}");
     asking.xtask(["kill", &port]).exits(1).says(&format!("stop: {stop}")).says("add --yes");
     assert_eq!(holder.running(), ["bystander", "web"]);
-    let said = asking.xtask(["kill", &port, "--yes"]).exits(0).says(&format!("$ {stop}"));
+    let said = asking.xtask(["kill", &port, "--yes"]).exits(0).says(&format!("stop: {stop}"));
     said.says(&format!("{port}/tcp: free now")).never_says("ending ").never_says("docker-proxy");
     assert_eq!(holder.running(), ["bystander"]);
     // Stopped containers hold nothing, and another one may have the port.
@@ -187,7 +187,7 @@ fn the_proxy_of_a_running_container_has_died() {
     }
     // And a ghost can be stopped as well.
     proxies(port).into_iter().for_each(end);
-    project.xtask(["kill", &words, "--yes"]).exits(0).says("stop web").says("free now");
+    project.xtask(["kill", &words, "--yes"]).exits(0).says("docker stop ").says("free now");
     assert_eq!(project.running(), [""; 0]);
 }
 
@@ -212,7 +212,7 @@ fn an_engine_that_listens_itself_is_never_signalled() {
     };
     blind(&["who", &words]).exits(0).says(&format!("(pid {dockerd}")).says("for another engine");
     blind(&["kill", &words, "--yes", "--force"]).exits(1).says("is left alone").never_says("ending ");
-    let stop = format!("docker compose -p {} stop web", project.name);
+    let stop = format!("docker stop {}-web-1", project.name);
     let said = engine.xtask(&project, &["kill", &words, "--yes"]).finish(LIMIT).exits(0);
     said.says(&stop).says("free now").never_says("ending ");
     assert_eq!(engine.pid(), dockerd);
@@ -239,4 +239,26 @@ fn ports_that_a_crashed_engine_still_lists_are_free() {
     let said = engine.xtask(&project, &["who", &words]).finish(LIMIT).exits(0);
     said.says(&format!("{port}/tcp free")).never_says(&name);
     engine.xtask(&project, &["kill", &words, "--yes"]).finish(LIMIT).exits(0).says("free already");
+}
+
+/// `docker commit` keeps the labels of the container that it copies.
+#[test]
+fn a_copy_with_the_same_labels_and_another_replica_run_on() {
+    let (holder, port) = two_services();
+    let image = format!("{}-copy", holder.name);
+    holder.owns_image(image.clone());
+    let original = format!("{}-web-1", holder.name);
+    docker(["commit", &original, &image]).exits(0);
+    let copy = format!("{}-copied", holder.name);
+    let elsewhere = holder.port();
+    docker(["run", "-d", "--name", &copy, "-p", &format!("{elsewhere}:8080"), &image]).exits(0);
+    let runs = || docker(["ps", "--format", "{{.Names}}"]).stdout;
+    holder.xtask(["kill", &elsewhere.to_string(), "--yes"]).exits(0).says("free now");
+    let left = runs();
+    assert!(left.contains(&original) && !left.contains(&copy), "{left}");
+    docker(["start", &copy]).exits(0);
+    holder.xtask(["kill", &port.to_string(), "--yes"]).exits(0).says("free now");
+    let left = runs();
+    assert!(!left.contains(&original) && left.contains(&copy), "{left}");
+    docker(["rm", "-f", &copy]).exits(0);
 }

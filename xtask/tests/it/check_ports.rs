@@ -88,6 +88,8 @@ fn the_json_has_the_keys_of_the_schema_and_no_others() {
         "source",
         "reserved",
         "lease",
+        "network_ip",
+        "why",
     ];
     for row in rows(&run) {
         assert_eq!(keys(&row), set(&port));
@@ -107,7 +109,7 @@ fn the_json_has_the_keys_of_the_schema_and_no_others() {
             "service": "postgres", "host_ip": "127.0.0.1", "published": project.port(6), "published_end": null,
             "target": 5432, "protocol": "tcp", "variable": "POSTGRES_PORT", "verdict": "free", "owners": [],
             "suggestion": null, "source": "default", "reserved": null,
-            "lease": null,
+            "lease": null, "network_ip": null, "why": null,
         })
     );
     assert_eq!(row(&run, "redis")["source"], "literal");

@@ -61,7 +61,7 @@ fn what_was_moved_is_in_the_json() {
 #[test]
 fn stop_by_option_stops_the_container_in_the_way() {
     let (mut project, engine) =
-        project(vec![Rule::when("-p shop stop api").tells("stopped"), Rule::when("compose up").tells("up")]);
+        project(vec![Rule::when("docker stop shop-api-id").tells("stopped"), Rule::when("compose up").tells("up")]);
     let proxy = project.hold_as("docker-proxy", "", &[format!("0.0.0.0:{}", project.port(0))]);
     engine.has(container(("shop", "api", "/src/shop"), ("running", "Up"), &[("0.0.0.0", project.port(0), 8000)]));
     engine.on("stopped", move |state| {
@@ -74,7 +74,7 @@ fn stop_by_option_stops_the_container_in_the_way() {
     assert!(run.stderr.contains("hint: add --yes"), "{run}");
     assert_eq!(doings(&project), Vec::<String>::new());
     project.run("start --on-conflict stop --yes").ends_with(0);
-    assert_eq!(doings(&project), ["docker compose -p shop stop api", "docker compose up -d"]);
+    assert_eq!(doings(&project), ["docker stop shop-api-id", "docker compose up -d"]);
 }
 
 /// Two services, of which only one is wanted: the other's port does not matter.

@@ -175,7 +175,7 @@ fn a_one_off_container_of_ours_is_stopped_by_its_id() {
 
 #[test]
 fn a_container_is_stopped_by_its_engine_and_its_proxy_is_let_alone() {
-    let (mut project, engine) = project(vec![Rule::when("docker compose -p shop stop api").tells("stopped")]);
+    let (mut project, engine) = project(vec![Rule::when("docker stop shop-api-id").tells("stopped")]);
     let address = format!("0.0.0.0:{}", project.port(0));
     let pid = project.hold_as("docker-proxy", "", &[address]);
     engine.has(container(("shop", "api", "/src/shop"), ("running", "Up"), &[("0.0.0.0", project.port(0), 8000)]));
@@ -188,12 +188,13 @@ fn a_container_is_stopped_by_its_engine_and_its_proxy_is_let_alone() {
 
 #[test]
 fn a_container_that_cannot_be_stopped() {
-    let (project, engine) = project(vec![Rule::when("stop api").stderr("Error response from daemon: no\n").exit(1)]);
+    let (project, engine) =
+        project(vec![Rule::when("stop shop-api-id").stderr("Error response from daemon: no\n").exit(1)]);
     engine.has(container(("shop", "api", "/src/shop"), ("running", "Up"), &[("0.0.0.0", project.port(0), 8000)]));
     let run = project.run("check-ports --stop-holders --yes").ends_with(1);
     assert!(
         run.stderr.contains(
-            "error: still held: 18000\nhint: `docker compose -p shop stop api` failed: Error response from daemon: no"
+            "error: still held: 18000\nhint: `docker stop shop-api-id` failed: Error response from daemon: no"
         ),
         "{run}"
     );
@@ -316,7 +317,9 @@ pub(crate) fn as_nobody(project: &mut Project, words: &str) -> Option<Run> {
                 fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
             }
         }
-        std::os::unix::fs::chown(project.root().join("state"), Some(65534), Some(65534)).unwrap();
+        let state = project.root().join("state");
+        fs::set_permissions(&state, fs::Permissions::from_mode(0o755)).unwrap();
+        std::os::unix::fs::chown(state, Some(65534), Some(65534)).unwrap();
         let tool = fs::canonicalize(project.tool("docker-proxy")).unwrap();
         let docker = project.root().join("bin/docker");
         if docker.exists() {

@@ -27,7 +27,7 @@ fn up_and_proved() {
     assert_eq!(
         answer,
         json!({
-            "schema": 1, "project": "demo", "moved": [],
+            "schema": 1, "project": "demo", "moved": [], "not_published": [],
             "services": [{ "service": "web", "state": "healthy", "urls": [format!("http://localhost:{port}")] }],
         })
     );

@@ -114,7 +114,7 @@ fn values_are_never_a_command() {
     // They went where they belong, as words.
     let calls = project.calls();
     for want in [
-        format!("-p {COMMAND} stop {COMMAND}\n"),
+        format!("docker stop {COMMAND}-{COMMAND}-id\n"),
         format!("-f {COMMAND}.yaml config"),
         format!("logs --tail 100 {COMMAND}\n"),
     ] {
@@ -255,6 +255,38 @@ fn a_state_folder_of_somebody_else_is_neither_read_nor_written() {
     let owners: Vec<u32> =
         fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().metadata().unwrap().uid()).collect();
     assert!(owners.len() > 2 && owners.iter().all(|owner| *owner == 12345), "{owners:?}");
+}
+
+/// Everybody could have put something there: it is closed, and what is not our
+/// own in it is not believed.
+#[test]
+fn a_state_folder_that_others_can_write_is_closed_to_them() {
+    let stack = Stack::new("demo", None, 0);
+    let state = stack.project.root().join("state");
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o777)).unwrap();
+    let planted = format!(
+        r#"{{"schema":1,"tenants":[{{"project":"x","dir":"/","leases":[{{"service":"a","target":1,"protocol":"tcp","published":{},"since":""}}]}}]}}"#,
+        stack.port
+    );
+    fs::write(state.join("leases.json"), planted).unwrap();
+    let run = stack.project.run("ls");
+    assert_eq!(
+        run.stderr.matches("warning: others could write into [root]/state: it is closed to them now").count(),
+        1,
+        "{run}"
+    );
+    assert_eq!(fs::metadata(&state).unwrap().permissions().mode() & 0o777, 0o755);
+    assert!(!stack.project.run("ls").stderr.contains("others could write"));
+    if !rustix::process::geteuid().is_root() {
+        skip("a file of somebody else: not root");
+        return;
+    }
+    std::os::unix::fs::chown(state.join("leases.json"), Some(12345), Some(12345)).unwrap();
+    let run = stack.project.run("ls");
+    assert!(run.stderr.contains("[root]/state/leases.json is not read: it belongs to user id 12345"), "{run}");
+    assert!(!run.stdout.contains('x'), "a planted lease was believed: {run}");
+    let run = stack.project.run("start").ends_with(0);
+    assert!(run.stderr.contains("ports are not kept for this project"), "{run}");
 }
 
 /// The same the other way round: root's folder, and an ordinary person.

@@ -52,7 +52,7 @@ fn machine() -> (Project, Engine) {
     ));
     engine.has(container(("demo", "db", &demo), ("running", "Up"), &[on("127.0.0.1", 1, 5432)]));
     engine.has(container(("demo", "job", &demo), ("exited", "Exited (0) 3 minutes ago"), &[]));
-    engine.has(container(("theirs", "app\u{7}", &theirs), ("exited", "Exited (1) 1 hour ago"), &[]));
+    engine.has(container(("theirs", "app", &theirs), ("exited", "Exited (1) 1 hour ago"), &[]));
     engine.has(container(("old", "web", &old), ("running", "Up (healthy)"), &[on("0.0.0.0", 4, 80)]));
     let mut lone = container(("x", "x", "/x"), ("running", "Up"), &[]);
     lone["Labels"] = json!({});

@@ -183,7 +183,12 @@ fn named_ports_end_whoever_has_them() {
 fn what_is_kept_for_folders_that_are_gone_ends() {
     let project = Project::new(WEB);
     three(&project);
+    let lock = |name: &str| project.root().join(format!("state/start-{name}.lock"));
+    for name in ["old", "shop"] {
+        fs::write(lock(name), "").unwrap();
+    }
     snapshot!("release-gone", project.run("release --gone").ends_with(0));
+    assert_eq!(["old", "shop"].map(|name| lock(name).exists()), [false, true]);
     assert_eq!(names(&project), pairs(&[("demo", 0), ("demo", 1), ("shop", 4), ("shop", 5)]));
     assert_eq!(project.run("release --gone").ends_with(0).stdout, "nothing was kept\n");
 }

@@ -22,6 +22,8 @@ mod check_ports;
 #[cfg(unix)]
 mod commands;
 #[cfg(unix)]
+mod copies;
+#[cfg(unix)]
 mod diagnose;
 #[cfg(unix)]
 mod engine;
@@ -48,9 +50,17 @@ mod killed;
 #[cfg(unix)]
 mod leases;
 #[cfg(unix)]
+mod local_ca;
+#[cfg(unix)]
 mod no_compose;
 #[cfg(unix)]
+mod not_published;
+#[cfg(unix)]
+mod odd_folders;
+#[cfg(unix)]
 mod overrides;
+#[cfg(unix)]
+mod pasted;
 #[cfg(unix)]
 mod places;
 #[cfg(target_os = "linux")]
@@ -63,6 +73,10 @@ mod prune;
 mod remote;
 #[cfg(target_os = "linux")]
 mod run;
+#[cfg(unix)]
+mod secrets;
+#[cfg(unix)]
+mod stop_by_id;
 #[cfg(unix)]
 mod support;
 #[cfg(unix)]

@@ -102,6 +102,8 @@ impl Project {
         for folder in ["demo", "home", "state", "bin"] {
             fs::create_dir(root.join(folder)).unwrap();
         }
+        // Whatever the umask is: one that others can write into is warned of.
+        open_to_all(&root.join("state"), 0o755);
         let mut project =
             Project { _temp: temp, root, block: Block::take(), env: BTreeMap::new(), holders: Vec::new() };
         let root = project.root.clone();

@@ -28,7 +28,13 @@ fn wanted(text: &str) -> Wanted {
 
 fn stack(ports: Vec<Wanted>) -> Stack {
     let service = Service { name: "web".into(), ports, ..Service::default() };
-    Stack { name: "p".into(), dir: "/p".into(), files: vec![PathBuf::from("/p/compose.yaml")], services: vec![service] }
+    Stack {
+        name: "p".into(),
+        dir: "/p".into(),
+        files: vec![PathBuf::from("/p/compose.yaml")],
+        services: vec![service],
+        ..Stack::default()
+    }
 }
 
 fn moved(stack: &Stack, at: usize, to: u16) -> Changes {

@@ -38,7 +38,7 @@ fn workspace(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
         && let Some(outer) = outer_workspace(&target.dir)
     {
         return Err(Error::new(format!("{} belongs to a cargo workspace further up", target.ctx.show(&target.dir)))
-            .hint(format!("adopt that one: `cargo xtask adopt {}`", target.ctx.show(&outer))));
+            .hint(format!("adopt that one: `cargo xtask adopt {}`", target.ctx.typed(&outer))));
     }
     let (what, after) = match &before {
         None => (" (new): a workspace for xtask/", Some(cargo::new_workspace(&strangers(&target.dir)))),

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::flow::survey::{Row, Survey, crowd, reading};
 use crate::flow::{dependents, env, overrides, proof};
 use crate::ledger::Kept;
-use crate::model::{Around, ComposeOptions, PortRange, Stack, Wanted};
+use crate::model::{Around, ComposeOptions, PortRange, Stack, Verdict, Wanted};
 use crate::stack;
 use crate::ui::{self, Format};
 
@@ -120,6 +120,12 @@ fn planned(ctx: &Context, survey: &Survey, by_variable: bool) -> Result<Vec<Move
     let mut moves: BTreeMap<What, Move> = BTreeMap::new();
     let mut literals: Vec<(&Row, Move, Option<Error>)> = Vec::new();
     for row in survey.conflicts() {
+        if let Verdict::NotPublished { why, .. } = &row.verdict {
+            let (service, address) = (ui::clean(&row.wanted.mapping.service), row.wanted.mapping.address());
+            return Err(Error::new(format!("{service} cannot publish {address}: {why}"))
+                .hint("no other port helps: move these lines of `ports:`, or take them out")
+                .finding());
+        }
         let published = row.wanted.mapping.published.map(|range| range.first);
         let mut spoiled = None;
         match (row.variable(), published, row.suggestion) {

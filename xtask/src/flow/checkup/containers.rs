@@ -48,7 +48,7 @@ fn ailing(scene: &Scene, container: &Container) -> Option<Finding> {
         _ => return None,
     };
     let name = ui::clean(&container.name);
-    let service = container.service.as_deref().map(ui::clean).unwrap_or_default();
+    let service = container.service.as_deref().map(ui::argument).unwrap_or_default();
     let log = up::last_lines(ctx, container, LOG_LINES).into_iter().map(|line| format!("  | {line}"));
     let seen = std::iter::once(seen).chain(log).collect::<Vec<_>>().join("\n");
     // What `docker compose stop` and `docker stop` leave of a program that obeys

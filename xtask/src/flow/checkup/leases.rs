@@ -40,7 +40,9 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
 /// Whether its folder is gone. Nobody can tell that of one whose parent is gone
 /// as well: it may lie on a disk that is not mounted now.
 pub(in crate::flow) fn is_gone(tenant: &Tenant) -> bool {
-    !tenant.dir.exists() && tenant.dir.parent().is_some_and(std::path::Path::is_dir)
+    let dir = tenant.dir.clone();
+    let gone = move || !dir.exists() && dir.parent().is_some_and(std::path::Path::is_dir);
+    disk::within(&tenant.dir, gone).unwrap_or(false)
 }
 
 fn describe(scene: &Scene, tenant: &Tenant) -> String {

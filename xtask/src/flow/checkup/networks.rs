@@ -160,6 +160,7 @@ mod tests {
             subnets: vec![subnet.parse().unwrap()],
             created: None,
             interface: None,
+            settings: crate::model::NetworkSettings::default(),
         }
     }
 

@@ -87,19 +87,21 @@ fn is_engine_dns(ip: IpAddr) -> bool {
 fn finding(scene: &Scene, container: &Container, knock: &Knock) -> Finding {
     let silence = knock.silence.as_deref().unwrap_or_default();
     let (name, service) = (ui::clean(&container.name), ui::clean(&knock.service));
+    // As words of commands.
+    let (id, word) = (ui::argument(container.reference()), ui::argument(&knock.service));
     let target = knock.target;
     let inside = look_inside(scene, container);
     let (seen, why, remedy) = match end(silence, target, inside.as_deref()) {
         End::Forwarder => (
             "nobody listens on this machine".to_owned(),
             "the engine's port forwarder has died, or binds the port elsewhere",
-            format!("docker restart {name}"),
+            format!("docker restart {id}"),
         ),
         End::Loopback(address) => (
             format!("in the container it listens on {address}, for the container alone"),
             "a published port leads to the container's own address, where nobody listens",
             format!(
-                "have it listen on 0.0.0.0:{target} (`--host 0.0.0.0`, `HOST=0.0.0.0`), then `cargo xtask start {service}`"
+                "have it listen on 0.0.0.0:{target} (`--host 0.0.0.0`, `HOST=0.0.0.0`), then `cargo xtask start {word}`"
             ),
         ),
         End::OtherPort(ports) => {
@@ -113,18 +115,18 @@ fn finding(scene: &Scene, container: &Container, knock: &Knock) -> Finding {
         End::Nothing => (
             "in the container nothing listens at all".to_owned(),
             "it is still starting, or its server has ended",
-            format!("cargo xtask logs {service}"),
+            format!("cargo xtask logs {word}"),
         ),
         End::Program => (
             format!("in the container it listens on {target}, and gives no answer"),
             "the way is open: the program itself closes the connection, or speaks another protocol",
-            format!("cargo xtask logs {service}"),
+            format!("cargo xtask logs {word}"),
         ),
         End::Unseen => (
             "what happens in the container cannot be seen from here".to_owned(),
             "most often the program listens on 127.0.0.1 there, or is still starting",
             format!(
-                "`docker exec {name} netstat -ltn` (or `ss -ltn`) shows on which address it listens; as root this looks itself"
+                "`docker exec {id} netstat -ltn` (or `ss -ltn`) shows on which address it listens; as root this looks itself"
             ),
         ),
     };

@@ -42,7 +42,7 @@ fn conflict(scene: &Scene, survey: &Survey, row: &Row) -> Finding {
             owners.iter().map(|owner| report::describe(&scene.ctx, owner)).collect::<Vec<_>>().join("\n")
         }
         Verdict::Reserved { range, by } => format!("ports {range} are kept by {}", ui::clean(by)),
-        Verdict::Unknown { why } => ui::clean(why),
+        Verdict::Unknown { why } | Verdict::NotPublished { why, .. } => ui::clean(why),
         verdict @ (Verdict::Free | Verdict::Ours(_)) => verdict.as_str().to_owned(),
     };
     let containers = survey.containers.as_deref().ok();
@@ -117,7 +117,7 @@ fn forwarders(scene: &Scene, survey: &Survey) -> Vec<Finding> {
         let seen = format!("the engine publishes {} for it, and nobody listens there", unique(ports).join(", "));
         Finding::new("ports.forwarder", format!("container {name}"), status, seen)
             .why("its port forwarder (docker-proxy) has died: it runs and cannot be reached")
-            .remedy(format!("docker restart {name}"))
+            .remedy(format!("docker restart {}", ui::argument(container.reference())))
     };
     dead.iter().map(finding).collect()
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{Finding, Scene, Status};
 use crate::context::Context;
+use crate::disk;
 use crate::exec::{self, Command};
 use crate::flow::env;
 use crate::flow::mend::Mend;
@@ -124,7 +125,8 @@ fn ignored(scene: &Scene, file: &Path) -> Option<Finding> {
             Finding::new(id, title, Status::Warning, format!("{place} is in git"))
                 .why("everybody gets this machine's ports with it, and often passwords")
                 .remedy(format!(
-                    "git rm --cached {place}, then commit: the file stays; what it held is in the history"
+                    "git rm --cached {}, then commit: the file stays; what it held is in the history",
+                    scene.ctx.typed(file)
                 )),
         );
     }
@@ -203,7 +205,7 @@ fn in_range(leases: &Leases, range: PortRange, name: &str, dir: &Path) -> Vec<St
     let overlaps = |other: PortRange| other.first <= range.last && range.first <= other.last;
     let mut names: Vec<String> = leases
         .others(name, dir)
-        .filter(|tenant| !tenant.project.starts_with(name) && tenant.dir.is_dir())
+        .filter(|tenant| !tenant.project.starts_with(name) && disk::is_folder(&tenant.dir))
         .filter(|tenant| {
             tenant.range.is_some_and(overlaps) || tenant.leases.iter().any(|lease| range.contains(lease.published))
         })

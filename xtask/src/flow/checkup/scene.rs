@@ -62,7 +62,11 @@ impl Scene {
         let dir = found.real_dir();
         let is_own = |container: &&Container| {
             container.project.as_deref() == Some(&found.stack.name)
-                && container.working_dir.as_deref().map(disk::real).is_none_or(|other| other == dir || !other.is_dir())
+                && container
+                    .working_dir
+                    .as_deref()
+                    .map(disk::real)
+                    .is_none_or(|other| other == dir || !disk::is_folder(&other))
         };
         found.containers.iter().flatten().filter(is_own).collect()
     }

@@ -118,7 +118,7 @@ fn ignored(ctx: &Context, file: &Path) -> Result<Exit> {
     let place = ctx.show(file);
     if git(dir, &["ls-files", "--error-unmatch"], name) == Some(0) {
         ui::warn(&format!("{place} is in git, with whatever secrets it holds"));
-        ui::note(&format!("hint: `git rm --cached {place}` takes it out and leaves the file"));
+        ui::note(&format!("hint: `git rm --cached {}` takes it out and leaves the file", ctx.typed(file)));
         return Ok(Exit::Finding);
     }
     let is_ignored = || git(dir, &["check-ignore", "--quiet"], name) != Some(1);

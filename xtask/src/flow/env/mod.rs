@@ -87,14 +87,17 @@ fn disabled() -> Error {
 fn writable(ctx: &Context, file: &Path) -> Result<()> {
     let place = ctx.show(file);
     if file.is_dir() {
-        return Err(Error::new(format!("{place} is a folder, and Compose reads no values from it"))
-            .hint(format!("move it away: `mv {place} {place}.old`")));
+        return Err(Error::new(format!("{place} is a folder, and Compose reads no values from it")).hint(format!(
+            "move it away: `mv {} {}`",
+            ctx.typed(file),
+            ctx.typed(Path::new(&format!("{}.old", file.display())))
+        )));
     }
     let dangling = file.symlink_metadata().is_ok_and(|found| found.is_symlink()) && !file.exists();
     if dangling {
         let target = std::fs::read_link(file).unwrap_or_default();
         return Err(Error::new(format!("{place} is a symbolic link to {}, which is not there", ctx.show(&target)))
-            .hint(format!("make the file it points to, or remove the link: `rm {place}`")));
+            .hint(format!("make the file it points to, or remove the link: `rm {}`", ctx.typed(file))));
     }
     Ok(())
 }

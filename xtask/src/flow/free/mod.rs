@@ -63,14 +63,9 @@ pub struct Step {
 /// What can be done about an owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deed {
-    /// `docker compose -p PROJECT stop SERVICE`.
-    StopService {
-        /// Compose project.
-        project: String,
-        /// Compose service.
-        service: String,
-    },
-    /// `docker stop NAME`.
+    /// `docker stop`, by id. Never `docker compose stop`: its words would come
+    /// from labels, which a copy of an image (`docker commit`) or anybody may
+    /// carry, and it stops every replica.
     StopContainer(Container),
     /// `systemctl stop NAME.service`.
     StopUnit(Unit),
@@ -113,7 +108,7 @@ pub fn plan(ctx: &Context, requests: &[Request], containers: Option<&[Container]
         let address = &request.address;
         let owners = match &request.verdict {
             Verdict::Taken(owners) => owners,
-            Verdict::Free | Verdict::Ours(_) => continue,
+            Verdict::Free | Verdict::Ours(_) | Verdict::NotPublished { .. } => continue,
             verdict => {
                 plan.refused.push(format!("{address}: {} cannot be stopped; choose another port", verdict.as_str()));
                 continue;
@@ -149,7 +144,7 @@ fn publishes(containers: &[Container], request: &Request) -> bool {
 
 fn deed(owner: &Owner, ancestors: &[u32], published: bool) -> Result<Deed, String> {
     match owner {
-        Owner::Container(container) => Ok(container_deed(container)),
+        Owner::Container(container) => Ok(Deed::StopContainer(container.clone())),
         Owner::Process(process) => {
             let parent = process.parent.and_then(|pid| host::processes(&[pid]).pop());
             if is_leftover_proxy(process, parent.as_ref(), published) {
@@ -165,17 +160,6 @@ fn deed(owner: &Owner, ancestors: &[u32], published: bool) -> Result<Deed, Strin
             }
         }
         Owner::Unknown { .. } => Err("nobody can be named who could be asked to stop".to_owned()),
-    }
-}
-
-/// A `docker compose run` container is no replica of its service: `stop` of
-/// the service would pass it by.
-fn container_deed(container: &Container) -> Deed {
-    match (&container.project, &container.service) {
-        (Some(project), Some(service)) if !container.one_off => {
-            Deed::StopService { project: project.clone(), service: service.clone() }
-        }
-        _ => Deed::StopContainer(container.clone()),
     }
 }
 
@@ -200,8 +184,7 @@ impl Deed {
     /// The command that a person would type for it.
     pub fn line(&self) -> String {
         match self {
-            Deed::StopService { project, service } => docker::stop_service(project, service).line(),
-            Deed::StopContainer(container) => format!("docker stop {}", ui::clean(&container.name)),
+            Deed::StopContainer(container) => docker::stop_container(container.reference()).line(),
             Deed::StopUnit(unit) => stop_unit(unit).line(),
             Deed::EndProcess(process) if cfg!(windows) => format!("taskkill /F /PID {}", process.pid),
             Deed::EndProcess(process) => format!("kill {}", process.pid),

@@ -8,12 +8,13 @@ use serde::Serialize;
 
 use super::{Deed, Manner, Plan, Request, Step, publishes, stop_unit};
 use crate::context::Context;
+use crate::decide::is_engine_process;
 use crate::docker;
 use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::flow::report::{self, OwnerReport};
 use crate::host::{self, Ask, Depth, Probe, Target};
-use crate::model::{Owner, Process, Protocol, SocketState};
+use crate::model::{Owner, Parent, Process, Protocol, SocketState};
 use crate::ui;
 
 /// How long a freed port is watched for somebody who takes it again.
@@ -50,7 +51,7 @@ pub fn run(ctx: &Context, plan: &Plan, requests: &[Request], manner: &Manner) ->
     // Since the plan was made a person may have thought about it for long.
     let holding = if has_processes(plan) { listening(requests) } else { BTreeSet::new() };
     for (i, step) in plan.steps.iter().enumerate() {
-        let result = begin(ctx, step, manner, &holding).map(|begun| match (begun, &step.deed) {
+        let result = begin(step, manner, &holding).map(|begun| match (begun, &step.deed) {
             (Begun::Signalled(target), Deed::EndProcess(process)) => {
                 ending.push((i, process.clone(), target));
                 "done".to_owned()
@@ -94,11 +95,9 @@ enum Begun {
 }
 
 /// Starts a deed.
-fn begin(ctx: &Context, step: &Step, manner: &Manner, holding: &BTreeSet<u32>) -> Result<Begun> {
+fn begin(step: &Step, manner: &Manner, holding: &BTreeSet<u32>) -> Result<Begun> {
     match &step.deed {
-        Deed::StopService { project, service } => stop(&docker::stop_service(project, service))
-            .map(|()| Begun::Done)
-            .map_err(|error| ctx.without_compose().unwrap_or(error)),
+        // By id: since the plan was made the name may have gone to another one.
         Deed::StopContainer(container) => stop(&docker::stop_container(&container.id)).map(|()| Begun::Done),
         Deed::StopUnit(unit) => stop(&stop_unit(unit))
             .map(|()| Begun::Done)
@@ -239,16 +238,24 @@ fn still_held(plan: &Plan, held: &[String], requests: &[Request], errors: Vec<Er
 }
 
 fn started_again(process: &Process) -> String {
+    let who = report::describe_process(process);
     let around = host::surroundings(process);
+    let is_engine = |parent: &Parent| host::processes(&[parent.pid]).iter().any(is_engine_process);
+    // Whoever ends an engine, or its service, ends everybody's containers.
+    if is_engine_process(process) || around.parents.iter().any(is_engine) {
+        return format!(
+            "{who} has it now, for a container engine: stop the container or service there (`docker ps`, `docker service ls`, on every engine and context), never the engine"
+        );
+    }
     let parent = around.parents.first().and_then(|parent| host::processes(&[parent.pid]).pop());
     let by = match (&around.unit, &parent) {
         (Some(unit), _) => {
-            format!("systemd unit {} starts it: `systemctl stop {}`", ui::clean(&unit.name), ui::clean(&unit.name))
+            format!("systemd unit {} starts it: `systemctl stop {}`", ui::clean(&unit.name), ui::argument(&unit.name))
         }
         (None, Some(parent)) => format!("{} started it: end that one first", report::describe_process(parent)),
         (None, None) => "the system's first process started it".to_owned(),
     };
-    format!("{} has it now; {by}", report::describe_process(process))
+    format!("{who} has it now; {by}")
 }
 
 /// The processes that listen on these ports now.

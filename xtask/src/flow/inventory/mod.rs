@@ -202,9 +202,11 @@ fn entry(ctx: &Context, here: &Path, project: String, dir: PathBuf, parts: &Part
     // The engine may be elsewhere, or the stack have been started on the other
     // side of WSL: such a path is none of this system.
     let elsewhere = (ctx.engine.endpoint().is_remote() && !leased) || !dir.is_absolute();
-    let exists = (!elsewhere).then(|| dir.is_dir());
     let runs = parts.containers.iter().any(|container| container.held().next().is_some());
-    let declared = Declared::read(&project, &dir, runs && exists == Some(true));
+    let (name, folder) = (project.clone(), dir.clone());
+    let looked = (!elsewhere).then(|| disk::within(&dir, move || Folder::look(&name, &folder, runs))).flatten();
+    let exists = looked.as_ref().map(|folder| folder.exists);
+    let Folder { declared, checkout, .. } = looked.unwrap_or_default();
     let leases = parts.tenant.map(|tenant| tenant.leases.as_slice()).unwrap_or_default();
     let (servers, of_services): (Vec<&Lease>, Vec<&Lease>) = leases.iter().partition(|lease| lease.is_dev_server());
     let mut names: BTreeSet<&str> = of_services.iter().map(|lease| lease.service.as_str()).collect();
@@ -227,7 +229,7 @@ fn entry(ctx: &Context, here: &Path, project: String, dir: PathBuf, parts: &Part
     services.extend(servers.into_iter().map(|lease| server(lease, seen.listening)));
     Entry {
         here: dir == here,
-        checkout: exists.filter(|exists| *exists).and_then(|_| stack::checkout(&dir)),
+        checkout,
         range: parts.tenant.and_then(|tenant| tenant.range),
         contained: !parts.containers.is_empty(),
         project,
@@ -238,8 +240,26 @@ fn entry(ctx: &Context, here: &Path, project: String, dir: PathBuf, parts: &Part
     }
 }
 
+/// What was seen of a project's folder, all of it within one limit.
+#[derive(Default)]
+struct Folder {
+    exists: bool,
+    declared: Declared,
+    checkout: Option<Checkout>,
+}
+
+impl Folder {
+    fn look(project: &str, dir: &Path, runs: bool) -> Folder {
+        if !dir.is_dir() {
+            return Folder::default();
+        }
+        Folder { exists: true, declared: Declared::read(project, dir, runs), checkout: stack::checkout(dir) }
+    }
+}
+
 /// What the project's own files say of its services: user and database of a
 /// URL, further paths.
+#[derive(Default)]
 struct Declared {
     services: Vec<Service>,
     settings: Settings,

@@ -167,7 +167,7 @@ fn headline(ctx: &Context, entry: &Entry, width: usize) -> Vec<String> {
 fn cures(entry: &Entry) -> Vec<String> {
     let mut lines = vec![format!("  {}", style("its folder is gone").red())];
     if entry.contained {
-        lines.push(format!("  remove its containers: `docker compose -p {} down`", ui::clean(&entry.project)));
+        lines.push(format!("  remove its containers: `docker compose -p {} down`", ui::quoted(&entry.project)));
     }
     if entry.leased {
         lines.push("  end what is kept for it: `cargo xtask release --gone`".to_owned());

@@ -17,7 +17,7 @@ use crate::error::{Context as _, Error, Result};
 use crate::exec::Patience;
 use crate::flow::overrides;
 use crate::flow::survey::Survey;
-use crate::flow::up::ServiceUrls;
+use crate::flow::up::{ServiceUrls, further};
 use crate::labels::{self, HOST_VARIABLE, Kind, LINK_VARIABLE, Ports, hosts, link_network};
 use crate::model::{ComposeOptions, NamesFile};
 use crate::stack;
@@ -228,7 +228,7 @@ impl ByName {
             let account = if named.kind == Kind::Postgres { account(&service.environment) } else { String::new() };
             let base = connection(&named.host, named.kind, self.ports, &self.ca, &account);
             let paths = survey.settings.urls.get(&service.name).filter(|_| named.kind.is_http()).into_iter().flatten();
-            let further = paths.map(|path| format!("{base}/{}", path.trim_start_matches('/')));
+            let further = paths.map(|path| further(&base, path));
             let urls = std::iter::once(base.clone()).chain(further).collect();
             Some(ServiceUrls { service: service.name.clone(), urls })
         };

@@ -42,7 +42,7 @@ pub(super) fn certify_all(ctx: &Context, home: &Home, containers: &[Container]) 
         match home.certs().ensure(project, hosts, now)? {
             Change::None => {}
             // A new CA stays one, whatever comes after it.
-            new => change = if change == Change::Authority { change } else { new },
+            new => change = if change.is_authority() { change } else { new },
         }
     }
     write_dynamic(home)?;

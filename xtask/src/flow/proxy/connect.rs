@@ -8,6 +8,7 @@ use std::path::Path;
 
 use crate::flow::up::postgres_account;
 use crate::labels::{Kind, Ports};
+use crate::ui;
 
 /// A URL, without its port where that is the usual one.
 pub(super) fn url(scheme: &str, host: &str, port: u16) -> String {
@@ -25,15 +26,19 @@ pub(super) fn url(scheme: &str, host: &str, port: u16) -> String {
 /// empty; the name goes into TLS and the address beside it, so that nothing has
 /// to be resolved.
 pub fn connection(host: &str, kind: Kind, ports: Ports, ca: &Path, account: &str) -> String {
-    let ca = ca.display();
+    let ca = ca.to_string_lossy();
     match kind {
         Kind::Web | Kind::Api | Kind::Other => url("http", host, ports.web),
         Kind::Postgres => {
             let account = if account.is_empty() { String::new() } else { format!("{account} ") };
             let port = ports.postgres;
-            format!("psql \"host={host} hostaddr=127.0.0.1 port={port} {account}sslmode=verify-full sslrootcert={ca}\"")
+            let ca = conninfo(&ca);
+            let words =
+                format!("host={host} hostaddr=127.0.0.1 port={port} {account}sslmode=verify-full sslrootcert={ca}");
+            format!("psql {}", ui::quoted(&words))
         }
         Kind::Redis => {
+            let (host, ca) = (ui::quoted(host), ui::quoted(&ca));
             format!("redis-cli -h 127.0.0.1 -p {} --tls --sni {host} --cacert {ca}", ports.redis)
         }
     }
@@ -42,7 +47,16 @@ pub fn connection(host: &str, kind: Kind, ports: Ports, ca: &Path, account: &str
 /// `user=… dbname=…` of a PostgreSQL service with this environment.
 pub(super) fn account(environment: &BTreeMap<String, String>) -> String {
     let (user, database) = postgres_account(environment);
-    format!("user={user} dbname={database}")
+    format!("user={} dbname={}", conninfo(user), conninfo(database))
+}
+
+/// A value in libpq's connection string (PostgreSQL's manual, 34.1.1.1).
+fn conninfo(value: &str) -> String {
+    let plain = |c: char| !c.is_whitespace() && !matches!(c, '\'' | '\\');
+    if !value.is_empty() && value.chars().all(plain) {
+        return value.to_owned();
+    }
+    format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
 /// Lines for the hosts file, where the system's resolver does not lead these
@@ -75,10 +89,28 @@ mod tests {
         assert_eq!(ask(Kind::Api, ""), "http://x.a.localhost");
         assert_eq!(
             ask(Kind::Postgres, "user=me dbname=d"),
-            "psql \"host=x.a.localhost hostaddr=127.0.0.1 port=5432 user=me dbname=d sslmode=verify-full sslrootcert=/s/ca.crt\""
+            "psql 'host=x.a.localhost hostaddr=127.0.0.1 port=5432 user=me dbname=d sslmode=verify-full sslrootcert=/s/ca.crt'"
         );
         let want = "redis-cli -h 127.0.0.1 -p 6379 --tls --sni x.a.localhost --cacert /s/ca.crt";
         assert_eq!(ask(Kind::Redis, ""), want);
+    }
+
+    /// User and database are words of somebody's environment.
+    #[cfg(unix)]
+    #[test]
+    fn nothing_in_a_command_is_run_by_a_shell() {
+        let environment =
+            [("POSTGRES_USER", "$(x)"), ("POSTGRES_DB", "a b'c")].map(|(k, v)| (k.into(), v.into())).into();
+        let account = account(&environment);
+        assert_eq!(account, r"user=$(x) dbname='a b\'c'");
+        let ca = Path::new("/h/my state/ca.crt");
+        let psql = connection("x.localhost", Kind::Postgres, Ports::USUAL, ca, &account);
+        assert!(
+            psql.starts_with("psql 'host=x.localhost hostaddr=127.0.0.1 port=5432 user=$(x) dbname='\\''a b"),
+            "{psql}"
+        );
+        let redis = connection("x.localhost", Kind::Redis, Ports::USUAL, ca, "");
+        assert!(redis.ends_with("--cacert '/h/my state/ca.crt'"), "{redis}");
     }
 
     // Under Wine not even `localhost` is resolved.

@@ -129,7 +129,7 @@ impl Home {
     }
 
     pub(super) fn recall(&self) -> Memory {
-        let bytes = std::fs::read(self.dir.join("state.json")).ok();
+        let bytes = disk::read_own(&self.dir.join("state.json")).ok().flatten();
         bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }
 

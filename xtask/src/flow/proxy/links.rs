@@ -8,6 +8,7 @@ use super::home::{Home, trouble};
 use super::up::proxy_turn;
 use crate::context::Context;
 use crate::decide::users;
+use crate::disk;
 use crate::docker;
 use crate::error::{Error, Result};
 use crate::exec;
@@ -80,7 +81,7 @@ pub(super) fn join_all(ctx: &Context, home: &Home) -> Result<()> {
     let own = ctx.engine.containers_of(&home.project).map_err(trouble(ctx))?;
     let Some(proxy) = home.own(&own) else { return Ok(()) };
     for network in networks.iter().filter(|network| is_ours(home, network)) {
-        let is_gone = network.link().is_some_and(|link| !link.folder.is_dir());
+        let is_gone = network.link().is_some_and(|link| !disk::is_folder(link.folder));
         if is_gone && users(network, &containers).is_empty() {
             link::remove(ctx, network, &containers).map_err(trouble(ctx))?;
         } else if let Err(error) = join(ctx, proxy, network) {

@@ -128,7 +128,7 @@ impl<'a> Machine<'a> {
                 reservations: &reservations,
             };
             match judge(&mapping, port, identity, &facts) {
-                Verdict::Free | Verdict::Ours(_) => None,
+                Verdict::Free | Verdict::Ours(_) | Verdict::NotPublished { .. } => None,
                 Verdict::Taken(owners) => {
                     let owners = name_containers(owners, self.containers);
                     let owners: Vec<String> = owners.iter().map(|owner| describe(self.ctx, owner)).collect();

@@ -89,7 +89,7 @@ pub(super) fn refuse_rivals(ctx: &Context, home: &Home, project: &str) -> Result
     let Some((_, rival, whose)) = found.iter().find(|(_, rival, _)| rival.is_harm()) else { return Ok(()) };
     Err(Error::new(ui::clean(&rival.fact(&whose.whose())))
         .hint(rival.cure())
-        .hint(format!("or stop that one: `docker stop {}`", ui::quoted(whose.container)))
+        .hint(format!("or stop that one: `docker stop {}`", ui::argument(whose.container)))
         .finding())
 }
 

@@ -151,8 +151,8 @@ pub fn trust(ctx: &Context, plan: &Plan) -> Result<()> {
 pub fn others(ca: &Path) -> Vec<(&'static str, String)> {
     let path = &*ca.to_string_lossy();
     let line = |program: &str, words: &[&str]| Command::new(program).args(words).line();
-    let set =
-        |name: &str| if cfg!(windows) { format!("setx {name} \"{path}\"") } else { format!("export {name}='{path}'") };
+    let word = ui::quoted(path);
+    let set = |name: &str| if cfg!(windows) { format!("setx {name} {word}") } else { format!("export {name}={word}") };
     let nss = ["-d", "sql:.pki/nssdb", "-A", "-t", "C,,", "-n", ALIAS, "-i", path];
     let java = ["-importcert", "-cacerts", "-storepass", "changeit", "-noprompt", "-alias", ALIAS, "-file", path];
     let mut list = Vec::new();
@@ -166,9 +166,9 @@ pub fn others(ca: &Path) -> Vec<(&'static str, String)> {
         // Both replace the list they stand for: for this CA alone.
         ("Python (requests)", set("REQUESTS_CA_BUNDLE")),
         ("Python (ssl), OpenSSL", set("SSL_CERT_FILE")),
-        ("psql", format!("sslmode=verify-full sslrootcert={path}")),
-        ("redis-cli", format!("--tls --cacert {path}")),
-        ("curl", format!("--cacert {path}")),
+        ("psql", format!("sslmode=verify-full sslrootcert={word}")),
+        ("redis-cli", format!("--tls --cacert {word}")),
+        ("curl", format!("--cacert {word}")),
     ]);
     list
 }

@@ -38,6 +38,7 @@ const IMAGE_VARIABLE: &str = "XTASK_PROXY_IMAGE";
 const START: Duration = Duration::from_mins(2);
 /// How long the proxy may take to answer after that.
 const READY: Duration = Duration::from_secs(30);
+const RENEWED: &str = "note: the local CA was made anew, for servers below .localhost and nothing else: the old one could sign more, and its key is gone; `cargo xtask proxy trust` makes this system accept the new one";
 const POLL: Duration = Duration::from_millis(50);
 /// As often as a start of a project.
 const ATTEMPTS: usize = 3;
@@ -104,8 +105,12 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
         let port = choice.ports.entries().iter().find(|entry| entry.0 == taken.entrypoint).map_or(0, |entry| entry.1);
         ui::note(&format!("note: {} is on {port}, because {} is held: {}", taken.entrypoint, taken.port, taken.who));
     }
-    if change == Change::Authority {
-        ui::note("note: a new CA was made; `cargo xtask proxy trust` makes this system accept https");
+    match change {
+        Change::Authority => {
+            ui::note("note: a new CA was made; `cargo xtask proxy trust` makes this system accept https");
+        }
+        Change::Renewed => ui::note(RENEWED),
+        Change::Certificate | Change::None => {}
     }
     Ok(())
 }

@@ -6,14 +6,15 @@ use std::path::Path;
 use super::machine::Machine;
 use super::{Row, Survey, crowd};
 use crate::decide::{Kept, Limits, exclude, free_block, suggest};
-use crate::model::{Leases, PortMapping, PortRange, Tenant, Wanted};
+use crate::disk;
+use crate::model::{Leases, PortMapping, PortRange, Tenant, Verdict, Wanted};
 use crate::stack::Settings;
 
 /// Chooses for every conflict, with what the book says now. Ports fed by one
 /// variable move together.
 pub(super) fn choose(machine: &Machine<'_>, survey: &mut Survey, leases: &Leases) {
     let dir = survey.real_dir();
-    let kept = Kept::new(leases, &survey.stack.name, &dir, &Path::is_dir);
+    let kept = Kept::new(leases, &survey.stack.name, &dir, &disk::is_folder);
     let tenant = leases.tenant(&survey.stack.name, &dir);
     let outside = machine.outside();
     let wanted: Vec<&Wanted> = survey.rows.iter().map(|row| &row.wanted).collect();
@@ -26,7 +27,9 @@ pub(super) fn choose(machine: &Machine<'_>, survey: &mut Survey, leases: &Leases
         };
         let together: Vec<usize> =
             (0..wanted.len()).filter(|j| *j == i || move_together(wanted[i], wanted[*j])).collect();
-        if crowd(&survey.stack, &wanted[i].mapping).is_some() {
+        // No other port would help.
+        let refused = matches!(survey.rows[i].verdict, Verdict::NotPublished { .. });
+        if refused || crowd(&survey.stack, &wanted[i].mapping).is_some() {
             continue;
         }
         // A dev server of the same project keeps its port against the stack, too.
@@ -105,9 +108,12 @@ pub(super) fn block(
     mapping: &PortMapping,
     not_to_have: &dyn Fn(u16) -> bool,
 ) -> Option<PortRange> {
-    let kept = Kept::new(leases, project, dir, &Path::is_dir);
+    let kept = Kept::new(leases, project, dir, &disk::is_folder);
     // What others' own files say is theirs, whether they use it now or not.
-    let written = |tenant: &Tenant| Settings::read(&tenant.dir).ok()?.port_range;
+    let written = |tenant: &Tenant| {
+        let dir = tenant.dir.clone();
+        disk::within(&tenant.dir, move || Settings::read(&dir)).and_then(Result::ok)?.port_range
+    };
     let mut outside = machine.outside();
     outside.extend(leases.others(project, dir).filter_map(written));
     free_block(count, machine.seed(), &mut |range| {
@@ -123,6 +129,6 @@ pub(super) fn block(
 fn with_machine<T>(survey: &mut Survey, work: impl FnOnce(&Machine<'_>, &mut Survey) -> T) -> T {
     let containers = super::with_real_folders(survey.containers.as_deref().unwrap_or_default());
     let (name, dir, refused) = (survey.stack.name.clone(), survey.real_dir(), survey.refused.clone());
-    let host = survey.host.clone();
-    work(&Machine::new(host.as_ref(), &name, &dir, &containers, &refused), survey)
+    let (host, publishing) = (survey.host.clone(), survey.publishing.clone());
+    work(&Machine::new(host.as_ref(), &name, &dir, &containers, &refused, &publishing), survey)
 }

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 
-use crate::decide::{Facts, Identity, judge, judge_there, needs_explanation};
+use crate::decide::{Facts, Identity, Publishing, is_bound, judge, judge_there, needs_explanation};
 use crate::flow::holders::name_containers;
 use crate::flow::remote::EPHEMERAL;
 use crate::host;
 use crate::model::{
-    Container, EngineHost, Owner, PortMapping, PortRange, Probe, Process, Protocol, Reservation, Socket, Stack, Verdict,
+    Container, EngineHost, Owner, PortMapping, PortRange, Probe, Process, Protocol, Reservation, Socket, Stack, State,
+    Unpublished, Verdict,
 };
 use crate::ui;
 
@@ -20,6 +21,8 @@ pub(super) struct Machine<'a> {
     there: Option<&'a EngineHost>,
     refused: &'a BTreeMap<u16, String>,
     containers: &'a [Container],
+    /// What becomes of each service's ports.
+    publishing: &'a BTreeMap<String, Publishing>,
     project: Identity<'a>,
     pub(super) reservations: Vec<Reservation>,
     sockets: Vec<Socket>,
@@ -35,11 +38,13 @@ impl<'a> Machine<'a> {
         dir: &'a Path,
         containers: &'a [Container],
         refused: &'a BTreeMap<u16, String>,
+        publishing: &'a BTreeMap<String, Publishing>,
     ) -> Self {
         Machine {
             there,
             refused,
             containers,
+            publishing,
             project: Identity { name, dir },
             // What this system keeps is no matter elsewhere.
             reservations: if there.is_some() { Vec::new() } else { host::reservations() },
@@ -99,8 +104,32 @@ impl<'a> Machine<'a> {
         }
     }
 
+    /// The mapping with the address that the engine binds; `None` where it binds
+    /// nothing.
+    pub(super) fn effective(&self, mapping: &PortMapping) -> Option<PortMapping> {
+        match self.publishing.get(&mapping.service) {
+            Some(publishing @ Publishing::Bound(_)) => Some(publishing.effective(mapping)),
+            Some(_) => None,
+            None => Some(mapping.clone()),
+        }
+    }
+
     /// Any single port, or the best of a range, of which the engine takes one.
     pub(super) fn verdict(&self, mapping: &PortMapping) -> Verdict {
+        match self.publishing.get(&mapping.service) {
+            Some(Publishing::Discarded(why)) => {
+                return Verdict::NotPublished { why: why.clone(), cause: Unpublished::Discarded };
+            }
+            Some(Publishing::Refused(why)) => {
+                return Verdict::NotPublished { why: why.clone(), cause: Unpublished::Refused };
+            }
+            Some(Publishing::Bound(_)) | None => {}
+        }
+        let Some(mapping) = &self.effective(mapping) else { return Verdict::Free };
+        if let Some(name) = self.unbound(mapping) {
+            let why = format!("{name} runs, and the engine has not bound it: `cargo xtask start` makes it anew");
+            return Verdict::NotPublished { why, cause: Unpublished::Missing };
+        }
         let Some(range) = mapping.published else { return Verdict::Free };
         let mut first = None;
         for port in range.iter() {
@@ -113,7 +142,25 @@ impl<'a> Machine<'a> {
         first.unwrap_or(Verdict::Free)
     }
 
+    /// The container of ours that runs without what the mapping asks for, while
+    /// nobody has it.
+    fn unbound(&self, mapping: &PortMapping) -> Option<String> {
+        let is_own = |container: &&Container| {
+            self.project.owns(container)
+                && container.service.as_deref() == Some(&mapping.service)
+                && !container.one_off
+                && container.state == State::Running
+        };
+        let own: Vec<&Container> = self.containers.iter().filter(is_own).collect();
+        let has_any = own.iter().any(|container| container.held().next().is_some());
+        let lacks = own.iter().find(|container| !is_bound(mapping, container.held()))?;
+        // One that has others was made for another mapping: `up` replaces it.
+        let nobody = || mapping.published.is_none_or(|range| self.judge(mapping, range.first) == Verdict::Free);
+        (!has_any && nobody()).then(|| ui::clean(&lacks.name))
+    }
+
     pub(super) fn is_free(&self, mapping: &PortMapping, port: u16) -> bool {
+        let Some(mapping) = &self.effective(mapping) else { return false };
         let kept = self.reservations.iter().any(|kept| kept.blocks && kept.range.contains(port));
         let can_bind =
             self.probes(mapping, port).iter().all(|(_, probe)| matches!(probe, Probe::Free | Probe::NoFamily));
@@ -123,8 +170,8 @@ impl<'a> Machine<'a> {
 
 /// Asks the tables about the ports that cannot be bound, all at once.
 pub(super) fn explain(machine: &mut Machine<'_>, stack: &Stack) {
-    let ports = stack.ports().map(|wanted| &wanted.mapping);
-    let single = ports.flat_map(|mapping| {
+    let ports: Vec<PortMapping> = stack.ports().filter_map(|wanted| machine.effective(&wanted.mapping)).collect();
+    let single = ports.iter().flat_map(|mapping| {
         mapping.published.into_iter().flat_map(move |range| range.iter().map(move |port| (mapping, port)))
     });
     let unexplained: BTreeSet<(u16, Protocol)> = single

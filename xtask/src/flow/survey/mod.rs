@@ -3,18 +3,22 @@
 
 mod choose;
 mod machine;
+mod networks;
 mod ready;
+mod rows;
 mod solo;
 mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 pub use choose::{choose_again, free_range, kept_for_row};
+pub use rows::crowd;
 pub use solo::Solo;
 
 use crate::context::Context;
-use crate::decide::{clashes, too_many};
+use crate::decide::Publishing;
 use crate::disk;
 use crate::docker::{ComposeTrouble, Trouble};
 use crate::error::{Error, Result};
@@ -22,12 +26,12 @@ use crate::exec;
 use crate::flow::remote;
 use crate::ledger::Book;
 use crate::model::{
-    ComposeOptions, Container, EngineHost, Leases, Owner, PortMapping, PortRange, Service, Source, Stack, Verdict,
-    Wanted,
+    ComposeOptions, Container, EngineHost, Leases, PortMapping, PortRange, Service, Source, Stack, Verdict, Wanted,
 };
 use crate::stack::{self, EnvFiles, Project, Settings};
 use crate::ui;
 use machine::{Machine, explain};
+use rows::rows;
 use template::{missing_default, missing_env, missing_env_files, refused_for};
 
 /// Everything a survey found.
@@ -62,6 +66,8 @@ pub struct Survey {
     pub avoid: BTreeSet<u16>,
     /// The machine that the ports are bound on, where it is not this one.
     pub host: Option<EngineHost>,
+    /// What becomes of the ports of each service.
+    pub publishing: BTreeMap<String, Publishing>,
 }
 
 /// One published port.
@@ -112,6 +118,14 @@ impl Survey {
     /// have it.
     pub fn real_dir(&self) -> PathBuf {
         disk::real(&self.stack.dir)
+    }
+
+    /// The address that the engine binds for a mapping because of its network.
+    pub fn network_ip(&self, mapping: &PortMapping) -> Option<IpAddr> {
+        match self.publishing.get(&mapping.service) {
+            Some(Publishing::Bound(ip)) if mapping.host_ip.is_none() => *ip,
+            _ => None,
+        }
     }
 
     /// The service of that name; an error that lists them where there is none.
@@ -165,7 +179,8 @@ pub fn look(ctx: &Context, found: &mut Survey, refused: &BTreeMap<u16, String>) 
     let containers = with_real_folders(found.containers.as_deref().unwrap_or_default());
     let (name, dir) = (found.stack.name.clone(), found.real_dir());
     let host = found.host.clone();
-    let mut machine = Machine::new(host.as_ref(), &name, &dir, &containers, refused);
+    let publishing = found.publishing.clone();
+    let mut machine = Machine::new(host.as_ref(), &name, &dir, &containers, refused, &publishing);
     explain(&mut machine, &found.stack);
     found.rows = rows(&machine, &found.stack);
     let leases = ctx.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default();
@@ -183,7 +198,7 @@ pub fn look(ctx: &Context, found: &mut Survey, refused: &BTreeMap<u16, String>) 
 fn kept_for(mapping: &PortMapping, leases: &Leases, name: &str, dir: &Path) -> Option<(String, PathBuf)> {
     let port = mapping.published.filter(|range| range.is_one())?.first;
     let mut others = leases.others(name, dir).filter(|tenant| tenant.keeps(port, mapping.protocol));
-    others.find(|tenant| tenant.dir.is_dir()).map(|tenant| (tenant.project.clone(), tenant.dir.clone()))
+    others.find(|tenant| disk::is_folder(&tenant.dir)).map(|tenant| (tenant.project.clone(), tenant.dir.clone()))
 }
 
 /// What the project publishes, services of inactive profiles included: they may
@@ -258,7 +273,7 @@ pub fn project(ctx: &Context) -> Result<Survey> {
     let dir = disk::real(&stack.dir);
     let host = remote::engine_host(ctx, containers.as_deref().unwrap_or_default());
     let is_elsewhere = host.as_ref().is_some_and(|host| !host.is_around);
-    let is_there = |dir: &Path| is_elsewhere || dir.is_dir();
+    let is_there = |dir: &Path| is_elsewhere || disk::is_folder(dir);
     let mut others = containers.iter().flatten().filter_map(|one| elsewhere(one, &stack.name, &dir, &is_there));
     let elsewhere = others.next();
     let checkout = stack::checkout(&dir);
@@ -276,7 +291,9 @@ pub fn project(ctx: &Context) -> Result<Survey> {
         refused: BTreeMap::new(),
         avoid: BTreeSet::new(),
         host,
+        publishing: BTreeMap::new(),
     };
+    found.publishing = networks::publishing_of(ctx, &found);
     found.second |= remote::is_shared(ctx, &found);
     Ok(found)
 }
@@ -346,33 +363,7 @@ pub fn is_free(survey: &Survey, mapping: &PortMapping, port: u16) -> bool {
     let containers = with_real_folders(survey.containers.as_deref().unwrap_or_default());
     let dir = survey.real_dir();
     let refused = BTreeMap::new();
-    Machine::new(survey.host.as_ref(), &survey.stack.name, &dir, &containers, &refused).is_free(mapping, port)
-}
-
-/// One row a published port, in the order of the model.
-/// That a service has more containers than ports to publish, which no other port
-/// would mend.
-pub fn crowd(stack: &Stack, mapping: &PortMapping) -> Option<String> {
-    let count = too_many(stack.service(&mapping.service)?, mapping)?;
-    Some(format!("{count} containers of `{}` cannot all publish {}", mapping.service, mapping.address()))
-}
-
-fn rows(machine: &Machine<'_>, stack: &Stack) -> Vec<Row> {
-    let wanted: Vec<Wanted> = stack.ports().cloned().collect();
-    let mappings: Vec<&PortMapping> = wanted.iter().map(|wanted| &wanted.mapping).collect();
-    let clashes = clashes(&mappings);
-    let verdict = |(i, clash): (usize, &Option<usize>)| match clash {
-        Some(earlier) => {
-            let other = mappings[*earlier];
-            let why = format!("service `{}` of this project publishes {} too", other.service, other.address());
-            Verdict::Taken(vec![Owner::Unknown { why }])
-        }
-        None => match crowd(stack, mappings[i]) {
-            Some(why) => Verdict::Taken(vec![Owner::Unknown { why }]),
-            None => machine.verdict(mappings[i]),
-        },
-    };
-    let verdicts: Vec<Verdict> = clashes.iter().enumerate().map(verdict).collect();
-    let row = |((wanted, verdict), clash)| Row { wanted, verdict, clash, suggestion: None, kept_for: None };
-    wanted.into_iter().zip(verdicts).zip(clashes).map(row).collect()
+    let machine =
+        Machine::new(survey.host.as_ref(), &survey.stack.name, &dir, &containers, &refused, &survey.publishing);
+    machine.is_free(mapping, port)
 }

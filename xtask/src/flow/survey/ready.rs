@@ -20,7 +20,7 @@ impl Survey {
             "give this one a name of its own: COMPOSE_PROJECT_NAME={name}-2 in {}",
             ctx.show(&self.stack.dir.join(".env"))
         ))
-        .hint(format!("or stop the other one: `cd {} && cargo xtask stop`", ctx.show(other))))
+        .hint(format!("or stop the other one: `cd {} && cargo xtask stop`", ctx.typed(other))))
     }
 
     /// An error where there is no engine, no Compose, or the project runs from

@@ -9,6 +9,7 @@ use super::machine::Machine;
 use super::wanted_by_stopped;
 use crate::context::Context;
 use crate::decide::{Kept, Limits, suggest};
+use crate::disk;
 use crate::model::{Container, Leases, PortMapping, PortRange, Protocol};
 
 /// What a port is looked for, and what is known.
@@ -37,7 +38,7 @@ impl Solo<'_> {
 
     fn machine<T>(&self, work: impl FnOnce(&Machine<'_>) -> T) -> T {
         let refused = BTreeMap::new();
-        work(&Machine::new(None, self.project, self.dir, self.containers, &refused))
+        work(&Machine::new(None, self.project, self.dir, self.containers, &refused, &BTreeMap::new()))
     }
 
     /// Whether nobody is on `port`.
@@ -56,7 +57,7 @@ impl Solo<'_> {
     /// where that is full.
     pub fn choose(&self, ctx: &Context, block: Option<PortRange>) -> Option<u16> {
         let avoid = wanted_by_stopped(ctx, self.project, self.containers, self.leases);
-        let kept = Kept::new(self.leases, self.project, self.dir, &Path::is_dir);
+        let kept = Kept::new(self.leases, self.project, self.dir, &disk::is_folder);
         let not_to_have = |port: u16| kept.has(port) || avoid.contains(&port);
         self.machine(|machine| {
             let outside = machine.outside();

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use super::Options;
-use super::{old_engine, wait};
+use super::wait;
 use crate::context::Context;
 use crate::docker::Compose;
 use crate::error::{Error, Result};
-use crate::exec::{Event, Patience, Running};
+use crate::exec::{Command, Event, Patience, Running};
 use crate::flow::survey::Survey;
 use crate::parse::engine_message::{self, NameConflict, NetworkProblem, PortProblem};
 use crate::ui::{self, Live};
@@ -21,11 +21,10 @@ const POLL: Duration = Duration::from_millis(150);
 pub(super) fn launch(
     ctx: &Context,
     survey: &Survey,
-    options: &Options,
+    command: &Command,
     patience: &Patience,
     live: &mut Live,
 ) -> Result<Option<PortProblem>> {
-    let command = up(&old_engine::compose(ctx, survey)?, options);
     ui::detail(&format!("$ {}", command.line()));
     let running = command.start()?;
     let mut text = String::new();
@@ -64,10 +63,17 @@ pub(super) fn launch(
     Err(failed(ctx, survey, &text))
 }
 
-fn up(compose: &Compose, options: &Options) -> crate::exec::Command {
+pub(super) fn up(compose: &Compose, options: &Options) -> Command {
     let mut args = vec!["up", "-d"];
     args.extend(options.build.then_some("--build"));
     compose.command(args.into_iter().chain(options.services.iter().map(String::as_str)))
+}
+
+/// New containers for these services alone. Their volumes stay, also those
+/// without a name.
+pub(super) fn recreate<'a>(compose: &Compose, services: impl Iterator<Item = &'a String>) -> Command {
+    let args = ["up", "-d", "--force-recreate", "--no-deps"].into_iter();
+    compose.command(args.chain(services.map(String::as_str)))
 }
 
 /// Pulls and builds take long and tell what they do; without a terminal their
@@ -127,7 +133,7 @@ fn name_taken(survey: &Survey, conflict: &NameConflict) -> Error {
         "there is a container named `{name}` already{whose}: a fixed name is one for all of this engine"
     ))
     .hint("take its `container_name:` out of the compose file, or begin it with `${COMPOSE_PROJECT_NAME}-`")
-    .hint(format!("or, if the other one is a leftover: `docker rm {}`", ui::quoted(&conflict.name)))
+    .hint(format!("or, if the other one is a leftover: `docker rm {}`", ui::argument(&conflict.name)))
     .finding()
 }
 
@@ -137,9 +143,8 @@ fn network_failed(problem: &NetworkProblem) -> Error {
             .hint("`cargo xtask prune-network` removes those that nobody needs; `docker compose -p NAME down` those of a project")
             .hint("more ranges: `default-address-pools` in the engine's daemon.json"),
         NetworkProblem::ExternalMissing { name } => {
-            let name = ui::clean(name);
-            Error::new(format!("network `{name}` is external to this project, and does not exist"))
-                .hint(format!("`docker network create {name}`"))
+            Error::new(format!("network `{}` is external to this project, and does not exist", ui::clean(name)))
+                .hint(format!("`docker network create {}`", ui::argument(name)))
         }
         NetworkProblem::Gone => Error::new("containers of this project are on a network that was removed")
             .hint("`cargo xtask prune-network --recreate` makes containers and networks anew: ports and named volumes stay"),

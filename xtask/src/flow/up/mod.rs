@@ -2,6 +2,7 @@
 //! they answer.
 
 mod around;
+mod bound;
 mod launch;
 mod old_engine;
 mod prove;
@@ -17,7 +18,7 @@ use crate::flow::survey::Survey;
 use crate::parse::engine_message::PortProblem;
 
 pub use prove::{Knock, knock_once};
-pub use urls::{ServiceUrls, likely_url, postgres_account, service_urls, urls};
+pub use urls::{ServiceUrls, further, likely_url, postgres_account, service_urls, urls};
 pub use wait::{ServiceState, last_lines, of, reason, states};
 
 /// How to start.
@@ -51,8 +52,9 @@ pub fn attempt(ctx: &Context, survey: &Survey, options: &Options) -> Result<Atte
     let project = &survey.stack.name;
     let patience = crate::exec::patience();
     let mut live = crate::ui::Live::new();
+    let compose = old_engine::compose(ctx, survey)?;
     let before = take_back::Snapshot::take(ctx, project)?;
-    let launched = launch::launch(ctx, survey, options, &patience, &mut live);
+    let launched = launch::launch(ctx, survey, &launch::up(&compose, options), &patience, &mut live);
     if launched.is_err() {
         before.take_back_networks(ctx, project);
     }
@@ -60,7 +62,18 @@ pub fn attempt(ctx: &Context, survey: &Survey, options: &Options) -> Result<Atte
         let replaced = before.take_back(ctx, project)?;
         return Ok(Attempt::PortRefused { problem, replaced });
     }
-    let containers = wait::wait(ctx, survey, options, deadline, &patience, &mut live)?;
+    let mut containers = wait::wait(ctx, survey, options, deadline, &patience, &mut live)?;
+    let missing = bound::missing(survey, &containers);
+    if !missing.is_empty() {
+        bound::note(&missing);
+        let anew = launch::recreate(&compose, missing.keys());
+        if let Some(problem) = launch::launch(ctx, survey, &anew, &patience, &mut live)? {
+            let replaced = before.take_back(ctx, project)?;
+            return Ok(Attempt::PortRefused { problem, replaced });
+        }
+        containers = wait::wait(ctx, survey, options, deadline, &patience, &mut live)?;
+        bound::check(&bound::missing(survey, &containers))?;
+    }
     prove::prove(ctx, survey, &containers, deadline, &patience)?;
     Ok(Attempt::Up)
 }

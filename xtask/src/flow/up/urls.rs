@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::flow::survey::Survey;
 use crate::model::{Binding, Container, Protocol, Service};
 use crate::stack::Settings;
+use crate::ui;
 
 /// What speaks on a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,12 +80,17 @@ pub fn service_urls<'a>(
         let http = base.starts_with("http");
         if !urls.contains(&base) {
             let paths = settings.urls.get(&service.name).filter(|_| http).into_iter().flatten();
-            let further: Vec<String> = paths.map(|path| format!("{base}/{}", path.trim_start_matches('/'))).collect();
+            let further: Vec<String> = paths.map(|path| further(&base, path)).collect();
             urls.push(base);
             urls.extend(further);
         }
     }
     urls
+}
+
+/// A further path of a URL.
+pub fn further(base: &str, path: &str) -> String {
+    format!("{base}/{}", ui::url_part(path.trim_start_matches('/'), ui::URL_PATH))
 }
 
 fn base(ctx: &Context, service: &Service, binding: &Binding) -> String {
@@ -110,7 +116,7 @@ fn url(service: &Service, target: u16, host: &str, port: u16) -> String {
     match speech(Some(service), target) {
         Speech::Postgres => {
             let (user, database) = postgres_account(&service.environment);
-            format!("postgres://{user}@{host}:{port}/{database}")
+            format!("postgres://{}@{host}:{port}/{}", ui::url_part(user, ""), ui::url_part(database, ""))
         }
         Speech::Redis => format!("redis://{host}:{port}"),
         Speech::Https if port == 443 => format!("https://{host}"),

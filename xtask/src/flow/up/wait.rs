@@ -242,7 +242,7 @@ pub(super) fn failure(ctx: &Context, survey: &Survey) -> Option<Error> {
             .hint(if container.state == State::Paused {
                 "let it go on: `docker compose unpause`".to_owned()
             } else {
-                format!("more of its log: `cargo xtask logs {}`", ui::clean(service))
+                format!("more of its log: `cargo xtask logs {}`", ui::argument(service))
             })
             .finding(),
     )

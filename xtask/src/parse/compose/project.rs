@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::service::Definition;
 use crate::error::{Error, Result};
-use crate::model::Service;
+use crate::model::{Service, is_project_name};
 
 /// A name as Compose makes it from a folder's: lower case, other characters
 /// dropped, no `_` or `-` in front.
@@ -27,10 +27,10 @@ pub fn name_from_dir(dir: &std::path::Path) -> Result<String> {
 /// Refuses a name given with `-p` or `COMPOSE_PROJECT_NAME` that Compose would
 /// refuse.
 pub fn check_name(name: &str) -> Result<()> {
-    let good = normalise_name(name);
-    if good == name && !name.is_empty() {
+    if is_project_name(name) {
         return Ok(());
     }
+    let good = normalise_name(name);
     let error = Error::new(format!(
         "invalid project name `{name}`: it must start with a lower-case letter or digit, and hold only those, `-` and `_`"
     ));

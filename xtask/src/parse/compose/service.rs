@@ -6,7 +6,7 @@ use super::merge::by_name;
 use super::node::{Data, Node, Scalar};
 use super::ports::{integer, ports};
 use crate::error::{Error, Result};
-use crate::model::{Place, Service, TRAEFIK_LABELS, exposed_tcp};
+use crate::model::{NetworkSettings, Place, Service, TRAEFIK_LABELS, exposed_tcp};
 
 /// A service and what decides whether it takes part.
 #[derive(Debug, Clone)]
@@ -127,6 +127,20 @@ pub fn networks(service: &Node, project: &str, networks: Option<&Node>) -> BTree
 /// Whether a network is none that Compose makes.
 pub fn is_external(network: &Node) -> bool {
     network.get("external").is_some_and(|external| external.text() != Some("false"))
+}
+
+/// What the networks of these services say, by their names at the engine.
+pub fn network_settings(services: &[Service], networks: Option<&Node>) -> BTreeMap<String, NetworkSettings> {
+    let is_true = |node: &Node| node.text().is_none_or(|text| text == "true");
+    let settings = |key: &String| {
+        let network = networks?.entries().iter().find(|(name, _)| name == key).map(|(_, node)| node)?;
+        let external = is_external(network);
+        let options = network.get("driver_opts").map(|node| variables(node, &|_| None)).unwrap_or_default();
+        let internal = network.get("internal").is_some_and(is_true);
+        Some(NetworkSettings { external, internal, host_ip: NetworkSettings::address(&options) })
+    };
+    let used = services.iter().flat_map(|service| &service.networks);
+    used.map(|(key, name)| (name.clone(), settings(key).unwrap_or_default())).collect()
 }
 
 /// What a value is.

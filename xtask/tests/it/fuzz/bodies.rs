@@ -226,7 +226,7 @@ pub(crate) fn labels(bytes: &[u8]) {
     let service = |name: &str| Service { name: name.to_owned(), labels: labels.clone(), ..Service::default() };
     let dir = PathBuf::from("/src/demo");
     let services = vec![service("web"), service("db")];
-    let stack = Stack { name: "demo".to_owned(), dir, files: Vec::new(), services };
+    let stack = Stack { name: "demo".to_owned(), dir, files: Vec::new(), services, ..Stack::default() };
     let running = [labels::Labelled { project: "other", container: "other-web-1", labels: &labels }];
     drop(labels::lint(&stack, labels::NETWORK, &BTreeMap::new(), &running));
     labels::hosts(&text);

@@ -2,6 +2,7 @@
 //! other tools name the wrong owner or harm a bystander.
 
 mod cage;
+mod helpers;
 mod kill;
 mod odd;
 mod owners;

@@ -125,7 +125,7 @@ fn assignments(words: &[String]) -> Result<BTreeMap<String, String>> {
     for word in words {
         let Some((name, value)) = word.split_once('=') else {
             return Err(Error::new(format!("`{}` is no NAME=VALUE", ui::clean(word)))
-                .hint(format!("`cargo xtask env set {}=VALUE`", ui::clean(word))));
+                .hint(format!("`cargo xtask env set {}`", ui::argument(&format!("{word}=VALUE")))));
         };
         // Checks the name, and whether such a value can be written at all.
         Document::default().set(name, value)?;

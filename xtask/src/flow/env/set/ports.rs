@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::context::Context;
 use crate::decide::{Expect, PortDifference, clashes, port_differences};
+use crate::disk;
 use crate::envfile::PortMove;
 use crate::error::{Error, Result};
 use crate::exec::Command;
@@ -128,7 +129,7 @@ pub(super) fn taken(ctx: &Context, then: &Stack, moves: &[PortMove]) -> Vec<Stri
                 (Some(at), Some(earlier)) if earlier == at => Some(later),
                 _ => None,
             });
-            let keeps = |tenant: &&Tenant| tenant.keeps(*port, mapping.protocol) && tenant.dir.is_dir();
+            let keeps = |tenant: &&Tenant| tenant.keeps(*port, mapping.protocol) && disk::is_folder(&tenant.dir);
             let kept = leases.others(&found.stack.name, &dir).find(keeps);
             let free = || survey::is_free(&found, mapping, *port);
             let warning = match (clash, kept) {

@@ -1,0 +1,69 @@
+//! The container that an engine's helper stands for, where the helper says it.
+
+use crate::model::{Container, Process};
+
+/// The name (or the id, where there is no usable name) of the container that a
+/// `conmon` serves. Podman starts one for each container, with `-c ID -n NAME`
+/// on its command line, and it holds the published ports (podman,
+/// `libpod/oci_conmon_common.go`; conmon(8)).
+pub fn container_behind(process: &Process) -> Option<&str> {
+    let is_conmon = |name: &str| name == "conmon" || name == "conmonrs";
+    let exe = process.exe.as_deref().and_then(|exe| exe.file_name()?.to_str());
+    if !is_conmon(&process.name) && !exe.is_some_and(is_conmon) {
+        return None;
+    }
+    let words: Vec<&str> = process.command.split_whitespace().collect();
+    let after = |short: &str, long: &str| {
+        let is_option = |word: &&str| {
+            word.strip_prefix("--").or(word.strip_prefix('-')).is_some_and(|name| name == short || name == long)
+        };
+        let at = words.iter().position(is_option)?;
+        words.get(at + 1).copied()
+    };
+    let is_id = |word: &&str| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let name = after("n", "name").filter(|name| Container::is_name(name));
+    name.or_else(|| after("c", "cid").filter(is_id))
+}
+
+/// How that container is stopped. Podman knows each user's own containers only.
+pub fn stop_behind(process: &Process) -> Option<String> {
+    let container = container_behind(process)?;
+    let user = process.user.as_deref().map(|user| format!(" as user {user}"));
+    Some(format!("`podman stop {container}`{}", user.unwrap_or_default()))
+}
+
+/// The same as an addition to what is said of its socket, or nothing. Podman 6
+/// binds a container's port and does not listen.
+pub(super) fn stands_for(process: &Process) -> String {
+    let both = container_behind(process).zip(stop_behind(process));
+    both.map(|(container, stop)| format!(" for container {container}: {stop}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "2c1b7e1a5d0f4c3b9a8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c5b4a3921";
+
+    fn conmon(options: &str) -> Process {
+        // `ps -o args` of podman 5.8, shortened.
+        let command = format!(
+            "/usr/bin/conmon --api-version 1 {options} -r /usr/bin/crun -b /var/lib/containers/x/userdata --exit-dir /run/libpod/exits --exit-command /usr/bin/podman --exit-command-arg -n"
+        );
+        Process { pid: 7, name: "conmon".into(), user: Some("root".into()), command, ..Process::default() }
+    }
+
+    #[test]
+    fn conmon_names_its_container() {
+        let process = conmon(&format!("-c {ID} -u {ID} -n shop_web_1"));
+        assert_eq!(container_behind(&process), Some("shop_web_1"));
+        assert_eq!(stop_behind(&process).unwrap(), "`podman stop shop_web_1` as user root");
+        // Words that are no name of a container are not repeated.
+        for name in ["--all", "$(x)", "-a"] {
+            assert_eq!(container_behind(&conmon(&format!("-c {ID} -n {name}"))), Some(ID));
+            assert_eq!(container_behind(&conmon(&format!("-c short -n {name}"))), None);
+        }
+        let other = Process { name: "node".into(), ..process };
+        assert_eq!((container_behind(&other), stop_behind(&other)), (None, None));
+    }
+}

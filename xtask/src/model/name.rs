@@ -1,0 +1,34 @@
+//! What Compose accepts as the name of a project and of a service.
+
+/// A lower-case letter or digit, then those, `-` and `_` (compose-go,
+/// `cli/options.go` and `loader.NormalizeProjectName`). It never begins with
+/// `-`, so it cannot be taken for an option.
+pub fn is_project_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.starts_with(plain) && name.chars().all(|c| plain(c) || matches!(c, '-' | '_'))
+}
+
+/// Letters, digits, `.`, `-` and `_` (compose-spec, `schema/compose-spec.json`:
+/// `^[a-zA-Z0-9._-]+$`). It may begin with `-`: on a command line it stands
+/// behind `--`.
+pub fn is_service_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_and_words_with_blanks_are_no_project_names() {
+        for (name, valid) in
+            [("shop", true), ("2nd_shop-a", true), ("-shop", false), ("--all", false), ("_x", false), ("Shop", false)]
+        {
+            assert_eq!(is_project_name(name), valid, "{name}");
+        }
+        for name in ["", "a b", "a\nb", "../x", "größe", "a;b"] {
+            assert!(!is_project_name(name) && !is_service_name(name), "{name}");
+        }
+        assert!(is_service_name("Web.1_a-b") && is_service_name("-x"));
+    }
+}

@@ -1,0 +1,90 @@
+//! Two folders of one project name, without git: an unpacked archive, `cp -r`.
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::engine::{Engine, container};
+use crate::kept::{keeps, tenant};
+use crate::support::{Project, Rule};
+
+const COMPOSE: &str = "services:\n  web:\n    image: web\n    ports: [\"${WEB_PORT:-@0}:53/udp\"]\n";
+
+/// This folder, `demo`, and the ledger of another one, `first/demo`, which has
+/// data in a volume. Neither is in git.
+fn copies() -> (Project, Engine) {
+    let mut project = Project::new(COMPOSE);
+    let engine = Engine::start(&mut project);
+    let config = r#"{"name":"{{COMPOSE_PROJECT_NAME:demo}}","services":{"web":{"image":"web","ports":[{"target":53,"published":"{{WEB_PORT:@0}}","protocol":"udp"}]}}}"#;
+    project.fake_docker(&[
+        Rule::when("docker compose config").stdout(config),
+        Rule::when("docker compose version").stdout("2.40.3"),
+        Rule::when("docker compose up").tells("up"),
+        Rule::when("docker compose down"),
+    ]);
+    fs::create_dir_all(project.root().join("first/demo")).unwrap();
+    fs::write(project.root().join("first/demo/compose.yaml"), project.fill(COMPOSE)).unwrap();
+    keeps(&project, &tenant(&project, "demo", "first/demo", "null", &[("web", 53, 0)]));
+    let volume = json!({ "Name": "demo_data", "Labels": { "com.docker.compose.project": "demo" } });
+    engine.state().volumes.push(volume);
+    let (dir, first) = (project.dir(), project.port(0));
+    engine.on("up", move |state| {
+        let env = fs::read_to_string(dir.join(".env")).unwrap_or_default();
+        let value = |name: &str| env.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        let name = value("COMPOSE_PROJECT_NAME").unwrap_or("demo");
+        let port = value("WEB_PORT").and_then(|port| port.parse().ok()).unwrap_or(first);
+        let mut made = container((name, "web", dir.to_str().unwrap()), ("running", "Up"), &[("0.0.0.0", port, 53)]);
+        made["Ports"][0]["Type"] = json!("udp");
+        state.containers.push(made);
+    });
+    (project, engine)
+}
+
+#[test]
+fn a_copy_gets_a_name_of_its_own() {
+    let (project, engine) = copies();
+    let run = project.run("start").ends_with(0);
+    assert!(run.stderr.contains("this copy of demo is a project of its own: demo-"), "{run}");
+    let env = project.read(".env");
+    assert!(env.contains("COMPOSE_PROJECT_NAME=demo-") && !env.contains(&format!("={}\n", project.port(0))), "{env}");
+    let name = engine.state().containers[0]["Labels"]["com.docker.compose.project"].clone();
+    assert!(name.as_str().unwrap().starts_with("demo-"), "{name}");
+    // It stays what it is.
+    project.run("start").ends_with(0);
+    assert_eq!(project.read(".env"), env);
+}
+
+#[test]
+fn a_copy_that_was_never_started_takes_no_data() {
+    let (project, _engine) = copies();
+    for words in ["stop --volumes --yes", "stop --volumes --yes --dry-run"] {
+        let run = project.run(words).ends_with(2);
+        assert!(run.stderr.contains("`demo` is the project of [root]/first/demo"), "{run}");
+    }
+    assert!(!project.calls().contains(" down"), "{}", project.calls());
+}
+
+/// A program of before this rule let both have the name.
+#[test]
+fn nor_does_one_that_shares_the_name_already() {
+    let (project, _engine) = copies();
+    let both = json!([
+        tenant(&project, "demo", "first/demo", "null", &[("web", 53, 0)]),
+        tenant(&project, "demo", "demo", "null", &[("web", 53, 1)]),
+    ]);
+    keeps(&project, &both);
+    project.run("stop --volumes --yes").ends_with(2);
+    assert!(!project.calls().contains(" down"), "{}", project.calls());
+}
+
+/// A folder that was moved is no copy.
+#[test]
+fn a_folder_that_was_moved_keeps_its_name() {
+    let (project, _engine) = copies();
+    fs::remove_dir_all(project.root().join("first")).unwrap();
+    let run = project.run("start").ends_with(0);
+    assert!(!run.stderr.contains("of its own") && !project.path(".env").exists(), "{run}");
+    project.run("stop --volumes --yes").ends_with(0);
+    assert!(project.calls().contains("docker compose down --volumes"), "{}", project.calls());
+}

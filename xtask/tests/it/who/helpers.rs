@@ -1,0 +1,63 @@
+//! Helpers of engines hold ports for containers: they are named, never signalled.
+
+use super::Cage;
+
+const ID: &str = "2c1b7e1a5d0f4c3b9a8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c5b4a3921";
+
+#[test]
+fn no_helper_of_an_engine_is_signalled() {
+    let Some(cage) = Cage::new() else { return };
+    let names = ["conmon", "rootlessport", "pasta.avx2", "slirp4netns", "podman", "netavark", "containerd-shim"];
+    for (at, name) in names.iter().enumerate() {
+        let port = 8000 + at;
+        let pid = cage.hold(&format!("name('{name}')\ns = listen('0.0.0.0', {port})"));
+        for words in ["--dry-run", "--yes", "--yes --force"] {
+            let said = cage.xtask(&format!("kill {port} {words}")).exits(1).says("is left alone").names(pid);
+            said.never_says("stop: ").never_says("ending ");
+        }
+        assert!(cage.runs(pid), "{name}");
+    }
+}
+
+#[test]
+fn conmon_says_which_container_it_stands_for() {
+    let Some(cage) = Cage::new() else { return };
+    let words = ["--api-version", "1", "-c", ID, "-u", ID, "-n", "shop_web_1", "--exit-command", "/usr/bin/podman"];
+    let pid = cage.hold_with("name('conmon')\ns = listen('0.0.0.0')", &words);
+    let said = cage.xtask("who 8000").exits(0).says(&format!("by conmon for container shop_web_1 (pid {pid}"));
+    said.says("advice: it holds the port for a container of Podman; stop that: `podman stop shop_web_1` as user ");
+    cage.xtask("kill 8000 --yes").exits(1).says("`podman stop shop_web_1`").never_says("ending ");
+    // Podman 6 binds and does not listen.
+    let idle = cage.hold_with("name('conmon')\ns = bind('0.0.0.0', 8100, reuse=False)", &words);
+    let said = cage.xtask("who 8100").exits(0).says("8100/tcp taken");
+    said.says(&format!("of `conmon` (pid {idle}) for container shop_web_1: `podman stop shop_web_1`"));
+    cage.xtask("kill 8100 --yes --force").exits(1).never_says("ending ");
+    assert!(cage.runs(pid) && cage.runs(idle));
+}
+
+/// Its containers are stopped, not the engine that starts them again.
+#[test]
+fn nobody_is_told_to_end_an_engine() {
+    let Some(cage) = Cage::new() else { return };
+    let engine = cage.hold(
+        "
+name('dockerd')
+def serve():
+    name('worker')
+    s = listen('127.0.0.1')
+    rest()
+def watch():
+    while True:
+        os.waitpid(fork(serve), 0)
+        time.sleep(0.2)
+import threading
+threading.Thread(target=watch, daemon=True).start()
+while True:
+    try: socket.create_connection(('127.0.0.1', PORT)).close(); break
+    except OSError: time.sleep(0.01)
+",
+    );
+    let said = cage.xtask("kill 8000 --yes").exits(1).says("still held: 8000/tcp");
+    said.says("has it now, for a container engine: stop the container or service there").never_says("end that one");
+    assert!(cage.runs(engine));
+}
