@@ -104,7 +104,9 @@ fn prepare(ctx: &mut Context, wish: &Wish) -> Result<Prepared> {
     }
     let second = found.second;
     let turn = turn(ctx, &found);
-    if turn.as_ref().is_some_and(|turn| turn.waited) {
+    // A conflict that was seen before the turn may be another start of this very
+    // project, which has ended since.
+    if turn.as_ref().is_some_and(|turn| turn.waited || found.has_conflicts()) {
         found = set_up::ready(ctx, wish.setup)?;
     }
     if !ctx.no_write && overrides::refresh(ctx, &found)? {

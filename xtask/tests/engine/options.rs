@@ -139,6 +139,8 @@ fn check_schema(report: &Value) {
         "suggestion",
         "source",
         "reserved",
+        "network_ip",
+        "why",
     ];
     let text = |value: &Value| value.is_string();
     let text_or_null = |value: &Value| value.is_string() || value.is_null();

@@ -46,7 +46,7 @@ const PROGRAMS: &[Program] = &[
 const ACCOUNTS: [&str; 3] = ["curl", "http", "https"];
 
 /// How options that begin with `-p` go on in other programs, without a secret.
-const PLAIN: [&str; 36] = [
+const PLAIN: [&str; 38] = [
     "package",
     "page",
     "parallel",
@@ -72,12 +72,14 @@ const PLAIN: [&str; 36] = [
     "pretty",
     "print",
     "process",
+    "pprof",
     "prof",
     "profile",
     "program",
     "project",
     "prompt",
     "properties",
+    "proto",
     "protocol",
     "provider",
     "proxy",
@@ -214,6 +216,7 @@ mod tests {
             "docker run -p8080:80 -p 127.0.0.1:1:2 web",
             "java -port=8000 -path /x -profile dev",
             "tool -pidfile=/run/x.pid -parallel 4",
+            "docker-proxy -proto tcp -host-ip 0.0.0.0 -host-port 8000",
             "ssh -p 22 box -p",
             "openssl x -passin env:X",
             "node --auth-mode oidc --author me --pinned",
