@@ -49,7 +49,7 @@ mod leases;
 mod local_ca;
 #[cfg(unix)]
 mod not_published;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod odd_folders;
 #[cfg(unix)]
 mod overrides;
