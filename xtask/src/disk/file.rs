@@ -5,7 +5,7 @@ use std::fs::{File, FileType};
 use std::io::{Error as IoError, ErrorKind, Read};
 use std::path::Path;
 
-use super::owner::check_file;
+use super::owner::foreign;
 use super::within::name_once;
 use super::write_atomic;
 use crate::error::{Context, Error, Result};
@@ -27,13 +27,13 @@ pub fn read(file: &Path) -> Result<Option<Vec<u8>>> {
 /// The same of a file that is believed: one of somebody else is refused, and
 /// named on stderr.
 pub fn read_own(file: &Path) -> Result<Option<Vec<u8>>> {
-    match std::fs::metadata(file).map(|metadata| check_file(&metadata)) {
-        Ok(Err(error)) => {
-            name_once(file, &error.to_string());
-            Err(Error::new(format!("failed to read `{}`: {error}", file.display()))
+    match std::fs::metadata(file).ok().and_then(|metadata| foreign(&metadata)) {
+        Some(why) => {
+            name_once(file, &why);
+            Err(Error::new(format!("failed to read `{}`: {why}", file.display()))
                 .hint(format!("if it is of no value: `rm {}`", crate::ui::quoted_path(file, None))))
         }
-        _ => read(file),
+        None => read(file),
     }
 }
 
@@ -123,7 +123,7 @@ pub fn put(file: &Path, bytes: Option<&[u8]>) -> Result<()> {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 

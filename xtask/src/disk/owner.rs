@@ -54,22 +54,19 @@ pub fn check_owner(path: &Path) -> Result<()> {
     .hint("nothing is read from it or written to it: set XTASK_STATE_DIR, or HOME, to a folder of your own"))
 }
 
-/// Refuses a file that somebody else has put into a folder of ours. Root could
-/// change anything of ours anyway.
+/// Why a file in a folder of ours is not to be believed: somebody else has put it
+/// there. Root could change anything of ours anyway.
 #[cfg(unix)]
-pub(super) fn check_file(metadata: &std::fs::Metadata) -> std::io::Result<()> {
+pub(super) fn foreign(metadata: &std::fs::Metadata) -> Option<String> {
     use std::os::unix::fs::MetadataExt;
     let (owner, own) = (metadata.uid(), rustix::process::geteuid().as_raw());
-    if owner == 0 || may_use(owner, own, person()) {
-        return Ok(());
-    }
-    let why = format!("it belongs to user id {owner}, and this runs as user id {own}");
-    Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, why))
+    let is_ours = owner == 0 || may_use(owner, own, person());
+    (!is_ours).then(|| format!("it belongs to user id {owner}, and this runs as user id {own}"))
 }
 
 #[cfg(not(unix))]
-pub(super) fn check_file(_metadata: &std::fs::Metadata) -> std::io::Result<()> {
-    Ok(())
+pub(super) fn foreign(_metadata: &std::fs::Metadata) -> Option<String> {
+    None
 }
 
 /// Windows: the folder's access list decides, which a home folder has from the

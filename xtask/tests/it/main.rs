@@ -55,7 +55,7 @@ mod local_ca;
 mod no_compose;
 #[cfg(unix)]
 mod not_published;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod odd_folders;
 #[cfg(unix)]
 mod overrides;
