@@ -28,12 +28,14 @@ pub fn ask(ctx: &mut Context, files: &[PathBuf], on_top: Option<&str>) -> Result
     if ctx.agreed_to_tracked {
         return Ok(Destination::Files);
     }
-    let mut names: Vec<String> = files.iter().filter(|file| git::tracks(file)).map(|file| ctx.show(file)).collect();
-    names.dedup();
-    if names.is_empty() {
+    let mut tracked: Vec<&PathBuf> = files.iter().filter(|file| git::tracks(file)).collect();
+    tracked.dedup();
+    if tracked.is_empty() {
         return Ok(Destination::Files);
     }
-    let names = names.join(", ");
+    let all = |word: &dyn Fn(&PathBuf) -> String| tracked.iter().map(|file| word(file)).collect::<Vec<_>>();
+    let names = all(&|file| ctx.show(file)).join(", ");
+    let typed = all(&|file| ctx.typed(file)).join(" ");
     if ctx.yes {
         ui::note(&format!("note: git tracks {names}: the change is there to be committed, or not"));
         ctx.agreed_to_tracked = true;
@@ -41,7 +43,7 @@ pub fn ask(ctx: &mut Context, files: &[PathBuf], on_top: Option<&str>) -> Result
     }
     if !ctx.is_interactive() {
         if !ctx.env_will_do {
-            return Err(refusal(&names));
+            return Err(refusal(&names, &typed));
         }
         go_without(ctx, &names);
         return Ok(Destination::Environment);
@@ -69,7 +71,7 @@ pub fn ask(ctx: &mut Context, files: &[PathBuf], on_top: Option<&str>) -> Result
             go_without(ctx, &names);
             Ok(Destination::Environment)
         }
-        _ => Err(refusal(&names)),
+        _ => Err(refusal(&names, &typed)),
     }
 }
 
@@ -90,8 +92,8 @@ fn go_without(ctx: &mut Context, names: &str) {
     ));
 }
 
-fn refusal(names: &str) -> Error {
+fn refusal(names: &str, typed: &str) -> Error {
     Error::new(format!("git tracks {names}, and a change there can end up in a commit: nothing was written"))
         .hint("to change it all the same, add --yes")
-        .hint(format!("or take it out of git and keep the file: `git rm --cached {names}`, and a line in .gitignore"))
+        .hint(format!("or take it out of git and keep the file: `git rm --cached {typed}`, and a line in .gitignore"))
 }

@@ -12,6 +12,7 @@ use crate::envfile::{self, Document};
 use crate::error::{Error, Result};
 use crate::model::ComposeOptions;
 use crate::model::Source;
+use crate::ui::quoted_path;
 
 /// The env files of a project.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -146,7 +147,8 @@ impl EnvFiles {
 fn with_template(error: Error, file: &Path) -> Error {
     match template_of(file).filter(|_| !file.exists()) {
         Some(template) => {
-            error.hint(format!("make it from its template: `cp {} {}`", template.display(), file.display()))
+            let (from, to) = (quoted_path(&template, None), quoted_path(file, None));
+            error.hint(format!("make it from its template: `cp {from} {to}`"))
         }
         None => error,
     }

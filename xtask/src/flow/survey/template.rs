@@ -8,7 +8,6 @@ use crate::docker::ComposeTrouble;
 use crate::error::Error;
 use crate::model::{ComposeOptions, MissingEnvFile};
 use crate::stack::{self, EnvFiles};
-use crate::ui;
 
 /// The template beside a `.env` that is not there yet.
 pub(super) fn missing_env(files: &EnvFiles) -> Option<PathBuf> {
@@ -36,8 +35,8 @@ pub(super) fn refused_for(ctx: &Context, missing: &MissingEnvFile) -> Error {
     let error = ctx.missing_env_file(missing);
     match &missing.template {
         Some(template) => {
-            let path = |path| ui::quoted(&ctx.show(path));
-            error.hint(format!("make it from its template: `cp {} {}`", path(template), path(&missing.file)))
+            let (from, to) = (ctx.typed(template), ctx.typed(&missing.file));
+            error.hint(format!("make it from its template: `cp {from} {to}`"))
         }
         None => error.hint("make it, or let the service do without: `env_file: [{path: FILE, required: false}]`"),
     }
