@@ -64,7 +64,7 @@ pub(crate) fn tools(bytes: &[u8]) {
     drop(sock_diag::part(bytes));
     drop(cgroup::manager(&String::from_utf8_lossy(bytes)));
     drop(own_container::own_ids(bytes));
-    drop(proc_route::gateway(bytes));
+    let _ = proc_route::gateway(bytes);
     drop(accounts::group(&String::from_utf8_lossy(bytes), 0));
     drop(accounts::user(&String::from_utf8_lossy(bytes), 0));
 }
