@@ -20,7 +20,7 @@ pub enum ComposeTrouble {
     TooOld(String),
     /// Not asked: it refuses the project as long as this file is not there, and
     /// `start` makes it.
-    NeedsEnvFile(MissingEnvFile),
+    NeedsEnvFile(Box<MissingEnvFile>),
     /// It was asked and gave no answer, or could not be started.
     Silent(String),
     /// It refuses the project, in its own words.

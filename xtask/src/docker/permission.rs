@@ -59,10 +59,12 @@ fn advice(facts: &Facts, undo: &str) -> Vec<String> {
 fn facts(socket: &std::path::Path) -> Facts {
     use std::os::unix::fs::MetadataExt;
 
+    use crate::parse::accounts;
+
     let Ok(found) = std::fs::metadata(socket) else { return Facts::default() };
     let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
-    let user = user(&read("/etc/passwd"), rustix::process::getuid().as_raw());
-    let entry = group(&read("/etc/group"), found.gid());
+    let user = accounts::user(&read("/etc/passwd"), rustix::process::getuid().as_raw());
+    let entry = accounts::group(&read("/etc/group"), found.gid());
     let is_listed = entry.as_ref().zip(user).is_some_and(|((_, members), user)| members.contains(&user));
     Facts {
         gid: Some(found.gid()),
@@ -75,28 +77,6 @@ fn facts(socket: &std::path::Path) -> Facts {
 #[cfg(not(unix))]
 fn facts(_socket: &std::path::Path) -> Facts {
     Facts::default()
-}
-
-/// Name and members of a group, by the lines of group(5). A directory service
-/// may know more; then its number stands for the name.
-#[cfg_attr(not(unix), expect(dead_code, reason = "Unix alone has the file"))]
-fn group(text: &str, gid: u32) -> Option<(String, Vec<String>)> {
-    text.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let (name, _, number, members) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-        let members = members.split(',').map(str::to_owned).collect();
-        (number.parse() == Ok(gid)).then(|| (name.to_owned(), members))
-    })
-}
-
-/// The name of a user, by the lines of passwd(5).
-#[cfg_attr(not(unix), expect(dead_code, reason = "Unix alone has the file"))]
-fn user(text: &str, uid: u32) -> Option<String> {
-    text.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let (name, _, number) = (fields.next()?, fields.next()?, fields.next()?);
-        (number.parse() == Ok(uid)).then(|| name.to_owned())
-    })
 }
 
 #[cfg(test)]
@@ -119,14 +99,5 @@ mod tests {
         let nameless = text(&Facts { group: None, ..usual });
         assert!(nameless.contains("groupadd --gid 999") && nameless.contains("--group-add 999"), "{nameless}");
         assert!(text(&Facts::default()).contains("`unset DOCKER_HOST`"));
-    }
-
-    #[test]
-    fn groups_and_users_are_found_by_number() {
-        let text = "root:x:0:\ndocker:x:999:ann,ben\nodd line\nempty:x:7:\n";
-        assert_eq!(group(text, 999), Some(("docker".into(), vec!["ann".into(), "ben".into()])));
-        assert_eq!(group(text, 7), Some(("empty".into(), vec![String::new()])));
-        assert_eq!(group(text, 5), None);
-        assert_eq!(user("root:x:0:0:root:/root:/bin/sh\nben:x:1001:1001::/h:/bin/sh\n", 1001).as_deref(), Some("ben"));
     }
 }

@@ -241,7 +241,7 @@ pub fn project(ctx: &Context) -> Result<Survey> {
     let (config, containers, read) = std::thread::scope(|scope| {
         let containers = scope.spawn(|| ctx.engine.containers());
         let config = scope.spawn(|| match needs {
-            Some(missing) => Err(ComposeTrouble::NeedsEnvFile(missing)),
+            Some(missing) => Err(ComposeTrouble::NeedsEnvFile(Box::new(missing))),
             None => compose.config(exec::LIMIT),
         });
         let read = stack::read(&options, &ctx.dir, &env);
