@@ -3,6 +3,15 @@
 # Docker's name. Sourced by up. Each command works as it is printed.
 # shellcheck disable=SC2016  # backticks are part of the messages
 
+# A script or a link that leads nowhere is no client, and stands in the way of one.
+refuse_broken() {
+	local path
+	path=$(command -v docker) || return 0
+	if docker --version >/dev/null 2>&1; then return; fi
+	die "\`docker\` at $path cannot be run: $(docker --version 2>&1 | tail -n 1)" \
+		"\`${as_root}rm $path\`, then \`make start\`"
+}
+
 # Podman's package of that name makes `docker` a script that calls podman, which
 # has no Compose of its own and answers for an engine (its --version says podman).
 refuse_shim() {

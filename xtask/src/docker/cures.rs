@@ -122,28 +122,26 @@ impl Cures {
         })
     }
 
-    /// How to get the plugin, best first.
+    /// How to get the plugin.
     pub fn compose(&self) -> Vec<String> {
-        self.set_up().into_iter().chain([self.plugin()]).collect()
+        // The script needs no choice of a package, and brings buildx along.
+        vec![self.set_up().unwrap_or_else(|| self.plugin())]
     }
 
     /// How to get the plugin, or a newer one, by packages.
     pub fn plugin(&self) -> String {
         let install = |words: &str| self.install(words);
-        // Docker's own package of that name is in Docker's own repository alone
-        // (docs.docker.com/compose/install/linux).
-        let docker_s = "where Docker is from Docker's own repository, the package is docker-compose-plugin";
         match self.system {
             // packages.debian.org/docker-compose: 1.29.2 up to bookworm, 2.26.1
             // in trixie, where it is the plugin.
             System::Debian(Some(version @ ..=12)) => format!(
                 "Debian {version}'s docker-compose is 1.x, too old: install docker-compose-plugin from Docker's own repository, docs.docker.com/engine/install/debian"
             ),
-            System::Debian(_) => format!("{}; {docker_s}", install("apt-get install docker-compose")),
+            System::Debian(_) => install("apt-get install docker-compose"),
             // packages.ubuntu.com/docker-compose-v2
-            System::Ubuntu => format!("{}; {docker_s}", install("apt-get install docker-compose-v2")),
+            System::Ubuntu => install("apt-get install docker-compose-v2"),
             // packages.fedoraproject.org/pkgs/docker-compose
-            System::Fedora => format!("{}; {docker_s}", install("dnf install docker-compose")),
+            System::Fedora => install("dnf install docker-compose"),
             System::RedHat => "install docker-compose-plugin from Docker's own repository, docs.docker.com/engine/install/rhel".to_owned(),
             // archlinux.org/packages/extra/x86_64/docker-compose
             System::Arch => install("pacman -S docker-compose"),

@@ -13,6 +13,8 @@ struct Facts {
     group: Option<String>,
     /// Whether members of the group may use the socket.
     opens: bool,
+    /// The user's name, where /etc/passwd has it.
+    user: Option<String>,
     /// The user is a member by now, which this session does not know.
     is_listed: bool,
 }
@@ -30,10 +32,13 @@ pub(super) fn hints(socket: Option<&std::path::Path>, undo: &str, cures: &Cures)
 }
 
 fn advice(facts: &Facts, undo: &str) -> Vec<String> {
-    // docs.docker.com/engine/install/linux-postinstall
-    let join = |group: &str| {
-        format!("`sudo usermod -aG {group} $USER`, then log in again, or `newgrp {group}` for this shell alone")
-    };
+    // docs.docker.com/engine/install/linux-postinstall. By name: whoever is asked
+    // to type it has another $USER.
+    let user = facts.user.as_deref().unwrap_or("$USER");
+    let join =
+        |group: &str| format!("it is for the group {group}: `sudo usermod -aG {group} {user}`, then log in again");
+    // Members that joined after the login count for a command of sg(1) at once.
+    let at_once = |group: &str| format!("without a new login: `sg {group} -c 'cargo xtask start'`");
     let Some(gid) = facts.gid else {
         return vec![format!("it is another user's; for this machine's usual engine: `{undo}`")];
     };
@@ -44,9 +49,9 @@ fn advice(facts: &Facts, undo: &str) -> Vec<String> {
             join("docker"),
         ],
         Some(group) if facts.is_listed => {
-            vec![format!("you are in the group {group}, and were not yet when you logged in: log in again, or `newgrp {group}` for this shell alone")]
+            vec![format!("you are in the group {group}, and were not yet when you logged in: log in again"), at_once(group)]
         }
-        Some(group) => vec![join(group)],
+        Some(group) => vec![join(group), at_once(group)],
         None => vec![
             format!("the socket's group has the number {gid} and no name here: `sudo groupadd --gid {gid} docker-socket`"),
             join("docker-socket"),
@@ -59,12 +64,15 @@ fn advice(facts: &Facts, undo: &str) -> Vec<String> {
 fn facts(socket: &std::path::Path) -> Facts {
     use std::os::unix::fs::MetadataExt;
 
+    use crate::parse::accounts;
+
     let Ok(found) = std::fs::metadata(socket) else { return Facts::default() };
     let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
-    let user = user(&read("/etc/passwd"), rustix::process::getuid().as_raw());
-    let entry = group(&read("/etc/group"), found.gid());
-    let is_listed = entry.as_ref().zip(user).is_some_and(|((_, members), user)| members.contains(&user));
+    let user = accounts::user(&read("/etc/passwd"), rustix::process::getuid().as_raw());
+    let entry = accounts::group(&read("/etc/group"), found.gid());
+    let is_listed = entry.as_ref().zip(user.as_ref()).is_some_and(|((_, members), user)| members.contains(user));
     Facts {
+        user,
         gid: Some(found.gid()),
         group: entry.map(|(name, _)| name),
         opens: found.mode() & 0o060 == 0o060,
@@ -77,40 +85,26 @@ fn facts(_socket: &std::path::Path) -> Facts {
     Facts::default()
 }
 
-/// Name and members of a group, by the lines of group(5). A directory service
-/// may know more; then its number stands for the name.
-#[cfg_attr(not(any(unix, test)), expect(dead_code, reason = "Unix alone has the file"))]
-fn group(text: &str, gid: u32) -> Option<(String, Vec<String>)> {
-    text.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let (name, _, number, members) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-        let members = members.split(',').map(str::to_owned).collect();
-        (number.parse() == Ok(gid)).then(|| (name.to_owned(), members))
-    })
-}
-
-/// The name of a user, by the lines of passwd(5).
-#[cfg_attr(not(any(unix, test)), expect(dead_code, reason = "Unix alone has the file"))]
-fn user(text: &str, uid: u32) -> Option<String> {
-    text.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let (name, _, number) = (fields.next()?, fields.next()?, fields.next()?);
-        (number.parse() == Ok(uid)).then(|| name.to_owned())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn each_lack_has_its_own_cure() {
-        let usual = Facts { gid: Some(999), group: Some("docker".into()), opens: true, is_listed: false };
+        let usual = Facts {
+            gid: Some(999),
+            group: Some("docker".into()),
+            opens: true,
+            user: Some("ben".into()),
+            is_listed: false,
+        };
         let text = |facts: &Facts| advice(facts, "unset DOCKER_HOST").join("\n");
-        let join = "`sudo usermod -aG docker $USER`, then log in again, or `newgrp docker` for this shell alone";
+        let join = "it is for the group docker: `sudo usermod -aG docker ben`, then log in again\n\
+                    without a new login: `sg docker -c 'cargo xtask start'`";
         assert_eq!(text(&usual), join);
         let other = Facts { group: Some("podman".into()), ..usual.clone() };
-        assert!(text(&other).contains("usermod -aG podman $USER") && text(&other).contains("newgrp podman"));
+        assert!(text(&other).contains("usermod -aG podman ben") && text(&other).contains("sg podman"));
+        assert!(text(&Facts { user: None, ..usual.clone() }).contains("usermod -aG docker $USER"));
         let listed = text(&Facts { is_listed: true, ..usual.clone() });
         assert!(listed.contains("log in again") && !listed.contains("usermod"), "{listed}");
         for closed in [Facts { gid: Some(0), ..usual.clone() }, Facts { opens: false, ..usual.clone() }] {
@@ -119,14 +113,5 @@ mod tests {
         let nameless = text(&Facts { group: None, ..usual });
         assert!(nameless.contains("groupadd --gid 999") && nameless.contains("--group-add 999"), "{nameless}");
         assert!(text(&Facts::default()).contains("`unset DOCKER_HOST`"));
-    }
-
-    #[test]
-    fn groups_and_users_are_found_by_number() {
-        let text = "root:x:0:\ndocker:x:999:ann,ben\nodd line\nempty:x:7:\n";
-        assert_eq!(group(text, 999), Some(("docker".into(), vec!["ann".into(), "ben".into()])));
-        assert_eq!(group(text, 7), Some(("empty".into(), vec![String::new()])));
-        assert_eq!(group(text, 5), None);
-        assert_eq!(user("root:x:0:0:root:/root:/bin/sh\nben:x:1001:1001::/h:/bin/sh\n", 1001).as_deref(), Some("ben"));
     }
 }

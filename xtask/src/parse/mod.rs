@@ -6,6 +6,7 @@
 //! translates. The samples behind the rules, and where each comes from, are in
 //! `tests/fixtures/tools/INDEX.md`.
 
+pub mod accounts;
 mod address;
 pub mod cargo;
 pub mod cgroup;

@@ -15,8 +15,8 @@ use xtask::labels;
 use xtask::ledger;
 use xtask::model::{ComposeOptions, PortMapping, Service, Stack, Wanted};
 use xtask::parse::{
-    cgroup, compose, compose_config, engine_api, engine_message, interpolate, ip_table, lsof, netsh, netstat, proc_net,
-    sock_diag, ss, sysctl,
+    accounts, cgroup, compose, compose_config, engine_api, engine_message, interpolate, ip_table, lsof, netsh, netstat,
+    own_container, proc_net, proc_route, sock_diag, ss, sysctl,
 };
 use xtask::stack;
 use xtask::ui;
@@ -63,6 +63,10 @@ pub(crate) fn tools(bytes: &[u8]) {
     drop(proc_net::rows(bytes, u32::MAX));
     drop(sock_diag::part(bytes));
     drop(cgroup::manager(&String::from_utf8_lossy(bytes)));
+    drop(own_container::own_ids(bytes));
+    let _ = proc_route::gateway(bytes);
+    drop(accounts::group(&String::from_utf8_lossy(bytes), 0));
+    drop(accounts::user(&String::from_utf8_lossy(bytes), 0));
 }
 
 /// What an engine or Compose says when something is in the way.
