@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -76,25 +76,13 @@ pub(crate) fn build(places: &Places, environment: &Variables, shown: bool) -> Re
     Ok(Built { program, fresh: any_fresh, identity, libraries })
 }
 
-/// Has cargo forget what it made of the package, so that the next build compiles it.
-pub(crate) fn forget(places: &Places, environment: &Variables) {
-    let mut cargo = cargo(places, environment, "clean");
-    cargo.args(["--quiet", "--package", "xtask"]).stdout(Stdio::null());
-    drop(cargo.status());
-}
-
-fn command(places: &Places, environment: &Variables) -> Command {
-    let mut cargo = cargo(places, environment, "build");
-    cargo.args(["--package", "xtask", "--bin", "xtask", "--message-format", "json-render-diagnostics"]);
-    cargo.stdout(Stdio::piped());
-    cargo
-}
-
 #[expect(clippy::disallowed_methods, reason = "one of the places that start programs")]
-fn cargo(places: &Places, environment: &Variables, task: &str) -> Command {
+fn command(places: &Places, environment: &Variables) -> Command {
     let mut cargo = Command::new(&places.cargo);
-    cargo.arg(task).arg("--manifest-path").arg(places.source.join("Cargo.toml"));
-    cargo.current_dir(&places.current).env_clear().envs(environment).stdin(Stdio::null());
+    cargo.args(["build", "--package", "xtask", "--bin", "xtask", "--message-format", "json-render-diagnostics"]);
+    cargo.arg("--manifest-path").arg(places.source.join("Cargo.toml"));
+    cargo.current_dir(&places.current).env_clear().envs(environment);
+    cargo.stdin(Stdio::null()).stdout(Stdio::piped());
     cargo
 }
 
@@ -111,6 +99,25 @@ pub(crate) fn code(status: ExitStatus) -> i32 {
 }
 
 impl Built {
+    /// Has cargo compile the package in the next build, although it takes what is
+    /// there for fresh. Whether it will.
+    pub(crate) fn make_stale(&self) -> bool {
+        let folder = self.program.with_file_name("deps");
+        let own = self.own_list(&folder).map(|list| (list, "bin-xtask"));
+        let libraries = self.libraries.iter().filter_map(|library| list_of(library)).map(|list| (list, "lib-xtask"));
+        // Cargo holds this lock while it builds.
+        let lock = File::options().write(true).open(self.program.with_file_name(".cargo-lock"));
+        let Some(lock) = lock.ok().filter(|lock| lock.try_lock().is_ok()) else { return false };
+        let mut stale = false;
+        for (list, mark) in own.into_iter().chain(libraries) {
+            // `deps/xtask-HASH.d` belongs to `.fingerprint/xtask-HASH`.
+            let unit = self.program.with_file_name(".fingerprint").join(list.file_stem().unwrap_or_default());
+            stale |= fs::remove_file(unit.join(mark)).is_ok();
+        }
+        drop(lock);
+        stale
+    }
+
     /// The program, if it is made of `hashed` and nothing else; `Err` says of what.
     pub(crate) fn is_made_of(&self, hashed: &[Found]) -> Result<Identity, String> {
         let real: BTreeSet<PathBuf> = hashed.iter().filter_map(|file| fs::canonicalize(&file.path).ok()).collect();

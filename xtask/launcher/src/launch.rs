@@ -87,7 +87,7 @@ impl Launch {
         }
         let program = match self.built(&key).filter(|_| !rebuild) {
             Some(program) => program,
-            None => match self.build(inputs, rebuild) {
+            None => match self.build(inputs, rebuild || lock.is_some()) {
                 Ok(Outcome::Proven(program)) => program,
                 Ok(Outcome::Other(program)) => {
                     drop(lock);
@@ -107,15 +107,16 @@ impl Launch {
         self.run(&program.path)
     }
 
-    /// Builds it, and remembers what for.
-    fn build(&mut self, inputs: &Inputs, anew: bool) -> Result<Outcome, i32> {
-        if anew {
-            cargo_build::forget(&self.places, &self.environment);
+    /// Builds it, and remembers what for. `proven`: what cargo takes for fresh, because
+    /// no source has a newer time, is compiled once more: times may be set.
+    fn build(&mut self, inputs: &Inputs, proven: bool) -> Result<Outcome, i32> {
+        let mut built = cargo_build::build(&self.places, &self.environment, true)?;
+        if proven && built.fresh && built.make_stale() {
+            built = cargo_build::build(&self.places, &self.environment, true)?;
         }
-        let built = cargo_build::build(&self.places, &self.environment, true)?;
         match self.approve(&built, inputs) {
             Ok(program) if built.fresh => {
-                self.note("not stored: cargo took it from an earlier build (XTASK_REBUILD=1 builds it anew)");
+                self.note("not stored: cargo took it from an earlier build");
                 self.memo.built = Some(Program { key: of_these_files(inputs), ..program });
                 Ok(Outcome::Other(built.program))
             }
