@@ -92,8 +92,10 @@ pub enum SetUp {
 pub struct Cures {
     /// The system.
     pub system: System,
-    /// Commands need no `sudo`, which may not be there.
+    /// The user is root.
     pub is_root: bool,
+    /// There is a `sudo`; Debian's smallest system has none.
+    pub has_sudo: bool,
     /// An engine is installed, and may only have to be started.
     pub has_engine: bool,
     /// The project's own script, where it has one for this system.
@@ -109,6 +111,7 @@ impl Cures {
         Cures {
             system,
             is_root,
+            has_sudo: crate::exec::find("sudo").is_some(),
             has_engine: is_installed(),
             set_up: script.filter(|_| system.has_set_up()).map(set_up),
         }
@@ -118,7 +121,9 @@ impl Cures {
     pub fn set_up(&self) -> Option<String> {
         self.set_up.as_ref().map(|set_up| match set_up {
             SetUp::Here => "`cargo xtask start --setup` brings an engine with Compose up".to_owned(),
-            SetUp::Script(path) => format!("`sudo {}` brings an engine with Compose up", crate::ui::quoted(path)),
+            SetUp::Script(path) => {
+                format!("{} brings an engine with Compose up", self.as_root(&[&crate::ui::quoted(path)]))
+            }
         })
     }
 
@@ -159,10 +164,7 @@ impl Cures {
     /// How to get an engine with Compose, best first.
     pub fn engine(&self) -> Vec<String> {
         let mut hints: Vec<String> = self.set_up().into_iter().collect();
-        let sudo = self.sudo();
-        let with_systemd = |words: &str| {
-            format!("{} && {sudo}systemctl enable --now docker`", self.install(words).trim_end_matches('`'))
-        };
+        let with_systemd = |words: &str| self.as_root(&[words, "systemctl enable --now docker"]);
         hints.push(match self.system {
             System::Debian(Some(..=12)) => {
                 "install Docker with its Compose plugin from Docker's own repository, docs.docker.com/engine/install/debian".to_owned()
@@ -171,10 +173,9 @@ impl Cures {
             System::Ubuntu => self.install("apt-get install docker.io docker-compose-v2 docker-buildx"),
             System::Fedora => with_systemd("dnf install moby-engine docker-compose docker-buildx"),
             System::Arch => with_systemd("pacman -S docker docker-compose docker-buildx"),
-            System::Alpine => format!(
-                "{} && {sudo}rc-service docker start`",
-                self.install("apk add docker docker-cli-compose docker-cli-buildx").trim_end_matches('`')
-            ),
+            System::Alpine => {
+                self.as_root(&["apk add docker docker-cli-compose docker-cli-buildx", "rc-service docker start"])
+            }
             System::Suse => with_systemd("zypper install docker docker-compose docker-buildx"),
             System::Macos => "install Docker Desktop, OrbStack or Colima (`brew install colima docker docker-compose && colima start`)".to_owned(),
             System::Windows => "install Docker Desktop (`winget install Docker.DockerDesktop`) and start it".to_owned(),
@@ -202,26 +203,32 @@ impl Cures {
 
     /// Starts the system's engine; `word` is `start` or `restart`.
     pub fn service(&self, word: &str) -> String {
-        let sudo = self.sudo();
         // sd_booted(3): the folder is there only where systemd runs the system.
         let systemd = Path::new("/run/systemd/system").is_dir();
         match self.system {
             System::Macos => format!("{word} Docker Desktop, OrbStack, or `colima {word}`"),
             System::Windows => format!("{word} Docker Desktop"),
-            System::Alpine => format!("{word} it: `{sudo}rc-service docker {word}`"),
-            _ if systemd => {
-                format!("{word} it: `{sudo}systemctl {word} docker` (rootless: `systemctl --user {word} docker`)")
-            }
-            _ => format!("{word} it: `{sudo}service docker {word}`"),
+            System::Alpine => format!("{word} it: {}", self.as_root(&[&format!("rc-service docker {word}")])),
+            _ if systemd => format!(
+                "{word} it: {} (rootless: `systemctl --user {word} docker`)",
+                self.as_root(&[&format!("systemctl {word} docker")])
+            ),
+            _ => format!("{word} it: {}", self.as_root(&[&format!("service docker {word}")])),
         }
     }
 
     fn install(&self, words: &str) -> String {
-        format!("`{}{words}`", self.sudo())
+        self.as_root(&[words])
     }
 
-    fn sudo(&self) -> &'static str {
-        if self.is_root { "" } else { "sudo " }
+    /// A line that this user can type, of commands that root has to run.
+    pub fn as_root(&self, commands: &[&str]) -> String {
+        let all = commands.join(" && ");
+        match (self.is_root, self.has_sudo) {
+            (true, _) => format!("`{all}`"),
+            (false, true) => format!("`sudo {}`", commands.join(" && sudo ")),
+            (false, false) => format!("`su -c {}`", crate::ui::quoted(&all)),
+        }
     }
 }
 
@@ -257,7 +264,7 @@ mod tests {
     use super::*;
 
     fn cures(system: System) -> Cures {
-        Cures { system, is_root: false, has_engine: false, set_up: None }
+        Cures { system, is_root: false, has_sudo: true, has_engine: false, set_up: None }
     }
 
     #[test]
@@ -320,6 +327,16 @@ mod tests {
         assert!(!root.compose().join("\n").contains("sudo"), "{:?}", root.compose());
         let ben = Cures { set_up: Some(SetUp::Script("scripts/engine/up".into())), ..cures(System::Debian(Some(12))) };
         assert_eq!(ben.engine()[0], "`sudo scripts/engine/up` brings an engine with Compose up");
+    }
+
+    #[test]
+    fn without_sudo_there_is_su() {
+        let ben = Cures { has_sudo: false, ..cures(System::Arch) };
+        assert_eq!(ben.compose(), ["`su -c 'pacman -S docker-compose'`"]);
+        assert_eq!(
+            ben.engine(),
+            ["`su -c 'pacman -S docker docker-compose docker-buildx && systemctl enable --now docker'`"]
+        );
     }
 
     #[test]

@@ -27,16 +27,18 @@ pub(super) fn hints(socket: Option<&std::path::Path>, undo: &str, cures: &Cures)
             vec!["add this account to the group docker-users, then log in again".to_owned()]
         }
         System::Macos => vec!["is it another user's? start Docker Desktop, OrbStack or Colima as this one".to_owned()],
-        _ => advice(&socket.map(facts).unwrap_or_default(), undo),
+        _ => advice(&socket.map(facts).unwrap_or_default(), undo, cures),
     }
 }
 
-fn advice(facts: &Facts, undo: &str) -> Vec<String> {
+fn advice(facts: &Facts, undo: &str, cures: &Cures) -> Vec<String> {
     // docs.docker.com/engine/install/linux-postinstall. By name: whoever is asked
     // to type it has another $USER.
     let user = facts.user.as_deref().unwrap_or("$USER");
-    let join =
-        |group: &str| format!("it is for the group {group}: `sudo usermod -aG {group} {user}`, then log in again");
+    let join = |group: &str| {
+        let command = cures.as_root(&[&format!("/usr/sbin/usermod -aG {group} {user}")]);
+        format!("it is for the group {group}: {command}, then log in again")
+    };
     // Members that joined after the login count for a command of sg(1) at once.
     let at_once = |group: &str| format!("without a new login: `sg {group} -c 'cargo xtask start'`");
     let Some(gid) = facts.gid else {
@@ -45,15 +47,24 @@ fn advice(facts: &Facts, undo: &str) -> Vec<String> {
     match &facts.group {
         // dockerd makes its socket root's where there is no group docker when it starts.
         _ if gid == 0 || !facts.opens => vec![
-            "no group may use it: `sudo groupadd --force docker`, and restart the engine, which gives its socket to that group".to_owned(),
+            format!(
+                "no group may use it: {}, and restart the engine, which gives its socket to that group",
+                cures.as_root(&["/usr/sbin/groupadd --force docker"])
+            ),
             join("docker"),
         ],
         Some(group) if facts.is_listed => {
-            vec![format!("you are in the group {group}, and were not yet when you logged in: log in again"), at_once(group)]
+            vec![
+                format!("you are in the group {group}, and were not yet when you logged in: log in again"),
+                at_once(group),
+            ]
         }
         Some(group) => vec![join(group), at_once(group)],
         None => vec![
-            format!("the socket's group has the number {gid} and no name here: `sudo groupadd --gid {gid} docker-socket`"),
+            format!(
+                "the socket's group has the number {gid} and no name here: {}",
+                cures.as_root(&[&format!("/usr/sbin/groupadd --gid {gid} docker-socket")])
+            ),
             join("docker-socket"),
             format!("in a container: start it with `--group-add {gid}`"),
         ],
@@ -98,8 +109,10 @@ mod tests {
             user: Some("ben".into()),
             is_listed: false,
         };
-        let text = |facts: &Facts| advice(facts, "unset DOCKER_HOST").join("\n");
-        let join = "it is for the group docker: `sudo usermod -aG docker ben`, then log in again\n\
+        let mut cures = Cures::here(None);
+        (cures.is_root, cures.has_sudo) = (false, true);
+        let text = |facts: &Facts| advice(facts, "unset DOCKER_HOST", &cures).join("\n");
+        let join = "it is for the group docker: `sudo /usr/sbin/usermod -aG docker ben`, then log in again\n\
                     without a new login: `sg docker -c 'cargo xtask start'`";
         assert_eq!(text(&usual), join);
         let other = Facts { group: Some("podman".into()), ..usual.clone() };

@@ -119,7 +119,7 @@ mod tests {
 
     fn hints(trouble: &Trouble, endpoint: &Endpoint, is_root: bool) -> String {
         let set_up = Some(if is_root { SetUp::Here } else { SetUp::Script("scripts/engine/up".into()) });
-        let cures = Cures { system: System::Debian(Some(13)), is_root, has_engine: false, set_up };
+        let cures = Cures { system: System::Debian(Some(13)), is_root, has_sudo: true, has_engine: false, set_up };
         trouble.error(endpoint, &cures).hints().join("\n")
     }
 
