@@ -117,19 +117,21 @@ printed_commands() {
 # follow: each of them, in order, to the letter. Somebody without sudo knows who
 # can be root, and whoever is asked "[Y/n]" says yes.
 follow() {
-	local commands command
+	local commands command yes
 	mapfile -t commands < <(printed_commands)
 	[ "${#commands[@]}" -gt 0 ] || gives_up 'no command is printed to go on with'
 	for command in "${commands[@]}"; do
-		case $command in
-		*'apt-get '*) printf 'y\n' >&"$keys" ;;
-		*newgrp*) printf 'exit\n' >&"$keys" ;;
-		esac
+		# It opens a shell; each command here is a new login anyway.
+		case $command in *newgrp*) printf 'exit\n' >&"$keys" ;; esac
+		: >"$output.raw"
+		answers '[Y/n]' y &
+		yes=$!
 		case $may_sudo,$command in
 		sudo,* | *,sg\ * | *,newgrp\ * | *,make\ * | *,cargo\ *) types "$command" ;;
 		,sudo\ *) gives_up "tells a machine without sudo: $command" ;;
 		*) types_as root "$command" ;;
 		esac
+		kill "$yes" 2>/dev/null || true
 		ends 0
 	done
 }
@@ -165,6 +167,12 @@ refuses() {
 	ends 2
 	says_at_most 8
 	nothing_installed
+}
+
+# answers QUESTION LINE: once it is asked, as what is typed before may be dropped.
+answers() {
+	until grep -qsF -- "$1" "$output.raw"; do sleep 0.1; done
+	printf '%s\n' "$2" >&"$keys"
 }
 
 # interrupts SECONDS COMMAND: Ctrl-C after so long.
