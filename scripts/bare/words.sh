@@ -117,7 +117,7 @@ printed_commands() {
 # follow: each of them, in order, to the letter. Somebody without sudo knows who
 # can be root, and whoever is asked "[Y/n]" says yes.
 follow() {
-	local commands command yes
+	local commands command
 	mapfile -t commands < <(printed_commands)
 	[ "${#commands[@]}" -gt 0 ] || gives_up 'no command is printed to go on with'
 	for command in "${commands[@]}"; do
@@ -125,13 +125,13 @@ follow() {
 		case $command in *newgrp*) printf 'exit\n' >&"$keys" ;; esac
 		: >"$output.raw"
 		answers '[Y/n]' y &
-		yes=$!
+		watcher=$!
 		case $may_sudo,$command in
 		sudo,* | *,sg\ * | *,newgrp\ * | *,make\ * | *,cargo\ *) types "$command" ;;
 		,sudo\ *) gives_up "tells a machine without sudo: $command" ;;
 		*) types_as root "$command" ;;
 		esac
-		kill "$yes" 2>/dev/null || true
+		kill "$watcher" 2>/dev/null || true
 		ends 0
 	done
 }
