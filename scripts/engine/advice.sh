@@ -14,6 +14,8 @@ refuse_broken() {
 
 # Podman's package of that name makes `docker` a script that calls podman, which
 # has no Compose of its own and answers for an engine (its --version says podman).
+# From Debian 13 on (5.4.2) its /etc/profile.d/podman-docker.sh sets DOCKER_HOST, and
+# as a configuration file it stays when the package is removed and not purged.
 refuse_shim() {
 	command -v docker >/dev/null || return 0
 	case $(docker --version 2>/dev/null) in
@@ -22,7 +24,7 @@ refuse_shim() {
 	esac
 	if has_plugin compose; then return; fi
 	die '`docker` is Podman under that name (package podman-docker), which has no Compose' \
-		"\`${as_root}apt-get remove podman-docker\`, then \`make start\`"
+		"\`${as_root}apt-get purge podman-docker && unset DOCKER_HOST\`, then \`make start\`"
 }
 
 # Ends with how to get an engine, where this script cannot make one.

@@ -46,13 +46,33 @@ fn signals_reach_the_program_itself() {
     let checkout = sandbox.checkout("first", "1");
     checkout.run(&[]).says("1");
     for (name, number) in [("-INT", 2), ("-TERM", 15)] {
-        let mut child = checkout.command(&["wait"]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = hears_signals(&checkout.command(&["wait"])).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "waiting\n");
         kill(name, &child.id().to_string());
         assert_eq!(Run::from(child.wait_with_output().unwrap()).signal, Some(number));
     }
+}
+
+/// The same command, which Ctrl-C ends even where whoever runs the tests ignores it,
+/// as a shell has it ignored by what it starts in the background.
+#[expect(clippy::disallowed_methods, reason = "a test starts what it tests")]
+fn hears_signals(command: &Command) -> Command {
+    let mut heard = Command::new("env");
+    // Only GNU's can; elsewhere the tests have to be run in the foreground.
+    if cfg!(target_os = "linux") {
+        heard.arg("--default-signal=INT");
+    }
+    heard.arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => heard.env(name, value),
+            None => heard.env_remove(name),
+        };
+    }
+    heard.current_dir(command.get_current_dir().unwrap());
+    heard
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test starts what it tests")]
@@ -86,7 +106,7 @@ impl Held {
         for mark in [&self.began, &self.go] {
             drop(fs::remove_file(mark));
         }
-        let mut command = self.command(checkout, words);
+        let mut command = hears_signals(&self.command(checkout, words));
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let child = command.spawn().unwrap();
         let limit = Instant::now() + Duration::from_mins(1);
