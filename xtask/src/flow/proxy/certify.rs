@@ -29,13 +29,12 @@ pub fn certify(ctx: &Context, project: &str, hosts: &[String]) -> Result<Change>
 /// The certificates of the proxy itself, of all projects on its network, and of
 /// the project of the current folder, if there is one.
 pub(super) fn certify_all(ctx: &Context, home: &Home, containers: &[Container]) -> Result<Change> {
-    let mut wanted: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    wanted.insert(home.project.clone(), vec![DASHBOARD.to_owned()]);
-    for guest in home.guests(containers).into_iter().filter(|guest| guest.state.holds_ports()) {
+    let guests = home.guests(containers).into_iter().filter(|guest| guest.state.holds_ports());
+    let running = guests.map(|guest| {
         let project = guest.project.clone().unwrap_or_else(|| guest.name.clone());
-        wanted.entry(project).or_default().extend(in_tls(&guest.traefik));
-    }
-    wanted.extend(current(ctx));
+        (project, in_tls(&guest.traefik))
+    });
+    let wanted = wanted(&home.project, running, current(ctx));
     let now = SystemTime::now();
     let mut change = Change::None;
     for (project, hosts) in wanted.iter().filter(|(_, hosts)| !hosts.is_empty()) {
@@ -47,6 +46,27 @@ pub(super) fn certify_all(ctx: &Context, home: &Home, containers: &[Container]) 
     }
     write_dynamic(home)?;
     Ok(change)
+}
+
+/// Hosts by project. What runs says its names itself: the files alone do not say
+/// which names a checkout was started by.
+fn wanted(
+    proxy: &str,
+    running: impl Iterator<Item = (String, Vec<String>)>,
+    current: Option<(String, Vec<String>)>,
+) -> BTreeMap<String, Vec<String>> {
+    let mut wanted: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    wanted.insert(proxy.to_owned(), vec![DASHBOARD.to_owned()]);
+    for (project, hosts) in running {
+        wanted.entry(project).or_default().extend(hosts);
+    }
+    if let Some((project, hosts)) = current {
+        let known = wanted.entry(project).or_default();
+        if known.is_empty() {
+            *known = hosts;
+        }
+    }
+    wanted
 }
 
 /// Hosts of routers that end TLS. The CA may speak for `*.localhost` only.
@@ -95,4 +115,21 @@ pub(super) fn write_dynamic(home: &Home) -> Result<()> {
 
 pub(super) fn make(folder: &Path) -> Result<()> {
     disk::private_folder(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_a_checkout_was_started_by_are_not_replaced() {
+        let hosts = |host: &str| vec![host.to_owned()];
+        let running = [("shop-login".to_owned(), hosts("login.shop.localhost"))];
+        let current = |project: &str| Some((project.to_owned(), hosts("shop.localhost")));
+        let found = wanted("xtask-proxy", running.clone().into_iter(), current("shop-login"));
+        assert_eq!(found["shop-login"], ["login.shop.localhost"]);
+        let found = wanted("xtask-proxy", running.into_iter(), current("shop"));
+        assert_eq!(found["shop"], ["shop.localhost"]);
+        assert_eq!(found["xtask-proxy"], [DASHBOARD]);
+    }
 }
