@@ -332,11 +332,10 @@ mod tests {
     #[test]
     fn without_sudo_there_is_su() {
         let ben = Cures { has_sudo: false, ..cures(System::Arch) };
-        assert_eq!(ben.compose(), ["`su -c 'pacman -S docker-compose'`"]);
-        assert_eq!(
-            ben.engine(),
-            ["`su -c 'pacman -S docker docker-compose docker-buildx && systemctl enable --now docker'`"]
-        );
+        // Quoted as this system's shell wants it.
+        let su = |words: &str| [format!("`su -c {}`", crate::ui::quoted(words))];
+        assert_eq!(ben.compose(), su("pacman -S docker-compose"));
+        assert_eq!(ben.engine(), su("pacman -S docker docker-compose docker-buildx && systemctl enable --now docker"));
     }
 
     #[test]

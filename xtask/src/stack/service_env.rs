@@ -74,13 +74,14 @@ mod tests {
         std::fs::write(dir.path().join("y.env.example"), "").unwrap();
         let options = ComposeOptions::default();
         let found = missing_env_files(&options, dir.path(), &|_| None, &|name| name != "asleep").unwrap();
-        let shown: Vec<(&str, &str, usize, bool)> = found
+        let shown: Vec<(&str, String, usize, bool)> = found
             .iter()
             .map(|missing| {
-                let file = missing.file.strip_prefix(dir.path()).unwrap().to_str().unwrap();
+                let file = missing.file.strip_prefix(dir.path()).unwrap().to_str().unwrap().replace('\\', "/");
                 (missing.service.as_str(), file, missing.place.line, missing.template.is_some())
             })
             .collect();
-        assert_eq!(shown, [("short", ".env", 2, false), ("list", "sub/x.env", 3, false), ("long", "y.env", 7, true)]);
+        let want = [("short", ".env", 2, false), ("list", "sub/x.env", 3, false), ("long", "y.env", 7, true)];
+        assert_eq!(shown, want.map(|(service, file, line, has)| (service, file.to_owned(), line, has)));
     }
 }

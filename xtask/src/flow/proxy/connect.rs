@@ -89,7 +89,12 @@ mod tests {
         assert_eq!(ask(Kind::Api, ""), "http://x.a.localhost");
         assert_eq!(
             ask(Kind::Postgres, "user=me dbname=d"),
-            "psql 'host=x.a.localhost hostaddr=127.0.0.1 port=5432 user=me dbname=d sslmode=verify-full sslrootcert=/s/ca.crt'"
+            format!(
+                "psql {}",
+                ui::quoted(
+                    "host=x.a.localhost hostaddr=127.0.0.1 port=5432 user=me dbname=d sslmode=verify-full sslrootcert=/s/ca.crt"
+                )
+            )
         );
         let want = "redis-cli -h 127.0.0.1 -p 6379 --tls --sni x.a.localhost --cacert /s/ca.crt";
         assert_eq!(ask(Kind::Redis, ""), want);
