@@ -131,7 +131,7 @@ follow() {
 		,sudo\ *) gives_up "tells a machine without sudo: $command" ;;
 		*) types_as root "$command" ;;
 		esac
-		kill "$watcher" 2>/dev/null || true
+		stop_watching
 		ends 0
 	done
 }
@@ -173,6 +173,11 @@ refuses() {
 answers() {
 	until grep -qsF -- "$1" "$output.raw"; do sleep 0.1; done
 	printf '%s\n' "$2" >&"$keys"
+}
+
+# Only while it runs: later its number may be another process's.
+stop_watching() {
+	if [ -n "${watcher-}" ] && jobs -rp | grep -qx "$watcher"; then kill "$watcher" 2>/dev/null || true; fi
 }
 
 # interrupts SECONDS COMMAND: Ctrl-C after so long.
