@@ -97,7 +97,7 @@ give_program() {
 			{ tail -n 20 "$scratch/build.log" >&2; die 'the program cannot be compiled'; }
 		inside tar -C "$checkout" --format=posix --exclude=./target/debug/incremental -c . >"$tar.part"
 		mv "$tar.part" "$tar"
-		find "$BARE_CACHE/built" -name '*.tar' -printf '%T@ %p\n' | sort -rn | awk 'NR > 6 { print $2 }' | xargs -r rm -f
+		find "$BARE_CACHE/built" -name '*.tar' -printf '%T@ %p\n' | sort -rn | awk 'NR > 3 { print $2 }' | xargs -r rm -f
 	else
 		touch "$tar"
 		as_root "find $checkout -mindepth 1 -delete"
