@@ -149,7 +149,7 @@ fn difference<'a>(old: &'a str, new: &'a str) -> (&'a str, &'a str) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::tests::lines;
+    use super::super::tests::properties::lines;
     use super::*;
 
     const NOTHING: &Lookup<'static> = &|_| None;

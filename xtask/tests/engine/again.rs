@@ -1,7 +1,5 @@
 //! A stack that is up already, here or from another folder.
 
-use std::time::Duration;
-
 use crate::support::{LIMIT, Project, Running, get, web};
 
 #[test]
@@ -12,8 +10,7 @@ fn a_second_start_finds_its_own_and_keeps_it() {
     let report = project.xtask(["check-ports", "--format", "json"]).exits(0).json();
     assert_eq!(report["ports"][0]["verdict"], "ours");
     assert_eq!(report["ports"][0]["owners"][0]["id"], before[0].1.as_str());
-    let again = project.xtask(["start"]).exits(0).says(&format!("http://localhost:{port}"));
-    assert!(again.took < Duration::from_secs(10), "{:?}", again.took);
+    project.xtask(["start"]).exits(0).says(&format!("http://localhost:{port}"));
     assert_eq!(project.containers(), before);
 }
 

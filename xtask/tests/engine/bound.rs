@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::support::{Holder, LIMIT, Output, Project, Running, command, docker};
+use crate::support::{Holder, Output, Project, docker, git, repository, run};
 
 /// What the engine has bound for the one container of a folder.
 #[track_caller]
@@ -26,7 +26,7 @@ fn env(port: u16) -> String {
 }
 
 fn text(project: &Project) -> String {
-    String::from_utf8(project.read(".env")).unwrap()
+    project.read(".env")
 }
 
 #[test]
@@ -88,15 +88,8 @@ impl Checkouts {
         for (name, text) in files {
             project.write(name, text);
         }
-        let git = |words: &[&str]| {
-            let mut git = command("git");
-            git.args(["-c", "user.name=t", "-c", "user.email=t@example.org"]).args(words).current_dir(project.dir());
-            Running::start(git).finish(LIMIT).exits(0);
-        };
-        git(&["init", "-q"]);
-        git(&["add", "--all", "--force"]);
-        git(&["commit", "-qm", "files"]);
-        git(&["worktree", "add", "-q", "--detach", "../login"]);
+        repository(project.dir());
+        git(project.dir(), &["worktree", "add", "-q", "--detach", "../login"]);
         Checkouts { project }
     }
 
@@ -108,7 +101,7 @@ impl Checkouts {
     fn in_worktree(&self, words: &[&str]) -> Output {
         let mut xtask = self.project.command(words);
         xtask.current_dir(self.worktree());
-        Running::start(xtask).finish(LIMIT)
+        run(xtask)
     }
 }
 

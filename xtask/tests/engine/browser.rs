@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::support::{LIMIT, Output, Running, command, root, skip};
+use crate::support::{Output, command, root, run, skip};
 
 const PROGRAM: &str = "/usr/bin/chromium";
 
@@ -47,7 +47,7 @@ impl Browser {
             .args(["--dump-dom", url]);
         // Where it looks for the CAs that a person trusts.
         chromium.env("HOME", &self.home);
-        Running::start(chromium).finish(LIMIT).exits(0)
+        run(chromium).exits(0)
     }
 
     /// The page as it is once its scripts have run.
@@ -76,7 +76,7 @@ impl Browser {
         for words in [&["-N", "--empty-password"][..], &["-A", "-t", "C,,", "-n", "performia", "-i", ca][..]] {
             let mut certutil = command("certutil");
             certutil.args(["-d", &store]).args(words);
-            Running::start(certutil).finish(LIMIT).exits(0);
+            run(certutil).exits(0);
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::support::{LIMIT, Output, Ports, Project, Running, command, docker, try_get};
+use crate::support::{LIMIT, Output, Ports, Project, Running, command, docker, git, run, try_get};
 
 /// A repository with a proxy of its own, on ports of its own.
 struct Scene {
@@ -53,16 +53,14 @@ impl Scene {
     }
 
     fn git(&self, words: &[&str]) {
-        let mut git = command("git");
-        git.args(["-c", "user.name=t", "-c", "user.email=t@example.org"]).args(words).current_dir(self.project.dir());
-        Running::start(git).finish(LIMIT).exits(0);
+        git(self.project.dir(), words);
     }
 
     #[track_caller]
     fn run(&self, folder: &str, words: &[&str]) -> Output {
         let mut xtask = self.project.command(words);
         xtask.current_dir(self.dir(folder)).env("PROXY_NETWORK", &self.network);
-        Running::start(xtask).finish(LIMIT)
+        run(xtask)
     }
 
     fn http(&self) -> u16 {
@@ -80,7 +78,7 @@ impl Scene {
             &format!("Host: {host}"),
             &format!("http://127.0.0.1:{}/", self.http()),
         ]);
-        Running::start(curl).finish(LIMIT).exits(0).stdout
+        run(curl).exits(0).stdout
     }
 
     /// `psql` as the output of `start` has it.
@@ -89,7 +87,7 @@ impl Scene {
         let words = line.split_once("psql '").unwrap().1.trim_end_matches('\'');
         let mut psql = command("psql");
         psql.args([words, "-Atc", "select 'over ' || current_user"]).env("PGPASSWORD", "secret");
-        Running::start(psql).finish(LIMIT).exits(0).stdout.trim().to_owned()
+        run(psql).exits(0).stdout.trim().to_owned()
     }
 
     fn published(name: &str) -> String {
@@ -104,12 +102,12 @@ impl Drop for Scene {
             if self.dir(folder).is_dir() {
                 let mut stop = self.project.command(["stop", "--volumes", "--yes", "--timeout", "0"]);
                 stop.current_dir(self.dir(folder)).env("PROXY_NETWORK", &self.network);
-                Running::start(stop).finish(LIMIT);
+                run(stop);
             }
         }
         let mut down = self.project.command(["proxy", "down", "--force"]);
         down.env("PROXY_NETWORK", &self.network);
-        Running::start(down).finish(LIMIT);
+        run(down);
     }
 }
 
@@ -142,7 +140,7 @@ fn a_project_and_its_worktree_have_names_and_go_back_to_ports() {
     let plain = told.stdout.lines().find(|line| line.contains("postgres://shop@localhost:")).expect("a port").trim();
     let mut psql = command("psql");
     psql.args([plain, "-Atc", "select 1"]).env("PGPASSWORD", "secret");
-    assert_eq!(Running::start(psql).finish(LIMIT).exits(0).stdout.trim(), "1");
+    assert_eq!(run(psql).exits(0).stdout.trim(), "1");
 
     // Other commands know how it was started.
     scene.run("other", &["ls"]).exits(0).says(&format!("http://other.{name}.localhost:{}", scene.http()));
@@ -229,7 +227,7 @@ fn a_name_that_another_project_has_is_told() {
     let start = |folder: PathBuf, host: &str| {
         let mut start = scene.project.command(["start", "--traefik", "web"]);
         start.current_dir(folder).env("PROXY_NETWORK", &scene.network).env("PROXY_HOST", host);
-        Running::start(start).finish(LIMIT)
+        run(start)
     };
     start(scene.dir(&name), "").exits(0).says("http://shared.localhost:");
     let told = start(second.dir(), "").exits(1);
@@ -260,7 +258,7 @@ fn projects_and_worktrees_share_the_ports_at_once() {
     let folders: Vec<PathBuf> = [name.as_str(), "other", "third"]
         .map(|folder| scene.dir(folder))
         .into_iter()
-        .chain(others.iter().map(Project::dir))
+        .chain(others.iter().map(|project| project.dir()))
         .collect();
     let started: Vec<Running> = folders
         .iter()
@@ -283,10 +281,10 @@ fn projects_and_worktrees_share_the_ports_at_once() {
     }
     let mut stop = scene.project.command(["stop", "--timeout", "0"]);
     stop.current_dir(scene.dir("third")).env("PROXY_NETWORK", &scene.network);
-    Running::start(stop).finish(LIMIT).exits(0);
+    run(stop).exits(0);
     for other in &others {
         let mut stop = scene.project.command(["stop", "--timeout", "0"]);
         stop.current_dir(other.dir()).env("PROXY_NETWORK", &scene.network);
-        Running::start(stop).finish(LIMIT).exits(0);
+        run(stop).exits(0);
     }
 }

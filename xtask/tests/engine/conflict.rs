@@ -1,9 +1,7 @@
 //! A process on the backend's port, a container of another project on
 //! PostgreSQL's: said, moved away from, stopped.
 
-use std::time::Instant;
-
-use crate::support::{Holder, LIMIT, Lone, Project, Running, Terminal, command, get, try_get, web};
+use crate::support::{Holder, Lone, Project, Terminal, command, get, run, try_get, wait_until, web};
 
 const STACK: &str = "\
 services:
@@ -61,7 +59,7 @@ fn other(port: u16) -> Project {
 impl Scene {
     #[track_caller]
     fn env_is(&self, wanted: &str) {
-        assert_eq!(String::from_utf8(self.project.read(".env")).unwrap(), wanted);
+        assert_eq!(self.project.read(".env"), wanted);
     }
 }
 
@@ -125,7 +123,7 @@ fn reassign_moves_away_from_a_container() {
     let mut psql = command("psql");
     psql.args(["-h", "127.0.0.1", "-p", &next.to_string(), "-U", "postgres", "-Atc", "select 6*7"])
         .env("PGPASSWORD", "secret");
-    Running::start(psql).finish(LIMIT).exits(0).says("42");
+    run(psql).exits(0).says("42");
     assert_eq!(other.running(), ["bystander", "db"]);
 }
 
@@ -168,14 +166,14 @@ fn check_ports_moves_and_stops_as_well() {
         .xtask(["check-ports", "--reassign", "--dry-run"])
         .exits(1)
         .says(&format!("WEB_PORT {port} -> {}", port + 1));
-    assert_eq!(project.read(".env"), format!("WEB_PORT={port}\n").as_bytes());
+    assert_eq!(project.read(".env"), format!("WEB_PORT={port}\n"));
     project
         .xtask(["check-ports", "--stop-holders", "--dry-run"])
         .exits(1)
         .says(&format!("stop: kill {}", holder.pid()));
     assert!(!holder.is_gone());
     project.xtask(["check-ports", "--reassign"]).exits(0);
-    assert_eq!(project.read(".env"), format!("WEB_PORT={}\n", port + 1).as_bytes());
+    assert_eq!(project.read(".env"), format!("WEB_PORT={}\n", port + 1));
     project.write(".env", format!("WEB_PORT={port}\n"));
     project.xtask(["check-ports", "--stop-holders", "--yes"]).exits(0);
     assert!(holder.is_gone());
@@ -183,14 +181,8 @@ fn check_ports_moves_and_stops_as_well() {
 
 /// `start` on a terminal, up to the question.
 fn at_the_question(project: &Project) -> Terminal {
-    let start = project.command(["start"]);
-    let line = format!(
-        "trap : INT; stty -g >before; {} start; code=$?; stty -g >after; exit $code",
-        start.get_program().to_string_lossy()
-    );
-    let mut terminal = Terminal::start(&start, &line);
-    terminal.until("what now?");
-    terminal.until("/l] ");
+    let mut terminal = project.terminal("start");
+    terminal.sees("what now?").sees("/l] ");
     terminal
 }
 
@@ -201,8 +193,8 @@ fn a_person_chooses_other_ports() {
     project.write(".env", format!("WEB_PORT={port}\n"));
     let mut holder = Holder::http(port);
     let mut terminal = at_the_question(&project);
-    terminal.press(b"o\n");
-    let output = terminal.finish().exits(0);
+    terminal.types("o\n");
+    let output = terminal.ends().exits(0);
     output.says(&format!("WEB_PORT {port} -> {}", port + 1)).says(&format!("http://localhost:{}", port + 1));
     assert!(!holder.is_gone());
     assert_eq!(project.running(), ["web"]);
@@ -213,11 +205,10 @@ fn a_person_has_the_holder_stopped() {
     let (project, port) = Project::web();
     let mut holder = Holder::http(port);
     let mut terminal = at_the_question(&project);
-    terminal.press(b"s\n");
-    terminal.until("[y/N] ");
+    terminal.types("s\n").sees("[y/N] ");
     assert!(!holder.is_gone());
-    terminal.press(b"y\n");
-    terminal.finish().exits(0).says(&format!("http://localhost:{port}"));
+    terminal.types("y\n");
+    terminal.ends().exits(0).says(&format!("http://localhost:{port}"));
     assert!(holder.is_gone());
 }
 
@@ -226,9 +217,8 @@ fn a_person_leaves_it_by_ctrl_c() {
     let (project, port) = Project::web();
     let mut holder = Holder::http(port);
     let mut terminal = at_the_question(&project);
-    terminal.press(&[3]);
-    terminal.finish().exits(130);
-    assert_eq!(project.read("before"), project.read("after"));
+    terminal.types("\x03");
+    terminal.ends().exits(130);
     assert!(!holder.is_gone());
     project.has_nothing();
 }
@@ -276,10 +266,7 @@ fn a_container_on_the_network_of_the_host() {
     let name = format!("{}-host", project.name);
     let env = format!("PORT={port}");
     let holder = Lone::run(&name, &["--network", "host", "--restart", "always", "-e", &env]);
-    let deadline = Instant::now() + LIMIT;
-    while try_get(&format!("http://127.0.0.1:{port}/")).is_err() {
-        assert!(Instant::now() < deadline, "{name} does not listen");
-    }
+    wait_until(|| format!("{name} does not listen"), || try_get(&format!("http://127.0.0.1:{port}/")).is_ok());
     project.xtask(["check-ports"]).exits(1).says(&format!("by container {name}")).never_says("(pid ");
     project.xtask(["start", "--on-conflict", "stop", "--yes"]).exits(0).says(&format!("docker stop {name}"));
     assert!(!holder.is_running());

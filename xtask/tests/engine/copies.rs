@@ -1,6 +1,6 @@
 //! Two copies of a project without git, in folders of one name.
 
-use crate::support::{Project, docker};
+use crate::support::{Project, docker, run};
 
 fn volumes(project: &str) -> String {
     docker(["volume", "ls", "-q", "--filter", &format!("label=com.docker.compose.project={project}")]).stdout
@@ -20,7 +20,7 @@ fn the_second_copy_has_data_of_its_own_and_takes_the_first_one_s_never() {
     let xtask = |project: &Project, words: &[&str]| {
         let mut command = project.command(words);
         command.env("XTASK_STATE_DIR", first.home().join("state"));
-        crate::support::Running::start(command).finish(crate::support::LIMIT)
+        run(command)
     };
     xtask(&first, &["start"]).exits(0);
     xtask(&first, &["stop"]).exits(0);

@@ -1,11 +1,9 @@
 //! `diagnose` on a real engine: each fault is made, found, mended by the command
 //! that is printed, and gone.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
-use crate::support::{Holder, LIMIT, Output, Project, Running, command, docker, get, try_get};
+use crate::support::{Holder, Output, Project, command, docker, get, git, run, skip, try_get, wait_until};
 
 const PYTHON: &str = "python:3.13-slim";
 
@@ -37,16 +35,6 @@ fn up(project: &Project) {
     docker(["compose", "--project-directory", project.dir().to_str().unwrap(), "up", "-d"]).exits(0);
 }
 
-/// Waits until the container's own check says so, and nothing else.
-#[track_caller]
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = std::time::Instant::now() + LIMIT;
-    while !is_so() {
-        assert!(std::time::Instant::now() < deadline, "{what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
 /// Other tests have their own troubles on the same engine: `ports` looks at
 /// everybody's forwarders, `networks` at everybody's networks.
 #[test]
@@ -57,7 +45,7 @@ fn a_healthy_project_has_no_finding() {
     let words: Vec<&str> = words.iter().flat_map(|word| ["--only", *word]).collect();
     let mut xtask = project.command(["diagnose", "--format", "json"]);
     xtask.args(words);
-    let output = Running::start(xtask).finish(LIMIT).exits(0);
+    let output = run(xtask).exits(0);
     let bad: Vec<Value> = bad(&output).into_iter().filter(|check| check["status"] != "note").collect();
     assert_eq!(bad, [Value::Null; 0]);
 }
@@ -68,14 +56,14 @@ fn a_server_that_listens_for_its_container_alone() {
     let port = project.port();
     project.write("docker-compose.yml", python(port, &server("127.0.0.1", 8080), ""));
     up(&project);
-    until("it listens", || diagnose(&project, "path").stdout.contains("127.0.0.1:8080"));
+    wait_until(|| "it listens", || diagnose(&project, "path").stdout.contains("127.0.0.1:8080"));
     let output = diagnose(&project, "path").exits(1);
     let found = bad(&output);
     assert!(found[0]["seen"].as_str().unwrap().contains("for the container alone"), "{found:?}");
     assert!(found[0]["remedy"].as_str().unwrap().contains("0.0.0.0:8080"), "{found:?}");
     project.write("docker-compose.yml", python(port, &server("0.0.0.0", 8080), ""));
     up(&project);
-    until("it answers", || try_get(&format!("http://127.0.0.1:{port}/")).is_ok());
+    wait_until(|| "it answers", || try_get(&format!("http://127.0.0.1:{port}/")).is_ok());
     diagnose(&project, "path").exits(0);
 }
 
@@ -85,7 +73,7 @@ fn a_mapping_to_a_port_where_nobody_is() {
     let port = project.port();
     project.write("docker-compose.yml", python(port, &server("0.0.0.0", 3000), ""));
     up(&project);
-    until("it listens", || diagnose(&project, "path").stdout.contains("but on 3000"));
+    wait_until(|| "it listens", || diagnose(&project, "path").stdout.contains("but on 3000"));
     diagnose(&project, "path").exits(1).says("nobody listens on 8080, but on 3000");
 }
 
@@ -118,17 +106,18 @@ fn kill_forwarders(port: u16) {
 #[test]
 fn a_container_whose_forwarder_was_killed() {
     if !rustix::process::geteuid().is_root() {
-        return crate::support::skip("ending a docker-proxy needs root");
+        skip("ending a docker-proxy needs root");
+        return;
     }
     let (project, port) = Project::web();
     project.xtask(["start"]).exits(0);
     kill_forwarders(port);
     let remedy = format!("docker restart {}-web-1", project.name);
-    until("it is gone", || try_get(&format!("http://127.0.0.1:{port}/")).is_err());
+    wait_until(|| "it is gone", || try_get(&format!("http://127.0.0.1:{port}/")).is_err());
     diagnose(&project, "ports").exits(1).says(&remedy);
     diagnose(&project, "path").exits(1).says(&remedy);
     docker(["restart", &format!("{}-web-1", project.name)]).exits(0);
-    until("it answers", || try_get(&format!("http://127.0.0.1:{port}/")).is_ok());
+    wait_until(|| "it answers", || try_get(&format!("http://127.0.0.1:{port}/")).is_ok());
     diagnose(&project, "path").exits(0);
     diagnose(&project, "ports").never_says(&remedy);
 }
@@ -152,12 +141,12 @@ fn a_container_that_ended_says_what_it_said_last() {
     let port = project.port();
     project.write("docker-compose.yml", python(port, "print('last words'); raise SystemExit(3)", ""));
     up(&project);
-    until("it ended", || project.running().is_empty());
+    wait_until(|| "it ended", || project.running().is_empty());
     diagnose(&project, "containers").exits(1).says("exit code 3").says("| last words");
     // One that ended well is as it should be.
     project.write("docker-compose.yml", python(port, "print('done')", ""));
     up(&project);
-    until("it ended", || project.running().is_empty());
+    wait_until(|| "it ended", || project.running().is_empty());
     diagnose(&project, "containers").exits(0);
 }
 
@@ -168,12 +157,12 @@ fn a_container_that_ran_out_of_memory_or_is_unhealthy() {
     let memory = "    mem_limit: 24m\n    memswap_limit: 24m\n";
     project.write("docker-compose.yml", python(port, "x = b'1' * (200 << 20)", memory));
     up(&project);
-    until("it ended", || project.running().is_empty());
+    wait_until(|| "it ended", || project.running().is_empty());
     diagnose(&project, "containers").exits(1).says("ran out of memory");
     let check = "    healthcheck:\n      test: [\"CMD\", \"python3\", \"-c\", \"raise SystemExit('not well')\"]\n      interval: 1s\n      retries: 1\n";
     project.write("docker-compose.yml", python(port, &server("0.0.0.0", 8080), check));
     up(&project);
-    until("it is unhealthy", || diagnose(&project, "containers").stdout.contains("healthcheck fails"));
+    wait_until(|| "it is unhealthy", || diagnose(&project, "containers").stdout.contains("healthcheck fails"));
     diagnose(&project, "containers").exits(1).says("not well");
 }
 
@@ -182,7 +171,8 @@ fn a_container_that_ran_out_of_memory_or_is_unhealthy() {
 #[test]
 fn a_route_that_claims_a_networks_addresses() {
     if !rustix::process::geteuid().is_root() {
-        return crate::support::skip("a network namespace needs root");
+        skip("a network namespace needs root");
+        return;
     }
     let (project, _) = Project::web();
     project.xtask(["start"]).exits(0);
@@ -196,7 +186,7 @@ fn a_route_that_claims_a_networks_addresses() {
         .arg(xtask.get_program())
         .args(xtask.get_args());
     inside.current_dir(project.dir()).envs(xtask.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let output = Running::start(inside).finish(LIMIT);
+    let output = run(inside);
     output.says(&format!("network {network}: {} overlaps the route to", range.stdout.trim())).says("over lo");
     project.xtask(["diagnose", "--only", "networks"]).never_says("over lo");
 }
@@ -212,16 +202,14 @@ fn a_new_clone_is_made_ready() {
     project.write("web/Dockerfile", "FROM engine-web\n");
     project.write(".env.template", format!("WEB_PORT={port}\n"));
     project.owns_image(format!("{}-web", project.name));
-    let mut git = command("git");
-    git.args(["init", "-q"]).current_dir(project.dir());
-    Running::start(git).finish(LIMIT).exits(0);
+    git(project.dir(), &["init", "-q"]);
     let words = ["--only", "engine", "--only", "project", "--only", "containers", "--only", "leases"];
     let mut xtask = project.command(["diagnose", "--fix", "--yes", "--format", "json"]);
     xtask.args(words);
-    let output = Running::start(xtask).finish(LIMIT).exits(0);
+    let output = run(xtask).exits(0);
     let left: Vec<Value> = bad(&output).into_iter().filter(|check| check["id"] != "engine.others").collect();
     assert_eq!(left, [Value::Null; 0], "{}", output.stdout);
-    assert_eq!(project.read(".gitignore"), b".env\n");
+    assert_eq!(project.read(".gitignore"), ".env\n");
     project.xtask(["start"]).exits(0);
     get(&format!("http://127.0.0.1:{port}/"));
 }

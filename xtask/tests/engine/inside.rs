@@ -1,8 +1,6 @@
 //! Within a container that was given the engine's socket, as dev containers are:
 //! ports are bound around it, where nothing of the inside is seen.
-
-use crate::support::{Holder, Output, Project, command, docker, need_engine, skip};
-use crate::support::{LIMIT, Running};
+use crate::support::{Holder, Output, Project, XTASK, command, docker, need_engine, run, skip};
 
 /// Has glibc, and a shell.
 const IMAGE: &str = "python:3.13-slim";
@@ -20,9 +18,10 @@ fn inside(project: &Project, options: &[&str], words: &str) -> Option<Output> {
     };
     let mount = |from: &std::path::Path, to: &str| format!("{}:{to}", from.display());
     let dir = project.dir();
-    let program = std::path::Path::new(env!("CARGO_BIN_EXE_xtask"));
-    let mut run = command("docker");
-    run.args(["run", "--rm", "-v", "/var/run/docker.sock:/var/run/docker.sock", "-e", "XTASK_STATE_DIR=/tmp/state"])
+    let program = std::path::Path::new(XTASK);
+    let mut docker = command("docker");
+    docker
+        .args(["run", "--rm", "-v", "/var/run/docker.sock:/var/run/docker.sock", "-e", "XTASK_STATE_DIR=/tmp/state"])
         .args(["-v", &mount(&client, "/usr/bin/docker:ro")])
         .args(["-v", &mount(&plugin, "/usr/libexec/docker/cli-plugins/docker-compose:ro")])
         .args(["-v", &mount(program, "/usr/bin/xtask:ro"), "-v", &mount(&dir, &dir.display().to_string())])
@@ -30,7 +29,7 @@ fn inside(project: &Project, options: &[&str], words: &str) -> Option<Output> {
         .args(options)
         .args([IMAGE, "xtask"])
         .args(words.split(' '));
-    Some(Running::start(run).finish(LIMIT))
+    Some(run(docker))
 }
 
 const NOTE: &str = "note: this is a container, and its engine binds ports on the machine around it";

@@ -1,11 +1,9 @@
 //! The network that each checkout has with the proxy: its services find their own by
 //! name, and nobody else's, whatever the projects are called.
 
-use std::time::{Duration, Instant};
-
 use crate::own_engine::Engine;
 use crate::proxy::Proxy;
-use crate::support::{LIMIT, Output, Project, Running, command, docker};
+use crate::support::{LIMIT, Output, Project, Running, command, docker, wait_until};
 
 /// PostgreSQL twice: the project's database, and a program beside it that has a name
 /// at the proxy too and writes into the database.
@@ -47,7 +45,7 @@ fn ask(project: &Project, query: &str) -> String {
 
 /// Whether anybody answers for `postgres`.
 fn finds(project: &Project) -> bool {
-    worker(project, "psql -h postgres -U postgres -Atc 'select 1'").finish(LIMIT).code == Some(0)
+    worker(project, "psql -h postgres -U postgres -Atc 'select 1'").finish(LIMIT).code == 0
 }
 
 /// Writes rows by name from both at once.
@@ -102,7 +100,7 @@ fn each_checkout_finds_its_own_services_and_nobody_elses() {
     }
     // The proxy has no name there but its own.
     let traefik = worker(one, "getent hosts traefik || nslookup traefik").finish(LIMIT);
-    assert_ne!(traefik.code, Some(0), "{traefik:?}");
+    assert_ne!(traefik.code, 0, "{traefik:?}");
 
     // While its own is stopped, a name is nobody's.
     for project in &projects {
@@ -111,11 +109,7 @@ fn each_checkout_finds_its_own_services_and_nobody_elses() {
         docker(["stop", "-t", "1", &database]).exits(0);
         assert!(!finds(project), "{}", project.name);
         docker(["start", &database]).exits(0);
-        let deadline = Instant::now() + LIMIT;
-        while !finds(project) {
-            assert!(Instant::now() < deadline, "{}", project.name);
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        wait_until(|| project.name.clone(), || finds(project));
     }
 
     // The same container goes on where nothing changes, and a new one has all names.
@@ -251,9 +245,7 @@ fn after_a_crash_of_the_engine_names_are_there_again() {
     let host = format!("http://{}.localhost", project.name);
     engine.xtask(&project, &["start", "--traefik"]).finish(LIMIT).exits(0).says(&host);
     engine.kill();
-    while engine.docker(&["version"]).code == Some(0) {
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    wait_until(|| "the engine still answers", || engine.docker(&["version"]).code != 0);
     engine.revive();
     engine.xtask(&project, &["start", "--traefik"]).finish(LIMIT).exits(0).says(&host);
     engine.xtask(&project, &["proxy", "status"]).finish(LIMIT).exits(0).says("enabled");

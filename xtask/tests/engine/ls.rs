@@ -4,14 +4,14 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Holder, LIMIT, Output, Project, Running, command, docker, get, python, web};
+use crate::support::{Holder, Output, Project, Running, command, docker, get, git, python, repository, run, web};
 
 /// Runs the program in a folder, with the ledger of `of`.
 #[track_caller]
 fn xtask<const N: usize>(of: &Project, dir: &Path, args: [&str; N]) -> Output {
     let mut xtask = of.command(args);
     xtask.current_dir(dir);
-    Running::start(xtask).finish(LIMIT)
+    run(xtask)
 }
 
 /// The entry of a project; the machine has others.
@@ -29,23 +29,15 @@ fn service<'a>(entry: &'a Value, name: &str) -> &'a Value {
 
 /// A linked worktree of the project, beside it; its project's name is returned.
 fn worktree(project: &Project) -> (std::path::PathBuf, String) {
-    let git = |words: &[&str]| {
-        let mut git = command("git");
-        git.args(["-c", "user.name=t", "-c", "user.email=t@t", "-c", "init.defaultBranch=main"]);
-        git.args(words).current_dir(project.dir());
-        Running::start(git).finish(LIMIT).exits(0);
-    };
-    git(&["init", "-q"]);
-    git(&["add", "-A"]);
-    git(&["commit", "-qm", "one"]);
-    git(&["worktree", "add", "-q", "-b", "feature/login", "../login"]);
+    repository(project.dir());
+    git(project.dir(), &["worktree", "add", "-q", "-b", "feature/login", "../login"]);
     (project.home().join("login").canonicalize().unwrap(), project.also("login"))
 }
 
 fn compose(project: &Project, words: &[&str]) {
     let mut docker = command("docker");
     docker.arg("compose").args(words).current_dir(project.dir());
-    Running::start(docker).finish(LIMIT).exits(0);
+    run(docker).exits(0);
 }
 
 /// This one with a worktree, another that was stopped, two stacks that somebody
@@ -70,7 +62,7 @@ fn everything_on_this_machine() {
         "--as",
         "page",
         "--",
-        python(),
+        &python(),
         "-u",
         "-m",
         "http.server",

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::support::{LIMIT, Output, Project, Running, command, docker};
+use crate::support::{Output, Project, docker, git, repository, run};
 
 /// A repository and its worktree, with a database of a fixed name.
 struct Pair {
@@ -27,17 +27,9 @@ impl Pair {
         project.write("docker-compose.yml", compose);
         project.write(".gitignore", ".env\n");
         let pair = Pair { project, database };
-        for words in [&["init", "-q"][..], &["add", "--all"], &["commit", "-qm", "files"]] {
-            pair.git(words);
-        }
-        pair.git(&["worktree", "add", "-q", "--detach", "../other"]);
+        repository(pair.project.dir());
+        git(pair.project.dir(), &["worktree", "add", "-q", "--detach", "../other"]);
         pair
-    }
-
-    fn git(&self, words: &[&str]) {
-        let mut git = command("git");
-        git.args(["-c", "user.name=t", "-c", "user.email=t@example.org"]).args(words).current_dir(self.project.dir());
-        Running::start(git).finish(LIMIT).exits(0);
     }
 
     fn other(&self) -> PathBuf {
@@ -48,7 +40,7 @@ impl Pair {
     fn run(&self, folder: PathBuf, words: &[&str]) -> Output {
         let mut xtask = self.project.command(words);
         xtask.current_dir(folder);
-        Running::start(xtask).finish(LIMIT)
+        run(xtask)
     }
 }
 
@@ -56,7 +48,7 @@ impl Drop for Pair {
     fn drop(&mut self) {
         let mut stop = self.project.command(["stop", "--volumes", "--yes", "--timeout", "0"]);
         stop.current_dir(self.other());
-        Running::start(stop).finish(LIMIT);
+        run(stop);
     }
 }
 
@@ -84,7 +76,7 @@ fn the_old_name_leads_to_the_worktrees_own_container() {
     }
     // Its own is stopped: the name is nobody's, though the main checkout has it.
     docker(["stop", "-t", "1", &format!("{name}-other-postgres-1")]).exits(0);
-    assert_ne!(ask(&format!("{name}-other-api-1"), &pair.database, "select 1").code, Some(0));
+    assert_ne!(ask(&format!("{name}-other-api-1"), &pair.database, "select 1").code, 0);
     // A second start finds nothing to change.
     pair.run(pair.other(), &["start"]).exits(0).never_says("made anew");
 }

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Holder, Project, docker, get, web};
+use crate::support::{Holder, Project, REPORT_KEYS, ROW_KEYS, docker, get, keys, run, web};
 
 #[test]
 fn ports_go_back() {
@@ -20,9 +20,9 @@ fn ports_go_back() {
         .exits(0)
         .says(&format!("WEB_PORT could go back {moved} -> {port}: `cargo xtask start --restore-ports`"));
     project.xtask(["start", "--restore-ports", "--dry-run"]).exits(0).says(&format!("WEB_PORT {moved} -> {port}"));
-    assert_ne!(project.read(".env"), env.as_bytes());
+    assert_ne!(project.read(".env"), env);
     project.xtask(["start", "--restore-ports"]).exits(0).says(&format!("http://localhost:{port}"));
-    assert_eq!(project.read(".env"), env.as_bytes());
+    assert_eq!(project.read(".env"), env);
     assert!(get(&format!("http://127.0.0.1:{port}/")).starts_with("name="));
 }
 
@@ -35,7 +35,7 @@ fn a_variable_of_the_shell_is_not_written_in_vain() {
     let shell = port.to_string();
     let output = project.xtask_env(&[("WEB_PORT", &shell)], ["start", "--on-conflict", "reassign"]).exits(2);
     output.says(&format!("the shell sets WEB_PORT={port}")).says("unset WEB_PORT");
-    assert_eq!(project.read(".env"), env.as_bytes());
+    assert_eq!(project.read(".env"), env);
     project.has_nothing();
 }
 
@@ -117,36 +117,13 @@ fn the_json_of_check_ports() {
 
 #[track_caller]
 fn check_schema(report: &Value) {
-    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    let sorted = |names: &[&str]| {
-        let mut names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        names.sort();
-        names
-    };
-    assert_eq!(keys(report), sorted(&["schema", "project", "remote", "ports"]));
+    assert_eq!(keys(report), REPORT_KEYS.into());
     assert_eq!(report["schema"], 1);
-    let port = [
-        "service",
-        "host_ip",
-        "lease",
-        "published",
-        "published_end",
-        "target",
-        "protocol",
-        "variable",
-        "verdict",
-        "owners",
-        "suggestion",
-        "source",
-        "reserved",
-        "network_ip",
-        "why",
-    ];
     let text = |value: &Value| value.is_string();
     let text_or_null = |value: &Value| value.is_string() || value.is_null();
     let number_or_null = |value: &Value| value.is_u64() || value.is_null();
     for row in report["ports"].as_array().unwrap() {
-        assert_eq!(keys(row), sorted(&port), "{row}");
+        assert_eq!(keys(row), ROW_KEYS.into(), "{row}");
         assert!(["service", "protocol", "verdict"].iter().all(|key| text(&row[key])), "{row}");
         assert!(["host_ip", "variable", "source"].iter().all(|key| text_or_null(&row[key])), "{row}");
         assert!(["published", "published_end", "suggestion"].iter().all(|key| number_or_null(&row[key])), "{row}");
@@ -154,7 +131,7 @@ fn check_schema(report: &Value) {
         for owner in row["owners"].as_array().unwrap() {
             match owner["kind"].as_str().unwrap() {
                 "process" => {
-                    assert_eq!(keys(owner), sorted(&["kind", "pid", "name", "command", "user", "started"]));
+                    assert_eq!(keys(owner), ["kind", "pid", "name", "command", "user", "started"].into());
                     assert!(
                         owner["pid"].is_u64()
                             && text(&owner["name"])
@@ -165,7 +142,7 @@ fn check_schema(report: &Value) {
                     assert!(started.len() == 20 && started.ends_with('Z') && &started[10..11] == "T", "{started}");
                 }
                 "container" => {
-                    assert_eq!(keys(owner), sorted(&["kind", "id", "name", "project", "service", "working_dir"]));
+                    assert_eq!(keys(owner), ["kind", "id", "name", "project", "service", "working_dir"].into());
                     assert_eq!(owner["id"].as_str().unwrap().len(), 64);
                     assert!(
                         text(&owner["name"])
@@ -199,8 +176,8 @@ fn env_file_replaces_dot_env_and_is_what_a_move_writes_to() {
         .xtask(["--env-file", "dev.env", "start", "--on-conflict", "reassign"])
         .exits(0)
         .says(&format!("WEB_PORT {port} -> {moved}"));
-    assert_eq!(project.read(".env"), b"WEB_PORT=1\n");
-    assert_eq!(project.read("dev.env"), format!("WEB_PORT={moved}\n").as_bytes());
+    assert_eq!(project.read(".env"), "WEB_PORT=1\n");
+    assert_eq!(project.read("dev.env"), format!("WEB_PORT={moved}\n"));
     assert!(get(&format!("http://127.0.0.1:{moved}/")).starts_with("name="));
     project.xtask_env(&[("COMPOSE_ENV_FILES", "dev.env")], ["check-ports"]).exits(0).says("ours, running");
     drop(holder);
@@ -254,10 +231,7 @@ fn a_folder_below_means_the_project_above() {
     let mut start = project.command(["start"]);
     std::fs::create_dir_all(project.dir().join("src/deep")).unwrap();
     start.current_dir(project.dir().join("src/deep"));
-    crate::support::Running::start(start)
-        .finish(crate::support::LIMIT)
-        .exits(0)
-        .says(&format!("http://localhost:{port}"));
+    run(start).exits(0).says(&format!("http://localhost:{port}"));
     assert_eq!(project.running(), ["web"]);
     project.xtask(["check-ports"]).exits(0).says("ours, running");
 }

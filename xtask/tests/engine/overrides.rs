@@ -61,7 +61,7 @@ fn beside_an_override_of_a_person_everything_goes_back() {
     project.xtask(["start", "--on-conflict", "reassign"]).exits(0).says("(docker-compose.xtask.yml)");
     assert_eq!(project.running(), ["web"]);
     let list = "COMPOSE_FILE=docker-compose.yml:docker-compose.override.yml:docker-compose.xtask.yml\r\n";
-    assert_eq!(String::from_utf8(project.read(".env")).unwrap(), format!("# mine\r\nOTHER=1\r\n{list}"));
+    assert_eq!(project.read(".env"), format!("# mine\r\nOTHER=1\r\n{list}"));
     drop(holder);
     project.xtask(["start", "--restore-ports"]).exits(0).says(&format!("web:8080 {} -> {port}", port + 1));
     assert_eq!(files(&project), before);

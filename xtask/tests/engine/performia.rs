@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::browser::Browser;
-use crate::support::{Holder, LIMIT, Output, Project, Running, command, get, root};
+use crate::support::{Holder, Output, Project, command, get, root, run};
 
 struct Performia {
     project: Project,
@@ -37,7 +37,7 @@ fn performia() -> Performia {
         }
     }
     let [backend, frontend, postgres, redis] = [project.port(), project.port(), project.port(), project.port()];
-    let template = String::from_utf8(project.read(".env.template")).unwrap();
+    let template = project.read(".env.template");
     let env = template
         .replace("BACKEND_PORT=8000", &format!("BACKEND_PORT={backend}"))
         .replace("FRONTEND_PORT=3000", &format!("FRONTEND_PORT={frontend}"))
@@ -66,13 +66,13 @@ impl Performia {
             sql,
         ]);
         psql.env("PGPASSWORD", "performia").env("PGCONNECT_TIMEOUT", "10");
-        Running::start(psql).finish(LIMIT)
+        run(psql)
     }
 
     fn redis(&self, words: &[&str]) -> Output {
         let mut cli = command("redis-cli");
         cli.args(["-h", "127.0.0.1", "-p", &self.redis.to_string()]).args(words);
-        Running::start(cli).finish(LIMIT)
+        run(cli)
     }
 
     #[track_caller]
@@ -129,7 +129,7 @@ fn both_conflicts_of_the_guide() {
     let other = Project::new();
     other.write("docker-compose.yml", crate::support::web(stack.postgres));
     other.xtask(["start"]).exits(0);
-    let env = String::from_utf8(stack.project.read(".env")).unwrap();
+    let env = stack.project.read(".env");
     let check = stack.project.xtask(["check-ports"]).exits(1);
     insta::assert_snapshot!(
         "both_conflicts",
@@ -146,7 +146,7 @@ fn both_conflicts_of_the_guide() {
     let moved = env
         .replace(&format!("BACKEND_PORT={}", stack.backend), &format!("BACKEND_PORT={backend}"))
         .replace(&format!("POSTGRES_PORT={}", stack.postgres), &format!("POSTGRES_PORT={postgres}"));
-    assert_eq!(String::from_utf8(stack.project.read(".env")).unwrap(), moved);
+    assert_eq!(stack.project.read(".env"), moved);
     stack.backend = backend;
     stack.postgres = postgres;
     stack.is_healthy();

@@ -3,17 +3,12 @@
 //! OpenSSL and a browser.
 
 use std::fmt::Write as _;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
-
-use xtask::certs::{Certs, Change};
 use xtask::flow::proxy::{Answer, route_answers};
 use xtask::labels::{Kind, Ports};
 
 use crate::browser::Browser;
-use crate::support::{Holder, LIMIT, Output, Project, Running, command, docker};
+use crate::support::{Holder, Output, Project, command, docker, get_as, run, tool, wait_until};
 
 /// A proxy of the test's own.
 pub(crate) struct Proxy {
@@ -50,7 +45,7 @@ impl Proxy {
     pub(crate) fn xtask(&self, project: &Project, words: &[&str]) -> Output {
         let mut command = project.command(words);
         command.env("XTASK_STATE_DIR", self.home.home().join("state")).env("PROXY_NETWORK", &self.network);
-        Running::start(command).finish(LIMIT)
+        run(command)
     }
 
     #[track_caller]
@@ -66,16 +61,9 @@ impl Proxy {
     #[track_caller]
     fn start(&self, project: &Project, hosts: &[(&str, Kind)]) {
         self.compose(project, &["up", "-d", "--wait"]).exits(0);
-        let deadline = Instant::now() + LIMIT;
         for (host, kind) in hosts {
-            loop {
-                let answer = route_answers(host, *kind, self.ports);
-                if answer == Answer::Yes {
-                    break;
-                }
-                assert!(Instant::now() < deadline, "{host}: {answer:?}");
-                std::thread::sleep(Duration::from_millis(20));
-            }
+            let answer = || route_answers(host, *kind, self.ports);
+            wait_until(|| format!("{host}: {:?}", answer()), || answer() == Answer::Yes);
         }
     }
 
@@ -87,7 +75,7 @@ impl Proxy {
         if let Ok(host) = std::fs::read_to_string(project.dir().join("host")) {
             compose.env("PROXY_HOST", host);
         }
-        Running::start(compose).finish(LIMIT)
+        run(compose)
     }
 
     /// Status and body of `http://HOST/PATH`, asked of the IPv4 loopback.
@@ -113,14 +101,14 @@ impl Proxy {
         );
         psql.args([&to, "-Atc", "select current_setting('application_name')"]);
         psql.env("PGPASSWORD", "pw").env("PGAPPNAME", host);
-        Running::start(psql).finish(LIMIT)
+        run(psql)
     }
 
     fn redis(&self, host: &str, words: &[&str]) -> Output {
         let mut cli = command("redis-cli");
         let (port, ca) = (self.ports.redis.to_string(), self.ca());
         cli.args(["-h", "127.0.0.1", "-p", &port, "--tls", "--cacert", &ca, "--sni", host]).args(words);
-        Running::start(cli).finish(LIMIT)
+        run(cli)
     }
 }
 
@@ -140,22 +128,7 @@ impl Drop for Proxy {
 }
 
 fn curl(words: &[&str]) -> Output {
-    let mut curl = command("curl");
-    curl.args(["-sS", "--max-time", "20"]).args(words);
-    Running::start(curl).finish(LIMIT)
-}
-
-/// What a GET of this host says at a port of this machine, without a program for
-/// each question.
-fn get_as(port: u16, host: &str) -> String {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    write!(stream, "GET / HTTP/1.0\r\nHost: {host}\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.contains(" 200 "), "{host}: {head}");
-    body.to_owned()
+    tool("curl", &[&["-sS", "--max-time", "20"], words].concat())
 }
 
 /// A project of web services whose answers begin with its own name.
@@ -177,7 +150,7 @@ fn web(name: &str, services: &[&str]) -> Project {
 fn every_kind_of_service_by_name() {
     let proxy = Proxy::new();
     let shop = web("shop", &["backend", "frontend"]);
-    let mut text = String::from_utf8(shop.read("docker-compose.yml")).unwrap();
+    let mut text = shop.read("docker-compose.yml");
     let port = shop.port();
     writeln!(text, "  postgres:\n    image: postgres:17\n    environment: {{POSTGRES_PASSWORD: pw}}").unwrap();
     writeln!(text, "    ports: [\"{port}:5432\"]").unwrap();
@@ -234,7 +207,7 @@ fn every_kind_of_service_by_name() {
     }
     proxy.xtask(&shop, &["proxy", "logs", "--tail", "all"]).exits(0).says("Starting provider");
     // A name that is nobody's reaches nobody.
-    assert_ne!(proxy.psql("db.other.localhost", "require").code, Some(0));
+    assert_ne!(proxy.psql("db.other.localhost", "require").code, 0);
     proxy.redis("redis.other.localhost", &["ping"]).never_says("PONG");
 
     for kind in [Kind::Web, Kind::Postgres, Kind::Redis] {
@@ -284,21 +257,21 @@ const socket = require('tls').connect({ host: '127.0.0.1', port, servername: hos
   socket.destroy()
 })
 ";
-    let run = |program: &str, variable: &str, script: &str, option: &str| {
-        let run = |trusts: bool| {
+    let trusts = |program: &str, variable: &str, script: &str, option: &str| {
+        let with = |trusts: bool| {
             let mut program = command(program);
             program.args([option, script, host, &port]);
             if trusts {
                 program.env(variable, proxy.ca());
             }
-            Running::start(program).finish(LIMIT)
+            run(program)
         };
-        run(true).exits(0).says("TLSv1.3");
-        assert_ne!(run(false).code, Some(0), "{program} trusts it by itself");
+        with(true).exits(0).says("TLSv1.3");
+        assert_ne!(with(false).code, 0, "{program} trusts it by itself");
     };
-    run(crate::support::python(), "SSL_CERT_FILE", python, "-c");
+    trusts(&crate::support::python(), "SSL_CERT_FILE", python, "-c");
     if Path::new("/usr/bin/node").exists() {
-        run("/usr/bin/node", "NODE_EXTRA_CA_CERTS", node, "-e");
+        trusts("/usr/bin/node", "NODE_EXTRA_CA_CERTS", node, "-e");
     }
 }
 
@@ -324,11 +297,7 @@ fn two_worktrees_never_answer_for_each_other() {
     // Certificates come with the next `up`, and the running proxy shows them.
     proxy.up(&proxy.home).exits(0);
     for host in hosts {
-        let deadline = Instant::now() + LIMIT;
-        while proxy.https(host).code != Some(0) {
-            assert!(Instant::now() < deadline, "{host}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        wait_until(|| host, || proxy.https(host).code == 0);
         proxy.https(host).exits(0).says(&format!("name={}-web", &host[..3]));
     }
 
@@ -375,54 +344,6 @@ fn taken_ports_are_told_and_others_used() {
     let port = proxy.ports.postgres.to_string();
     proxy.xtask(home, &["proxy", "up", "--postgres-port", &port]).exits(0).says(&format!("postgres   {port}"));
     proxy.xtask(home, &["proxy", "status"]).exits(0).never_says("is free again");
-}
-
-fn openssl(words: &[&str]) -> Output {
-    let mut openssl = command("openssl");
-    openssl.args(words);
-    Running::start(openssl).finish(LIMIT)
-}
-
-/// OpenSSL is the judge of what is made without it.
-#[test]
-fn certificates_are_good_for_localhost_and_for_nothing_else() {
-    let dir = tempfile::tempdir().unwrap();
-    let certs = Certs::new(dir.path());
-    let hosts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>();
-    let file = |name: &str| dir.path().join(name).display().to_string();
-    let now = SystemTime::now();
-    let mine = hosts(&["shop.localhost", "db.shop.localhost"]);
-    assert_eq!(certs.ensure("shop", &mine, now).unwrap(), Change::Authority);
-    let (ca, leaf) = (file("ca/ca.crt"), file("certs/shop.crt"));
-    let strict = ["verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", &ca];
-    for host in ["shop.localhost", "db.shop.localhost"] {
-        openssl(&[strict.as_slice(), &["-verify_hostname", host, &leaf]].concat()).exits(0);
-    }
-    openssl(&[strict.as_slice(), &["-verify_hostname", "api.shop.localhost", &leaf]].concat()).exits(2);
-    let text = openssl(&["x509", "-noout", "-text", "-in", &leaf]).exits(0);
-    text.says("DNS:db.shop.localhost, DNS:shop.localhost").says("TLS Web Server Authentication").says("CA:FALSE");
-    let text = openssl(&["x509", "-noout", "-text", "-in", &ca]).exits(0);
-    text.says("Permitted:\n                  DNS:localhost").says("CA:TRUE, pathlen:0").says("Certificate Sign");
-    // Key and certificate belong together.
-    let public = |words: &[&str]| openssl(words).exits(0).stdout;
-    let of_key = public(&["pkey", "-pubout", "-in", &file("certs/shop.key")]);
-    assert_eq!(of_key, public(&["x509", "-noout", "-pubkey", "-in", &leaf]));
-    // 825 days, and not a second more.
-    let days = |offset: u64| (offset * 24 * 60 * 60).to_string();
-    openssl(&["x509", "-noout", "-checkend", &days(823), "-in", &leaf]).exits(0);
-    openssl(&["x509", "-noout", "-checkend", &days(825), "-in", &leaf]).exits(1);
-
-    // Whoever has the CA's key can be localhost and nobody else.
-    for name in ["example.com", "notlocalhost"] {
-        certs.ensure("evil", &hosts(&[name]), now).unwrap();
-        openssl(&["verify", "-CAfile", &ca, &file("certs/evil.crt")]).exits(2).says("permitted subtree violation");
-    }
-    // A new CA does not vouch for what the old one signed; all of it is renewed.
-    std::fs::remove_file(dir.path().join("ca/ca.key")).unwrap();
-    assert_eq!(certs.ensure("other", &mine, now).unwrap(), Change::Authority);
-    openssl(&["verify", "-CAfile", &ca, &leaf]).exits(2);
-    assert_eq!(certs.ensure("shop", &mine, now).unwrap(), Change::Certificate);
-    openssl(&["verify", "-CAfile", &ca, &leaf]).exits(0);
 }
 
 #[test]

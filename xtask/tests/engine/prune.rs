@@ -3,7 +3,7 @@
 //! tests have theirs on the same engine.
 
 use crate::own_engine::Engine;
-use crate::support::{LIMIT, Lone, Project, docker, get, list};
+use crate::support::{LIMIT, Lone, Project, docker, get, list, wait_until};
 
 /// A network as Compose makes it, and no container.
 fn orphan(project: &str) -> String {
@@ -13,7 +13,7 @@ fn orphan(project: &str) -> String {
 }
 
 fn is_there(network: &str) -> bool {
-    docker(["network", "inspect", network]).code == Some(0)
+    docker(["network", "inspect", network]).code == 0
 }
 
 #[test]
@@ -137,9 +137,7 @@ fn an_engine_that_is_killed_during_a_prune() {
         list.lines().count()
     };
     let prune = engine.xtask(&project, &words);
-    while left() > 20 {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    wait_until(|| "too few networks are removed", || left() <= 20);
     engine.kill();
     let output = prune.finish(LIMIT).exits(2).never_says("panicked");
     output.says("removed gone00_default").says("of 24 networks were removed").never_says("gone23_default stays");
@@ -157,7 +155,7 @@ fn an_engine_that_is_killed_while_a_network_is_made_anew() {
     let Some(mut engine) = Engine::start(&[]) else { return };
     engine.load("engine-web");
     let (project, port) = Project::web();
-    let text = String::from_utf8(project.read("docker-compose.yml")).unwrap();
+    let text = project.read("docker-compose.yml");
     // It gets a signal that it does not end by.
     project.write("docker-compose.yml", format!("{text}    stop_signal: SIGWINCH\n    stop_grace_period: 60s\n"));
     engine.xtask(&project, &["start"]).finish(LIMIT).exits(0);

@@ -4,9 +4,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use rustix::process::{Pid, Signal, kill_process};
-
-use crate::support::{LIMIT, LISTEN, Lone, Output, Project, Running, get, python};
+use crate::support::{LIMIT, Lone, Output, Project, Running, end, get, listener, python, run};
 
 struct Thief<'a> {
     project: &'a Project,
@@ -39,7 +37,7 @@ impl<'a> Thief<'a> {
     /// A process that listens on `port`.
     fn process(project: &'a Project, port: u16) -> Self {
         let listen = project.home().join("listen.py");
-        std::fs::write(&listen, LISTEN).unwrap();
+        std::fs::write(&listen, listener()).unwrap();
         let script = format!(
             "setsid '{}' '{}' tcp 0.0.0.0 {port} >'{ready}' 2>/dev/null </dev/null &\necho $! >PIDFILE\n\
              until [ -s '{ready}' ]; do sleep 0.02; done",
@@ -55,19 +53,18 @@ impl<'a> Thief<'a> {
         let path = std::env::var_os("PATH").unwrap();
         let dirs = std::iter::once(self.bin.clone()).chain(std::env::split_paths(&path));
         start.env("PATH", std::env::join_paths(dirs).unwrap());
-        Running::start(start).finish(LIMIT)
+        run(start)
     }
 
-    fn pid(&self) -> Option<i32> {
+    fn pid(&self) -> Option<u32> {
         std::fs::read_to_string(&self.pid).ok()?.trim().parse().ok()
     }
 }
 
 impl Drop for Thief<'_> {
     fn drop(&mut self) {
-        if let Some(pid) = self.pid().and_then(Pid::from_raw) {
-            // Gone already where a test failed early.
-            let _ = kill_process(pid, Signal::KILL);
+        if let Some(pid) = self.pid() {
+            end(pid);
         }
     }
 }
@@ -113,7 +110,7 @@ fn a_process_steals_it_and_the_second_attempt_has_another() {
     output.says(&format!("LATE_PORT {port} -> {moved}")).says(&format!("http://localhost:{moved}"));
     assert!(thief.pid().is_some());
     assert_eq!(project.running(), ["early", "late"]);
-    assert_eq!(project.read(".env"), format!("LATE_PORT={moved}\n").as_bytes());
+    assert_eq!(project.read(".env"), format!("LATE_PORT={moved}\n"));
     assert!(get(&format!("http://127.0.0.1:{moved}/")).starts_with("name="));
 }
 
@@ -214,7 +211,7 @@ fn two_projects_move_to_the_same_port_at_once() {
     let (first, second) = (start(&one), start(&two));
     first.finish(LIMIT).exits(0);
     second.finish(LIMIT).exits(0);
-    let of = |project: &Project| String::from_utf8(project.read(".env")).unwrap();
+    let of = |project: &Project| project.read(".env");
     assert_ne!(of(&one), of(&two));
     assert_eq!((one.running(), two.running()), (vec!["web".to_owned()], vec!["web".to_owned()]));
 }

@@ -6,7 +6,9 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use crate::own_engine::Engine;
-use crate::support::{Holder, LIMIT, LISTEN, Output, Ports, Project, Running, command, get, python, try_get, web};
+use crate::support::{
+    Holder, Output, Ports, Project, Running, command, get, listener, lock_file, python, run, tool, try_get, web,
+};
 
 /// Two addresses and a cable between them; others' tests have others.
 pub(crate) struct Link {
@@ -20,11 +22,9 @@ const NETS: u32 = 1024;
 
 impl Link {
     fn new() -> Link {
-        let locks = std::env::temp_dir().join("xtask-test-ports");
-        std::fs::create_dir_all(&locks).unwrap();
         for turn in 0..NETS {
             let n = std::process::id().wrapping_mul(17).wrapping_add(turn) % NETS;
-            let lock = File::create(locks.join(format!("net-{n}"))).unwrap();
+            let lock = lock_file(&format!("net-{n}")).unwrap();
             if lock.try_lock().is_ok() {
                 let net = format!("10.251.{}.{}", n / 64, n % 64 * 4);
                 return Link { name: format!("xtr{n}"), net, _lock: lock };
@@ -46,28 +46,22 @@ impl Link {
     pub(crate) fn lead_to(&self, pid: u32) {
         let (name, pid) = (self.name.as_str(), pid.to_string());
         // One that a killed test left.
-        run("ip", &["link", "del", name]);
-        run("ip", &["link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", &pid]).exits(0);
-        run("ip", &["addr", "add", &format!("{}/30", self.address(1)), "dev", name]).exits(0);
-        run("ip", &["link", "set", name, "up"]).exits(0);
+        tool("ip", &["link", "del", name]);
+        tool("ip", &["link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", &pid]).exits(0);
+        tool("ip", &["addr", "add", &format!("{}/30", self.address(1)), "dev", name]).exits(0);
+        tool("ip", &["link", "set", name, "up"]).exits(0);
         let there = ["--net", "--target", &pid, "ip"];
-        run("nsenter", &[&there[..], &["link", "set", "eth0", "up"]].concat()).exits(0);
+        tool("nsenter", &[&there[..], &["link", "set", "eth0", "up"]].concat()).exits(0);
         let address = format!("{}/30", self.there());
-        run("nsenter", &[&there[..], &["addr", "add", &address, "dev", "eth0"]].concat()).exits(0);
+        tool("nsenter", &[&there[..], &["addr", "add", &address, "dev", "eth0"]].concat()).exits(0);
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
         // Gone already with the engine's network, as a rule.
-        run("ip", &["link", "del", &self.name]);
+        tool("ip", &["link", "del", &self.name]);
     }
-}
-
-fn run(program: &str, words: &[&str]) -> Output {
-    let mut command = command(program);
-    command.args(words);
-    Running::start(command).finish(LIMIT)
 }
 
 /// Somebody with a machine of their own, as far as the program can tell.
@@ -89,12 +83,12 @@ impl<'a> Person<'a> {
         let mut xtask = self.project.command(words);
         xtask.env("DOCKER_HOST", self.engine.host()).env_remove("DOCKER_CONTEXT");
         xtask.env("USER", self.user).env("XTASK_STATE_DIR", &self.state);
-        Running::start(xtask).finish(LIMIT)
+        run(xtask)
     }
 
     /// The value of a variable of the checkout's `.env`.
     fn env(&self, name: &str) -> String {
-        let text = String::from_utf8(self.project.read(".env")).unwrap();
+        let text = self.project.read(".env");
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         value.unwrap_or_else(|| panic!("no {name} in {text}")).to_owned()
     }
@@ -107,9 +101,19 @@ impl<'a> Person<'a> {
 /// A process where the engine is.
 fn hold_there(engine: &Engine, ip: &str, port: u16) -> Running {
     let mut holder = command("nsenter");
-    holder.args(["--net", "--target", &engine.pid().to_string(), python(), "-c", LISTEN, "tcp", ip, &port.to_string()]);
+    holder.args([
+        "--net",
+        "--target",
+        &engine.pid().to_string(),
+        &python(),
+        "-c",
+        &listener(),
+        "tcp",
+        ip,
+        &port.to_string(),
+    ]);
     let mut holder = Running::start(holder);
-    holder.until("r");
+    holder.until("\n");
     holder
 }
 
@@ -194,7 +198,7 @@ fn two_people_on_one_engine() {
     let local = Project::with(&web(first[0]));
     let mut check = local.command(["start"]);
     check.env("XTASK_STATE_DIR", &ann.state);
-    Running::start(check).finish(LIMIT).exits(0).never_says("kept for").says(&format!("http://localhost:{}", first[0]));
+    run(check).exits(0).never_says("kept for").says(&format!("http://localhost:{}", first[0]));
     let json = ann.xtask(&["check-ports", "--format", "json"]).exits(0).json();
     assert_eq!((&json["ports"][0]["verdict"], &json["ports"][0]["lease"]), (&"ours".into(), &serde_json::Value::Null));
     ann.xtask(&["start"]).exits(0).never_says("taken");

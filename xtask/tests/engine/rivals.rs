@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::proxy::Proxy;
-use crate::support::{LIMIT, Output, Project, Running, command, docker};
+use crate::support::{Output, Project, command, docker, run, wait_until};
 
 /// A container of nobody's project that Traefik sees; it goes with the test.
 struct Foreign(String);
@@ -46,11 +46,7 @@ fn project(proxy: &Proxy) -> Project {
 
 #[track_caller]
 fn until(proxy: &Proxy, host: &str, what: &str) {
-    let deadline = Instant::now() + LIMIT;
-    while !proxy.http(host, "/").1.contains(what) {
-        assert!(Instant::now() < deadline, "{host}: {:?}", proxy.http(host, "/"));
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    wait_until(|| format!("{host}: {:?}", proxy.http(host, "/")), || proxy.http(host, "/").1.contains(what));
 }
 
 #[test]
@@ -110,7 +106,7 @@ fn plain_tcp_on_the_port_of_http_and_a_shared_service_are_refused() {
     until(&proxy, &format!("{name}.localhost"), "name=foreign");
     let refused = proxy.xtask(&project, &["proxy", "labels", "--lint"]).exits(1);
     refused.says(&format!("router `all` of container {} gets the requests for {name}.localhost", foreign.0));
-    assert_ne!(proxy.xtask(&project, &["proxy", "status"]).code, Some(0));
+    assert_ne!(proxy.xtask(&project, &["proxy", "status"]).code, 0);
 }
 
 /// `docker compose run` gives a container all labels of its service.
@@ -133,12 +129,12 @@ fn what_is_run_once_answers_for_nobody() {
 }
 
 fn run_once(proxy: &Proxy, project: &Project) -> Output {
-    let mut run = command("docker");
-    run.args(["compose", "-f", "docker-compose.yml", "-f", "docker-compose.traefik.yml"]);
-    run.args(["run", "-d", "-e", "NAME=once", "web"]).current_dir(project.dir());
+    let mut compose = command("docker");
+    compose.args(["compose", "-f", "docker-compose.yml", "-f", "docker-compose.traefik.yml"]);
+    compose.args(["run", "-d", "-e", "NAME=once", "web"]).current_dir(project.dir());
     let link = format!("{}-link.{}", proxy.network, project.name);
-    run.env("PROXY_NETWORK", &proxy.network).env("PROXY_LINK", link);
-    Running::start(run).finish(LIMIT)
+    compose.env("PROXY_NETWORK", &proxy.network).env("PROXY_LINK", link);
+    run(compose)
 }
 
 /// A proxy of a network of its own sees only what is said to be for it.

@@ -2,12 +2,9 @@
 //! any more, or in its books only.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
-
-use rustix::process::{Pid, Signal, kill_process};
 
 use crate::own_engine::{Engine, path_of_engine};
-use crate::support::{LIMIT, Lone, Project, command, docker, skip, try_get};
+use crate::support::{LIMIT, Lone, Project, XTASK, command, docker, end, keys, run, skip, try_get, wait_until};
 
 /// Ids of the docker-proxies of a port, of this machine's namespaces.
 fn proxies(port: u16) -> Vec<u32> {
@@ -22,11 +19,6 @@ fn proxies(port: u16) -> Vec<u32> {
         }
     }
     found
-}
-
-fn end(pid: u32) {
-    // Gone by itself is as good.
-    kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), Signal::KILL).unwrap_or_default();
 }
 
 /// What a test leaves when it fails.
@@ -68,8 +60,6 @@ fn a_service_of_another_project_is_named_and_stopped_by_id() {
     said.says(&format!("0.0.0.0:{port}")).says(&format!("advice: stop it: `{stop}`")).never_says("docker-proxy");
     let json = asking.xtask(["who", &port, "--format", "json"]).exits(0).json();
     let owner = &json["ports"][0]["owners"][0];
-    let mut keys: Vec<&str> = owner.as_object().unwrap().keys().map(String::as_str).collect();
-    keys.sort_unstable();
     let wanted = [
         "cwd",
         "id",
@@ -84,7 +74,7 @@ fn a_service_of_another_project_is_named_and_stopped_by_id() {
         "working_dir",
         "worktree",
     ];
-    assert_eq!(keys, wanted);
+    assert_eq!(keys(owner), wanted.into());
     assert_eq!((&owner["kind"], &owner["image"]), (&"container".into(), &"engine-web".into()));
     assert_eq!(owner["working_dir"], holder.dir().to_str().unwrap());
     assert_eq!(json["ports"][0]["owners"].as_array().unwrap().len(), 1, "{json}");
@@ -111,9 +101,7 @@ fn a_container_of_no_project_and_one_that_has_crashed() {
         .says(&format!("`docker stop {name}`"));
     docker(["kill", &name]).exits(0);
     // The engine learns of the end a moment later.
-    while lone.is_running() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_until(|| "the engine does not see its end", || !lone.is_running());
     project.xtask(["who", &words]).exits(0).says(&format!("{port}/tcp free")).never_says(&name);
     docker(["start", &name]).exits(0);
     project.xtask(["kill", &words, "--yes"]).exits(0).says(&format!("docker stop {name}"));
@@ -142,11 +130,7 @@ fn a_docker_proxy_that_nobody_wants_any_more_is_ended() {
     shell.args(["-proto", "tcp", "-host-ip", "127.0.0.1", "-host-port", &words]);
     shell.args(["-container-ip", "172.31.250.250", "-container-port", "8080"]);
     assert!(shell.status().unwrap().success());
-    let deadline = Instant::now() + LIMIT;
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(Instant::now() < deadline, "docker-proxy does not come up");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_until(|| "docker-proxy does not come up", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
     let [pid] = proxies(port)[..] else { panic!("{:?}", proxies(port)) };
     let _ended = Ended(pid);
     let said = project.xtask(["who", &words]).exits(0).says(&format!("(pid {pid}"));
@@ -170,9 +154,7 @@ fn the_proxy_of_a_running_container_has_died() {
     found.into_iter().for_each(end);
     // A process that ends has no command line any more before it has no sockets.
     let listened = || ["127.0.0.1", "::1"].iter().any(|ip| std::net::TcpStream::connect((*ip, port)).is_ok());
-    while !proxies(port).is_empty() || listened() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_until(|| "a docker-proxy lives", || proxies(port).is_empty() && !listened());
     let said = project
         .xtask(["who", &words])
         .exits(0)
@@ -181,10 +163,7 @@ fn the_proxy_of_a_running_container_has_died() {
     said.says("its port forwarder has died").says(&format!("`docker restart {name}`"));
     // The advice is good.
     docker(["restart", "-t", "1", &name]).exits(0);
-    let deadline = Instant::now() + LIMIT;
-    while try_get(&format!("http://127.0.0.1:{port}/")).is_err() {
-        assert!(Instant::now() < deadline, "no answer after a restart");
-    }
+    wait_until(|| "no answer after a restart", || try_get(&format!("http://127.0.0.1:{port}/")).is_ok());
     // And a ghost can be stopped as well.
     proxies(port).into_iter().for_each(end);
     project.xtask(["kill", &words, "--yes"]).exits(0).says("docker stop ").says("free now");
@@ -206,9 +185,9 @@ fn an_engine_that_listens_itself_is_never_signalled() {
     // Without a word from the engine it is still no process to end.
     let blind = |words: &[&str]| {
         let mut nsenter = command("nsenter");
-        nsenter.args(["--net", "--target", &dockerd.to_string(), env!("CARGO_BIN_EXE_xtask")]).args(words);
+        nsenter.args(["--net", "--target", &dockerd.to_string(), XTASK]).args(words);
         nsenter.current_dir(project.dir()).env("DOCKER_HOST", "unix:///nonexistent");
-        crate::support::Running::start(nsenter).finish(LIMIT)
+        run(nsenter)
     };
     blind(&["who", &words]).exits(0).says(&format!("(pid {dockerd}")).says("for another engine");
     blind(&["kill", &words, "--yes", "--force"]).exits(1).says("is left alone").never_says("ending ");
@@ -231,9 +210,7 @@ fn ports_that_a_crashed_engine_still_lists_are_free() {
     let words = port.to_string();
     engine.xtask(&project, &["who", &words]).finish(LIMIT).exits(0).says(&format!("by container {name}"));
     engine.kill();
-    while engine.docker(&["version"]).code == Some(0) {
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    wait_until(|| "the engine still answers", || engine.docker(&["version"]).code != 0);
     engine.revive();
     engine.docker(&["ps", "-a"]).exits(0).says(&name);
     let said = engine.xtask(&project, &["who", &words]).finish(LIMIT).exits(0);

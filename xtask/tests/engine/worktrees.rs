@@ -3,35 +3,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::process::Signal;
 
-use crate::support::{LIMIT, Output, Ports, Project, Running, command, docker};
+use crate::support::{LIMIT, Output, Ports, Project, Running, command, docker, git, run};
 
 /// A repository in a folder of its own, with linked worktrees beside it.
-struct Repository {
-    project: Project,
+pub(crate) struct Repository {
+    pub(crate) project: Project,
     ports: Vec<Ports>,
-    worktrees: Vec<String>,
+    pub(crate) worktrees: Vec<String>,
 }
 
 /// No networks of their own: an engine has addresses for thirty.
 const SERVICE: &str = "    image: engine-web\n    network_mode: bridge\n";
 
-fn git(dir: PathBuf, words: &[&str]) {
-    let mut git = command("git");
-    git.args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main"]);
-    git.args(words).current_dir(dir);
-    Running::start(git).finish(LIMIT).exits(0);
-}
-
 impl Repository {
     /// With these services, each with a variable for its port.
-    fn new(services: &[&str]) -> Repository {
+    pub(crate) fn new(services: &[&str]) -> Repository {
         let project = Project::new();
         let mut compose = "services:\n".to_owned();
         let mut template = String::new();
@@ -60,7 +51,7 @@ impl Repository {
         repository
     }
 
-    fn commit(&self, files: &[(&str, &str)]) {
+    pub(crate) fn commit(&self, files: &[(&str, &str)]) {
         for (name, text) in files {
             self.project.write(name, text);
         }
@@ -71,17 +62,17 @@ impl Repository {
         git(self.project.dir(), &["commit", "-qm", "files"]);
     }
 
-    fn add_worktree(&mut self, name: &str) {
+    pub(crate) fn add_worktree(&mut self, name: &str) {
         let path = format!("../{name}");
         git(self.project.dir(), &["worktree", "add", "-q", "--detach", &path]);
         self.worktrees.push(name.to_owned());
     }
 
-    fn dir(&self, worktree: &str) -> PathBuf {
+    pub(crate) fn dir(&self, worktree: &str) -> PathBuf {
         self.project.home().join(worktree)
     }
 
-    fn start(&self, worktree: &str, words: &[&str]) -> Running {
+    pub(crate) fn start(&self, worktree: &str, words: &[&str]) -> Running {
         let mut start = self.project.command(["start"].iter().chain(words));
         start.current_dir(self.dir(worktree));
         Running::start(start)
@@ -91,19 +82,19 @@ impl Repository {
     fn run(&self, worktree: &str, words: &[&str]) -> Output {
         let mut xtask = self.project.command(words);
         xtask.current_dir(self.dir(worktree));
-        Running::start(xtask).finish(LIMIT)
+        run(xtask)
     }
 
     /// The name that a bare `docker compose` has for it.
-    fn name(&self, worktree: &str) -> String {
+    pub(crate) fn name(&self, worktree: &str) -> String {
         let mut config = command("docker");
         config.args(["compose", "config", "--format", "json"]).current_dir(self.dir(worktree));
-        let model = Running::start(config).finish(LIMIT).exits(0).json();
+        let model = run(config).exits(0).json();
         model["name"].as_str().unwrap().to_owned()
     }
 
     /// Published ports of running containers, by service.
-    fn published(&self, worktree: &str) -> BTreeMap<String, u16> {
+    pub(crate) fn published(&self, worktree: &str) -> BTreeMap<String, u16> {
         let label = format!("label=com.docker.compose.project={}", self.name(worktree));
         let format = "{{.Label \"com.docker.compose.service\"}} {{.Ports}}";
         let list = docker(["ps", "--filter", &label, "--format", format]).exits(0).stdout;
@@ -134,92 +125,6 @@ impl Drop for Repository {
     }
 }
 
-/// Where twenty worktrees and the thief meet: apart from the ports of other
-/// tests, whose ledgers know nothing of these.
-const RANGE: (u16, u16) = (29_000, 29_399);
-
-/// Takes ports that a start may choose, one after the other and each for a
-/// moment, until it is told to stop.
-fn steal(stop: &AtomicBool) {
-    let mut seed = u64::from(std::process::id());
-    while !stop.load(Ordering::Relaxed) {
-        // A linear congruential generator does: any port will do.
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let port = RANGE.0 + u16::try_from((seed >> 33) % u64::from(RANGE.1 - RANGE.0)).unwrap();
-        let held = TcpListener::bind(SocketAddr::from(([0u16; 8], port)));
-        std::thread::sleep(Duration::from_millis(50));
-        drop(held);
-    }
-}
-
-/// Sends the thief home.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// The names in which Compose drops what it does not like are among them.
-fn worktree_names() -> Vec<String> {
-    let odd = ["feature.login", "featurelogin", "Feature.Login", "feature-login", "_fix", "fix"];
-    odd.map(str::to_owned).into_iter().chain((odd.len()..20).map(|i| format!("work{i}"))).collect()
-}
-
-#[test]
-fn twenty_worktrees_start_at_once_and_never_meet() {
-    let mut repository = Repository::new(&["api", "web", "db", "cache"]);
-    repository.commit(&[("xtask.toml", &format!("port_range = \"{}-{}\"\n", RANGE.0, RANGE.1))]);
-    for name in worktree_names() {
-        repository.add_worktree(&name);
-    }
-    let repository = &repository;
-    let start_all = || {
-        let running: Vec<Running> = repository.worktrees.iter().map(|name| repository.start(name, &["-v"])).collect();
-        for start in running {
-            start.finish(Duration::from_mins(5)).exits(0);
-        }
-        let ports = |name: &String| (name.clone(), repository.published(name));
-        repository.worktrees.iter().map(ports).collect::<BTreeMap<String, BTreeMap<String, u16>>>()
-    };
-    let stop_all = || {
-        let stop = |name: &String| {
-            let mut stop = repository.project.command(["stop", "--timeout", "0"]);
-            stop.current_dir(repository.dir(name));
-            Running::start(stop)
-        };
-        let running: Vec<Running> = repository.worktrees.iter().map(stop).collect();
-        for stop in running {
-            stop.finish(Duration::from_mins(5)).exits(0);
-        }
-    };
-    for round in 1..=3 {
-        let stop = AtomicBool::new(false);
-        let first = std::thread::scope(|scope| {
-            // Also where a start fails, which ends the test.
-            let _stop = Stop(&stop);
-            scope.spawn(|| steal(&stop));
-            start_all()
-        });
-        let distinct: BTreeSet<u16> = first.values().flat_map(BTreeMap::values).copied().collect();
-        assert_eq!(distinct.len(), 80, "round {round}: {first:?}");
-        let names: BTreeSet<String> = repository.worktrees.iter().map(|name| repository.name(name)).collect();
-        assert_eq!(names.len(), 20, "round {round}: {names:?}");
-        stop_all();
-        if round == 3 {
-            // Nobody steals now: what was kept must be had again.
-            assert_eq!(start_all(), first);
-            stop_all();
-        }
-        // The next round begins as on the first day.
-        std::fs::remove_dir_all(repository.project.home().join("state")).unwrap();
-        for name in &repository.worktrees {
-            std::fs::remove_file(repository.dir(name).join(".env")).unwrap();
-        }
-    }
-}
-
 #[test]
 fn a_worktree_has_its_own_name_and_ports_and_the_main_checkout_its_defaults() {
     let mut repository = Repository::in_range(&["web"]);
@@ -232,10 +137,7 @@ fn a_worktree_has_its_own_name_and_ports_and_the_main_checkout_its_defaults() {
     // The main checkout starts as if it were alone.
     repository.start(&name, &[]).finish(LIMIT).exits(0);
     assert_eq!(repository.name(&name), name);
-    let default: u16 = String::from_utf8(repository.project.read(".env.template")).unwrap()["WEB_PORT=".len()..]
-        .trim()
-        .parse()
-        .unwrap();
+    let default: u16 = repository.project.read(".env.template")["WEB_PORT=".len()..].trim().parse().unwrap();
     assert_eq!(repository.published(&name)["web"], default);
     assert_ne!(own, default);
     // Without its `.env` it finds name and ports again.
@@ -297,9 +199,7 @@ fn no_write_leaves_no_trace_in_the_folder() {
     repository.add_worktree("clean");
     let name = format!("{}-clean", repository.project.name);
     repository.start("clean", &["--no-write"]).finish(LIMIT).exits(0);
-    let mut status = command("git");
-    status.args(["status", "--porcelain", "--ignored"]).current_dir(repository.dir("clean"));
-    assert_eq!(Running::start(status).finish(LIMIT).exits(0).stdout, "");
+    assert_eq!(git(repository.dir("clean"), &["status", "--porcelain", "--ignored"]).stdout, "");
     let label = format!("label=com.docker.compose.project={name}");
     let list = docker(["ps", "--filter", &label, "--format", "{{.Ports}}"]).exits(0).stdout;
     assert!(list.contains("->8080"), "{list}");
@@ -325,9 +225,7 @@ fn literal_ports_and_fixed_names_are_no_obstacle() {
     let told = repository.start("one", &[]).finish(LIMIT).exits(0);
     told.says("services.web.container_name is `").says("docker-compose.yml:6): here Compose names it");
     repository.start("two", &["--no-write"]).finish(LIMIT).exits(0);
-    let mut status = command("git");
-    status.args(["status", "--porcelain", "--ignored"]).current_dir(repository.dir("two"));
-    assert_eq!(Running::start(status).finish(LIMIT).exits(0).stdout, "");
+    assert_eq!(git(repository.dir("two"), &["status", "--porcelain", "--ignored"]).stdout, "");
     let list = docker(["ps", "--filter", &format!("name={name}"), "--format", "{{.Names}} {{.Ports}}"]).exits(0).stdout;
     let names: BTreeSet<&str> = list.lines().filter_map(|line| line.split(' ').next()).collect();
     let fixed = format!("{name}-fixed");
@@ -354,7 +252,7 @@ fn a_checkout_that_has_containers_keeps_its_name() {
     std::fs::write(repository.dir(&worktree).join(".env"), "WEB_PORT=0\n").unwrap();
     let mut up = command("docker");
     up.args(["compose", "up", "-d"]).current_dir(repository.dir(&worktree));
-    Running::start(up).finish(LIMIT).exits(0);
+    run(up).exits(0);
     std::fs::remove_file(repository.dir(&worktree).join(".env")).unwrap();
     repository.start(&worktree, &[]).finish(LIMIT).exits(0);
     assert_eq!(repository.name(&worktree), worktree);

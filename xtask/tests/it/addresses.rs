@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Project, Rule, Run, snapshot};
+use crate::support::{Output, Project, Rule, snapshot};
 
 /// One service with this entry, and a second one if there are two.
 fn compose(entries: &[&str]) -> String {
@@ -54,10 +54,10 @@ const SHAPES: &[(&str, &str, &str, &str)] = &[
 ];
 
 /// Ports become the next free one; the rest of the address is as before.
-fn reassigned(project: &mut Project, held: &str) -> Run {
+fn reassigned(project: &mut Project, held: &str) -> Output {
     let address = project.fill(held);
     project.hold_as("holder", "", &[address]);
-    project.run("check-ports --reassign").ends_with(0)
+    project.run("check-ports --reassign").exits(0)
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn where_the_number_cannot_be_replaced_alone_the_host_s_side_moves() {
 fn without_compose_it_is_refused_with_the_reason() {
     let mut project = project(&[r#""${P:-@0}:80""#, r#""${P:-127.0.0.1:@5}:81""#], "");
     project.hold("0.0.0.0", &[0]);
-    snapshot!("addresses-refused", project.run("check-ports --reassign").ends_with(1));
+    snapshot!("addresses-refused", project.run("check-ports --reassign").exits(1));
     assert!(!project.path(".env").exists());
 }
 
@@ -146,7 +146,7 @@ fn what_belongs_to_the_value_moves_along() {
     project.file(".env.template", "P=127.0.0.1:@5\n#URL=redis://${P}/1\n");
     let run = reassigned(&mut project, "127.0.0.1:@0");
     assert_eq!(project.read(".env"), project.fill(&env.replace("@0", "@1")), "{run}");
-    project.run("env set P=127.0.0.1:@2").ends_with(0);
+    project.run("env set P=127.0.0.1:@2").exits(0);
     assert_eq!(project.read(".env"), project.fill(&env.replace("@0", "@2")));
 }
 
@@ -170,7 +170,7 @@ fn a_port_that_would_be_reachable_from_more_addresses_is_put_back() {
         Rule::when("docker compose config").stdout(model("").replace("{{P:@0}}", "@1")),
     ]);
     project.hold("127.0.0.1", &[0]);
-    let run = project.run("check-ports --reassign").ends_with(2);
+    let run = project.run("check-ports --reassign").exits(2);
     snapshot!("addresses-put-back", run);
     assert_eq!(project.read(".env"), project.fill(env));
 }
@@ -183,7 +183,7 @@ fn set_takes_a_value_with_an_address_and_keeps_what_stands_around() {
         &[r#""${P:-127.0.0.1:@0}:6379""#, "\"${R:-127.0.0.1:@4-@5}:80-81\"", "\"${M}\""],
         "M=127.0.0.1:@7:80/udp\n",
     );
-    project.run("env set P=127.0.0.1:@1 R=127.0.0.1:@2-@3 M=127.0.0.1:@8:80/udp").ends_with(0);
+    project.run("env set P=127.0.0.1:@1 R=127.0.0.1:@2-@3 M=127.0.0.1:@8:80/udp").exits(0);
     assert_eq!(project.read(".env"), project.fill("M=127.0.0.1:@8:80/udp\nP=127.0.0.1:@1\nR=127.0.0.1:@2-@3\n"));
     snapshot!("addresses-set-bare", refused(&project, "env set P=@6"));
     snapshot!("addresses-set-other-ip", refused(&project, "env set P=192.168.1.2:@6"));
@@ -194,15 +194,15 @@ fn set_takes_a_value_with_an_address_and_keeps_what_stands_around() {
 #[test]
 fn set_may_take_addresses_away() {
     let project = project(&[r#""${IP:-0.0.0.0}:${P:-@0}:6379""#, r#""${Q:-@1}:80""#], "");
-    project.run("env set IP=127.0.0.1 Q=127.0.0.1:@2").ends_with(0);
+    project.run("env set IP=127.0.0.1 Q=127.0.0.1:@2").exits(0);
     assert!(refused(&project, "env set IP=0.0.0.0").stderr.contains("now it is on 127.0.0.1:18000"));
 }
 
 /// Runs it; it must fail and change nothing.
 #[track_caller]
-fn refused(project: &Project, words: &str) -> Run {
+fn refused(project: &Project, words: &str) -> Output {
     let before = project.everything();
-    let run = project.run(words).ends_with(2);
+    let run = project.run(words).exits(2);
     assert_eq!(project.everything(), before, "{run}");
     run
 }
@@ -219,12 +219,12 @@ fn set_is_proved_by_compose() {
     snapshot!("addresses-set-volume", refused(&project, "env set DATA_DIR=data"));
     snapshot!("addresses-set-named-volume", refused(&project, "env set DATA_DIR=named"));
     snapshot!("addresses-set-memory", refused(&project, "env set MEM=lots"));
-    project.run("env set DATA_DIR=./other MEM=128m P=@1").ends_with(0);
+    project.run("env set DATA_DIR=./other MEM=128m P=@1").exits(0);
     assert_eq!(project.read(".env"), project.fill("A=1 # kept\nDATA_DIR=./other\nMEM=128m\nP=@1\n"));
     // What Compose cannot read already is mended one value at a time.
     project.file(".env", "MEM=lots\nDATA_DIR=data\n");
-    project.run("env set MEM=1g").ends_with(0);
-    project.run("env set DATA_DIR=./data").ends_with(0);
+    project.run("env set MEM=1g").exits(0);
+    project.run("env set DATA_DIR=./data").exits(0);
 }
 
 /// The template's default says less than the compose file's.
@@ -234,7 +234,7 @@ fn a_missing_line_of_the_template_opens_no_port() {
     project.file(".env.template", "A=1\nP=@0\n");
     snapshot!("addresses-init-missing", refused(&project, "env init --missing"));
     project.file(".env.template", "A=1\nP=127.0.0.1:@0\n");
-    project.run("env init --missing").ends_with(0);
+    project.run("env init --missing").exits(0);
     assert_eq!(project.read(".env"), project.fill("A=1\nP=127.0.0.1:@0\n"));
 }
 
@@ -250,7 +250,7 @@ fn the_template_of_adopt_keeps_the_address() {
         r#""${S:-127.0.0.1:@4}:81""#,
     ];
     let project = project(&entries, "");
-    let run = project.run("adopt --yes").ends_with(0);
+    let run = project.run("adopt --yes").exits(0);
     let template = project.read(".env.template");
     let lines: Vec<String> =
         template.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(str::to_owned).collect();
@@ -259,11 +259,11 @@ fn the_template_of_adopt_keeps_the_address() {
     assert!(run.stderr.contains(why), "{run}");
     assert!(!run.stderr.contains("only part of the published port"), "{run}");
     // And the template is a true copy of the defaults.
-    let before = project.run("check-ports --format json").ends_with(0).json();
-    project.run("env init").ends_with(0);
+    let before = project.run("check-ports --format json").exits(0).json();
+    project.run("env init").exits(0);
     let addresses = |report: &Value| -> Vec<Value> {
         let ports = report["ports"].as_array().unwrap().iter();
         ports.flat_map(|port| [port["host_ip"].clone(), port["published"].clone(), port["target"].clone()]).collect()
     };
-    assert_eq!(addresses(&project.run("check-ports --format json").ends_with(0).json()), addresses(&before));
+    assert_eq!(addresses(&project.run("check-ports --format json").exits(0).json()), addresses(&before));
 }

@@ -2,10 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use crate::support::{Project, XTASK, skip, snapshot};
+use crate::support::{Project, XTASK, git, repository, skip, snapshot};
 
 /// A stack with literal ports, no Rust anywhere.
 const STACK: &str = "\
@@ -25,18 +24,6 @@ services:
 /// Writes a `Cargo.toml` that says what it must say, and is read as it is.
 const MEMBER: &str = "[workspace]\nresolver = \"3\"\nmembers = [\"xtask\", \"xtask/launcher\"]\n";
 
-/// git in the project's folder, if there is one.
-fn with_git(project: &Project) -> bool {
-    let Ok(git) = which::which("git") else { return skip("no git on PATH") };
-    symlink(git, project.root().join("bin/git")).unwrap();
-    git_does(project, &["init", "-q"]) || skip("`git init` does not work")
-}
-
-fn git_does(project: &Project, words: &[&str]) -> bool {
-    let who = ["-c", "user.name=x", "-c", "user.email=x@example.com"];
-    project.command(project.root().join("bin/git")).args(who).args(words).status().unwrap().success()
-}
-
 /// The plan without what every project gets alike.
 fn own_part(project: &Project, text: &str) -> String {
     let files = fs::read_dir(project.path("xtask/src")).map_or(0, Iterator::count);
@@ -52,18 +39,18 @@ fn own_part(project: &Project, text: &str) -> String {
 fn all_of_it_is_shown_and_nothing_done_without_consent() {
     let project = Project::new(STACK);
     let before = project.everything();
-    let run = project.run("adopt --dry-run").ends_with(0);
+    let run = project.run("adopt --dry-run").exits(0);
     snapshot!("adopt-dry-run", own_part(&project, &run.to_string()));
-    let refused = project.run("adopt -q").ends_with(1);
+    let refused = project.run("adopt -q").exits(1);
     assert!(refused.stderr.contains("nothing is written without a question"), "{refused}");
-    assert!(project.run("adopt --check").ends_with(1).stderr.contains("brings what is missing"));
+    assert!(project.run("adopt --check").exits(1).stderr.contains("brings what is missing"));
     assert_eq!(project.everything(), before);
 }
 
 #[test]
 fn once_is_enough() {
     let project = Project::new(STACK);
-    project.run("adopt --yes").ends_with(0);
+    project.run("adopt --yes").exits(0);
     assert_eq!(
         project.read("compose.yaml"),
         project
@@ -81,13 +68,13 @@ fn once_is_enough() {
     assert!(project.path("xtask/launcher/src/main.rs").exists() && !project.path("xtask/launcher/tests").exists());
     assert!(!project.path("xtask/tests/it").exists(), "tests of the whole are about their own repository");
     let after = project.everything();
-    let again = project.run("adopt --yes").ends_with(0);
+    let again = project.run("adopt --yes").exits(0);
     assert!(again.stderr.contains("nothing to do: "), "{again}");
-    project.run("adopt --check").ends_with(0);
+    project.run("adopt --check").exits(0);
     assert_eq!(project.everything(), after);
     // The variables move the ports at once.
     project.file(".env", "WEB_PORT=@7\n");
-    let ports = project.run("check-ports").ends_with(0);
+    let ports = project.run("check-ports").exits(0);
     assert!(ports.stdout.lines().any(|line| line.contains(" 18007 ") && line.contains("WEB_PORT (.env:1)")), "{ports}");
 }
 
@@ -101,7 +88,7 @@ fn what_is_there_stays() {
     project.file("Cargo.toml", "[package]\nname = \"shop\"\nversion = \"0.1.0\"\n");
     project.file("src/main.rs", "fn main() {}\n");
     project.file("tool/Cargo.toml", "[package]\nname = \"tool\"\nversion = \"0.1.0\"\n");
-    let run = project.run("adopt --yes").ends_with(0);
+    let run = project.run("adopt --yes").exits(0);
     assert!(run.stderr.contains("left: Makefile: it has its own `check`"), "{run}");
     let makefile = project.read("Makefile");
     assert!(makefile.starts_with("all: check\n\ncheck:\n\t@echo mine\n\n# >>> cargo xtask"), "{makefile}");
@@ -128,7 +115,7 @@ fn what_is_there_stays() {
         "{manifest}"
     );
     assert!(!project.path("Cargo.lock").exists(), "a package's versions are its own");
-    project.run("adopt --check").ends_with(0);
+    project.run("adopt --check").exits(0);
 }
 
 #[test]
@@ -142,20 +129,20 @@ fn what_cannot_be_done_is_named_with_its_cure_before_anything_is() {
         let project = Project::new(STACK);
         project.file(file, text);
         let before = project.everything();
-        snapshot!(name, project.run("adopt --yes").ends_with(2));
+        snapshot!(name, project.run("adopt --yes").exits(2));
         assert_eq!(project.everything(), before, "{name}");
     }
     let project = Project::empty();
-    snapshot!("adopt-no-folder", project.run("adopt ../nowhere").ends_with(2));
+    snapshot!("adopt-no-folder", project.run("adopt ../nowhere").exits(2));
     let inner = Project::empty();
     inner.file("Cargo.toml", "[workspace]\n").file(".git/HEAD", "ref: refs/heads/main\n").file("sub/x", "");
-    snapshot!("adopt-outer-workspace", inner.run("adopt sub --yes").ends_with(2));
+    snapshot!("adopt-outer-workspace", inner.run("adopt sub --yes").exits(2));
 }
 
 #[test]
 fn a_repository_without_a_compose_file_gets_the_rest() {
     let project = Project::empty();
-    let run = project.run("adopt --yes").ends_with(0);
+    let run = project.run("adopt --yes").exits(0);
     assert!(run.stderr.contains("left: compose files: no compose file in "), "{run}");
     assert!(project.path("xtask/src/main.rs").exists() && !project.path(".env.template").exists());
 }
@@ -165,7 +152,7 @@ fn a_file_that_would_change_its_meaning_is_left() {
     // The colon is an escape: the entry does not stand there as it reads.
     let text = "services:\n  web: {image: nginx, ports: [\"@0\\x3a80\"]}\n";
     let project = Project::new(text);
-    let run = project.run("adopt --yes").ends_with(0);
+    let run = project.run("adopt --yes").exits(0);
     assert!(run.stderr.contains("left: compose.yaml:2: service `web`: the entry has escapes"), "{run}");
     assert_eq!(project.read("compose.yaml"), project.fill(text));
 }
@@ -173,7 +160,7 @@ fn a_file_that_would_change_its_meaning_is_left() {
 #[test]
 fn programs_read_the_plan() {
     let project = Project::new(STACK);
-    let plan = project.run("adopt --format json --dry-run").ends_with(0).json();
+    let plan = project.run("adopt --format json --dry-run").exits(0).json();
     assert_eq!((plan["schema"].as_u64(), plan["applied"].as_bool()), (Some(1), Some(false)));
     let files: Vec<&str> = plan["steps"]
         .as_array()
@@ -193,35 +180,35 @@ fn programs_read_the_plan() {
 #[test]
 fn an_update_brings_this_version_and_loses_nothing_that_git_does_not_have() {
     let project = Project::new(STACK);
-    if !with_git(&project) {
+    if !project.is_repository() {
         return;
     }
-    project.run("adopt --yes").ends_with(0);
+    project.run("adopt --yes").exits(0);
     let main = project.read("xtask/src/main.rs");
     project.file("xtask/src/main.rs", "// older\n").file("xtask/src/old.rs", "// gone since\n");
-    let run = project.run("adopt --yes").ends_with(0);
+    let run = project.run("adopt --yes").exits(0);
     assert!(run.stderr.contains("left: xtask/: another version of this program"), "{run}");
-    let refused = project.run("adopt --update").ends_with(2);
+    let refused = project.run("adopt --update").exits(2);
     assert!(refused.stderr.contains("xtask/ there has changes that git does not have: xtask/"), "{refused}");
-    assert!(git_does(&project, &["add", "-A"]) && git_does(&project, &["commit", "-qm", "x"]));
-    snapshot!("adopt-update", project.run("adopt --update --dry-run").ends_with(0));
-    let asked = project.run("adopt --update").ends_with(1);
+    repository(project.dir());
+    snapshot!("adopt-update", project.run("adopt --update --dry-run").exits(0));
+    let asked = project.run("adopt --update").exits(1);
     assert!(asked.stderr.contains("add --yes"), "{asked}");
-    project.run("adopt --update --yes").ends_with(0);
+    project.run("adopt --update --yes").exits(0);
     assert_eq!(project.read("xtask/src/main.rs"), main);
     assert!(!project.path("xtask/src/old.rs").exists());
-    project.run("adopt --update --yes").ends_with(0);
+    project.run("adopt --update --yes").exits(0);
 }
 
 #[test]
 fn an_env_file_in_git_is_not_ignored_behind_its_back() {
     let project = Project::new(STACK);
-    if !with_git(&project) {
+    if !project.is_repository() {
         return;
     }
     project.file(".env", "A=1\n");
-    assert!(git_does(&project, &["add", ".env"]));
-    let run = project.run("adopt --yes").ends_with(0);
+    git(project.dir(), &["add", ".env"]);
+    let run = project.run("adopt --yes").exits(0);
     assert!(run.stderr.contains("left: .env: git has it"), "{run}");
     assert_eq!(project.read(".gitignore"), "target/\n");
 }
@@ -234,7 +221,7 @@ fn after_it_cargo_xtask_check_ports_works_there_at_once() {
         return;
     };
     let project = Project::new(STACK);
-    project.run("adopt --yes -q").ends_with(0);
+    project.run("adopt --yes -q").exits(0);
     let target = project.root().join("target");
     lend_dependencies(Path::new(XTASK).parent().unwrap(), &target.join("debug"));
     let mut command = project.command(cargo);
@@ -249,7 +236,7 @@ fn after_it_cargo_xtask_check_ports_works_there_at_once() {
         let mut again = project.command(command.get_program());
         let set = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
         again.envs(set).arg("xtask").args(words.split(' '));
-        project.finish(words, again).ends_with(0)
+        project.finish(words, again).exits(0)
     };
     let ports = run("check-ports");
     let row = |text: &str| ports.stdout.contains(text);
@@ -289,18 +276,18 @@ fn without_launcher(project: &Project) {
 #[test]
 fn an_update_brings_the_launcher_to_those_without_one() {
     let project = Project::new(STACK);
-    project.run("adopt --yes").ends_with(0);
+    project.run("adopt --yes").exits(0);
     let newest = project.everything();
     without_launcher(&project);
     let older = project.everything();
-    let check = project.run("adopt --check").ends_with(1);
+    let check = project.run("adopt --check").exits(1);
     assert!(check.stderr.contains("hint: `cargo xtask adopt --update "), "{check}");
     // Alias, members and Makefile fit the program that is there.
-    project.run("adopt --yes").ends_with(0);
+    project.run("adopt --yes").exits(0);
     assert_eq!(project.everything(), older);
-    project.run("adopt --update --yes").ends_with(0);
+    project.run("adopt --update --yes").exits(0);
     assert_eq!(project.everything(), newest);
-    project.run("adopt --check").ends_with(0);
+    project.run("adopt --check").exits(0);
 }
 
 /// The launcher says where the source is: the program may come from a checkout that
@@ -308,7 +295,7 @@ fn an_update_brings_the_launcher_to_those_without_one() {
 #[test]
 fn the_source_that_the_launcher_names_is_brought() {
     let project = Project::new(STACK);
-    project.run("adopt --yes").ends_with(0);
+    project.run("adopt --yes").exits(0);
     let other = project.root().join("other");
     fs::create_dir(&other).unwrap();
     fs::rename(project.path("xtask"), other.join("xtask")).unwrap();
@@ -318,9 +305,9 @@ fn the_source_that_the_launcher_names_is_brought() {
         command.env("XTASK_SOURCE", source).args(["adopt", "--yes"]);
         project.finish("adopt --yes", command)
     };
-    run(&other.join("xtask")).ends_with(0);
+    run(&other.join("xtask")).exits(0);
     assert_eq!(project.read("xtask/src/mark.rs"), "// of this checkout\n");
-    let gone = run(&other.join("gone")).ends_with(2);
+    let gone = run(&other.join("gone")).exits(2);
     assert!(gone.stderr.contains("XTASK_SOURCE names no source of this program: "), "{gone}");
     assert!(gone.stderr.contains("hint: run it in a checkout that has the source"), "{gone}");
 }
@@ -348,9 +335,9 @@ fn lend_dependencies(from: &Path, to: &Path) {
 fn a_compose_file_in_another_folder_is_named_wherever_it_has_to_be() {
     let project = Project::empty();
     project.file("dev/compose.yaml", "services:\n  web:\n    image: nginx\n    ports: [\"${WEB:-@0}:80\"]\n");
-    let run = project.run("adopt . -f dev/compose.yaml --yes").ends_with(0);
+    let run = project.run("adopt . -f dev/compose.yaml --yes").exits(0);
     assert!(run.stderr.contains("&& cargo xtask -f dev/compose.yaml check-ports`"), "{run}");
     let makefile = project.read("Makefile");
     assert!(makefile.contains("\t@cargo xtask -f dev/compose.yaml start\n"), "{makefile}");
-    project.run("-f dev/compose.yaml check-ports").ends_with(0);
+    project.run("-f dev/compose.yaml check-ports").exits(0);
 }

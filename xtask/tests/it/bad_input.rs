@@ -5,8 +5,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::engine::Engine;
-use crate::support::{Project, Rule, Run, XTASK, snapshot};
+use crate::support::engine::Engine;
+use crate::support::{Output, Project, Rule, XTASK, keys, snapshot};
 
 /// Compose of a service `web` whose port is this.
 pub(crate) fn web(port: &str) -> String {
@@ -15,9 +15,9 @@ pub(crate) fn web(port: &str) -> String {
 
 /// One error, at least one hint, no half-printed report, nothing changed.
 #[track_caller]
-fn refused(project: &Project, words: &str) -> Run {
+fn refused(project: &Project, words: &str) -> Output {
     let before = project.everything();
-    let run = project.run(words).ends_with(2);
+    let run = project.run(words).exits(2);
     assert_eq!(project.everything(), before, "{run}");
     assert_eq!(run.stderr.matches("error: ").count(), 1, "{run}");
     assert!(run.stderr.contains("hint: "), "{run}");
@@ -91,9 +91,9 @@ fn ports_that_are_none() {
 #[test]
 fn port_0_is_a_random_one() {
     let mut project = Project::new(&web("${WEB_PORT:-0}"));
-    assert!(project.run("check-ports").ends_with(0).stdout.contains("random"));
+    assert!(project.run("check-ports").exits(0).stdout.contains("random"));
     if project.real_docker() {
-        assert!(project.run("check-ports").ends_with(0).stdout.contains("random"));
+        assert!(project.run("check-ports").exits(0).stdout.contains("random"));
     }
 }
 
@@ -155,7 +155,7 @@ fn a_command_line_that_is_none() {
         ("number", "start --wait-timeout soon"),
     ] {
         let before = project.everything();
-        snapshot!(format!("bad-usage-{name}"), project.run(words).ends_with(2));
+        snapshot!(format!("bad-usage-{name}"), project.run(words).exits(2));
         assert_eq!(project.everything(), before);
     }
 }
@@ -164,13 +164,10 @@ fn a_command_line_that_is_none() {
 fn an_error_as_json() {
     let project = Project::new(&web("abc"));
     for words in ["check-ports --format json", "check-ports --format=json --reasign", "--format json start webb"] {
-        let run = project.run(words).ends_with(2);
+        let run = project.run(words).exits(2);
         let answer = run.json();
-        let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-        assert_eq!(
-            (keys(&answer), keys(&answer["error"])),
-            (vec!["error".into(), "schema".into()], vec!["hints".into(), "message".into()])
-        );
+        assert_eq!(keys(&answer), ["error", "schema"].into());
+        assert_eq!(keys(&answer["error"]), ["hints", "message"].into());
         assert!(answer["error"]["message"].as_str().unwrap().len() > 5, "{run}");
         assert!(!answer["error"]["hints"].as_array().unwrap().is_empty(), "{run}");
         assert_eq!(run.stderr, "", "{run}");
@@ -206,7 +203,7 @@ fn an_engine_that_is_not_there() {
     project.set("DOCKER_HOST", format!("unix://{}", socket.display()));
     snapshot!("bad-dead-engine", refused(&project, "start"));
     // Ports can be told all the same.
-    let run = project.run("check-ports").ends_with(0);
+    let run = project.run("check-ports").exits(0);
     assert!(run.stderr.contains("containers are not seen"), "{run}");
 }
 
@@ -240,9 +237,9 @@ fn an_env_file_that_is_read_only() {
 }
 
 /// The report is printed before the failure: it is what made the write wanted.
-pub(crate) fn unwritten(project: &Project) -> Run {
+pub(crate) fn unwritten(project: &Project) -> Output {
     let before = project.everything();
-    let run = project.run("check-ports --reassign").ends_with(2);
+    let run = project.run("check-ports --reassign").exits(2);
     assert_eq!(project.everything(), before, "{run}");
     run
 }
@@ -277,5 +274,5 @@ fn a_current_folder_that_is_gone() {
     let script = "cd gone && rmdir ../gone && exec \"$0\" check-ports";
     let mut shell = project.command("/bin/sh");
     shell.env("PATH", "/bin:/usr/bin").args(["-c", script, XTASK]);
-    snapshot!("bad-gone-folder", project.finish("check-ports", shell).ends_with(2));
+    snapshot!("bad-gone-folder", project.finish("check-ports", shell).exits(2));
 }

@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;
 
-use crate::engine::{Engine, container};
 use crate::fake_docker::{comes_up, config, own, project};
+use crate::support::engine::{Engine, container};
 use crate::support::{Project, Rule, end, skip, snapshot};
 
 /// The lines of `docker compose …` that change something.
@@ -21,7 +21,7 @@ fn the_env_file_is_made_from_its_template() {
     let (project, engine) = project(vec![Rule::when("up").tells("up")]);
     let _proxies = comes_up(&project, &engine, "up", project.port(0), "Up 1 second");
     project.file(".env.template", "# all of it\nOTHER=1\n");
-    let run = project.run("start").ends_with(0);
+    let run = project.run("start").exits(0);
     assert_eq!(project.read(".env"), "# all of it\nOTHER=1\n");
     assert!(run.stderr.contains(".env made from .env.template"), "{run}");
 }
@@ -43,7 +43,7 @@ fn reassign_by_option_by_variable_and_by_file() {
             ),
             _ => {}
         }
-        let run = project.run(words).ends_with(0);
+        let run = project.run(words).exits(0);
         assert_eq!(project.read(".env"), project.fill("WEB_PORT=@1\n"), "{how}");
         assert!(run.stdout.contains("WEB_PORT 18000 -> 18001  (.env)\nweb  http://localhost:18001\n"), "{how}: {run}");
     }
@@ -54,7 +54,7 @@ fn what_was_moved_is_in_the_json() {
     let (mut project, engine) = project(vec![Rule::when("up").tells("up")]);
     project.hold("0.0.0.0", &[0]);
     let _proxies = comes_up(&project, &engine, "up", project.port(1), "Up 1 second");
-    let answer = project.run("start --on-conflict reassign --format json").ends_with(0).json();
+    let answer = project.run("start --on-conflict reassign --format json").exits(0).json();
     assert_eq!(answer["moved"], json!([{ "variable": "WEB_PORT", "from": project.port(0), "to": project.port(1) }]));
 }
 
@@ -70,10 +70,10 @@ fn stop_by_option_stops_the_container_in_the_way() {
     });
     let _proxies = comes_up(&project, &engine, "up", project.port(0), "Up 1 second");
     // Not without a word from somebody.
-    let run = project.run("start --on-conflict stop").ends_with(1);
+    let run = project.run("start --on-conflict stop").exits(1);
     assert!(run.stderr.contains("hint: add --yes"), "{run}");
     assert_eq!(doings(&project), Vec::<String>::new());
-    project.run("start --on-conflict stop --yes").ends_with(0);
+    project.run("start --on-conflict stop --yes").exits(0);
     assert_eq!(doings(&project), ["docker stop shop-api-id", "docker compose up -d"]);
 }
 
@@ -93,8 +93,8 @@ fn only_the_services_that_are_named() {
     project.fake_docker(&[Rule::when("config").stdout(model), Rule::when("up -d --build web").tells("up")]);
     project.hold("0.0.0.0", &[1]);
     let _proxies = comes_up(&project, &engine, "up", project.port(0), "Up 1 second");
-    project.run("start").ends_with(1);
-    project.run("start --build web").ends_with(0);
+    project.run("start").exits(1);
+    project.run("start --build web").exits(0);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn further_urls_are_printed() {
     let (project, engine) = project(vec![Rule::when("up").tells("up")]);
     let _proxies = comes_up(&project, &engine, "up", project.port(0), "Up 1 second");
     project.file("xtask.toml", "[urls]\nweb = [\"/docs\", \"health\"]\n");
-    let run = project.run("start").ends_with(0);
+    let run = project.run("start").exits(0);
     let urls = "web  http://localhost:18000\n     http://localhost:18000/docs\n     http://localhost:18000/health\n";
     assert_eq!(run.stdout, urls, "{run}");
 }
@@ -115,11 +115,11 @@ fn setup_runs_the_project_s_own_script() {
     project.file("scripts/engine/up", "#!/bin/sh\necho setting up\nexit 7\n");
     fs::set_permissions(project.path("scripts/engine/up"), fs::Permissions::from_mode(0o755)).unwrap();
     project.set("DOCKER_HOST", "unix:///nowhere/docker.sock");
-    let run = project.run("start --setup").ends_with(2);
+    let run = project.run("start --setup").exits(2);
     assert!(run.stderr.contains("error: `scripts/engine/up` failed with exit code 7"), "{run}");
     // What the script said is the one message.
     project.file("scripts/engine/up", "#!/bin/sh\necho 'error: no engine' >&2\nexit 2\n");
-    let run = project.run("start --setup").ends_with(2);
+    let run = project.run("start --setup").exits(2);
     assert!(run.stderr.ends_with("error: no engine\n"), "{run}");
 }
 
@@ -132,16 +132,16 @@ fn an_engine_on_another_machine() {
     let answer = format!("HTTP/1.0 200 OK\r\n\r\n{}", json!([other]));
     project.fake_docker(&[config(), Rule::when("system dial-stdio").stdout(answer)]);
     project.set("DOCKER_HOST", "tcp://192.0.2.1:2375");
-    snapshot!("remote-engine", project.run("check-ports").ends_with(1));
-    snapshot!("remote-engine-stop", project.run("check-ports --stop-holders --yes").ends_with(1));
+    snapshot!("remote-engine", project.run("check-ports").exits(1));
+    snapshot!("remote-engine-stop", project.run("check-ports --stop-holders --yes").exits(1));
     project.fake_docker(&[config(), Rule::when("system dial-stdio").stdout("HTTP/1.0 200 OK\r\n\r\n[]")]);
     project.hold("0.0.0.0", &[0]);
-    project.run("check-ports").ends_with(0);
+    project.run("check-ports").exits(0);
     project.fake_docker(&[
         config(),
         Rule::when("system dial-stdio").stderr("Cannot connect to the Docker daemon\n").exit(1),
     ]);
-    let run = project.run("start").ends_with(2);
+    let run = project.run("start").exits(2);
     assert!(run.stderr.contains("no Docker engine answers at tcp://192.0.2.1:2375 (DOCKER_HOST)"), "{run}");
     assert!(run.stderr.contains("hint: for this machine's usual engine: `unset DOCKER_HOST`\n"), "{run}");
 }
@@ -161,13 +161,13 @@ fn a_context_that_does_not_exist_is_no_engine() {
     let says = "error: the Docker context `nosuch` (DOCKER_CONTEXT) does not exist\n\
         hint: `docker context ls` shows those that do\nhint: for this machine's usual engine: `unset DOCKER_CONTEXT`\n";
     for command in ["start", "start --setup", "stop", "stop --volumes --yes", "restart", "logs", "prune-network"] {
-        let run = project.run(command).ends_with(2);
+        let run = project.run(command).exits(2);
         assert!(run.stderr.contains(says), "{run}");
     }
-    let run = project.run("check-ports").ends_with(0);
+    let run = project.run("check-ports").exits(0);
     let blind = "warning: containers are not seen: the Docker context `nosuch` (DOCKER_CONTEXT) does not exist";
     assert!(run.stderr.contains(blind), "{run}");
-    let run = project.run("diagnose --only engine").ends_with(1);
+    let run = project.run("diagnose --only engine").exits(1);
     assert!(run.stdout.contains("the Docker context `nosuch`"), "{run}");
     assert!(!project.path("ran").exists());
     // The current context, no less; DOCKER_HOST goes before it, and the word for the default engine.
@@ -175,7 +175,7 @@ fn a_context_that_does_not_exist_is_no_engine() {
     let config = project.root().join("home/.docker/config.json");
     fs::create_dir_all(config.parent().unwrap()).unwrap();
     fs::write(config, r#"{"currentContext":"gone"}"#).unwrap();
-    let run = project.run("start").ends_with(2);
+    let run = project.run("start").exits(2);
     assert!(run.stderr.contains("error: the Docker context `gone` (the current one) does not exist\n"), "{run}");
 }
 
@@ -187,10 +187,10 @@ fn restart_and_logs_pass_their_words_on() {
         Rule::when("restart").stderr(" Container demo-web-1  Started\n"),
         Rule::when("logs").stdout("web-1  | hello\n"),
     ]);
-    project.run("restart web").ends_with(0);
-    let run = project.run("logs --follow --tail 5 web").ends_with(0);
+    project.run("restart web").exits(0);
+    let run = project.run("logs --follow --tail 5 web").exits(0);
     assert_eq!(run.stdout, "web-1  | hello\n");
-    project.run("-p name logs").ends_with(0);
+    project.run("-p name logs").exits(0);
     assert_eq!(
         doings(&project),
         [
@@ -205,7 +205,7 @@ fn restart_and_logs_pass_their_words_on() {
 fn compose_s_failure_is_ours() {
     let (project, _engine) = project(vec![Rule::when("compose").stderr("no such service: x\n").exit(1)]);
     for words in ["restart x", "logs x", "stop"] {
-        let run = project.run(words).ends_with(2);
+        let run = project.run(words).exits(2);
         assert!(run.stderr.contains("no such service: x"), "{run}");
     }
 }
@@ -213,14 +213,14 @@ fn compose_s_failure_is_ours() {
 #[test]
 fn open_prints_the_url_and_starts_the_browser() {
     let (mut project, engine) = project(vec![Rule::when("docker browser")]);
-    let run = project.run("open").ends_with(1);
+    let run = project.run("open").exits(1);
     assert!(run.stderr.contains("error: no service of this project has a web page"), "{run}");
     engine.has(own(&project, ("running", "Up"), project.port(3)));
-    assert_eq!(project.run("open --dry-run").ends_with(0).stdout, "http://localhost:18003\n");
+    assert_eq!(project.run("open --dry-run").exits(0).stdout, "http://localhost:18003\n");
     project.set("BROWSER", "no-such-browser");
-    let run = project.run("open web").ends_with(2);
+    let run = project.run("open web").exits(2);
     assert!(run.stderr.contains("`no-such-browser` is not installed"), "{run}");
-    let run = project.run("open wbe").ends_with(2);
+    let run = project.run("open wbe").exits(2);
     assert!(
         run.stderr.contains("no service `wbe` in this project") && run.stderr.contains("services are: web"),
         "{run}"
@@ -232,10 +232,10 @@ fn open_prints_the_url_and_starts_the_browser() {
 fn a_folder_that_is_not_ours() {
     let mut project = Project::new("services:\n  web:\n    image: web\n    ports: [\"${WEB_PORT:-@0}:80\"]\n");
     project.hold("0.0.0.0", &[0]);
-    let Some(_) = crate::fake_docker::as_nobody(&mut project, "check-ports") else { return };
+    let Some(_) = project.run_as_nobody("check-ports") else { return };
     fs::set_permissions(project.dir(), fs::Permissions::from_mode(0o555)).unwrap();
     let before = project.everything();
-    let run = crate::fake_docker::as_nobody(&mut project, "check-ports --reassign").unwrap().ends_with(2);
+    let run = project.run_as_nobody("check-ports --reassign").unwrap().exits(2);
     assert_eq!(project.everything(), before);
     fs::set_permissions(project.dir(), fs::Permissions::from_mode(0o755)).unwrap();
     snapshot!("bad-folder-read-only", run);
@@ -249,7 +249,7 @@ fn bash_completes_the_words_after_cargo_xtask() {
         return;
     };
     let project = Project::empty();
-    let script = project.run("completions bash").ends_with(0).raw;
+    let script = project.run("completions bash").exits(0).raw;
     std::fs::write(project.path("completions.bash"), script).unwrap();
     let ask = r#"
         try() {

@@ -5,8 +5,8 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::engine::{Engine, container};
 use crate::kept::{keeps, tenant};
+use crate::support::engine::{Engine, container};
 use crate::support::{Project, Rule};
 
 const COMPOSE: &str = "services:\n  web:\n    image: web\n    ports: [\"${WEB_PORT:-@0}:53/udp\"]\n";
@@ -44,14 +44,14 @@ fn copies() -> (Project, Engine) {
 #[test]
 fn a_copy_gets_a_name_of_its_own() {
     let (project, engine) = copies();
-    let run = project.run("start").ends_with(0);
+    let run = project.run("start").exits(0);
     assert!(run.stderr.contains("this copy of demo is a project of its own: demo-"), "{run}");
     let env = project.read(".env");
     assert!(env.contains("COMPOSE_PROJECT_NAME=demo-") && !env.contains(&format!("={}\n", project.port(0))), "{env}");
     let name = engine.state().containers[0]["Labels"]["com.docker.compose.project"].clone();
     assert!(name.as_str().unwrap().starts_with("demo-"), "{name}");
     // It stays what it is.
-    project.run("start").ends_with(0);
+    project.run("start").exits(0);
     assert_eq!(project.read(".env"), env);
 }
 
@@ -59,7 +59,7 @@ fn a_copy_gets_a_name_of_its_own() {
 fn a_copy_that_was_never_started_takes_no_data() {
     let (project, _engine) = copies();
     for words in ["stop --volumes --yes", "stop --volumes --yes --dry-run"] {
-        let run = project.run(words).ends_with(2);
+        let run = project.run(words).exits(2);
         assert!(run.stderr.contains("`demo` is the project of [root]/first/demo"), "{run}");
     }
     assert!(!project.calls().contains(" down"), "{}", project.calls());
@@ -74,7 +74,7 @@ fn nor_does_one_that_shares_the_name_already() {
         tenant(&project, "demo", "demo", "null", &[("web", 53, 1)]),
     ]);
     keeps(&project, &both);
-    project.run("stop --volumes --yes").ends_with(2);
+    project.run("stop --volumes --yes").exits(2);
     assert!(!project.calls().contains(" down"), "{}", project.calls());
 }
 
@@ -83,8 +83,8 @@ fn nor_does_one_that_shares_the_name_already() {
 fn a_folder_that_was_moved_keeps_its_name() {
     let (project, _engine) = copies();
     fs::remove_dir_all(project.root().join("first")).unwrap();
-    let run = project.run("start").ends_with(0);
+    let run = project.run("start").exits(0);
     assert!(!run.stderr.contains("of its own") && !project.path(".env").exists(), "{run}");
-    project.run("stop --volumes --yes").ends_with(0);
+    project.run("stop --volumes --yes").exits(0);
     assert!(project.calls().contains("docker compose down --volumes"), "{}", project.calls());
 }

@@ -2,14 +2,13 @@
 //! refuses a port.
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::Stdio;
+use rustix::process::Signal;
 
 use serde_json::json;
 
-use crate::engine::{Engine, container, network};
 use crate::fake_docker::{comes_up, own, project, row};
-use crate::support::{Project, Rule, XTASK, end, snapshot};
+use crate::support::engine::{Engine, container, network};
+use crate::support::{LIMIT, Project, Rule, Running, XTASK, end, snapshot};
 
 // --- start, when all goes well ---------------------------------------------
 
@@ -18,11 +17,11 @@ fn up_and_proved() {
     let (project, engine) = project(vec![Rule::when("docker compose up -d").tells("up")]);
     let port = project.port(0);
     let _proxies = comes_up(&project, &engine, "up", port, "Up 1 second (healthy)");
-    snapshot!("fake-start", project.run("start").ends_with(0));
+    snapshot!("fake-start", project.run("start").exits(0));
     assert_eq!(engine.state().changes, ["POST /up"]);
     // Again: it is ours, and Compose is asked all the same.
     engine.on("up", |_| {});
-    let run = project.run("start --format json").ends_with(0);
+    let run = project.run("start --format json").exits(0);
     let answer = run.json();
     assert_eq!(
         answer,
@@ -49,37 +48,39 @@ fn an_old_engine_is_not_given_what_it_refuses() {
         (project, engine, proxies)
     };
     let (old, _engine, _proxies) = with("1.41");
-    let run = old.run("start -f compose.yaml").ends_with(0);
+    let run = old.run("start -f compose.yaml").exits(0);
     assert!(run.stderr.contains("note: this engine knows no start_interval"), "{run}");
     let up = old.calls().lines().find(|line| line.contains(" up -d")).unwrap().to_owned();
     assert!(up.starts_with("docker compose -f compose.yaml -f [root]/state/overrides/"), "{up}");
     let file = up.split(' ').nth(5).unwrap().replace("[root]", &old.root().display().to_string());
     assert!(std::fs::read_to_string(file).unwrap().contains("start_interval: !reset null"));
     let (mut new, _engine, _proxies) = with("1.51");
-    assert!(!new.run("start").ends_with(0).stderr.contains("start_interval"));
+    assert!(!new.run("start").exits(0).stderr.contains("start_interval"));
     // Which API is spoken is the person's choice, too.
     new.set("DOCKER_API_VERSION", "1.43");
-    assert!(new.run("start").ends_with(0).stderr.contains("note: this engine knows no start_interval"));
+    assert!(new.run("start").exits(0).stderr.contains("note: this engine knows no start_interval"));
 }
 
 /// Somebody took the port while the container came up, as forwarders of virtual
 /// machines allow.
-pub(crate) fn a_stranger_that_answers_is_found_out() {
+#[test]
+fn a_stranger_that_answers_in_the_containers_place_is_found_out() {
     let (mut project, engine) = project(vec![Rule::when("up").tells("up")]);
     let port = project.port(0);
     let running = own(&project, ("running", "Up 1 second"), port);
     engine.has(running).on("up", |_| {});
     project.hold("127.0.0.1", &[0]);
     // The mapping is ours by the engine's books, so nothing is in the way of up.
-    let run = project.run("start --wait-timeout 1").ends_with(1);
+    let run = project.run("start --wait-timeout 1").exits(1);
     assert!(run.stderr.contains("is answered by [root]/bin/holder"), "{run}");
 }
 
-pub(crate) fn a_port_that_nobody_answers() {
+#[test]
+fn a_port_that_nobody_answers_is_a_finding() {
     let (project, engine) = project(vec![Rule::when("up").tells("up")]);
     let running = own(&project, ("running", "Up 1 second"), project.port(0));
     engine.on("up", move |state| state.containers.push(running.clone()));
-    snapshot!("fake-silent-port", project.run("start --wait-timeout 1").ends_with(1));
+    snapshot!("fake-silent-port", project.run("start --wait-timeout 1").exits(1));
 }
 
 #[test]
@@ -93,7 +94,7 @@ fn a_service_that_ends() {
             .insert("demo-web-id".into(), json!({ "State": { "ExitCode": 3, "Error": "", "OOMKilled": false } }));
         state.containers.push(failed.clone());
     });
-    snapshot!("fake-service-ends", project.run("start").ends_with(1));
+    snapshot!("fake-service-ends", project.run("start").exits(1));
 }
 
 #[test]
@@ -101,7 +102,7 @@ fn a_service_that_does_not_become_well_in_time() {
     let (project, engine) = project(vec![Rule::when("compose up").tells("up"), Rule::when("docker logs")]);
     let starting = own(&project, ("running", "Up 1 second (health: starting)"), project.port(0));
     engine.on("up", move |state| state.containers.push(starting.clone()));
-    snapshot!("fake-too-slow", project.run("start --wait-timeout 1").ends_with(1));
+    snapshot!("fake-too-slow", project.run("start --wait-timeout 1").exits(1));
 }
 
 #[test]
@@ -109,7 +110,7 @@ fn an_image_that_is_not_there() {
     let text = "Error response from daemon: pull access denied for web, repository does not exist or may require 'docker login'\n";
     let (project, _engine) =
         project(vec![Rule::when("compose up").stderr(format!(" Container demo-web-1  Creating\n{text}")).exit(1)]);
-    snapshot!("fake-no-image", project.run("start").ends_with(2));
+    snapshot!("fake-no-image", project.run("start").exits(2));
 }
 
 /// Ctrl-C while it waits: the containers stay, and that is said.
@@ -119,17 +120,12 @@ fn an_interrupt_during_the_wait() {
     let starting = own(&project, ("running", "Up 1 second (health: starting)"), project.port(0));
     engine.on("up", move |state| state.containers.push(starting.clone()));
     let mut program = project.command(XTASK);
-    let mut child = program.arg("start").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    let mut text = String::new();
-    while !text.contains("starting") {
-        assert!(stderr.read_line(&mut text).unwrap() > 0, "{text}");
-    }
-    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    stderr.read_to_string(&mut text).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{text}");
-    assert!(text.contains("error: interrupted: containers that were started keep running\nhint: "), "{text}");
+    program.arg("start");
+    let mut start = Running::start(program);
+    start.until("starting");
+    start.signal(Signal::INT);
+    let run = start.finish(LIMIT).exits(130);
+    run.says("error: interrupted: containers that were started keep running\nhint: ");
     assert_eq!(engine.state().changes, ["POST /up"]);
 }
 
@@ -212,7 +208,7 @@ fn a_refusal_that_is_reassigned() {
     let (project, engine) = project(vec![refusing(text).times(1), Rule::when("docker compose up").tells("well")]);
     half_up(&project, &engine);
     let _proxies = comes_up(&project, &engine, "well", project.port(1), "Up 1 second");
-    snapshot!("fake-refused-once", project.run("start --on-conflict reassign").ends_with(0));
+    snapshot!("fake-refused-once", project.run("start --on-conflict reassign").exits(0));
     assert_eq!(project.read(".env"), project.fill("WEB_PORT=@1\n"));
 }
 
@@ -221,7 +217,7 @@ fn three_attempts_and_no_more() {
     let text = "failed to bind host port for 0.0.0.0:{{WEB_PORT:@0}}:172.18.0.2:80/tcp: address already in use";
     let (project, engine) = project(vec![refusing(text)]);
     half_up(&project, &engine);
-    snapshot!("fake-refused-thrice", project.run("start --on-conflict reassign").ends_with(1));
+    snapshot!("fake-refused-thrice", project.run("start --on-conflict reassign").exits(1));
     let ups = engine.state().changes.iter().filter(|change| *change == "POST /up").count();
     assert_eq!(ups, 3);
     assert_eq!(engine.state().containers.len(), 1);
@@ -235,7 +231,7 @@ fn a_range_of_the_project_is_gone_through() {
     let (project, engine) = project(vec![refusing(text)]);
     project.file("xtask.toml", "port_range = \"@0-@9\"\n");
     half_up(&project, &engine);
-    let run = project.run("start --on-conflict reassign").ends_with(1);
+    let run = project.run("start --on-conflict reassign").exits(1);
     assert_eq!(
         run.stdout.lines().take(2).collect::<Vec<_>>(),
         ["WEB_PORT 18000 -> 18001  (.env)", "WEB_PORT 18001 -> 18002  (.env)"]
@@ -247,22 +243,22 @@ fn ports_go_back_when_they_are_free_again() {
     let (mut project, engine) = project(vec![Rule::when("compose up").tells("up")]);
     project.file(".env", "# mine\nWEB_PORT=@0\n");
     let pid = project.hold("0.0.0.0", &[0]);
-    project.run("check-ports --reassign").ends_with(0);
+    project.run("check-ports --reassign").exits(0);
     let _moved = comes_up(&project, &engine, "up", project.port(1), "Up 1 second");
     // Still held: nothing is said of it.
-    let run = project.run("start").ends_with(0);
+    let run = project.run("start").exits(0);
     assert!(!run.stderr.contains("could go back"), "{run}");
     end(pid);
     engine.on("up", |_| {});
-    let run = project.run("start").ends_with(0);
+    let run = project.run("start").exits(0);
     assert!(
         run.stderr.contains("note: WEB_PORT could go back 18001 -> 18000: `cargo xtask start --restore-ports`"),
         "{run}"
     );
     let _back = comes_up(&project, &engine, "up", project.port(0), "Up 1 second");
-    snapshot!("fake-restore-ports", project.run("start --restore-ports").ends_with(0));
+    snapshot!("fake-restore-ports", project.run("start --restore-ports").exits(0));
     assert_eq!(project.read(".env"), project.fill("# mine\nWEB_PORT=@0\n"));
-    let run = project.run("start --restore-ports").ends_with(0);
+    let run = project.run("start --restore-ports").exits(0);
     assert!(run.stderr.contains("no port can go back"), "{run}");
 }
 
@@ -272,7 +268,7 @@ fn a_refusal_that_names_no_port() {
     let text = "Ports are not available: unable to list exposed ports: Get http://unix/forwards/list: EOF";
     let (project, engine) = project(vec![refusing(text)]);
     half_up(&project, &engine);
-    snapshot!("fake-refused-nameless", project.run("start --on-conflict reassign").ends_with(1));
+    snapshot!("fake-refused-nameless", project.run("start --on-conflict reassign").exits(1));
     assert_eq!(engine.state().changes.len(), 3);
 }
 
@@ -284,7 +280,7 @@ fn a_taken_port_without_a_number_is_tried_again() {
     let (project, engine) = project(vec![refusing(text).times(2), Rule::when("docker compose up").tells("well")]);
     half_up(&project, &engine);
     let _proxies = comes_up(&project, &engine, "well", project.port(0), "Up 1 second");
-    let run = project.run("start").ends_with(0);
+    let run = project.run("start").exits(0);
     assert!(run.stderr.contains("on attempt 2 of 3"), "{run}");
 }
 
@@ -297,7 +293,7 @@ fn what_was_replaced_is_named() {
     old["Id"] = json!("old-id");
     let new = container(("demo", "web", dir.to_str().unwrap()), ("created", "Created"), &[]);
     engine.has(old).on("up", move |state| state.containers = vec![new.clone()]);
-    let run = project.run("start").ends_with(1);
+    let run = project.run("start").exits(1);
     assert!(run.stderr.contains("warning: containers of web had been replaced and are gone"), "{run}");
     assert_eq!(engine.state().changes, ["POST /up", "DELETE /containers/demo-web-id?force=1"]);
 }
@@ -318,8 +314,8 @@ fn a_program_that_says_the_words_itself_is_no_refusal() {
 fn a_conflict_stops_start_before_up() {
     let (mut project, engine) = project(vec![]);
     project.hold("0.0.0.0", &[0]);
-    snapshot!("fake-start-conflict", project.run("start").ends_with(1));
-    let run = project.run("start --format json").ends_with(1);
+    snapshot!("fake-start-conflict", project.run("start").exits(1));
+    let run = project.run("start --format json").exits(1);
     assert_eq!(row(&run)["verdict"], "taken");
     assert!(engine.state().changes.is_empty());
     assert!(!project.calls().contains(" up "), "{}", project.calls());
@@ -330,9 +326,9 @@ fn a_dry_run_of_start_starts_nothing() {
     let (mut project, engine) = project(vec![]);
     project.file(".env.template", "WEB_PORT=@0\n");
     let before = project.everything();
-    snapshot!("fake-start-dry-run", project.run("start --dry-run").ends_with(0));
+    snapshot!("fake-start-dry-run", project.run("start --dry-run").exits(0));
     project.hold("0.0.0.0", &[0]);
-    project.run("start --dry-run --on-conflict reassign").ends_with(1);
+    project.run("start --dry-run --on-conflict reassign").exits(1);
     assert_eq!(project.everything(), before);
     assert!(engine.state().changes.is_empty());
 }
@@ -344,10 +340,10 @@ fn stop_asks_before_volumes_and_says_what_is_left() {
     let (project, engine) = project(vec![Rule::when("docker compose down").tells("down")]);
     half_up(&project, &engine);
     engine.on("down", |state| state.containers.clear());
-    snapshot!("fake-stop-volumes", project.run("stop --volumes").ends_with(1));
+    snapshot!("fake-stop-volumes", project.run("stop --volumes").exits(1));
     assert!(engine.state().changes.is_empty());
-    snapshot!("fake-stop", project.run("stop --timeout 2").ends_with(0));
-    snapshot!("fake-stop-volumes-yes", project.run("stop --volumes --yes").ends_with(0));
+    snapshot!("fake-stop", project.run("stop --timeout 2").exits(0));
+    snapshot!("fake-stop-volumes-yes", project.run("stop --volumes --yes").exits(0));
     let calls = project.calls();
     let downs: Vec<&str> = calls.lines().filter(|line| line.contains(" down")).collect();
     assert_eq!(downs, ["docker compose down --timeout 2", "docker compose down --volumes"]);
@@ -357,7 +353,7 @@ fn stop_asks_before_volumes_and_says_what_is_left() {
 fn a_container_of_a_name_that_is_had_is_named_with_the_cure() {
     let said = "Error response from daemon: Conflict. The container name \"/shop-db\" is already in use by container \"0f2c0f2c0f2c\". You have to remove (or rename) that container to be able to reuse that name.\n";
     let (project, _engine) = project(vec![Rule::when("docker compose up -d").stderr(said).exit(1)]);
-    let run = project.run("start").ends_with(1);
+    let run = project.run("start").exits(1);
     assert!(run.stderr.contains("there is a container named `shop-db` already"), "{run}");
     assert!(run.stderr.contains("container_name:") && run.stderr.contains("`docker rm shop-db`"), "{run}");
 }

@@ -3,19 +3,19 @@
 //! next run works. `docs/reliability.md` has the table.
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
+use rustix::process::Signal;
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
 use serde_json::Value;
 use xtask::certs::Certs;
 
 use crate::bad_input::{unwritten, web};
-use crate::engine::{Engine, Manner, container};
 use crate::fake_docker::{config, own, project};
 use crate::leases::Stack;
-use crate::support::{Project, Rule, XTASK, command, skip, snapshot};
+use crate::support::engine::{Engine, Manner, container};
+use crate::support::{LIMIT, Project, Rule, Running, XTASK, bare, skip, snapshot, wait_until};
 
 /// A file system in memory of 64 KiB, gone with this value.
 struct Disk<'a>(&'a Path);
@@ -23,7 +23,7 @@ struct Disk<'a>(&'a Path);
 impl<'a> Disk<'a> {
     fn mount(at: &'a Path) -> Option<Disk<'a>> {
         let mount = which::which("mount").ok()?;
-        let done = command(mount).args(["-t", "tmpfs", "-o", "size=64k", "xtask-it"]).arg(at).output().unwrap();
+        let done = bare(mount).args(["-t", "tmpfs", "-o", "size=64k", "xtask-it"]).arg(at).output().unwrap();
         if done.status.success() {
             return Some(Disk(at));
         }
@@ -56,7 +56,7 @@ impl<'a> Disk<'a> {
 impl Drop for Disk<'_> {
     fn drop(&mut self) {
         if let Ok(umount) = which::which("umount") {
-            drop(command(umount).arg("-l").arg(self.0).output());
+            drop(bare(umount).arg("-l").arg(self.0).output());
         }
     }
 }
@@ -99,12 +99,12 @@ fn a_full_disk_for_each_file_of_the_project() {
         project.hold("0.0.0.0", &[0]);
         disk.fill();
         let before = project.everything();
-        let run = project.run(words).ends_with(2);
+        let run = project.run(words).exits(2);
         assert_eq!(project.everything(), before, "{run}");
         assert!(run.stderr.contains(file) && run.stderr.contains("No space left"), "{run}");
         assert!(run.stderr.contains("df -h"), "{run}");
         disk.drain();
-        let run = project.run(words).ends_with(0);
+        let run = project.run(words).exits(0);
         assert!(project.path(file).exists() && project.everything() != before, "{run}");
     }
 }
@@ -116,16 +116,16 @@ fn a_full_disk_for_the_ledger() {
     let first = Stack::new("first", None, 0);
     let state = first.project.root().join("state");
     let Some(disk) = Disk::mount(&state) else { return };
-    first.project.run("start").ends_with(0);
+    first.project.run("start").exits(0);
     let before = fs::read(state.join("leases.json")).unwrap();
     disk.fill();
     let second = first.neighbour("second");
-    let run = second.project.run("start --on-conflict reassign").ends_with(0);
+    let run = second.project.run("start --on-conflict reassign").exits(0);
     assert_eq!(run.stderr.matches("warning: ports are not kept for this project: ").count(), 1, "{run}");
     assert!(run.stderr.contains("No space left"), "{run}");
     assert_eq!(fs::read(state.join("leases.json")).unwrap(), before);
     disk.drain();
-    second.project.run("start").ends_with(0);
+    second.project.run("start").exits(0);
     assert!(fs::read_to_string(state.join("leases.json")).unwrap().contains("\"project\":\"second\""));
 }
 
@@ -161,12 +161,12 @@ pub extern "C" fn flock(_: i32, _: i32) -> i32 { unsafe { *__errno_location() = 
 #[test]
 fn a_state_folder_on_a_filesystem_without_locks() {
     let mut stack = Stack::new("demo", None, 0);
-    stack.project.run("start").ends_with(0);
+    stack.project.run("start").exits(0);
     let ledger = stack.project.root().join("state/leases.json");
     let before = fs::read(&ledger).unwrap();
     let (source, library) = ["no-locks.rs", "no-locks.so"].map(|name| stack.project.root().join(name)).into();
     fs::write(&source, NO_LOCKS).unwrap();
-    let mut rustc = command(which::which("rustc").unwrap());
+    let mut rustc = bare(which::which("rustc").unwrap());
     // It looks for its linker there, and rustup for the toolchain.
     let needed = ["PATH", "HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
     rustc.envs(needed.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
@@ -174,7 +174,7 @@ fn a_state_folder_on_a_filesystem_without_locks() {
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     stack.project.set("LD_PRELOAD", library);
     for words in ["start", "start --on-conflict reassign"] {
-        let run = stack.project.run(words).ends_with(0);
+        let run = stack.project.run(words).exits(0);
         assert_eq!(run.stderr.matches("cannot be locked: No locks available").count(), 1, "{run}");
         assert!(run.stderr.contains("hint: some network filesystems know no locks: set XTASK_STATE_DIR"), "{run}");
     }
@@ -187,7 +187,7 @@ fn a_state_folder_on_a_filesystem_without_locks() {
 #[test]
 fn leases_of_the_future_and_of_no_time_at_all() {
     let stack = Stack::new("demo", None, 0);
-    stack.project.run("start").ends_with(0);
+    stack.project.run("start").exits(0);
     let path = stack.project.root().join("state/leases.json");
     let written = fs::read_to_string(&path).unwrap();
     let since = stack.ledger()["tenants"][0]["leases"][0]["since"].as_str().unwrap().to_owned();
@@ -197,7 +197,7 @@ fn leases_of_the_future_and_of_no_time_at_all() {
         let neighbour = stack.neighbour("other");
         let run = neighbour.project.run("check-ports --reassign --dry-run");
         assert!(!run.stderr.contains("damaged"), "{run}");
-        let run = stack.project.run("start").ends_with(0);
+        let run = stack.project.run("start").exits(0);
         assert!(!run.stderr.contains("warning"), "{other}: {run}");
         let ledger = stack.ledger();
         assert_eq!(ledger["tenants"][0]["leases"][0]["published"], stack.port, "{other}");
@@ -209,7 +209,7 @@ fn leases_of_the_future_and_of_no_time_at_all() {
 /// Whatever a start waits for, Ctrl-C ends it at once.
 #[test]
 fn ctrl_c_while_docker_takes_its_time() {
-    let slow = 60_000;
+    let slow = 600_000;
     for (slow_call, rules) in [
         ("config", vec![Rule::when("docker compose config").sleep(slow)]),
         ("up", vec![config(), Rule::when("docker compose up").sleep(slow)]),
@@ -222,19 +222,12 @@ fn ctrl_c_while_docker_takes_its_time() {
             engine.state().manner = Manner::Silent;
         }
         let mut start = project.command(XTASK);
-        let start = start.arg("start").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        start.arg("start");
+        let start = Running::start(start);
         let waits_for = if slow_call == "up" { " up" } else { " config" };
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while !project.calls().contains(waits_for) {
-            assert!(Instant::now() < deadline, "{slow_call}: {}", project.calls());
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        let begin = Instant::now();
-        let pid = rustix::process::Pid::from_raw(i32::try_from(start.id()).unwrap()).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-        let output = start.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(130), "{slow_call}: {}", String::from_utf8_lossy(&output.stderr));
-        assert!(begin.elapsed() < Duration::from_secs(8), "{slow_call}: {:?}", begin.elapsed());
+        wait_until(|| format!("{slow_call}: {}", project.calls()), || project.calls().contains(waits_for));
+        start.signal(Signal::INT);
+        start.finish(LIMIT).exits(130);
     }
 }
 
@@ -253,7 +246,7 @@ fn two_hundred_containers() {
         engine.has(one);
     }
     engine.has(own(&project, ("exited", "Exited (0)"), project.port(1)));
-    let run = project.run("check-ports").ends_with(1);
+    let run = project.run("check-ports").exits(1);
     assert!(run.stdout.contains("shop150-api150-1"), "{run}");
     let owners = &project.run("check-ports --format json").json()["ports"][0]["owners"];
     assert_eq!(owners.as_array().unwrap().len(), 1, "{owners}");

@@ -1,8 +1,8 @@
 //! A fresh clone: services read a `.env` that only its template is there of.
 
 use crate::bad_input::web;
-use crate::engine::Engine;
 use crate::fake_docker::{comes_up, config};
+use crate::support::engine::Engine;
 use crate::support::{Project, Rule};
 
 /// Every way to say it.
@@ -36,7 +36,7 @@ fn the_template_is_judged_and_nothing_is_written() {
             project.fake_docker(&[Rule::when("config").stderr("env file .env not found: stat .env\n").exit(1)]);
         }
         let before = project.everything();
-        let run = project.run("check-ports").ends_with(0);
+        let run = project.run("check-ports").exits(0);
         assert!(
             run.stdout.contains("18000") && run.stdout.contains(&format!("WEB_PORT ({template}:2")),
             "{form}: {run}"
@@ -44,10 +44,10 @@ fn the_template_is_judged_and_nothing_is_written() {
         let words = "note: .env is not there, and service `web` reads it (compose.yaml:6): the built-in reader was used instead";
         assert!(run.stderr.contains(words), "{form}: {run}");
         assert!(run.stderr.contains("hint: `cargo xtask env init` makes it from its template"), "{run}");
-        let run = project.run("diagnose --only project --only ports").ends_with(0);
+        let run = project.run("diagnose --only project --only ports").exits(0);
         assert!(run.stdout.contains(&format!(".env: not there; {template} is")), "{form}: {run}");
-        project.run("proxy labels").ends_with(0);
-        project.run("proxy labels --lint").ends_with(0);
+        project.run("proxy labels").exits(0);
+        project.run("proxy labels --lint").exits(0);
         assert_eq!(project.everything(), before);
     }
 }
@@ -60,16 +60,16 @@ fn start_makes_it() {
         let engine = Engine::start(&mut project);
         project.fake_docker(&[config(), Rule::when("up -d").tells("up")]);
         let _proxies = comes_up(&project, &engine, "up", project.port(0), "Up 1 second (healthy)");
-        let run = project.run("start --dry-run").ends_with(0);
+        let run = project.run("start --dry-run").exits(0);
         assert!(run.stderr.contains(&format!(".env would be made from {template}")), "{run}");
         assert!(!project.path(".env").exists() && project.calls().is_empty());
-        let run = project.run("start --no-write").ends_with(2);
+        let run = project.run("start --no-write").exits(2);
         assert!(run.stderr.starts_with("error: .env is not there, and service `web` reads it (compose.yaml:6): --no-write cannot make it\nhint: "), "{run}");
         for command in ["stop", "restart", "logs"] {
-            let run = project.run(command).ends_with(2);
+            let run = project.run(command).exits(2);
             assert!(run.stderr.contains("hint: `cargo xtask env init` makes it"), "{run}");
         }
-        let run = project.run("start").ends_with(0);
+        let run = project.run("start").exits(0);
         assert!(run.stderr.contains(&format!(".env made from {template}")), "{run}");
         assert_eq!(project.read(".env"), project.fill("# the page\nWEB_PORT=@0\nSECRET=change-me\n"));
     }
@@ -83,7 +83,7 @@ fn other_ports_go_into_the_new_file() {
         return;
     }
     project.hold("0.0.0.0", &[0]);
-    project.run("check-ports --reassign").ends_with(0);
+    project.run("check-ports --reassign").exits(0);
     assert_eq!(project.read(".env"), project.fill("# the page\nWEB_PORT=@1\nSECRET=change-me\n"));
 }
 
@@ -103,7 +103,7 @@ fn the_template_of_another_env_file_is_named() {
         if !project.real_docker() {
             project.fake_docker(&[Rule::when("config").stderr("env file not found\n").exit(1)]);
         }
-        let run = project.run("check-ports").ends_with(2);
+        let run = project.run("check-ports").exits(2);
         let fact = format!(
             "error: {} is not there, and service `web` reads it (compose.yaml:6)\nhint: ",
             file.trim_start_matches("./")
@@ -112,7 +112,7 @@ fn the_template_of_another_env_file_is_named() {
     }
     let project = Project::new(&web("@0"));
     project.file("dev.env.example", "A=1\n");
-    let run = project.run("check-ports --env-file dev.env").ends_with(2);
+    let run = project.run("check-ports --env-file dev.env").exits(2);
     assert!(
         run.stderr.contains("hint: make it from its template: `cp [root]/demo/dev.env.example [root]/demo/dev.env`"),
         "{run}"

@@ -8,10 +8,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::engine::{Engine, container, network};
-use crate::fake_docker::as_nobody;
 use crate::leases::Stack;
-use crate::support::{Project, Rule, Run, skip};
+use crate::support::engine::{Engine, container, network};
+use crate::support::{Output, Project, Rule, skip};
 
 /// A command to every shell, and a word to everybody else.
 const COMMAND: &str = "$(touch${IFS}pwned)`touch${IFS}pwned`;touch${IFS}pwned;";
@@ -124,7 +123,7 @@ fn values_are_never_a_command() {
 
 /// Nothing but line ends that we make ourselves; in JSON none at all.
 #[track_caller]
-fn steers_nothing(run: &Run) {
+fn steers_nothing(run: &Output) {
     let bad = |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     assert!(!run.raw.contains(bad) && !run.stderr.contains(bad), "{:?}\n{:?}", run.raw, run.stderr);
     let escapes = ["\\u00", "\\r", "\\b", "\\f"];
@@ -217,7 +216,7 @@ fn a_state_folder_is_made_for_its_owner_alone() {
     let mut stack = Stack::new("demo", None, 0);
     let state = stack.project.root().join("home/.local/state/ports");
     stack.project.set("XTASK_STATE_DIR", &state);
-    stack.project.run("start").ends_with(0);
+    stack.project.run("start").exits(0);
     for folder in [&*state, state.parent().unwrap()] {
         assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700, "{}", folder.display());
     }
@@ -239,18 +238,18 @@ fn a_state_folder_of_somebody_else_is_neither_read_nor_written() {
     );
     fs::write(state.join("leases.json"), &planted).unwrap();
     std::os::unix::fs::chown(&state, Some(12345), Some(12345)).unwrap();
-    let run = stack.project.run("start --on-conflict reassign").ends_with(0);
+    let run = stack.project.run("start --on-conflict reassign").exits(0);
     let warning = "belongs to user id 12345, and this runs as user id 0";
     assert_eq!(run.stderr.matches(warning).count(), 1, "{run}");
     assert!(!stack.project.path(".env").exists(), "a planted lease was believed: {run}");
     assert_eq!(fs::read_dir(&state).unwrap().count(), 1);
-    let run = stack.project.run("proxy up").ends_with(2);
+    let run = stack.project.run("proxy up").exits(2);
     assert!(run.stderr.contains(warning) && run.stderr.contains("hint: "), "{run}");
 
     // sudo with the person's home: theirs, and what is made in it is, too.
     fs::remove_file(state.join("leases.json")).unwrap();
     stack.project.set("SUDO_UID", "12345");
-    let run = stack.project.run("start").ends_with(0);
+    let run = stack.project.run("start").exits(0);
     assert!(!run.stderr.contains("warning"), "{run}");
     let owners: Vec<u32> =
         fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().metadata().unwrap().uid()).collect();
@@ -285,7 +284,7 @@ fn a_state_folder_that_others_can_write_is_closed_to_them() {
     let run = stack.project.run("ls");
     assert!(run.stderr.contains("[root]/state/leases.json is not read: it belongs to user id 12345"), "{run}");
     assert!(!run.stdout.contains('x'), "a planted lease was believed: {run}");
-    let run = stack.project.run("start").ends_with(0);
+    let run = stack.project.run("start").exits(0);
     assert!(run.stderr.contains("ports are not kept for this project"), "{run}");
 }
 
@@ -293,12 +292,12 @@ fn a_state_folder_that_others_can_write_is_closed_to_them() {
 #[test]
 fn root_s_state_folder_is_not_for_others() {
     let mut stack = Stack::new("demo", None, 0);
-    let Some(_) = as_nobody(&mut stack.project, "check-ports") else { return };
+    let Some(_) = stack.project.run_as_nobody("check-ports") else { return };
     let state = stack.project.root().join("state");
     std::os::unix::fs::chown(&state, Some(0), Some(0)).unwrap();
     stack.project.set("SUDO_UID", "0");
-    let run = as_nobody(&mut stack.project, "env set OTHER=1").unwrap().ends_with(0);
+    let run = stack.project.run_as_nobody("env set OTHER=1").unwrap().exits(0);
     assert!(!state.join("leases.json").exists(), "{run}");
-    let run = as_nobody(&mut stack.project, "proxy up").unwrap().ends_with(2);
+    let run = stack.project.run_as_nobody("proxy up").unwrap().exits(2);
     assert!(run.stderr.contains("belongs to user id 0, and this runs as user id 65534"), "{run}");
 }

@@ -5,8 +5,8 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::engine::{Engine, container};
 use crate::kept::{keeps, tenant, worktree};
+use crate::support::engine::{Engine, container};
 use crate::support::{Project, snapshot};
 
 const COMPOSE: &str = "\
@@ -64,7 +64,7 @@ fn machine() -> (Project, Engine) {
 #[test]
 fn everything_that_runs_or_is_kept() {
     let (project, engine) = machine();
-    let run = project.run("ls").ends_with(0);
+    let run = project.run("ls").exits(0);
     snapshot!("ls", run);
     assert_eq!(engine.state().questions, 1);
     // Paths of temporary folders are longer than most people's.
@@ -75,7 +75,7 @@ fn everything_that_runs_or_is_kept() {
 #[test]
 fn everything_as_json() {
     let (project, _engine) = machine();
-    snapshot!("ls-json", project.run("ls --format json").ends_with(0));
+    snapshot!("ls-json", project.run("ls --format json").exits(0));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn this_folder_s_project_comes_first_from_within_too() {
     let (project, _engine) = machine();
     project.file("deep/er/x", "");
     let first = |words: &str, folder: &str| {
-        let run = project.run_in(folder, words).ends_with(0);
+        let run = project.run_in(folder, words).exits(0);
         run.json()["projects"][0]["project"].as_str().unwrap().to_owned()
     };
     assert_eq!(first("ls --format json", "deep/er"), "demo");
@@ -94,8 +94,8 @@ fn this_folder_s_project_comes_first_from_within_too() {
 fn without_an_engine_what_is_kept_is_listed() {
     let project = Project::new(COMPOSE);
     keeps(&project, &tenant(&project, "demo", "demo", "null", &[("web", 80, 0)]));
-    snapshot!("ls-no-engine", project.run("ls").ends_with(0));
-    let report = project.run("ls --format json").ends_with(0).json();
+    snapshot!("ls-no-engine", project.run("ls").exits(0));
+    let report = project.run("ls --format json").exits(0).json();
     assert_eq!(report["projects"][0]["state"], "leased");
     assert!(report["trouble"].is_string(), "{report}");
 }
@@ -104,7 +104,7 @@ fn without_an_engine_what_is_kept_is_listed() {
 fn watching_needs_a_terminal() {
     let project = Project::new(COMPOSE);
     for words in ["ls --watch", "ls --watch --format json"] {
-        let run = project.run(words).ends_with(2);
+        let run = project.run(words).exits(2);
         assert!(format!("{run}").contains("leave --watch away"), "{run}");
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::engine::{Engine, container};
+use crate::support::engine::{Engine, container};
 use crate::support::{Project, snapshot};
 
 /// A tenant of the ledger. `folder` is beside the project's own, `demo`; ports
@@ -77,8 +77,8 @@ fn ranges_that_meet_are_reported_with_the_cure() {
             tenant(&project, "gone", "gone", "\"@0-@9\"", &[("web", 80, 1)]),
         ]),
     );
-    snapshot!("ranges", project.run("ranges").ends_with(1));
-    let report = project.run("ranges --format json").ends_with(1);
+    snapshot!("ranges", project.run("ranges").exits(1));
+    let report = project.run("ranges --format json").exits(1);
     snapshot!("ranges-json", report);
     assert_eq!(report.json()["overlaps"].as_array().unwrap().len(), 2);
 }
@@ -96,7 +96,7 @@ fn worktrees_share_the_range_of_their_repository() {
             tenant(&project, "demo-login", "login", "null", &[("web", 80, 1)]),
         ]),
     );
-    let run = project.run("ranges").ends_with(0);
+    let run = project.run("ranges").exits(0);
     assert!(!run.stdout.contains("overlap"), "{run}");
 }
 
@@ -105,7 +105,7 @@ fn settings_that_cannot_be_read_are_said_and_not_the_end() {
     let project = Project::new(WEB);
     folder(&project, "shop", &[("xtask.toml", "port_range = 7\n")]);
     keeps(&project, &tenant(&project, "shop", "shop", "\"@0-@9\"", &[]));
-    let run = project.run("ranges").ends_with(0);
+    let run = project.run("ranges").exits(0);
     assert!(run.stderr.contains("warning: shop in ") && run.stderr.contains("xtask.toml"), "{run}");
     assert!(run.stdout.contains("18000-18009  shop"), "{run}");
 }
@@ -121,7 +121,7 @@ fn nothing_is_known_yet() {
         ("check-ports --all", "0 projects, 0 ports: nobody clashes\n"),
         ("ls", "no Compose project runs on this machine, and no port is kept\n"),
     ] {
-        assert_eq!(project.run(words).ends_with(0).stdout, says, "{words}");
+        assert_eq!(project.run(words).exits(0).stdout, says, "{words}");
     }
 }
 
@@ -161,20 +161,20 @@ fn this_folder_s_leases_end_and_nobody_else_s() {
     let project = Project::new(WEB);
     three(&project);
     let before = fs::read(ledger(&project)).unwrap();
-    snapshot!("release-dry-run", project.run("release --dry-run").ends_with(0));
+    snapshot!("release-dry-run", project.run("release --dry-run").exits(0));
     assert_eq!(fs::read(ledger(&project)).unwrap(), before);
-    snapshot!("release", project.run("release").ends_with(0));
+    snapshot!("release", project.run("release").exits(0));
     assert_eq!(names(&project), pairs(&[("shop", 4), ("shop", 5), ("old", 7)]));
-    assert_eq!(project.run("release").ends_with(0).stdout, "nothing was kept\n");
+    assert_eq!(project.run("release").exits(0).stdout, "nothing was kept\n");
     // By its name from another folder it is somebody else's.
-    assert_eq!(project.run("-p shop release").ends_with(0).stdout, "nothing was kept\n");
+    assert_eq!(project.run("-p shop release").exits(0).stdout, "nothing was kept\n");
 }
 
 #[test]
 fn named_ports_end_whoever_has_them() {
     let project = Project::new(WEB);
     three(&project);
-    let run = project.run("release @5 @7-@9 --format json").ends_with(0);
+    let run = project.run("release @5 @7-@9 --format json").exits(0);
     snapshot!("release-ports-json", run);
     assert_eq!(names(&project), pairs(&[("demo", 0), ("demo", 1), ("shop", 4)]));
 }
@@ -187,20 +187,20 @@ fn what_is_kept_for_folders_that_are_gone_ends() {
     for name in ["old", "shop"] {
         fs::write(lock(name), "").unwrap();
     }
-    snapshot!("release-gone", project.run("release --gone").ends_with(0));
+    snapshot!("release-gone", project.run("release --gone").exits(0));
     assert_eq!(["old", "shop"].map(|name| lock(name).exists()), [false, true]);
     assert_eq!(names(&project), pairs(&[("demo", 0), ("demo", 1), ("shop", 4), ("shop", 5)]));
-    assert_eq!(project.run("release --gone").ends_with(0).stdout, "nothing was kept\n");
+    assert_eq!(project.run("release --gone").exits(0).stdout, "nothing was kept\n");
 }
 
 #[test]
 fn everything_ends_only_after_a_question() {
     let project = Project::new(WEB);
     three(&project);
-    let run = project.run("release --all").ends_with(1);
+    let run = project.run("release --all").exits(1);
     assert!(run.stderr.contains("end all 5 leases of this machine?") && run.stderr.contains("--yes"), "{run}");
     assert_eq!(names(&project).len(), 5);
-    project.run("release --all --yes").ends_with(0);
+    project.run("release --all --yes").exits(0);
     assert_eq!(names(&project), []);
 }
 
@@ -212,11 +212,11 @@ fn a_port_in_use_by_its_own_project_ends_only_after_a_question() {
     let dir = project.dir();
     let web = ("demo", "web", dir.to_str().unwrap());
     engine.has(container(web, ("running", "Up"), &[("0.0.0.0", project.port(0), 80)]));
-    snapshot!("release-in-use", project.run("release").ends_with(1));
+    snapshot!("release-in-use", project.run("release").exits(1));
     assert_eq!(names(&project).len(), 5);
     // The other one is not in use.
-    project.run("release @1").ends_with(0);
-    project.run("release --yes").ends_with(0);
+    project.run("release @1").exits(0);
+    project.run("release --yes").exits(0);
     assert_eq!(names(&project), pairs(&[("shop", 4), ("shop", 5), ("old", 7)]));
 }
 
@@ -224,7 +224,7 @@ fn a_port_in_use_by_its_own_project_ends_only_after_a_question() {
 fn a_damaged_ledger_is_set_aside_and_said() {
     let project = Project::new(WEB);
     fs::write(ledger(&project), "{\"schema\":1,").unwrap();
-    let run = project.run("release").ends_with(0);
+    let run = project.run("release").exits(0);
     assert!(run.stderr.contains("was damaged and is now"), "{run}");
 }
 
@@ -257,8 +257,8 @@ fn who_would_clash_with_whom() {
     let mut stranger = project.command(holder);
     let mut stranger = stranger.arg(address).current_dir(root).stdout(std::process::Stdio::piped()).spawn().unwrap();
     std::io::Read::read_exact(stranger.stdout.as_mut().unwrap(), &mut [0; 6]).unwrap();
-    let text = project.run("check-ports --all").ends_with(1);
-    let report = project.run("check-ports --all --format json").ends_with(1);
+    let text = project.run("check-ports --all").exits(1);
+    let report = project.run("check-ports --all --format json").exits(1);
     drop(stranger.kill());
     drop(stranger.wait());
     snapshot!("check-all", text);
@@ -287,7 +287,7 @@ fn who_would_clash_with_whom() {
 
 #[test]
 fn all_is_a_question_and_no_remedy() {
-    let run = Project::new(WEB).run("check-ports --all --reassign").ends_with(2);
+    let run = Project::new(WEB).run("check-ports --all --reassign").exits(2);
     assert!(run.stderr.contains("cannot be used with"), "{run}");
 }
 
@@ -295,7 +295,7 @@ fn all_is_a_question_and_no_remedy() {
 fn a_port_that_is_kept_for_somebody_else_is_named_in_json() {
     let project = Project::new(WEB);
     folder(&project, "shop", &[]);
-    let lease = || project.run("check-ports --format json").ends_with(0).json()["ports"][0]["lease"].clone();
+    let lease = || project.run("check-ports --format json").exits(0).json()["ports"][0]["lease"].clone();
     assert_eq!(lease(), Value::Null);
     keeps(&project, &tenant(&project, "demo", "demo", "null", &[("web", 80, 0)]));
     assert_eq!(lease(), Value::Null);

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::engine::{Engine, container};
-use crate::support::{Project, Rule, Run, XTASK};
+use crate::support::engine::{Engine, container};
+use crate::support::{Output, Project, Rule, XTASK};
 
 const COMPOSE: &str = "services:\n  web:\n    image: web\n    ports:\n      - \"${WEB_PORT:-@0}:53/udp\"\n";
 const TEMPLATE: &str = "# Ports\nWEB_PORT=@0\nTOKEN='a b'\n";
@@ -74,9 +74,9 @@ fn kill_after(project: &Project, words: &str, took: Duration, (part, of): (u32, 
 
 /// Runs `words` to their end, and says how long that took: other tests come and
 /// go on this machine, so that each run is the measure of the next one.
-fn timed(project: &Project, words: &str) -> (Run, Duration) {
+fn timed(project: &Project, words: &str) -> (Output, Duration) {
     let began = Instant::now();
-    let run = project.run(words).ends_with(0);
+    let run = project.run(words).exits(0);
     (run, began.elapsed())
 }
 
@@ -126,7 +126,7 @@ fn an_edit_and_a_reassignment_killed_at_any_moment_are_done_or_not() {
 #[test]
 fn a_stop_killed_at_any_moment_is_done_by_the_next() {
     let (project, engine) = worktree();
-    project.run("start").ends_with(0);
+    project.run("start").exits(0);
     let running = engine.state().containers.clone();
     let config = Rule::when("docker compose config")
         .stdout(r#"{"name":"{{COMPOSE_PROJECT_NAME:demo}}","services":{"web":{"image":"web","ports":[{"mode":"ingress","target":53,"published":"{{WEB_PORT:@0}}","protocol":"udp"}]}}}"#);

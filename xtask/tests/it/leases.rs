@@ -4,12 +4,11 @@
 
 use std::fs;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::engine::{Engine, container};
-use crate::support::{Project, Rule, XTASK};
+use crate::support::engine::{Engine, container};
+use crate::support::{Project, Rule, XTASK, wait_until};
 
 /// A project `name` on `port`, by UDP so that nobody has to answer.
 pub(crate) struct Stack {
@@ -64,11 +63,7 @@ impl Stack {
 
     /// Waits until its start says so to others.
     fn until_starting(&self) {
-        let deadline = Instant::now() + Duration::from_mins(1);
-        while self.ledger()["tenants"][0]["starting"].is_null() {
-            assert!(Instant::now() < deadline, "{}", self.ledger());
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        wait_until(|| self.ledger(), || !self.ledger()["tenants"][0]["starting"].is_null());
     }
 }
 
@@ -78,15 +73,15 @@ fn a_port_that_another_start_is_about_to_take_is_a_conflict() {
     let second = first.neighbour("second");
     let mut start = first.start();
     first.until_starting();
-    let run = second.project.run("start").ends_with(1);
+    let run = second.project.run("start").exits(1);
     assert!(run.stdout.contains("first in ") && run.stdout.contains(" is being started on it"), "{run}");
-    let run = second.project.run("start --on-conflict reassign").ends_with(0);
+    let run = second.project.run("start --on-conflict reassign").exits(0);
     assert_eq!(second.project.read(".env"), format!("WEB_PORT={}\n", first.port + 1), "{run}");
     // Who was killed takes nothing any more.
     start.kill().unwrap();
     start.wait().unwrap();
     let third = first.neighbour("third");
-    let run = third.project.run("start").ends_with(0);
+    let run = third.project.run("start").exits(0);
     assert!(run.stderr.contains("was kept for first in "), "{run}");
     let keeps = |name: &str| {
         let ledger = first.ledger();
@@ -100,18 +95,18 @@ fn a_port_that_another_start_is_about_to_take_is_a_conflict() {
 #[test]
 fn where_ports_may_move_a_kept_one_stays_with_its_project() {
     let first = Stack::new("first", None, 0);
-    first.project.run("start").ends_with(0);
+    first.project.run("start").exits(0);
     // It is stopped, and its port idle.
     first.engine.state().containers.clear();
     let second = first.neighbour("second");
-    let run = second.project.run("start --on-conflict reassign").ends_with(0);
+    let run = second.project.run("start --on-conflict reassign").exits(0);
     assert!(run.stdout.contains("WEB_PORT"), "{run}");
     assert_eq!(second.project.read(".env"), format!("WEB_PORT={}\n", first.port + 1));
     // Asked for by name it is had.
     second.engine.state().containers.clear();
     second.project.file(".env.template", "WEB_PORT=1\n");
     second.project.file(".env", &format!("WEB_PORT={}\n", first.port));
-    let run = second.project.run("start --on-conflict reassign").ends_with(0);
+    let run = second.project.run("start --on-conflict reassign").exits(0);
     assert!(run.stderr.contains(&format!("port {} was kept for first in ", first.port)), "{run}");
 }
 
@@ -121,7 +116,7 @@ fn a_damaged_ledger_is_set_aside_and_begun_anew_with_what_runs() {
     let folder = stack.project.root().join("state");
     fs::write(folder.join("leases.json"), "{\"schema\":1,\"tenants\":[{").unwrap();
     stack.engine.has(container(("shop", "api", "/src/shop"), ("running", "Up 2 hours"), &[("0.0.0.0", 9999, 80)]));
-    let run = stack.project.run("start").ends_with(0);
+    let run = stack.project.run("start").exits(0);
     assert!(run.stderr.contains("warning: the ledger of ports was damaged and is now "), "{run}");
     let aside = fs::read_dir(folder)
         .unwrap()
@@ -140,7 +135,7 @@ fn without_a_folder_to_remember_in_a_start_works_and_says_what_is_missing() {
     let file = stack.project.root().join("no-folder");
     fs::write(&file, "").unwrap();
     stack.project.set("XTASK_STATE_DIR", file);
-    let run = stack.project.run("start").ends_with(0);
+    let run = stack.project.run("start").exits(0);
     assert_eq!(run.stderr.matches("warning: ports are not kept for this project: ").count(), 1, "{run}");
 }
 
@@ -149,7 +144,7 @@ fn a_ledger_of_a_newer_version_is_left_alone() {
     let stack = Stack::new("demo", None, 0);
     let path = stack.project.root().join("state/leases.json");
     fs::write(&path, "{\"schema\":9,\"tenants\":[]}").unwrap();
-    let run = stack.project.run("start").ends_with(0);
+    let run = stack.project.run("start").exits(0);
     assert_eq!(run.stderr.matches("is of schema 9").count(), 1, "{run}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "{\"schema\":9,\"tenants\":[]}");
 }

@@ -8,12 +8,12 @@ use std::time::SystemTime;
 
 use xtask::certs::Certs;
 
-use crate::support::{command, skip};
+use crate::support::{Output, command, run, skip};
 
-fn openssl(dir: &Path, words: &[&str]) -> (bool, String) {
-    let output = command(which::which("openssl").unwrap()).args(words).current_dir(dir).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    (output.status.success(), text)
+fn openssl(dir: &Path, words: &[&str]) -> Output {
+    let mut openssl = command("openssl");
+    openssl.args(words).current_dir(dir);
+    run(openssl)
 }
 
 /// Whether OpenSSL accepts a certificate with this name, signed with the CA's
@@ -26,10 +26,9 @@ fn accepts(dir: &Path, name: &str, purpose: &str) -> bool {
     let sign =
         "x509 -req -in x.csr -CA ca/ca.crt -CAkey ca/ca.key -set_serial 5 -days 30 -extfile extensions -out x.crt";
     for words in [request, sign] {
-        let (done, text) = openssl(dir, &words.split(' ').collect::<Vec<_>>());
-        assert!(done, "{words}: {text}");
+        openssl(dir, &words.split(' ').collect::<Vec<_>>()).exits(0);
     }
-    openssl(dir, &["verify", "-CAfile", "ca/ca.crt", "-purpose", purpose, "x.crt"]).0
+    openssl(dir, &["verify", "-CAfile", "ca/ca.crt", "-purpose", purpose, "x.crt"]).code == 0
 }
 
 #[test]
@@ -40,8 +39,8 @@ fn its_key_is_good_for_servers_below_localhost_alone() {
     }
     let dir = tempfile::tempdir().unwrap();
     Certs::new(dir.path()).ensure("p", &["p.localhost".to_owned()], SystemTime::now()).unwrap();
-    let (_, text) = openssl(dir.path(), &["x509", "-noout", "-text", "-in", "ca/ca.crt"]);
-    assert!(text.contains("TLS Web Server Authentication") && text.contains("Name Constraints: critical"), "{text}");
+    let text = openssl(dir.path(), &["x509", "-noout", "-text", "-in", "ca/ca.crt"]);
+    text.says("TLS Web Server Authentication").says("Name Constraints: critical");
     assert!(accepts(dir.path(), "DNS:shop.localhost", "sslserver"));
     for name in ["DNS:example.com", "IP:127.0.0.1", "IP:::1", "email:me@example.com", "email:me@localhost"] {
         assert!(!accepts(dir.path(), name, "sslserver"), "{name}");

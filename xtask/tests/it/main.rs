@@ -6,6 +6,7 @@ mod compat;
 mod compose_cases;
 mod compose_oracle;
 mod compose_reader;
+mod documents;
 mod env_oracle;
 mod fuzz;
 mod layers;
@@ -26,9 +27,13 @@ mod copies;
 #[cfg(unix)]
 mod diagnose;
 #[cfg(unix)]
-mod engine;
+mod diagnose_machine;
+#[cfg(unix)]
+mod diagnose_stack;
 #[cfg(unix)]
 mod env;
+#[cfg(unix)]
+mod env_set;
 #[cfg(unix)]
 mod fake_docker;
 #[cfg(unix)]
@@ -58,6 +63,8 @@ mod not_published;
 #[cfg(target_os = "linux")]
 mod odd_folders;
 #[cfg(unix)]
+mod override_file;
+#[cfg(unix)]
 mod overrides;
 #[cfg(unix)]
 mod pasted;
@@ -70,6 +77,8 @@ mod proxy;
 #[cfg(unix)]
 mod prune;
 #[cfg(unix)]
+mod reassign;
+#[cfg(unix)]
 mod remote;
 #[cfg(target_os = "linux")]
 mod run;
@@ -78,6 +87,9 @@ mod secrets;
 #[cfg(unix)]
 mod stop_by_id;
 #[cfg(unix)]
+mod stop_holders;
+#[expect(dead_code, unused_imports, reason = "the tests on an engine use the rest")]
+#[path = "../support/mod.rs"]
 mod support;
 #[cfg(unix)]
 mod tracked;

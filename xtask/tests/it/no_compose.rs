@@ -9,9 +9,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use serde_json::json;
 
 use crate::bad_input::web;
-use crate::engine::{Engine, Manner, container};
-use crate::fake_docker::as_nobody;
-use crate::support::{Project, Rule, Run, snapshot};
+use crate::support::engine::{Engine, Manner, container};
+use crate::support::{Output, Project, Rule, snapshot};
 
 const NO_PLUGIN: &str = "error: `docker` has no Compose plugin\nhint: ";
 
@@ -42,7 +41,7 @@ fn project(rules: &[Rule]) -> (Project, Engine) {
 }
 
 #[track_caller]
-fn says(run: &Run, sentence: &str) {
+fn says(run: &Output, sentence: &str) {
     assert!(run.stderr.starts_with(sentence), "{run}");
     for word in ["unknown", "Usage", "docker compose config", "sudo cargo"] {
         assert!(!run.stderr.contains(word), "{word}: {run}");
@@ -57,16 +56,16 @@ fn every_command_says_the_same_sentence_with_every_option() {
     let before = project.everything();
     for command in commands {
         for option in options {
-            says(&project.run(&format!("{option} {command}")).ends_with(2), NO_PLUGIN);
+            says(&project.run(&format!("{option} {command}")).exits(2), NO_PLUGIN);
         }
     }
     assert_eq!(project.everything(), before);
     // Ports can be told all the same.
-    let run = project.run("check-ports").ends_with(0);
+    let run = project.run("check-ports").exits(0);
     assert!(
         run.stderr.starts_with("note: `docker` has no Compose plugin: the built-in reader was used instead\nhint: ")
     );
-    let run = project.run("diagnose --only tools").ends_with(1);
+    let run = project.run("diagnose --only tools").exits(1);
     assert!(run.stdout.contains("Compose: `docker` has no Compose plugin\n"), "{run}");
     assert!(!format!("{run}").contains("docker-compose-plugin)"), "{run}");
 }
@@ -78,7 +77,7 @@ fn a_literal_cannot_be_moved_without_compose() {
     let _engine = Engine::start(&mut project);
     project.fake_docker(&without_plugin());
     project.hold("0.0.0.0", &[0]);
-    let run = project.run("check-ports --reassign").ends_with(1);
+    let run = project.run("check-ports --reassign").exits(1);
     assert!(!run.stderr.contains("unknown"), "{run}");
 }
 
@@ -95,17 +94,17 @@ fn commands_that_call_compose_for_something_else() {
     engine.has(container(("shop", "api", "/src/shop"), ("running", "Up"), &[("0.0.0.0", project.port(1), 8000)]));
     engine.on("stopped", |state| state.containers[0]["State"] = json!("exited"));
     // A container is stopped by its id: that takes no Compose.
-    let run = project.run("kill @1 --yes").ends_with(0);
+    let run = project.run("kill @1 --yes").exits(0);
     assert!(!run.raw.contains("Compose") && !project.calls().contains("compose"), "{run}");
     engine.state().images.push("traefik%3Av3.7".to_owned());
-    says(&project.run("proxy up").ends_with(2), NO_PLUGIN);
+    says(&project.run("proxy up").exits(2), NO_PLUGIN);
 }
 
 #[test]
 fn nothing_more_is_asked_where_compose_works() {
     let config = json!({ "name": "demo", "services": {} }).to_string();
     let (project, _engine) = project(&[Rule::when("config").stdout(config)]);
-    project.run("check-ports").ends_with(0);
+    project.run("check-ports").exits(0);
     assert_eq!(project.calls(), "docker compose config --format json\n");
 }
 
@@ -114,7 +113,7 @@ fn nothing_more_is_asked_where_compose_works() {
 fn a_refusal_is_no_absence() {
     let refusal = "unknown flag: --format is what a service is called here\n";
     let (project, _engine) = project(&[Rule::when("config").stderr(refusal).exit(15)]);
-    let run = project.run("start").ends_with(2);
+    let run = project.run("start").exits(2);
     assert!(run.stderr.starts_with("error: unknown flag: --format is what a service is called here\n"), "{run}");
 }
 
@@ -128,7 +127,7 @@ fn a_choice_of_engine_that_leads_nowhere_is_no_absence() {
         .stderr("unable to resolve docker endpoint\n")
         .exit(1)]);
     project.set("DOCKER_HOST", "").set("DOCKER_CONTEXT", "gone");
-    let run = project.run("check-ports").ends_with(0);
+    let run = project.run("check-ports").exits(0);
     assert!(
         run.stderr.contains("note: `docker` finds no engine to ask: the built-in reader was used instead"),
         "{run}"
@@ -145,8 +144,8 @@ fn the_python_program_is_no_compose() {
     project.tool("docker-compose");
     let sentence =
         "error: `docker` has no Compose plugin, and docker-compose 1.29.2 is too old to stand in for it\nhint: ";
-    says(&project.run("start").ends_with(2), sentence);
-    project.run("check-ports").ends_with(0);
+    says(&project.run("start").exits(2), sentence);
+    project.run("check-ports").exits(0);
 }
 
 #[test]
@@ -154,7 +153,7 @@ fn podman_s_docker_is_named() {
     let version = || Rule::when("docker --version").stdout("podman version 5.7.1\n");
     let none = "Error: looking up compose provider failed\n7 errors occurred:\n\t* exec: \"docker-compose\": executable file not found in $PATH\n";
     let (project, _engine) = project(&[version(), Rule::when("docker compose").stderr(none).exit(125)]);
-    let run = project.run("start").ends_with(2);
+    let run = project.run("start").exits(2);
     says(
         &run,
         "error: `docker` is Podman's here, and Podman finds no Compose to hand `docker compose` over to\nhint: ",
@@ -162,13 +161,13 @@ fn podman_s_docker_is_named() {
     // Podman before 4.7 knows no such command at all.
     let mut project = project;
     project.fake_docker(&[version(), Rule::when("docker compose").stderr("Error: unknown flag: --format\n").exit(125)]);
-    says(&project.run("stop").ends_with(2), "error: `docker` is Podman's here, and Podman finds no Compose");
+    says(&project.run("stop").exits(2), "error: `docker` is Podman's here, and Podman finds no Compose");
     project.fake_docker(&[
         version(),
         Rule::when("docker compose version").stdout("1.5.0\n"),
         Rule::when("docker compose").stderr("usage: podman-compose [-h]\n").exit(2),
     ]);
-    let run = project.run("start").ends_with(2);
+    let run = project.run("start").exits(2);
     assert!(run.stderr.contains("hands `docker compose` over to a program of version 1.5.0"), "{run}");
 }
 
@@ -183,12 +182,12 @@ fn a_docker_that_leads_nowhere_is_named_with_its_path() {
     };
     let mut said = Vec::new();
     let mut run = |project: &Project, name: &str| {
-        let run = project.run("start").ends_with(2);
+        let run = project.run("start").exits(2);
         let fact = run.stderr.lines().next().unwrap().to_owned();
         assert!(fact.starts_with("error: `docker` at [root]/bin/docker cannot be run: "), "{name}: {run}");
         assert!(run.stderr.contains("\nhint: "), "{run}");
         said.push(format!("{name}: {fact}"));
-        project.run("check-ports").ends_with(0);
+        project.run("check-ports").exits(0);
     };
     symlink(project.root().join("gone/docker"), &docker).unwrap();
     run(&project, "link");
@@ -214,7 +213,7 @@ fn with_script(project: &mut Project) {
     fs::set_permissions(project.path("scripts/engine/up"), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-fn ran(run: &Run) -> bool {
+fn ran(run: &Output) -> bool {
     run.stdout.contains("setting up")
 }
 
@@ -223,14 +222,14 @@ fn set_up_is_for_what_is_not_there() {
     // An engine, and no Compose.
     let (mut no_plugin, _engine) = project(&without_plugin());
     with_script(&mut no_plugin);
-    assert!(ran(&no_plugin.run("start --setup").ends_with(2)));
+    assert!(ran(&no_plugin.run("start --setup").exits(2)));
     // Compose, and no engine.
     let mut no_engine = Project::new(&web("@0"));
     no_engine.fake_docker(&[Rule::when("config").stdout("{\"name\":\"demo\",\"services\":{}}")]);
     with_script(&mut no_engine);
-    assert!(ran(&no_engine.run("start --setup").ends_with(2)));
+    assert!(ran(&no_engine.run("start --setup").exits(2)));
     // Without --setup nothing runs, and a dry run runs nothing.
-    assert!(!ran(&no_engine.run("start").ends_with(2)));
+    assert!(!ran(&no_engine.run("start").exits(2)));
     let run = no_engine.run("start --setup --dry-run");
     assert!(!ran(&run) && run.stdout.starts_with("would run: scripts/engine/up\n"), "{run}");
 }
@@ -242,23 +241,23 @@ fn set_up_is_not_for_what_is_there_and_does_not_answer() {
     let (mut odd, engine) = project(&rules());
     engine.state().manner = Manner::Raw("HTTP/1.1 500 Internal Server Error\r\n\r\n{\"message\":\"broken\"}");
     with_script(&mut odd);
-    assert!(!ran(&odd.run("start --setup").ends_with(2)));
+    assert!(!ran(&odd.run("start --setup").exits(2)));
     // Compose is too old.
     let usage = "Usage: docker compose config\n";
     let (mut old, _engine) = project(&[Rule::when("version").stdout("2.2.0\n"), Rule::when("config").stdout(usage)]);
     with_script(&mut old);
-    let run = old.run("start --setup").ends_with(2);
+    let run = old.run("start --setup").exits(2);
     assert!(!ran(&run) && run.stderr.starts_with("error: Compose 2.2.0 is too old"), "{run}");
     // A context that is gone.
     let mut context = Project::new(&web("@0"));
     context.fake_docker(&rules());
     with_script(&mut context);
     context.set("DOCKER_HOST", "").set("DOCKER_CONTEXT", "gone");
-    assert!(!ran(&context.run("start --setup").ends_with(2)));
+    assert!(!ran(&context.run("start --setup").exits(2)));
     // Another machine.
     context.set("DOCKER_HOST", "tcp://192.0.2.1:2375").set("DOCKER_CONTEXT", "");
     context.fake_docker(&[Rule::when("system dial-stdio").stderr("Cannot connect to the Docker daemon\n").exit(1)]);
-    assert!(!ran(&context.run("start --setup").ends_with(2)));
+    assert!(!ran(&context.run("start --setup").exits(2)));
 }
 
 /// The cure is a group, not another engine.
@@ -267,8 +266,8 @@ fn set_up_is_not_for_who_lacks_the_permission() {
     let (mut project, _engine) = project(&[Rule::when("config").stdout("{\"name\":\"demo\",\"services\":{}}")]);
     with_script(&mut project);
     fs::set_permissions(project.root().join("engine.sock"), fs::Permissions::from_mode(0o000)).unwrap();
-    let Some(run) = as_nobody(&mut project, "start --setup") else { return };
-    let run = run.ends_with(2);
+    let Some(run) = project.run_as_nobody("start --setup") else { return };
+    let run = run.exits(2);
     assert!(!ran(&run) && run.stderr.starts_with("error: no permission for the Docker engine's socket"), "{run}");
     assert!(run.stderr.contains("usermod -aG") && !run.stderr.contains("start it"), "{run}");
 }

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::engine::{Engine, network};
 use crate::fake_docker::{comes_up, own, project, row};
+use crate::support::engine::{Engine, network};
 use crate::support::{Project, Rule, snapshot};
 
 /// A project whose service `web` has these further keys, and these networks.
@@ -33,14 +33,14 @@ fn modes_and_internal_networks() {
         let (mut project, _engine) = with(service, networks);
         // Nobody there is in the way.
         project.hold("0.0.0.0", &[0]);
-        let run = project.run("check-ports").ends_with(exit);
+        let run = project.run("check-ports").exits(exit);
         assert!(run.stdout.contains("not published") && run.stdout.contains(why), "{run}");
-        let found = row(&project.run("check-ports --format json").ends_with(exit));
+        let found = row(&project.run("check-ports --format json").exits(exit));
         assert_eq!(found["verdict"], "not published");
         assert!(found["why"].as_str().unwrap().contains(why), "{found}");
         assert_eq!((&found["owners"], &found["suggestion"]), (&json!([]), &Value::Null));
         if exit == 1 {
-            let run = project.run("start --on-conflict reassign").ends_with(1);
+            let run = project.run("start --on-conflict reassign").exits(1);
             assert!(run.stderr.contains("web cannot publish 18000") && !project.calls().contains(" up "), "{run}");
         }
     }
@@ -53,8 +53,8 @@ fn what_is_discarded_is_said_at_a_start() {
     let mut running = own(&project, ("running", "Up 1 second"), project.port(0));
     running["Ports"] = json!([]);
     engine.on("up", move |state| state.containers = vec![running.clone()]);
-    snapshot!("not-published-start", project.run("start").ends_with(0));
-    let answer = project.run("start --format json").ends_with(0).json();
+    snapshot!("not-published-start", project.run("start").exits(0));
+    let answer = project.run("start --format json").exits(0).json();
     assert_eq!(
         (&answer["not_published"][0]["service"], &answer["not_published"][0]["address"]),
         (&json!("web"), &json!(project.port(0).to_string()))
@@ -79,11 +79,11 @@ fn the_address_comes_from_the_network() {
         let (mut project, engine) = with(DEFAULT, networks);
         engine.state().networks.extend(there);
         project.hold("127.0.0.1", &[0]);
-        let found = row(&project.run("check-ports --format json").ends_with(0));
+        let found = row(&project.run("check-ports --format json").exits(0));
         assert_eq!((&found["verdict"], &found["network_ip"]), (&json!("free"), &json!("127.0.0.2")), "{networks}");
         assert!(project.run("check-ports").stdout.contains("on 127.0.0.2, which its network says"));
         project.hold("127.0.0.2", &[0]);
-        let found = row(&project.run("check-ports --format json").ends_with(1));
+        let found = row(&project.run("check-ports --format json").exits(1));
         assert_eq!((&found["verdict"], &found["host_ip"]), (&json!("taken"), &Value::Null), "{networks}");
     }
 }
@@ -102,24 +102,24 @@ fn a_missing_binding_is_seen_and_mended_once() {
     let anew = "docker compose up -d --force-recreate --no-deps web";
     let (project, engine) = project(vec![Rule::when(anew).tells("anew"), Rule::when("up -d").tells("up")]);
     engine.has(unbound(&project)).on("up", |_| {});
-    let check = project.run("check-ports").ends_with(0);
+    let check = project.run("check-ports").exits(0);
     assert!(check.stdout.contains("not published"), "{check}");
     assert!(check.stdout.contains("demo-web-1 runs, and the engine has not bound it: `cargo xtask start`"), "{check}");
     let _proxies = comes_up(&project, &engine, "anew", project.port(0), "Up 1 second (healthy)");
-    let run = project.run("start").ends_with(0);
+    let run = project.run("start").exits(0);
     assert!(
         run.stderr.contains("note: web runs, and the engine has not bound 18000: its container is made anew"),
         "{run}"
     );
     assert_eq!(engine.state().changes, ["POST /up", "POST /anew"]);
-    assert!(project.run("check-ports").ends_with(0).stdout.contains("ours, running"));
+    assert!(project.run("check-ports").exits(0).stdout.contains("ours, running"));
 }
 
 #[test]
 fn a_binding_that_stays_away_is_an_error() {
     let (project, engine) = project(vec![Rule::when("up").tells("up")]);
     engine.has(unbound(&project)).on("up", |_| {});
-    let run = project.run("start").ends_with(1);
+    let run = project.run("start").exits(1);
     assert!(run.stderr.contains("error: started, but the engine has not bound 18000 of web"), "{run}");
     assert_eq!(engine.state().changes, ["POST /up", "POST /up"]);
     assert!(!run.stderr.contains(" up\n") && run.stdout.is_empty(), "{run}");

@@ -9,9 +9,9 @@ use std::path::Path;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::json;
 
-use crate::engine::{Engine, container};
 use crate::kept::{keeps, tenant};
-use crate::support::{Project, Run, XTASK, skip};
+use crate::support::engine::{Engine, container};
+use crate::support::{Output, Project, XTASK, skip};
 
 const WEB: &str = "services:\n  web:\n    image: web\n    ports: [\"${WEB_PORT:-@0}:80\"]\n";
 
@@ -48,7 +48,7 @@ fn device(path: &Path) {
 }
 
 /// Ended after a while, with exit code 124.
-fn run(project: &Project, words: &str) -> Run {
+fn run(project: &Project, words: &str) -> Output {
     let mut command = project.command(which::which("timeout").unwrap());
     command.args(["20", XTASK]).args(words.split(' ')).current_dir(project.dir());
     project.finish(words, command)
@@ -69,15 +69,15 @@ fn a_pipe_or_a_device_in_another_folder_is_named_and_not_read() {
             let make = if what == "a device" { device } else { pipe };
             make(&project.root().join("odd").join(file));
             let complaint = format!("warning: [root]/odd/{file} is not read: it is {what}, not a regular file\n");
-            let ls = run(&project, "ls").ends_with(0);
+            let ls = run(&project, "ls").exits(0);
             assert_eq!(ls.stderr.matches(&complaint).count(), 1, "{file}: {ls}");
             for name in ["good  running 1/1", "odd  running 1/1"] {
                 assert!(ls.stdout.contains(name), "{file}: {ls}");
             }
-            let ranges = run(&project, "ranges").ends_with(0);
+            let ranges = run(&project, "ranges").exits(0);
             assert!(ranges.stdout.contains("good") && ranges.stderr.contains(&complaint), "{file}: {ranges}");
-            run(&project, "check-ports").ends_with(0);
-            let all = run(&project, "check-ports --all").ends_with(0);
+            run(&project, "check-ports").exits(0);
+            let all = run(&project, "check-ports --all").exits(0);
             assert!(all.stdout.contains("2 projects, 2 ports"), "{file}: {all}");
         }
     }
@@ -95,7 +95,7 @@ fn a_folder_that_gives_no_answer_is_named_and_the_others_are_shown() {
     pipe(&project.root().join("odd/pipe"));
     for (words, ours) in [("ls", "good  running 1/1"), ("ranges", "good"), ("check-ports --all", "2 projects, 2 ports")]
     {
-        let run = run(&project, words).ends_with(0);
+        let run = run(&project, words).exits(0);
         assert!(run.stdout.contains(ours), "{run}");
         assert_eq!(
             run.stderr.matches("warning: [root]/odd is not read: it gives no answer within 1 s\n").count(),
@@ -103,7 +103,7 @@ fn a_folder_that_gives_no_answer_is_named_and_the_others_are_shown() {
             "{run}"
         );
     }
-    run(&project, "check-ports").ends_with(0);
+    run(&project, "check-ports").exits(0);
     let report = run(&project, "diagnose --only leases");
     assert!(report.code != 124 && report.stdout.contains("2 folders"), "{report}");
 }
@@ -125,7 +125,7 @@ fn the_folder_of_a_label_is_no_other_case() {
         &[("127.0.0.1", project.port(3), 80)],
     ));
     engine.has(container(("proc", "x", "/proc/self/fd"), ("running", "Up"), &[("127.0.0.1", project.port(4), 80)]));
-    let ls = run(&project, "ls").ends_with(0);
+    let ls = run(&project, "ls").exits(0);
     for name in ["good  running 1/1", "foreign  running 1/1", "proc  running 1/1"] {
         assert!(ls.stdout.contains(name), "{ls}");
     }
@@ -140,7 +140,7 @@ fn a_ledger_that_is_no_file_is_named() {
         let (project, _engine) = machine();
         make(&project.root().join("state/leases.json"));
         for words in ["ls", "ranges", "check-ports", "check-ports --all"] {
-            let run = run(&project, words).ends_with(0);
+            let run = run(&project, words).exits(0);
             assert!(run.stderr.contains("[root]/state/leases.json is not read: it is a "), "{run}");
         }
     }

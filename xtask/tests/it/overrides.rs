@@ -4,19 +4,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::symlink;
 
 use serde_json::{Value, json};
-use xtask::context::Context;
-use xtask::decide::Slot;
-use xtask::flow::overrides::{self, Request};
-use xtask::flow::survey::survey;
-use xtask::model::ComposeOptions;
 
-use crate::support::{Project, Rule, Run, skip, snapshot};
+use crate::support::{Output, Project, Rule, git, repository, snapshot};
 
 /// A project with the machine's own Compose; `None` where there is none.
-fn project(files: &[(&str, &str)]) -> Option<Project> {
+pub(crate) fn project(files: &[(&str, &str)]) -> Option<Project> {
     let mut project = Project::empty();
     for (name, text) in files {
         project.file(name, text);
@@ -25,12 +19,12 @@ fn project(files: &[(&str, &str)]) -> Option<Project> {
 }
 
 /// One service with this entry under `ports:`.
-fn one(entry: &str) -> String {
+pub(crate) fn one(entry: &str) -> String {
     format!("services:\n  web:\n    image: web\n    ports:\n      - {entry}\n")
 }
 
 /// What Compose makes of the project.
-fn config(project: &Project, options: &str) -> Value {
+pub(crate) fn config(project: &Project, options: &str) -> Value {
     let mut docker = project.command(project.root().join("bin/docker"));
     docker.arg("compose").args(options.split_whitespace()).args(["config", "--format", "json"]);
     let output = docker.output().unwrap();
@@ -47,11 +41,11 @@ fn published(config: &mut Value) -> Vec<&mut Value> {
 
 /// Does what the test is of: exactly the ports that are held get others, and
 /// Compose, asked by itself, agrees.
-fn moves(project: &mut Project, options: &str, held: &[&str]) -> Run {
+fn moves(project: &mut Project, options: &str, held: &[&str]) -> Output {
     let addresses: Vec<String> = held.iter().map(|address| project.fill(address)).collect();
     project.hold_as("holder", "", &addresses);
     let mut before = config(project, options);
-    let run = project.run(&format!("{options} check-ports --reassign")).ends_with(0);
+    let run = project.run(&format!("{options} check-ports --reassign")).exits(0);
     let mut after = config(project, options);
     let taken: BTreeSet<String> =
         addresses.iter().map(|address| address.rsplit(':').next().unwrap().to_owned()).collect();
@@ -125,30 +119,30 @@ fn the_generated_file_and_what_is_said() {
     let Some(mut project) = project(&[("compose.yaml", compose)]) else { return };
     let held = project.hold("0.0.0.0", &[0]);
     let before = project.everything();
-    let run = project.run("check-ports").ends_with(1);
+    let run = project.run("check-ports").exits(1);
     assert!(
         run.stderr.contains("hint: other ports in compose.override.yaml: `cargo xtask check-ports --reassign`"),
         "{run}"
     );
-    let run = project.run("check-ports --reassign --dry-run").ends_with(1);
+    let run = project.run("check-ports --reassign --dry-run").exits(1);
     assert!(run.stdout.contains("web:80 18000 -> 18001  (compose.override.yaml)"), "{run}");
     assert_eq!(project.everything(), before);
-    snapshot!("override-reassign", project.run("check-ports --reassign").ends_with(0));
+    snapshot!("override-reassign", project.run("check-ports --reassign").exits(0));
     snapshot!("override-file", project.redact(&project.read("compose.override.yaml")));
-    let row = project.run("check-ports --format json").ends_with(0).json()["ports"][0].clone();
+    let row = project.run("check-ports --format json").exits(0).json()["ports"][0].clone();
     assert_eq!((&row["published"], &row["variable"]), (&json!(project.port(1)), &Value::Null));
 
     // The new port is taken as well: the file is written again, from the
     // project's own port on.
     project.hold("0.0.0.0", &[1]);
-    project.run("check-ports --reassign").ends_with(0);
+    project.run("check-ports --reassign").exits(0);
     let text = project.redact(&project.read("compose.override.yaml"));
     assert!(text.contains("web:80 is published on 18002 in place of 18000"), "{text}");
     assert!(project.runs(held));
 
     // And a variable and a literal in one go.
     project.hold("127.0.0.1", &[2, 5]);
-    let run = project.run("check-ports --reassign").ends_with(0);
+    let run = project.run("check-ports --reassign").exits(0);
     assert!(run.stdout.contains("DEBUG_PORT 18005 -> 18006  (.env)\nweb:80 18002 -> 18003"), "{run}");
     assert_eq!(project.read(".env"), project.fill("DEBUG_PORT=@6\n"));
 }
@@ -163,7 +157,7 @@ fn a_person_s_override_is_not_touched() {
     moves(&mut project, "", &["0.0.0.0:@0"]);
     // Nothing is left to do, and looking does nothing.
     let files = project.everything();
-    project.run("check-ports --reassign").ends_with(0);
+    project.run("check-ports --reassign").exits(0);
     assert_eq!(project.everything(), files);
     assert_eq!(project.read("docker-compose.override.yml"), mine);
     let list = "COMPOSE_FILE=docker-compose.yml:docker-compose.override.yml:docker-compose.xtask.yml\n";
@@ -180,17 +174,17 @@ fn what_cannot_take_effect_is_refused_and_nothing_is_written() {
     project.hold("0.0.0.0", &[0]);
     fs::create_dir(project.path("mine/sub")).unwrap();
     let before = project.everything();
-    let run = project.run("-f compose.yaml check-ports --reassign").ends_with(1);
+    let run = project.run("-f compose.yaml check-ports --reassign").exits(1);
     snapshot!("override-option", run);
-    let run = project.run_in("mine/sub", "check-ports --reassign").ends_with(1);
+    let run = project.run_in("mine/sub", "check-ports --reassign").exits(1);
     assert!(
         run.stderr.contains("; from this folder Compose does not read COMPOSE_FILE of [root]/demo/mine\n"),
         "{run}"
     );
     project.set("COMPOSE_FILE", "compose.yaml");
-    let run = project.run("check-ports --reassign").ends_with(1);
+    let run = project.run("check-ports --reassign").exits(1);
     assert!(run.stderr.contains("hint: then `unset COMPOSE_FILE`"), "{run}");
-    let run = project.run("check-ports").ends_with(1);
+    let run = project.run("check-ports").exits(1);
     assert!(run.stderr.contains("note: other ports cannot be written: service `web` publishes 18000 as a literal in compose.yaml:5; the compose files are named by"), "{run}");
     assert_eq!(project.everything(), before);
 }
@@ -202,10 +196,10 @@ fn a_generated_file_that_is_named_on_the_command_line() {
     let text = one("\"@0:80\"");
     let Some(mut project) = project(&[("compose.yaml", text.as_str()), (".env", "A=1\n")]) else { return };
     let held = project.hold("0.0.0.0", &[0]);
-    project.run("check-ports --reassign").ends_with(0);
+    project.run("check-ports --reassign").exits(0);
     let options = "-f compose.yaml -f compose.override.yaml";
     project.hold("0.0.0.0", &[1]);
-    project.run(&format!("{options} check-ports --reassign")).ends_with(0);
+    project.run(&format!("{options} check-ports --reassign")).exits(0);
     let ports = config(&project, options)["services"]["web"]["ports"].clone();
     assert_eq!(ports.as_array().unwrap().len(), 1);
     assert_eq!(ports[0]["published"], project.port(2).to_string());
@@ -231,7 +225,7 @@ fn an_old_compose_is_told_of() {
         ]);
         project.hold("0.0.0.0", &[0]);
         let before = project.everything();
-        let run = project.run("check-ports --reassign").ends_with(code);
+        let run = project.run("check-ports --reassign").exits(code);
         assert!(run.stderr.contains(words), "{run}");
         assert_eq!(project.everything(), before);
     }
@@ -256,7 +250,7 @@ fn what_compose_does_not_prove_is_put_back() {
         project.file("docker-compose.override.yml", "# mine\n").file(".env", "A=1");
         let pid = project.hold("0.0.0.0", &[0]);
         let before = project.everything();
-        let run = project.run("check-ports --reassign").ends_with(2);
+        let run = project.run("check-ports --reassign").exits(2);
         let words = format!("with it Compose gives another `{path}`; all files are as they were");
         assert!(run.stderr.contains(&words), "{run}");
         assert_eq!(project.everything(), before);
@@ -266,156 +260,25 @@ fn what_compose_does_not_prove_is_put_back() {
 
 #[test]
 fn git_ignores_the_generated_file() {
-    let Ok(git) = which::which("git") else {
-        skip("no git on PATH");
-        return;
-    };
     let text = one("\"@0:80\"");
     let Some(mut project) = project(&[("compose.yaml", text.as_str())]) else { return };
-    symlink(git, project.root().join("bin/git")).unwrap();
-    let git = |project: &Project, folder: &str, words: &str| {
-        let mut git = project.command(project.root().join("bin/git"));
-        git.args(["-c", "user.name=t", "-c", "user.email=t@t"]).args(words.split_whitespace());
-        let output = git.current_dir(project.path(folder)).output().unwrap();
-        assert!(output.status.success(), "{words}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    };
-    git(&project, "", "init -q");
-    git(&project, "", "add -A");
-    git(&project, "", "commit -q -m x");
+    if !project.is_repository() {
+        return;
+    }
+    repository(project.dir());
     // A linked worktree has the exclude file of the repository it belongs to.
-    git(&project, "", "worktree add -q ../tree");
+    git(project.dir(), &["worktree", "add", "-q", "../tree"]);
     project.hold("0.0.0.0", &[0]);
-    let run = project.run_in("../tree", "check-ports --reassign").ends_with(0);
+    let run = project.run_in("../tree", "check-ports --reassign").exits(0);
     assert!(
         run.stderr.contains("compose.override.yaml is ignored by git now: see [root]/demo/.git/info/exclude\n"),
         "{run}"
     );
-    assert_eq!(git(&project, "../tree", "status --porcelain"), "");
+    assert_eq!(git(project.path("../tree"), &["status", "--porcelain"]).stdout, "");
     let exclude = project.read(".git/info/exclude");
     assert!(exclude.ends_with("\ncompose.override.yaml\n"), "{exclude}");
     // Once is enough.
-    let run = project.run("check-ports --reassign").ends_with(0);
+    let run = project.run("check-ports --reassign").exits(0);
     assert!(!run.stderr.contains("ignored by git"), "{run}");
     assert_eq!(project.read(".git/info/exclude"), exclude);
-}
-
-/// The program's own functions in the project, with the machine's Compose.
-fn context(project: &Project) -> Context {
-    let mut ctx = Context::new(project.dir(), ComposeOptions::default());
-    ctx.env.retain(|name, _| !name.starts_with("COMPOSE_"));
-    ctx.env.insert("XTASK_STATE_DIR".into(), project.root().join("state").display().to_string());
-    ctx
-}
-
-#[test]
-fn fixed_names_are_left_to_compose_and_come_back() {
-    let compose = "\
-name: fixed
-services:
-  web:
-    image: x
-    container_name: my-web
-    ports: [\"@0:80\"]
-    networks: [back, plain]
-    volumes: [{type: volume, source: data, target: /a}, {type: volume, source: plain, target: /b}]
-  other:
-    image: x
-    networks: [shared]
-networks:
-  back: {name: backend}
-  plain: {}
-  shared: {name: shared, external: true}
-volumes:
-  data: {name: data}
-  plain: {}
-";
-    let Some(project) = project(&[("compose.yaml", compose)]) else { return };
-    let before = (config(&project, ""), project.everything());
-    let ctx = context(&project);
-    let names = xtask::stack::fixed_names(&ctx.options, &ctx.dir, &|name| ctx.var(name)).unwrap();
-    assert_eq!(names.len(), 4, "{names:?}");
-    overrides::apply(&ctx, &Request::reset_names(&names)).unwrap();
-    let mut wanted = before.0.clone();
-    wanted["services"]["web"].as_object_mut().unwrap().remove("container_name");
-    // Who asks for the old name still finds it, on networks of this project alone.
-    for network in ["back", "plain"] {
-        wanted["services"]["web"]["networks"][network] = json!({ "aliases": ["my-web"] });
-    }
-    wanted["networks"]["back"]["name"] = json!("fixed_back");
-    assert_eq!(wanted["volumes"]["data"]["name"], "data");
-    wanted["volumes"]["data"]["name"] = json!("fixed_data");
-    assert_eq!(config(&project, ""), wanted);
-    // A port moves in the same file, and names stay as they are then.
-    let mut found = survey(&ctx).unwrap();
-    found.rows.truncate(1);
-    let slot = overrides::slot_of(&found, &found.rows[0]).unwrap();
-    let request = Request { moves: [(slot.clone(), project.port(1))].into(), ..Request::default() };
-    overrides::apply(&ctx, &request).unwrap();
-    wanted["services"]["web"]["ports"][0]["published"] = json!(project.port(1).to_string());
-    assert_eq!(config(&project, ""), wanted);
-    // Both go back, one after the other; with the last the file goes.
-    overrides::apply(&ctx, &Request { moves: [(slot, project.port(0))].into(), ..Request::default() }).unwrap();
-    assert!(project.path("compose.override.yaml").exists());
-    overrides::apply(&ctx, &Request::reset_names(&[])).unwrap();
-    assert_eq!((config(&project, ""), project.everything()), before);
-}
-
-#[test]
-fn a_literal_moves_without_a_word_in_the_project() {
-    let text = one("\"@0:80\"");
-    let mine = "services: {web: {environment: {A: b}}}";
-    let files =
-        [("compose.yaml", text.as_str()), ("compose.override.yaml", mine), (".env", "COMPOSE_PATH_SEPARATOR=,\n")];
-    let Some(mut project) = project(&files) else { return };
-    let (mut before, everything) = (config(&project, ""), project.everything());
-    let ctx = context(&project);
-    let found = survey(&ctx).unwrap();
-    let slot = overrides::slot_of(&found, &found.rows[0]).unwrap();
-    let request = Request { moves: [(slot, project.port(1))].into(), ..Request::default() };
-    for (name, value) in overrides::environment(&ctx, &found, &request).unwrap() {
-        project.set(&name, value);
-    }
-    before["services"]["web"]["ports"][0]["published"] = json!(project.port(1).to_string());
-    assert_eq!(config(&project, ""), before);
-    assert_eq!(project.everything(), everything);
-    assert_eq!(overrides::environment(&ctx, &found, &Request::default()).unwrap(), []);
-    let mut ctx = ctx;
-    ctx.options.files = vec!["compose.yaml".into()];
-    assert!(
-        overrides::environment(&ctx, &found, &request).unwrap_err().message().starts_with("-f on the command line")
-    );
-}
-
-/// From a folder below, and with an `.env` that was made for one line alone.
-#[test]
-fn files_that_were_not_there_are_gone_again() {
-    let text = one("\"@0:80\"");
-    let mine = "services: {web: {environment: {A: b}}}";
-    for (files, folder, made) in [
-        (&[("compose.yaml", text.as_str()), ("sub/x", "")][..], "sub", vec!["compose.override.yaml"]),
-        (&[("compose.yaml", &text), ("compose.override.yaml", mine)], "", vec![".env", "docker-compose.xtask.yml"]),
-    ] {
-        let Some(project) = project(files) else { return };
-        let before = project.everything();
-        let mut ctx = context(&project);
-        ctx.dir = project.path(folder);
-        let found = survey(&ctx).unwrap();
-        let slot = overrides::slot_of(&found, &found.rows[0]).unwrap();
-        let to = |port| Request { moves: [(slot.clone(), port)].into(), ..Request::default() };
-        overrides::apply(&ctx, &to(project.port(1))).unwrap();
-        let after = project.everything();
-        let new: Vec<_> = after.keys().filter(|path| !before.contains_key(*path)).collect();
-        assert_eq!(new, made.iter().map(|name| project.path(name)).collect::<Vec<_>>().iter().collect::<Vec<_>>());
-        let moved = overrides::moved(&ctx, &survey(&ctx).unwrap()).unwrap();
-        assert_eq!((moved[0].own, moved[0].now), (project.port(0), project.port(1)));
-        // A slot that is not there is an error, and nothing happens.
-        let gone = Slot { nth: 7, ..slot.clone() };
-        let request = Request { moves: [(gone, project.port(2))].into(), ..Request::default() };
-        let error = overrides::apply(&ctx, &request).unwrap_err();
-        assert!(error.message().contains("publishes web:80 on a port of its own"), "{error}");
-        assert_eq!(project.everything(), after);
-        overrides::apply(&ctx, &to(project.port(0))).unwrap();
-        assert_eq!(project.everything(), before);
-    }
 }

@@ -5,9 +5,9 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::engine::container;
 use crate::fake_docker::project;
-use crate::support::command;
+use crate::support::bare;
+use crate::support::engine::container;
 
 /// The shell itself is asked.
 #[test]
@@ -16,7 +16,7 @@ fn a_shell_reads_back_the_same_word() {
         ["a b", "it's", "$(x) `y` ${Z}", "a;b&&c|d>e", "~root", "{a,b}", "*?[x]", "\\", "\"", "größe", "!x", "#x"];
     for word in words {
         let line = format!("printf %s {}", xtask::ui::quoted(word));
-        let output = command("/bin/sh").args(["-c", &line]).output().unwrap();
+        let output = bare("/bin/sh").args(["-c", &line]).output().unwrap();
         assert_eq!(String::from_utf8(output.stdout).unwrap(), word);
     }
 }
@@ -29,10 +29,10 @@ fn a_folder_is_one_word_whatever_its_name() {
     fs::create_dir(&odd).unwrap();
     let dir = odd.to_str().unwrap();
     engine.has(container(("demo", "web", dir), ("running", "Up"), &[("0.0.0.0", project.port(0), 80)]));
-    let run = project.run("start").ends_with(2);
+    let run = project.run("start").exits(2);
     let typed = run.stderr.split('`').find_map(|part| part.strip_prefix("cd ")?.strip_suffix(" && cargo xtask stop"));
     let typed = typed.unwrap_or_else(|| panic!("no command in {run}"));
-    let mut shell = command("/bin/sh");
+    let mut shell = bare("/bin/sh");
     shell.env("HOME", project.root().join("home")).current_dir(project.root());
     let output = shell.args(["-c", &format!("printf %s {typed}")]).output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), dir, "{typed}");

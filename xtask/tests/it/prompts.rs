@@ -2,126 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::fs;
-use std::io::{Read, Write};
-use std::process::{Child, ChildStdin, Stdio};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::time::Duration;
 
 use crate::fake_docker::{comes_up, project};
-use crate::support::{Project, Rule, XTASK, skip, snapshot};
-
-/// A shell on a terminal of its own, that runs the program between two looks
-/// at the terminal's settings.
-struct Terminal<'a> {
-    project: &'a Project,
-    child: Child,
-    keys: ChildStdin,
-    screen: Arc<Mutex<Vec<u8>>>,
-    /// How much of the screen was waited for already.
-    seen: usize,
-}
-
-/// The first trap keeps the shell alive through Ctrl-C; the program's own are
-/// set back by its start.
-const SCRIPT: &str = "trap : INT; stty -g >before; \"$XTASK\" $WORDS; code=$?; stty -g >after; exit $code";
-
-impl<'a> Terminal<'a> {
-    /// `None` where there is no `script`.
-    fn start(project: &'a Project, words: &str) -> Option<Terminal<'a>> {
-        Self::start_as(project, words, "xterm")
-    }
-
-    /// The same on another kind of terminal.
-    fn start_as(project: &'a Project, words: &str, term: &str) -> Option<Terminal<'a>> {
-        let Ok(script) = which::which("script") else {
-            skip("a terminal: no script (util-linux)");
-            return None;
-        };
-        let mut path = project.root().join("bin").into_os_string();
-        // The shell wants stty; docker is in none of them that matter here.
-        path.push(":/usr/bin:/bin");
-        let mut command = project.command(script);
-        command
-            .args(["--quiet", "--return", "--flush", "--command", SCRIPT, "/dev/null"])
-            .envs([("XTASK", XTASK), ("WORDS", words), ("SHELL", "/bin/sh"), ("TERM", term)])
-            .env("PATH", path)
-            .current_dir(project.dir())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let screen = Arc::new(Mutex::new(Vec::new()));
-        let (mut output, shared) = (child.stdout.take().unwrap(), Arc::clone(&screen));
-        std::thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            while let Ok(length @ 1..) = output.read(&mut bytes) {
-                shared.lock().unwrap().extend_from_slice(&bytes[..length]);
-            }
-        });
-        let keys = child.stdin.take().unwrap();
-        Some(Terminal { project, child, keys, screen, seen: 0 })
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.screen.lock().unwrap()).into_owned()
-    }
-
-    /// Waits until these words are on the screen, after those waited for before.
-    #[track_caller]
-    fn sees(&mut self, words: &str) -> &mut Self {
-        let deadline = Instant::now() + Duration::from_secs(15);
-        loop {
-            let text = self.text();
-            if let Some(at) = text[self.seen..].find(words) {
-                self.seen += at + words.len();
-                return self;
-            }
-            assert!(Instant::now() < deadline, "no {words:?} on the screen:\n{text}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    fn types(&mut self, keys: &str) -> &mut Self {
-        self.keys.write_all(keys.as_bytes()).unwrap();
-        self.keys.flush().unwrap();
-        self
-    }
-
-    /// Exit code and screen, without colours and redacted. The terminal must be
-    /// as it was, with its cursor shown.
-    #[track_caller]
-    fn ends(mut self) -> (i32, String) {
-        let deadline = Instant::now() + Duration::from_secs(15);
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(Instant::now() < deadline, "it does not end:\n{}", self.text());
-            std::thread::sleep(Duration::from_millis(10));
-        };
-        // What was written last may still be on its way to the reader.
-        std::thread::sleep(Duration::from_millis(50));
-        let setting = |name: &str| fs::read_to_string(self.project.path(name)).unwrap();
-        assert_eq!(setting("before"), setting("after"));
-        let text = self.text();
-        if let Some(hidden) = text.rfind("\x1b[?25l") {
-            assert!(text.rfind("\x1b[?25h").is_some_and(|shown| shown > hidden), "the cursor is hidden: {text:?}");
-        }
-        (status.code().unwrap_or(-1), self.project.redact(&plain(&text)))
-    }
-}
-
-/// Without colours and carriage returns.
-fn plain(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('\x1b') {
-        out.push_str(&rest[..at]);
-        rest = rest[at..].trim_start_matches(|c: char| !c.is_ascii_alphabetic());
-        rest = rest.get(1..).unwrap_or_default();
-    }
-    out.push_str(rest);
-    out.replace('\r', "")
-}
+use crate::support::{Ending, Project, Rule, Terminal, XTASK, bare, git, snapshot};
 
 /// A project whose one port `@0` is held.
 fn held() -> (Project, u32) {
@@ -133,9 +18,9 @@ fn held() -> (Project, u32) {
 #[test]
 fn other_ports_are_written() {
     let (project, pid) = held();
-    let Some(mut terminal) = Terminal::start(&project, "check-ports") else { return };
+    let Some(mut terminal) = project.terminal("check-ports") else { return };
     terminal.sees("what now?").sees("[s/o/t/l] ").types("o\n");
-    let (code, screen) = terminal.ends();
+    let (code, screen) = project.screen(terminal);
     assert_eq!(code, 0, "{screen}");
     assert_eq!(project.read(".env"), project.fill("WEB_PORT=@1\n"));
     snapshot!("prompt-other-ports", screen);
@@ -146,23 +31,19 @@ fn other_ports_are_written() {
 /// In a file that git tracks they are written only if that is said once more.
 #[test]
 fn a_file_that_git_tracks_is_asked_about() {
-    let Ok(git) = which::which("git") else {
-        skip("no git on PATH");
-        return;
-    };
     for (keys, want, port) in [("w\n", 0, "@1"), ("l\n", 2, "@0"), ("\n", 2, "@0")] {
         let (project, _) = held();
         project.file(".env", "WEB_PORT=@0\n");
-        std::os::unix::fs::symlink(&git, project.root().join("bin/git")).unwrap();
-        for words in [&["init", "-q"][..], &["add", ".env"]] {
-            assert!(project.command(&git).args(words).status().unwrap().success());
+        if !project.is_repository() {
+            return;
         }
-        let Some(mut terminal) = Terminal::start(&project, "check-ports --reassign") else { return };
+        git(project.dir(), &["add", ".env"]);
+        let Some(mut terminal) = project.terminal("check-ports --reassign") else { return };
         terminal
             .sees("git tracks .env, and a change there can end up in a commit: what now?")
             .sees("[w/l] ")
             .types(keys);
-        let (code, screen) = terminal.ends();
+        let (code, screen) = project.screen(terminal);
         assert_eq!(code, want, "{screen}");
         assert_eq!(project.read(".env"), project.fill(&format!("WEB_PORT={port}\n")), "{screen}");
     }
@@ -173,11 +54,11 @@ fn leaving_it_leaves_everything() {
     for keys in [&["l\n"][..], &["\n"], &["x\n", "L\n"], &["\x04"]] {
         let (mut project, pid) = held();
         let before = project.everything();
-        let Some(mut terminal) = Terminal::start(&project, "check-ports") else { return };
+        let Some(mut terminal) = project.terminal("check-ports") else { return };
         for keys in keys {
             terminal.sees("[s/o/t/l] ").types(keys);
         }
-        let (code, screen) = terminal.ends();
+        let (code, screen) = project.screen(terminal);
         assert_eq!(code, 1, "{keys:?}: {screen}");
         let mut after = project.everything();
         after.retain(|path, _| !path.ends_with("before") && !path.ends_with("after"));
@@ -189,17 +70,17 @@ fn leaving_it_leaves_everything() {
 #[test]
 fn the_proxy_is_announced() {
     let (project, _) = held();
-    let Some(mut terminal) = Terminal::start(&project, "check-ports") else { return };
+    let Some(mut terminal) = project.terminal("check-ports") else { return };
     terminal.sees("[s/o/t/l] ").types("t\n").sees("`cargo xtask start --traefik`");
-    assert_eq!(terminal.ends().0, 1);
+    assert_eq!(project.screen(terminal).0, 1);
 }
 
 #[test]
 fn stopping_asks_again_and_stops() {
     let (mut project, pid) = held();
-    let Some(mut terminal) = Terminal::start(&project, "check-ports") else { return };
+    let Some(mut terminal) = project.terminal("check-ports") else { return };
     terminal.sees("[s/o/t/l] ").types("s\n").sees("stop: kill").sees("stop it? [y/N] ").types("y\n");
-    let (code, screen) = terminal.ends();
+    let (code, screen) = project.screen(terminal);
     assert_eq!(code, 0, "{screen}");
     snapshot!("prompt-stop", screen);
     assert!(!project.runs(pid));
@@ -214,11 +95,11 @@ fn what_was_typed_before_a_question_is_no_answer() {
     project.fake_docker(&[Rule::when("config").sleep(1500).stdout(
         r#"{"name":"demo","services":{"web":{"image":"web","ports":[{"mode":"ingress","target":80,"published":"@0","protocol":"tcp"}]}}}"#,
     )]);
-    let Some(mut terminal) = Terminal::start(&project, "check-ports") else { return };
+    let Some(mut terminal) = project.terminal("check-ports") else { return };
     terminal.types("s\ny\n").sees("s\r\ny\r\n").sees("what now?").sees("[s/o/t/l] ");
     std::thread::sleep(Duration::from_millis(300));
     terminal.types("l\n");
-    let (code, screen) = terminal.ends();
+    let (code, screen) = project.screen(terminal);
     assert_eq!(code, 1, "{screen}");
     assert!(!screen.contains("stop it?") && project.runs(pid), "{screen}");
 }
@@ -228,21 +109,23 @@ fn what_was_typed_before_a_question_is_no_answer() {
 fn a_terminal_that_knows_lines_alone_gets_lines() {
     let (project, engine) = project(vec![Rule::when("up -d").stderr(" web Pulling\n").tells("up")]);
     let _proxies = comes_up(&project, &engine, "up", project.port(0), "Up 1 second (healthy)");
-    let Some(terminal) = Terminal::start_as(&project, "start", "dumb") else { return };
-    let raw = Arc::clone(&terminal.screen);
-    let (code, screen) = terminal.ends();
-    assert_eq!(code, 0, "{screen}");
-    assert!(screen.contains("  compose      web Pulling\n"), "{screen}");
-    assert!(screen.contains("  web          healthy\n"), "{screen}");
-    assert!(!raw.lock().unwrap().contains(&0x1b), "{screen}");
+    let dumb = |script| {
+        let mut command = project.command(script);
+        command.env("TERM", "dumb");
+        command
+    };
+    let Some(terminal) = Terminal::start(dumb, "", XTASK, "start") else { return };
+    let run = terminal.ends().exits(0);
+    assert!(!run.raw.contains('\x1b'), "{run}");
+    run.says("  compose      web Pulling\r\n").says("  web          healthy\r\n");
 }
 
 #[test]
 fn no_is_no() {
     let (mut project, pid) = held();
-    let Some(mut terminal) = Terminal::start(&project, "check-ports") else { return };
+    let Some(mut terminal) = project.terminal("check-ports") else { return };
     terminal.sees("[s/o/t/l] ").types("s\n").sees("stop it? [y/N] ").types("n\n");
-    let (code, screen) = terminal.ends();
+    let (code, screen) = project.screen(terminal);
     assert_eq!(code, 1, "{screen}");
     assert!(screen.contains("error: nothing was stopped"), "{screen}");
     assert!(project.runs(pid));
@@ -257,13 +140,13 @@ fn killing_is_asked_for_by_itself() {
                 let mut project = Project::new("services:\n  web:\n    image: web\n    ports: [\"@0:80\"]\n");
                 let address = format!("127.0.0.1:{}", project.port(0));
                 let pid = project.hold_as("holder", "trap '' TERM;", &[address]);
-                let Some(mut terminal) = Terminal::start(&project, "check-ports --stop-holders") else { return };
+                let Some(mut terminal) = project.terminal("check-ports --stop-holders") else { return };
                 terminal
                     .sees("stop it? [y/N] ")
                     .types("y\n")
                     .sees("kill it at once (unsaved work is lost)? [y/N] ")
                     .types(answer);
-                let (code, screen) = terminal.ends();
+                let (code, screen) = project.screen(terminal);
                 assert_eq!(code, want, "{screen}");
                 assert_eq!(project.runs(pid), want == 1, "{screen}");
                 if want == 0 {
@@ -277,9 +160,9 @@ fn killing_is_asked_for_by_itself() {
 #[test]
 fn ctrl_c_at_a_question_ends_it_with_130() {
     let (mut project, pid) = held();
-    let Some(mut terminal) = Terminal::start(&project, "check-ports") else { return };
+    let Some(mut terminal) = project.terminal("check-ports") else { return };
     terminal.sees("[s/o/t/l] ").types("\x03");
-    let (code, screen) = terminal.ends();
+    let (code, screen) = project.screen(terminal);
     assert_eq!(code, 130, "{screen}");
     assert!(project.runs(pid) && !project.path(".env").exists());
 }
@@ -289,9 +172,9 @@ fn ctrl_c_at_a_question_ends_it_with_130() {
 fn only_what_is_possible_is_offered() {
     let mut project = Project::new("services:\n  web:\n    image: web\n    ports: [\"@0:80\"]\n");
     project.hold_as("docker-proxy", "", &[format!("0.0.0.0:{}", project.port(0))]);
-    let Some(mut terminal) = Terminal::start(&project, "check-ports") else { return };
+    let Some(mut terminal) = project.terminal("check-ports") else { return };
     terminal.sees("[t/l] ").types("l\n");
-    let (code, screen) = terminal.ends();
+    let (code, screen) = project.screen(terminal);
     assert_eq!(code, 1);
     snapshot!("prompt-nothing-possible", screen);
 }
@@ -299,10 +182,8 @@ fn only_what_is_possible_is_offered() {
 #[test]
 fn colours_and_no_question_where_all_is_well() {
     let project = Project::new("services:\n  web:\n    image: web\n    ports: [\"@0:80\"]\n");
-    let Some(terminal) = Terminal::start(&project, "check-ports") else { return };
-    let screen = Arc::clone(&terminal.screen);
-    assert_eq!(terminal.ends().0, 0);
-    assert!(screen.lock().unwrap().windows(5).any(|bytes| bytes == b"\x1b[32m"));
+    let Some(terminal) = project.terminal("check-ports") else { return };
+    terminal.ends().exits(0).says("\x1b[32m").never_says("what now?");
 }
 
 /// Questions are for people: `--yes`, JSON and a dry run ask nothing.
@@ -310,8 +191,8 @@ fn colours_and_no_question_where_all_is_well() {
 fn some_runs_ask_nothing() {
     for words in ["check-ports --yes", "check-ports --format json", "check-ports --dry-run"] {
         let (mut project, pid) = held();
-        let Some(terminal) = Terminal::start(&project, words) else { return };
-        let (code, screen) = terminal.ends();
+        let Some(terminal) = project.terminal(words) else { return };
+        let (code, screen) = project.screen(terminal);
         assert_eq!(code, 1, "{screen}");
         assert!(!screen.contains("what now?"), "{screen}");
         assert!(project.runs(pid));
@@ -322,18 +203,16 @@ fn some_runs_ask_nothing() {
 fn a_line_in_gitignore_is_asked_for() {
     let project = Project::new("services: {web: {image: web}}\n");
     project.file(".env.template", "A=1\n");
-    let git = project.command("git").env("PATH", "/usr/bin:/bin").args(["init", "--quiet"]).status();
-    if !git.is_ok_and(|status| status.success()) {
-        skip("no git");
+    if !project.is_repository() {
         return;
     }
-    let Some(mut terminal) = Terminal::start(&project, "env init") else { return };
+    let Some(mut terminal) = project.terminal("env init") else { return };
     terminal.sees("add it to .gitignore? [y/N]").types("n\n");
-    assert_eq!(terminal.ends().0, 1);
+    assert_eq!(project.screen(terminal).0, 1);
     assert!(!project.path(".gitignore").exists());
-    let Some(mut terminal) = Terminal::start(&project, "env init") else { return };
+    let Some(mut terminal) = project.terminal("env init") else { return };
     terminal.sees("add it to .gitignore? [y/N]").types("y\n");
-    assert_eq!(terminal.ends().0, 0);
+    assert_eq!(project.screen(terminal).0, 0);
     assert_eq!(project.read(".gitignore"), ".env\n");
 }
 
@@ -341,30 +220,28 @@ fn a_line_in_gitignore_is_asked_for() {
 fn a_watched_list_is_drawn_again_until_ctrl_c() {
     let project = Project::new("services: {}\n");
     crate::kept::keeps(&project, &crate::kept::tenant(&project, "demo", "demo", "null", &[("vite", 0, 0)]));
-    let Some(mut terminal) = Terminal::start(&project, "ls --watch") else { return };
+    let Some(mut terminal) = project.terminal("ls --watch") else { return };
     terminal.sees("vite").sees("kept");
     // Somebody starts it: seen without a key.
     let holder = project.tool("holder");
-    let mut server = crate::support::command(holder);
-    let mut server = server.arg(project.fill("127.0.0.1:@0")).stdout(Stdio::null()).spawn().unwrap();
+    let server = bare(holder).arg(project.fill("127.0.0.1:@0")).stdout(Stdio::null()).spawn().unwrap();
+    let _server = Ending(server);
     terminal.sees("vite").sees("listens").types("\x03");
-    let (code, screen) = terminal.ends();
-    drop(server.kill());
-    drop(server.wait());
+    let (code, screen) = project.screen(terminal);
     assert_eq!(code, 130, "{screen}");
 }
 
 #[test]
 fn networks_are_removed_only_with_a_yes() {
     let (project, engine) = crate::prune::machine();
-    let Some(mut terminal) = Terminal::start(&project, "prune-network") else { return };
+    let Some(mut terminal) = project.terminal("prune-network") else { return };
     terminal.sees("remove blog_default? [y/N]").types("\n");
-    let (code, screen) = terminal.ends();
+    let (code, screen) = project.screen(terminal);
     assert!(code == 1 && screen.contains("nothing was removed"), "{screen}");
     assert_eq!(engine.state().changes, [""; 0]);
-    let Some(mut terminal) = Terminal::start(&project, "prune-network --all") else { return };
+    let Some(mut terminal) = project.terminal("prune-network --all") else { return };
     terminal.sees("remove these 2 networks? [y/N]").types("y\n");
-    assert_eq!(terminal.ends().0, 0);
+    assert_eq!(project.screen(terminal).0, 0);
     assert_eq!(engine.state().changes.len(), 2);
 }
 
@@ -375,10 +252,10 @@ fn what_can_be_mended_is_asked_for_one_by_one() {
     let tenant = r#"{"project":"a","dir":"@@/gone","leases":[]}"#.replace("@@", project.root().to_str().unwrap());
     let book = format!(r#"{{"schema":1,"tenants":[{tenant}]}}"#);
     fs::write(project.root().join("state/leases.json"), book).unwrap();
-    let Some(mut terminal) = Terminal::start(&project, "diagnose --fix --only project --only leases") else { return };
+    let Some(mut terminal) = project.terminal("diagnose --fix --only project --only leases") else { return };
     terminal.sees(".env: make .env from its template").sees("[y/N]").types("n\n");
     terminal.sees("forget ports that are kept for folders which are gone?").sees("[y/N]").types("y\n");
-    let (code, screen) = terminal.ends();
+    let (code, screen) = project.screen(terminal);
     assert_eq!(code, 0, "{screen}");
     assert!(screen.contains("mended: ports kept for folders"), "{screen}");
     assert!(!project.path(".env").exists());
@@ -388,12 +265,12 @@ fn what_can_be_mended_is_asked_for_one_by_one() {
 #[test]
 fn adopting_is_asked_for_once_and_no_writes_nothing() {
     let project = Project::new("services:\n  web:\n    image: web\n    ports: [\"@0:80\"]\n");
-    let Some(mut terminal) = Terminal::start(&project, "adopt") else { return };
+    let Some(mut terminal) = project.terminal("adopt") else { return };
     terminal.sees("+    ports: [\"${WEB_PORT:-").sees("do all of this? [y/N]").types("n\n");
-    assert_eq!(terminal.ends().0, 1);
+    assert_eq!(project.screen(terminal).0, 1);
     assert!(!project.path("xtask").exists() && !project.path("Makefile").exists());
-    let Some(mut terminal) = Terminal::start(&project, "adopt") else { return };
+    let Some(mut terminal) = project.terminal("adopt") else { return };
     terminal.sees("do all of this? [y/N]").types("y\n");
-    assert_eq!(terminal.ends().0, 0);
+    assert_eq!(project.screen(terminal).0, 0);
     assert!(project.read("compose.yaml").contains("WEB_PORT") && project.path("Makefile").exists());
 }

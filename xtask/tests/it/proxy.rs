@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::support::{Project, XTASK, command, skip, snapshot};
+use crate::support::{Project, XTASK, bare, skip, snapshot};
 
 const COMPOSE: &str = "\
 services:
@@ -26,7 +26,7 @@ const FILE: &str = "docker-compose.traefik.yml";
 #[test]
 fn the_help_of_each_part() {
     for part in ["up", "down", "status", "trust", "logs", "labels"] {
-        let run = Project::empty().run(&format!("proxy {part} --help")).ends_with(0);
+        let run = Project::empty().run(&format!("proxy {part} --help")).exits(0);
         assert!(run.stdout.contains(&format!("Usage: cargo xtask proxy {part}")), "{run}");
         assert!(run.stdout.contains("Exit codes: "), "{run}");
         snapshot!(format!("help-proxy-{part}"), run);
@@ -39,7 +39,7 @@ fn the_file_of_names_of_this_repository_is_up_to_date() {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let state = tempfile::tempdir().unwrap();
     // Whatever a developer has put on top in an override file is not meant.
-    let mut xtask = command(XTASK);
+    let mut xtask = bare(XTASK);
     xtask.args(["-f", "docker-compose.yml", "proxy", "labels"]).current_dir(repository);
     let output = xtask.env("XTASK_STATE_DIR", state.path()).output().unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -51,21 +51,21 @@ fn the_file_of_names_of_this_repository_is_up_to_date() {
 #[test]
 fn the_file_of_names_is_written_once_and_never_over_another() {
     let project = Project::new(COMPOSE);
-    let shown = project.run("proxy labels").ends_with(0);
+    let shown = project.run("proxy labels").exits(0);
     assert!(!project.path(FILE).exists());
-    project.run("proxy labels --write --dry-run").ends_with(0);
+    project.run("proxy labels --write --dry-run").exits(0);
     assert!(!project.path(FILE).exists());
-    snapshot!("proxy-labels-write", project.run("proxy labels --write").ends_with(0));
+    snapshot!("proxy-labels-write", project.run("proxy labels --write").exits(0));
     assert_eq!(project.read(FILE), shown.raw);
-    let again = project.run("proxy labels --write").ends_with(0);
+    let again = project.run("proxy labels --write").exits(0);
     assert!(again.stderr.contains("is as it should be"), "{again}");
     // One that is ours and old is written anew.
     project.file(FILE, &format!("{}\nservices: {{}}\n", project.read(FILE).lines().next().unwrap()));
-    project.run("proxy labels --write").ends_with(0);
+    project.run("proxy labels --write").exits(0);
     assert_eq!(project.read(FILE), shown.raw);
 
     project.file(FILE, "# mine\nservices: {}\n");
-    snapshot!("proxy-labels-foreign", project.run("proxy labels --write").ends_with(2));
+    snapshot!("proxy-labels-foreign", project.run("proxy labels --write").exits(2));
     assert_eq!(project.read(FILE), "# mine\nservices: {}\n");
 }
 
@@ -73,13 +73,13 @@ fn the_file_of_names_is_written_once_and_never_over_another() {
 #[test]
 fn a_file_of_names_in_use_makes_the_same_one() {
     let mut project = Project::new(COMPOSE);
-    project.run("proxy labels --write").ends_with(0);
+    project.run("proxy labels --write").exits(0);
     let text = project.read(FILE);
     project.set("COMPOSE_FILE", format!("compose.yaml:{FILE}"));
     if !project.path("compose.yaml").exists() {
         fs::rename(project.path("docker-compose.yml"), project.path("compose.yaml")).unwrap();
     }
-    assert_eq!(project.run("proxy labels").ends_with(0).raw, text);
+    assert_eq!(project.run("proxy labels").exits(0).raw, text);
 }
 
 #[test]
@@ -89,13 +89,13 @@ fn settings_and_the_environment_are_heard() {
         "[proxy]\nhost = \"shop\"\n[proxy.services]\nmysql = { kind = \"web\", port = 8080, host = \"panel\" }\n";
     project.file("xtask.toml", settings);
     project.set("PROXY_HOST", "wt.shop");
-    let json = project.run("proxy labels --format json").ends_with(0).json();
+    let json = project.run("proxy labels --format json").exits(0).json();
     assert_eq!(json["host"], "wt.shop");
     assert_eq!(json["routes"][2]["host"], "panel.wt.shop.localhost");
     project.file("xtask.toml", &settings.replace("mysql", "mysq"));
-    snapshot!("proxy-settings-service", project.run("proxy labels").ends_with(2));
+    snapshot!("proxy-settings-service", project.run("proxy labels").exits(2));
     project.file("xtask.toml", &settings.replace("\"web\"", "\"page\""));
-    snapshot!("proxy-settings-kind", project.run("proxy labels").ends_with(2));
+    snapshot!("proxy-settings-kind", project.run("proxy labels").exits(2));
 }
 
 #[test]
@@ -121,8 +121,8 @@ networks:
   web: {external: true}
 ",
     );
-    snapshot!("proxy-lint", project.run("proxy labels --lint").ends_with(1));
-    let json = project.run("proxy labels --lint --format json").ends_with(1).json();
+    snapshot!("proxy-lint", project.run("proxy labels --lint").exits(1));
+    let json = project.run("proxy labels --lint --format json").exits(1).json();
     let lines: Vec<u64> = json["findings"].as_array().unwrap().iter().filter_map(|f| f["line"].as_u64()).collect();
     assert_eq!(lines, [13, 14, 15, 6, 7, 7, 7]);
 }
@@ -130,18 +130,18 @@ networks:
 #[test]
 fn a_proxy_needs_an_engine_of_this_machine_and_a_good_name() {
     let mut project = Project::new(COMPOSE);
-    let run = project.run("proxy up").ends_with(2);
+    let run = project.run("proxy up").exits(2);
     assert!(run.stderr.contains("no Docker engine"), "{run}");
     project.set("DOCKER_HOST", "ssh://me@box");
-    snapshot!("proxy-remote", project.run("proxy up").ends_with(2));
+    snapshot!("proxy-remote", project.run("proxy up").exits(2));
     project.set("PROXY_NETWORK", "a b");
-    snapshot!("proxy-bad-network", project.run("proxy status").ends_with(2));
+    snapshot!("proxy-bad-network", project.run("proxy status").exits(2));
 }
 
 #[test]
 fn lines_of_the_log_are_a_number_or_all() {
     for part in ["proxy logs", "logs"] {
-        let run = Project::new(COMPOSE).run(&format!("{part} --tail abc")).ends_with(2);
+        let run = Project::new(COMPOSE).run(&format!("{part} --tail abc")).exits(2);
         assert!(run.stderr.contains("not a number of lines, and not `all`"), "{run}");
     }
 }
@@ -165,15 +165,15 @@ fn nothing_is_trusted_without_consent() {
         note_taker(&project, name);
     }
     let called = || fs::read_to_string(project.root().join("called")).unwrap_or_default().replace("sudo ", "");
-    project.run("proxy trust --dry-run").ends_with(0);
-    let run = project.run("proxy trust").ends_with(1);
+    project.run("proxy trust --dry-run").exits(0);
+    let run = project.run("proxy trust").exits(1);
     assert!(
         run.stderr.contains("There is no terminal to ask on") && run.stderr.contains("update-ca-certificates"),
         "{run}"
     );
     assert!(run.stdout.contains("NODE_EXTRA_CA_CERTS") && run.stdout.contains("keytool -importcert"), "{run}");
     assert_eq!(called(), "");
-    project.run("proxy trust --yes").ends_with(0);
+    project.run("proxy trust --yes").exits(0);
     let lines = called();
     assert!(lines.starts_with("install -m 644 ") && lines.contains("/ca/ca.crt /usr/local/share"), "{lines}");
     assert!(lines.ends_with("\nupdate-ca-certificates\n"), "{lines}");

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::engine::{Engine, container};
 use crate::fake_docker::project;
+use crate::support::engine::{Engine, container};
 use crate::support::{Project, snapshot};
 
 /// As the engine lists one that is old enough.
@@ -38,23 +38,23 @@ fn names(engine: &Engine) -> Vec<String> {
 #[test]
 fn only_what_nobody_needs_goes() {
     let (project, engine) = machine();
-    snapshot!("prune-dry-run", project.run("prune-network --dry-run").ends_with(0));
+    snapshot!("prune-dry-run", project.run("prune-network --dry-run").exits(0));
     assert_eq!(engine.state().changes, [""; 0]);
     // Without a terminal nobody agreed.
-    let run = project.run("prune-network").ends_with(1);
+    let run = project.run("prune-network").exits(1);
     assert!(run.stderr.contains("hint: add --yes"), "{run}");
     assert_eq!(engine.state().changes, [""; 0]);
-    snapshot!("prune", project.run("prune-network --yes").ends_with(0));
+    snapshot!("prune", project.run("prune-network --yes").exits(0));
     assert_eq!(engine.state().changes, ["DELETE /networks/blog_default-id"]);
     assert_eq!(names(&engine), ["bridge", "shop_default", "kind", "web"]);
-    let run = project.run("prune-network").ends_with(0);
+    let run = project.run("prune-network").exits(0);
     assert!(run.stdout.contains("no network to remove"), "{run}");
 }
 
 #[test]
 fn all_takes_foreign_ones_and_never_a_shared_one() {
     let (project, engine) = machine();
-    let run = project.run("prune-network --all --yes --format json").ends_with(0);
+    let run = project.run("prune-network --all --yes --format json").exits(0);
     assert_eq!(run.json()["removed"], json!(["blog_default", "kind"]));
     assert_eq!(run.json()["pools"], json!({ "before": 4, "after": 2, "total": 30 }));
     assert_eq!(names(&engine), ["bridge", "shop_default", "web"]);
@@ -69,12 +69,12 @@ fn all_takes_foreign_ones_and_never_a_shared_one() {
 #[test]
 fn projects_that_are_named_are_the_only_ones_looked_at() {
     let (project, engine) = machine();
-    let run = project.run("prune-network shop --yes --format json").ends_with(0);
+    let run = project.run("prune-network shop --yes --format json").exits(0);
     assert_eq!(run.json()["removed"], json!([]));
     assert_eq!(run.json()["kept"].as_array().unwrap().len(), 1);
-    let run = project.run("prune-network shpo --yes").ends_with(0);
+    let run = project.run("prune-network shpo --yes").exits(0);
     assert!(run.stdout.contains("no network of shpo"), "{run}");
-    project.run("prune-network shop blog --yes").ends_with(0);
+    project.run("prune-network shop blog --yes").exits(0);
     assert_eq!(names(&engine), ["bridge", "shop_default", "kind", "web"]);
 }
 
@@ -83,7 +83,7 @@ fn a_network_that_somebody_is_on_is_explained() {
     let (project, engine) = machine();
     engine.state().busy.push("blog_default-id".into());
     engine.state().networks[2]["Containers"] = json!({ "ff": { "Name": "grafana" } });
-    let run = project.run("prune-network --yes").ends_with(1);
+    let run = project.run("prune-network --yes").exits(1);
     assert!(
         run.stderr.contains("blog_default stays: grafana is on it: `docker network disconnect blog_default grafana`"),
         "{run}"
@@ -95,7 +95,7 @@ fn a_network_that_somebody_is_on_is_explained() {
 fn a_project_that_came_back_meanwhile_keeps_its_network() {
     let (project, engine) = machine();
     engine.state().networks[2]["Created"] = json!(humantime::format_rfc3339(std::time::SystemTime::now()).to_string());
-    let run = project.run("prune-network --yes").ends_with(0);
+    let run = project.run("prune-network --yes").exits(0);
     assert!(run.stdout.contains("made a moment ago"), "{run}");
     assert_eq!(engine.state().changes, [""; 0]);
 }
@@ -103,7 +103,7 @@ fn a_project_that_came_back_meanwhile_keeps_its_network() {
 #[test]
 fn no_engine_is_an_error() {
     let project = Project::new("services: {}\n");
-    project.run("prune-network --yes").ends_with(2);
-    project.run("prune-network --all shop").ends_with(2);
-    project.run("prune-network --all --recreate").ends_with(2);
+    project.run("prune-network --yes").exits(2);
+    project.run("prune-network --all shop").exits(2);
+    project.run("prune-network --all --recreate").exits(2);
 }

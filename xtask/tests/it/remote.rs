@@ -43,15 +43,15 @@ fn ports_of_a_machine_behind_ssh() {
     fs::write(&ssh, format!("{script}{tables}echo 'cat: /proc/net/tcp6: No such file or directory' >&2\nexit 1\n"))
         .unwrap();
     // Nobody asked: nobody is called.
-    project.run("check-ports").ends_with(0);
+    project.run("check-ports").exits(0);
     assert_eq!(calls(&project), "");
-    let run = project.run("check-ports --probe-remote").ends_with(1);
+    let run = project.run("check-ports --probe-remote").exits(1);
     snapshot!("ssh-probe", run);
     assert_eq!(
         calls(&project),
         "ssh -o BatchMode=yes -o ConnectTimeout=5 -T -l ann -p 2222 -- box.lan cat /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6\n"
     );
-    let json = project.run("check-ports --probe-remote --format json").ends_with(1).json();
+    let json = project.run("check-ports --probe-remote --format json").exits(1).json();
     assert_eq!(json["remote"], json!({ "host": "box.lan", "probed": true }));
     assert_eq!(json["ports"][0]["owners"][0]["kind"], "unknown");
 }
@@ -61,13 +61,13 @@ fn ports_of_a_machine_behind_ssh() {
 fn no_answer_over_ssh_is_no_free_port() {
     let mut project = project("echo 'ann@box.lan: Permission denied (publickey).' >&2; exit 255");
     project.set("XTASK_PROBE_REMOTE", "1");
-    snapshot!("ssh-denied", project.run("check-ports").ends_with(2));
+    snapshot!("ssh-denied", project.run("check-ports").exits(2));
     project.set("XTASK_PROBE_REMOTE", "0");
-    project.run("check-ports").ends_with(0);
+    project.run("check-ports").exits(0);
     // Whatever greets instead of tables is none either.
     let ssh = project.root().join("bin/ssh");
     fs::write(&ssh, "#!/bin/sh\necho 'This account is currently not available.'\n").unwrap();
-    let run = project.run("check-ports --probe-remote").ends_with(2);
+    let run = project.run("check-ports --probe-remote").exits(2);
     assert!(run.stderr.contains("cannot be seen over ssh"), "{run}");
 }
 
@@ -78,7 +78,7 @@ fn an_engine_elsewhere_that_does_not_answer_is_no_free_port() {
     let refused =
         Rule::when("system dial-stdio").stderr("ssh: connect to host box.lan port 2222: No route\n").exit(255);
     project.fake_docker(&[config(), refused]);
-    snapshot!("remote-absent", project.run("check-ports").ends_with(2));
-    let run = project.run("diagnose --only ports --only engine").ends_with(1);
+    snapshot!("remote-absent", project.run("check-ports").exits(2));
+    let run = project.run("diagnose --only ports --only engine").exits(1);
     assert!(run.stdout.contains("published ports: could not tell"), "{run}");
 }

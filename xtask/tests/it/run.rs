@@ -3,15 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::kept::{keeps, kept, tenant, worktree};
-use crate::support::{Project, Run, XTASK, snapshot};
+use crate::support::{Ending, Output, Project, XTASK, first_line, snapshot, wait_until};
 
 const COMPOSE: &str = "services:\n  web:\n    image: web\n    ports: [\"${WEB_PORT:-@0}:80\"]\n";
 
@@ -25,69 +23,56 @@ fn project() -> Project {
 }
 
 /// A server that runs until it is dropped.
-struct Server(Child);
-
-impl Server {
-    fn start(project: &Project, words: &str) -> Server {
-        let mut command = project.command(XTASK);
-        command.args(project.fill(words).split_whitespace());
-        Server::ready(command)
-    }
-
-    /// When it says that it is.
-    fn ready(mut command: Command) -> Server {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n", "{command:?}");
-        Server(child)
-    }
-
-    /// Somebody else's, on port `@1`.
-    fn by_hand(project: &Project, dir: &Path) -> Server {
-        let mut command = project.command(project.tool("holder"));
-        command.arg(project.fill("127.0.0.1:@1")).current_dir(dir);
-        Server::ready(command)
-    }
+fn serve(project: &Project, words: &str) -> Ending {
+    let mut command = project.command(XTASK);
+    command.args(project.fill(words).split_whitespace());
+    ready(command)
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
+/// When it says that it is.
+fn ready(mut command: Command) -> Ending {
+    let mut server = Ending(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    assert_eq!(first_line(&mut server.0), "ready", "{command:?}");
+    server
+}
+
+/// Somebody else's, on port `@1`.
+fn serve_by_hand(project: &Project, dir: &Path) -> Ending {
+    let mut command = project.command(project.tool("holder"));
+    command.arg(project.fill("127.0.0.1:@1")).current_dir(dir);
+    ready(command)
 }
 
 fn kept_for(project: &Project, name: &str) -> Option<u16> {
     kept(project).into_iter().find(|(_, service, _)| service == name).map(|(_, _, port)| port)
 }
 
-fn variable<'a>(run: &'a Run, name: &str) -> Vec<&'a str> {
+fn variable<'a>(run: &'a Output, name: &str) -> Vec<&'a str> {
     run.stdout.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('=')).collect()
 }
 
 #[test]
 fn port_and_host_are_in_the_environment_and_in_the_words() {
     let project = project();
-    let run = project.run("run --as web -- /usr/bin/env").ends_with(0);
+    let run = project.run("run --as web -- /usr/bin/env").exits(0);
     assert_eq!((variable(&run, "PORT"), variable(&run, "HOST")), (vec!["18001"], vec!["127.0.0.1"]));
     assert_eq!(run.stderr, "web on http://127.0.0.1:18001\n");
-    let run = project.run("run --as web --host 0.0.0.0 -- /bin/echo --listen={host}:{port} {x} $PORT").ends_with(0);
+    let run = project.run("run --as web --host 0.0.0.0 -- /bin/echo --listen={host}:{port} {x} $PORT").exits(0);
     snapshot!("run-words", run);
-    let quiet = project.run("-q run --as web -- /bin/echo {port}").ends_with(0);
+    let quiet = project.run("-q run --as web -- /bin/echo {port}").exits(0);
     assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("18001\n", ""));
 }
 
 #[test]
 fn a_name_keeps_its_port_and_another_gets_another() {
     let project = project();
-    let port = |words: &str| project.run(words).ends_with(0).stdout.trim().to_owned();
+    let port = |words: &str| project.run(words).exits(0).stdout.trim().to_owned();
     assert_eq!(port("run --as web -- /bin/echo {port}"), "18001");
     assert_eq!(port("run --as docs -- /bin/echo {port}"), "18002");
     // Called as its command; from a folder below it is the same project.
     assert_eq!(port("run -- /bin/echo {port}"), "18003");
     project.file("deep/x", "");
-    assert_eq!(project.run_in("deep", "run --as web -- /bin/echo {port}").ends_with(0).stdout.trim(), "18001");
+    assert_eq!(project.run_in("deep", "run --as web -- /bin/echo {port}").exits(0).stdout.trim(), "18001");
     let names: Vec<String> = kept(&project).into_iter().map(|(_, service, _)| service).collect();
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
 }
@@ -96,17 +81,17 @@ fn a_name_keeps_its_port_and_another_gets_another() {
 fn the_exit_code_and_the_folder_are_the_command_s() {
     let project = project();
     project.file("seven.sh", "pwd; exit 7\n").file("deep/seven.sh", "pwd; exit 8\n");
-    assert!(project.run("run -- /bin/sh seven.sh").ends_with(7).stdout.ends_with("/demo\n"));
-    assert!(project.run_in("deep", "run -- /bin/sh seven.sh").ends_with(8).stdout.ends_with("/demo/deep\n"));
+    assert!(project.run("run -- /bin/sh seven.sh").exits(7).stdout.ends_with("/demo\n"));
+    assert!(project.run_in("deep", "run -- /bin/sh seven.sh").exits(8).stdout.ends_with("/demo/deep\n"));
     // Its own words, not ours.
-    let run = project.run("run -- /usr/bin/env --help").ends_with(0);
+    let run = project.run("run -- /usr/bin/env --help").exits(0);
     assert!(!run.stdout.contains("cargo xtask"), "{run}");
 }
 
 #[test]
 fn a_signal_reaches_the_server_itself() {
     let project = project();
-    let mut server = Server::start(&project, "run --as web -- holder 127.0.0.1:{port}");
+    let mut server = serve(&project, "run --as web -- holder 127.0.0.1:{port}");
     let pid = Pid::from_raw(i32::try_from(server.0.id()).unwrap()).unwrap();
     kill_process(pid, Signal::TERM).unwrap();
     let status = server.0.wait().unwrap();
@@ -117,15 +102,15 @@ fn a_signal_reaches_the_server_itself() {
 #[test]
 fn what_runs_already_is_not_started_twice() {
     let project = project();
-    let _server = Server::start(&project, "run --as web -- holder 127.0.0.1:{port}");
-    let run = project.run("run --as web -- /bin/echo twice").ends_with(1);
+    let _server = serve(&project, "run --as web -- holder 127.0.0.1:{port}");
+    let run = project.run("run --as web -- /bin/echo twice").exits(1);
     snapshot!("run-twice", run);
-    assert_eq!(project.run("run --as docs -- /bin/echo {port}").ends_with(0).stdout, "18002\n");
-    let list = project.run("ls").ends_with(0);
+    assert_eq!(project.run("run --as docs -- /bin/echo {port}").exits(0).stdout, "18002\n");
+    let list = project.run("ls").exits(0);
     assert!(list.stdout.contains("  web   18001  listens  http://localhost:18001\n"), "{list}");
-    let check = project.run("check-ports --all").ends_with(0);
+    let check = project.run("check-ports --all").exits(0);
     assert!(check.stdout.contains("nobody clashes"), "{check}");
-    let release = project.run("release").ends_with(1);
+    let release = project.run("release").exits(1);
     assert!(release.stderr.contains("18001 (web of demo) is in use"), "{release}");
 }
 
@@ -133,9 +118,9 @@ fn what_runs_already_is_not_started_twice() {
 #[test]
 fn a_server_that_is_slow_to_listen_is_believed() {
     let project = project();
-    let _slow = Server::start(&project, "run --as web -- holder");
-    project.run("run --as web -- /bin/echo twice").ends_with(1);
-    let run = project.run("run --as docs --port @1 -- /bin/echo mine").ends_with(0);
+    let _slow = serve(&project, "run --as web -- holder");
+    project.run("run --as web -- /bin/echo twice").exits(1);
+    let run = project.run("run --as docs --port @1 -- /bin/echo mine").exits(0);
     // The same project: a person's own business, and said by nobody.
     assert_eq!(run.stdout, "mine\n");
 }
@@ -145,10 +130,10 @@ fn another_project_s_server_that_is_slow_to_listen_is_believed() {
     let project = project();
     let other = project.root().join("other");
     fs::create_dir_all(&other).unwrap();
-    let _slow = Server::start(&project, "run --as web -- holder");
+    let _slow = serve(&project, "run --as web -- holder");
     let mut command = project.command(XTASK);
     command.current_dir(other).args(["run", "--port", &project.port(1).to_string(), "--", "/bin/echo", "mine"]);
-    let run = project.finish("run --port", command).ends_with(1);
+    let run = project.finish("run --port", command).exits(1);
     assert!(run.stderr.contains("demo in ") && run.stderr.contains("is being started on it"), "{run}");
 }
 
@@ -156,18 +141,18 @@ fn another_project_s_server_that_is_slow_to_listen_is_believed() {
 #[test]
 fn one_that_was_started_by_hand_counts() {
     let project = project();
-    project.run("run --as web -- /bin/echo {port}").ends_with(0);
-    let _server = Server::by_hand(&project, &project.dir());
-    let run = project.run("run --as web -- /bin/echo twice").ends_with(1);
+    project.run("run --as web -- /bin/echo {port}").exits(0);
+    let _server = serve_by_hand(&project, &project.dir());
+    let run = project.run("run --as web -- /bin/echo twice").exits(1);
     assert!(run.stderr.contains("web runs already, on port 18001: "), "{run}");
 }
 
 #[test]
 fn a_stranger_on_its_port_means_another_port() {
     let project = project();
-    project.run("run --as web -- /bin/echo {port}").ends_with(0);
-    let stranger = Server::by_hand(&project, project.root());
-    let run = project.run("run --as web -- /bin/echo {port}").ends_with(0);
+    project.run("run --as web -- /bin/echo {port}").exits(0);
+    let stranger = serve_by_hand(&project, project.root());
+    let run = project.run("run --as web -- /bin/echo {port}").exits(0);
     drop(stranger);
     snapshot!("run-stranger", run);
     assert_eq!(kept_for(&project, "web"), Some(2));
@@ -179,21 +164,21 @@ fn a_port_asked_for_by_name() {
     fs::create_dir(project.root().join("shop")).unwrap();
     keeps(&project, &tenant(&project, "shop", "shop", "null", &[("web", 80, 4)]));
     project.hold("127.0.0.1", &[5]);
-    snapshot!("run-port-taken", project.run("run --as web --port @5 -- /bin/echo {port}").ends_with(1));
+    snapshot!("run-port-taken", project.run("run --as web --port @5 -- /bin/echo {port}").exits(1));
     // Kept and idle: whoever asks for it by name gets it.
-    snapshot!("run-port-kept", project.run("run --as web --port @4 -- /bin/echo {port}").ends_with(0));
+    snapshot!("run-port-kept", project.run("run --as web --port @4 -- /bin/echo {port}").exits(0));
     let all = kept(&project);
     assert_eq!(all, [("demo".to_owned(), "web".to_owned(), 4)]);
     // And has it from now on.
-    assert_eq!(project.run("run --as web -- /bin/echo {port}").ends_with(0).stdout, "18004\n");
+    assert_eq!(project.run("run --as web -- /bin/echo {port}").exits(0).stdout, "18004\n");
 }
 
 #[test]
 fn a_range_that_is_full() {
     let project = project();
     project.file("xtask.toml", "port_range = \"@0-@1\"\n");
-    project.run("run --as web -- /bin/echo").ends_with(0);
-    let run = project.run("run --as docs -- /bin/echo").ends_with(1);
+    project.run("run --as web -- /bin/echo").exits(0);
+    let run = project.run("run --as docs -- /bin/echo").exits(1);
     assert!(run.stderr.contains("no free port in port_range 18000-18001"), "{run}");
 }
 
@@ -206,12 +191,12 @@ fn nothing_is_kept_for_what_cannot_run() {
         ("run --port 0 -- /bin/echo", "0"),
         ("run", "required"),
     ] {
-        let run = project.run(words).ends_with(2);
+        let run = project.run(words).exits(2);
         assert!(run.stderr.contains(says), "{run}");
     }
-    let run = project.run("run --as web --dry-run -- npm run dev").ends_with(2);
+    let run = project.run("run --as web --dry-run -- npm run dev").exits(2);
     assert!(run.stderr.contains("not on PATH"), "{run}");
-    snapshot!("run-dry-run", project.run("run --as web --dry-run -- /bin/echo {port}").ends_with(0));
+    snapshot!("run-dry-run", project.run("run --as web --dry-run -- /bin/echo {port}").exits(0));
     assert!(!project.root().join("state/leases.json").exists());
 }
 
@@ -220,12 +205,12 @@ fn a_folder_without_a_compose_file_has_ports_too() {
     let project = Project::empty();
     project.file(".git/HEAD", "ref: refs/heads/main\n").file("src/x", "");
     // A block is given, once; which, is the machine's business.
-    let first = project.run_in("src", "run --as web -- /bin/echo {port}").ends_with(0).raw;
-    let second = project.run("run --as docs -- /bin/echo {port}").ends_with(0).raw;
-    assert_eq!(project.run("run --as web -- /bin/echo {port}").ends_with(0).raw, first);
+    let first = project.run_in("src", "run --as web -- /bin/echo {port}").exits(0).raw;
+    let second = project.run("run --as docs -- /bin/echo {port}").exits(0).raw;
+    assert_eq!(project.run("run --as web -- /bin/echo {port}").exits(0).raw, first);
     let (first, second): (u16, u16) = (first.trim().parse().unwrap(), second.trim().parse().unwrap());
     assert_eq!((first % 10, second), (0, first + 1));
-    let report = project.run("ls --format json").ends_with(0).json();
+    let report = project.run("ls --format json").exits(0).json();
     let of = &report["projects"][0];
     assert_eq!((&of["project"], &of["branch"], &of["here"]), (&"demo".into(), &"main".into(), &true.into()));
     assert_eq!(of["range"], format!("{first}-{}", first + 9));
@@ -239,10 +224,10 @@ fn a_server_in_a_worktree_takes_no_name_from_the_project() {
     worktree(&project);
     fs::write(project.root().join("login/compose.yaml"), format!("name: demo\n{}", project.fill(COMPOSE))).unwrap();
     fs::copy(project.path("xtask.toml"), project.root().join("login/xtask.toml")).unwrap();
-    let run = project.run_in("../login", "run --as web -- /bin/echo {port}").ends_with(0);
+    let run = project.run_in("../login", "run --as web -- /bin/echo {port}").exits(0);
     assert_eq!(run.stdout, "18001\n");
     // Here the same name gets a port of its own.
-    assert_eq!(project.run("run --as web -- /bin/echo {port}").ends_with(0).stdout, "18002\n");
+    assert_eq!(project.run("run --as web -- /bin/echo {port}").exits(0).stdout, "18002\n");
 }
 
 #[test]
@@ -252,7 +237,7 @@ fn many_at_once_get_ports_of_their_own() {
     let ports: BTreeSet<String> = std::thread::scope(|scope| {
         let project = &project;
         let runs = names.map(|name| {
-            scope.spawn(move || project.run(&format!("run --as {name} -- /bin/echo {{port}}")).ends_with(0).stdout)
+            scope.spawn(move || project.run(&format!("run --as {name} -- /bin/echo {{port}}")).exits(0).stdout)
         });
         runs.into_iter().map(|run| run.join().unwrap()).collect()
     });
@@ -262,17 +247,16 @@ fn many_at_once_get_ports_of_their_own() {
 #[test]
 fn one_name_at_once_runs_once() {
     let project = project();
-    let mut servers: Vec<Server> = (0..4)
+    let mut servers: Vec<Ending> = (0..4)
         .map(|_| {
             let mut command = project.command(XTASK);
             command.args(["run", "--as", "web", "--", "holder"]).stdout(Stdio::null()).stderr(Stdio::null());
-            Server(command.spawn().unwrap())
+            Ending(command.spawn().unwrap())
         })
         .collect();
-    let deadline = Instant::now() + Duration::from_secs(30);
     let mut ended = Vec::new();
-    while ended.len() < 3 {
-        assert!(Instant::now() < deadline, "{ended:?}");
+    let more_than_one_runs = || "more than one runs";
+    wait_until(more_than_one_runs, || {
         servers.retain_mut(|server| match server.0.try_wait().unwrap() {
             Some(status) => {
                 ended.push(status.code());
@@ -280,8 +264,8 @@ fn one_name_at_once_runs_once() {
             }
             None => true,
         });
-        std::thread::sleep(Duration::from_millis(5));
-    }
+        ended.len() >= 3
+    });
     assert_eq!(ended, [Some(1); 3]);
     assert!(servers[0].0.try_wait().unwrap().is_none());
 }
@@ -290,8 +274,8 @@ fn one_name_at_once_runs_once() {
 #[test]
 fn a_stack_is_not_given_the_port_of_a_dev_server() {
     let mut project = project();
-    assert_eq!(project.run("run --as docs -- /bin/echo {port}").ends_with(0).stdout, "18001\n");
+    assert_eq!(project.run("run --as docs -- /bin/echo {port}").exits(0).stdout, "18001\n");
     project.hold("0.0.0.0", &[0]);
-    let check = project.run("check-ports").ends_with(1);
+    let check = project.run("check-ports").exits(1);
     assert!(check.stdout.contains("free: 18002"), "{check}");
 }

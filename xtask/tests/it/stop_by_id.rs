@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::engine::{Engine, container};
 use crate::fake_docker::{project, row};
+use crate::support::engine::{Engine, container};
 use crate::support::{Project, Rule, end};
 
 /// A container on the project's first port that carries these two labels.
@@ -25,7 +25,7 @@ fn no_word_of_a_label_reaches_a_command_line() {
     for labels in [("--all", "web"), ("shop", "--volumes"), ("-x", "-y"), ("shop", "a b"), ("Shop;", "$(web)")] {
         let (project, engine) = project(vec![Rule::when("docker stop").tells("stopped")]);
         labelled(&project, &engine, labels);
-        let run = project.run("check-ports --stop-holders --yes").ends_with(0);
+        let run = project.run("check-ports --stop-holders --yes").exits(0);
         assert_eq!(stops(&project), ["docker stop shop-api-id"], "{labels:?}");
         assert!(run.stdout.contains("stop: docker stop shop-api-1\n"), "{labels:?}: {run}");
     }
@@ -62,6 +62,6 @@ fn only_the_container_on_the_port_is_stopped() {
     let port = project.port(0).to_string();
     let said = project.run(&format!("who {port}"));
     assert!(said.stdout.contains("advice: stop it: `docker stop copy-of-api`"), "{said}");
-    project.run(&format!("kill {port} --yes")).ends_with(0);
+    project.run(&format!("kill {port} --yes")).exits(0);
     assert_eq!(stops(&project), ["docker stop copy"]);
 }

@@ -24,10 +24,10 @@ fn moved(project: &Project, at: u16) -> String {
 #[test]
 fn set_keeps_every_other_byte() {
     let project = project();
-    project.run("env set WEB_PORT=@5").ends_with(0);
+    project.run("env set WEB_PORT=@5").exits(0);
     assert_eq!(project.read(".env"), moved(&project, 5));
     // A new line is like those before it.
-    project.run("env set NEW=1").ends_with(0);
+    project.run("env set NEW=1").exits(0);
     assert_eq!(project.read(".env"), moved(&project, 5) + "\r\nNEW=1\r\n");
     assert_eq!(fs::read_dir(project.dir()).unwrap().count(), 3, "something was left beside it");
 }
@@ -36,10 +36,10 @@ fn set_keeps_every_other_byte() {
 fn reassign_keeps_every_other_byte() {
     let mut project = project();
     project.hold("0.0.0.0", &[0]);
-    let run = project.run("check-ports --reassign").ends_with(0);
+    let run = project.run("check-ports --reassign").exits(0);
     assert!(run.stdout.contains("WEB_PORT 18000 -> 18001"), "{run}");
     assert_eq!(project.read(".env"), moved(&project, 1));
-    project.run("check-ports").ends_with(0);
+    project.run("check-ports").exits(0);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_file_that_is_read_only_is_refused_and_left() {
         fs::set_permissions(&path, permissions).unwrap();
     };
     set(true);
-    let run = project.run("env set WEB_PORT=@5").ends_with(2);
+    let run = project.run("env set WEB_PORT=@5").exits(2);
     set(false);
     assert!(run.stderr.contains("read-only"), "{run}");
     assert_eq!(project.read(".env"), moved(&project, 0));

@@ -17,7 +17,7 @@ fn with_docker() -> Project {
 #[test]
 fn docker_exe_is_found_by_pathext() {
     let project = with_docker();
-    project.run("check-ports").ends_with(0);
+    project.run("check-ports").exits(0);
     assert!(project.calls().contains("docker compose config --format json\n"), "{}", project.calls());
 }
 
@@ -26,7 +26,7 @@ fn docker_exe_is_found_by_pathext() {
 fn a_script_without_an_ending_is_passed_over() {
     let project = with_docker();
     fs::write(project.root().join("bin/docker"), "#!/bin/sh\nexit 1\n").unwrap();
-    project.run("check-ports").ends_with(0);
+    project.run("check-ports").exits(0);
     assert!(project.calls().contains("docker compose config"), "{}", project.calls());
 }
 
@@ -42,11 +42,11 @@ fn docker_exe_of_the_current_folder_is_not_run() {
     let holder = project.hold("0.0.0.0", &[0]);
     for path in [bin.clone(), format!("{bin};;"), String::new()] {
         project.set("PATH", OsString::from(&path));
-        let run = project.run("check-ports").ends_with(1);
+        let run = project.run("check-ports").exits(1);
         assert!(run.stderr.contains("no `docker` on PATH"), "{path}: {run}");
         assert_eq!(project.calls(), "", "{path}");
     }
-    project.run("kill @0 --force --yes").ends_with(0);
+    project.run("kill @0 --force --yes").exits(0);
     assert!(!project.runs(holder));
 }
 
@@ -54,7 +54,7 @@ fn docker_exe_of_the_current_folder_is_not_run() {
 fn without_docker_a_start_says_what_to_install_and_is_2() {
     let project = Project::new(COMPOSE);
     for words in ["start", "stop"] {
-        let run = project.run(words).ends_with(2);
+        let run = project.run(words).exits(2);
         assert!(run.stderr.contains("no Docker engine, and no `docker` on PATH"), "{run}");
         assert!(run.stderr.contains("winget install Docker.DockerDesktop"), "{run}");
     }
@@ -69,7 +69,7 @@ fn an_engine_that_does_not_run_is_2() {
             "error during connect: Get \"http://%2F%2F.%2Fpipe%2Fdocker_engine/v1.51/info\": open //./pipe/docker_engine: The system cannot find the file specified.\n",
         ),
     ]);
-    let run = project.run("start").ends_with(2);
+    let run = project.run("start").exits(2);
     assert!(
         run.stderr.contains("no Docker engine answers at npipe:") && run.stderr.contains("start Docker Desktop"),
         "{run}"

@@ -22,12 +22,8 @@ mod stack;
 mod state;
 
 #[cfg(windows)]
-#[expect(dead_code, reason = "the tests on Unix use all of it")]
-#[path = "../it/engine.rs"]
-mod engine;
-#[cfg(windows)]
 #[expect(dead_code, unused_macros, unused_imports, reason = "the tests on Unix use all of it")]
-#[path = "../it/support.rs"]
+#[path = "../support/mod.rs"]
 mod support;
 
 /// So that it does not look as if all had passed.

@@ -5,14 +5,14 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::engine::{Engine, container};
-use crate::support::{Project, Rule, Run, XTASK};
+use crate::support::engine::{Engine, container};
+use crate::support::{Output, Project, Rule, XTASK};
 
 const COMPOSE: &str = "name: demo\nservices:\n  web:\n    image: web\n    ports: [\"${WEB_PORT:-@0}:80\"]\n";
 const ODD: &str = "Größe & 日本 (1)";
 
 /// The program with these words as they are.
-fn run(project: &Project, folder: &Path, words: &[&str]) -> Run {
+fn run(project: &Project, folder: &Path, words: &[&str]) -> Output {
     let mut command = project.command(XTASK);
     command.args(words.iter().map(|word| project.fill(word))).current_dir(folder);
     project.finish(&words.join(" "), command)
@@ -29,13 +29,13 @@ fn a_folder_with_spaces_and_other_letters() {
     let folder = project.path(ODD);
     let file = folder.join("compose.yaml").display().to_string();
     for words in [vec!["check-ports"], vec!["check-ports", "-f", &file]] {
-        assert!(run(&project, &folder, &words).ends_with(0).stdout.contains("demo: 1 port"), "{words:?}");
+        assert!(run(&project, &folder, &words).exits(0).stdout.contains("demo: 1 port"), "{words:?}");
     }
     project.hold("0.0.0.0", &[0]);
-    run(&project, &project.dir(), &["check-ports", "-f", &file, "--reassign"]).ends_with(0);
+    run(&project, &project.dir(), &["check-ports", "-f", &file, "--reassign"]).exits(0);
     assert_eq!(project.read(&format!("{ODD}/.env")), project.fill("WEB_PORT=@1\n"));
     // What was kept is told by the folder, in text and in JSON.
-    let kept = run(&project, &project.dir(), &["ls", "--format", "json"]).ends_with(0);
+    let kept = run(&project, &project.dir(), &["ls", "--format", "json"]).exits(0);
     assert!(kept.raw.contains(ODD), "{kept}");
 }
 
@@ -49,10 +49,10 @@ fn a_folder_in_windows_own_form() {
         vec!["check-ports", "--project-directory", &folder],
         vec!["check-ports", "-f", &file, "--project-directory", &folder],
     ] {
-        let run = run(&project, project.root(), &words).ends_with(0);
+        let run = run(&project, project.root(), &words).exits(0);
         assert!(run.stdout.contains("demo: 1 port"), "{run}");
     }
-    run(&project, project.root(), &["env", "set", "WEB_PORT=@3", "-f", &file]).ends_with(0);
+    run(&project, project.root(), &["env", "set", "WEB_PORT=@3", "-f", &file]).exits(0);
     assert!(project.path(".env").is_file());
 }
 
@@ -70,7 +70,7 @@ fn a_container_of_this_folder_is_ours_in_every_form_of_its_path() {
         engine.state().containers.clear();
         let published = [("0.0.0.0", project.port(0), 80)];
         engine.has(container(("demo", "web", &label), ("running", "Up 2 hours"), &published));
-        let run = project.run("check-ports --format json").ends_with(0);
+        let run = project.run("check-ports --format json").exits(0);
         assert_eq!(run.json()["ports"][0]["verdict"], json!("ours"), "{label}: {run}");
     }
 }
@@ -89,8 +89,8 @@ fn nobody_is_told_a_path_in_windows_own_form() {
         ("running", "Up"),
         &[("0.0.0.0", project.port(5), 80)],
     ));
-    let run = project.run("start").ends_with(2);
+    let run = project.run("start").exits(2);
     assert!(run.stderr.contains("other && cargo xtask stop") && !run.stderr.contains(r"\\?\"), "{run}");
-    let all = project.run("ls --format json").ends_with(0);
+    let all = project.run("ls --format json").exits(0);
     assert!(all.raw.contains("other") && !all.raw.contains(r"\\\\?\\"), "{all}");
 }

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::engine::{Engine, container};
-use crate::support::{Project, Rule};
+use crate::support::engine::{Engine, container};
+use crate::support::{Project, Rule, wait_until};
 
 fn project() -> (Project, Engine) {
     let mut project = Project::new("services:\n  web:\n    image: web\n    ports: [\"${WEB_PORT:-@0}:80\"]\n");
@@ -19,11 +19,7 @@ fn project() -> (Project, Engine) {
 
 /// Docker Desktop's own process listens as soon as `up` is under way.
 fn forward(project: &mut Project, at: u16) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !project.calls().contains(" up ") {
-        assert!(Instant::now() < deadline, "{}", project.calls());
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_until(|| project.calls(), || project.calls().contains(" up "));
     let addresses = [format!("0.0.0.0:{}", project.port(at)), format!("[::1]:{}", project.port(at))];
     project.hold_as("com.docker.backend", "", &addresses);
 }
@@ -52,9 +48,9 @@ fn up_and_proved_and_down() {
     assert_eq!(start.status.code(), Some(0), "{said}");
     assert!(said.contains(&format!("http://localhost:{port}")), "{said}");
     assert_eq!(project.read(".env"), format!("WEB_PORT={port}\n"));
-    let run = project.run("check-ports").ends_with(0);
+    let run = project.run("check-ports").exits(0);
     assert!(run.stdout.contains("ours, running"), "{run}");
-    project.run("stop").ends_with(0);
+    project.run("stop").exits(0);
     assert!(engine.state().containers.is_empty() && project.calls().contains("docker compose down\n"));
     assert!(project.runs(stranger));
 }
@@ -68,6 +64,6 @@ fn what_the_engine_refuses_is_1_or_2_and_said() {
         Rule::when("docker compose config").stdout(config),
         Rule::when("docker compose up").stderr(refused).exit(1),
     ]);
-    let run = project.run("start --on-conflict fail").ends_with(1);
+    let run = project.run("start --on-conflict fail").exits(1);
     assert!(run.stdout.contains("18000") || run.stderr.contains("18000"), "{run}");
 }

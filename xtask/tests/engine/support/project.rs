@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -11,11 +12,19 @@ use super::*;
 /// A project in a folder of its own, which names it as in real life.
 #[derive(Debug)]
 pub(crate) struct Project {
-    home: tempfile::TempDir,
+    folder: Folder,
     pub(crate) name: String,
     ports: RefCell<Vec<Ports>>,
     images: RefCell<Vec<String>>,
     also: RefCell<Vec<String>>,
+}
+
+impl Deref for Project {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
 }
 
 impl Project {
@@ -28,10 +37,8 @@ impl Project {
     /// Another folder; the name may be that of another project.
     pub(crate) fn named(name: &str) -> Project {
         need_engine();
-        let home = tempfile::Builder::new().prefix("xt-").tempdir().unwrap();
-        std::fs::create_dir(home.path().join(name)).unwrap();
         Project {
-            home,
+            folder: Folder::new(name),
             name: name.to_owned(),
             ports: RefCell::default(),
             images: RefCell::default(),
@@ -56,24 +63,7 @@ impl Project {
 
     /// Where things lie that are not part of the project.
     pub(crate) fn home(&self) -> &Path {
-        self.home.path()
-    }
-
-    /// The project's folder.
-    pub(crate) fn dir(&self) -> PathBuf {
-        self.home.path().join(&self.name)
-    }
-
-    /// A file of the project.
-    pub(crate) fn write(&self, path: &str, text: impl AsRef<[u8]>) {
-        let path = self.dir().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-
-    /// The bytes of a file of the project.
-    pub(crate) fn read(&self, path: &str) -> Vec<u8> {
-        std::fs::read(self.dir().join(path)).unwrap()
+        self.root()
     }
 
     /// A free port, with nine free ones after it.
@@ -98,15 +88,22 @@ impl Project {
 
     /// The program, in the project's folder.
     pub(crate) fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
-        let mut xtask = command(env!("CARGO_BIN_EXE_xtask"));
-        xtask.args(args).current_dir(self.dir()).env("XTASK_STATE_DIR", self.home().join("state"));
+        let mut xtask = self.in_place(XTASK);
+        xtask.args(args);
         xtask
+    }
+
+    /// Any program there, with the project's state folder.
+    pub(crate) fn in_place(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = command(program);
+        command.current_dir(self.dir()).env("XTASK_STATE_DIR", self.root().join("state"));
+        command
     }
 
     /// Runs it.
     #[track_caller]
     pub(crate) fn xtask<const N: usize>(&self, args: [&str; N]) -> Output {
-        Running::start(self.command(args)).finish(LIMIT)
+        run(self.command(args))
     }
 
     /// Runs it with variables in its environment.
@@ -114,7 +111,13 @@ impl Project {
     pub(crate) fn xtask_env<const N: usize>(&self, env: &[(&str, &str)], args: [&str; N]) -> Output {
         let mut command = self.command(args);
         command.envs(env.iter().copied());
-        Running::start(command).finish(LIMIT)
+        run(command)
+    }
+
+    /// The program on a terminal of 120 columns.
+    pub(crate) fn terminal(&self, words: &str) -> Terminal {
+        Terminal::start(|script| self.in_place(script), "stty cols 120 rows 40;", XTASK, words)
+            .expect("scripts/test has util-linux")
     }
 
     /// Its containers: service, id, state; sorted.
@@ -182,27 +185,6 @@ impl Project {
         }
         let text = redact_after(&text, "(pid ", |c| c.is_ascii_digit(), "PID");
         redact_after(&text, "since ", |c| !",)".contains(c), "TIME")
-    }
-}
-
-/// Ids of networks or volumes of a project.
-pub(crate) fn list(kind: &str, project: &str) -> Vec<String> {
-    let label = format!("label=com.docker.compose.project={project}");
-    docker([kind, "ls", "-q", "--filter", &label]).stdout.lines().map(str::to_owned).collect()
-}
-
-fn redact_after(text: &str, head: &str, part: impl Fn(char) -> bool, name: &str) -> String {
-    let mut pieces = text.split(head);
-    let mut out = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        out.extend([head, name, piece.trim_start_matches(&part)]);
-    }
-    out
-}
-
-fn remove(words: &[&str], names: &[String]) {
-    if !names.is_empty() {
-        docker(words.iter().copied().chain(names.iter().map(String::as_str)));
     }
 }
 

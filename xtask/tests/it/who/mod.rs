@@ -1,10 +1,9 @@
 //! `who` and `kill` on machines of their own: each case of the table in which
 //! other tools name the wrong owner or harm a bystander.
 
-mod cage;
 mod helpers;
 mod kill;
 mod odd;
 mod owners;
 
-use cage::{Cage, Said, find};
+use crate::support::cage::Cage;

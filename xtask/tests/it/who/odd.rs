@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::{Cage, Said};
+use super::Cage;
+use crate::support::Output;
 
 fn clean(text: &str) -> bool {
     text.chars().all(|c| !c.is_control() || c == '\n')
@@ -37,19 +38,19 @@ fn names_and_words_that_would_steer_a_terminal() {
     let words = ["\x1b]0;evil\x07", "two\nlines", "ok\rbad", "--password=hunter2", "a\u{202e}b"];
     let holder = "name('\\x1b[2Jx\\ny')\nos.mkdir('d\\x1b[31m\\n'); os.chdir('d\\x1b[31m\\n')\ns = listen('0.0.0.0')";
     let pid = cage.hold_with(holder, &words);
-    let fine = |said: &Said| {
-        assert!(clean(&said.out) && clean(&said.err), "{:?}", said.out);
-        assert!(!said.out.contains("hunter2") && !said.out.contains('\u{202e}'), "{}", said.out);
-        assert!(!said.out.lines().any(|line| line.starts_with("lines")), "{}", said.out);
+    let fine = |said: &Output| {
+        assert!(clean(&said.stdout) && clean(&said.stderr), "{:?}", said.stdout);
+        assert!(!said.stdout.contains("hunter2") && !said.stdout.contains('\u{202e}'), "{}", said.stdout);
+        assert!(!said.stdout.lines().any(|line| line.starts_with("lines")), "{}", said.stdout);
     };
     fine(&cage.xtask("who 8000").exits(0).names(pid));
     let said = cage.xtask("who 8000 --format json").exits(0);
-    assert!(strings_are_clean(&said.json()), "{}", said.out);
-    assert!(!said.out.contains("hunter2"), "{}", said.out);
+    assert!(strings_are_clean(&said.json()), "{}", said.stdout);
+    assert!(!said.stdout.contains("hunter2"), "{}", said.stdout);
     fine(&cage.xtask("kill 8000 --dry-run").exits(0));
     // Parents are shown too.
     let said = cage.xtask("kill 8000 --yes --format json").exits(0);
-    assert!(strings_are_clean(&said.json()) && clean(&said.err), "{}", said.out);
+    assert!(strings_are_clean(&said.json()) && clean(&said.stderr), "{}", said.stdout);
     assert!(!cage.runs(pid));
 }
 
@@ -62,11 +63,11 @@ fn a_command_line_without_end_and_without_an_encoding() {
     let words = [word.as_str(); 9];
     let pid = cage.hold_with("open('/proc/self/comm', 'wb').write(b'\\xff\\xfe\\xc3(')\ns = listen('0.0.0.0')", &words);
     let said = cage.xtask("who 8000").exits(0).names(pid);
-    assert!(clean(&said.out) && said.out.len() < 4000, "{} bytes", said.out.len());
+    assert!(clean(&said.stdout) && said.stdout.len() < 4000, "{} bytes", said.stdout.len());
     let json = cage.xtask("who 8000 --format json").exits(0).json();
     assert!(strings_are_clean(&json));
     let said = cage.xtask("kill 8000 --yes").exits(0);
-    assert!(clean(&said.err) && said.err.len() < 8000, "{} bytes", said.err.len());
+    assert!(clean(&said.stderr) && said.stderr.len() < 8000, "{} bytes", said.stderr.len());
     assert!(!cage.runs(pid));
 }
 
@@ -91,10 +92,8 @@ assert child == {pid}, child
     cage.hold(&takes_over);
     assert!(cage.runs(pid));
     terminal.types("y\n");
-    let (code, screen) = terminal.ends();
-    assert_eq!(code, 0, "{screen}");
-    assert!(cage.runs(pid), "{screen}");
-    assert!(screen.contains("free now"), "{screen}");
+    terminal.ends().exits(0).says("free now");
+    assert!(cage.runs(pid));
 }
 
 /// It gave the port back by itself before the answer, and lives on.
@@ -112,9 +111,8 @@ signal.signal(signal.SIGUSR1, give)
     terminal.sees("stop it? [y/N] ");
     cage.hold(&format!("os.kill({pid}, signal.SIGUSR1)\ntime.sleep(0.2)"));
     terminal.types("y\n");
-    let (code, screen) = terminal.ends();
-    assert_eq!(code, 0, "{screen}");
-    assert!(cage.runs(pid), "{screen}");
+    terminal.ends().exits(0);
+    assert!(cage.runs(pid));
 }
 
 /// A control group named as systemd names a service's.

@@ -1,8 +1,7 @@
 //! Who is named, and who is not.
 
-use std::fmt::Write as _;
-
-use super::{Cage, Said, find};
+use super::Cage;
+use crate::support::{find, keys, run, skip};
 
 /// Holder by holder what each wish meets; measured against the
 /// kernel cell by cell.
@@ -42,13 +41,13 @@ fn every_address_of_a_holder_and_of_a_wish() {
 fn nobody_is_an_answer() {
     let Some(cage) = Cage::new() else { return };
     let said = cage.xtask("who 8000").exits(0);
-    assert_eq!((said.out.as_str(), said.err.as_str()), ("8000/tcp free\n", ""));
+    assert_eq!((said.stdout.as_str(), said.stderr.as_str()), ("8000/tcp free\n", ""));
     let json = cage.xtask("who 8000 --format json").exits(0).json();
     let port = serde_json::json!({ "port": 8000, "protocol": "tcp", "verdict": "free", "owners": [], "advice": null });
     assert_eq!(json, serde_json::json!({ "schema": 1, "ports": [port] }));
     cage.xtask("who --all").exits(0).says("nobody listens, and nothing is published");
     let said = cage.xtask("kill 8000").exits(0);
-    assert_eq!(said.out, "8000/tcp: free already\n");
+    assert_eq!(said.stdout, "8000/tcp: free already\n");
 }
 
 #[test]
@@ -89,7 +88,7 @@ s.close()
     if let Some(ss) = find("ss") {
         let mut command = cage.command(ss);
         command.arg("-tan");
-        Said::of("ss -tan", command).says("TIME-WAIT").says("127.0.0.1:8000");
+        run(command).says("TIME-WAIT").says("127.0.0.1:8000");
     }
     let udp = cage.hold("s = bind('0.0.0.0', kind=socket.SOCK_DGRAM)");
     // A zombie that listened; its parent does not look.
@@ -97,7 +96,7 @@ s.close()
     let Some(other) = Cage::new() else { return };
     let elsewhere = other.hold("s = listen('0.0.0.0')");
     let said = cage.xtask("who 8000").exits(0);
-    assert_eq!(said.out, "8000/tcp free\n");
+    assert_eq!(said.stdout, "8000/tcp free\n");
     cage.xtask("kill 8000 --yes").exits(0).says("free already");
     other.xtask("who 8000").exits(0).names(elsewhere);
     for pid in [server, udp, parent] {
@@ -133,13 +132,13 @@ fn all_owners_of_one_socket_and_of_one_port() {
     for pid in pids {
         let pid = u32::try_from(pid).unwrap();
         assert!(!cage.runs(pid));
-        assert!(said.out.contains(&format!("stop: kill {pid} ")), "{}", said.out);
+        assert!(said.stdout.contains(&format!("stop: kill {pid} ")), "{}", said.stdout);
     }
     // Three sockets of three processes that share the port.
     let pids = [0; 3].map(|_| cage.hold("s = listen('0.0.0.0', share=True)"));
     let said = cage.xtask("who 8000").exits(0);
     let said = pids.into_iter().fold(said, |said, pid| said.names(pid));
-    assert_eq!(said.out.matches("listens on 0.0.0.0:8000").count(), 3, "{}", said.out);
+    assert_eq!(said.stdout.matches("listens on 0.0.0.0:8000").count(), 3, "{}", said.stdout);
     cage.xtask("kill 8000 --yes").exits(0);
     assert!(pids.iter().all(|pid| !cage.runs(*pid)));
 }
@@ -162,74 +161,65 @@ fn bound_and_not_listening() {
 /// As nobody: the kernel tells the sockets of others, and not their processes.
 #[test]
 fn what_another_user_holds_is_taken_and_not_free() {
-    let Some(setpriv) = find("setpriv") else {
-        crate::support::skip("another user: no setpriv (util-linux)");
+    if find("setpriv").is_none() {
+        skip("another user: no setpriv (util-linux)");
         return;
-    };
-    let setpriv = setpriv.to_str().unwrap();
-    let nobody = [setpriv, "--reuid", "65534", "--clear-groups", "--no-new-privs"];
+    }
     let Some(cage) = Cage::new() else { return };
     let pid = cage.hold("s = listen('0.0.0.0')");
     let said = cage
-        .xtask_under(&nobody, "who 8000")
+        .xtask_as_nobody("who 8000")
         .exits(0)
         .says("8000/tcp taken")
         .says("user id 0")
         .says("`sudo ss -ltnp 'sport = :8000'`");
     said.never_says(&format!("pid {pid}"));
-    cage.xtask_under(&nobody, "kill 8000 --yes --force")
-        .exits(1)
-        .says("user id 0")
-        .says("`sudo ss -ltnp 'sport = :8000'`");
+    cage.xtask_as_nobody("kill 8000 --yes --force").exits(1).says("user id 0").says("`sudo ss -ltnp 'sport = :8000'`");
     assert!(cage.runs(pid));
     // A privileged port is nothing that they could bind, held or not.
     let web = cage.hold("s = listen('0.0.0.0', 80)");
-    cage.xtask_under(&nobody, "who 80").exits(0).says("80/tcp taken").says("user id 0");
-    cage.xtask_under(&nobody, "who 81").exits(0).says("81/tcp free");
+    cage.xtask_as_nobody("who 80").exits(0).says("80/tcp taken").says("user id 0");
+    cage.xtask_as_nobody("who 81").exits(0).says("81/tcp free");
     assert!(cage.runs(web));
     // Idle sockets and connections of others too.
     cage.hold("s = bind('127.0.0.1', 8100, reuse=False)");
-    cage.xtask_under(&nobody, "who 8100").exits(0).says("a socket that is bound and does not listen").says("user id 0");
+    cage.xtask_as_nobody("who 8100").exits(0).says("a socket that is bound and does not listen").says("user id 0");
 }
 
 /// The schema, key by key, of both commands.
 #[test]
 fn json_has_the_keys_of_the_schema() {
     let Some(cage) = Cage::new() else { return };
-    let keys = |value: &serde_json::Value| {
-        let mut keys = String::new();
-        for key in value.as_object().unwrap().keys() {
-            write!(keys, "{key} ").unwrap();
-        }
-        let mut keys: Vec<&str> = keys.split_whitespace().collect();
-        keys.sort_unstable();
-        keys.join(" ")
-    };
     let pid = cage.hold("s = listen('127.0.0.1')");
     let json = cage.xtask("who 8000 --format json").exits(0).json();
-    assert_eq!(keys(&json), "ports schema");
+    assert_eq!(keys(&json), ["ports", "schema"].into());
     assert_eq!(json["schema"], 1);
     let port = &json["ports"][0];
-    assert_eq!(keys(port), "advice owners port protocol verdict");
+    assert_eq!(keys(port), ["advice", "owners", "port", "protocol", "verdict"].into());
     let owner = &port["owners"][0];
-    assert_eq!(keys(owner), "command cwd image kind name parents pid sockets started unit user worktree");
+    assert_eq!(
+        keys(owner),
+        ["command", "cwd", "image", "kind", "name", "parents", "pid", "sockets", "started", "unit", "user", "worktree"]
+            .into()
+    );
     assert_eq!(
         (&owner["kind"], &owner["pid"], &owner["image"]),
         (&"process".into(), &pid.into(), &serde_json::Value::Null)
     );
     assert_eq!(owner["cwd"], cage.path("").to_str().unwrap().trim_end_matches('/'));
     let json = cage.xtask("kill 8000 --yes --format json").exits(0).json();
-    assert_eq!(keys(&json), "actions ports schema");
+    assert_eq!(keys(&json), ["actions", "ports", "schema"].into());
     assert_eq!(json["ports"][0]["owners"][0]["pid"], pid);
     // As it was before it ended.
     assert_eq!(json["ports"][0]["owners"][0]["cwd"], owner["cwd"]);
     let action = &json["actions"][0];
-    assert_eq!(keys(action), "action owner result");
-    assert_eq!(keys(&action["owner"]), "command kind name pid started user");
+    assert_eq!(keys(action), ["action", "owner", "result"].into());
+    assert_eq!(keys(&action["owner"]), ["command", "kind", "name", "pid", "started", "user"].into());
     assert_eq!((&action["action"], &action["result"]), (&format!("kill {pid}").into(), &"done".into()));
     // Nothing to do has the same keys.
     let json = cage.xtask("kill 8000 --yes --format json").exits(0).json();
-    assert_eq!((keys(&json), &json["actions"]), ("actions ports schema".to_owned(), &serde_json::json!([])));
+    assert_eq!(keys(&json), ["actions", "ports", "schema"].into());
+    assert_eq!(json["actions"], serde_json::json!([]));
 }
 
 /// Where it runs: folder, worktree, and who started it.
@@ -243,7 +233,7 @@ fn what_a_holder_runs_in() {
         .exits(0)
         .says("tree/deep, in the git worktree ")
         .says(&format!("started by python3 ({pid})"));
-    assert!(said.out.contains("tree\n"), "{}", said.out);
+    assert!(said.stdout.contains("tree\n"), "{}", said.stdout);
     let json = cage.xtask("who 8000 --format json").exits(0).json();
     let owner = &json["ports"][0]["owners"][0];
     assert_eq!(owner["worktree"], cage.path("tree").to_str().unwrap());
@@ -262,16 +252,15 @@ s = [listen('127.0.0.1', 10000 + at) for at in range(10000)]
 ";
     let pid = cage.hold(script);
     let said = cage.xtask("who 19999").exits(0).names(pid);
-    assert!(said.out.starts_with("19999/tcp taken\n"), "{}", said.out);
+    assert!(said.stdout.starts_with("19999/tcp taken\n"), "{}", said.stdout);
     let json = cage.xtask("check-ports --format json").exits(1).json();
     assert_eq!(json["ports"][0]["owners"][0]["pid"], pid);
     let json = cage.xtask("who --all --format json").exits(0).json();
     let ports = json["ports"].as_array().unwrap();
     assert_eq!(ports.len(), 10_000);
     assert!(ports.iter().all(|port| port["owners"][0]["pid"] == pid), "{pid}");
-    if let Some(setpriv) = find("setpriv") {
-        let nobody = [setpriv.to_str().unwrap(), "--reuid", "65534", "--clear-groups", "--no-new-privs"];
-        let said = cage.xtask_under(&nobody, "who --all").exits(0).says("user id 0");
-        assert_eq!(said.out.matches("/tcp taken").count(), 10_000);
+    if find("setpriv").is_some() {
+        let said = cage.xtask_as_nobody("who --all").exits(0).says("user id 0");
+        assert_eq!(said.stdout.matches("/tcp taken").count(), 10_000);
     }
 }

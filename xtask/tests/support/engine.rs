@@ -2,7 +2,6 @@
 //! are asked of it, and remembers what it was told. On Windows, where the engine
 //! is behind a pipe that only the CLI opens, it is a TCP socket behind the
 //! stand-in's `docker system dial-stdio`.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -15,7 +14,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::Project;
+use super::Project;
 
 /// How it answers.
 #[derive(Clone, Default)]
