@@ -44,7 +44,7 @@ fn a_holder_of_127_0_0_2_takes_the_wildcard_and_not_127_0_0_1() {
 }
 
 #[test]
-fn one_loopback_address_each() {
+fn three_loopback_addresses_do_not_clash() {
     let project = Project::new();
     let port = project.port();
     with_ports(&project, &format!("\"127.0.0.1:{port}:8080\", \"127.0.0.2:{port}:8080\", \"[::1]:{port}:8080\""));
@@ -55,7 +55,7 @@ fn one_loopback_address_each() {
 
 /// Each wildcard by itself: the holder of the other family is not in the way.
 #[test]
-fn one_wildcard_alone() {
+fn a_holder_of_the_other_family_does_not_block_a_wildcard() {
     for (holder, mapping, url) in [("::1", "0.0.0.0", "127.0.0.1"), ("0.0.0.0", "[::]", "[::1]")] {
         let project = Project::new();
         let port = project.port();
@@ -136,7 +136,7 @@ fn a_range_for_a_range_is_each_of_its_ports() {
 }
 
 #[test]
-fn udp_and_tcp_do_not_meet() {
+fn a_udp_holder_blocks_only_the_udp_mapping() {
     let project = Project::new();
     let port = project.port();
     let holder = Holder::socket("udp", "127.0.0.1", port);

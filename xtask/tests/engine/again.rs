@@ -93,7 +93,7 @@ fn two_starts_of_one_project_at_once() {
 }
 
 #[test]
-fn what_stays_after_a_stop_is_said() {
+fn stop_names_what_stays() {
     let (project, _) = Project::web();
     project.xtask(["start"]).exits(0);
     let network = format!("{}_default", project.name);

@@ -17,7 +17,7 @@ fn socket(project: &Project, name: &str) -> String {
 }
 
 #[test]
-fn no_socket() {
+fn start_names_the_missing_socket() {
     let (project, _) = Project::web();
     let path = socket(&project, "missing.sock");
     let output = start_at(&project, &path).says("missing.sock");
@@ -85,18 +85,6 @@ fn a_socket_that_is_not_for_us() {
     run("check-ports").exits(0).says("free");
 }
 
-/// An ordinary user cannot see whose a port is, and still sees that it is held.
-#[test]
-fn a_holder_that_cannot_be_seen_is_a_holder() {
-    if !rustix::process::geteuid().is_root() {
-        skip("only root can take rights away");
-        return;
-    }
-    let (project, port) = Project::web();
-    let _holder = crate::support::Holder::http(port);
-    run(as_nobody(&project, "check-ports")).exits(1).says("`sudo ss -ltnp");
-}
-
 #[test]
 fn something_else_on_the_socket() {
     let (project, _) = Project::web();
@@ -108,15 +96,6 @@ fn something_else_on_the_socket() {
         }
     });
     start_at(&project, &path);
-}
-
-/// Nothing is started, so nobody has to be asked about ports.
-#[test]
-fn setup_without_a_script_says_how_to_get_docker() {
-    let (project, _) = Project::web();
-    let host = format!("unix://{}", socket(&project, "missing.sock"));
-    let output = project.xtask_env(&[("DOCKER_HOST", &host)], ["start", "--setup"]).exits(2);
-    output.says("--setup runs scripts/engine/up of the project, and this one has none");
 }
 
 /// `--setup` runs the project's script, and starts with the engine it gives.

@@ -16,7 +16,6 @@ mod bound;
 mod broken;
 mod browser;
 mod by_name;
-mod certificates;
 mod conflict;
 mod copies;
 mod diagnose;

@@ -143,7 +143,7 @@ impl Engine {
 }
 
 #[test]
-fn a_start_without_an_address_pool_left() {
+fn start_without_an_address_pool_left_names_prune_network() {
     let Some(engine) = Engine::start(&["--default-address-pool", "base=10.213.0.0/24,size=26"]) else { return };
     engine.load("engine-web");
     let project = Project::new();
@@ -235,16 +235,22 @@ fn an_engine_that_is_killed_during_a_stop() {
 
 /// After a crash the engine lists ports of containers that it does not run.
 #[test]
-fn ports_of_before_a_crash_are_free() {
+fn ports_of_before_an_engine_crash_are_free() {
     let Some(mut engine) = Engine::start(&[]) else { return };
     engine.load("engine-web");
     let (project, port) = Project::web();
     engine.xtask(&project, &["start"]).finish(LIMIT).exits(0);
+    let (name, words) = (format!("{}-web-1", project.name), port.to_string());
+    engine.xtask(&project, &["who", &words]).finish(LIMIT).exits(0).says(&format!("by container {name}"));
     engine.kill();
     wait_until(|| "the engine still answers", || engine.docker(&["version"]).code != 0);
     engine.revive();
+    engine.docker(&["ps", "-a"]).exits(0).says(&name);
+    let said = engine.xtask(&project, &["who", &words]).finish(LIMIT).exits(0);
+    said.says(&format!("{port}/tcp free")).never_says(&name);
+    engine.xtask(&project, &["kill", &words, "--yes"]).finish(LIMIT).exits(0).says("free already");
     let other = Project::with(&crate::support::web(port));
     engine.xtask(&other, &["check-ports"]).finish(LIMIT).exits(0).says("free");
     engine.xtask(&project, &["start"]).finish(LIMIT).exits(0).says(&format!("http://localhost:{port}"));
-    engine.xtask(&other, &["check-ports"]).finish(LIMIT).exits(1).says(&format!("container {}-web-1", project.name));
+    engine.xtask(&other, &["check-ports"]).finish(LIMIT).exits(1).says(&format!("container {name}"));
 }

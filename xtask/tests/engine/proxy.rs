@@ -147,7 +147,7 @@ fn web(name: &str, services: &[&str]) -> Project {
 }
 
 #[test]
-fn every_kind_of_service_by_name() {
+fn the_proxy_serves_every_kind_of_service_by_name() {
     let proxy = Proxy::new();
     let shop = web("shop", &["backend", "frontend"]);
     let mut text = shop.read("docker-compose.yml");

@@ -90,7 +90,7 @@ fn a_traefik_that_cannot_work_is_refused_before() {
 }
 
 #[test]
-fn killed_and_back() {
+fn a_killed_proxy_is_reported_and_comes_up_again() {
     let proxy = Proxy::new();
     let home = &proxy.home;
     proxy.up(home).exits(0);

@@ -152,7 +152,7 @@ fn a_container_steals_it_and_the_second_attempt_has_another() {
 
 /// What ran before an attempt is not what the attempt made.
 #[test]
-fn what_ran_before_stays() {
+fn containers_that_ran_before_a_failed_start_keep_running() {
     let (project, port) = project();
     project.xtask(["start", "early"]).exits(0);
     let before = project.containers();
@@ -185,7 +185,7 @@ fn what_was_replaced_is_named() {
 
 /// Somebody is faster each time: three attempts, then the truth.
 #[test]
-fn after_three_attempts_it_is_given_up() {
+fn start_gives_up_after_three_stolen_ports() {
     let (project, port) = project();
     let thieves = project.also("thieves");
     let script = format!(

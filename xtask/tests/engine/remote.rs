@@ -170,7 +170,7 @@ fn a_process_of_that_machine_is_seen_when_it_is_asked_for() {
 }
 
 #[test]
-fn two_people_on_one_engine() {
+fn two_people_on_one_remote_engine_get_their_own_projects() {
     let link = Link::new();
     let Some(engine) = Engine::start_at(&link) else { return };
     engine.load("engine-web");

@@ -173,7 +173,7 @@ fn a_one_off_container_is_in_the_way() {
 }
 
 #[test]
-fn some_services_only() {
+fn start_of_one_service_ignores_conflicts_of_others() {
     let project = Project::new();
     let (one, two) = (project.port(), project.port());
     let _holder = crate::support::Holder::http(two);

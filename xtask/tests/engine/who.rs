@@ -198,26 +198,6 @@ fn an_engine_that_listens_itself_is_never_signalled() {
     engine.docker(&["version"]).exits(0);
 }
 
-/// After a crash the engine lists ports of containers that do not run.
-#[test]
-fn ports_that_a_crashed_engine_still_lists_are_free() {
-    let Some(mut engine) = Engine::start(&[]) else { return };
-    engine.load("engine-web");
-    let name = format!("xw-{}-crash", std::process::id());
-    let project = Project::new();
-    let port = project.port();
-    engine.docker(&["run", "-d", "--name", &name, "-p", &format!("127.0.0.1:{port}:8080"), "engine-web"]).exits(0);
-    let words = port.to_string();
-    engine.xtask(&project, &["who", &words]).finish(LIMIT).exits(0).says(&format!("by container {name}"));
-    engine.kill();
-    wait_until(|| "the engine still answers", || engine.docker(&["version"]).code != 0);
-    engine.revive();
-    engine.docker(&["ps", "-a"]).exits(0).says(&name);
-    let said = engine.xtask(&project, &["who", &words]).finish(LIMIT).exits(0);
-    said.says(&format!("{port}/tcp free")).never_says(&name);
-    engine.xtask(&project, &["kill", &words, "--yes"]).finish(LIMIT).exits(0).says("free already");
-}
-
 /// `docker commit` keeps the labels of the container that it copies.
 #[test]
 fn a_copy_with_the_same_labels_and_another_replica_run_on() {

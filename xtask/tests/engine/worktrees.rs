@@ -194,7 +194,7 @@ fn an_env_copied_from_the_main_checkout_gives_neither_its_name_nor_its_ports() {
 }
 
 #[test]
-fn no_write_leaves_no_trace_in_the_folder() {
+fn start_with_no_write_leaves_no_trace_in_the_folder() {
     let mut repository = Repository::new(&["web"]);
     repository.add_worktree("clean");
     let name = format!("{}-clean", repository.project.name);

@@ -1,6 +1,5 @@
 //! Addresses that stand in variables: whatever moves a port, it is reachable from
 //! where it was and from nowhere else.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use serde_json::Value;
 

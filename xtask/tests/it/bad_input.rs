@@ -209,7 +209,7 @@ fn an_engine_that_is_not_there() {
 
 /// Compose refuses what our reader reads: its own words are shown.
 #[test]
-fn what_only_compose_refuses() {
+fn a_model_that_only_compose_refuses_shows_its_words() {
     let mut project = Project::new(&web("@0"));
     let _engine = Engine::start(&mut project);
     project.fake_docker(&[Rule::when("config")
@@ -255,7 +255,7 @@ fn a_variable_that_the_shell_sets() {
 
 /// One of two variables is the shell's: then neither is written.
 #[test]
-fn all_is_written_or_nothing() {
+fn reassign_writes_all_variables_or_none() {
     let mut project = Project::new(
         "services:\n  a:\n    image: a\n    ports: [\"${A_PORT:-@0}:80\"]\n  b:\n    image: b\n    ports: [\"${B_PORT:-@2}:80\"]\n",
     );

@@ -1,5 +1,4 @@
 //! `check-ports` without Docker: what it sees, says and writes.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 use std::net::{TcpListener, UdpSocket};
 
 use serde_json::{Value, json};
@@ -44,13 +43,13 @@ pub(crate) fn verdict(project: &Project) -> String {
 }
 
 #[test]
-fn all_free() {
+fn free_ports_are_reported_and_exit_0() {
     let project = Project::new(STACK);
     snapshot!("check-all-free", project.run("check-ports").exits(0));
 }
 
 #[test]
-fn every_conflict_is_told_at_once() {
+fn check_ports_reports_every_conflict_at_once() {
     let mut project = Project::new(STACK);
     project.file(".env", "# ports\nFRONTEND_PORT=@4\n");
     project.set("POSTGRES_PORT", project.port(7).to_string());
@@ -95,7 +94,7 @@ fn the_json_has_the_keys_of_the_schema_and_no_others() {
 }
 
 #[test]
-fn where_a_value_comes_from() {
+fn check_ports_names_the_source_of_each_value() {
     let mut project = one("\"${WEB_PORT:-@0}:80\"");
     let source = |project: &Project| row(&project.run("check-ports --format json"), "web")["source"].clone();
     assert_eq!(source(&project), "default");
@@ -144,7 +143,7 @@ fn a_port_that_the_engine_picks_is_never_in_the_way() {
 
 /// The kernel's own table: which holder keeps which mapping from being bound.
 #[test]
-fn addresses_overlap_as_the_kernel_has_it() {
+fn mappings_conflict_by_address_as_in_the_kernel() {
     for (held, entry, want) in [
         ("127.0.0.1", "@0:80", "taken"),
         ("127.0.0.2", "@0:80", "taken"),
@@ -180,7 +179,7 @@ fn a_holder_that_has_ipv6_only_is_seen() {
 }
 
 #[test]
-fn udp_and_tcp_are_two_things() {
+fn check_ports_keeps_udp_and_tcp_apart() {
     let project = one("\"@0:80/udp\"");
     let tcp = TcpListener::bind(("0.0.0.0", project.port(0))).unwrap();
     assert_eq!(verdict(&project), "free");
@@ -192,7 +191,7 @@ fn udp_and_tcp_are_two_things() {
 }
 
 #[test]
-fn clients_of_a_port_are_no_holders_of_it() {
+fn clients_of_a_port_do_not_hold_it() {
     let mut project = one("\"@0:80\"");
     let holder = project.hold("127.0.0.1", &[0]);
     let _client = std::net::TcpStream::connect(("127.0.0.1", project.port(0))).unwrap();
@@ -206,7 +205,7 @@ fn clients_of_a_port_are_no_holders_of_it() {
 /// to be stopped: the next connection gets another port.
 #[test]
 #[cfg(target_os = "linux")]
-fn a_client_whose_own_port_it_is_is_named_and_never_stopped() {
+fn a_client_on_its_own_local_port_is_named_and_never_stopped() {
     let mut project = one("\"${WEB_PORT:-@0}:80\"");
     project.hold("127.0.0.1", &[5]);
     let pair = format!("client:127.0.0.1:{}=127.0.0.1:{}", project.port(0), project.port(5));
@@ -218,7 +217,7 @@ fn a_client_whose_own_port_it_is_is_named_and_never_stopped() {
 
 /// With Compose the answer is the same, word for word.
 #[test]
-fn compose_gives_the_same_answer() {
+fn check_ports_answers_the_same_with_and_without_compose() {
     let mut project = Project::new(STACK);
     project.file(".env", "FRONTEND_PORT=@4\n");
     project.hold("0.0.0.0", &[0, 4]);
@@ -233,7 +232,7 @@ fn compose_gives_the_same_answer() {
 }
 
 #[test]
-fn ports_of_one_model_that_clash() {
+fn two_services_on_one_port_clash() {
     let project = Project::new(
         r#"services:
   a:
@@ -250,7 +249,7 @@ fn ports_of_one_model_that_clash() {
 }
 
 #[test]
-fn no_ports_at_all() {
+fn a_project_without_ports_has_no_conflicts() {
     let project = Project::new("services:\n  job:\n    image: job\n");
     let run = project.run("check-ports").exits(0);
     assert_eq!(run.stdout, "demo: 0 ports, no conflicts\n");
@@ -258,7 +257,7 @@ fn no_ports_at_all() {
 }
 
 #[test]
-fn colours_only_where_they_are_wanted() {
+fn check_ports_colours_only_where_wanted() {
     let mut project = Project::new(STACK);
     project.hold("0.0.0.0", &[0]);
     let plain = |run: Output| assert!(!run.raw.contains('\x1b') && !run.stderr.contains('\x1b'), "{run}");
@@ -271,7 +270,7 @@ fn colours_only_where_they_are_wanted() {
 }
 
 #[test]
-fn quiet_says_data_only() {
+fn quiet_prints_data_only() {
     let mut project = Project::new(STACK);
     project.hold("0.0.0.0", &[0]);
     let loud = project.run("check-ports");
@@ -311,7 +310,7 @@ fn a_service_of_more_containers_than_ports_is_said_to_be_one() {
 
 /// A disk that is full is no empty report.
 #[test]
-fn a_report_that_cannot_be_written_is_2() {
+fn a_full_standard_output_exits_2() {
     let project = Project::new("services:\n  web:\n    image: web\n    ports: [\"@0:80\"]\n");
     for words in [&["check-ports"][..], &["check-ports", "--format", "json"], &["completions", "bash"]] {
         let mut command = project.command(crate::support::XTASK);

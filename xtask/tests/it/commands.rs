@@ -50,7 +50,7 @@ fn reassign_by_option_by_variable_and_by_file() {
 }
 
 #[test]
-fn what_was_moved_is_in_the_json() {
+fn start_reports_moved_ports_as_json() {
     let (mut project, engine) = project(vec![Rule::when("up").tells("up")]);
     project.hold("0.0.0.0", &[0]);
     let _proxies = comes_up(&project, &engine, "up", project.port(1), "Up 1 second");
@@ -59,7 +59,7 @@ fn what_was_moved_is_in_the_json() {
 }
 
 #[test]
-fn stop_by_option_stops_the_container_in_the_way() {
+fn start_with_on_conflict_stop_stops_the_container_in_the_way() {
     let (mut project, engine) =
         project(vec![Rule::when("docker stop shop-api-id").tells("stopped"), Rule::when("compose up").tells("up")]);
     let proxy = project.hold_as("docker-proxy", "", &[format!("0.0.0.0:{}", project.port(0))]);
@@ -229,7 +229,7 @@ fn open_prints_the_url_and_starts_the_browser() {
 
 /// A folder that may not be written: nothing is half made.
 #[test]
-fn a_folder_that_is_not_ours() {
+fn reassign_in_a_read_only_folder_changes_nothing() {
     let mut project = Project::new("services:\n  web:\n    image: web\n    ports: [\"${WEB_PORT:-@0}:80\"]\n");
     project.hold("0.0.0.0", &[0]);
     let Some(_) = project.run_as_nobody("check-ports") else { return };

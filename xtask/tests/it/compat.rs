@@ -1,8 +1,6 @@
 //! Shapes of public stacks, and all the odd projects of `compose/`: adopting
 //! them crashes nowhere, keeps the model, and finds nothing to do twice.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

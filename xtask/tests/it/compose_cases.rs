@@ -9,8 +9,6 @@
 //! `#== NAME` in it begins another file of the same project; what stands above
 //! the first is `compose.yaml`, unless it is only a comment.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,6 @@
 //! What the built-in reader makes of every project of `compose/`, recorded: the
 //! same on machines without Docker. `compose_oracle` proves the record right.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
-
 use std::fmt::Write as _;
 
 use xtask::error::Result;

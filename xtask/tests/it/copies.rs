@@ -1,5 +1,4 @@
 //! Two folders of one project name, without git: an unpacked archive, `cp -r`.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::fs;
 
@@ -67,7 +66,7 @@ fn a_copy_that_was_never_started_takes_no_data() {
 
 /// A program of before this rule let both have the name.
 #[test]
-fn nor_does_one_that_shares_the_name_already() {
+fn a_copy_that_shares_the_name_takes_no_data() {
     let (project, _engine) = copies();
     let both = json!([
         tenant(&project, "demo", "first/demo", "null", &[("web", 53, 0)]),

@@ -1,6 +1,5 @@
 //! `diagnose` against stand-ins: each fault is made, found, mended as printed,
 //! and gone.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,5 @@
 //! `diagnose` on machines with a firewall, a resolver or a full disk of their own:
 //! mount namespaces.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use crate::diagnose::{diagnose, found, healthy, one, status};
 use crate::support::{Output, Project, bare, skip};

@@ -1,5 +1,4 @@
 //! `diagnose`: ports, containers, networks and leases.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use serde_json::json;
 

@@ -1,6 +1,5 @@
 //! What is written in the repository beside code: commands that exist, the version,
 //! and nothing of one machine.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::fs;
 

@@ -1,6 +1,5 @@
 //! `cargo xtask env`: what each subcommand says, what it writes, and that it
 //! writes nothing where it should not.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use serde_json::json;
 

@@ -1,8 +1,6 @@
 //! Edits of `.env`, as the real `docker compose config --environment` sees
 //! them: the variable that was set has its new value, and nothing else changed.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;

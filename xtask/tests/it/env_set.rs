@@ -1,5 +1,4 @@
 //! `env set`, and what moves along with a port.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -129,7 +128,7 @@ fn set_warns_of_a_port_that_is_kept_for_another_project() {
 }
 
 #[test]
-fn two_at_once_do_not_undo_each_other() {
+fn two_sets_at_once_do_not_undo_each_other() {
     let project = project("WEB_PORT=@0\n");
     std::thread::scope(|scope| {
         for number in 0..8 {
@@ -144,7 +143,7 @@ fn two_at_once_do_not_undo_each_other() {
 }
 
 #[test]
-fn links_and_permissions_stay() {
+fn set_keeps_links_and_permissions() {
     let project = project("");
     project.file("real/env", "WEB_PORT=@0\n");
     symlink("real/env", project.path(".env")).unwrap();
@@ -176,7 +175,7 @@ fn places_that_cannot_be_written_are_refused() {
 }
 
 #[test]
-fn bytes_that_are_no_utf8_stay() {
+fn set_keeps_bytes_that_are_not_utf8() {
     let project = project("");
     fs::write(project.path(".env"), b"# caf\xe9\nNAME=\xe9t\xe9\nWEB_PORT=1\n").unwrap();
     project.run("env set WEB_PORT=@5").exits(0);

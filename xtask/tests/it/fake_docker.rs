@@ -1,6 +1,5 @@
 //! Stand-ins for Docker and its engine, each in one state of mind: what is said
 //! of containers that hold ports, and what is done while the engine is not well.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

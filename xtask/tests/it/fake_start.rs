@@ -1,6 +1,5 @@
 //! `start` and `stop` on an engine that is imitated: all goes well, or the engine
 //! refuses a port.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use rustix::process::Signal;
 
@@ -13,7 +12,7 @@ use crate::support::{LIMIT, Project, Rule, Running, XTASK, end, snapshot};
 // --- start, when all goes well ---------------------------------------------
 
 #[test]
-fn up_and_proved() {
+fn start_reports_a_stack_that_answers() {
     let (project, engine) = project(vec![Rule::when("docker compose up -d").tells("up")]);
     let port = project.port(0);
     let _proxies = comes_up(&project, &engine, "up", port, "Up 1 second (healthy)");
@@ -203,7 +202,7 @@ fn every_refusal_is_understood_and_what_was_made_is_taken_back() {
 }
 
 #[test]
-fn a_refusal_that_is_reassigned() {
+fn start_reassigns_a_port_that_the_engine_refuses() {
     let text = "Bind for 0.0.0.0:{{WEB_PORT:@0}} failed: port is already allocated";
     let (project, engine) = project(vec![refusing(text).times(1), Rule::when("docker compose up").tells("well")]);
     half_up(&project, &engine);
@@ -213,7 +212,7 @@ fn a_refusal_that_is_reassigned() {
 }
 
 #[test]
-fn three_attempts_and_no_more() {
+fn start_gives_up_after_three_refused_attempts() {
     let text = "failed to bind host port for 0.0.0.0:{{WEB_PORT:@0}}:172.18.0.2:80/tcp: address already in use";
     let (project, engine) = project(vec![refusing(text)]);
     half_up(&project, &engine);
@@ -226,7 +225,7 @@ fn three_attempts_and_no_more() {
 
 /// What was refused once is not chosen again, although a range begins with it.
 #[test]
-fn a_range_of_the_project_is_gone_through() {
+fn a_refused_port_is_not_chosen_again() {
     let text = "Bind for 0.0.0.0:{{WEB_PORT:@0}} failed: port is already allocated";
     let (project, engine) = project(vec![refusing(text)]);
     project.file("xtask.toml", "port_range = \"@0-@9\"\n");
@@ -264,7 +263,7 @@ fn ports_go_back_when_they_are_free_again() {
 
 /// Messages without a port: there is nothing to choose again.
 #[test]
-fn a_refusal_that_names_no_port() {
+fn a_refusal_without_a_port_is_taken_back_and_reported() {
     let text = "Ports are not available: unable to list exposed ports: Get http://unix/forwards/list: EOF";
     let (project, engine) = project(vec![refusing(text)]);
     half_up(&project, &engine);

@@ -1,7 +1,6 @@
 //! What can go wrong around the program: full disks, wrong clocks, slow and
 //! crowded engines. Nothing is lost, the message says what happened, and the
 //! next run works. `docs/reliability.md` has the table.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use rustix::process::Signal;
 use std::fs;
@@ -208,7 +207,7 @@ fn leases_of_the_future_and_of_no_time_at_all() {
 
 /// Whatever a start waits for, Ctrl-C ends it at once.
 #[test]
-fn ctrl_c_while_docker_takes_its_time() {
+fn ctrl_c_during_a_slow_docker_call_exits_130() {
     let slow = 600_000;
     for (slow_call, rules) in [
         ("config", vec![Rule::when("docker compose config").sleep(slow)]),

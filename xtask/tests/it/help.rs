@@ -10,7 +10,7 @@ fn commands() -> Vec<String> {
 }
 
 #[test]
-fn the_whole() {
+fn the_help_lists_every_command() {
     snapshot!("help", Project::empty().run("--help").exits(0));
 }
 
@@ -28,7 +28,7 @@ fn each_command_has_examples_and_is_called_as_people_type_it() {
 }
 
 #[test]
-fn the_commands_of_env_have_theirs() {
+fn the_commands_of_env_have_examples() {
     for name in ["init", "check", "explain", "set", "diff"] {
         let run = Project::empty().run(&format!("env {name} --help")).exits(0);
         assert!(run.stdout.contains(&format!("Examples:\n  cargo xtask env {name}")), "{run}");
@@ -39,7 +39,7 @@ fn the_commands_of_env_have_theirs() {
 }
 
 #[test]
-fn the_version_is_told() {
+fn version_is_printed() {
     let run = Project::empty().run("--version").exits(0);
     assert_eq!(run.stdout.trim(), concat!("cargo xtask ", env!("CARGO_PKG_VERSION")));
 }

@@ -1,6 +1,5 @@
 //! Text that somebody chose to do harm: it does not steer the terminal, and it
 //! is no command, wherever it stands. Names of processes are in `who/odd.rs`.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};

@@ -1,5 +1,4 @@
 //! `ls`, with a ledger written by hand and a stand-in for the engine.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::fs;
 

@@ -1,5 +1,4 @@
 //! `ranges`, `release` and `check-ports --all`, with a ledger written by hand.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::fs;
 use std::path::PathBuf;
@@ -111,7 +110,7 @@ fn settings_that_cannot_be_read_are_said_and_not_the_end() {
 }
 
 #[test]
-fn nothing_is_known_yet() {
+fn an_empty_ledger_is_reported_by_every_command() {
     let project = Project::empty();
     for (words, says) in [
         ("ranges", "no project has a range of ports, and no port is kept\n"),
@@ -231,7 +230,7 @@ fn a_damaged_ledger_is_set_aside_and_said() {
 // --- check-ports --all -----------------------------------------------------
 
 #[test]
-fn who_would_clash_with_whom() {
+fn check_ports_all_lists_every_clash_on_the_machine() {
     let mut project = Project::new(WEB);
     let engine = Engine::start(&mut project);
     // demo wants @0 and keeps it; shop wants @0 too and keeps @1; blog runs on
@@ -286,7 +285,7 @@ fn who_would_clash_with_whom() {
 }
 
 #[test]
-fn all_is_a_question_and_no_remedy() {
+fn check_ports_all_cannot_be_combined_with_reassign() {
     let run = Project::new(WEB).run("check-ports --all --reassign").exits(2);
     assert!(run.stderr.contains("cannot be used with"), "{run}");
 }

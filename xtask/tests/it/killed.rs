@@ -1,7 +1,6 @@
 //! SIGKILL in the middle of a start, a stop, a reassignment or an edit: ledger
 //! and `.env` are always whole, and the next run works. The engine and Compose are stand-ins; ten moments with the
 //! real ones are among the tests on the engine.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::fs;
 use std::path::Path;

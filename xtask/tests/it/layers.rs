@@ -1,6 +1,5 @@
 //! The rules of the house that no compiler knows: who may import whom, and
 //! what a file must and must not hold.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,6 +1,5 @@
 //! The ledger as starts use it: who is quicker, who takes over, and what a
 //! damaged or missing one does.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::fs;
 use std::process::{Child, Stdio};

@@ -1,6 +1,7 @@
 //! Tests of the whole: the program as people run it, in projects of their own,
 //! with stand-ins for Docker and its engine, and against real tools where they
 //! are there.
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 mod compat;
 mod compose_cases;

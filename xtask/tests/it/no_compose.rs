@@ -1,7 +1,6 @@
 //! A `docker` without Compose: every command that calls it says the same
 //! sentence, whatever the failed call said, and `--setup` runs only for what is
 //! not there.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

@@ -1,6 +1,5 @@
 //! One folder of another project holds a pipe or a device where a file should
 //! be: it is named, and nobody waits for it.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::fs;
 use std::os::unix::fs::symlink;

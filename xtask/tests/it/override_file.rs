@@ -1,6 +1,5 @@
 //! The generated compose file, made without a command line around it: names that
 //! are fixed, and the way back.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use serde_json::json;
 use xtask::context::Context;

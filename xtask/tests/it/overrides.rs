@@ -1,6 +1,5 @@
 //! Ports that are literals, moved by a compose file of ours: with the real
 //! Compose, which is asked before and after.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,6 +1,5 @@
 //! Places where nothing can be written, or that nobody named: a checkout that is
 //! read-only, a home folder that is not set.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

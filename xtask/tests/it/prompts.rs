@@ -1,5 +1,4 @@
 //! Questions, on a real terminal: util-linux's `script` makes one.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::fs;
 use std::process::Stdio;
@@ -16,7 +15,7 @@ fn held() -> (Project, u32) {
 }
 
 #[test]
-fn other_ports_are_written() {
+fn choosing_other_ports_writes_them() {
     let (project, pid) = held();
     let Some(mut terminal) = project.terminal("check-ports") else { return };
     terminal.sees("what now?").sees("[s/o/t/l] ").types("o\n");
@@ -50,7 +49,7 @@ fn a_file_that_git_tracks_is_asked_about() {
 }
 
 #[test]
-fn leaving_it_leaves_everything() {
+fn choosing_leave_changes_nothing() {
     for keys in [&["l\n"][..], &["\n"], &["x\n", "L\n"], &["\x04"]] {
         let (mut project, pid) = held();
         let before = project.everything();
@@ -68,7 +67,7 @@ fn leaving_it_leaves_everything() {
 }
 
 #[test]
-fn the_proxy_is_announced() {
+fn choosing_the_proxy_names_its_command() {
     let (project, _) = held();
     let Some(mut terminal) = project.terminal("check-ports") else { return };
     terminal.sees("[s/o/t/l] ").types("t\n").sees("`cargo xtask start --traefik`");
@@ -90,7 +89,7 @@ fn stopping_asks_again_and_stops() {
 /// `s` and `y`, typed while nothing was asked yet, once stopped another project's
 /// containers.
 #[test]
-fn what_was_typed_before_a_question_is_no_answer() {
+fn input_typed_before_a_question_is_discarded() {
     let (mut project, pid) = held();
     project.fake_docker(&[Rule::when("config").sleep(1500).stdout(
         r#"{"name":"demo","services":{"web":{"image":"web","ports":[{"mode":"ingress","target":80,"published":"@0","protocol":"tcp"}]}}}"#,
@@ -106,7 +105,7 @@ fn what_was_typed_before_a_question_is_no_answer() {
 
 /// An editor's shell, a serial line: plain lines, and no control codes.
 #[test]
-fn a_terminal_that_knows_lines_alone_gets_lines() {
+fn a_dumb_terminal_gets_plain_lines() {
     let (project, engine) = project(vec![Rule::when("up -d").stderr(" web Pulling\n").tells("up")]);
     let _proxies = comes_up(&project, &engine, "up", project.port(0), "Up 1 second (healthy)");
     let dumb = |script| {
@@ -121,7 +120,7 @@ fn a_terminal_that_knows_lines_alone_gets_lines() {
 }
 
 #[test]
-fn no_is_no() {
+fn a_no_stops_nobody() {
     let (mut project, pid) = held();
     let Some(mut terminal) = project.terminal("check-ports") else { return };
     terminal.sees("[s/o/t/l] ").types("s\n").sees("stop it? [y/N] ").types("n\n");
@@ -169,7 +168,7 @@ fn ctrl_c_at_a_question_ends_it_with_130() {
 
 /// A literal cannot be moved: `o` is not offered, and why is said.
 #[test]
-fn only_what_is_possible_is_offered() {
+fn the_question_offers_only_what_is_possible() {
     let mut project = Project::new("services:\n  web:\n    image: web\n    ports: [\"@0:80\"]\n");
     project.hold_as("docker-proxy", "", &[format!("0.0.0.0:{}", project.port(0))]);
     let Some(mut terminal) = project.terminal("check-ports") else { return };
@@ -180,7 +179,7 @@ fn only_what_is_possible_is_offered() {
 }
 
 #[test]
-fn colours_and_no_question_where_all_is_well() {
+fn free_ports_are_coloured_and_ask_nothing() {
     let project = Project::new("services:\n  web:\n    image: web\n    ports: [\"@0:80\"]\n");
     let Some(terminal) = project.terminal("check-ports") else { return };
     terminal.ends().exits(0).says("\x1b[32m").never_says("what now?");
@@ -188,7 +187,7 @@ fn colours_and_no_question_where_all_is_well() {
 
 /// Questions are for people: `--yes`, JSON and a dry run ask nothing.
 #[test]
-fn some_runs_ask_nothing() {
+fn yes_json_and_dry_run_ask_nothing() {
     for words in ["check-ports --yes", "check-ports --format json", "check-ports --dry-run"] {
         let (mut project, pid) = held();
         let Some(terminal) = project.terminal(words) else { return };
@@ -246,7 +245,7 @@ fn networks_are_removed_only_with_a_yes() {
 }
 
 #[test]
-fn what_can_be_mended_is_asked_for_one_by_one() {
+fn diagnose_fix_asks_about_each_repair() {
     let project = Project::new("services: {web: {image: web}}\n");
     project.file(".env.template", "A=1\n");
     let tenant = r#"{"project":"a","dir":"@@/gone","leases":[]}"#.replace("@@", project.root().to_str().unwrap());

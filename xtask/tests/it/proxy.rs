@@ -1,6 +1,5 @@
 //! Names in place of ports, as far as no engine is needed: the file of names,
 //! hand-written labels, and the CA that is trusted by nobody without consent.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,4 @@
 //! `prune-network` against a stand-in for the engine.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,4 @@
 //! `check-ports`: ports to go to, and what `--reassign` writes.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -10,7 +9,7 @@ use crate::check_ports::{STACK, one, row, rows};
 use crate::support::{Project, snapshot};
 
 #[test]
-fn suggestions_pass_by_what_is_held_or_wanted() {
+fn a_suggestion_is_neither_held_nor_wanted_by_another_service() {
     let mut project = Project::new(
         "services:\n  a:\n    image: a\n    ports: [\"${A_PORT:-@0}:80\"]\n  b:\n    image: b\n    ports: [\"${B_PORT:-@2}:80\"]\n",
     );
@@ -23,7 +22,7 @@ fn suggestions_pass_by_what_is_held_or_wanted() {
 }
 
 #[test]
-fn one_variable_for_two_ports_gets_one_suggestion_that_suits_both() {
+fn a_variable_that_feeds_two_ports_gets_one_suggestion_free_for_both() {
     let mut project = Project::new(
         "services:\n  a:\n    image: a\n    ports:\n      - \"${PORT:-@0}:80\"\n      - \"${PORT:-@0}:80/udp\"\n",
     );
@@ -84,7 +83,7 @@ fn reassign_changes_the_value_and_no_other_byte() {
 }
 
 #[test]
-fn reassign_tells_what_it_wrote() {
+fn reassign_reports_what_it_wrote() {
     let mut project = Project::new(STACK);
     project.file(".env", "FRONTEND_PORT=@3\n");
     project.hold("0.0.0.0", &[0, 3]);
@@ -97,7 +96,7 @@ fn reassign_tells_what_it_wrote() {
 }
 
 #[test]
-fn a_dry_run_says_the_same_and_writes_nothing() {
+fn reassign_dry_run_writes_nothing() {
     let mut project = Project::new(STACK);
     project.file(".env", "FRONTEND_PORT=@3\n");
     project.hold("0.0.0.0", &[0, 3]);
@@ -107,7 +106,7 @@ fn a_dry_run_says_the_same_and_writes_nothing() {
 }
 
 #[test]
-fn nothing_is_written_where_nothing_is_in_the_way() {
+fn reassign_writes_nothing_without_a_conflict() {
     let project = Project::new(STACK);
     project.file(".env.template", "BACKEND_PORT=@1\n");
     let before = project.everything();
@@ -116,7 +115,7 @@ fn nothing_is_written_where_nothing_is_in_the_way() {
 }
 
 #[test]
-fn the_template_becomes_the_env_file_first() {
+fn reassign_makes_the_env_file_from_its_template() {
     let mut project = Project::new(STACK);
     project.file(".env.template", "# mine\nBACKEND_PORT=@0\nOTHER=kept # c\n");
     project.hold("0.0.0.0", &[0]);
@@ -127,7 +126,7 @@ fn the_template_becomes_the_env_file_first() {
 }
 
 #[test]
-fn permissions_stay() {
+fn reassign_keeps_permissions() {
     let mut project = one("\"${WEB_PORT:-@0}:80\"");
     project.file(".env", "WEB_PORT=@0\n");
     fs::set_permissions(project.path(".env"), fs::Permissions::from_mode(0o600)).unwrap();
@@ -137,7 +136,7 @@ fn permissions_stay() {
 }
 
 #[test]
-fn a_link_stays_a_link_and_its_target_is_written() {
+fn reassign_writes_the_target_of_a_link() {
     let mut project = one("\"${WEB_PORT:-@0}:80\"");
     let target = project.root().join("home/shared.env");
     fs::write(&target, project.fill("WEB_PORT=@0\n")).unwrap();
@@ -149,7 +148,7 @@ fn a_link_stays_a_link_and_its_target_is_written() {
 }
 
 #[test]
-fn a_literal_is_not_rewritten_but_shown() {
+fn reassign_shows_a_literal_and_does_not_write_it() {
     let mut project = one("\"@0:80\"");
     project.hold("0.0.0.0", &[0]);
     let before = project.everything();
@@ -158,7 +157,7 @@ fn a_literal_is_not_rewritten_but_shown() {
 }
 
 #[test]
-fn the_file_that_compose_reads_is_the_one_that_is_written() {
+fn reassign_writes_the_env_file_that_compose_reads() {
     let mut project = one("\"${WEB_PORT:-@0}:80\"");
     project.file(".env", "WEB_PORT=@0\n").file("a.env", "WEB_PORT=@0\n").file("b.env", "OTHER=1\n");
     project.hold("0.0.0.0", &[0]);
@@ -174,7 +173,7 @@ fn the_file_that_compose_reads_is_the_one_that_is_written() {
 }
 
 #[test]
-fn in_a_folder_with_its_own_env_file_that_one_is_written() {
+fn reassign_in_a_subfolder_writes_its_own_env_file() {
     let mut project = one("\"${WEB_PORT:-@0}:80\"");
     project.file(".env", "WEB_PORT=@2\n").file("sub/.env", "WEB_PORT=@0\n");
     project.hold("0.0.0.0", &[0]);
@@ -184,7 +183,7 @@ fn in_a_folder_with_its_own_env_file_that_one_is_written() {
 }
 
 #[test]
-fn what_goes_back_is_remembered() {
+fn reassign_remembers_the_old_port() {
     let mut project = one("\"${WEB_PORT:-@0}:80\"");
     project.hold("0.0.0.0", &[0]);
     project.run("check-ports --reassign").exits(0);
@@ -195,7 +194,7 @@ fn what_goes_back_is_remembered() {
 }
 
 #[test]
-fn without_a_folder_to_remember_in_the_ports_are_written_all_the_same() {
+fn reassign_works_without_a_state_folder() {
     let mut project = one("\"${WEB_PORT:-@0}:80\"");
     project.set("XTASK_STATE_DIR", "/proc/no/such/folder");
     project.hold("0.0.0.0", &[0]);

@@ -1,6 +1,5 @@
 //! An engine that is reached over ssh. What answers as `ssh` here is a script
 //! that writes down how it was called.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,4 @@
 //! `run`: dev servers with ports of their own, and real sockets.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,5 +1,4 @@
 //! `check-ports --stop-holders`, without a terminal: who ends, and who lives.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
@@ -38,7 +37,7 @@ fn a_holder_that_comes_back_is_noticed() {
 }
 
 #[test]
-fn nobody_is_stopped_without_a_question() {
+fn stop_holders_refuses_without_a_terminal_and_without_yes() {
     let mut project = one("\"@0:80\"");
     let pid = project.hold("0.0.0.0", &[0]);
     snapshot!("stop-holders-no-terminal", project.run("check-ports --stop-holders").exits(1));
@@ -47,7 +46,7 @@ fn nobody_is_stopped_without_a_question() {
 }
 
 #[test]
-fn yes_stops_the_holders_and_nobody_else() {
+fn stop_holders_with_yes_stops_only_the_holders() {
     let mut project = one("\"@0:80\"");
     let pid = project.hold("0.0.0.0", &[0]);
     let other = project.hold("127.0.0.1", &[5]);
@@ -56,7 +55,7 @@ fn yes_stops_the_holders_and_nobody_else() {
 }
 
 #[test]
-fn one_that_ignores_the_signal_is_not_killed_by_yes_alone() {
+fn stop_holders_never_kills_by_yes_alone() {
     let mut project = one("\"@0:80\"");
     let address = format!("0.0.0.0:{}", project.port(0));
     let pid = project.hold_as("holder", "trap '' TERM;", &[address]);
@@ -65,7 +64,7 @@ fn one_that_ignores_the_signal_is_not_killed_by_yes_alone() {
 }
 
 #[test]
-fn engine_processes_are_never_signalled() {
+fn stop_holders_never_signals_a_docker_proxy() {
     let mut project = one("\"@0:80\"");
     let address = format!("0.0.0.0:{}", project.port(0));
     let pid = project.hold_as("docker-proxy", "", &[address]);
@@ -74,7 +73,7 @@ fn engine_processes_are_never_signalled() {
 }
 
 #[test]
-fn what_this_runs_under_is_never_signalled() {
+fn an_ancestor_of_the_command_is_never_signalled() {
     let project = one("\"@0:80\"");
     // The test program itself holds it.
     let _held = TcpListener::bind(("0.0.0.0", project.port(0))).unwrap();

@@ -1,5 +1,4 @@
 //! Files that git tracks are changed only after a question.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::os::unix::fs::symlink;
 

@@ -38,7 +38,7 @@ pub(crate) use rules::Rule;
 pub(crate) use terminal::Terminal;
 
 /// Long enough for any command here on a loaded machine: what takes longer hangs.
-pub(crate) const LIMIT: Duration = Duration::from_mins(2);
+pub(crate) const LIMIT: Duration = Duration::from_mins(5);
 
 /// The repository.
 pub(crate) fn root() -> PathBuf {

@@ -1,5 +1,7 @@
 //! What a program said.
 
+use std::fmt::Write as _;
+
 /// In a run of a `Project` both outputs are redacted.
 #[derive(Debug)]
 pub(crate) struct Output {
@@ -57,10 +59,8 @@ impl std::fmt::Display for Output {
         let mut text = format!("$ cargo xtask {}\nexit code {}\n", self.words, self.code);
         for (name, stream) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
             if !stream.is_empty() {
-                text += &format!("--- {name}\n{stream}");
-                if !stream.ends_with('\n') {
-                    text.push('\n');
-                }
+                let end = if stream.ends_with('\n') { "" } else { "\n" };
+                write!(text, "--- {name}\n{stream}{end}")?;
             }
         }
         f.write_str(text.trim_end())

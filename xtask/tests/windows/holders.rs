@@ -1,6 +1,5 @@
 //! Who is on a port, and ending that one: from the socket to its process, the
 //! tree that ends with it, and the port afterwards.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};

@@ -5,6 +5,7 @@
 //!
 //! The stand-ins are one program of this package (`tests/bin/test_tool.rs`), as
 //! in the tests on Unix, copied under the name that is wanted.
+#![cfg_attr(windows, expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report"))]
 
 #[cfg(windows)]
 mod check_ports;

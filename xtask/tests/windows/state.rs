@@ -1,5 +1,4 @@
 //! What is remembered, when several commands run at once or one is killed.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -2,7 +2,6 @@
 //! targets in `fuzz/`, and of the test that replays what fuzzing has found.
 //! Each reads its bytes, and asserts what must hold whatever they are; that
 //! nothing panics, overflows or runs for ever is held by being called.
-#![expect(clippy::unwrap_used, reason = "a panic is the report")]
 
 use std::collections::BTreeMap;
 use std::fs;

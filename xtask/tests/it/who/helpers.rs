@@ -37,7 +37,7 @@ fn conmon_says_which_container_it_stands_for() {
 
 /// Its containers are stopped, not the engine that starts them again.
 #[test]
-fn nobody_is_told_to_end_an_engine() {
+fn a_container_engine_is_never_suggested_for_ending() {
     let Some(cage) = Cage::new() else { return };
     let engine = cage.hold(
         "

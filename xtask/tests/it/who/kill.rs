@@ -3,7 +3,7 @@
 use super::Cage;
 
 #[test]
-fn a_client_of_the_server_lives() {
+fn kill_spares_clients_of_the_server() {
     let Some(cage) = Cage::new() else { return };
     let server = cage.hold("s = listen('127.0.0.1')");
     let client = cage.hold("c = socket.create_connection(('127.0.0.1', PORT))");
@@ -15,7 +15,7 @@ fn a_client_of_the_server_lives() {
 
 /// Nobody listens on it: the port is some connection's own.
 #[test]
-fn a_client_whose_own_port_it_is_is_never_offered() {
+fn kill_never_offers_a_client_on_its_own_local_port() {
     let Some(cage) = Cage::new() else { return };
     let server = cage.hold("s = listen('127.0.0.1', 9000)");
     let client = cage.hold("c = bind('127.0.0.1', reuse=False)\nc.connect(('127.0.0.1', 9000))");
@@ -28,7 +28,7 @@ fn a_client_whose_own_port_it_is_is_never_offered() {
 }
 
 #[test]
-fn beside_such_a_client_only_the_listener_ends() {
+fn kill_ends_the_listener_and_spares_a_client_on_the_same_port() {
     let Some(cage) = Cage::new() else { return };
     let server = cage.hold("s = listen('127.0.0.1', 9000)");
     let client = cage.hold("c = bind('127.0.0.1', reuse=False)\nc.connect(('127.0.0.1', 9000))");
@@ -77,7 +77,7 @@ fn a_person_is_asked_once_for_each_signal() {
 }
 
 #[test]
-fn who_ignores_term_lives_unless_forced() {
+fn a_process_that_ignores_term_is_killed_only_with_force() {
     let Some(cage) = Cage::new() else { return };
     let pid = cage.hold("signal.signal(signal.SIGTERM, signal.SIG_IGN)\ns = listen('127.0.0.1')");
     let said =
@@ -92,7 +92,7 @@ fn who_ignores_term_lives_unless_forced() {
 
 /// Cleans up for a while, the port still open; or with the port closed first.
 #[test]
-fn a_clean_shutdown_is_waited_for() {
+fn kill_waits_for_a_clean_shutdown() {
     for close in ["pass", "s.close()"] {
         let Some(cage) = Cage::new() else { return };
         let pid = cage.hold(&format!(
@@ -115,7 +115,7 @@ signal.signal(signal.SIGTERM, stop)
 /// A server that has closed its port, and still serves those it had: it does
 /// not hold the port any more, and is no reason for another signal.
 #[test]
-fn who_gives_the_port_back_and_goes_on_is_let_go_on() {
+fn a_process_that_closes_its_port_gets_no_second_signal() {
     let Some(cage) = Cage::new() else { return };
     let pid = cage.hold("s = listen('127.0.0.1')\nsignal.signal(signal.SIGTERM, lambda *_: s.close())");
     cage.xtask("kill 8000 --yes --force --grace 1").exits(0).says("8000/tcp: free now").never_says("kill it at once");
@@ -123,7 +123,7 @@ fn who_gives_the_port_back_and_goes_on_is_let_go_on() {
 }
 
 #[test]
-fn another_signal() {
+fn kill_sends_the_signal_that_is_asked_for() {
     let Some(cage) = Cage::new() else { return };
     let pid = cage.hold(
         "
@@ -141,7 +141,7 @@ for name in ['SIGINT', 'SIGHUP', 'SIGUSR1']: signal.signal(getattr(signal, name)
 }
 
 #[test]
-fn who_is_started_again_is_named_with_its_supervisor() {
+fn a_process_that_is_restarted_is_named_with_its_supervisor() {
     let Some(cage) = Cage::new() else { return };
     let supervisor = cage.hold(
         "
@@ -170,7 +170,7 @@ while True:
 /// A shell that has the port from its parent, and runs this program: both are
 /// what it runs under.
 #[test]
-fn what_it_runs_under_is_never_signalled() {
+fn kill_never_signals_its_own_ancestors() {
     let Some(cage) = Cage::new() else { return };
     let program = cage.program();
     let pid = cage.hold(&format!(

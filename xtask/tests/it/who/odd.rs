@@ -74,7 +74,7 @@ fn a_command_line_without_end_and_without_an_encoding() {
 /// Between the question and the answer the holder ends, and its number goes to
 /// somebody else.
 #[test]
-fn a_number_that_is_used_again_is_another_process() {
+fn a_reused_process_id_is_not_signalled() {
     let Some(cage) = Cage::new() else { return };
     let pid = cage.hold("s = listen('127.0.0.1')");
     let Some(mut terminal) = cage.terminal("kill 8000") else { return };
@@ -98,7 +98,7 @@ assert child == {pid}, child
 
 /// It gave the port back by itself before the answer, and lives on.
 #[test]
-fn who_holds_it_no_longer_at_the_answer_is_not_signalled() {
+fn a_process_that_gave_its_port_back_before_the_answer_is_not_signalled() {
     let Some(cage) = Cage::new() else { return };
     let pid = cage.hold(
         "

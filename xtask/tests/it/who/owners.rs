@@ -38,7 +38,7 @@ fn every_address_of_a_holder_and_of_a_wish() {
 }
 
 #[test]
-fn nobody_is_an_answer() {
+fn who_and_kill_say_that_a_port_is_free() {
     let Some(cage) = Cage::new() else { return };
     let said = cage.xtask("who 8000").exits(0);
     assert_eq!((said.stdout.as_str(), said.stderr.as_str()), ("8000/tcp free\n", ""));
@@ -51,7 +51,7 @@ fn nobody_is_an_answer() {
 }
 
 #[test]
-fn ranges_and_neighbours() {
+fn who_takes_ranges_and_never_names_a_neighbouring_port() {
     let Some(cage) = Cage::new() else { return };
     let near = cage.hold("s = listen('127.0.0.1', 3000)");
     let far = cage.hold("s = listen('127.0.0.1', 30001)");
@@ -72,7 +72,7 @@ fn ranges_and_neighbours() {
 
 /// A port can be bound beside all of these.
 #[test]
-fn what_holds_no_port() {
+fn time_wait_udp_zombies_and_other_namespaces_hold_no_port() {
     let Some(cage) = Cage::new() else { return };
     // Closed by the server first: TIME_WAIT is on its side.
     let server = cage.hold(
@@ -106,7 +106,7 @@ s.close()
 }
 
 #[test]
-fn udp_is_another_question() {
+fn who_asks_about_udp_only_with_udp() {
     let Some(cage) = Cage::new() else { return };
     let udp = cage.hold("s = bind('127.0.0.1', kind=socket.SOCK_DGRAM)");
     let tcp = cage.hold("s = listen('127.0.0.1')");
@@ -120,7 +120,7 @@ fn udp_is_another_question() {
 }
 
 #[test]
-fn all_owners_of_one_socket_and_of_one_port() {
+fn who_names_and_kill_ends_every_owner() {
     let Some(cage) = Cage::new() else { return };
     let parent = cage.hold("s = listen('0.0.0.0')\nchildren = [fork(rest) for _ in range(3)]");
     let json = cage.xtask("who 8000 --format json").exits(0).json();
@@ -144,7 +144,7 @@ fn all_owners_of_one_socket_and_of_one_port() {
 }
 
 #[test]
-fn bound_and_not_listening() {
+fn a_socket_that_is_bound_and_does_not_listen_is_named_and_not_stopped() {
     let Some(cage) = Cage::new() else { return };
     let pid = cage.hold("s = bind('127.0.0.1', reuse=False)");
     let said = cage.xtask("who 8000").exits(0).says("8000/tcp taken");
@@ -224,7 +224,7 @@ fn json_has_the_keys_of_the_schema() {
 
 /// Where it runs: folder, worktree, and who started it.
 #[test]
-fn what_a_holder_runs_in() {
+fn who_names_folder_worktree_and_parent() {
     let Some(mut cage) = Cage::new() else { return };
     cage.project().file("tree/.git", "gitdir: elsewhere\n").file("tree/deep/x", "");
     let pid = cage.hold("os.chdir('tree/deep')\nos.mkfifo('p')\ndef run():\n    s = listen('127.0.0.1')\n    open('p', 'w').close()\n    rest()\nfork(run)\nopen('p').close()");
