@@ -234,28 +234,31 @@ fn a_literal_port_of_files_named_by_hand_cannot_be_moved_and_the_message_says_wh
     project.has_nothing();
 }
 
-/// A client whose own local port it is: nothing that could be stopped, and never
-/// offered.
 #[test]
-fn a_client_is_never_stopped() {
+fn start_never_stops_a_client_on_its_own_local_port() {
     let (project, port) = Project::web();
-    let server = Holder::http(port + 1);
+    let _server = Holder::http(port + 1);
     let mut client = Holder::client(port, port + 1);
     let output = project.xtask(["start", "--on-conflict", "stop", "--yes"]).exits(1);
     output.says(&format!("(pid {})", client.pid())).says("local end of an outgoing connection").never_says("ending ");
     assert!(!client.is_gone());
-    // Nor is a socket that does not listen.
+}
+
+#[test]
+fn start_never_stops_a_socket_that_does_not_listen() {
     let (project, port) = Project::web();
     let mut idle = Holder::idle(port);
     project.xtask(["start", "--on-conflict", "stop", "--yes"]).exits(1).says(&format!("(pid {})", idle.pid()));
     assert!(!idle.is_gone());
-    // Nor are clients of a port that has a listener: that one alone goes.
+}
+
+#[test]
+fn start_stops_a_listener_and_not_its_clients() {
     let (project, port) = Project::web();
     let mut listener = Holder::socket("tcp", "0.0.0.0", port);
-    let stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let _stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
     project.xtask(["start", "--on-conflict", "stop", "--yes"]).exits(0);
     assert!(listener.is_gone());
-    drop((stream, server));
 }
 
 /// On the host's network a container's process has the port itself: it is the

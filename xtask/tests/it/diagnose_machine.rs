@@ -7,7 +7,6 @@ use serde_json::json;
 
 /// Runs the program in a mount namespace in which `prepare` was done; `None`
 /// where there can be none.
-#[cfg(target_os = "linux")]
 fn unshared(project: &Project, prepare: &str, words: &str) -> Option<Output> {
     use crate::support::XTASK;
 
@@ -27,7 +26,6 @@ fn unshared(project: &Project, prepare: &str, words: &str) -> Option<Output> {
     Some(project.finish(words, inside))
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn ufw_is_on_and_docker_passes_by_it() {
     let (project, _engine) = healthy();
@@ -45,7 +43,6 @@ fn ufw_is_on_and_docker_passes_by_it() {
 }
 
 /// glibc asks by nsswitch.conf: the file alone here, with and without the name.
-#[cfg(target_os = "linux")]
 #[test]
 fn names_below_localhost_are_asked_of_the_system() {
     let (project, _engine) = healthy();
@@ -65,7 +62,6 @@ fn names_below_localhost_are_asked_of_the_system() {
     }
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_a_problem() {
     let (project, _engine) = healthy();

@@ -27,7 +27,7 @@ mod commands;
 mod copies;
 #[cfg(unix)]
 mod diagnose;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod diagnose_machine;
 #[cfg(unix)]
 mod diagnose_stack;
@@ -90,6 +90,7 @@ mod stop_by_id;
 #[cfg(unix)]
 mod stop_holders;
 #[expect(dead_code, unused_imports, reason = "the tests on an engine use the rest")]
+#[cfg_attr(windows, expect(unused_macros, reason = "snapshots are of runs with stand-ins"))]
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(unix)]

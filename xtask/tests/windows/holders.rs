@@ -2,7 +2,6 @@
 //! tree that ends with it, and the port afterwards.
 
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,5 @@
 //! `start` and `stop` with a stand-in for Docker Desktop.
 
-use std::time::{Duration, Instant};
-
 use crate::support::engine::{Engine, container};
 use crate::support::{Project, Rule, wait_until};
 
