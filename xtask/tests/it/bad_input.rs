@@ -195,7 +195,7 @@ fn no_docker_at_all() {
 #[test]
 fn an_engine_that_is_not_there() {
     let mut project = Project::new(&web("@0"));
-    project.fake_docker(&[Rule::when("config").stdout(config("@0"))]);
+    project.fake_docker(&[Rule::config("@0")]);
     snapshot!("bad-no-engine", refused(&project, "start"));
     // A socket that nobody serves any more.
     let socket = project.root().join("engine.sock");
@@ -216,13 +216,6 @@ fn a_model_that_only_compose_refuses_shows_its_words() {
         .stderr("time=\"x\" level=warning msg=\"The \\\"A\\\" variable is not set.\"\nvalidating compose.yaml: services.web additional properties 'prots' not allowed\n")
         .exit(15)]);
     snapshot!("bad-compose-refuses", refused(&project, "check-ports"));
-}
-
-/// The words of a stand-in `docker compose config --format json`.
-fn config(port: &str) -> String {
-    format!(
-        r#"{{"name":"demo","services":{{"web":{{"image":"web","ports":[{{"mode":"ingress","target":80,"published":"{port}","protocol":"tcp"}}]}}}}}}"#
-    )
 }
 
 // --- Files that cannot be written ------------------------------------------

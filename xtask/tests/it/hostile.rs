@@ -191,12 +191,7 @@ fn what_the_engine_says_does_not_steer_the_terminal() {
     other["Image"] = json!(STEERING);
     other["Labels"]["traefik.http.routers.x.rule"] = Value::from(STEERING);
     engine.has(other);
-    project.fake_docker(&[
-        Rule::when("docker compose config").stdout(
-            r#"{"name":"demo","services":{"web":{"image":"web","ports":[{"mode":"ingress","target":80,"published":"@0","protocol":"tcp"}]}}}"#,
-        ),
-        Rule::when("docker").stdout(STEERING).stderr(STEERING).exit(1),
-    ]);
+    project.fake_docker(&[Rule::config("@0"), Rule::when("docker").stdout(STEERING).stderr(STEERING).exit(1)]);
     for words in [
         "check-ports",
         "check-ports --format json",

@@ -16,6 +16,10 @@ const COMPOSE: &str = "services:\n  web:\n    image: web\n    ports:\n      - \"
 const TEMPLATE: &str = "# Ports\nWEB_PORT=@0\nTOKEN='a b'\n";
 const MOMENTS: u64 = 190;
 
+fn config() -> Rule {
+    Rule::config_of("{{COMPOSE_PROJECT_NAME:demo}}", "{{WEB_PORT:@0}}", (53, "udp"))
+}
+
 /// A linked worktree `demo` of a repository `main`, as git lays them out.
 fn worktree() -> (Project, Engine) {
     let mut project = Project::empty();
@@ -30,11 +34,7 @@ fn worktree() -> (Project, Engine) {
     write(&project.root().join("main/compose.yaml"), &project.fill(COMPOSE));
     project.file("compose.yaml", COMPOSE).file(".env.template", TEMPLATE);
     let engine = Engine::start(&mut project);
-    let config = r#"{"name":"{{COMPOSE_PROJECT_NAME:demo}}","services":{"web":{"image":"web","ports":[{"mode":"ingress","target":53,"published":"{{WEB_PORT:@0}}","protocol":"udp"}]}}}"#;
-    project.fake_docker(&[
-        Rule::when("docker compose config").stdout(config),
-        Rule::when("docker compose up").tells("up"),
-    ]);
+    project.fake_docker(&[config(), Rule::when("docker compose up").tells("up")]);
     let dir = project.dir();
     engine.on("up", move |state| {
         let env = fs::read_to_string(dir.join(".env")).unwrap();
@@ -127,10 +127,8 @@ fn a_stop_killed_at_any_moment_is_done_by_the_next() {
     let (project, engine) = worktree();
     project.run("start").exits(0);
     let running = engine.state().containers.clone();
-    let config = Rule::when("docker compose config")
-        .stdout(r#"{"name":"{{COMPOSE_PROJECT_NAME:demo}}","services":{"web":{"image":"web","ports":[{"mode":"ingress","target":53,"published":"{{WEB_PORT:@0}}","protocol":"udp"}]}}}"#);
     let mut project = project;
-    project.fake_docker(&[config, Rule::when("docker compose down").tells("down")]);
+    project.fake_docker(&[config(), Rule::when("docker compose down").tells("down")]);
     engine.on("down", |state| state.containers.clear());
     let env = project.read(".env");
     let reset = || engine.state().containers.clone_from(&running);

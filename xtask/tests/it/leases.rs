@@ -24,11 +24,8 @@ impl Stack {
         let compose = format!("services:\n  web:\n    image: web\n    ports: [\"${{WEB_PORT:-{port}}}:53/udp\"]\n");
         project.file("compose.yaml", &compose);
         let engine = Engine::start(&mut project);
-        let config = format!(
-            r#"{{"name":"{name}","services":{{"web":{{"image":"web","ports":[{{"mode":"ingress","target":53,"published":"{{{{WEB_PORT:{port}}}}}","protocol":"udp"}}]}}}}}}"#
-        );
         project.fake_docker(&[
-            Rule::when("docker compose config").stdout(config),
+            Rule::config_of(name, &format!("{{{{WEB_PORT:{port}}}}}"), (53, "udp")),
             Rule::when("docker compose up").sleep(millis).tells("up"),
         ]);
         let (name, dir) = (name.to_owned(), project.dir());

@@ -217,11 +217,7 @@ fn an_old_compose_is_told_of() {
         ("dev", 1, "; which version of Compose this is cannot be told"),
     ] {
         let mut project = Project::new(&one("\"@0:80\""));
-        let answer = r#"{"name":"demo","services":{"web":{"image":"web","ports":[{"mode":"ingress","target":80,"published":"@0","protocol":"tcp"}]}}}"#;
-        project.fake_docker(&[
-            Rule::when("docker compose config").stdout(answer),
-            Rule::when("docker compose version").stdout(format!("{version}\n")),
-        ]);
+        project.fake_docker(&[Rule::config("@0"), Rule::when("docker compose version").stdout(format!("{version}\n"))]);
         project.hold("0.0.0.0", &[0]);
         let before = project.everything();
         let run = project.run("check-ports --reassign").exits(code);

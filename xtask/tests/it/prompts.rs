@@ -91,9 +91,7 @@ fn stopping_asks_again_and_stops() {
 #[test]
 fn input_typed_before_a_question_is_discarded() {
     let (mut project, pid) = held();
-    project.fake_docker(&[Rule::when("config").sleep(1500).stdout(
-        r#"{"name":"demo","services":{"web":{"image":"web","ports":[{"mode":"ingress","target":80,"published":"@0","protocol":"tcp"}]}}}"#,
-    )]);
+    project.fake_docker(&[Rule::config("@0").sleep(1500)]);
     let Some(mut terminal) = project.terminal("check-ports") else { return };
     terminal.types("s\ny\n").sees("s\r\ny\r\n").sees("what now?").sees("[s/o/t/l] ");
     std::thread::sleep(Duration::from_millis(300));

@@ -17,6 +17,20 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
+    /// `docker compose config` of a project `demo` whose one service `web` publishes
+    /// this port; `{{NAME:default}}` in it is the value in `.env`.
+    pub(crate) fn config(published: &str) -> Self {
+        Rule::config_of("demo", published, (80, "tcp"))
+    }
+
+    /// The same of a project with this name, for a target port and its protocol.
+    pub(crate) fn config_of(name: &str, published: &str, (target, protocol): (u16, &str)) -> Self {
+        let port =
+            format!(r#"{{"mode":"ingress","target":{target},"published":"{published}","protocol":"{protocol}"}}"#);
+        let service = format!(r#"{{"web":{{"image":"web","ports":[{port}]}}}}"#);
+        Rule::when("docker compose config").stdout(format!(r#"{{"name":"{name}","services":{service}}}"#))
+    }
+
     /// For command lines that have these words in this order.
     pub(crate) fn when(words: &str) -> Self {
         Rule { when: words.to_owned(), ..Rule::default() }

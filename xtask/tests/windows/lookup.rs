@@ -6,11 +6,10 @@ use std::fs;
 use crate::support::{Project, Rule};
 
 const COMPOSE: &str = "services:\n  web:\n    image: web\n    ports: [\"@0:80\"]\n";
-const CONFIG: &str = r#"{"name":"demo","services":{"web":{"image":"web","ports":[{"mode":"ingress","target":80,"published":"@0","protocol":"tcp"}]}}}"#;
 
 fn with_docker() -> Project {
     let mut project = Project::new(COMPOSE);
-    project.fake_docker(&[Rule::when("docker compose config").stdout(CONFIG), Rule::when("docker system").exit(1)]);
+    project.fake_docker(&[Rule::config("@0"), Rule::when("docker system").exit(1)]);
     project
 }
 
@@ -64,7 +63,7 @@ fn without_docker_a_start_says_what_to_install_and_is_2() {
 fn an_engine_that_does_not_run_is_2() {
     let mut project = with_docker();
     project.fake_docker(&[
-        Rule::when("docker compose config").stdout(CONFIG),
+        Rule::config("@0"),
         Rule::when("docker system dial-stdio").exit(1).stderr(
             "error during connect: Get \"http://%2F%2F.%2Fpipe%2Fdocker_engine/v1.51/info\": open //./pipe/docker_engine: The system cannot find the file specified.\n",
         ),

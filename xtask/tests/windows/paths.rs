@@ -62,8 +62,7 @@ fn a_folder_in_windows_own_form() {
 fn a_container_of_this_folder_is_ours_in_every_form_of_its_path() {
     let mut project = Project::new(COMPOSE);
     let engine = Engine::start(&mut project);
-    let config = r#"{"name":"demo","services":{"web":{"image":"web","ports":[{"mode":"ingress","target":80,"published":"@0","protocol":"tcp"}]}}}"#;
-    project.fake_docker(&[Rule::when("docker compose config").stdout(config)]);
+    project.fake_docker(&[Rule::config("@0")]);
     project.hold_as("com.docker.backend", "", &[format!("0.0.0.0:{}", project.port(0))]);
     let plain = project.dir().display().to_string();
     for label in [plain.clone(), verbatim(&project.dir()), plain.to_uppercase(), plain.replace('\\', "/")] {
@@ -81,8 +80,7 @@ fn nobody_is_told_a_path_in_windows_own_form() {
     let mut project = Project::new(COMPOSE);
     project.file("other/compose.yaml", COMPOSE);
     let engine = Engine::start(&mut project);
-    let config = r#"{"name":"demo","services":{"web":{"image":"web","ports":[{"mode":"ingress","target":80,"published":"@0","protocol":"tcp"}]}}}"#;
-    project.fake_docker(&[Rule::when("docker compose config").stdout(config)]);
+    project.fake_docker(&[Rule::config("@0")]);
     let other = project.path("other");
     engine.has(container(
         ("demo", "web", other.to_str().unwrap()),

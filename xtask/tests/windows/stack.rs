@@ -6,9 +6,8 @@ use crate::support::{Project, Rule, wait_until};
 fn project() -> (Project, Engine) {
     let mut project = Project::new("services:\n  web:\n    image: web\n    ports: [\"${WEB_PORT:-@0}:80\"]\n");
     let engine = Engine::start(&mut project);
-    let config = r#"{"name":"demo","services":{"web":{"image":"web","ports":[{"mode":"ingress","target":80,"published":"{{WEB_PORT:@0}}","protocol":"tcp"}]}}}"#;
     project.fake_docker(&[
-        Rule::when("docker compose config").stdout(config),
+        Rule::config("{{WEB_PORT:@0}}"),
         Rule::when("docker compose up").sleep(1500).tells("up"),
         Rule::when("docker compose down").tells("down"),
     ]);
@@ -56,12 +55,8 @@ fn up_and_proved_and_down() {
 #[test]
 fn what_the_engine_refuses_is_1_or_2_and_said() {
     let (mut project, _engine) = project();
-    let config = r#"{"name":"demo","services":{"web":{"image":"web","ports":[{"mode":"ingress","target":80,"published":"{{WEB_PORT:@0}}","protocol":"tcp"}]}}}"#;
     let refused = "Error response from daemon: Ports are not available: exposing port TCP 0.0.0.0:@0 -> 0.0.0.0:0: listen tcp 0.0.0.0:@0: bind: Der Zugriff auf einen Socket war aufgrund der Zugriffsrechte des Sockets unzul\u{e4}ssig.\n";
-    project.fake_docker(&[
-        Rule::when("docker compose config").stdout(config),
-        Rule::when("docker compose up").stderr(refused).exit(1),
-    ]);
+    project.fake_docker(&[Rule::config("{{WEB_PORT:@0}}"), Rule::when("docker compose up").stderr(refused).exit(1)]);
     let run = project.run("start --on-conflict fail").exits(1);
     assert!(run.stdout.contains("18000") || run.stderr.contains("18000"), "{run}");
 }

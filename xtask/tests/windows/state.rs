@@ -69,8 +69,7 @@ fn a_ledger_whose_holder_is_killed_is_free() {
 fn a_start_that_is_killed_leaves_its_turn_and_its_port_to_others() {
     let mut project = Project::new(COMPOSE);
     let _engine = Engine::start(&mut project);
-    let config = r#"{"name":"demo","services":{"web":{"image":"web","ports":[{"mode":"ingress","target":80,"published":"{{WEB_PORT:@0}}","protocol":"tcp"}]}}}"#;
-    let config = || Rule::when("docker compose config").stdout(config);
+    let config = || Rule::config("{{WEB_PORT:@0}}");
     project.fake_docker(&[config(), Rule::when("docker compose up").sleep(20_000)]);
     let killed = start(&project, "", "start");
     wait_until(|| project.calls() + &killed.so_far(), || project.calls().contains(" up "));
