@@ -1,9 +1,8 @@
 use super::{document, shell, step};
-use crate::envfile::{dependents, stale};
+use crate::envfile::{What, dependents, stale};
 
 #[test]
 fn what_is_odd_is_told_by_line() {
-    use crate::envfile::What;
     let odd = |text: &str| -> Vec<(usize, String, What)> {
         let found = document(text).oddities(&shell);
         found.into_iter().map(|oddity| (oddity.line, oddity.variable, oddity.what)).collect()
