@@ -106,7 +106,7 @@ impl Cures {
     /// For this system and user. `script`: the project's scripts/engine/up, as
     /// people write its path.
     pub fn here(script: Option<String>) -> Cures {
-        let (system, is_root) = (System::here(), is_root());
+        let (system, is_root) = (System::here(), crate::disk::is_root());
         let set_up = |script| if is_root { SetUp::Here } else { SetUp::Script(script) };
         Cures {
             system,
@@ -230,17 +230,6 @@ impl Cures {
             (false, false) => format!("`su -c {}`", crate::ui::quoted(&all)),
         }
     }
-}
-
-#[cfg(unix)]
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-/// Windows asks by itself.
-#[cfg(not(unix))]
-fn is_root() -> bool {
-    true
 }
 
 /// Whether an engine is installed on this machine: one that is not cannot be

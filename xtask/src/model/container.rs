@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use super::Protocol;
+use super::{Network, Protocol};
 
 /// A container, with the labels Compose puts on it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,10 +31,8 @@ pub struct Container {
     pub one_off: bool,
     /// What the engine publishes for it now.
     pub bindings: Vec<Binding>,
-    /// Names of the networks that it is on.
-    pub networks: Vec<String>,
-    /// Its addresses there, while it runs.
-    pub addresses: BTreeMap<String, IpAddr>,
+    /// The networks that it is on, or will be on once it is started.
+    pub networks: Vec<Attachment>,
     /// Where it keeps data in volumes that nobody gave a name: they stay behind
     /// when it is removed, and the next container gets new ones.
     pub unnamed_volumes: Vec<String>,
@@ -57,10 +55,38 @@ impl Container {
         name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(plain)
     }
 
+    /// Whether it is on the network of this name.
+    pub fn is_on(&self, network: &str) -> bool {
+        self.networks.iter().any(|attachment| attachment.name == network)
+    }
+
+    /// Whether it is on this very network, and not on an older one of the same name.
+    pub fn is_attached(&self, network: &Network) -> bool {
+        self.networks.iter().any(|attachment| attachment.id == network.id)
+    }
+
     /// What the engine holds for it now: nothing in a state without ports, for
     /// which the engine may list bindings all the same.
     pub fn held(&self) -> impl Iterator<Item = &Binding> {
         self.bindings.iter().filter(|_| self.state.holds_ports())
+    }
+}
+
+/// A container's place on a network.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Attachment {
+    /// The network's name.
+    pub name: String,
+    /// The network's id; empty for a container that was never started.
+    pub id: String,
+    /// The container's address there, while it runs.
+    pub address: Option<IpAddr>,
+}
+
+impl Attachment {
+    /// A place on a network, as long as the container does not run.
+    pub fn of(name: &str, id: &str) -> Attachment {
+        Attachment { name: name.to_owned(), id: id.to_owned(), address: None }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `netsh` of Windows: ports that nobody can bind although nobody listens.
 
-use super::text;
+use super::rows::text;
 use crate::model::PortRange;
 
 /// A range that Windows keeps from being bound.

@@ -80,7 +80,7 @@ fn images(scene: &Scene) -> Vec<Finding> {
     for service in &survey.stack.services {
         // Compose's name for what it builds.
         let image = service.image.clone().unwrap_or_else(|| format!("{}-{}", survey.stack.name, service.name));
-        if matches!(scene.ctx.engine.has_image(&image), Ok(false)) {
+        if matches!(scene.ctx.engine.image(&image), Ok(None)) {
             if service.build { build.push(ui::clean(&service.name)) } else { pull.push(ui::clean(&image)) }
         }
     }

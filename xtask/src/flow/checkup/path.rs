@@ -139,7 +139,7 @@ fn finding(scene: &Scene, container: &Container, knock: &Knock) -> Finding {
 /// Only where the engine's process numbers are this machine's: in a virtual
 /// machine or another namespace the same number is somebody else.
 fn look_inside(scene: &Scene, container: &Container) -> Option<Vec<SocketAddr>> {
-    let pid = scene.ctx.engine.init_pid(&container.id).ok()??;
+    let pid = scene.ctx.engine.detail(&container.id).ok()?.pid?;
     if host::container_of(pid).as_deref() != Some(&container.id) {
         return None;
     }

@@ -1,0 +1,99 @@
+//! What the engine is asked, a function for each endpoint.
+
+use super::http::{escape, request};
+use super::socket::Asked;
+use super::{Engine, Trouble, engine::body};
+use crate::model::{Container, Network};
+use crate::parse::engine::{self, Detail, EngineVersion, Image, Info};
+
+const CONTAINERS: &str = "/containers/json?all=1";
+
+impl Engine {
+    /// Its version, its settings.
+    pub fn info(&self) -> Result<Info, Trouble> {
+        Ok(engine::info(&self.get("/info")?)?)
+    }
+
+    /// The versions of its API.
+    pub fn version(&self) -> Result<EngineVersion, Trouble> {
+        Ok(engine::version(&self.get("/version")?)?)
+    }
+
+    /// All containers, running or not.
+    pub fn containers(&self) -> Result<Vec<Container>, Trouble> {
+        Ok(engine::containers(&self.get(CONTAINERS)?)?)
+    }
+
+    /// All containers, and what `work` gives, which is done while the engine thinks.
+    pub fn containers_beside<T>(&self, work: impl FnOnce() -> T) -> (Result<Vec<Container>, Trouble>, T) {
+        // Over a socket it takes no thread: the question is sent, and its answer
+        // read later.
+        #[cfg(unix)]
+        if let Some(socket) = self.endpoint().socket() {
+            let asked = Asked::send(socket, &request("GET", CONTAINERS), self.limit());
+            let done = work();
+            let body = asked.and_then(Asked::answer).and_then(|bytes| body("GET", &bytes));
+            return (body.and_then(|body| Ok(engine::containers(&body)?)), done);
+        }
+        std::thread::scope(|scope| {
+            let containers = scope.spawn(|| self.containers());
+            let done = work();
+            (containers.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), done)
+        })
+    }
+
+    /// Containers of one Compose project, running or not.
+    pub fn containers_of(&self, project: &str) -> Result<Vec<Container>, Trouble> {
+        Ok(engine::containers(&self.get(&format!("{CONTAINERS}&filters={}", label_filter(project)))?)?)
+    }
+
+    /// Why a container is as it is.
+    pub fn detail(&self, id: &str) -> Result<Detail, Trouble> {
+        Ok(engine::detail(&self.get(&format!("/containers/{}/json", escape(id)))?)?)
+    }
+
+    /// All networks.
+    pub fn all_networks(&self) -> Result<Vec<Network>, Trouble> {
+        Ok(engine::networks(&self.get("/networks")?)?)
+    }
+
+    /// Networks of one Compose project.
+    pub fn networks_of(&self, project: &str) -> Result<Vec<Network>, Trouble> {
+        Ok(engine::networks(&self.get(&format!("/networks?filters={}", label_filter(project)))?)?)
+    }
+
+    /// A network that is there, by name or id, with the containers on it.
+    pub fn network(&self, name: &str) -> Result<Option<Network>, Trouble> {
+        let found = self.find(&format!("/networks/{}", escape(name)))?;
+        let network = found.map(|body| engine::network(&body)).transpose()?;
+        // The beginning of an id would do for the engine.
+        Ok(network.filter(|network| network.name == name || network.id == name))
+    }
+
+    /// Names of the volumes of one Compose project.
+    pub fn volumes_of(&self, project: &str) -> Result<Vec<String>, Trouble> {
+        Ok(engine::volumes(&self.get(&format!("/volumes?filters={}", label_filter(project)))?)?)
+    }
+
+    /// Names of all volumes.
+    pub fn volumes(&self) -> Result<Vec<String>, Trouble> {
+        Ok(engine::volumes(&self.get("/volumes")?)?)
+    }
+
+    /// A name of each image that is there, the newest first.
+    pub fn images(&self) -> Result<Vec<String>, Trouble> {
+        Ok(engine::images(&self.get("/images/json")?)?)
+    }
+
+    /// An image that is there, by any name that Docker understands.
+    pub fn image(&self, name: &str) -> Result<Option<Image>, Trouble> {
+        let path: Vec<String> = name.split('/').map(escape).collect();
+        let found = self.find(&format!("/images/{}/json", path.join("/")))?;
+        Ok(found.map(|body| engine::image(&body)).transpose()?)
+    }
+}
+
+fn label_filter(project: &str) -> String {
+    let label = format!("com.docker.compose.project={project}");
+    escape(&serde_json::json!({ "label": [label] }).to_string())
+}
