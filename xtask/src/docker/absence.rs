@@ -10,16 +10,12 @@ use std::path::PathBuf;
 use crate::exec::{self, Answer, Command, NoAnswer, Unusable, unusable};
 use crate::model::Version;
 
-/// Why there is no Compose to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Absence {
-    /// No `docker` on PATH.
     NoDocker,
     /// There is a `docker`, and it cannot be run.
     Broken {
-        /// Where it is.
         path: PathBuf,
-        /// Why it cannot be run.
         why: String,
     },
     /// `docker` is Podman's, which hands `compose` over to another program, and
@@ -33,13 +29,10 @@ pub enum Absence {
 /// What is behind `docker compose`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Found {
-    /// Compose of this version.
     Compose(String),
-    /// Nothing.
     Absent(Absence),
     /// Compose, but not as long as DOCKER_HOST or the context is what it is.
     NoEndpoint,
-    /// It does not answer in time.
     Silent,
 }
 
@@ -77,7 +70,7 @@ pub(super) fn look(env: &BTreeMap<String, String>) -> Found {
 
 /// `docker compose version --short`, without a leading `v`; `None` where it has
 /// no answer.
-pub(super) fn compose_version() -> Option<String> {
+pub fn compose_version() -> Option<String> {
     word(&version().ask(exec::LIMIT).ok()?)
 }
 

@@ -2,7 +2,6 @@
 
 use crate::exec::Command;
 
-/// Gets an image from its registry.
 pub fn pull(image: &str) -> Command {
     Command::new("docker").args(["pull", image])
 }
@@ -24,7 +23,6 @@ pub fn stop_container(which: &str) -> Command {
     Command::new("docker").args(["stop", which])
 }
 
-/// The last lines a container wrote.
 pub fn last_lines(id: &str, lines: u32) -> Command {
     logs(id, &lines.to_string(), false)
 }

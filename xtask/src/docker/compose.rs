@@ -19,7 +19,6 @@ pub const OVERRIDE: Version = Version(2, 24, 4);
 /// Why Compose gave no model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ComposeTrouble {
-    /// There is none.
     Absent(Absence),
     /// Too old to be asked, with its version.
     TooOld(String),
@@ -119,11 +118,6 @@ impl Compose {
             Found::Absent(absence) => Some(ComposeTrouble::Absent(absence)),
             Found::Compose(_) | Found::NoEndpoint | Found::Silent => None,
         }
-    }
-
-    /// `docker compose version --short`, without a leading `v`.
-    pub fn version(&self) -> Option<String> {
-        absence::compose_version()
     }
 }
 

@@ -19,17 +19,14 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine at `endpoint`, given `limit` for each answer.
     pub fn new(endpoint: Endpoint, limit: Duration) -> Self {
         Engine { endpoint, limit }
     }
 
-    /// Where it is.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// How long an answer may take.
     pub fn limit(&self) -> Duration {
         self.limit
     }

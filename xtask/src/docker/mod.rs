@@ -14,10 +14,10 @@ mod socket;
 mod tables;
 mod trouble;
 
-pub use absence::{Absence, python_compose};
+pub use absence::{Absence, compose_version, python_compose};
 pub use commands::{create_network, last_lines, log_lines, logs, pull, run_once, stop_container};
 pub use compose::{Compose, ComposeTrouble, OVERRIDE};
-pub use cures::{Cures, SetUp, System};
+pub use cures::Cures;
 pub use defaults::default_host_ip;
 pub use endpoint::Endpoint;
 pub use engine::Engine;

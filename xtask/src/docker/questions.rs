@@ -9,17 +9,14 @@ use crate::parse::engine::{self, Detail, EngineVersion, Image, Info};
 const CONTAINERS: &str = "/containers/json?all=1";
 
 impl Engine {
-    /// Its version, its settings.
     pub fn info(&self) -> Result<Info, Trouble> {
         Ok(engine::info(&self.get("/info")?)?)
     }
 
-    /// The versions of its API.
     pub fn version(&self) -> Result<EngineVersion, Trouble> {
         Ok(engine::version(&self.get("/version")?)?)
     }
 
-    /// All containers, running or not.
     pub fn containers(&self) -> Result<Vec<Container>, Trouble> {
         Ok(engine::containers(&self.get(CONTAINERS)?)?)
     }
@@ -52,12 +49,10 @@ impl Engine {
         Ok(engine::detail(&self.get(&format!("/containers/{}/json", escape(id)))?)?)
     }
 
-    /// All networks.
     pub fn all_networks(&self) -> Result<Vec<Network>, Trouble> {
         Ok(engine::networks(&self.get("/networks")?)?)
     }
 
-    /// Networks of one Compose project.
     pub fn networks_of(&self, project: &str) -> Result<Vec<Network>, Trouble> {
         Ok(engine::networks(&self.get(&format!("/networks?filters={}", label_filter(project)))?)?)
     }
@@ -70,12 +65,10 @@ impl Engine {
         Ok(network.filter(|network| network.name == name || network.id == name))
     }
 
-    /// Names of the volumes of one Compose project.
     pub fn volumes_of(&self, project: &str) -> Result<Vec<String>, Trouble> {
         Ok(engine::volumes(&self.get(&format!("/volumes?filters={}", label_filter(project)))?)?)
     }
 
-    /// Names of all volumes.
     pub fn volumes(&self) -> Result<Vec<String>, Trouble> {
         Ok(engine::volumes(&self.get("/volumes")?)?)
     }

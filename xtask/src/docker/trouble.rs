@@ -120,7 +120,7 @@ fn elsewhere_hint(host: &str) -> String {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-    use crate::docker::{SetUp, System};
+    use crate::docker::cures::{SetUp, System};
 
     const USUAL: &str = "unix:///var/run/docker.sock";
 

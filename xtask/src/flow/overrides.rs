@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::context::Context;
 use crate::decide::{Changes, Listed, Slot, difference, expected, is_generated, path_digits, published, render, slots};
 use crate::disk;
-use crate::docker::{Compose, OVERRIDE};
+use crate::docker::{self, Compose, OVERRIDE};
 use crate::envfile::Document;
 use crate::error::{Context as _, Error, Result};
 use crate::exec;
@@ -80,7 +80,7 @@ pub fn env_file_to_write(ctx: &Context) -> Vec<PathBuf> {
 
 /// Compose before 2.24.4 takes `!override` for nothing, and publishes both.
 fn check_version(ctx: &Context) -> Result<()> {
-    match ctx.compose().version().map(|text| text.parse::<Version>()) {
+    match docker::compose_version().map(|text| text.parse::<Version>()) {
         Some(Ok(version)) if version >= OVERRIDE => Ok(()),
         Some(Ok(version)) => Err(Error::new(format!(
             "Compose {version} does not know `!override`, which another port for a literal needs: 2.24.4 does"

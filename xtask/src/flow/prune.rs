@@ -132,12 +132,7 @@ pub fn remove(ctx: &Context, network: &Network) -> Result<(), String> {
         return Err(ui::clean(ctx.engine_error(&trouble).message()));
     };
     let names: Vec<String> = on_it.iter().map(|name| ui::clean(name)).collect();
-    Err(format!("{} on it: `{}`", are(&names), disconnect(&network.name, first)))
-}
-
-/// `a is`, `a, b are`.
-fn are(names: &[String]) -> String {
-    format!("{} {}", names.join(", "), if names.len() == 1 { "is" } else { "are" })
+    Err(format!("{} on it: `{}`", ui::are(&names), disconnect(&network.name, first)))
 }
 
 /// The command that takes a container off a network.

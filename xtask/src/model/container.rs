@@ -19,6 +19,10 @@ pub struct Container {
     pub state: State,
     /// Result of the healthcheck, when there is one.
     pub health: Option<Health>,
+    /// Exit code of its last run, where it has ended.
+    pub exit_code: Option<u8>,
+    /// How long it has been running; `None` from a minute on.
+    pub seconds_up: Option<u64>,
     /// Human status, such as `Exited (1) 3 seconds ago`.
     pub status: String,
     /// Label `com.docker.compose.project`.

@@ -8,11 +8,11 @@
 
 pub mod accounts;
 mod address;
-pub mod cargo;
+pub(crate) mod cargo;
 pub mod cgroup;
 pub mod compose;
 pub mod compose_config;
-pub mod dockerd;
+pub(crate) mod dockerd;
 pub mod engine;
 pub mod engine_message;
 pub mod firewall;
@@ -43,7 +43,6 @@ mod tests {
         drop(netstat::macos(bytes));
         drop(netsh::excluded_ranges(bytes));
         let _ = netsh::dynamic_ports(bytes);
-        drop(netsh::http_ports(bytes));
         drop(ss::listeners(bytes));
         drop(proc_net::rows(bytes, u32::MAX));
         drop(proc_net::sockets(bytes));

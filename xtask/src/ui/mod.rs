@@ -23,5 +23,5 @@ pub use prompt::{Choice, choose, confirm, is_interactive};
 pub use secret::{mask, mask_command, mask_value};
 pub use table::{Column, table};
 pub use terminal::{is_quiet, is_verbose, restore_terminal, set_up, width};
-pub use text::{clean, clip, count, local_path};
+pub use text::{are, clean, clip, count, local_path};
 pub use typed::{URL_PATH, argument, quoted, quoted_path, url_part};

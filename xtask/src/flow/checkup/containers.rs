@@ -53,7 +53,7 @@ fn ailing(scene: &Scene, container: &Container) -> Option<Finding> {
     let seen = std::iter::once(seen).chain(log).collect::<Vec<_>>().join("\n");
     // What `docker compose stop` and `docker stop` leave of a program that obeys
     // SIGTERM: somebody wanted it so.
-    let was_stopped = container.state == State::Exited && container.status.starts_with("Exited (143)");
+    let was_stopped = container.state == State::Exited && container.exit_code == Some(143);
     let status = if was_stopped {
         Status::Note
     } else if container.state == State::Running && state != ServiceState::Unhealthy {

@@ -2,13 +2,13 @@
 
 use super::engine::with_script;
 use super::{Finding, Scene, Status};
-use crate::docker::{OVERRIDE, python_compose as python_compose_version};
+use crate::docker::{self, OVERRIDE};
 use crate::exec::{self, Command};
 use crate::model::Version;
 use crate::ui;
 
 pub(super) fn check(scene: &Scene) -> Vec<Finding> {
-    let mut found = vec![docker(scene)];
+    let mut found = vec![docker_cli(scene)];
     std::thread::scope(|scope| {
         let compose = scope.spawn(|| compose(scene));
         let python = scope.spawn(python_compose);
@@ -21,7 +21,7 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     found
 }
 
-fn docker(scene: &Scene) -> Finding {
+fn docker_cli(scene: &Scene) -> Finding {
     let (id, title) = ("tools.docker", "Docker's command line");
     match exec::find("docker") {
         Some(path) => Finding::ok(id, title, path.display().to_string()),
@@ -40,7 +40,7 @@ const OLDEST: Version = Version(2, 20, 0);
 fn compose(scene: &Scene) -> Option<Finding> {
     let (id, title) = ("tools.compose", "Compose");
     exec::find("docker")?;
-    let Some(version) = scene.ctx.compose().version() else {
+    let Some(version) = docker::compose_version() else {
         let why = "the stack is started by Compose";
         let Some(error) = scene.ctx.without_compose() else {
             let found = Finding::new(id, title, Status::Problem, "`docker compose version` does not answer");
@@ -89,7 +89,7 @@ fn uses_override(scene: &Scene) -> bool {
 /// The Python program, which ended in 2023 and which Debian 12 still has: scripts
 /// that call `docker-compose` get it.
 fn python_compose() -> Option<Finding> {
-    let seen = format!("version {} is on PATH", ui::clean(&python_compose_version()?));
+    let seen = format!("version {} is on PATH", ui::clean(&docker::python_compose()?));
     Some(
         Finding::new("tools.docker-compose", "docker-compose", Status::Note, seen)
             .why("it is not `docker compose`: it refuses newer compose files, and names containers in another way")

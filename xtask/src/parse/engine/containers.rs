@@ -94,6 +94,8 @@ fn container(api: ApiContainer) -> Container {
         image: api.image.unwrap_or_default(),
         state: state(api.state.as_deref().unwrap_or_default()),
         health: health(&status),
+        exit_code: exit_code(&status),
+        seconds_up: seconds_up(&status),
         status,
         project,
         service,
@@ -151,6 +153,18 @@ fn health(status: &str) -> Option<Health> {
     }
 }
 
+/// "Exited (0) 2 seconds ago".
+fn exit_code(status: &str) -> Option<u8> {
+    status.strip_prefix("Exited (")?.split_once(')')?.0.parse().ok()
+}
+
+/// "Up Less than a second", "Up 3 seconds (healthy)"; from a minute on the engine
+/// counts no seconds.
+fn seconds_up(status: &str) -> Option<u64> {
+    let age = status.strip_prefix("Up ")?;
+    if age.starts_with("Less than") { Some(0) } else { age.split_once(" second")?.0.parse().ok() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,6 +220,21 @@ mod tests {
             br#"[{"Id":"ab12","Names":null,"Labels":null,"Ports":null,"NetworkSettings":{"Networks":{"x":null}}}]"#;
         let found = containers(json).unwrap().remove(0);
         assert!(found.bindings.is_empty() && found.networks[0].name == "x" && found.networks[0].id.is_empty());
+    }
+
+    #[test]
+    fn the_status_tells_age_and_exit_code() {
+        for (status, seconds, code) in [
+            ("Up Less than a second", Some(0), None),
+            ("Up 1 second", Some(1), None),
+            ("Up 4 seconds (healthy)", Some(4), None),
+            ("Up About a minute", None, None),
+            ("Up 3 hours", None, None),
+            ("Exited (0) 2 seconds ago", None, Some(0)),
+            ("Exited (137) 2 seconds ago", None, Some(137)),
+        ] {
+            assert_eq!((seconds_up(status), exit_code(status)), (seconds, code), "{status}");
+        }
     }
 
     #[test]

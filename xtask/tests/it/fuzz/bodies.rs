@@ -59,7 +59,6 @@ pub(crate) fn tools(bytes: &[u8]) {
     if let Some(range) = sysctl::range(bytes) {
         assert!(range.first <= range.last, "{range:?}");
     }
-    drop(netsh::http_ports(bytes));
     drop(proc_net::rows(bytes, u32::MAX));
     drop(sock_diag::part(bytes));
     drop(cgroup::manager(&String::from_utf8_lossy(bytes)));
