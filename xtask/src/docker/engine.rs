@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+#[cfg(unix)]
+use super::socket::Asked;
 use super::socket::over_socket;
 use super::{Endpoint, Trouble, http};
 use crate::error::Result;
@@ -60,7 +62,24 @@ impl Engine {
         self.call("GET", path)
     }
 
-    /// The same; `None` where the engine knows no such thing.
+    /// The answer, and what `work` gives, which is done while the engine thinks.
+    pub(super) fn get_beside<T>(&self, path: &str, work: impl FnOnce() -> T) -> (Result<Vec<u8>, Trouble>, T) {
+        // Over a socket it takes no thread: the question is sent, and its answer
+        // read later.
+        #[cfg(unix)]
+        if let Some(socket) = self.endpoint.socket() {
+            let asked = Asked::send(socket, &http::request("GET", path), self.limit);
+            let done = work();
+            return (asked.and_then(Asked::answer).and_then(|bytes| body("GET", &bytes)), done);
+        }
+        std::thread::scope(|scope| {
+            let answer = scope.spawn(|| self.get(path));
+            let done = work();
+            (answer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), done)
+        })
+    }
+
+    /// The body of the answer; `None` where the engine knows no such thing.
     pub(super) fn find(&self, path: &str) -> Result<Option<Vec<u8>>, Trouble> {
         let bytes = self.send("GET", path)?;
         match http::answer(&bytes) {
@@ -103,7 +122,7 @@ impl Engine {
 }
 
 /// What an answer carries, where it is a good one.
-pub(super) fn body(method: &str, bytes: &[u8]) -> Result<Vec<u8>, Trouble> {
+fn body(method: &str, bytes: &[u8]) -> Result<Vec<u8>, Trouble> {
     match http::answer(bytes) {
         Some((200..=299, body)) => Ok(body.to_vec()),
         // Gone already, which is what a removal wants.

@@ -1,8 +1,7 @@
 //! What the engine is asked, a function for each endpoint.
 
-use super::http::{escape, request};
-use super::socket::Asked;
-use super::{Engine, Trouble, engine::body};
+use super::http::escape;
+use super::{Engine, Trouble};
 use crate::model::{Container, Network};
 use crate::parse::engine::{self, Detail, EngineVersion, Image, Info};
 
@@ -23,20 +22,8 @@ impl Engine {
 
     /// All containers, and what `work` gives, which is done while the engine thinks.
     pub fn containers_beside<T>(&self, work: impl FnOnce() -> T) -> (Result<Vec<Container>, Trouble>, T) {
-        // Over a socket it takes no thread: the question is sent, and its answer
-        // read later.
-        #[cfg(unix)]
-        if let Some(socket) = self.endpoint().socket() {
-            let asked = Asked::send(socket, &request("GET", CONTAINERS), self.limit());
-            let done = work();
-            let body = asked.and_then(Asked::answer).and_then(|bytes| body("GET", &bytes));
-            return (body.and_then(|body| Ok(engine::containers(&body)?)), done);
-        }
-        std::thread::scope(|scope| {
-            let containers = scope.spawn(|| self.containers());
-            let done = work();
-            (containers.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), done)
-        })
+        let (body, done) = self.get_beside(CONTAINERS, work);
+        (body.and_then(|body| Ok(engine::containers(&body)?)), done)
     }
 
     /// Containers of one Compose project, running or not.
