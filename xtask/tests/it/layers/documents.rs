@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use super::{none, repository};
+#[cfg(unix)]
+use super::none;
+use super::repository;
 
 #[test]
 fn the_changelog_has_this_version() {
