@@ -1,6 +1,6 @@
 //! The container that an engine's helper stands for, where the helper says it.
 
-use crate::model::{Container, Process};
+use crate::model::{Container, Process, is_full_id};
 
 /// The name (or the id, where there is no usable name) of the container that a
 /// `conmon` serves. Podman starts one for each container, with `-c ID -n NAME`
@@ -20,7 +20,7 @@ pub fn container_behind(process: &Process) -> Option<&str> {
         let at = words.iter().position(is_option)?;
         words.get(at + 1).copied()
     };
-    let is_id = |word: &&str| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_id = |word: &&str| is_full_id(word);
     let name = after("n", "name").filter(|name| Container::is_name(name));
     name.or_else(|| after("c", "cid").filter(is_id))
 }

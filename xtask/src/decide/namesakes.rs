@@ -48,8 +48,7 @@ pub fn namesakes(stack: &Stack, containers: &[Container]) -> Vec<Namesake> {
     let others: Vec<&Container> = containers.iter().filter(is_other).collect();
     let mut found = BTreeSet::new();
     for (network, own) in members {
-        let is_on =
-            |other: &&&Container| other.state.holds_ports() && other.networks.iter().any(|name| name == network);
+        let is_on = |other: &&&Container| other.state.holds_ports() && other.is_on(network);
         for other in others.iter().filter(is_on) {
             let theirs = [other.service.as_deref(), Some(other.name.as_str())];
             found.extend(theirs.into_iter().flatten().filter(|name| names.contains(name)).map(|name| Namesake {
@@ -86,7 +85,7 @@ pub fn as_it_runs(stack: &Stack, containers: &[Container]) -> Stack {
     for container in own {
         let service = stack.services.iter_mut().find(|service| container.service.as_ref() == Some(&service.name));
         let Some(service) = service else { continue };
-        for network in &container.networks {
+        for network in container.networks.iter().map(|attachment| &attachment.name) {
             if service.networks.values().all(|known| known != network) {
                 service.networks.insert(network.clone(), network.clone());
             }
@@ -103,7 +102,7 @@ fn whose(container: &Container) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Service, State};
+    use crate::model::{Attachment, Service, State};
 
     fn stack() -> Stack {
         let service = |name: &str, networks: &[&str]| Service {
@@ -121,7 +120,7 @@ mod tests {
             project: Some(project.into()),
             service: Some(service.into()),
             state: State::Running,
-            networks: networks.iter().map(|network| (*network).to_owned()).collect(),
+            networks: networks.iter().map(|network| Attachment::of(network, "")).collect(),
             ..Container::default()
         }
     }

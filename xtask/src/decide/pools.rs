@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
-use crate::model::Subnet;
-use crate::parse::engine_info::Pool;
-use crate::parse::engine_networks::Network;
+use crate::model::{Network, Pool, Subnet};
 
 /// Address ranges for networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -73,13 +71,9 @@ mod tests {
         Network {
             id: name.into(),
             name: name.into(),
-            driver: "bridge".into(),
             scope: "local".into(),
-            labels: std::collections::BTreeMap::new(),
             subnets: subnet.parse().into_iter().collect(),
-            created: None,
-            interface: None,
-            settings: crate::model::NetworkSettings::default(),
+            ..Network::default()
         }
     }
 

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::parse::engine_networks::{Attached, Network, OF_PROXY};
+use crate::model::{Container, Network, OF_PROXY};
 
 /// What may go.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +40,7 @@ const YOUNG: Duration = Duration::from_secs(30);
 const ON_ITS_WAY: &str = "made a moment ago: a start may be on its way";
 
 /// What becomes of `network`, given all containers, running or not.
-pub fn fate(network: &Network, containers: &[Attached], wanted: Wanted<'_>) -> Fate {
+pub fn fate(network: &Network, containers: &[Container], wanted: Wanted<'_>) -> Fate {
     let keep = |why: &str| Fate::Keep(why.to_owned());
     let link = network.link();
     let of = network.project().or(link.map(|link| link.project));
@@ -73,7 +73,7 @@ pub fn fate(network: &Network, containers: &[Attached], wanted: Wanted<'_>) -> F
             keep("made outside Compose (--all takes it, after a question)")
         };
     };
-    let of_project: Vec<&Attached> =
+    let of_project: Vec<&Container> =
         containers.iter().filter(|container| container.project.as_deref() == Some(project)).collect();
     if !of_project.is_empty() {
         return Fate::Keep(format!("project {project} has {}", names(&of_project)));
@@ -86,21 +86,21 @@ pub fn fate(network: &Network, containers: &[Attached], wanted: Wanted<'_>) -> F
 
 /// Who needs a network: the containers on it, running or not, without the proxy that
 /// is there for them.
-pub fn users<'a>(network: &Network, containers: &'a [Attached]) -> Vec<&'a Attached> {
+pub fn users<'a>(network: &Network, containers: &'a [Container]) -> Vec<&'a Container> {
     let proxy = network.link().map(|link| link.proxy);
-    let is_user = |container: &&Attached| proxy.is_none() || container.project.as_deref() != proxy;
+    let is_user = |container: &&Container| proxy.is_none() || container.project.as_deref() != proxy;
     containers.iter().filter(is_user).filter(|container| is_on(container, network)).collect()
 }
 
 /// By id, and by name: one that was never started has no id there.
-pub fn is_on(container: &Attached, network: &Network) -> bool {
-    container.networks.iter().any(|(name, id)| *id == network.id || *name == network.name)
+pub fn is_on(container: &Container, network: &Network) -> bool {
+    container.is_attached(network) || container.is_on(&network.name)
 }
 
 /// At most three names.
-fn names(containers: &[&Attached]) -> String {
-    let one = |container: &&Attached| {
-        let state = if container.running { "" } else { " (stopped)" };
+fn names(containers: &[&Container]) -> String {
+    let one = |container: &&Container| {
+        let state = if container.state.holds_ports() { "" } else { " (stopped)" };
         format!("{}{state}", container.name)
     };
     let shown: Vec<String> = containers.iter().take(3).map(one).collect();
@@ -112,33 +112,31 @@ fn names(containers: &[&Attached]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Attachment, State};
 
     fn network(name: &str, project: Option<&str>) -> Network {
         let label = |project: &str| ("com.docker.compose.project".to_owned(), project.to_owned());
         Network {
             id: format!("{name}-id"),
             name: name.into(),
-            driver: "bridge".into(),
             scope: "local".into(),
             labels: project.map(label).into_iter().collect(),
-            subnets: Vec::new(),
-            created: None,
-            interface: None,
-            settings: crate::model::NetworkSettings::default(),
+            ..Network::default()
         }
     }
 
-    fn container(project: Option<&str>, running: bool, on: &[(&str, &str)]) -> Attached {
-        Attached {
+    fn container(project: Option<&str>, running: bool, on: &[(&str, &str)]) -> Container {
+        Container {
             id: "c".into(),
             name: "c-1".into(),
             project: project.map(str::to_owned),
-            running,
-            networks: on.iter().map(|(name, id)| ((*name).to_owned(), (*id).to_owned())).collect(),
+            state: if running { State::Running } else { State::Exited },
+            networks: on.iter().map(|(name, id)| Attachment::of(name, id)).collect(),
+            ..Container::default()
         }
     }
 
-    fn decide(network: &Network, containers: &[Attached], projects: &[&str], all: bool) -> &'static str {
+    fn decide(network: &Network, containers: &[Container], projects: &[&str], all: bool) -> &'static str {
         let projects: Vec<String> = projects.iter().map(|name| (*name).to_owned()).collect();
         match fate(network, containers, Wanted { projects: &projects, all, now: SystemTime::now() }) {
             Fate::Remove(_) => "remove",

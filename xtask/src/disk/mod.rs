@@ -9,7 +9,7 @@ mod write;
 
 pub use file::{bounded, put, read, read_own, text};
 pub use lock::{is_current, lock, lock_file, no_locks};
-pub use owner::{check_owner, may_write, private_folder};
+pub use owner::{check_owner, is_root, may_write, private_folder};
 pub use real::{canonical, real};
 pub use within::{is_folder, within};
 pub use write::{write_atomic, write_private};

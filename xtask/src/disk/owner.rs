@@ -89,6 +89,18 @@ pub fn may_write(_folder: &Path) -> bool {
     true
 }
 
+/// Whether this user needs no sudo.
+#[cfg(unix)]
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Windows asks by itself.
+#[cfg(not(unix))]
+pub fn is_root() -> bool {
+    true
+}
+
 /// Under `sudo`: gives a new file or folder to the person whose folder it is
 /// in. Whoever else runs this makes files that are their own.
 #[cfg(unix)]
@@ -96,7 +108,7 @@ pub(super) fn give_to_the_person(new: &Path) {
     use std::os::unix::fs::MetadataExt;
     let owner =
         new.parent().and_then(|folder| std::fs::metadata(folder).ok()).map(|folder| (folder.uid(), folder.gid()));
-    if let Some((uid, gid)) = owner.filter(|(uid, _)| rustix::process::geteuid().is_root() && person() == Some(*uid)) {
+    if let Some((uid, gid)) = owner.filter(|(uid, _)| is_root() && person() == Some(*uid)) {
         // Not through a link: what it leads to is not new.
         drop(std::os::unix::fs::lchown(new, Some(uid), Some(gid)));
     }

@@ -8,17 +8,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::exec::{self, Answer, Command, NoAnswer, Unusable, unusable};
+use crate::model::Version;
 
-/// Why there is no Compose to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Absence {
-    /// No `docker` on PATH.
     NoDocker,
     /// There is a `docker`, and it cannot be run.
     Broken {
-        /// Where it is.
         path: PathBuf,
-        /// Why it cannot be run.
         why: String,
     },
     /// `docker` is Podman's, which hands `compose` over to another program, and
@@ -32,13 +29,10 @@ pub enum Absence {
 /// What is behind `docker compose`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Found {
-    /// Compose of this version.
     Compose(String),
-    /// Nothing.
     Absent(Absence),
     /// Compose, but not as long as DOCKER_HOST or the context is what it is.
     NoEndpoint,
-    /// It does not answer in time.
     Silent,
 }
 
@@ -76,7 +70,7 @@ pub(super) fn look(env: &BTreeMap<String, String>) -> Found {
 
 /// `docker compose version --short`, without a leading `v`; `None` where it has
 /// no answer.
-pub(super) fn compose_version() -> Option<String> {
+pub fn compose_version() -> Option<String> {
     word(&version().ask(exec::LIMIT).ok()?)
 }
 
@@ -94,7 +88,7 @@ fn word(answer: &Answer) -> Option<String> {
 /// The Python programs docker-compose and podman-compose, which know neither
 /// `config --format json` nor much else that is asked here.
 fn is_old(version: &str) -> bool {
-    ["0.", "1."].iter().any(|major| version.starts_with(major))
+    version.parse::<Version>().is_ok_and(|version| version < Version(2, 0, 0))
 }
 
 /// The plugin is not there; `behind` is what answers in its place.
@@ -103,7 +97,7 @@ fn without(behind: Option<String>) -> Absence {
     if answer.is_ok_and(|answer| is_podman(&answer)) {
         return Absence::Podman(behind);
     }
-    Absence::NoPlugin(behind.or_else(python))
+    Absence::NoPlugin(behind.or_else(python_compose))
 }
 
 /// `podman version 5.7.1`; Docker's is `Docker version 28.2.2, build e6534b4`.
@@ -114,7 +108,7 @@ fn is_podman(answer: &Answer) -> bool {
 
 /// The version of `docker-compose`, where it is the Python program: people who
 /// have it believe that they have Compose.
-fn python() -> Option<String> {
+pub fn python_compose() -> Option<String> {
     exec::find("docker-compose")?;
     let answer = Command::new("docker-compose").args(["version", "--short"]).ask(exec::LIMIT).ok()?;
     word(&answer).filter(|version| is_old(version))

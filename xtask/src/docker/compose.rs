@@ -8,13 +8,17 @@ use super::absence::{self, Absence, Found};
 use super::cures::Cures;
 use crate::error::{Error, Result};
 use crate::exec::Command;
-use crate::model::{ComposeOptions, MissingEnvFile, Stack};
+use crate::model::{ComposeOptions, MissingEnvFile, Stack, Version};
 use crate::parse::compose_config;
+
+/// The first version of Compose whose files know `!override`; older ones take it for
+/// an error or leave it out.
+/// Source: <https://docs.docker.com/reference/compose-file/merge/#replace-value>
+pub const OVERRIDE: Version = Version(2, 24, 4);
 
 /// Why Compose gave no model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ComposeTrouble {
-    /// There is none.
     Absent(Absence),
     /// Too old to be asked, with its version.
     TooOld(String),
@@ -115,35 +119,6 @@ impl Compose {
             Found::Compose(_) | Found::NoEndpoint | Found::Silent => None,
         }
     }
-
-    /// `docker compose version --short`, without a leading `v`.
-    pub fn version(&self) -> Option<String> {
-        absence::compose_version()
-    }
-}
-
-/// Whether that version of Compose knows `!override`.
-/// Source: <https://docs.docker.com/reference/compose-file/merge/#replace-value>
-pub fn knows_override(version: &str) -> bool {
-    let numbers = version.split(['-', '+']).next().unwrap_or_default().split('.').map(|part| part.parse::<u32>().ok());
-    numbers.collect::<Option<Vec<u32>>>().is_some_and(|numbers| numbers >= vec![2, 24, 4])
-}
-
-/// Stops one container, by id or by the name that its engine gave it.
-pub fn stop_container(which: &str) -> Command {
-    Command::new("docker").args(["stop", which])
-}
-
-/// The last lines a container wrote.
-pub fn last_lines(id: &str, lines: u32) -> Command {
-    logs(id, &lines.to_string(), false)
-}
-
-/// The last `tail` lines that a container wrote, or `all`; with `follow` also
-/// what it writes from now on.
-pub fn logs(id: &str, tail: &str, follow: bool) -> Command {
-    let follow = follow.then_some("--follow");
-    Command::new("docker").args(["logs", "--tail", tail].into_iter().chain(follow).chain([id]))
 }
 
 impl ComposeTrouble {
@@ -174,26 +149,6 @@ impl ComposeTrouble {
                 })
                 .hint("see it whole: `docker compose config`")
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_that_know_override() {
-        for (version, knows) in [
-            ("2.24.3", false),
-            ("2.24.4", true),
-            ("2.40.3-3", true),
-            ("5.0.0", true),
-            ("2.24.4-desktop.1", true),
-            ("2.9.9", false),
-            ("dev", false),
-        ] {
-            assert_eq!(knows_override(version), knows, "{version}");
         }
     }
 }

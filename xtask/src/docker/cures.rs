@@ -10,26 +10,19 @@ pub enum System {
     Debian(Option<u32>),
     /// Ubuntu and what is built on it.
     Ubuntu,
-    /// Fedora.
     Fedora,
     /// Red Hat Enterprise Linux and what is built from it.
     RedHat,
-    /// Arch Linux.
     Arch,
-    /// Alpine Linux.
     Alpine,
     /// openSUSE and SUSE.
     Suse,
-    /// macOS.
     Macos,
-    /// Windows.
     Windows,
-    /// Any other.
     Other,
 }
 
 impl System {
-    /// This one.
     pub fn here() -> System {
         if cfg!(target_os = "macos") {
             return System::Macos;
@@ -90,9 +83,7 @@ pub enum SetUp {
 /// What helps on a system, for a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cures {
-    /// The system.
     pub system: System,
-    /// The user is root.
     pub is_root: bool,
     /// There is a `sudo`; Debian's smallest system has none.
     pub has_sudo: bool,
@@ -106,7 +97,7 @@ impl Cures {
     /// For this system and user. `script`: the project's scripts/engine/up, as
     /// people write its path.
     pub fn here(script: Option<String>) -> Cures {
-        let (system, is_root) = (System::here(), is_root());
+        let (system, is_root) = (System::here(), crate::disk::is_root());
         let set_up = |script| if is_root { SetUp::Here } else { SetUp::Script(script) };
         Cures {
             system,
@@ -127,7 +118,6 @@ impl Cures {
         })
     }
 
-    /// How to get the plugin.
     pub fn compose(&self) -> Vec<String> {
         // The script needs no choice of a package, and brings buildx along.
         vec![self.set_up().unwrap_or_else(|| self.plugin())]
@@ -184,7 +174,6 @@ impl Cures {
         hints
     }
 
-    /// How to get buildx.
     pub fn buildx(&self) -> String {
         match self.system {
             System::Debian(Some(..=12)) | System::RedHat => {
@@ -230,17 +219,6 @@ impl Cures {
             (false, false) => format!("`su -c {}`", crate::ui::quoted(&all)),
         }
     }
-}
-
-#[cfg(unix)]
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-/// Windows asks by itself.
-#[cfg(not(unix))]
-fn is_root() -> bool {
-    true
 }
 
 /// Whether an engine is installed on this machine: one that is not cannot be

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Endpoint;
 use crate::disk;
-use crate::parse::engine_info::{config_file, host_ip_of_config, host_ip_of_words};
+use crate::parse::dockerd::{config_file, host_ip_of_config, host_ip_of_words};
 
 /// The address that bridge networks get for mappings that name none
 /// (`--default-network-opt`, `default-network-opts`), as far as it can be told

@@ -3,9 +3,8 @@
 
 use std::ffi::OsStr;
 
-use super::{Endpoint, Engine, Trouble};
+use super::Endpoint;
 use crate::exec::Command;
-use crate::parse::engine_api;
 use crate::parse::proc_net::FILES;
 
 /// Seconds until `ssh` gives up reaching the machine.
@@ -34,13 +33,6 @@ pub fn tables_in_container(image: impl AsRef<OsStr>) -> Command {
     let run = Command::new("docker").args(["run", "--rm", "--pull=never", "--network=host", "--userns=host"]);
     let run = run.args(["--cap-drop=ALL", "--security-opt=no-new-privileges", "--read-only", "--log-driver=none"]);
     run.args(["--label", "xtask.probe=1", "--entrypoint", "cat"]).arg(image).args(FILES)
-}
-
-impl Engine {
-    /// A name of each image that is there, the newest first.
-    pub fn images(&self) -> Result<Vec<String>, Trouble> {
-        engine_api::images(&self.get("/images/json")?).map_err(|error| Trouble::Other(error.message().to_owned()))
-    }
 }
 
 #[cfg(test)]

@@ -23,6 +23,13 @@ pub enum Trouble {
     Other(String),
 }
 
+/// An answer that could not be read.
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Trouble::Other(error.message().to_owned())
+    }
+}
+
 impl Trouble {
     /// Whether there is no engine, so that one could be brought up. One that
     /// is there and does not answer, or not to this user, no script makes anew,
@@ -113,7 +120,7 @@ fn elsewhere_hint(host: &str) -> String {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-    use crate::docker::{SetUp, System};
+    use crate::docker::cures::{SetUp, System};
 
     const USUAL: &str = "unix:///var/run/docker.sock";
 

@@ -27,11 +27,6 @@ pub(super) fn leave(code: i32) -> ! {
     std::process::exit(code)
 }
 
-/// Whether Ctrl-C was pressed.
-pub fn requested() -> bool {
-    REQUESTED.load(Ordering::SeqCst)
-}
-
 /// While it lives, Ctrl-C is a request.
 #[derive(Debug)]
 pub struct Patience(());
@@ -44,8 +39,9 @@ pub fn patience() -> Patience {
 
 impl Patience {
     /// Whether Ctrl-C was pressed meanwhile.
+    #[expect(clippy::unused_self, reason = "only while it lives is Ctrl-C a request")]
     pub fn interrupted(&self) -> bool {
-        requested()
+        REQUESTED.load(Ordering::SeqCst)
     }
 }
 

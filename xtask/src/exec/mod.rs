@@ -19,7 +19,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use interrupt::{Patience, install as install_interrupt, patience, requested as interrupted};
+pub use interrupt::{Patience, install as install_interrupt, patience};
 pub use path::{Unusable, find, unusable};
 pub use running::{Event, Running};
 #[cfg(windows)]
@@ -101,14 +101,12 @@ impl Command {
         }
     }
 
-    /// One more argument.
     #[must_use]
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.args.push(arg.as_ref().to_owned());
         self
     }
 
-    /// More arguments.
     #[must_use]
     pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));

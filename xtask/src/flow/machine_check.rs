@@ -228,14 +228,13 @@ impl Check {
 
     /// The sum, and under each project what is wrong.
     pub fn text(&self, ctx: &Context) {
-        let count = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
         let ports = self.projects.iter().map(|project| project.ports.len()).sum();
         let clashes = match self.clashes() {
             0 => "nobody clashes".to_owned(),
             1 => "1 clash".to_owned(),
             n => format!("{n} clashes"),
         };
-        ui::out(&format!("{}, {}: {clashes}", count(self.projects.len(), "project"), count(ports, "port")));
+        ui::out(&format!("{}, {}: {clashes}", ui::count(self.projects.len(), "project"), ui::count(ports, "port")));
         for project in &self.projects {
             let bad: Vec<&Claim> = project.ports.iter().filter(|claim| claim.is_bad()).collect();
             if bad.is_empty() {

@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 use crate::context::Context;
 use crate::decide::{Changes, Listed, Slot, difference, expected, is_generated, path_digits, published, render, slots};
 use crate::disk;
-use crate::docker::{Compose, knows_override};
+use crate::docker::{self, Compose, OVERRIDE};
 use crate::envfile::Document;
 use crate::error::{Context as _, Error, Result};
 use crate::exec;
 use crate::flow::borrowed;
 use crate::flow::survey::{Row, Survey};
 use crate::flow::tracked;
-use crate::model::{ComposeOptions, FixedName, Named, Stack};
+use crate::model::{ComposeOptions, FixedName, Named, Stack, Version};
 use crate::stack::{self, COMPOSE_FILE, List, NameUse, Place, SEPARATOR, default_separator, override_place};
 use crate::ui;
 
@@ -80,9 +80,9 @@ pub fn env_file_to_write(ctx: &Context) -> Vec<PathBuf> {
 
 /// Compose before 2.24.4 takes `!override` for nothing, and publishes both.
 fn check_version(ctx: &Context) -> Result<()> {
-    match ctx.compose().version() {
-        Some(version) if knows_override(&version) => Ok(()),
-        Some(version) if version.starts_with(|c: char| c.is_ascii_digit()) => Err(Error::new(format!(
+    match docker::compose_version().map(|text| text.parse::<Version>()) {
+        Some(Ok(version)) if version >= OVERRIDE => Ok(()),
+        Some(Ok(version)) => Err(Error::new(format!(
             "Compose {version} does not know `!override`, which another port for a literal needs: 2.24.4 does"
         ))
         .hint(ctx.cures().plugin())),

@@ -11,7 +11,7 @@ use crate::docker::Trouble;
 use crate::error::{Error, Result};
 use crate::flow::bring_up::turn_of;
 use crate::flow::link;
-use crate::parse::engine_networks::{Attached, Network};
+use crate::model::{Container, Network};
 use crate::ui;
 
 /// What may go.
@@ -55,8 +55,8 @@ pub struct Outcome {
 }
 
 /// The engine's networks and all containers, running or not.
-pub fn look(ctx: &Context) -> Result<(Vec<Network>, Vec<Attached>), Trouble> {
-    Ok((ctx.engine.all_networks()?, ctx.engine.attached()?))
+pub fn look(ctx: &Context) -> Result<(Vec<Network>, Vec<Container>), Trouble> {
+    Ok((ctx.engine.all_networks()?, ctx.engine.containers()?))
 }
 
 /// Address ranges; `None` where the engine does not tell.
@@ -80,7 +80,7 @@ pub fn plan(ctx: &Context, wish: &Wish) -> Result<Plan> {
     Ok(plan)
 }
 
-fn fate_of(network: &Network, containers: &[Attached], wish: &Wish) -> Fate {
+fn fate_of(network: &Network, containers: &[Container], wish: &Wish) -> Fate {
     fate(network, containers, Wanted { projects: &wish.projects, all: wish.all, now: SystemTime::now() })
 }
 
@@ -91,7 +91,7 @@ pub fn run(ctx: &Context, plan: &Plan, wish: &Wish) -> Outcome {
     for (network, _) in &plan.remove {
         let project = network.project().or(network.link().map(|link| link.project));
         let _turn = project.and_then(|project| turn_of(ctx, project));
-        let containers = match ctx.engine.attached() {
+        let containers = match ctx.engine.containers() {
             Ok(containers) => containers,
             Err(trouble) => {
                 let left = plan.remove.len() - outcome.removed.len();
@@ -111,7 +111,7 @@ pub fn run(ctx: &Context, plan: &Plan, wish: &Wish) -> Outcome {
     outcome
 }
 
-fn remove_if_unused(ctx: &Context, network: &Network, containers: &[Attached], wish: &Wish) -> Result<(), String> {
+fn remove_if_unused(ctx: &Context, network: &Network, containers: &[Container], wish: &Wish) -> Result<(), String> {
     match fate_of(network, containers, wish) {
         Fate::Remove(_) => remove(ctx, network),
         Fate::Keep(why) => Err(why),
@@ -123,21 +123,16 @@ fn remove_if_unused(ctx: &Context, network: &Network, containers: &[Attached], w
 /// endpoints" is all that the engine says up to 28).
 pub fn remove(ctx: &Context, network: &Network) -> Result<(), String> {
     let removed = match network.link() {
-        Some(_) => ctx.engine.attached().and_then(|containers| link::remove(ctx, network, &containers)),
+        Some(_) => ctx.engine.containers().and_then(|containers| link::remove(ctx, network, &containers)),
         None => ctx.engine.remove_network(&network.id),
     };
     let Err(trouble) = removed else { return Ok(()) };
-    let on_it = ctx.engine.endpoints(&network.id).unwrap_or_default();
+    let on_it = ctx.engine.network(&network.id).ok().flatten().map(|found| found.endpoints).unwrap_or_default();
     let Some(first) = on_it.first() else {
         return Err(ui::clean(ctx.engine_error(&trouble).message()));
     };
     let names: Vec<String> = on_it.iter().map(|name| ui::clean(name)).collect();
-    Err(format!("{} on it: `{}`", are(&names), disconnect(&network.name, first)))
-}
-
-/// `a is`, `a, b are`.
-fn are(names: &[String]) -> String {
-    format!("{} {}", names.join(", "), if names.len() == 1 { "is" } else { "are" })
+    Err(format!("{} on it: `{}`", ui::are(&names), disconnect(&network.name, first)))
 }
 
 /// The command that takes a container off a network.

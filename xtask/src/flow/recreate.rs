@@ -10,8 +10,7 @@ use crate::flow::bring_up::{self, Ending, bring_up, turn};
 use crate::flow::prune::{Kept, Outcome, disconnect, remove};
 use crate::flow::survey::{Survey, project};
 use crate::flow::take_down::{down, take_down, warn_unnamed};
-use crate::model::Container;
-use crate::parse::engine_networks::{Attached, Network};
+use crate::model::{Container, Network};
 use crate::stack::OnConflict;
 use crate::ui;
 
@@ -36,8 +35,8 @@ impl Recreation {
         let name = found.stack.name.clone();
         let mut networks = ctx.engine.all_networks().map_err(trouble)?;
         networks.retain(|network| network.project() == Some(&name));
-        let attached = ctx.engine.attached().map_err(trouble)?;
-        refuse_strangers(&name, &networks, &attached)?;
+        let containers = ctx.engine.containers().map_err(trouble)?;
+        refuse_strangers(&name, &networks, &containers)?;
         let own = ctx.engine.containers_of(&name).map_err(trouble)?;
         let is_known = |service: &String| found.stack.service(service).is_some();
         let mut services: Vec<String> = own
@@ -95,13 +94,11 @@ fn whole(ctx: &Context) -> Command {
     down::<&str>(ctx, [])
 }
 
-fn refuse_strangers(project: &str, networks: &[Network], containers: &[Attached]) -> Result<()> {
-    let strangers: Vec<(&Network, &Attached)> = networks
+fn refuse_strangers(project: &str, networks: &[Network], containers: &[Container]) -> Result<()> {
+    let strangers: Vec<(&Network, &Container)> = networks
         .iter()
         .flat_map(|network| containers.iter().map(move |container| (network, container)))
-        .filter(|(network, container)| {
-            container.project.as_deref() != Some(project) && container.networks.iter().any(|(_, id)| *id == network.id)
-        })
+        .filter(|(network, container)| container.project.as_deref() != Some(project) && container.is_attached(network))
         .collect();
     let Some((network, _)) = strangers.first() else { return Ok(()) };
     let names: Vec<String> = strangers.iter().map(|(_, container)| ui::clean(&container.name)).collect();
@@ -111,32 +108,23 @@ fn refuse_strangers(project: &str, networks: &[Network], containers: &[Attached]
         names.join(", ")
     ));
     let hint =
-        |(network, container): &(&Network, &Attached)| format!("`{}`", disconnect(&network.name, &container.name));
+        |(network, container): &(&Network, &Container)| format!("`{}`", disconnect(&network.name, &container.name));
     Err(strangers.iter().map(hint).fold(error, Error::hint).finding())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Attachment;
 
     #[test]
     fn somebody_elses_container_on_the_network_is_named_with_the_way_out() {
-        let network = Network {
-            id: "n1".into(),
-            name: "demo_default".into(),
-            driver: "bridge".into(),
-            scope: "local".into(),
-            labels: std::collections::BTreeMap::new(),
-            subnets: Vec::new(),
-            created: None,
-            interface: None,
-            settings: crate::model::NetworkSettings::default(),
-        };
-        let on_it = |name: &str, project: Option<&str>, id: &str| Attached {
+        let network = Network { id: "n1".into(), name: "demo_default".into(), ..Network::default() };
+        let on_it = |name: &str, project: Option<&str>, id: &str| Container {
             name: name.into(),
             project: project.map(str::to_owned),
-            networks: vec![("demo_default".into(), id.into())],
-            ..Attached::default()
+            networks: vec![Attachment::of("demo_default", id)],
+            ..Container::default()
         };
         let networks = [network];
         refuse_strangers("demo", &networks, &[on_it("demo-web-1", Some("demo"), "n1")]).unwrap();

@@ -158,7 +158,7 @@ fn consent(
     let question = match which {
         Which::All if count > 0 => format!("end all {count} leases of this machine?"),
         _ if !in_use.is_empty() => {
-            format!("{} in use by the very project: end what is kept all the same?", are(&in_use))
+            format!("{} in use by the very project: end what is kept all the same?", ui::are(&in_use))
         }
         _ => return Ok(()),
     };
@@ -171,11 +171,6 @@ fn consent(
             .finding());
     }
     if ui::confirm(&question) { Ok(()) } else { Err(Error::new("nothing was ended").finding()) }
-}
-
-fn are(ports: &[String]) -> String {
-    let verb = if ports.len() == 1 { "is" } else { "are" };
-    format!("{} {verb}", ports.join(", "))
 }
 
 /// Whether the project itself is on the port, or about to be.

@@ -191,11 +191,9 @@ pub fn text(ctx: &Context, survey: &Survey) {
     let ports = survey.rows.len();
     let count = match found {
         0 => "no conflicts".to_owned(),
-        1 => "1 conflict".to_owned(),
-        n => format!("{n} conflicts"),
+        n => ui::count(n, "conflict"),
     };
-    let noun = if ports == 1 { "port" } else { "ports" };
-    ui::out(&format!("{}: {ports} {noun}, {count}", style(&survey.stack.name).bold()));
+    ui::out(&format!("{}: {}, {count}", style(&survey.stack.name).bold(), ui::count(ports, "port")));
     if ports == 0 {
         return;
     }

@@ -1,6 +1,7 @@
 //! macOS: `lsof` for sockets, `netstat` for those it may not show, `sysctl`.
 
 mod around;
+mod proc;
 mod target;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,6 +10,7 @@ use rustix::io::Errno;
 use socket2::{Domain, Socket as RawSocket, Type};
 
 pub(super) use around::{firewalls, listening_in, routes, unprivileged_from, wsl_networking};
+pub(super) use proc::{cgroup, start_mark};
 pub(super) use target::Target;
 
 use super::{Depth, Probe, WILDCARDS};
@@ -97,19 +99,9 @@ pub(super) fn ephemeral() -> Option<PortRange> {
     sysctl::range(&command.ask(LIMIT).ok()?.stdout)
 }
 
-/// macOS tells no finer time than `sysinfo` has.
-pub(super) fn start_mark(_pid: u32) -> Option<u64> {
-    None
-}
-
 /// A tool of the system: its folder is not on every PATH.
 fn tool(name: &str) -> Command {
     if find(name).is_some() { Command::new(name) } else { Command::new(format!("/usr/sbin/{name}")) }
-}
-
-/// No cgroups here.
-pub(super) fn cgroup(_pid: u32) -> Option<String> {
-    None
 }
 
 #[cfg(test)]

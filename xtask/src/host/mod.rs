@@ -2,6 +2,7 @@
 //!
 //! [`probe`] is the truth about free; everything else only explains.
 
+mod common;
 mod process;
 
 #[cfg(target_os = "linux")]
@@ -24,9 +25,11 @@ mod unsupported;
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 use unsupported as system;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
+pub(crate) use common::WILDCARDS;
+pub use common::{Ask, Depth};
 pub use process::{gateway, name, own_container, parents, processes, surroundings, taken_along};
 
 pub use crate::model::Probe;
@@ -43,19 +46,6 @@ pub fn probe(ip: IpAddr, port: u16, protocol: Protocol) -> Probe {
 /// The addresses to probe for a mapping's host IP.
 pub fn probe_addresses(host_ip: Option<IpAddr>) -> Vec<IpAddr> {
     system::probe_addresses(host_ip)
-}
-
-/// Both wildcards: what the engine binds for a mapping without a host IP.
-pub(crate) const WILDCARDS: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
-
-/// How far to look for the processes of a socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
-    /// Enough to name who has it: on Linux first the cgroup in which the
-    /// socket was made, which is many times quicker.
-    Quick,
-    /// Every process that may be looked into: before anybody is signalled.
-    Complete,
 }
 
 /// Every socket whose local port is one of `ports`, with its processes.
@@ -128,41 +118,6 @@ pub fn disk(_path: &Path) -> Option<Disk> {
 /// handle was opened, and the handle can mean no other process.
 #[derive(Debug)]
 pub struct Target(system::Target);
-
-/// How hard to ask.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ask {
-    /// End cleanly (SIGTERM). Windows has none for console programs.
-    Term,
-    /// End now (SIGKILL; Windows: with all that it started).
-    Kill,
-    /// As Ctrl-C does (SIGINT); not on Windows.
-    Int,
-    /// The terminal is gone (SIGHUP); not on Windows.
-    Hup,
-    /// End with a core dump (SIGQUIT); not on Windows.
-    Quit,
-    /// Whatever the program takes it for (SIGUSR1); not on Windows.
-    Usr1,
-    /// Whatever the program takes it for (SIGUSR2); not on Windows.
-    Usr2,
-}
-
-#[cfg(unix)]
-impl Ask {
-    fn signal(self) -> rustix::process::Signal {
-        use rustix::process::Signal;
-        match self {
-            Ask::Term => Signal::TERM,
-            Ask::Kill => Signal::KILL,
-            Ask::Int => Signal::INT,
-            Ask::Hup => Signal::HUP,
-            Ask::Quit => Signal::QUIT,
-            Ask::Usr1 => Signal::USR1,
-            Ask::Usr2 => Signal::USR2,
-        }
-    }
-}
 
 impl Target {
     /// Opens `process`; an error where it is gone, is another one by now, or

@@ -5,6 +5,14 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
+#[cfg(target_os = "linux")]
+use super::linux::{cgroup as cgroup_of, start_mark};
+#[cfg(target_os = "macos")]
+use super::macos::{cgroup as cgroup_of, start_mark};
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
+use super::unsupported::{cgroup as cgroup_of, start_mark};
+#[cfg(windows)]
+use super::windows::{cgroup as cgroup_of, start_mark};
 use crate::model::{Parent, Process, Surroundings};
 use crate::parse::cgroup::{self, Manager};
 use crate::parse::{own_container, proc_route};
@@ -67,7 +75,7 @@ impl Table {
             command: words.join(" "),
             user: self.users.of(process),
             started: (process.start_time() > 0).then(|| UNIX_EPOCH + Duration::from_secs(process.start_time())),
-            start_mark: super::system::start_mark(number).unwrap_or(process.start_time()),
+            start_mark: start_mark(number).unwrap_or(process.start_time()),
             exe: process.exe().map(std::path::Path::to_path_buf),
         })
     }
@@ -93,7 +101,7 @@ impl Table {
             // Windows keeps the number of a parent that has ended: who has it
             // now, and is younger, is none.
             if cfg!(windows) {
-                let mark = super::system::start_mark(pid).unwrap_or(born);
+                let mark = start_mark(pid).unwrap_or(born);
                 if mark > born {
                     break;
                 }
@@ -111,7 +119,7 @@ const DEPTH: usize = 32;
 
 /// What a process runs in.
 pub fn surroundings(process: &Process) -> Surroundings {
-    let (unit, container) = match super::system::cgroup(process.pid).as_deref().and_then(cgroup::manager) {
+    let (unit, container) = match cgroup_of(process.pid).as_deref().and_then(cgroup::manager) {
         Some(Manager::Unit(unit)) => (Some(unit), None),
         Some(Manager::Container(id)) => (None, Some(id)),
         None => (None, None),
@@ -163,7 +171,7 @@ impl Users {
 /// What [`super::Ask::Kill`] ends together with a process: all that it started.
 #[cfg(windows)]
 pub fn taken_along(process: &Process) -> Vec<Process> {
-    processes(&super::system::taken_along(process))
+    processes(&super::windows::taken_along(process))
 }
 
 /// Nothing has to end together with a process: a server ends its workers by itself.

@@ -12,7 +12,7 @@ use windows_sys::Win32::Networking::WinSock;
 
 pub(super) use around::{firewalls, listening_in, routes, unprivileged_from, wsl_networking};
 pub(super) use tables::sockets;
-pub(super) use target::{Target, start_mark, taken_along};
+pub(super) use target::{Target, cgroup, start_mark, taken_along};
 
 use super::{Depth, Probe, WILDCARDS};
 use crate::exec::{Command, LIMIT};
@@ -138,11 +138,6 @@ pub(super) fn reservations() -> Vec<Reservation> {
 pub(super) fn ephemeral() -> Option<PortRange> {
     let command = Command::new("netsh").args(["interface", "ipv4", "show", "dynamicport", "tcp"]);
     netsh::dynamic_ports(&command.ask(LIMIT).ok()?.stdout)
-}
-
-/// No cgroups here.
-pub(super) fn cgroup(_pid: u32) -> Option<String> {
-    None
 }
 
 #[cfg(test)]

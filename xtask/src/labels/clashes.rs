@@ -1,23 +1,13 @@
 //! Routers that get in each other's way: within a project, and with those of other
 //! projects.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::lint::{Finding, finding, is_off};
+use super::finding::{Finding, finding, is_off};
+use super::labelled::Labelled;
 use super::rivals::{comes_first, rivals};
-use super::rule::{Router, hosts};
+use super::rule::{Router, same_host};
 use crate::model::{Service, Stack};
-
-/// A container of the engine, with its labels.
-#[derive(Debug, Clone, Copy)]
-pub struct Labelled<'a> {
-    /// Its Compose project; empty without one.
-    pub project: &'a str,
-    /// Its name.
-    pub container: &'a str,
-    /// Labels that begin with `traefik.`.
-    pub labels: &'a BTreeMap<String, String>,
-}
 
 struct Owned<'a> {
     service: &'a Service,
@@ -109,34 +99,10 @@ pub fn fallbacks(stack: &Stack, running: &[Labelled<'_>]) -> Vec<String> {
     found.into_iter().collect()
 }
 
-impl Labelled<'_> {
-    /// The container, in a sentence.
-    pub fn whose(&self) -> String {
-        match self.project {
-            "" => format!("container {}", self.container),
-            project => format!("container {} (project {project})", self.container),
-        }
-    }
-}
-
-/// A host that two routers of different names want on the same entry point,
-/// where nothing but the host decides, or where both rules are the same.
-pub(super) fn same_host(one: &Router, two: &Router) -> Option<String> {
-    let meet = one.entrypoints.is_empty()
-        || two.entrypoints.is_empty()
-        || one.entrypoints.iter().any(|entry| two.entrypoints.contains(entry));
-    let plain = |rule: &str| !rule.contains("&&") && !rule.contains("Path");
-    // Of two routers of one entry point, one may be for TLS and one without.
-    let comparable = one.rule == two.rule || (plain(&one.rule) && plain(&two.rule));
-    if one.transport != two.transport || !meet || !comparable || one.tls != two.tls {
-        return None;
-    }
-    let theirs = hosts(&two.rule);
-    hosts(&one.rule).into_iter().find(|host| theirs.contains(host))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::super::lint::tests::{ON, labelled, messages, one};
     use super::*;
 

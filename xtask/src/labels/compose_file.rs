@@ -3,8 +3,9 @@
 
 use std::fmt::Write as _;
 
+use super::names::{HOST_VARIABLE, NETWORK, NETWORK_VARIABLE, PRIORITY};
 use super::routes::{Route, Unrouted};
-use super::{HOST_VARIABLE, Kind, LINK_VARIABLE, NETWORK, NETWORK_VARIABLE, PRIORITY};
+use super::{Kind, LINK_VARIABLE};
 use crate::model::{PROXY_LABEL, Stack};
 
 /// Its name.

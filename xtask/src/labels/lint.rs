@@ -3,23 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::clashes::{Labelled, across, within};
+use super::clashes::{across, within};
+use super::finding::{Finding, finding, is_off};
+use super::labelled::Labelled;
+use super::link::is_link;
+use super::names::NETWORK_VARIABLE;
 use super::rule::{Router, Transport, hosts, part, routers};
-use super::{NETWORK_VARIABLE, is_link};
-use crate::model::{Place, Service, Stack};
-
-/// One mistake.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// The service.
-    pub service: String,
-    /// Where the label stands, as far as that is known.
-    pub place: Option<Place>,
-    /// What is wrong, and what comes of it.
-    pub message: String,
-    /// What to write instead.
-    pub cure: String,
-}
+use crate::model::{Service, Stack};
 
 /// Entry points of the proxy.
 const ENTRYPOINTS: [&str; 4] = ["web", "websecure", "postgres", "redis"];
@@ -76,19 +66,6 @@ impl Sink<'_> {
     fn add(&mut self, label: &str, message: impl Into<String>, cure: impl Into<String>) {
         self.findings.push(finding(self.service, label, message, cure));
     }
-}
-
-pub(super) fn finding(service: &Service, label: &str, message: impl Into<String>, cure: impl Into<String>) -> Finding {
-    Finding {
-        service: service.name.clone(),
-        place: service.label_places.get(label).cloned(),
-        message: message.into(),
-        cure: cure.into(),
-    }
-}
-
-pub(super) fn is_off(service: &Service) -> bool {
-    !service.labels.iter().any(|(key, value)| key.eq_ignore_ascii_case("traefik.enable") && value == "true")
 }
 
 /// Compose replaces variables in the values of a mapping, never in its keys.
@@ -232,6 +209,8 @@ fn service_names(sink: &mut Sink<'_>, project: &str) {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use crate::model::Place;
+
     use super::super::kind::tests::service;
     use super::*;
 

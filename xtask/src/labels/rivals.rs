@@ -4,10 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::NETWORK_VARIABLE;
-use super::clashes::{Labelled, same_host};
+use super::labelled::Labelled;
 use super::matching::can_match;
-use super::rule::{Router, Transport, hosts, part, routers};
+use super::names::{HOST_VARIABLE, NETWORK_VARIABLE};
+use super::rule::{Router, Transport, hosts, part, routers, same_host};
 
 /// How another project's labels get in the way.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,10 +80,9 @@ impl Rival {
                  `cargo xtask proxy labels --write` does"
                     .to_owned()
             }
-            Rival::Host(_) => format!(
-                "another name for this one: `host` under [proxy] in xtask.toml, or {}=NAME",
-                super::HOST_VARIABLE
-            ),
+            Rival::Host(_) => {
+                format!("another name for this one: `host` under [proxy] in xtask.toml, or {HOST_VARIABLE}=NAME")
+            }
             Rival::Outranks { .. } | Rival::Fallback { .. } => {
                 format!("have its rule name hosts, or give it a proxy of its own: {NETWORK_VARIABLE}=NAME")
             }

@@ -119,6 +119,22 @@ fn is_host(name: &str) -> bool {
     name.starts_with(|c: char| c != '-') && name.chars().all(plain)
 }
 
+/// A host that two routers of different names want on the same entry point,
+/// where nothing but the host decides, or where both rules are the same.
+pub(super) fn same_host(one: &Router, two: &Router) -> Option<String> {
+    let meet = one.entrypoints.is_empty()
+        || two.entrypoints.is_empty()
+        || one.entrypoints.iter().any(|entry| two.entrypoints.contains(entry));
+    let plain = |rule: &str| !rule.contains("&&") && !rule.contains("Path");
+    // Of two routers of one entry point, one may be for TLS and one without.
+    let comparable = one.rule == two.rule || (plain(&one.rule) && plain(&two.rule));
+    if one.transport != two.transport || !meet || !comparable || one.tls != two.tls {
+        return None;
+    }
+    let theirs = hosts(&two.rule);
+    hosts(&one.rule).into_iter().find(|host| theirs.contains(host))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NETWORK, PRIORITY};
+use super::names::{NETWORK, PRIORITY};
 use crate::model::PROXY_LABEL;
 
 /// The dashboard's host name.

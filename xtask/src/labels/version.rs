@@ -1,33 +1,8 @@
 //! Which Traefik, and whether it and the engine understand each other: found
 //! out before, because afterwards it is a 404 for every host.
 
-use std::fmt;
-use std::str::FromStr;
-
 use crate::error::{Error, Result};
-
-/// A version: three numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version(pub u32, pub u32, pub u32);
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.0, self.1, self.2)
-    }
-}
-
-/// `v3.7.1`, `3.7`, `1.40`; what comes after a `-` or `+` is left out.
-impl FromStr for Version {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let text = text.trim().trim_start_matches('v').split(['-', '+']).next().unwrap_or_default();
-        let mut numbers = text.split('.').map(|word| word.parse::<u32>().map_err(drop));
-        let first = numbers.next().ok_or(())??;
-        let version = Version(first, numbers.next().ok_or(())??, numbers.next().unwrap_or(Ok(0))?);
-        if numbers.next().is_some() { Err(()) } else { Ok(version) }
-    }
-}
+use crate::model::Version;
 
 /// Refuses what is known not to work. `api` is the highest version of the
 /// engine's API.
@@ -105,22 +80,6 @@ mod tests {
         ] {
             assert_eq!(image_is_too_old(image, Version(1, 44, 0)), want, "{image}");
             assert!(!image_is_too_old(image, Version(1, 24, 0)), "{image}");
-        }
-    }
-
-    #[test]
-    fn versions_are_read() {
-        for (text, want) in [
-            ("v3.7.15", Some(Version(3, 7, 15))),
-            ("3.7", Some(Version(3, 7, 0))),
-            ("1.51\n", Some(Version(1, 51, 0))),
-            ("3.7.0-rc.1", Some(Version(3, 7, 0))),
-            ("latest", None),
-            ("3", None),
-            ("", None),
-            ("1.2.3.4", None),
-        ] {
-            assert_eq!(text.parse().ok(), want, "{text}");
         }
     }
 

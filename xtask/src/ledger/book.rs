@@ -4,11 +4,10 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::LIMIT;
 use crate::disk;
 use crate::error::{Context, Error, Result};
 use crate::model::{Leases, Tenant};
@@ -26,6 +25,10 @@ pub struct Book {
     read: Option<Vec<u8>>,
     _lock: File,
 }
+
+/// Who has a file has it for milliseconds; only a process that was stopped
+/// keeps it.
+pub(super) const LIMIT: Duration = Duration::from_secs(30);
 
 /// What this version reads and writes.
 const SCHEMA: u32 = 1;

@@ -1,29 +1,24 @@
 //! What this tool remembers of its own doings, one folder a person and machine.
 
 mod book;
-mod moves;
+mod by_file;
+pub mod moves;
 mod place;
 mod turn;
-mod values;
+pub mod values;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::disk;
 use crate::error::{Error, Result};
 
 pub use book::{Book, decode, encode};
-pub use moves::Moves;
 pub use place::ledger_dir;
 pub use turn::Turn;
-pub use values::{Kept, Values};
+pub use values::Kept;
 
 /// Overrides where the folder is.
 pub const STATE_DIR: &str = "XTASK_STATE_DIR";
-
-/// Who has a file has it for milliseconds; only a process that was stopped
-/// keeps it.
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// The folder: XTASK_STATE_DIR, else the system's place for state. One of
 /// somebody else is refused: what it says would be believed.

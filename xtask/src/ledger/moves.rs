@@ -1,20 +1,12 @@
 //! Which variables a reassignment moved, so that they can go back.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::LIMIT;
-use crate::disk;
-use crate::error::{Context, Result};
-
-/// Moves by env file and variable.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Moves {
-    schema: u32,
-    files: BTreeMap<PathBuf, BTreeMap<String, Moved>>,
-}
+use super::by_file;
+use crate::error::Result;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Moved {
@@ -24,14 +16,13 @@ struct Moved {
     to: u16,
 }
 
-impl Moves {
-    /// Remembers changes of `file`: variable, port before, port after. A
-    /// variable that is back where it was is forgotten.
-    pub fn record(state: &Path, file: &Path, changes: &[(String, u16, u16)]) -> Result<()> {
-        disk::private_folder(state)?;
-        let _lock = disk::lock(&state.join("moves.lock"), LIMIT)?;
-        let mut moves = Self::read(state);
-        let of_file = moves.files.entry(disk::real(file)).or_default();
+/// The file in the state folder.
+const FILE: &str = "moves.json";
+
+/// Remembers changes of `file`: variable, port before, port after. A
+/// variable that is back where it was is forgotten.
+pub fn record(state: &Path, file: &Path, changes: &[(String, u16, u16)]) -> Result<()> {
+    by_file::change(state, FILE, file, |of_file: &mut BTreeMap<String, Moved>| {
         for (variable, from, to) in changes {
             let first = of_file.get(variable).filter(|moved| moved.to == *from).map_or(*from, |moved| moved.from);
             if first == *to {
@@ -40,30 +31,13 @@ impl Moves {
                 of_file.insert(variable.clone(), Moved { from: first, to: *to });
             }
         }
-        moves.files.retain(|path, moved| !moved.is_empty() && path.exists());
-        moves.schema = 1;
-        let json = serde_json::to_vec_pretty(&moves).context("write the moves")?;
-        disk::write_atomic(&path(state), &json)
-    }
-
-    /// The moves of `file`: variable, port before the first move, port now.
-    pub fn of(state: &Path, file: &Path) -> Vec<(String, u16, u16)> {
-        let moved = Self::read(state).files.remove(&disk::real(file)).unwrap_or_default();
-        moved.into_iter().map(|(variable, moved)| (variable, moved.from, moved.to)).collect()
-    }
-
-    /// A file that is not there, or not ours to read, remembers nothing.
-    fn read(state: &Path) -> Moves {
-        disk::read_own(&path(state))
-            .ok()
-            .flatten()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .unwrap_or_default()
-    }
+    })
 }
 
-fn path(state: &Path) -> PathBuf {
-    state.join("moves.json")
+/// The moves of `file`: variable, port before the first move, port now.
+pub fn of(state: &Path, file: &Path) -> Vec<(String, u16, u16)> {
+    let moved: BTreeMap<String, Moved> = by_file::read(state, FILE, file);
+    moved.into_iter().map(|(variable, moved)| (variable, moved.from, moved.to)).collect()
 }
 
 #[cfg(test)]
@@ -76,22 +50,22 @@ mod tests {
         let file = dir.path().join(".env");
         std::fs::write(&file, "").unwrap();
         let state = dir.path().join("state");
-        let step = |from, to| Moves::record(&state, &file, &[("A".to_owned(), from, to)]).unwrap();
+        let step = |from, to| record(&state, &file, &[("A".to_owned(), from, to)]).unwrap();
         step(8000, 8001);
         step(8001, 8002);
-        assert_eq!(Moves::of(&state, &file), [("A".to_owned(), 8000, 8002)]);
+        assert_eq!(of(&state, &file), [("A".to_owned(), 8000, 8002)]);
         step(8002, 8000);
-        assert_eq!(Moves::of(&state, &file), []);
+        assert_eq!(of(&state, &file), []);
         // A person wrote 9000 by hand in between: that is the new start.
         step(8000, 8001);
         step(9000, 9001);
-        assert_eq!(Moves::of(&state, &file), [("A".to_owned(), 9000, 9001)]);
+        assert_eq!(of(&state, &file), [("A".to_owned(), 9000, 9001)]);
     }
 
     #[test]
     fn a_damaged_file_remembers_nothing() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("moves.json"), "{").unwrap();
-        assert_eq!(Moves::of(dir.path(), Path::new(".env")), []);
+        assert_eq!(of(dir.path(), Path::new(".env")), []);
     }
 }

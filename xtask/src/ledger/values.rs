@@ -5,21 +5,13 @@
 //! and would drop what they do not know.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::LIMIT;
-use crate::disk;
+use super::by_file;
 use crate::envfile::Was;
-use crate::error::{Context, Result};
-
-/// By env file and variable.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Values {
-    schema: u32,
-    files: BTreeMap<PathBuf, BTreeMap<String, Kept>>,
-}
+use crate::error::Result;
 
 /// One variable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,14 +25,13 @@ pub struct Kept {
     pub made: bool,
 }
 
-impl Values {
-    /// Remembers a change of `file`. What was there before an earlier change
-    /// stays remembered; a variable that is back is forgotten.
-    pub fn record(state: &Path, file: &Path, variable: &str, change: Kept) -> Result<()> {
-        disk::private_folder(state)?;
-        let _lock = disk::lock(&state.join("moves.lock"), LIMIT)?;
-        let mut values = Self::read(state);
-        let of_file = values.files.entry(disk::real(file)).or_default();
+/// The file in the state folder.
+const FILE: &str = "moved-values.json";
+
+/// Remembers a change of `file`. What was there before an earlier change
+/// stays remembered; a variable that is back is forgotten.
+pub fn record(state: &Path, file: &Path, variable: &str, change: Kept) -> Result<()> {
+    by_file::change(state, FILE, file, |of_file: &mut BTreeMap<String, Kept>| {
         let first = of_file.remove(variable).filter(|kept| kept.now == change.was);
         let kept = match first {
             Some(first) => Kept { now: change.now, ..first },
@@ -49,29 +40,12 @@ impl Values {
         if kept.was != kept.now {
             of_file.insert(variable.to_owned(), kept);
         }
-        values.files.retain(|path, kept| !kept.is_empty() && path.exists());
-        values.schema = 1;
-        let json = serde_json::to_vec_pretty(&values).context("write the values before the moves")?;
-        disk::write_atomic(&path(state), &json)
-    }
-
-    /// What is remembered of `file`, by variable.
-    pub fn of(state: &Path, file: &Path) -> BTreeMap<String, Kept> {
-        Self::read(state).files.remove(&disk::real(file)).unwrap_or_default()
-    }
-
-    /// A file that is not there, or damaged, remembers nothing.
-    fn read(state: &Path) -> Values {
-        disk::read_own(&path(state))
-            .ok()
-            .flatten()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .unwrap_or_default()
-    }
+    })
 }
 
-fn path(state: &Path) -> PathBuf {
-    state.join("moved-values.json")
+/// What is remembered of `file`, by variable.
+pub fn of(state: &Path, file: &Path) -> BTreeMap<String, Kept> {
+    by_file::read(state, FILE, file)
 }
 
 #[cfg(test)]
@@ -85,8 +59,8 @@ mod tests {
         std::fs::write(&file, "").unwrap();
         let value = |text: &str| Was::Value(text.to_owned());
         let step = |was: Was, now: Was| {
-            Values::record(dir.path(), &file, "A", Kept { was, now, made: false }).unwrap();
-            Values::of(dir.path(), &file).remove("A")
+            record(dir.path(), &file, "A", Kept { was, now, made: false }).unwrap();
+            of(dir.path(), &file).remove("A")
         };
         step(value("${H}:1"), value("${H}:2"));
         let kept = step(value("${H}:2"), value("${H}:3")).unwrap();
@@ -95,7 +69,7 @@ mod tests {
         // A person wrote something else in between: that is the new start.
         step(Was::Absent("\n".into()), value("1"));
         assert_eq!(step(value("'5'"), value("'6'")).unwrap().was, value("'5'"));
-        std::fs::write(path(dir.path()), "{").unwrap();
-        assert_eq!(Values::of(dir.path(), &file), BTreeMap::new());
+        std::fs::write(dir.path().join(FILE), "{").unwrap();
+        assert_eq!(of(dir.path(), &file), BTreeMap::new());
     }
 }

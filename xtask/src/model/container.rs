@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use super::Protocol;
+use super::{Network, Protocol};
 
 /// A container, with the labels Compose puts on it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,6 +19,10 @@ pub struct Container {
     pub state: State,
     /// Result of the healthcheck, when there is one.
     pub health: Option<Health>,
+    /// Exit code of its last run, where it has ended.
+    pub exit_code: Option<u8>,
+    /// How long it has been running; `None` from a minute on.
+    pub seconds_up: Option<u64>,
     /// Human status, such as `Exited (1) 3 seconds ago`.
     pub status: String,
     /// Label `com.docker.compose.project`.
@@ -31,10 +35,8 @@ pub struct Container {
     pub one_off: bool,
     /// What the engine publishes for it now.
     pub bindings: Vec<Binding>,
-    /// Names of the networks that it is on.
-    pub networks: Vec<String>,
-    /// Its addresses there, while it runs.
-    pub addresses: BTreeMap<String, IpAddr>,
+    /// The networks that it is on, or will be on once it is started.
+    pub networks: Vec<Attachment>,
     /// Where it keeps data in volumes that nobody gave a name: they stay behind
     /// when it is removed, and the next container gets new ones.
     pub unnamed_volumes: Vec<String>,
@@ -57,10 +59,38 @@ impl Container {
         name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(plain)
     }
 
+    /// Whether it is on the network of this name.
+    pub fn is_on(&self, network: &str) -> bool {
+        self.networks.iter().any(|attachment| attachment.name == network)
+    }
+
+    /// Whether it is on this very network, and not on an older one of the same name.
+    pub fn is_attached(&self, network: &Network) -> bool {
+        self.networks.iter().any(|attachment| attachment.id == network.id)
+    }
+
     /// What the engine holds for it now: nothing in a state without ports, for
     /// which the engine may list bindings all the same.
     pub fn held(&self) -> impl Iterator<Item = &Binding> {
         self.bindings.iter().filter(|_| self.state.holds_ports())
+    }
+}
+
+/// A container's place on a network.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Attachment {
+    /// The network's name.
+    pub name: String,
+    /// The network's id; empty for a container that was never started.
+    pub id: String,
+    /// The container's address there, while it runs.
+    pub address: Option<IpAddr>,
+}
+
+impl Attachment {
+    /// A place on a network, as long as the container does not run.
+    pub fn of(name: &str, id: &str) -> Attachment {
+        Attachment { name: name.to_owned(), id: id.to_owned(), address: None }
     }
 }
 

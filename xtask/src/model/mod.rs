@@ -12,21 +12,23 @@ mod port;
 mod stack;
 mod subnet;
 mod verdict;
+mod version;
 
-pub use container::{Binding, Container, Health, State};
+pub use container::{Attachment, Binding, Container, Health, State};
 pub use engine_host::EngineHost;
 pub use fixed::{FixedName, Named};
 pub use lease::{Lease, Leases, NamesFile, Starter, Tenant};
 pub use listener::{
     Disk, Firewall, FirewallState, Parent, Probe, Process, Reservation, Route, Socket, SocketState, Surroundings, Unit,
 };
-pub use name::{is_project_name, is_service_name};
-pub use network::{HOST_BINDING, NetworkSettings};
+pub use name::{compose_project, is_full_id, is_project_name, is_service_name};
+pub use network::{HOST_BINDING, LINK, LINK_FOLDER, Link, Network, NetworkSettings, OF_PROXY};
 pub use options::ComposeOptions;
 pub use port::{PortMapping, PortRange, Protocol};
 pub use stack::{
     Around, MissingEnvFile, Origin, PROXY_LABEL, Place, Service, Source, Stack, TRAEFIK_LABELS, Wanted, Written,
     exposed_tcp,
 };
-pub use subnet::Subnet;
+pub use subnet::{Pool, Subnet};
 pub use verdict::{Owner, Unpublished, Verdict};
+pub use version::Version;

@@ -1,4 +1,7 @@
-//! What Compose accepts as the name of a project and of a service.
+//! What Compose accepts as the name of a project and of a service, and ids of the
+//! engine.
+
+use std::collections::BTreeMap;
 
 /// A lower-case letter or digit, then those, `-` and `_` (compose-go,
 /// `cli/options.go` and `loader.NormalizeProjectName`). It never begins with
@@ -13,6 +16,17 @@ pub fn is_project_name(name: &str) -> bool {
 /// behind `--`.
 pub fn is_service_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+}
+
+/// The Compose project in the labels of a container or network. Anybody can write
+/// labels: what Compose would refuse as a name is none of Compose's.
+pub fn compose_project(labels: &BTreeMap<String, String>) -> Option<&str> {
+    labels.get("com.docker.compose.project").map(String::as_str).filter(|name| is_project_name(name))
+}
+
+/// Whether it is a whole id of the engine: 64 hexadecimal digits.
+pub fn is_full_id(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]

@@ -1,7 +1,11 @@
-//! What a project's networks say of its published ports.
+//! Networks of the engine and of a project.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::Path;
+use std::time::SystemTime;
+
+use super::{Subnet, compose_project};
 
 /// A network, as far as it decides what the engine binds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,5 +26,69 @@ impl NetworkSettings {
     /// The address that options of a driver set; the unspecified one is as none.
     pub fn address(options: &BTreeMap<String, String>) -> Option<IpAddr> {
         options.get(HOST_BINDING)?.parse().ok().filter(|ip: &IpAddr| !ip.is_unspecified())
+    }
+}
+
+/// The label of a network that this tool made for a proxy: the proxy's project.
+pub const OF_PROXY: &str = "xtask.proxy";
+/// The label of a checkout's own network with the proxy: the checkout's project.
+pub const LINK: &str = "xtask.link";
+/// The label of the same with the checkout's folder.
+pub const LINK_FOLDER: &str = "xtask.link.folder";
+
+/// A checkout's own network with the proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link<'a> {
+    /// The checkout's Compose project.
+    pub project: &'a str,
+    /// Its folder.
+    pub folder: &'a Path,
+    /// The proxy's Compose project.
+    pub proxy: &'a str,
+}
+
+/// A network of the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Network {
+    /// Full id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// `bridge`, `overlay`, `null`.
+    pub driver: String,
+    /// `local`, or `swarm`.
+    pub scope: String,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its IPv4 ranges.
+    pub subnets: Vec<Subnet>,
+    /// When it was made.
+    pub created: Option<SystemTime>,
+    /// The interface on the engine's machine, where it has a name of its own.
+    pub interface: Option<String>,
+    /// What it says of published ports.
+    pub settings: NetworkSettings,
+    /// Names of the running containers on it: only where this one network was asked
+    /// about.
+    pub endpoints: Vec<String>,
+}
+
+impl Network {
+    /// The Compose project that made it.
+    pub fn project(&self) -> Option<&str> {
+        compose_project(&self.labels)
+    }
+
+    /// Whose network with the proxy it is, where it is one.
+    pub fn link(&self) -> Option<Link<'_>> {
+        let label = |name: &str| self.labels.get(name).map(String::as_str);
+        let folder = Path::new(label(LINK_FOLDER).unwrap_or_default());
+        Some(Link { project: label(LINK)?, folder, proxy: label(OF_PROXY)? })
+    }
+
+    /// The interface on the engine's machine: `br-` and the first twelve digits
+    /// of the id, unless it was named (moby, `bridge_linux.go`).
+    pub fn interface(&self) -> String {
+        self.interface.clone().unwrap_or_else(|| format!("br-{}", self.id.get(..12).unwrap_or(&self.id)))
     }
 }

@@ -4,13 +4,23 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
-/// An IPv4 range such as `172.18.0.0/16`. Of IPv6 the engine never runs out.
+/// An IPv4 range such as `172.18.0.0/16`. The engine never runs out of IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Subnet {
     /// First address.
     pub first: Ipv4Addr,
     /// Length of the prefix, 0 to 32.
     pub prefix: u8,
+}
+
+/// Where the engine takes address ranges for new networks from: `base` cut into
+/// pieces of prefix `size`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// The whole.
+    pub base: Subnet,
+    /// Length of a piece's prefix.
+    pub size: u8,
 }
 
 impl Subnet {

@@ -4,7 +4,7 @@
 //! systemd-cgls(1)); engines put a container into `docker-ID.scope`,
 //! `/docker/ID`, `libpod-ID.scope` or `…/cri-containerd-ID.scope`.
 
-use crate::model::Unit;
+use crate::model::{Unit, is_full_id};
 
 /// Who started what is in a cgroup.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub fn manager(path: &str) -> Option<Manager> {
 
 fn container(part: &str) -> Option<&str> {
     let inner = part.strip_suffix(".scope").map_or(part, |scope| scope.rsplit_once('-').map_or(scope, |(_, id)| id));
-    (inner.len() == 64 && inner.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(inner)
+    is_full_id(inner).then_some(inner)
 }
 
 #[cfg(test)]

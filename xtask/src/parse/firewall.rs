@@ -1,7 +1,7 @@
 //! Whether a firewall is on, by numbers and settings: the words around them are
 //! translated, or change from one version to the next.
 
-use super::text;
+use super::rows::text;
 
 /// The firewall of macOS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::add;
+use super::rows::add;
 use crate::model::{Protocol, Socket, SocketState};
 
 /// Where a row of one of the four tables has what.

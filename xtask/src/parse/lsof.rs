@@ -10,7 +10,8 @@
 
 use std::net::IpAddr;
 
-use super::{add, address, text};
+use super::address;
+use super::rows::{add, text};
 use crate::model::{Protocol, Socket, SocketState};
 
 /// Listening TCP sockets, and UDP sockets without a peer.

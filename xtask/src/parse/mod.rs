@@ -8,14 +8,13 @@
 
 pub mod accounts;
 mod address;
-pub mod cargo;
+pub(crate) mod cargo;
 pub mod cgroup;
 pub mod compose;
 pub mod compose_config;
-pub mod engine_api;
-pub mod engine_info;
+pub(crate) mod dockerd;
+pub mod engine;
 pub mod engine_message;
-pub mod engine_networks;
 pub mod firewall;
 pub mod interpolate;
 pub mod ip_table;
@@ -25,34 +24,10 @@ pub mod netstat;
 pub mod own_container;
 pub mod proc_net;
 pub mod proc_route;
+mod rows;
 pub mod sock_diag;
 pub mod ss;
 pub mod sysctl;
-
-use crate::model::Socket;
-
-/// Lossy is enough: what is read is ASCII. A second byte of cp932 or cp936 may
-/// look like ASCII (from 0x40 on), but stands in headings only.
-fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
-}
-
-/// One row for each address: a table names a socket once for each process that
-/// holds it (after a fork), and Windows lets several sockets share an address.
-fn add(sockets: &mut Vec<Socket>, mut new: Socket) {
-    let same = |old: &&mut Socket| {
-        (old.ip, old.port, old.protocol, old.v6_only, old.state)
-            == (new.ip, new.port, new.protocol, new.v6_only, new.state)
-    };
-    match sockets.iter_mut().find(same) {
-        Some(old) => {
-            old.uid = old.uid.or(new.uid);
-            new.pids.retain(|pid| !old.pids.contains(pid));
-            old.pids.append(&mut new.pids);
-        }
-        None => sockets.push(new),
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -68,7 +43,6 @@ mod tests {
         drop(netstat::macos(bytes));
         drop(netsh::excluded_ranges(bytes));
         let _ = netsh::dynamic_ports(bytes);
-        drop(netsh::http_ports(bytes));
         drop(ss::listeners(bytes));
         drop(proc_net::rows(bytes, u32::MAX));
         drop(proc_net::sockets(bytes));

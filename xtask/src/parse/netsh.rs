@@ -1,6 +1,6 @@
 //! `netsh` of Windows: ports that nobody can bind although nobody listens.
 
-use super::text;
+use super::rows::text;
 use crate::model::PortRange;
 
 /// A range that Windows keeps from being bound.
@@ -48,22 +48,6 @@ pub fn dynamic_ports(output: &[u8]) -> Option<PortRange> {
     });
     let (start, count) = (numbers.next()?, numbers.next()?);
     PortRange::new(start, start.saturating_add(count.checked_sub(1)?))
-}
-
-/// `netsh http show servicestate`: the ports of every URL that a service has
-/// registered with http.sys, in order. The system (PID 4) listens on them.
-pub fn http_ports(output: &[u8]) -> Vec<u16> {
-    let output = text(output);
-    let url = |word: &str| {
-        let (scheme, rest) = word.split_once("://")?;
-        let known = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
-        let (_host, port) = rest.split('/').next()?.rsplit_once(':')?;
-        port.parse::<u16>().ok().filter(|_| known)
-    };
-    let mut ports: Vec<u16> = output.split_ascii_whitespace().filter_map(url).collect();
-    ports.sort_unstable();
-    ports.dedup();
-    ports
 }
 
 #[cfg(test)]
@@ -130,12 +114,5 @@ mod tests {
         assert_eq!(dynamic_ports(b"a : 1\r\nb : 0\r\n"), None);
         assert_eq!(dynamic_ports(b"a : 0\r\nb : 0\r\n"), None);
         assert_eq!(dynamic_ports(b"a : 65535\r\nb : 65535\r\n"), PortRange::new(65535, 65535));
-    }
-
-    #[test]
-    fn ports_of_http_sys() {
-        let sample = include_bytes!("../../tests/fixtures/tools/netsh-http-servicestate-windows-en.txt");
-        assert_eq!(http_ports(sample), [80, 5357]);
-        assert_eq!(http_ports(b"HTTPS://[::1]:8443/x/ https://host/ ftp://a:21/ http://:/"), [8443]);
     }
 }

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::{add, address, text};
+use super::address;
+use super::rows::{add, text};
 use crate::model::{Protocol, Socket, SocketState};
 
 /// Listeners in `netstat -ano` of Windows, with their processes.

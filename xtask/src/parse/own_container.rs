@@ -1,5 +1,7 @@
 //! Which container a process runs in, as far as its own kernel tells.
 
+use crate::model::is_full_id;
+
 /// Ids of the container that these files are from, most reliable first; none on a
 /// machine of its own.
 ///
@@ -17,20 +19,16 @@
 pub fn own_ids(mountinfo: &[u8]) -> Vec<String> {
     const FILES: [&str; 3] = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"];
     let mut found: Vec<String> = Vec::new();
-    for line in super::text(mountinfo).lines() {
+    for line in super::rows::text(mountinfo).lines() {
         let mut fields = line.split_ascii_whitespace().skip(3);
         let (Some(root), Some(point)) = (fields.next(), fields.next()) else { continue };
         if !FILES.contains(&point) {
             continue;
         }
-        let id = root.split('/').find(|part| is_id(part));
+        let id = root.split('/').find(|part| is_full_id(part));
         found.extend(id.filter(|id| !found.iter().any(|known| known == id)).map(str::to_owned));
     }
     found
-}
-
-fn is_id(part: &str) -> bool {
-    part.len() == 64 && part.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]

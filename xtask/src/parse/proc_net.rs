@@ -13,8 +13,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::rows::text;
 use super::sock_diag::{ALL, Row};
-use super::text;
 use crate::model::{Protocol, Socket};
 
 /// Rows whose state is in `states`, a mask as netlink has it.

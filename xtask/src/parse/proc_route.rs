@@ -9,7 +9,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::text;
+use super::rows::text;
 use crate::model::{Route, Subnet};
 
 /// All routes but default ones.

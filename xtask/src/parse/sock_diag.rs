@@ -31,8 +31,6 @@ pub const UDP: u8 = 17;
 
 /// `TCP_LISTEN` as a state.
 pub const STATE_LISTEN: u8 = 10;
-/// `TCP_CLOSE`: for TCP bound and idle, for UDP simply bound.
-pub const STATE_CLOSE: u8 = 7;
 /// Only listeners.
 pub const LISTEN: u32 = 1 << STATE_LISTEN;
 /// Every state, and `TCP_BOUND_INACTIVE` (13, since Linux 6.8): sockets that

@@ -7,7 +7,8 @@
 
 use std::net::IpAddr;
 
-use super::{add, address, text};
+use super::address;
+use super::rows::{add, text};
 use crate::model::{Protocol, Socket, SocketState};
 
 /// Listening TCP sockets and bound UDP sockets.

@@ -1,6 +1,6 @@
 //! `sysctl -n FIRST LAST`: a number a line.
 
-use super::text;
+use super::rows::text;
 use crate::model::PortRange;
 
 /// The range from the first number to the second.

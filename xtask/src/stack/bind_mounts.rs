@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::files::Texts;
 use super::options::Environment;
-use super::reader::{Merged, Texts, merged};
+use super::reader::{Merged, merged};
 use crate::error::Result;
 use crate::model::{ComposeOptions, Place};
 use crate::parse::compose::Node;

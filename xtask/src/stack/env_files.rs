@@ -4,13 +4,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::locate::{Project, locate};
 use super::options::Environment;
 use super::templates::template_of;
 use crate::disk;
 use crate::envfile::{self, Document};
 use crate::error::{Error, Result};
-use crate::model::ComposeOptions;
 use crate::model::Source;
 use crate::ui::quoted_path;
 
@@ -29,12 +27,6 @@ struct Found {
     value: String,
     file: usize,
     line: usize,
-}
-
-/// Finds and reads the env files of the project that `options` mean.
-pub fn env_files(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Result<EnvFiles> {
-    let Project { env_files, .. } = locate(options, cwd, env)?;
-    Ok(env_files)
 }
 
 impl EnvFiles {

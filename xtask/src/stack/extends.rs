@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::files::{Loader, parse, services_mut};
 use super::locate::{absolute, is_remote, remote};
-use super::reader::{Loader, parse, services_mut};
 use crate::error::{Error, Result};
 use crate::parse::compose::{Data, Node, check_ports, merge, strip_tags};
 

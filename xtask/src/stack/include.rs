@@ -1,18 +1,51 @@
-//! `include:`: other projects' files, with their own folder and `.env`.
+//! Files merged with each other, and `include:`, which merges other projects' files
+//! into them, with their own folder and `.env`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::env_files::read_values;
+use super::extends;
+use super::files::{Loader, SERVICES, parse, services_mut};
 use super::locate::{absolute, is_remote, remote};
-use super::reader::{Loader, parse, services_mut};
 use crate::error::{Error, Result};
 use crate::model::Source;
-use crate::parse::compose::{Data, Definition, Node, Tag};
+use crate::parse::compose::{Data, Definition, Node, Tag, check_ports, merge, strip_tags};
+
+/// Merges files into one mapping without tags.
+pub(super) fn load(loader: &Loader<'_>, sources: Vec<(Vec<Node>, Arc<Path>)>) -> Result<Node> {
+    let mut merged: Option<Node> = None;
+    let mut left: usize = sources.iter().map(|(documents, _)| documents.len()).sum();
+    for (documents, file) in sources {
+        if documents.is_empty() && merged.is_none() {
+            return Err(Error::new(format!("{}: empty compose file", file.display())).hint(SERVICES));
+        }
+        for mut document in documents {
+            if !matches!(document.data, Data::Map(_)) {
+                return Err(document.error("compose file", "must be a mapping with the key `services`").hint(SERVICES));
+            }
+            document.interpolate("", loader.lookup)?;
+            extends::apply(loader, &mut document, &file)?;
+            apply(loader, &mut document, &file)?;
+            let mut both = match merged {
+                Some(base) => merge(base, document),
+                None => document,
+            };
+            strip_tags(&mut both);
+            left -= 1;
+            // The last one of the project is looked at as a whole anyway.
+            if left > 0 || !loader.included.is_empty() {
+                check_ports(both.get("services").map(Node::entries).unwrap_or_default())?;
+            }
+            merged = Some(both);
+        }
+    }
+    merged.ok_or_else(|| Error::new("empty compose file"))
+}
 
 /// Adds the services of every included file to `document`.
-pub(super) fn apply(loader: &Loader<'_>, document: &mut Node, file: &Arc<Path>) -> Result<()> {
+fn apply(loader: &Loader<'_>, document: &mut Node, file: &Arc<Path>) -> Result<()> {
     let Some(list) = document.get("include").cloned() else {
         return Ok(());
     };
@@ -25,7 +58,7 @@ pub(super) fn apply(loader: &Loader<'_>, document: &mut Node, file: &Arc<Path>) 
     let mut added: Vec<(String, Node)> = Vec::new();
     let mut resources: Vec<(&str, Vec<(String, Node)>)> = RESOURCES.map(|section| (section, Vec::new())).into();
     for item in list.items() {
-        let model = load(loader, item, file)?;
+        let model = load_entry(loader, item, file)?;
         for (section, entries) in &mut resources {
             let more = model.get(section).map(Node::entries).unwrap_or_default();
             entries.extend(more.iter().cloned());
@@ -90,7 +123,7 @@ fn add(document: &mut Node, section: &str, more: Vec<(String, Node)>, file: &Arc
 }
 
 /// Loads one entry of the list.
-fn load(loader: &Loader<'_>, item: &Node, file: &Arc<Path>) -> Result<Node> {
+fn load_entry(loader: &Loader<'_>, item: &Node, file: &Arc<Path>) -> Result<Node> {
     let paths =
         if item.text().is_some() { item.texts() } else { item.get("path").map(Node::texts).unwrap_or_default() };
     let [first, ..] = paths[..] else {
@@ -137,5 +170,5 @@ fn load(loader: &Loader<'_>, item: &Node, file: &Arc<Path>) -> Result<Node> {
             parse(&path, loader.texts).map_err(|error| error.within(format!("{}: include", item.place())))?;
         sources.push((documents, path));
     }
-    Loader { base, lookup: &lookup, texts: loader.texts, included }.load(sources)
+    load(&Loader { base, lookup: &lookup, texts: loader.texts, included }, sources)
 }

@@ -70,6 +70,11 @@ pub fn locate(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Re
     Ok(Project { dir, files, env_files })
 }
 
+/// Finds and reads the env files of the project that `options` mean.
+pub fn env_files(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Result<EnvFiles> {
+    locate(options, cwd, env).map(|project| project.env_files)
+}
+
 /// The compose file of `start` or the nearest folder above, and its override.
 fn discover(start: &Path) -> Result<Vec<PathBuf>> {
     for folder in start.ancestors() {

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::files::Texts;
 use super::options::Environment;
-use super::reader::{Merged, Texts, merged};
+use super::reader::{Merged, merged};
 use crate::error::Result;
 use crate::labels::LINK_VARIABLE;
 use crate::model::ComposeOptions;

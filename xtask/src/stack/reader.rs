@@ -3,30 +3,21 @@
 //! Its order is Compose's: each document of each file is interpolated, then
 //! `extends`, then `include`, then merged on top of what came before.
 
-use std::collections::BTreeMap;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::env_files::EnvFiles;
+use super::files::{Loader, SERVICES, Texts, parse};
+use super::include::load;
 use super::locate::{Project, locate};
 use super::options::Environment;
-use super::{extends, include};
-use crate::disk;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::ComposeOptions;
 use crate::model::{Source, Stack};
 use crate::parse::compose::{
-    Data, Definition, Lookup, Node, Tag, check_name, check_ports, define, documents, is_external, merge, name_from_dir,
-    network_settings, networks, normalise_name, select, strip_tags,
+    Data, Definition, Lookup, Node, check_name, define, is_external, name_from_dir, network_settings, networks,
+    normalise_name, select,
 };
-
-/// What a compose file needs at least.
-const SERVICES: &str = "it needs at least `services:` with one service";
-
-/// Compose files as they would be, by path; what is not in it is read from the
-/// disk.
-pub type Texts = BTreeMap<PathBuf, String>;
 
 /// Reads the project that `options` mean, as Compose run in `cwd` with the
 /// environment `env` would.
@@ -88,7 +79,7 @@ pub(super) fn merged(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>
     let name = name(options, &project.dir, &sources, &variable)?;
     let variable = |wanted: &str| with_name(&name, wanted, cwd, env, &project.env_files);
     let loader = Loader { base: project.dir.clone(), lookup: &variable, texts, included: Vec::new() };
-    let model = loader.load(sources)?;
+    let model = load(&loader, sources)?;
     Ok(Merged { project, name, model })
 }
 
@@ -145,95 +136,4 @@ fn name(
             .hint("use lower-case letters, digits, `-` and `_`"));
     }
     Ok(name)
-}
-
-/// Reads and parses one file.
-pub(super) fn parse(file: &Arc<Path>, texts: &Texts) -> Result<Vec<Node>> {
-    match texts.get(file.as_ref()) {
-        Some(text) => documents(text, file),
-        None => documents(&text_of(file)?, file),
-    }
-}
-
-/// A compose file as text.
-pub fn text_of(file: &Path) -> Result<String> {
-    let place = crate::ui::clean(&file.display().to_string());
-    let bytes = disk::bounded(file).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => Error::new(format!("there is no file {place}"))
-            .hint("correct the path; it counts from the folder of the project"),
-        _ => Error::new(format!("failed to read {place}: {error}")),
-    })?;
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = valid.split(|byte| *byte == b'\n').count();
-        Error::new(format!("{place}:{line}: not UTF-8")).hint("save the file as UTF-8")
-    })
-}
-
-/// Loads files that are merged with each other: those of the project, or those
-/// of one `include`.
-pub(super) struct Loader<'a> {
-    /// Folder that relative paths count from.
-    pub(super) base: PathBuf,
-    /// Variables.
-    pub(super) lookup: &'a Lookup<'a>,
-    /// Files that are not read from the disk.
-    pub(super) texts: &'a Texts,
-    /// Files whose `include` led here.
-    pub(super) included: Vec<PathBuf>,
-}
-
-impl Loader<'_> {
-    /// Merges files into one mapping without tags.
-    pub(super) fn load(&self, sources: Vec<(Vec<Node>, Arc<Path>)>) -> Result<Node> {
-        let mut merged: Option<Node> = None;
-        let mut left: usize = sources.iter().map(|(documents, _)| documents.len()).sum();
-        for (documents, file) in sources {
-            if documents.is_empty() && merged.is_none() {
-                return Err(Error::new(format!("{}: empty compose file", file.display())).hint(SERVICES));
-            }
-            for mut document in documents {
-                if !matches!(document.data, Data::Map(_)) {
-                    return Err(document
-                        .error("compose file", "must be a mapping with the key `services`")
-                        .hint(SERVICES));
-                }
-                document.interpolate("", self.lookup)?;
-                extends::apply(self, &mut document, &file)?;
-                include::apply(self, &mut document, &file)?;
-                let mut both = match merged {
-                    Some(base) => merge(base, document),
-                    None => document,
-                };
-                strip_tags(&mut both);
-                left -= 1;
-                // The last one of the project is looked at as a whole anyway.
-                if left > 0 || !self.included.is_empty() {
-                    check_ports(both.get("services").map(Node::entries).unwrap_or_default())?;
-                }
-                merged = Some(both);
-            }
-        }
-        merged.ok_or_else(|| Error::new("empty compose file"))
-    }
-}
-
-/// The services of a document, to be changed.
-pub(super) fn services_mut(document: &mut Node) -> Result<Option<&mut Vec<(String, Node)>>> {
-    let Data::Map(entries) = &mut document.data else {
-        return Ok(None);
-    };
-    let Some((_, services)) = entries.iter_mut().find(|(key, _)| key == "services") else {
-        return Ok(None);
-    };
-    if matches!(services.data, Data::Null) || services.tag == Tag::Reset {
-        return Ok(None);
-    }
-    if !matches!(services.data, Data::Map(_)) {
-        return Err(services.error("services", "must be a mapping").hint(SERVICES));
-    }
-    let Data::Map(services) = &mut services.data else {
-        return Ok(None);
-    };
-    Ok(Some(services))
 }

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use super::files::Texts;
 use super::locate::absolute;
 use super::options::Environment;
-use super::reader::{Merged, Texts, merged};
+use super::reader::{Merged, merged};
 use super::templates::template_of;
 use crate::error::Result;
 use crate::model::{ComposeOptions, MissingEnvFile, Place};

@@ -4,9 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::files::{Texts, parse};
 use super::locate::{Project, absolute, is_remote};
 use super::options::Environment;
-use super::reader::{Texts, parse};
 use crate::error::Result;
 use crate::parse::compose::{Data, Node};
 use crate::parse::interpolate::{interpolate, mentions};

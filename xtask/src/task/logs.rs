@@ -1,6 +1,7 @@
 //! `cargo xtask logs`
 
 use crate::context::Context;
+use crate::docker::log_lines;
 use crate::error::{Exit, Result};
 use crate::flow::own;
 use crate::flow::survey::project;
@@ -17,7 +18,7 @@ pub struct Args {
     #[arg(long)]
     follow: bool,
     /// How many lines of each service, or `all`
-    #[arg(long, value_name = "LINES", default_value = "100", value_parser = super::lines)]
+    #[arg(long, value_name = "LINES", default_value = "100", value_parser = log_lines)]
     tail: String,
     /// Only these services
     services: Vec<String>,

@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use crate::context::Context;
+use crate::docker::log_lines;
 use crate::error::{Error, Exit, Result};
 use crate::flow::own;
 use crate::flow::proxy::{self, Home, Wish, lint, names, trust};
@@ -121,7 +122,7 @@ struct LogsArgs {
     #[arg(long)]
     follow: bool,
     /// How many lines of the past; `all` for all
-    #[arg(long, default_value = "100", value_name = "LINES", value_parser = super::lines)]
+    #[arg(long, default_value = "100", value_name = "LINES", value_parser = log_lines)]
     tail: String,
 }
 

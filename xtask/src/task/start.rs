@@ -203,8 +203,7 @@ fn done(ctx: &Context, found: &Survey, moved: &[assign::Move], by_name: Option<&
 
 fn print(project: &str, states: &BTreeMap<String, ServiceState>, urls: &[ServiceUrls]) {
     let up = states.values().filter(|state| state.is_well()).count();
-    let noun = if up == 1 { "service" } else { "services" };
-    ui::note(&format!("{}: {up} {noun} up", ui::clean(project)));
+    ui::note(&format!("{}: {} up", ui::clean(project), ui::count(up, "service")));
     let mut rows = Vec::new();
     for known in urls {
         for (i, url) in known.urls.iter().enumerate() {

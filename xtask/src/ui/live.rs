@@ -4,22 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-/// The lines on the screen now: other output has to go above them.
-static SCREEN: Mutex<Option<MultiProgress>> = Mutex::new(None);
-
-/// Prints without tearing the live lines.
-pub(super) fn above(print: impl FnOnce()) {
-    let screen = SCREEN.lock().ok().and_then(|screen| screen.clone());
-    match screen {
-        Some(screen) => screen.suspend(print),
-        None => print(),
-    }
-}
+use super::print::note;
+use super::screen::SCREEN;
+use super::terminal::{can_redraw, is_quiet};
+use super::text::sieve;
 
 /// How often what changes all the time is printed where nothing can be redrawn.
 const APART: Duration = Duration::from_secs(5);
@@ -39,8 +31,8 @@ pub struct Live {
 impl Live {
     /// Starts with no lines.
     pub fn new() -> Self {
-        let is_watched = io::stderr().is_terminal() && !super::is_quiet();
-        let screen = (is_watched && super::can_redraw()).then(MultiProgress::new);
+        let is_watched = io::stderr().is_terminal() && !is_quiet();
+        let screen = (is_watched && can_redraw()).then(MultiProgress::new);
         if let Ok(mut current) = SCREEN.lock() {
             current.clone_from(&screen);
         }
@@ -74,18 +66,18 @@ impl Live {
                     bar
                 });
                 let line = format!("{subject:<12} {key}  {extra}").replace('\n', " ");
-                bar.set_message(super::text::sieve(line.trim_end(), console::colors_enabled_stderr()));
+                bar.set_message(sieve(line.trim_end(), console::colors_enabled_stderr()));
             }
             // What a tool says, now and then: a sign of life.
             None if key.is_empty() => {
                 if self.printed.is_none_or(|printed| printed.elapsed() >= APART) {
-                    super::note(&format!("  {subject:<12} {extra}"));
+                    note(&format!("  {subject:<12} {extra}"));
                     self.printed = Some(Instant::now());
                 }
             }
             None => {
                 if self.shown.get(subject).map(String::as_str) != Some(key) {
-                    super::note(&format!("  {subject:<12} {key}"));
+                    note(&format!("  {subject:<12} {key}"));
                 }
             }
         }

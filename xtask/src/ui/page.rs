@@ -2,6 +2,8 @@
 
 use console::{Term, truncate_str};
 
+use super::terminal::can_redraw;
+
 /// What was drawn last, and where.
 #[derive(Debug)]
 pub struct Page {
@@ -13,7 +15,7 @@ impl Page {
     /// `None` where standard output is no terminal, or one that knows lines alone.
     pub fn new() -> Option<Page> {
         let term = Term::buffered_stdout();
-        (term.is_term() && super::can_redraw()).then_some(Page { term, drawn: 0 })
+        (term.is_term() && can_redraw()).then_some(Page { term, drawn: 0 })
     }
 
     /// Draws `lines` in the place of those before, as many as there is room for.

@@ -1,23 +1,12 @@
 //! Foreign text without its secrets: what follows a name that says so, the
 //! password of a URL, and what has the shape of a token.
 
+mod names;
 mod options;
 
 use std::ops::Range;
 
-/// Words that make a name's value a secret.
-const SECRET: [&str; 10] = [
-    "password",
-    "passwd",
-    "passphrase",
-    "secret",
-    "token",
-    "credential",
-    "apikey",
-    "api_key",
-    "api-key",
-    "private_key",
-];
+use names::{is_header, names_secret, names_secret_variable};
 
 /// How tokens begin that say themselves what they are, and how long they are at
 /// least: GitHub, GitLab, Slack, Stripe and others, AWS, a JSON Web Token.
@@ -80,78 +69,6 @@ pub fn mask_value(name: &str, value: &str) -> String {
     if hidden && !value.is_empty() { "***".to_owned() } else { super::clean(&mask(value)) }
 }
 
-/// Whether a variable, option, field or header of this name holds a secret. PWD
-/// is the shell's folder.
-fn names_secret(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    SECRET.iter().any(|word| lower.contains(word))
-        || matches!(lower.as_str(), "pgpass" | "pass" | "key" | "dsn")
-        || lower == "pwd" && name != "PWD"
-        || ["_pass", "_key", "-key", "_pwd", "-pwd"].iter().any(|end| lower.ends_with(end))
-        || name.strip_suffix("Key").is_some_and(|stem| stem.ends_with(|c: char| c.is_ascii_lowercase()))
-        || is_header(&lower)
-}
-
-/// Words that say so as a part of a variable's or an option's name. In other
-/// text they are words like others.
-const PARTS: [&str; 8] = ["auth", "pin", "salt", "signing", "cred", "creds", "webhook", "webhooks"];
-/// What such a name ends in where it is about something else.
-const ABOUT: [&str; 27] = [
-    "port",
-    "ports",
-    "host",
-    "hostname",
-    "url",
-    "uri",
-    "domain",
-    "enabled",
-    "enable",
-    "disabled",
-    "mode",
-    "type",
-    "method",
-    "provider",
-    "issuer",
-    "audience",
-    "version",
-    "image",
-    "timeout",
-    "ttl",
-    "rounds",
-    "length",
-    "algorithm",
-    "path",
-    "file",
-    "dir",
-    "realm",
-];
-
-/// Whether a variable or option of this name holds a secret by one of its parts:
-/// `BASIC_AUTH`, `SIM_PIN`, `signingKey`. The URL of a webhook is one itself.
-fn names_secret_variable(name: &str) -> bool {
-    let parts = parts(name);
-    let has = |words: &[&str]| parts.iter().any(|part| words.contains(&part.as_str()));
-    let about_else = parts.last().is_some_and(|last| ABOUT.contains(&last.as_str()));
-    has(&PARTS)
-        && (!about_else || has(&["webhook", "webhooks"]) && parts.last().is_some_and(|last| last.starts_with("ur")))
-}
-
-/// The words of a name in small letters: `apiAuth_X` has three.
-fn parts(name: &str) -> Vec<String> {
-    let mut parts = vec![String::new()];
-    let mut before = ' ';
-    for c in name.chars() {
-        if !c.is_ascii_alphanumeric() || c.is_ascii_uppercase() && before.is_ascii_lowercase() {
-            parts.push(String::new());
-        }
-        if let Some(last) = parts.last_mut().filter(|_| c.is_ascii_alphanumeric()) {
-            last.push(c.to_ascii_lowercase());
-        }
-        before = c;
-    }
-    parts
-}
-
 /// Places whose paths are secrets: whoever knows one may post there.
 const HOOKS: [&str; 5] = [
     "hooks.slack.com/",
@@ -167,11 +84,6 @@ fn mask_hook(word: &str) -> String {
     let secret = &word[at + hook.len()..];
     let end = secret.find(|c: char| quotes(c) || matches!(c, ',' | ';' | ')' | '}')).unwrap_or(secret.len());
     format!("{}***{}", &word[..at + hook.len()], &secret[end..])
-}
-
-/// Headers whose value has several words.
-fn is_header(lower: &str) -> bool {
-    lower.ends_with("authorization") || lower.ends_with("cookie")
 }
 
 fn in_name(c: char) -> bool {

@@ -130,7 +130,7 @@ pub(super) fn plan(target: &Target<'_>, update: bool, plan: &mut Plan) -> Result
     if differs && !update {
         let why = format!(
             "another version of this program: {} differ; --update brings this one",
-            counted(edits.len(), "file")
+            ui::count(edits.len(), "file")
         );
         plan.left.push(Left { place: "xtask/".to_owned(), why });
         plan.outdated = !folder.join(LAUNCHER).is_file();
@@ -146,16 +146,12 @@ pub(super) fn plan(target: &Target<'_>, update: bool, plan: &mut Plan) -> Result
         keep_changes(target)?;
     }
     let (what, view) = match (empty, update) {
-        (true, _) => (format!("the program, {}", counted(edits.len(), "file")), View::Line),
-        (false, true) => (format!("this version of the program, {}", counted(edits.len(), "file")), View::Names),
-        (false, false) => (format!("what the program lacks, {}", counted(edits.len(), "file")), View::Names),
+        (true, _) => (format!("the program, {}", ui::count(edits.len(), "file")), View::Line),
+        (false, true) => (format!("this version of the program, {}", ui::count(edits.len(), "file")), View::Names),
+        (false, false) => (format!("what the program lacks, {}", ui::count(edits.len(), "file")), View::Names),
     };
     plan.steps.push(Step { what: format!("xtask/: {what}"), edits, view });
     Ok(())
-}
-
-fn counted(count: usize, word: &str) -> String {
-    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
 
 /// Source files there that this version does not have: two files for one module

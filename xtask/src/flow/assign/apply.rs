@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::flow::proof::{self, Model};
 use crate::flow::survey::Survey;
 use crate::flow::{dependents, overrides};
-use crate::ledger::{Kept, Moves, Values};
+use crate::ledger::{Kept, moves, values};
 use crate::model::Wanted;
 use crate::stack;
 use crate::ui;
@@ -169,12 +169,12 @@ fn remember(ctx: &Context, files: &[File<'_>], moves: &[&Move]) -> Result<()> {
         let made = file.before.is_none();
         for step in moves.iter().filter(|step| step.file == file.path) {
             let variable = step.variable().unwrap_or_default();
-            Moves::record(&state, &step.file, &[(variable.to_owned(), step.from, step.to)])?;
+            moves::record(&state, &step.file, &[(variable.to_owned(), step.from, step.to)])?;
             if let (Some(was), Some(now)) = (before.was(variable), after.was(variable)) {
                 // Where the line break before it was is known as long as it is there.
                 let now =
                     if matches!(now, Was::Absent(_)) { was_before(&state, file.path, variable, now) } else { now };
-                Values::record(&state, &step.file, variable, Kept { was, now, made })?;
+                values::record(&state, &step.file, variable, Kept { was, now, made })?;
             }
         }
     }
@@ -184,5 +184,5 @@ fn remember(ctx: &Context, files: &[File<'_>], moves: &[&Move]) -> Result<()> {
 /// A variable that is gone again is as it was before, whatever stands at the end
 /// of the file by now.
 fn was_before(state: &Path, file: &Path, variable: &str, now: Was) -> Was {
-    Values::of(state, file).remove(variable).map_or(now, |kept| kept.was)
+    values::of(state, file).remove(variable).map_or(now, |kept| kept.was)
 }

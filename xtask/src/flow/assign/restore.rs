@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::decide::exclude;
 use crate::flow::overrides;
 use crate::flow::survey::{Row, Survey, is_free};
-use crate::ledger::{Moves, Values};
+use crate::ledger::{moves, values};
 use crate::model::Origin;
 use crate::ui;
 
@@ -30,10 +30,10 @@ pub fn restorable(ctx: &Context, survey: &Survey) -> Vec<Move> {
     let mut back = Vec::new();
     for (variable, (now, origin)) in variables {
         let Ok(file) = file_for(survey, variable) else { continue };
-        let moved = Moves::of(&state, &file).into_iter().find(|(name, _, to)| name == variable && *to == now);
+        let moved = moves::of(&state, &file).into_iter().find(|(name, _, to)| name == variable && *to == now);
         if let Some((_, first, _)) = moved {
             let what = What::Variable(variable.to_owned());
-            let kept = Values::of(&state, &file).remove(variable);
+            let kept = values::of(&state, &file).remove(variable);
             back.push(Move { around: origin.around.clone(), back: kept, ..Move::bare(what, now, first, file) });
         }
     }

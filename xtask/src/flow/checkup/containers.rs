@@ -53,7 +53,7 @@ fn ailing(scene: &Scene, container: &Container) -> Option<Finding> {
     let seen = std::iter::once(seen).chain(log).collect::<Vec<_>>().join("\n");
     // What `docker compose stop` and `docker stop` leave of a program that obeys
     // SIGTERM: somebody wanted it so.
-    let was_stopped = container.state == State::Exited && container.status.starts_with("Exited (143)");
+    let was_stopped = container.state == State::Exited && container.exit_code == Some(143);
     let status = if was_stopped {
         Status::Note
     } else if container.state == State::Running && state != ServiceState::Unhealthy {
@@ -80,7 +80,7 @@ fn images(scene: &Scene) -> Vec<Finding> {
     for service in &survey.stack.services {
         // Compose's name for what it builds.
         let image = service.image.clone().unwrap_or_else(|| format!("{}-{}", survey.stack.name, service.name));
-        if matches!(scene.ctx.engine.has_image(&image), Ok(false)) {
+        if matches!(scene.ctx.engine.image(&image), Ok(None)) {
             if service.build { build.push(ui::clean(&service.name)) } else { pull.push(ui::clean(&image)) }
         }
     }

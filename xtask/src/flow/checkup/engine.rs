@@ -9,7 +9,7 @@ use crate::docker::{Endpoint, Engine, Trouble};
 use crate::flow::mend::Mend;
 use crate::flow::remote;
 use crate::host;
-use crate::labels::{Version, image_is_too_old};
+use crate::labels::image_is_too_old;
 use crate::ui;
 
 pub(super) fn check(scene: &Scene) -> Vec<Finding> {
@@ -151,8 +151,8 @@ fn traefik(scene: &Scene) -> Option<Finding> {
     let containers = scene.project()?.containers.as_ref().ok()?;
     let mut running = containers.iter().filter(|container| container.image.contains("traefik")).peekable();
     running.peek()?;
-    let min = scene.ctx.engine.min_api().ok()??;
-    let old = running.find(|container| image_is_too_old(&container.image, Version(min.0, min.1, 0)))?;
+    let min = scene.ctx.engine.version().ok()?.min_api?;
+    let old = running.find(|container| image_is_too_old(&container.image, min))?;
     let seen = format!(
         "container {} is {}, and the engine speaks no API before {}.{}",
         ui::clean(&old.name),

@@ -9,8 +9,7 @@ use crate::flow::mend::Mend;
 use crate::flow::namesakes::CURE;
 use crate::flow::prune::disconnect;
 use crate::host;
-use crate::model::Route;
-use crate::parse::engine_networks::{Attached, Network};
+use crate::model::{Container, Network, Route};
 use crate::ui;
 
 /// So few address ranges left are a warning.
@@ -48,7 +47,7 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     found
 }
 
-fn orphans(networks: &[Network], containers: &[Attached]) -> Vec<String> {
+fn orphans(networks: &[Network], containers: &[Container]) -> Vec<String> {
     let wanted = Wanted { projects: &[], all: false, now: std::time::SystemTime::now() };
     let is_orphan = |network: &&Network| matches!(fate(network, containers, wanted), Fate::Remove(_));
     networks.iter().filter(is_orphan).map(|network| network.name.clone()).collect()
@@ -70,11 +69,11 @@ fn ranges(pools: Pools, has_orphans: bool) -> Finding {
 
 /// A container remembers its networks by id. Where one is gone, `start` fails
 /// with `network … not found` for ever, also with a new network of that name.
-fn stale(project: &str, networks: &[Network], containers: &[Attached]) -> Option<Finding> {
+fn stale(project: &str, networks: &[Network], containers: &[Container]) -> Option<Finding> {
     let ids: BTreeSet<&str> = networks.iter().map(|network| network.id.as_str()).collect();
-    let is_stale = |container: &&Attached| {
+    let is_stale = |container: &&Container| {
         container.project.as_deref() == Some(project)
-            && container.networks.iter().any(|(_, id)| !id.is_empty() && !ids.contains(id.as_str()))
+            && container.networks.iter().any(|on| !on.id.is_empty() && !ids.contains(on.id.as_str()))
     };
     let names: Vec<String> = containers.iter().filter(is_stale).map(|container| ui::clean(&container.name)).collect();
     if names.is_empty() {
@@ -93,12 +92,11 @@ fn stale(project: &str, networks: &[Network], containers: &[Attached]) -> Option
 }
 
 /// Somebody else's containers on this project's networks.
-fn strangers(project: &str, networks: &[Network], containers: &[Attached]) -> Vec<Finding> {
+fn strangers(project: &str, networks: &[Network], containers: &[Container]) -> Vec<Finding> {
     let mut found = Vec::new();
     for network in networks.iter().filter(|network| network.project() == Some(project)) {
-        let is_stranger = |container: &&Attached| {
-            container.project.as_deref() != Some(project) && container.networks.iter().any(|(_, id)| *id == network.id)
-        };
+        let is_stranger =
+            |container: &&Container| container.project.as_deref() != Some(project) && container.is_attached(network);
         let names: Vec<&str> = containers.iter().filter(is_stranger).map(|one| one.name.as_str()).collect();
         let Some(first) = names.first() else { continue };
         found.push(
@@ -149,27 +147,25 @@ fn routes(networks: &[Network], routes: &[Route]) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Attachment;
 
     fn network(name: &str, subnet: &str) -> Network {
         Network {
             id: format!("{name}0123456789ab"),
             name: name.into(),
-            driver: "bridge".into(),
-            scope: "local".into(),
             labels: [("com.docker.compose.project".to_owned(), "demo".to_owned())].into(),
+            scope: "local".into(),
             subnets: vec![subnet.parse().unwrap()],
-            created: None,
-            interface: None,
-            settings: crate::model::NetworkSettings::default(),
+            ..Network::default()
         }
     }
 
-    fn container(project: &str, on: &[(&str, &str)]) -> Attached {
-        Attached {
+    fn container(project: &str, on: &[(&str, &str)]) -> Container {
+        Container {
             name: format!("{project}-web-1"),
             project: Some(project.into()),
-            networks: on.iter().map(|(name, id)| ((*name).to_owned(), (*id).to_owned())).collect(),
-            ..Attached::default()
+            networks: on.iter().map(|(name, id)| Attachment::of(name, id)).collect(),
+            ..Container::default()
         }
     }
 

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Finding, Scene, Status};
-use crate::flow::up::{Knock, knock_once};
+use crate::flow::up::{Knock, Silence, knock_once};
 use crate::host;
 use crate::model::Container;
 use crate::ui;
@@ -20,9 +20,9 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
         return Vec::new();
     }
     let mut found: Vec<Finding> = Vec::new();
-    for knock in knocks.iter().filter(|knock| knock.silence.is_some()) {
+    for (knock, silence) in knocks.iter().filter_map(|knock| Some((knock, knock.silence.as_ref()?))) {
         let Some(container) = own.iter().find(|container| container.id == knock.container) else { continue };
-        let new = finding(scene, container, knock);
+        let new = finding(scene, container, knock, silence);
         // Both address families end in the same place.
         if found.iter().all(|old| old.remedy != new.remedy || old.title != new.title) {
             found.push(new);
@@ -54,8 +54,8 @@ enum End {
 
 /// `inside`: where something listens in the container's network; `None` = that
 /// could not be looked at.
-fn end(silence: &str, target: u16, inside: Option<&[SocketAddr]>) -> End {
-    if silence.contains("refused") {
+fn end(silence: &Silence, target: u16, inside: Option<&[SocketAddr]>) -> End {
+    if *silence == Silence::Refused {
         return End::Forwarder;
     }
     let Some(inside) = inside else { return End::Unseen };
@@ -84,8 +84,7 @@ fn is_engine_dns(ip: IpAddr) -> bool {
     ip == IpAddr::from([127, 0, 0, 11])
 }
 
-fn finding(scene: &Scene, container: &Container, knock: &Knock) -> Finding {
-    let silence = knock.silence.as_deref().unwrap_or_default();
+fn finding(scene: &Scene, container: &Container, knock: &Knock, silence: &Silence) -> Finding {
     let (name, service) = (ui::clean(&container.name), ui::clean(&knock.service));
     // As words of commands.
     let (id, word) = (ui::argument(container.reference()), ui::argument(&knock.service));
@@ -139,7 +138,7 @@ fn finding(scene: &Scene, container: &Container, knock: &Knock) -> Finding {
 /// Only where the engine's process numbers are this machine's: in a virtual
 /// machine or another namespace the same number is somebody else.
 fn look_inside(scene: &Scene, container: &Container) -> Option<Vec<SocketAddr>> {
-    let pid = scene.ctx.engine.init_pid(&container.id).ok()??;
+    let pid = scene.ctx.engine.detail(&container.id).ok()?.pid?;
     if host::container_of(pid).as_deref() != Some(&container.id) {
         return None;
     }
@@ -153,7 +152,6 @@ mod tests {
     #[test]
     fn where_the_way_ends() {
         let at = |text: &str| text.parse::<SocketAddr>().unwrap();
-        let closed = "the connection is closed at once";
         let dns = at("127.0.0.11:40123");
         for (inside, want) in [
             (vec![dns], End::Nothing),
@@ -162,9 +160,9 @@ mod tests {
             (vec![at("127.0.0.1:80"), at("[::]:80")], End::Program),
             (vec![dns, at("0.0.0.0:3000")], End::OtherPort(vec![3000])),
         ] {
-            assert_eq!(end(closed, 80, Some(&inside)), want);
+            assert_eq!(end(&Silence::Closed, 80, Some(&inside)), want);
         }
-        assert_eq!(end(closed, 80, None), End::Unseen);
-        assert_eq!(end("connection refused", 80, None), End::Forwarder);
+        assert_eq!(end(&Silence::Closed, 80, None), End::Unseen);
+        assert_eq!(end(&Silence::Refused, 80, None), End::Forwarder);
     }
 }

@@ -7,12 +7,11 @@ use crate::disk;
 use crate::docker::Trouble;
 use crate::error::Result;
 use crate::flow::survey::{Survey, survey};
-use crate::model::Container;
-use crate::parse::engine_info::Info;
-use crate::parse::engine_networks::{Attached, Network};
+use crate::model::{Container, Network};
+use crate::parse::engine::Info;
 
 /// All networks, and all containers with theirs.
-type Networks = (Vec<Network>, Vec<Attached>);
+type Networks = (Vec<Network>, Vec<Container>);
 
 /// A machine and a project, as far as they were looked at.
 #[derive(Debug)]

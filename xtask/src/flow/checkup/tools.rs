@@ -2,11 +2,13 @@
 
 use super::engine::with_script;
 use super::{Finding, Scene, Status};
+use crate::docker::{self, OVERRIDE};
 use crate::exec::{self, Command};
+use crate::model::Version;
 use crate::ui;
 
 pub(super) fn check(scene: &Scene) -> Vec<Finding> {
-    let mut found = vec![docker(scene)];
+    let mut found = vec![docker_cli(scene)];
     std::thread::scope(|scope| {
         let compose = scope.spawn(|| compose(scene));
         let python = scope.spawn(python_compose);
@@ -19,7 +21,7 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     found
 }
 
-fn docker(scene: &Scene) -> Finding {
+fn docker_cli(scene: &Scene) -> Finding {
     let (id, title) = ("tools.docker", "Docker's command line");
     match exec::find("docker") {
         Some(path) => Finding::ok(id, title, path.display().to_string()),
@@ -33,15 +35,12 @@ fn docker(scene: &Scene) -> Finding {
 }
 
 /// The oldest version that is tested against: older ones lack options used here.
-const OLDEST: (u32, u32, u32) = (2, 20, 0);
-/// From here on compose files know `!override` (docker/docs#19236), which older
-/// ones take for an error or leave out.
-const OVERRIDE: (u32, u32, u32) = (2, 24, 4);
+const OLDEST: Version = Version(2, 20, 0);
 
 fn compose(scene: &Scene) -> Option<Finding> {
     let (id, title) = ("tools.compose", "Compose");
     exec::find("docker")?;
-    let Some(version) = scene.ctx.compose().version() else {
+    let Some(version) = docker::compose_version() else {
         let why = "the stack is started by Compose";
         let Some(error) = scene.ctx.without_compose() else {
             let found = Finding::new(id, title, Status::Problem, "`docker compose version` does not answer");
@@ -50,7 +49,7 @@ fn compose(scene: &Scene) -> Option<Finding> {
         return Some(with_script(scene, Finding::of_error(id, title, Status::Problem, &error).why(why)));
     };
     let seen = format!("version {}", ui::clean(&version));
-    Some(match judge(numbers(&version), || uses_override(scene)) {
+    Some(match judge(version.parse().ok(), || uses_override(scene)) {
         Compose::Good => Finding::ok(id, title, seen),
         Compose::Odd => Finding::new(id, title, Status::Unknown, seen)
             .why("this is no version that can be compared")
@@ -67,26 +66,19 @@ enum Compose {
 }
 
 /// 3 and 4 were never released: after 2.40 came 5.0, which works the same.
-fn judge(version: Option<(u32, u32, u32)>, uses_override: impl FnOnce() -> bool) -> Compose {
+fn judge(version: Option<Version>, uses_override: impl FnOnce() -> bool) -> Compose {
     match version {
         None => Compose::Odd,
         Some(version) if version < OLDEST => {
             Compose::Bad("versions before 2.20 lack what this tool asks for, and 1.x is no longer kept up")
         }
         // docker/compose#11651: YAML, whatever was asked for; 2.26.0 mends it.
-        Some((2, 25, _)) => Compose::Bad("2.25 ignores `config --format json`, so the project cannot be read"),
+        Some(Version(2, 25, _)) => Compose::Bad("2.25 ignores `config --format json`, so the project cannot be read"),
         Some(version) if version < OVERRIDE && uses_override() => {
             Compose::Bad("before 2.24.4 `!override` is not known, and the ports of both files are published")
         }
         Some(_) => Compose::Good,
     }
-}
-
-/// `2.40.3`, `v2.40.3-desktop.1`, `5.0`.
-fn numbers(version: &str) -> Option<(u32, u32, u32)> {
-    let mut words = version.trim_start_matches('v').split(['.', '-', '+', '~']).map(str::parse::<u32>);
-    let (major, minor) = (words.next()?.ok()?, words.next()?.ok()?);
-    Some((major, minor, words.next().and_then(Result::ok).unwrap_or(0)))
 }
 
 fn uses_override(scene: &Scene) -> bool {
@@ -97,19 +89,12 @@ fn uses_override(scene: &Scene) -> bool {
 /// The Python program, which ended in 2023 and which Debian 12 still has: scripts
 /// that call `docker-compose` get it.
 fn python_compose() -> Option<Finding> {
-    exec::find("docker-compose")?;
-    let answer = Command::new("docker-compose").args(["version", "--short"]).ask(exec::LIMIT).ok()?;
-    let version = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
-    version.starts_with("1.").then(|| {
-        Finding::new(
-            "tools.docker-compose",
-            "docker-compose",
-            Status::Note,
-            format!("version {} is on PATH", ui::clean(&version)),
-        )
-        .why("it is not `docker compose`: it refuses newer compose files, and names containers in another way")
-        .remedy("call `docker compose`, or remove the package docker-compose")
-    })
+    let seen = format!("version {} is on PATH", ui::clean(&docker::python_compose()?));
+    Some(
+        Finding::new("tools.docker-compose", "docker-compose", Status::Note, seen)
+            .why("it is not `docker compose`: it refuses newer compose files, and names containers in another way")
+            .remedy("call `docker compose`, or remove the package docker-compose"),
+    )
 }
 
 /// Compose builds with it; without it builds fall back to the old builder or fail.
@@ -165,10 +150,10 @@ mod tests {
             ("2.26.1", true),
             ("2.24.3", true),
         ] {
-            assert_eq!(judge(numbers(version), || false) == Compose::Good, good, "{version}");
+            assert_eq!(judge(version.parse().ok(), || false) == Compose::Good, good, "{version}");
         }
-        assert!(matches!(judge(numbers("2.24.3"), || true), Compose::Bad(_)));
-        assert_eq!(judge(numbers("2.24.4"), || true), Compose::Good);
-        assert_eq!(judge(numbers("dev"), || true), Compose::Odd);
+        assert!(matches!(judge(Some(Version(2, 24, 3)), || true), Compose::Bad(_)));
+        assert_eq!(judge(Some(OVERRIDE), || true), Compose::Good);
+        assert_eq!(judge(None, || true), Compose::Odd);
     }
 }

@@ -20,7 +20,7 @@ pub use diff::{diff, json as diff_json, text as diff_text};
 pub use explain::{explain, json as explain_json, text as explain_text};
 pub(super) use init::with_line;
 pub use init::{init, make};
-pub use set::{Plan, apply, plan, show};
+pub use set::{apply, plan, show};
 
 /// The env files of a project and their template.
 #[derive(Debug)]

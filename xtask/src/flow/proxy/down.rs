@@ -5,8 +5,7 @@ use super::links;
 use super::up::proxy_turn;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::model::Container;
-use crate::parse::engine_networks::OF_PROXY;
+use crate::model::{Container, OF_PROXY};
 use crate::ui;
 
 /// Removes the proxy's container, and those of its networks that this made and
@@ -45,7 +44,7 @@ pub fn down(ctx: &Context, force: bool) -> Result<()> {
 fn remove_networks(ctx: &Context, home: &Home, guests: &[&Container]) -> Result<()> {
     let left = links::drop_all(ctx, home)?;
     let names = |network: &str| -> Vec<String> {
-        let on_it = guests.iter().filter(|guest| guest.networks.iter().any(|name| name == network));
+        let on_it = guests.iter().filter(|guest| guest.is_on(network));
         on_it.map(|guest| name(guest)).collect()
     };
     for link in &left {

@@ -14,7 +14,7 @@ use crate::docker::{self, Compose, Trouble};
 use crate::error::{Context as _, Error, Result};
 use crate::exec::Command;
 use crate::labels::{NETWORK, NETWORK_VARIABLE, Ports, is_host, is_link};
-use crate::model::{ComposeOptions, Container};
+use crate::model::{Attachment, ComposeOptions, Container};
 
 /// The proxy's Compose project, for the usual network.
 const PROJECT: &str = "xtask-proxy";
@@ -107,7 +107,7 @@ impl Home {
 
     /// Containers of `all` that are on a network of this proxy and not its own.
     pub(super) fn guests<'a>(&self, all: &'a [Container]) -> Vec<&'a Container> {
-        let is_there = |network: &String| *network == self.network || is_link(&self.network, network);
+        let is_there = |on: &Attachment| on.name == self.network || is_link(&self.network, &on.name);
         let guest = |container: &&Container| {
             container.networks.iter().any(is_there) && container.project.as_deref() != Some(&self.project)
         };

@@ -14,8 +14,7 @@ use crate::error::{Error, Result};
 use crate::exec;
 use crate::flow::{link, prune};
 use crate::labels::{LINK_VARIABLE, link_network};
-use crate::model::Container;
-use crate::parse::engine_networks::{Attached, LINK, LINK_FOLDER, Network, OF_PROXY};
+use crate::model::{Container, LINK, LINK_FOLDER, Network, OF_PROXY};
 use crate::ui;
 
 /// Whether a file of names reads the name of the checkout's own network: one that
@@ -68,7 +67,7 @@ pub(super) fn not_made(name: &str, why: &str) -> Error {
 }
 
 fn join(ctx: &Context, proxy: &Container, link: &Network) -> Result<()> {
-    if proxy.networks.contains(&link.name) {
+    if proxy.is_on(&link.name) {
         return Ok(());
     }
     ctx.engine.connect(&link.id, &proxy.id).map_err(trouble(ctx))
@@ -102,10 +101,10 @@ fn is_ours(home: &Home, network: &Network) -> bool {
 /// started again.
 pub(super) fn is_stale(ctx: &Context, home: &Home) -> Result<bool> {
     let (networks, containers) = prune::look(ctx).map_err(trouble(ctx))?;
-    let is_own = |container: &&Attached| container.project.as_deref() == Some(&home.project);
+    let is_own = |container: &&Container| container.project.as_deref() == Some(&home.project);
     let is_there = |id: &str| id.is_empty() || networks.iter().any(|network| network.id == id);
     let mut ids = containers.iter().filter(is_own).flat_map(|container| &container.networks);
-    Ok(ids.any(|(_, id)| !is_there(id)))
+    Ok(ids.any(|attachment| !is_there(&attachment.id)))
 }
 
 /// Takes the network of a project away, where only the proxy is on it: once it is

@@ -63,7 +63,8 @@ fn judge(containers: &[Container], project: &str, addresses: &[IpAddr]) -> Proof
     if addresses.is_empty() {
         return Proof::Missing;
     }
-    let has = |container: &&Container, address: &IpAddr| container.addresses.values().any(|own| own == address);
+    let has =
+        |container: &&Container, address: &IpAddr| container.networks.iter().any(|on| on.address == Some(*address));
     let is_own = |container: &Container| container.project.as_deref() == Some(project) && !container.one_off;
     let stranger = |address: &IpAddr| {
         let mut holders = containers.iter().filter(|container| has(container, address));
@@ -148,14 +149,14 @@ pub(super) fn labelled<'a>(home: &Home, containers: &'a [Container]) -> Vec<Labe
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::State;
+    use crate::model::{Attachment, State};
 
     fn container(project: &str, name: &str, address: &str) -> Container {
         Container {
             name: name.into(),
             project: Some(project.into()),
             state: State::Running,
-            addresses: [("web-link.p".to_owned(), address.parse().unwrap())].into(),
+            networks: vec![Attachment { address: address.parse().ok(), ..Attachment::of("web-link.p", "") }],
             ..Container::default()
         }
     }

@@ -8,6 +8,7 @@ use super::certify::write_dynamic;
 use super::home::Home;
 use crate::certs::{CA_NAME, Change};
 use crate::context::Context;
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::exec::{self, Command};
 use crate::labels::DASHBOARD;
@@ -49,20 +50,8 @@ pub fn plan(ctx: &Context) -> Result<Plan> {
         System::Linux
     };
     let has = |tool: &str| if tool.starts_with('/') { Path::new(tool).is_dir() } else { exec::find(tool).is_some() };
-    let (steps, undo) = steps(system, &ca, is_root(), &has).unzip();
+    let (steps, undo) = steps(system, &ca, disk::is_root(), &has).unzip();
     Ok(Plan { steps, undo: undo.unwrap_or_default(), ca })
-}
-
-/// Root needs no sudo.
-#[cfg(unix)]
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-/// Windows: the person's own store needs no rights.
-#[cfg(not(unix))]
-fn is_root() -> bool {
-    true
 }
 
 /// Commands that trust, and commands that no longer do.

@@ -15,11 +15,10 @@ use crate::docker;
 use crate::error::{Error, Result};
 use crate::exec;
 use crate::flow::remote;
-use crate::labels::{self, DASHBOARD, Ports, Proxy, Version};
+use crate::labels::{self, DASHBOARD, Ports, Proxy};
 use crate::ledger::Turn;
-use crate::model::{Container, Health};
+use crate::model::{Container, Health, OF_PROXY, Version};
 use crate::parse::engine_message;
-use crate::parse::engine_networks::OF_PROXY;
 use crate::ui;
 
 /// What a person asked for.
@@ -207,7 +206,7 @@ fn check_versions(ctx: &Context, image: &str, memory: &mut Memory) -> Result<()>
     memory.version = Some((found.id, traefik.to_string()));
     let engine = ctx.engine.version().map_err(trouble(ctx))?;
     // An engine that numbers its API otherwise is taken for a new one.
-    let api = engine.api_version.parse().unwrap_or(Version(u32::MAX, 0, 0));
+    let api = engine.api.unwrap_or(Version(u32::MAX, 0, 0));
     labels::check_engine(traefik, api)
 }
 

@@ -41,7 +41,7 @@ const AROUND: &str = "the machine around this container";
 pub fn is_around(containers: &[Container]) -> bool {
     let own = host::own_container();
     let is_own = |container: &&Container| own.contains(&container.id);
-    containers.iter().find(is_own).is_some_and(|container| !container.networks.iter().any(|name| name == "host"))
+    containers.iter().find(is_own).is_some_and(|container| !container.is_on("host"))
 }
 
 /// Says so, once.

@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::flow::survey::Survey;
 use crate::parse::engine_message::PortProblem;
 
-pub use prove::{Knock, knock_once};
+pub use prove::{Knock, Silence, knock_once};
 pub use urls::{ServiceUrls, further, likely_url, postgres_account, service_urls, urls};
 pub use wait::{ServiceState, last_lines, of, reason, states};
 

@@ -33,9 +33,11 @@ pub(super) fn compose(ctx: &Context, survey: &Survey) -> Result<Compose> {
 }
 
 /// Compose speaks the version of DOCKER_API_VERSION, where that is set, and else
-/// the newest that the engine knows.
+/// the newest that the engine knows. One that cannot be read is believed to be new.
 fn refuses(ctx: &Context) -> bool {
-    let asked = || ctx.engine.version().ok().map(|version| version.api_version);
-    let set = ctx.var("DOCKER_API_VERSION").filter(|version| !version.is_empty());
-    set.or_else(asked).is_some_and(|version| refuses_start_interval(&version))
+    let api = match ctx.var("DOCKER_API_VERSION").filter(|version| !version.is_empty()) {
+        Some(version) => version.parse().ok(),
+        None => ctx.engine.version().ok().and_then(|version| version.api),
+    };
+    api.is_some_and(refuses_start_interval)
 }

@@ -110,7 +110,7 @@ pub struct Knock {
     pub target: u16,
     /// Nothing where somebody answered, or this machine has no such address
     /// family; else what happened in the place of an answer.
-    pub silence: Option<String>,
+    pub silence: Option<Silence>,
 }
 
 /// Knocks once at every published TCP port of these containers, at all of them
@@ -130,10 +130,7 @@ pub fn knock_once(survey: &Survey, containers: &[&Container]) -> Vec<Knock> {
         for (knock, speech) in &mut knocks {
             scope.spawn(|| {
                 let door = Door { service: &knock.service, address: knock.address, speech: *speech, is_of_all: false };
-                knock.silence = match speak(&door) {
-                    Err(Silence::Because(why)) => Some(why),
-                    Ok(()) | Err(Silence::NoFamily) => None,
-                };
+                knock.silence = speak(&door).err().filter(|silence| *silence != Silence::NoFamily);
             });
         }
     });
@@ -173,30 +170,48 @@ pub(super) fn knock(door: &Door<'_>, deadline: Instant, patience: &Patience, sto
         match speak(door) {
             // The engine publishes [::] also where this host has no IPv6 at all.
             Ok(()) | Err(Silence::NoFamily) => return Ok(()),
-            Err(Silence::Because(why))
-                if Instant::now() >= deadline || patience.interrupted() || stop.load(Ordering::Relaxed) =>
-            {
-                return Err(why);
+            Err(silence) if Instant::now() >= deadline || patience.interrupted() || stop.load(Ordering::Relaxed) => {
+                return Err(silence.to_string());
             }
-            Err(Silence::Because(_)) => std::thread::sleep(POLL),
+            Err(_) => std::thread::sleep(POLL),
         }
     }
 }
 
-enum Silence {
+/// What happened in the place of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Silence {
+    /// This host has no such address family.
     NoFamily,
-    Because(String),
+    /// Nobody listens.
+    Refused,
+    /// The connection ended without an answer.
+    Closed,
+    /// Another server answers than the one that should be there.
+    Not(&'static str),
+    /// Anything else, in the system's words.
+    Other(String),
+}
+
+impl std::fmt::Display for Silence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Silence::NoFamily => f.write_str("no such address family"),
+            Silence::Refused => f.write_str("connection refused"),
+            Silence::Closed => f.write_str("the connection is closed at once"),
+            Silence::Not(server) => write!(f, "no {server} answers"),
+            Silence::Other(text) => f.write_str(text),
+        }
+    }
 }
 
 impl From<std::io::Error> for Silence {
     fn from(error: std::io::Error) -> Self {
         match error.kind() {
             ErrorKind::AddrNotAvailable | ErrorKind::Unsupported => Silence::NoFamily,
-            ErrorKind::ConnectionRefused => Silence::Because("connection refused".to_owned()),
-            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
-                Silence::Because("the connection is closed at once".to_owned())
-            }
-            _ => Silence::Because(error.to_string()),
+            ErrorKind::ConnectionRefused => Silence::Refused,
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Silence::Closed,
+            _ => Silence::Other(error.to_string()),
         }
     }
 }
@@ -205,7 +220,6 @@ impl From<std::io::Error> for Silence {
 /// keeping the connection open in silence: there are protocols we do not know.
 fn speak(door: &Door<'_>) -> Result<(), Silence> {
     let mut stream = TcpStream::connect_timeout(&door.address, Duration::from_secs(2))?;
-    let closed = || Silence::Because("the connection is closed at once".to_owned());
     let mut answer = [0; 16];
     match door.speech {
         // A TLS handshake is not for us to do; a server that is not there
@@ -223,19 +237,15 @@ fn speak(door: &Door<'_>) -> Result<(), Silence> {
     }
     stream.set_read_timeout(Some(SILENCE))?;
     let read = match stream.read(&mut answer) {
-        Ok(0) => return Err(closed()),
+        Ok(0) => return Err(Silence::Closed),
         Ok(length) => &answer[..length],
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => &[],
         Err(error) => return Err(error.into()),
     };
     match door.speech {
         // PostgreSQL answers SSLRequest with one letter: S, N, or E and a text.
-        Speech::Postgres if !matches!(read.first(), Some(b'S' | b'N' | b'E')) => {
-            Err(Silence::Because("no PostgreSQL answers".to_owned()))
-        }
-        Speech::Redis if !matches!(read.first(), Some(b'+' | b'-')) => {
-            Err(Silence::Because("no Redis answers".to_owned()))
-        }
+        Speech::Postgres if !matches!(read.first(), Some(b'S' | b'N' | b'E')) => Err(Silence::Not("PostgreSQL")),
+        Speech::Redis if !matches!(read.first(), Some(b'+' | b'-')) => Err(Silence::Not("Redis")),
         _ => Ok(()),
     }
 }
@@ -314,8 +324,6 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        assert!(
-            matches!(speak(&door(address, Speech::Http)), Err(Silence::Because(why)) if why == "connection refused")
-        );
+        assert_eq!(speak(&door(address, Speech::Http)), Err(Silence::Refused));
     }
 }

@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use crate::context::Context;
 use crate::docker::Trouble;
 use crate::error::{Error, Result};
-use crate::model::Container;
-use crate::parse::engine_api::Network;
+use crate::model::{Container, Network};
 use crate::ui;
 
 /// Ids of a project before an attempt.

@@ -72,8 +72,7 @@ pub fn of(container: &Container) -> ServiceState {
         (State::Running, Some(Health::Starting)) | (State::Restarting, _) => ServiceState::Starting,
         (State::Running, Some(Health::Healthy)) => ServiceState::Healthy,
         (State::Running, Some(Health::Unhealthy)) => ServiceState::Unhealthy,
-        // "Exited (0) 2 seconds ago" is the engine's own English.
-        (State::Exited, _) if container.status.starts_with("Exited (0)") => ServiceState::Done,
+        (State::Exited, _) if container.exit_code == Some(0) => ServiceState::Done,
         (State::Exited | State::Dead | State::Paused, _) => ServiceState::Failed,
         (State::Created | State::Removing, _) => ServiceState::Created,
     }
@@ -173,15 +172,12 @@ pub(super) fn wait(
 /// Whether its restart policy brought it back a moment ago. One with a
 /// healthcheck starts over with that.
 fn just_restarted(ctx: &Context, container: &Container) -> bool {
-    let young = container.state == State::Running && container.health.is_none() && is_young(&container.status);
+    let young = container.state == State::Running && container.health.is_none() && is_young(container);
     young && ctx.engine.detail(&container.id).is_ok_and(|detail| detail.restarts > 0)
 }
 
-/// "Up Less than a second", "Up 3 seconds": the engine's own English.
-fn is_young(status: &str) -> bool {
-    let Some(age) = status.strip_prefix("Up ") else { return false };
-    let seconds = age.split_once(" second").and_then(|(number, _)| number.parse::<u64>().ok());
-    age.starts_with("Less than") || seconds.is_some_and(|seconds| seconds < RECOVERY.as_secs())
+fn is_young(container: &Container) -> bool {
+    container.seconds_up.is_some_and(|seconds| seconds < RECOVERY.as_secs())
 }
 
 fn too_late(
@@ -300,22 +296,14 @@ mod tests {
     use super::*;
     use crate::model::Service;
 
-    fn container(service: &str, state: State, health: Option<Health>, status: &str) -> Container {
-        Container { service: Some(service.into()), state, health, status: status.into(), ..Container::default() }
+    fn container(service: &str, state: State, health: Option<Health>, exit_code: Option<u8>) -> Container {
+        Container { service: Some(service.into()), state, health, exit_code, ..Container::default() }
     }
 
     #[test]
     fn young_is_less_than_five_seconds() {
-        for (status, want) in [
-            ("Up Less than a second", true),
-            ("Up 1 second", true),
-            ("Up 4 seconds (healthy)", true),
-            ("Up 5 seconds", false),
-            ("Up About a minute", false),
-            ("Up 3 hours", false),
-            ("Exited (1) 2 seconds ago", false),
-        ] {
-            assert_eq!(is_young(status), want, "{status}");
+        for (seconds_up, want) in [(Some(0), true), (Some(4), true), (Some(5), false), (None, false)] {
+            assert_eq!(is_young(&Container { seconds_up, ..Container::default() }), want, "{seconds_up:?}");
         }
     }
 
@@ -324,11 +312,11 @@ mod tests {
         let service = |name: &str| Service { name: name.into(), ..Service::default() };
         let stack = Stack { services: ["a", "b", "c", "d"].map(service).to_vec(), ..Stack::default() };
         let containers = [
-            container("a", State::Running, Some(Health::Healthy), ""),
-            container("a", State::Running, Some(Health::Starting), ""),
-            container("b", State::Exited, None, "Exited (0) 1 second ago"),
-            container("c", State::Running, None, ""),
-            container("c", State::Exited, None, "Exited (137) 1 second ago"),
+            container("a", State::Running, Some(Health::Healthy), None),
+            container("a", State::Running, Some(Health::Starting), None),
+            container("b", State::Exited, None, Some(0)),
+            container("c", State::Running, None, None),
+            container("c", State::Exited, None, Some(137)),
         ];
         let states = states(&stack, &containers);
         let got: Vec<ServiceState> = states.into_values().collect();

@@ -22,6 +22,11 @@ pub(crate) fn start_mark(pid: u32) -> Option<u64> {
     Held::open(pid).ok().map(|held| held.created())
 }
 
+/// No cgroups here.
+pub(crate) fn cgroup(_pid: u32) -> Option<String> {
+    None
+}
+
 /// Everything that [`Ask::Kill`] ends with it.
 pub(crate) fn taken_along(process: &Process) -> Vec<u32> {
     let held = Held::open(process.pid).ok().filter(|held| held.created() == process.start_mark);

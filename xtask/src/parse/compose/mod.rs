@@ -8,6 +8,7 @@
 mod literals;
 mod merge;
 mod node;
+mod number;
 mod ports;
 mod project;
 mod service;

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
 
 use super::node::{Data, Node, Scalar};
+use super::number::{integer, number, numbers, port, whole};
 use super::written::{published_part, written_long, written_short};
 use crate::error::{Error, Result};
 use crate::model::{Around, Origin, PortMapping, PortRange, Protocol, Source, Wanted, Written};
@@ -204,50 +205,6 @@ fn wanted(
     origin: Option<Origin>,
 ) -> Wanted {
     Wanted { mapping: PortMapping { service: service.to_owned(), host_ip, published, target, protocol }, origin }
-}
-
-/// `N` or `N-M`; 0 is allowed, as "any".
-pub(super) fn numbers(text: &str) -> Option<(u16, u16)> {
-    let digits = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit()).then(|| word.parse().ok()).flatten();
-    match text.split_once('-') {
-        None => digits(text).map(|one| (one, one)),
-        Some((first, last)) => {
-            let (first, last) = (digits(first)?, digits(last)?);
-            (first <= last).then_some((first, last))
-        }
-    }
-}
-
-/// A YAML integer, with the prefixes YAML knows (a leading 0 is octal to the
-/// library Compose reads YAML with).
-pub(super) fn integer(text: &str) -> Option<i64> {
-    let text = text.strip_prefix('+').unwrap_or(text).replace('_', "");
-    let digits = text.strip_prefix('-').unwrap_or(&text);
-    let value = if let Some(hex) = digits.strip_prefix("0x") {
-        i64::from_str_radix(hex, 16).ok()?
-    } else if let Some(octal) = digits.strip_prefix("0o") {
-        i64::from_str_radix(octal, 8).ok()?
-    } else if digits.len() > 1 && digits.starts_with('0') {
-        i64::from_str_radix(digits, 8).ok()?
-    } else if digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        digits.parse().ok()?
-    } else {
-        return None;
-    };
-    Some(if digits.len() == text.len() { value } else { -value })
-}
-
-/// A number: as YAML writes them, or a text of decimal digits.
-fn whole(scalar: &Scalar) -> Option<i64> {
-    if scalar.quoted { scalar.text.parse().ok() } else { integer(&scalar.text) }
-}
-
-fn number(value: i64) -> Option<u16> {
-    u16::try_from(value).ok()
-}
-
-fn port(value: i64) -> Option<u16> {
-    number(value).filter(|port| *port > 0)
 }
 
 /// Empty for every address; IPv6 in brackets.

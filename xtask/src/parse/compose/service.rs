@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::merge::by_name;
 use super::node::{Data, Node, Scalar};
-use super::ports::{integer, ports};
+use super::number::integer;
+use super::ports::ports;
 use crate::error::{Error, Result};
 use crate::model::{NetworkSettings, Place, Service, TRAEFIK_LABELS, exposed_tcp};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::node::{Node, Scalar, Template};
-use super::ports::numbers;
+use super::number::numbers;
 use crate::model::Written;
 
 /// Where the published part of a short entry stands in the text as written:

@@ -19,8 +19,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 pub use other::{NameConflict, NetworkProblem, name_conflict, network_problem};
 
-use super::text;
 use crate::model::Protocol;
+use crate::parse::rows::text;
 
 /// A port that an engine could not publish.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What else an engine refuses at `up`, and a tool can do something about:
 //! names of containers that exist, and networks that are gone or exhausted.
 
-use super::text;
+use crate::parse::rows::text;
 
 /// A container of that name exists already: a fixed `container_name:` in a
 /// second project, or a leftover.

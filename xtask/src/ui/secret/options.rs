@@ -1,7 +1,7 @@
 //! Secrets in the options of a command line that have no name of their own:
 //! `mysql -pSECRET`, `redis-cli -a SECRET`, `curl -u user:SECRET`.
 
-use super::names_secret_variable;
+use super::names::names_secret_variable;
 
 /// What programs do with an option of one letter whose value is a secret.
 struct Program {

@@ -14,7 +14,7 @@ use xtask::labels;
 use xtask::ledger;
 use xtask::model::{ComposeOptions, PortMapping, Service, Stack, Wanted};
 use xtask::parse::{
-    accounts, cgroup, compose, compose_config, engine_api, engine_message, interpolate, ip_table, lsof, netsh, netstat,
+    accounts, cgroup, compose, compose_config, engine, engine_message, interpolate, ip_table, lsof, netsh, netstat,
     own_container, proc_net, proc_route, sock_diag, ss, sysctl,
 };
 use xtask::stack;
@@ -58,7 +58,6 @@ pub(crate) fn tools(bytes: &[u8]) {
     if let Some(range) = sysctl::range(bytes) {
         assert!(range.first <= range.last, "{range:?}");
     }
-    drop(netsh::http_ports(bytes));
     drop(proc_net::rows(bytes, u32::MAX));
     drop(sock_diag::part(bytes));
     drop(cgroup::manager(&String::from_utf8_lossy(bytes)));
@@ -81,14 +80,14 @@ pub(crate) fn engine_message(bytes: &[u8]) {
 
 /// JSON of the engine and of `docker compose config`.
 pub(crate) fn engine_api(bytes: &[u8]) {
-    drop(engine_api::containers(bytes));
-    drop(engine_api::detail(bytes));
-    drop(engine_api::network(bytes));
-    drop(engine_api::networks(bytes));
-    drop(engine_api::volumes(bytes));
-    drop(engine_api::version(bytes));
-    drop(engine_api::image(bytes));
-    drop(engine_api::error_message(bytes));
+    drop(engine::containers(bytes));
+    drop(engine::detail(bytes));
+    drop(engine::network(bytes));
+    drop(engine::networks(bytes));
+    drop(engine::volumes(bytes));
+    drop(engine::version(bytes));
+    drop(engine::image(bytes));
+    drop(engine::error_message(bytes));
     if let Ok(stack) = compose_config::parse(bytes) {
         of_stack(&stack);
     }
@@ -233,7 +232,7 @@ pub(crate) fn labels(bytes: &[u8]) {
     let running = [labels::Labelled { project: "other", container: "other-web-1", labels: &labels }];
     drop(labels::lint(&stack, labels::NETWORK, &BTreeMap::new(), &running));
     labels::hosts(&text);
-    let _ = text.parse::<labels::Version>();
+    let _ = text.parse::<xtask::model::Version>();
     drop(compose::normalise_name(&text));
 }
 

@@ -1,0 +1,56 @@
+//! Commands of `docker` itself, for what takes long or is shown to a person.
+
+use crate::exec::Command;
+
+pub fn pull(image: &str) -> Command {
+    Command::new("docker").args(["pull", image])
+}
+
+/// Runs an image's program once, away from any network.
+pub fn run_once(image: &str, args: &[&str]) -> Command {
+    Command::new("docker").args(["run", "--rm", "--network", "none", image]).args(args)
+}
+
+/// Makes a network that containers of any project may join.
+pub fn create_network(name: &str, labels: &[(&str, String)]) -> Command {
+    let command = Command::new("docker").args(["network", "create", "--attachable"]);
+    let label = |command: Command, (key, value): &(&str, String)| command.arg("--label").arg(format!("{key}={value}"));
+    labels.iter().fold(command, label).arg("--").arg(name)
+}
+
+/// Stops one container, by id or by the name that its engine gave it.
+pub fn stop_container(which: &str) -> Command {
+    Command::new("docker").args(["stop", which])
+}
+
+pub fn last_lines(id: &str, lines: u32) -> Command {
+    logs(id, &lines.to_string(), false)
+}
+
+/// The last `tail` lines that a container wrote, or `all`; with `follow` also
+/// what it writes from now on.
+pub fn logs(id: &str, tail: &str, follow: bool) -> Command {
+    let follow = follow.then_some("--follow");
+    Command::new("docker").args(["logs", "--tail", tail].into_iter().chain(follow).chain([id]))
+}
+
+/// A number of lines, or `all`, as Docker takes them.
+pub fn log_lines(text: &str) -> Result<String, String> {
+    let known = text == "all" || text.parse::<u32>().is_ok();
+    known.then(|| text.to_owned()).ok_or_else(|| "not a number of lines, and not `all`".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_counted_or_all() {
+        for text in ["0", "100", "all"] {
+            assert_eq!(log_lines(text).as_deref(), Ok(text));
+        }
+        for text in ["", "abc", "-1", "ALL", "1k"] {
+            assert!(log_lines(text).is_err(), "{text}");
+        }
+    }
+}

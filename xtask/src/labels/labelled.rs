@@ -1,0 +1,24 @@
+//! Labels of a container that runs.
+
+use std::collections::BTreeMap;
+
+/// A container of the engine, with its labels.
+#[derive(Debug, Clone, Copy)]
+pub struct Labelled<'a> {
+    /// Its Compose project; empty without one.
+    pub project: &'a str,
+    /// Its name.
+    pub container: &'a str,
+    /// Labels that begin with `traefik.`.
+    pub labels: &'a BTreeMap<String, String>,
+}
+
+impl Labelled<'_> {
+    /// The container, in a sentence.
+    pub fn whose(&self) -> String {
+        match self.project {
+            "" => format!("container {}", self.container),
+            project => format!("container {} (project {project})", self.container),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! `GET /info` and `GET /version`.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::error::{Context, Result};
+use crate::model::{Pool, Version};
+
+/// What the engine is, and how it is set up.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Info {
+    /// `28.5.2+dfsg4`.
+    pub version: String,
+    /// `Docker Desktop`, `Debian GNU/Linux 12 (bookworm)`.
+    pub system: String,
+    /// Where images and volumes are, on the engine's machine.
+    pub root_dir: PathBuf,
+    /// Runs without root.
+    pub rootless: bool,
+    /// `default-address-pools` of its daemon.json (IPv4); empty = the built-in
+    /// ones.
+    pub pools: Vec<Pool>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiInfo {
+    #[serde(default)]
+    server_version: String,
+    #[serde(default)]
+    operating_system: String,
+    #[serde(default)]
+    docker_root_dir: PathBuf,
+    security_options: Option<Vec<String>>,
+    default_address_pools: Option<Vec<ApiPool>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiPool {
+    base: String,
+    size: u8,
+}
+
+/// `GET /info`.
+pub fn info(json: &[u8]) -> Result<Info> {
+    let api: ApiInfo = serde_json::from_slice(json).context("read what the engine says of itself")?;
+    let rootless = |option: &String| option.split(',').any(|word| word == "name=rootless");
+    let pool = |pool: ApiPool| Some(Pool { base: pool.base.parse().ok()?, size: pool.size.min(32) });
+    Ok(Info {
+        version: api.server_version,
+        system: api.operating_system,
+        root_dir: api.docker_root_dir,
+        rootless: api.security_options.unwrap_or_default().iter().any(rootless),
+        pools: api.default_address_pools.unwrap_or_default().into_iter().filter_map(pool).collect(),
+    })
+}
+
+/// Versions of its API that the engine speaks; `None` where one cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineVersion {
+    /// The highest.
+    pub api: Option<Version>,
+    /// The oldest.
+    pub min_api: Option<Version>,
+}
+
+/// `GET /version`.
+pub fn version(json: &[u8]) -> Result<EngineVersion> {
+    #[derive(Deserialize)]
+    struct ApiVersion {
+        #[serde(rename = "ApiVersion")]
+        api: String,
+        #[serde(rename = "MinAPIVersion")]
+        min_api: Option<String>,
+    }
+    let found: ApiVersion = serde_json::from_slice(json).context("read the engine's version")?;
+    Ok(EngineVersion { api: found.api.parse().ok(), min_api: found.min_api.and_then(|text| text.parse().ok()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_describes_itself() {
+        let json = br#"{"ServerVersion":"28.5.2","OperatingSystem":"Debian","DockerRootDir":"/var/lib/docker",
+            "SecurityOptions":["name=seccomp,profile=builtin","name=rootless"],
+            "DefaultAddressPools":[{"Base":"10.99.0.0/24","Size":26},{"Base":"fd00::/80","Size":96}]}"#;
+        let found = info(json).unwrap();
+        assert!(found.rootless);
+        assert_eq!(found.pools, [Pool { base: "10.99.0.0/24".parse().unwrap(), size: 26 }]);
+        let plain =
+            info(br#"{"SecurityOptions":["name=seccomp,profile=rootless"],"DefaultAddressPools":null}"#).unwrap();
+        assert!(!plain.rootless && plain.pools.is_empty());
+        assert!(info(b"<html>").is_err());
+    }
+
+    #[test]
+    fn the_versions_of_the_api() {
+        let found = version(br#"{"Version":"29.0.0","ApiVersion":"1.52","MinAPIVersion":"1.44"}"#).unwrap();
+        assert_eq!(found, EngineVersion { api: Some(Version(1, 52, 0)), min_api: Some(Version(1, 44, 0)) });
+        assert_eq!(version(br#"{"ApiVersion":"1.41"}"#).unwrap().min_api, None);
+    }
+}

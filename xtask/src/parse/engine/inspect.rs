@@ -1,0 +1,135 @@
+//! `GET /containers/ID/json`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::error::{Context, Result};
+
+/// Why a container is as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Detail {
+    /// Its first process, as the engine's machine numbers it, while it runs.
+    pub pid: Option<u32>,
+    /// Exit code of its last run.
+    pub exit_code: i64,
+    /// The engine's error of its last start, else empty.
+    pub error: String,
+    /// The kernel ended it for want of memory.
+    pub out_of_memory: bool,
+    /// Output of the last healthcheck, else empty.
+    pub check_output: String,
+    /// How often its restart policy brought it back.
+    pub restarts: u64,
+    /// Ports of the host that it publishes whenever it runs, as far as they were
+    /// named: a range, or one that the engine picks, is left out.
+    pub published: Vec<u16>,
+    /// Its environment, also what its image sets.
+    pub environment: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase")]
+struct ApiConfig {
+    env: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiInspect {
+    state: ApiState,
+    #[serde(default)]
+    restart_count: u64,
+    #[serde(default)]
+    host_config: ApiHostConfig,
+    #[serde(default)]
+    config: ApiConfig,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiHostConfig {
+    port_bindings: Option<BTreeMap<String, Option<Vec<ApiHostPort>>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiHostPort {
+    host_port: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiState {
+    #[serde(default)]
+    pid: u32,
+    #[serde(default)]
+    exit_code: i64,
+    #[serde(default)]
+    error: String,
+    #[serde(default, rename = "OOMKilled")]
+    oom_killed: bool,
+    health: Option<ApiHealth>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiHealth {
+    log: Option<Vec<ApiCheck>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiCheck {
+    output: Option<String>,
+}
+
+/// Reads one container.
+pub fn detail(json: &[u8]) -> Result<Detail> {
+    let api: ApiInspect = serde_json::from_slice(json).context("read what the engine says of a container")?;
+    let last = api.state.health.and_then(|health| health.log?.pop()).and_then(|check| check.output);
+    let bindings = api.host_config.port_bindings.unwrap_or_default();
+    let published = bindings.into_values().flatten().flatten();
+    let environment = api.config.env.unwrap_or_default();
+    let environment = environment.iter().filter_map(|entry| entry.split_once('='));
+    Ok(Detail {
+        environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        pid: Some(api.state.pid).filter(|pid| *pid != 0),
+        exit_code: api.state.exit_code,
+        error: api.state.error,
+        out_of_memory: api.state.oom_killed,
+        check_output: last.unwrap_or_default().trim().to_owned(),
+        restarts: api.restart_count,
+        published: published.filter_map(|binding| binding.host_port.parse::<u16>().ok()).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_start_tells_why() {
+        let json = br#"{"State":{"ExitCode":128,"Error":"no","OOMKilled":false,
+            "Health":{"Log":[{"Output":"old"},{"Output":" refused\n"}]}},"RestartCount":2,
+            "HostConfig":{"PortBindings":{"80/tcp":[{"HostIp":"","HostPort":"8000"},{"HostIp":"::1","HostPort":""}],
+                "90/tcp":null}},"Config":{"Env":["POSTGRES_USER=shop","URL=a=b","BARE"]}}"#;
+        let want = Detail {
+            pid: None,
+            exit_code: 128,
+            error: "no".into(),
+            out_of_memory: false,
+            check_output: "refused".into(),
+            restarts: 2,
+            published: vec![8000],
+            environment: [("POSTGRES_USER", "shop"), ("URL", "a=b")].map(|(k, v)| (k.into(), v.into())).into(),
+        };
+        assert_eq!(detail(json).unwrap(), want);
+    }
+
+    #[test]
+    fn only_a_container_that_runs_has_a_process() {
+        assert_eq!(detail(br#"{"State":{"Pid":4711}}"#).unwrap().pid, Some(4711));
+        assert_eq!(detail(br#"{"State":{"Pid":0}}"#).unwrap().pid, None);
+    }
+}

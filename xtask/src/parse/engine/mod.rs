@@ -1,0 +1,18 @@
+//! Answers of the engine's HTTP API (docs.docker.com, Engine API 1.41 and later): a
+//! file and one decoder for each endpoint.
+
+mod about;
+mod containers;
+mod error_message;
+mod images;
+mod inspect;
+mod networks;
+mod volumes;
+
+pub use about::{EngineVersion, Info, info, version};
+pub use containers::containers;
+pub use error_message::error_message;
+pub use images::{Image, image, images};
+pub use inspect::{Detail, detail};
+pub use networks::{network, networks};
+pub use volumes::volumes;
