@@ -51,13 +51,11 @@ pub fn publishing(service: &Service, networks: &BTreeMap<String, NetworkSettings
 }
 
 impl Publishing {
-    /// The mapping with the address that the engine binds.
-    pub fn effective(&self, mapping: &PortMapping) -> PortMapping {
-        let address = match self {
-            Publishing::Bound(address) => *address,
-            _ => None,
-        };
-        PortMapping { host_ip: mapping.host_ip.or(address), ..mapping.clone() }
+    /// The mapping with the address that the engine binds; `None` where it binds
+    /// nothing.
+    pub fn effective(&self, mapping: &PortMapping) -> Option<PortMapping> {
+        let Publishing::Bound(address) = self else { return None };
+        Some(PortMapping { host_ip: mapping.host_ip.or(*address), ..mapping.clone() })
     }
 }
 
@@ -123,9 +121,9 @@ mod tests {
             target: 80,
             protocol: Protocol::Tcp,
         };
-        assert_eq!(found.effective(&mapping).address(), "127.0.0.2:8000");
+        assert_eq!(found.effective(&mapping).unwrap().address(), "127.0.0.2:8000");
         let named = PortMapping { host_ip: Some("127.0.0.1".parse().unwrap()), ..mapping };
-        assert_eq!(found.effective(&named).address(), "127.0.0.1:8000");
+        assert_eq!(found.effective(&named).unwrap().address(), "127.0.0.1:8000");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Freeing ports: containers are stopped by their engine, services by systemd,
+//! Stopping who holds a port: containers are stopped by their engine, services by systemd,
 //! processes that listen are asked to end, and nobody else is touched. First a
 //! plan, then consent, then [`run`].
 
@@ -8,17 +8,16 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::context::Context;
-use crate::decide::{is_engine_process, is_leftover_proxy, overlaps, untouchable};
+use crate::decide::{is_engine_process, overlaps, untouchable};
 use crate::docker;
 use crate::error::{Error, Result};
 use crate::exec::{self, Command};
-use crate::flow::report;
-use crate::flow::survey::Row;
 use crate::host::{self, Ask};
-use crate::model::{Container, Owner, Process, Protocol, Unit, Verdict};
+use crate::model::{Container, Owner, PortRange, Process, Protocol, Unit, Verdict};
+use crate::ports::{self, PortHolders, Row, describe_process, is_leftover_proxy};
 use crate::ui;
 
-pub use run::{Action, Outcome, run};
+pub use run::{Done, Outcome, run};
 
 /// How long a process gets to end cleanly, unless told otherwise.
 pub const GRACE: Duration = Duration::from_secs(5);
@@ -38,15 +37,38 @@ pub struct Request {
     pub verdict: Verdict,
 }
 
+impl Request {
+    /// Whether one of `containers` publishes the port.
+    pub fn is_published(&self, containers: &[Container]) -> bool {
+        containers.iter().flat_map(Container::held).any(|binding| {
+            binding.protocol == self.protocol
+                && self.ports.contains(&binding.published)
+                && self.ips.iter().any(|ip| overlaps(*ip, binding.host_ip, Some(true)))
+        })
+    }
+}
+
 impl From<&Row> for Request {
     fn from(row: &Row) -> Self {
         let mapping = &row.wanted.mapping;
         Request {
             address: mapping.address(),
             ips: host::probe_addresses(mapping.host_ip),
-            ports: mapping.published.into_iter().flat_map(crate::model::PortRange::iter).collect(),
+            ports: mapping.published.into_iter().flat_map(PortRange::iter).collect(),
             protocol: mapping.protocol,
             verdict: row.verdict.clone(),
+        }
+    }
+}
+
+impl From<&PortHolders> for Request {
+    fn from(port: &PortHolders) -> Self {
+        Request {
+            address: port.address(),
+            ips: host::probe_addresses(None),
+            ports: vec![port.port],
+            protocol: port.protocol,
+            verdict: port.verdict.clone(),
         }
     }
 }
@@ -57,12 +79,12 @@ pub struct Step {
     /// Who has the port.
     pub owner: Owner,
     /// What is done.
-    pub deed: Deed,
+    pub action: StopAction,
 }
 
 /// What can be done about an owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Deed {
+pub enum StopAction {
     /// `docker stop`, by id. Never `docker compose stop`: its words would come
     /// from labels, which a copy of an image (`docker commit`) or anybody may
     /// carry, and it stops every replica.
@@ -75,7 +97,7 @@ pub enum Deed {
 
 /// How to end processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manner {
+pub struct StopOptions {
     /// How long they get.
     pub grace: Duration,
     /// The first signal.
@@ -84,9 +106,9 @@ pub struct Manner {
     pub force: bool,
 }
 
-impl Default for Manner {
+impl Default for StopOptions {
     fn default() -> Self {
-        Manner { grace: GRACE, signal: Ask::Term, force: false }
+        StopOptions { grace: GRACE, signal: Ask::Term, force: false }
     }
 }
 
@@ -106,27 +128,22 @@ pub fn plan(ctx: &Context, requests: &[Request], containers: Option<&[Container]
     let mut plan = Plan::default();
     for request in requests {
         let address = &request.address;
-        let owners = match &request.verdict {
-            Verdict::Taken(owners) => owners,
-            Verdict::Free | Verdict::Ours(_) | Verdict::NotPublished { .. } => continue,
-            verdict => {
-                plan.refused.push(format!("{address}: {} cannot be stopped; choose another port", verdict.as_str()));
-                continue;
-            }
-        };
-        for owner in owners {
-            let published = containers.is_none_or(|known| publishes(known, request));
-            match deed(owner, &ancestors, published) {
-                Ok(deed) if plan.steps.iter().all(|step| step.deed != deed) => {
-                    plan.steps.push(Step { owner: owner.clone(), deed });
+        if let verdict @ (Verdict::Reserved { .. } | Verdict::Unknown { .. }) = &request.verdict {
+            plan.refused.push(format!("{address}: {} cannot be stopped; choose another port", verdict.as_str()));
+        }
+        for owner in request.verdict.owners() {
+            let published = containers.is_none_or(|known| request.is_published(known));
+            match stop_action(owner, &ancestors, published) {
+                Ok(action) if plan.steps.iter().all(|step| step.action != action) => {
+                    plan.steps.push(Step { owner: owner.clone(), action });
                 }
                 Ok(_) => {}
                 // That it cannot be told is all there is to say.
                 Err(_) if matches!(owner, Owner::Unknown { .. }) => {
-                    plan.refused.push(format!("{address}: {}", report::describe(ctx, owner)));
+                    plan.refused.push(format!("{address}: {}", ports::describe(ctx, owner)));
                 }
                 Err(why) => {
-                    plan.refused.push(format!("{address}: {} is left alone: {why}", report::describe(ctx, owner)));
+                    plan.refused.push(format!("{address}: {} is left alone: {why}", ports::describe(ctx, owner)));
                 }
             }
         }
@@ -134,21 +151,12 @@ pub fn plan(ctx: &Context, requests: &[Request], containers: Option<&[Container]
     plan
 }
 
-fn publishes(containers: &[Container], request: &Request) -> bool {
-    containers.iter().flat_map(Container::held).any(|binding| {
-        binding.protocol == request.protocol
-            && request.ports.contains(&binding.published)
-            && request.ips.iter().any(|ip| overlaps(*ip, binding.host_ip, Some(true)))
-    })
-}
-
-fn deed(owner: &Owner, ancestors: &[u32], published: bool) -> Result<Deed, String> {
+fn stop_action(owner: &Owner, ancestors: &[u32], published: bool) -> Result<StopAction, String> {
     match owner {
-        Owner::Container(container) => Ok(Deed::StopContainer(container.clone())),
+        Owner::Container(container) => Ok(StopAction::StopContainer(container.clone())),
         Owner::Process(process) => {
-            let parent = process.parent.and_then(|pid| host::processes(&[pid]).pop());
-            if is_leftover_proxy(process, parent.as_ref(), published) {
-                return Ok(Deed::EndProcess(process.clone()));
+            if is_leftover_proxy(process, published) {
+                return Ok(StopAction::EndProcess(process.clone()));
             }
             match untouchable(process, ancestors) {
                 Some(why) => Err(why),
@@ -156,7 +164,10 @@ fn deed(owner: &Owner, ancestors: &[u32], published: bool) -> Result<Deed, Strin
                     Err("a container engine runs under it and would end with it: quit that in its own window"
                         .to_owned())
                 }
-                None => Ok(service_of(process).map_or_else(|| Deed::EndProcess(process.clone()), Deed::StopUnit)),
+                None => {
+                    Ok(service_of(process)
+                        .map_or_else(|| StopAction::EndProcess(process.clone()), StopAction::StopUnit))
+                }
             }
         }
         Owner::Unknown { .. } => Err("nobody can be named who could be asked to stop".to_owned()),
@@ -180,21 +191,21 @@ fn ancestors() -> Vec<u32> {
     std::iter::once(own).chain(above.iter().map(|parent| parent.pid)).collect()
 }
 
-impl Deed {
+impl StopAction {
     /// The command that a person would type for it.
     pub fn line(&self) -> String {
         match self {
-            Deed::StopContainer(container) => docker::stop_container(container.reference()).line(),
-            Deed::StopUnit(unit) => stop_unit(unit).line(),
-            Deed::EndProcess(process) if cfg!(windows) => format!("taskkill /F /PID {}", process.pid),
-            Deed::EndProcess(process) => format!("kill {}", process.pid),
+            StopAction::StopContainer(container) => docker::stop_container(container.reference()).line(),
+            StopAction::StopUnit(unit) => stop_unit(unit).line(),
+            StopAction::EndProcess(process) if cfg!(windows) => format!("taskkill /F /PID {}", process.pid),
+            StopAction::EndProcess(process) => format!("kill {}", process.pid),
         }
     }
 
     /// The line, and for a process who that is.
     fn described(&self) -> String {
         match self {
-            Deed::EndProcess(process) => format!("{}   # {}", self.line(), report::describe_process(process)),
+            StopAction::EndProcess(process) => format!("{}   # {}", self.line(), describe_process(process)),
             _ => self.line(),
         }
     }
@@ -208,10 +219,10 @@ fn stop_unit(unit: &Unit) -> Command {
 pub fn show(plan: &Plan, as_notes: bool) {
     let print = |line: String| if as_notes { ui::note(&line) } else { ui::out(&line) };
     for step in &plan.steps {
-        print(format!("stop: {}", step.deed.described()));
-        if let Deed::EndProcess(process) = &step.deed {
+        print(format!("stop: {}", step.action.described()));
+        if let StopAction::EndProcess(process) = &step.action {
             for child in host::taken_along(process) {
-                print(format!("  and with it: {}", report::describe_process(&child)));
+                print(format!("  and with it: {}", describe_process(&child)));
             }
         }
     }
