@@ -17,7 +17,7 @@ pub mod labels;
 pub mod ledger;
 pub mod model;
 pub mod parse;
-pub mod ports;
+pub(crate) mod ports;
 pub mod stack;
 pub mod task;
 pub mod ui;

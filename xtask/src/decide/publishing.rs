@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::model::{Binding, NetworkSettings, PortMapping, Service};
+use crate::model::{Binding, NetworkSettings, PortMapping, Service, Unpublished, Verdict};
 
 /// What becomes of a service's `ports:`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,11 +51,17 @@ pub fn publishing(service: &Service, networks: &BTreeMap<String, NetworkSettings
 }
 
 impl Publishing {
-    /// The mapping with the address that the engine binds; `None` where it binds
-    /// nothing.
-    pub fn effective(&self, mapping: &PortMapping) -> Option<PortMapping> {
-        let Publishing::Bound(address) = self else { return None };
-        Some(PortMapping { host_ip: mapping.host_ip.or(*address), ..mapping.clone() })
+    /// The mapping with the address that the engine binds; the verdict where it
+    /// binds nothing.
+    pub fn effective(&self, mapping: &PortMapping) -> Result<PortMapping, Verdict> {
+        let (why, cause) = match self {
+            Publishing::Bound(address) => {
+                return Ok(PortMapping { host_ip: mapping.host_ip.or(*address), ..mapping.clone() });
+            }
+            Publishing::Discarded(why) => (why, Unpublished::Discarded),
+            Publishing::Refused(why) => (why, Unpublished::Refused),
+        };
+        Err(Verdict::NotPublished { why: why.clone(), cause })
     }
 }
 

@@ -5,19 +5,20 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use crate::context::Context;
+use crate::decide::Identity;
 use crate::error::{Error, Result};
 use crate::flow::home::{Home, home};
 use crate::flow::keep;
 use crate::host;
 use crate::ledger::Book;
 use crate::model::{Container, Lease, Leases, Owner, PortRange, Process, Protocol, Stack, Starter};
-use crate::ports::{DevServer, describe};
+use crate::ports::{DevServer, PortFacts, describe};
 use crate::stack::Settings;
 use crate::ui;
 
 /// What was asked for.
 #[derive(Debug, Clone)]
-pub struct Request<'a> {
+pub(crate) struct Request<'a> {
     /// What the server is called: the same name gets the same port.
     pub name: &'a str,
     /// This very port.
@@ -27,11 +28,11 @@ pub struct Request<'a> {
 }
 
 /// Where nobody said otherwise.
-pub const HOST: &str = "127.0.0.1";
+pub(crate) const HOST: &str = "127.0.0.1";
 
 /// Chooses the server's port and keeps it: under the lock, so that no two get
 /// the same. From then on this process is taken for the server.
-pub fn take(ctx: &Context, request: &Request<'_>) -> Result<u16> {
+pub(crate) fn take(ctx: &Context, request: &Request<'_>) -> Result<u16> {
     let home = home(ctx)?;
     let settings = Settings::read(&home.dir)?;
     let containers = containers(ctx);
@@ -45,19 +46,17 @@ pub fn take(ctx: &Context, request: &Request<'_>) -> Result<u16> {
         return Err(runs(ctx, request, port, &Owner::Process(pid)));
     }
     let used = used(&home, leases, request.name);
-    let server = DevServer {
-        project: &project,
-        dir: &home.dir,
+    let mut server = DevServer {
+        facts: PortFacts::new(Identity { name: &project, dir: &home.dir }, &containers, None),
         host_ip: request.host.and_then(|host| host.parse().ok()).filter(|ip: &IpAddr| !ip.is_unspecified()),
         port_range: settings.port_range,
         used: &used,
-        containers: &containers,
         leases,
     };
     let mut block = leases.tenant(&project, &home.dir).and_then(|tenant| tenant.range);
     let asked = match request.port {
-        Some(port) => Some(asked_for(ctx, &server, port)?),
-        None => same_again(ctx, &server, request, before)?,
+        Some(port) => Some(asked_for(ctx, &mut server, port)?),
+        None => same_again(ctx, &mut server, request, before)?,
     };
     let port = if let Some(port) = asked {
         port
@@ -109,9 +108,11 @@ fn used(home: &Home, leases: &Leases, name: &str) -> BTreeSet<u16> {
 }
 
 /// A person who asks for a port by name gets it, as long as nobody is on it.
-fn asked_for(ctx: &Context, server: &DevServer<'_>, port: u16) -> Result<u16> {
-    let mut others =
-        server.leases.others(server.project, server.dir).filter(|tenant| tenant.keeps(port, Protocol::Tcp));
+fn asked_for(ctx: &Context, server: &mut DevServer<'_>, port: u16) -> Result<u16> {
+    let mut others = server
+        .leases
+        .others(server.facts.project.name, server.facts.project.dir)
+        .filter(|tenant| tenant.keeps(port, Protocol::Tcp));
     if let Some(other) = others.find(|tenant| keep::is_starting(tenant, port, Protocol::Tcp)) {
         let why = keep::being_started(ctx, other);
         return Err(Error::new(format!("port {port} is not to be had: {why}")).finding());
@@ -130,7 +131,7 @@ fn asked_for(ctx: &Context, server: &DevServer<'_>, port: u16) -> Result<u16> {
 /// on it; an error where it runs already.
 fn same_again(
     ctx: &Context,
-    server: &DevServer<'_>,
+    server: &mut DevServer<'_>,
     request: &Request<'_>,
     before: Option<&Lease>,
 ) -> Result<Option<u16>> {
@@ -142,7 +143,7 @@ fn same_again(
     }
     let owner = server.owner(port);
     if let Some(Owner::Process(process)) = &owner
-        && host::surroundings(process).cwd.is_some_and(|cwd| cwd.starts_with(server.dir))
+        && host::surroundings(process).cwd.is_some_and(|cwd| cwd.starts_with(server.facts.project.dir))
     {
         return Err(runs(ctx, request, port, &Owner::Process(process.clone())));
     }

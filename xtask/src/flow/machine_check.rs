@@ -21,7 +21,7 @@ use crate::ui;
 
 /// Everything that was found; the JSON of `check-ports --all`.
 #[derive(Debug, Serialize)]
-pub struct Check {
+pub(crate) struct Check {
     schema: u32,
     projects: Vec<Project>,
 }
@@ -58,7 +58,6 @@ struct Claim {
     strangers: Vec<Owner>,
 }
 
-/// By whom, and on which address.
 type Claimed = (Option<IpAddr>, Party);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,7 +70,7 @@ struct Party {
 }
 
 /// Looks at every leased project whose folder is there.
-pub fn check(ctx: &Context) -> Result<Check> {
+pub(crate) fn check(ctx: &Context) -> Result<Check> {
     let leases = Book::peek(&ctx.state_dir()?);
     let tenants = leases.tenants.iter().filter(|tenant| disk::is_folder(&tenant.dir));
     let mut projects: Vec<Project> = tenants
@@ -220,12 +219,12 @@ impl Claim {
 
 impl Check {
     /// Ports that a project will not get, or not alone.
-    pub fn clashes(&self) -> usize {
+    pub(crate) fn clashes(&self) -> usize {
         self.projects.iter().flat_map(|project| &project.ports).filter(|claim| claim.is_bad()).count()
     }
 
     /// The sum, and under each project what is wrong.
-    pub fn text(&self, ctx: &Context) {
+    pub(crate) fn text(&self, ctx: &Context) {
         let count = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
         let ports = self.projects.iter().map(|project| project.ports.len()).sum();
         let clashes = match self.clashes() {

@@ -16,7 +16,7 @@ use crate::ui;
 
 /// The JSON of `who`; every key is always there, absent is `null`.
 #[derive(Debug, Serialize)]
-pub struct Report<'a> {
+pub(crate) struct Report<'a> {
     schema: u32,
     ports: Vec<PortReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,14 +57,14 @@ struct SocketReport {
 }
 
 /// `who --format json`.
-pub fn json(ctx: &Context, found: &Holders) -> Report<'static> {
+pub(crate) fn json(ctx: &Context, found: &Holders) -> Report<'static> {
     note_unseen(ctx, found);
     Report { schema: 1, ports: port_reports(found), actions: None }
 }
 
 impl Report<'static> {
     /// `kill --format json`: the same, and what was done then.
-    pub fn and(self, actions: &[Done]) -> Report<'_> {
+    pub(crate) fn and(self, actions: &[Done]) -> Report<'_> {
         Report { schema: self.schema, ports: self.ports, actions: Some(actions) }
     }
 }
@@ -163,7 +163,7 @@ fn bindings(port: &PortHolders, container: &Container) -> Vec<SocketReport> {
 }
 
 /// `who`, and `kill` before it asks.
-pub fn text(ctx: &Context, found: &Holders) {
+pub(crate) fn text(ctx: &Context, found: &Holders) {
     note_unseen(ctx, found);
     if found.ports.is_empty() {
         ui::out("nobody listens, and nothing is published");

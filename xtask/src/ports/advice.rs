@@ -7,7 +7,7 @@ use crate::model::{Container, Owner, Process, Verdict};
 
 /// Advice about the first owner that anything is known of. `can_bind`: the port
 /// could be bound all the same. `containers`: those of the engine, if it told.
-pub fn advise(verdict: &Verdict, can_bind: bool, containers: Option<&[Container]>) -> Option<String> {
+pub(crate) fn advise(verdict: &Verdict, can_bind: bool, containers: Option<&[Container]>) -> Option<String> {
     if matches!(verdict, Verdict::Reserved { .. }) {
         return Some("as administrator: `net stop winnat`, then `net start winnat` moves the reserved ranges; or choose another port".to_owned());
     }
@@ -44,7 +44,7 @@ fn about_process(process: &Process, knows_containers: bool) -> Option<String> {
 
 /// Whether a process is a docker-proxy that its engine left behind.
 /// `is_published`: a container publishes its port.
-pub fn is_leftover_proxy(process: &Process, is_published: bool) -> bool {
+pub(crate) fn is_leftover_proxy(process: &Process, is_published: bool) -> bool {
     let parent = process.parent.and_then(|pid| host::processes(&[pid]).pop());
     decide::is_leftover_proxy(process, parent.as_ref(), is_published)
 }

@@ -27,7 +27,7 @@ pub(super) fn ephemeral() -> Option<PortRange> {
 /// Whether this runs in one of the engine's own containers, as in a dev container
 /// that was given the engine's socket: ports are bound around it then, where
 /// nothing of here is seen. Not on the network of the host, which is the engine's.
-pub fn is_around(containers: &[Container]) -> bool {
+pub(crate) fn is_around(containers: &[Container]) -> bool {
     let own = host::own_container();
     let is_own = |container: &&Container| own.contains(&container.id);
     containers.iter().find(is_own).is_some_and(|container| !container.networks.iter().any(|name| name == "host"))
@@ -35,7 +35,7 @@ pub fn is_around(containers: &[Container]) -> bool {
 
 /// Every socket on the engine's machine, without its process. Only where it was
 /// asked for: it makes a container, or a connection of ssh.
-pub fn sockets(ctx: &Context, stack: &Stack, containers: &[Container]) -> Result<Vec<Socket>> {
+pub(crate) fn sockets(ctx: &Context, stack: &Stack, containers: &[Container]) -> Result<Vec<Socket>> {
     if let Some(ssh) = tables_over_ssh(ctx.engine.endpoint()) {
         return over_ssh(&ssh);
     }

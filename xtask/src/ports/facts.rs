@@ -15,8 +15,8 @@ use crate::model::{
 
 /// The facts that one command judges ports by. Each address is probed when it is
 /// first asked about, and only once: two answers could differ.
-pub struct PortFacts<'a> {
-    pub(super) project: Identity<'a>,
+pub(crate) struct PortFacts<'a> {
+    pub(crate) project: Identity<'a>,
     pub(super) containers: &'a [Container],
     engine_host: Option<&'a EngineHost>,
     refused: Option<&'a BTreeMap<u16, String>>,
@@ -29,7 +29,7 @@ pub struct PortFacts<'a> {
 impl<'a> PortFacts<'a> {
     /// `containers`: the engine's, their folders without symbolic links.
     /// `engine_host`: the machine that binds the ports, where it is not this one.
-    pub fn new(project: Identity<'a>, containers: &'a [Container], engine_host: Option<&'a EngineHost>) -> Self {
+    pub(crate) fn new(project: Identity<'a>, containers: &'a [Container], engine_host: Option<&'a EngineHost>) -> Self {
         PortFacts {
             project,
             containers,
@@ -44,18 +44,18 @@ impl<'a> PortFacts<'a> {
 
     /// The same with containers that the engine listed in the meantime.
     #[must_use]
-    pub fn with_containers(self, containers: &'a [Container]) -> Self {
+    pub(crate) fn with_containers(self, containers: &'a [Container]) -> Self {
         PortFacts { containers, ..self }
     }
 
     /// The same, with ports that cannot be had although they look free, and why.
     #[must_use]
-    pub fn with_refused(self, refused: &'a BTreeMap<u16, String>) -> Self {
+    pub(crate) fn with_refused(self, refused: &'a BTreeMap<u16, String>) -> Self {
         PortFacts { refused: Some(refused), ..self }
     }
 
     /// Reads the system's tables once for all of `mappings` that cannot be bound.
-    pub fn explain(&mut self, mappings: impl IntoIterator<Item = PortMapping>, depth: Depth) -> Result<()> {
+    pub(crate) fn explain(&mut self, mappings: impl IntoIterator<Item = PortMapping>, depth: Depth) -> Result<()> {
         let mut held: Vec<(u16, Protocol)> = Vec::new();
         for mapping in mappings {
             let ports = mapping.published.into_iter().flat_map(PortRange::iter);
@@ -70,7 +70,7 @@ impl<'a> PortFacts<'a> {
     }
 
     /// Reads the system's tables about `ports`, whether they can be bound or not.
-    pub fn read_tables(&mut self, ports: &[(u16, Protocol)], depth: Depth) -> Result<()> {
+    pub(crate) fn read_tables(&mut self, ports: &[(u16, Protocol)], depth: Depth) -> Result<()> {
         let sockets = host::sockets(ports, depth)?;
         self.processes = host::processes_of(&sockets);
         self.sockets.clear();
@@ -81,12 +81,12 @@ impl<'a> PortFacts<'a> {
     }
 
     /// The sockets on a port, as far as the tables were read.
-    pub fn sockets_on(&self, port: u16, protocol: Protocol) -> &[Socket] {
+    pub(crate) fn sockets_on(&self, port: u16, protocol: Protocol) -> &[Socket] {
         self.sockets.get(&(port, protocol)).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Whether `port` could be published for `mapping`, and who has it if not.
-    pub fn verdict(&self, mapping: &PortMapping, port: u16) -> Verdict {
+    pub(crate) fn verdict(&self, mapping: &PortMapping, port: u16) -> Verdict {
         let verdict = if let Some(host) = self.engine_host {
             judge_by_tables(mapping, port, self.project, self.containers, host)
         } else {
@@ -109,7 +109,7 @@ impl<'a> PortFacts<'a> {
     }
 
     /// Whether nobody has `port` or keeps it from being bound.
-    pub fn is_free(&self, mapping: &PortMapping, port: u16) -> bool {
+    pub(crate) fn is_free(&self, mapping: &PortMapping, port: u16) -> bool {
         let is_reserved = self.reservations.iter().any(|kept| kept.blocks && kept.range.contains(port));
         let can_bind =
             self.probes(mapping, port).iter().all(|(_, probe)| matches!(probe, Probe::Free | Probe::NoFamily));
@@ -117,20 +117,20 @@ impl<'a> PortFacts<'a> {
     }
 
     /// Whether every address of `mapping` could be bound.
-    pub fn can_bind_all(&self, mapping: &PortMapping, port: u16) -> bool {
+    pub(crate) fn can_bind_all(&self, mapping: &PortMapping, port: u16) -> bool {
         let probes = self.probes(mapping, port);
         !probes.is_empty() && probes.iter().all(|(_, probe)| *probe == Probe::Free)
     }
 
     /// Ports that are never suggested: ephemeral ones, which an outgoing
     /// connection may take at any moment, and those that the system reserves.
-    pub fn unsuitable(&self) -> Vec<PortRange> {
+    pub(crate) fn unsuitable(&self) -> Vec<PortRange> {
         let ephemeral = if self.engine_host.is_some() { engine_host::ephemeral() } else { host::ephemeral() };
         ephemeral.into_iter().chain(self.reservations.iter().map(|kept| kept.range)).collect()
     }
 
     /// Where the search for a block of ports begins.
-    pub fn seed(&self) -> u64 {
+    pub(crate) fn seed(&self) -> u64 {
         self.engine_host.map_or(0, |host| host.seed)
     }
 

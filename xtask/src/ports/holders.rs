@@ -4,31 +4,26 @@ use std::collections::BTreeSet;
 
 use super::{PortFacts, advise, is_around};
 use crate::context::Context;
-use crate::decide::Identity;
+use crate::decide::{Identity, is_engine_process};
 use crate::docker::Trouble;
 use crate::error::Result;
-use crate::host::Depth;
-use crate::model::{Container, PortMapping, PortRange, Protocol, Socket, SocketState, Verdict};
+use crate::host::{self, Depth};
+use crate::model::{Container, PortMapping, PortRange, Process, Protocol, Socket, SocketState, Verdict};
 use crate::ui;
 
-/// What is known of one port.
 #[derive(Debug, Clone)]
 pub struct PortHolders {
-    /// The port.
     pub port: u16,
-    /// Transport protocol.
     pub protocol: Protocol,
     /// The verdict of publishing it on every address.
     pub verdict: Verdict,
-    /// Every socket on it.
     pub sockets: Vec<Socket>,
-    /// What to do about it.
     pub advice: Option<String>,
 }
 
 /// What is known of several ports, and what the engine said.
 #[derive(Debug, Clone)]
-pub struct Holders {
+pub(crate) struct Holders {
     /// In the order asked for.
     pub ports: Vec<PortHolders>,
     /// All containers, or why the engine did not tell.
@@ -41,15 +36,14 @@ pub struct Holders {
 /// or a binding are probed.
 const PROBED_AT_MOST: usize = 1024;
 
-/// Every port of the ranges, once.
-pub fn each_port(ranges: &[PortRange], udp: bool) -> Vec<(u16, Protocol)> {
+pub(crate) fn each_port(ranges: &[PortRange], udp: bool) -> Vec<(u16, Protocol)> {
     let protocol = if udp { Protocol::Udp } else { Protocol::Tcp };
     let ports: BTreeSet<u16> = ranges.iter().flat_map(|range| range.iter()).collect();
     ports.into_iter().map(|port| (port, protocol)).collect()
 }
 
 /// Finds who is on `ports` of this machine; the engine is asked side by side.
-pub fn find_holders(ctx: &Context, ports: &[(u16, Protocol)], depth: Depth) -> Result<Holders> {
+pub(crate) fn find_holders(ctx: &Context, ports: &[(u16, Protocol)], depth: Depth) -> Result<Holders> {
     let mapping = |(port, protocol): &(u16, Protocol)| PortMapping::of_port(None, *port, *protocol);
     let are_many = ports.len() > PROBED_AT_MOST;
     let gather = || -> Result<PortFacts<'_>> {
@@ -87,8 +81,17 @@ pub fn find_holders(ctx: &Context, ports: &[(u16, Protocol)], depth: Depth) -> R
     Ok(Holders { ports, containers, is_around })
 }
 
+/// Listeners on `ports` that are no engine's, each with its process.
+pub(crate) fn strangers(ports: &[(u16, Protocol)]) -> Vec<(Socket, Process)> {
+    let listeners = host::listeners(ports, Depth::Quick);
+    let processes = host::processes_of(&listeners);
+    let stranger = |socket: &Socket| {
+        processes.iter().find(|process| socket.pids.contains(&process.pid) && !is_engine_process(process)).cloned()
+    };
+    listeners.into_iter().filter_map(|socket| stranger(&socket).map(|process| (socket, process))).collect()
+}
+
 impl PortHolders {
-    /// As people write it.
     pub fn address(&self) -> String {
         format!("{}/{}", self.port, self.protocol)
     }

@@ -8,7 +8,7 @@ use crate::model::{Owner, Process, Verdict};
 use crate::ui;
 
 /// Why a port cannot be had, a line for each reason.
-pub fn reasons(ctx: &Context, verdict: &Verdict) -> Vec<String> {
+pub(crate) fn reasons(ctx: &Context, verdict: &Verdict) -> Vec<String> {
     match verdict {
         Verdict::Free | Verdict::Ours(_) => Vec::new(),
         Verdict::Taken(owners) => owners.iter().map(|owner| describe(ctx, owner)).collect(),
@@ -18,7 +18,7 @@ pub fn reasons(ctx: &Context, verdict: &Verdict) -> Vec<String> {
 }
 
 /// The same for one owner of a port that is taken: by whom.
-pub fn taken_by(ctx: &Context, owner: &Owner) -> String {
+pub(crate) fn taken_by(ctx: &Context, owner: &Owner) -> String {
     match owner {
         // A sentence of its own, not a name.
         Owner::Unknown { why } => ui::clean(why),
@@ -27,7 +27,7 @@ pub fn taken_by(ctx: &Context, owner: &Owner) -> String {
 }
 
 /// One owner on one line.
-pub fn describe(ctx: &Context, owner: &Owner) -> String {
+pub(crate) fn describe(ctx: &Context, owner: &Owner) -> String {
     match owner {
         Owner::Process(process) => describe_process(process),
         Owner::Container(container) => {
@@ -46,7 +46,7 @@ pub fn describe(ctx: &Context, owner: &Owner) -> String {
 }
 
 /// `python3 -m http.server 8000 (pid 4711, user ben, since 2026-…)`.
-pub fn describe_process(process: &Process) -> String {
+pub(crate) fn describe_process(process: &Process) -> String {
     let command = ui::mask_command(&ui::clean(&process.command));
     let shown = match container_behind(process) {
         Some(container) => format!("{} for container {container}", ui::clean(&process.name)),
@@ -61,43 +61,30 @@ pub fn describe_process(process: &Process) -> String {
 /// An owner in JSON. Text of others is cleaned and its secrets are masked.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-pub enum OwnerReport {
-    /// A process of this machine.
+pub(crate) enum OwnerReport {
     Process {
-        /// Process id.
         pid: u32,
-        /// Short name.
         name: String,
         /// Command line; `null` when it may not be read.
         command: Option<String>,
-        /// User.
         user: Option<String>,
-        /// RFC 3339.
         started: Option<String>,
     },
-    /// A container.
     Container {
-        /// Full id.
         id: String,
-        /// Name.
         name: String,
-        /// Compose project.
         project: Option<String>,
-        /// Compose service.
         service: Option<String>,
-        /// Project folder.
         working_dir: Option<String>,
     },
-    /// Somebody who cannot be named.
     Unknown {
-        /// Why not.
         why: String,
     },
 }
 
 impl OwnerReport {
     /// Everybody who has the port, this project's own container included.
-    pub fn of_verdict(verdict: &Verdict) -> Vec<OwnerReport> {
+    pub(crate) fn of_verdict(verdict: &Verdict) -> Vec<OwnerReport> {
         match verdict {
             Verdict::Ours(container) => vec![OwnerReport::from(&Owner::Container((**container).clone()))],
             Verdict::Unknown { why } => vec![OwnerReport::Unknown { why: ui::clean(why) }],

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use crate::decide::{Publishing, publishing};
 use crate::docker::{Engine, default_host_ip};
-use crate::model::{NetworkSettings, PortMapping, Stack, Wanted};
+use crate::model::{NetworkSettings, PortMapping, Stack, Verdict, Wanted};
 
 /// By service. An engine that answers is asked about networks where anything
 /// depends on them.
-pub fn publishing_of(engine: Option<&Engine>, stack: &Stack) -> BTreeMap<String, Publishing> {
+pub(crate) fn publishing_of(engine: Option<&Engine>, stack: &Stack) -> BTreeMap<String, Publishing> {
     let publishing_services = || stack.services.iter().filter(|service| !service.ports.is_empty());
     let mut networks = stack.networks.clone();
     // Nothing depends on them where every mapping names its address.
@@ -38,11 +38,11 @@ pub fn publishing_of(engine: Option<&Engine>, stack: &Stack) -> BTreeMap<String,
     publishing_services().map(|service| (service.name.clone(), publishing(service, &networks))).collect()
 }
 
-/// The mapping with the address that the engine binds; `None` where it binds
+/// The mapping with the address that the engine binds; the verdict where it binds
 /// nothing.
-pub fn effective(publishing: &BTreeMap<String, Publishing>, mapping: &PortMapping) -> Option<PortMapping> {
-    match publishing.get(&mapping.service) {
-        Some(publishing) => publishing.effective(mapping),
-        None => Some(mapping.clone()),
-    }
+pub(crate) fn effective(
+    publishing: &BTreeMap<String, Publishing>,
+    mapping: &PortMapping,
+) -> Result<PortMapping, Verdict> {
+    publishing.get(&mapping.service).map_or_else(|| Ok(mapping.clone()), |known| known.effective(mapping))
 }

@@ -8,7 +8,7 @@ use crate::decide::{Publishing, clashes, is_bound, too_many};
 use crate::disk;
 use crate::host::Depth;
 use crate::model::{
-    Container, Leases, Owner, PortMapping, PortRange, Source, Stack, State, Unpublished, Verdict, Wanted,
+    Container, Leases, Owner, PortMapping, PortRange, Protocol, Source, Stack, State, Unpublished, Verdict, Wanted,
 };
 use crate::ui;
 
@@ -17,7 +17,7 @@ use crate::ui;
 pub struct Row {
     /// The mapping and where it stands.
     pub wanted: Wanted,
-    /// The answer.
+    /// Whether it can be published, and who has it if not.
     pub verdict: Verdict,
     /// Index of the earlier row of this model on the same port.
     pub clash: Option<usize>,
@@ -39,56 +39,40 @@ impl Row {
     }
 }
 
-/// Judges every published port of `stack`.
-pub fn judge_stack(
+pub(crate) fn judge_stack(
     facts: &mut PortFacts<'_>,
     stack: &Stack,
     publishing: &BTreeMap<String, Publishing>,
     leases: &Leases,
 ) -> Vec<Row> {
-    let wanted: Vec<&Wanted> = stack.ports().collect();
-    let effective: Vec<Option<PortMapping>> =
-        wanted.iter().map(|wanted| effective(publishing, &wanted.mapping)).collect();
+    let effective: Vec<Result<PortMapping, Verdict>> =
+        stack.ports().map(|wanted| effective(publishing, &wanted.mapping)).collect();
     if let Err(error) = facts.explain(effective.iter().flatten().cloned(), Depth::Complete) {
         ui::detail(&format!("who holds a port cannot be told: {error}"));
     }
     // A port that is not bound is in nobody's way.
-    let unpublished = |wanted: &Wanted| PortMapping { published: None, ..wanted.mapping.clone() };
-    let bound: Vec<PortMapping> =
-        wanted.iter().zip(&effective).map(|(wanted, to)| to.clone().unwrap_or_else(|| unpublished(wanted))).collect();
-    let clashes = clashes(&bound.iter().collect::<Vec<_>>());
-    let verdict = |mapping: &PortMapping, effective: Option<&PortMapping>, clash: Option<usize>| {
-        let Some(effective) = effective else { return not_published(publishing.get(&mapping.service)) };
-        let clash = clash.map(|earlier| {
-            let other = &wanted[earlier].mapping;
-            format!("service `{}` of this project publishes {} too", other.service, other.address())
+    let unbound = PortMapping { published: None, ..PortMapping::of_port(None, 1, Protocol::Tcp) };
+    let clashes = clashes(&effective.iter().map(|mapping| mapping.as_ref().unwrap_or(&unbound)).collect::<Vec<_>>());
+    let judge = |(wanted, (effective, clash)): (&Wanted, (Result<PortMapping, Verdict>, Option<usize>))| {
+        let earlier = clash.and_then(|earlier| stack.ports().nth(earlier)).map(|other| {
+            let mapping = &other.mapping;
+            format!("service `{}` of this project publishes {} too", mapping.service, mapping.address())
         });
-        match clash.or_else(|| too_many_replicas(stack, mapping)) {
-            Some(why) => Verdict::Taken(vec![Owner::Unknown { why }]),
-            None => facts.verdict_of_mapping(effective),
-        }
+        let verdict = effective.map_or_else(std::convert::identity, |effective| {
+            match earlier.or_else(|| too_many_replicas(stack, &wanted.mapping)) {
+                Some(why) => Verdict::Taken(vec![Owner::Unknown { why }]),
+                None => facts.verdict_of_mapping(&effective),
+            }
+        });
+        let kept_for = facts.kept_for_another(&wanted.mapping, leases);
+        Row { wanted: wanted.clone(), verdict, clash, suggestion: None, kept_for }
     };
-    let row = |((wanted, effective), clash): ((&&Wanted, &Option<PortMapping>), Option<usize>)| Row {
-        wanted: (*wanted).clone(),
-        verdict: verdict(&wanted.mapping, effective.as_ref(), clash),
-        clash,
-        suggestion: None,
-        kept_for: facts.kept_for_another(&wanted.mapping, leases),
-    };
-    wanted.iter().zip(&effective).zip(clashes.iter().copied()).map(row).collect()
-}
-
-fn not_published(publishing: Option<&Publishing>) -> Verdict {
-    match publishing {
-        Some(Publishing::Discarded(why)) => Verdict::NotPublished { why: why.clone(), cause: Unpublished::Discarded },
-        Some(Publishing::Refused(why)) => Verdict::NotPublished { why: why.clone(), cause: Unpublished::Refused },
-        Some(Publishing::Bound(_)) | None => Verdict::Free,
-    }
+    stack.ports().zip(effective.into_iter().zip(clashes)).map(judge).collect()
 }
 
 /// That a service has more containers than ports to publish, which no other port
 /// would solve.
-pub fn too_many_replicas(stack: &Stack, mapping: &PortMapping) -> Option<String> {
+pub(crate) fn too_many_replicas(stack: &Stack, mapping: &PortMapping) -> Option<String> {
     let count = too_many(stack.service(&mapping.service)?, mapping)?;
     Some(format!("{count} containers of `{}` cannot all publish {}", mapping.service, mapping.address()))
 }

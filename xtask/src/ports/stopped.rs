@@ -13,7 +13,12 @@ const PARALLEL_REQUESTS: usize = 8;
 
 /// What stopped containers of other Compose projects publish when they are
 /// started again. Leases already cover the stacks that this tool started.
-pub fn ports_of_stopped(engine: &Engine, project: &str, containers: &[Container], leases: &Leases) -> BTreeSet<u16> {
+pub(crate) fn ports_of_stopped(
+    engine: &Engine,
+    project: &str,
+    containers: &[Container],
+    leases: &Leases,
+) -> BTreeSet<u16> {
     let is_anothers = |container: &&Container| {
         let (Some(other), Some(dir)) = (&container.project, &container.working_dir) else { return false };
         !container.state.holds_ports() && other != project && leases.tenant(other, &disk::real(dir)).is_none()

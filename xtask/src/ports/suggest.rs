@@ -10,7 +10,7 @@ use crate::stack::Settings;
 
 /// What a project's other ports are chosen by, besides facts.
 #[derive(Clone, Copy)]
-pub struct Rules<'a> {
+pub(crate) struct Rules<'a> {
     /// The project.
     pub stack: &'a Stack,
     /// What becomes of the ports of each service.
@@ -25,7 +25,7 @@ pub struct Rules<'a> {
 
 /// Chooses another port for every conflict among `rows`. Ports fed by one
 /// variable move together.
-pub fn suggest_for_conflicts(facts: &PortFacts<'_>, rows: &mut [Row], rules: &Rules<'_>) {
+pub(crate) fn suggest_for_conflicts(facts: &PortFacts<'_>, rows: &mut [Row], rules: &Rules<'_>) {
     let kept = Kept::new(rules.leases, facts.project.name, facts.project.dir, &disk::is_folder);
     let tenant = rules.leases.tenant(facts.project.name, facts.project.dir);
     let unsuitable = facts.unsuitable();
@@ -42,11 +42,14 @@ pub fn suggest_for_conflicts(facts: &PortFacts<'_>, rows: &mut [Row], rules: &Ru
         }
         let together: Vec<usize> =
             (0..rows.len()).filter(|j| *j == i || move_together(&row.wanted, &rows[*j].wanted)).collect();
-        let bound: Vec<Option<PortMapping>> =
-            together.iter().map(|j| effective(rules.publishing, &rows[*j].wanted.mapping)).collect();
-        let mut is_free = |port: u16| {
-            bound.iter().all(|mapping| mapping.as_ref().is_some_and(|mapping| facts.is_free(mapping, port)))
+        let Ok(bound) = together
+            .iter()
+            .map(|j| effective(rules.publishing, &rows[*j].wanted.mapping))
+            .collect::<Result<Vec<_>, _>>()
+        else {
+            continue;
         };
+        let mut is_free = |port: u16| bound.iter().all(|mapping| facts.is_free(mapping, port));
         // A dev server of the same project keeps its port against the stack, too.
         let of_server = |port| tenant.is_some_and(|tenant| tenant.has_dev_server(port));
         let is_kept = |port: u16| kept.has(port) || of_server(port) || rules.avoid.contains(&port);
@@ -85,7 +88,7 @@ fn move_together(a: &Wanted, b: &Wanted) -> bool {
 
 /// The port that the tenant keeps for the row at `at`: a service may publish one
 /// target several times, and then their order tells them apart.
-pub fn kept_for(tenant: &Tenant, rows: &[Row], at: usize) -> Option<u16> {
+pub(crate) fn kept_for(tenant: &Tenant, rows: &[Row], at: usize) -> Option<u16> {
     let key = |row: &Row| {
         let mapping = &row.wanted.mapping;
         (mapping.service.clone(), mapping.target, mapping.protocol)
@@ -96,7 +99,12 @@ pub fn kept_for(tenant: &Tenant, rows: &[Row], at: usize) -> Option<u16> {
 }
 
 /// A block for the project that nobody else has, and on whose ports nobody is.
-pub fn free_range(facts: &PortFacts<'_>, rows: &[Row], avoid: &BTreeSet<u16>, leases: &Leases) -> Option<PortRange> {
+pub(crate) fn free_range(
+    facts: &PortFacts<'_>,
+    rows: &[Row],
+    avoid: &BTreeSet<u16>,
+    leases: &Leases,
+) -> Option<PortRange> {
     let own: BTreeSet<u16> = published(rows).collect();
     let protocol = rows.first()?.wanted.mapping.protocol;
     facts.free_block(leases, rows.len(), &PortMapping::of_port(None, 1, protocol), &|port| {

@@ -4,13 +4,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::{Finding, Scene, Status};
-use crate::decide::is_engine_process;
 use crate::flow::mend::Mend;
 use crate::flow::stop_holders::{Request, StopAction};
 use crate::flow::survey::{Row, Survey};
-use crate::host::{self, Depth, Probe};
+use crate::host::{self, Probe};
 use crate::model::{Binding, Container, Owner, PortRange, Protocol, State};
-use crate::ports::{advise, describe_process, is_leftover_proxy, reasons};
+use crate::ports::{advise, describe_process, is_leftover_proxy, reasons, strangers};
 use crate::ui;
 
 pub(super) fn check(scene: &Scene) -> Vec<Finding> {
@@ -150,13 +149,9 @@ fn shadows(scene: &Scene) -> Vec<Finding> {
     ports.sort_unstable();
     ports.dedup();
     let mut found = Vec::new();
-    for socket in host::listeners(&ports, Depth::Quick) {
-        let stranger = host::processes(&socket.pids).into_iter().find(|process| !is_engine_process(process));
-        let Some((stranger, container)) =
-            stranger.zip(bindings.iter().find(|(_, b)| b.published == socket.port).map(|(container, _)| container))
-        else {
-            continue;
-        };
+    for (socket, stranger) in strangers(&ports) {
+        let binding = bindings.iter().find(|(_, binding)| binding.published == socket.port);
+        let Some((container, _)) = binding else { continue };
         let address = SocketAddr::new(socket.ip, socket.port);
         let seen = format!("{} listens on {address}", describe_process(&stranger));
         found.push(

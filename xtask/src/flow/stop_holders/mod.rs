@@ -17,28 +17,24 @@ use crate::model::{Container, Owner, PortRange, Process, Protocol, Unit, Verdict
 use crate::ports::{self, PortHolders, Row, describe_process, is_leftover_proxy};
 use crate::ui;
 
-pub use run::{Done, Outcome, run};
+pub(crate) use run::{Done, Outcome, run};
 
 /// How long a process gets to end cleanly, unless told otherwise.
-pub const GRACE: Duration = Duration::from_secs(5);
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// A port to be freed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// As people write it.
     pub address: String,
     /// The addresses that must be bindable.
     pub ips: Vec<IpAddr>,
     /// One of these ports must be: of a range the engine needs one.
     pub ports: Vec<u16>,
-    /// Transport protocol.
     pub protocol: Protocol,
-    /// What was found there.
     pub verdict: Verdict,
 }
 
 impl Request {
-    /// Whether one of `containers` publishes the port.
     pub fn is_published(&self, containers: &[Container]) -> bool {
         containers.iter().flat_map(Container::held).any(|binding| {
             binding.protocol == self.protocol
@@ -73,34 +69,26 @@ impl From<&PortHolders> for Request {
     }
 }
 
-/// One owner and what will be done about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
-    /// Who has the port.
+pub(crate) struct Step {
     pub owner: Owner,
-    /// What is done.
     pub action: StopAction,
 }
 
-/// What can be done about an owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StopAction {
+pub(crate) enum StopAction {
     /// `docker stop`, by id. Never `docker compose stop`: its words would come
     /// from labels, which a copy of an image (`docker commit`) or anybody may
     /// carry, and it stops every replica.
     StopContainer(Container),
     /// `systemctl stop NAME.service`.
     StopUnit(Unit),
-    /// A signal, and a wait.
     EndProcess(Process),
 }
 
-/// How to end processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StopOptions {
-    /// How long they get.
+pub(crate) struct StopOptions {
     pub grace: Duration,
-    /// The first signal.
     pub signal: Ask,
     /// Send KILL after the grace without asking.
     pub force: bool,
@@ -112,9 +100,8 @@ impl Default for StopOptions {
     }
 }
 
-/// What will be done, and what cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// In this order; no two do the same.
     pub steps: Vec<Step>,
     /// Owners that must be left alone: who, and why.
@@ -123,7 +110,7 @@ pub struct Plan {
 
 /// The plan for these ports: every owner of every one. `containers`: those of
 /// the engine, where it told.
-pub fn plan(ctx: &Context, requests: &[Request], containers: Option<&[Container]>) -> Plan {
+pub(crate) fn plan(ctx: &Context, requests: &[Request], containers: Option<&[Container]>) -> Plan {
     let ancestors = ancestors();
     let mut plan = Plan::default();
     for request in requests {
@@ -193,7 +180,7 @@ fn ancestors() -> Vec<u32> {
 
 impl StopAction {
     /// The command that a person would type for it.
-    pub fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         match self {
             StopAction::StopContainer(container) => docker::stop_container(container.reference()).line(),
             StopAction::StopUnit(unit) => stop_unit(unit).line(),
@@ -216,7 +203,7 @@ fn stop_unit(unit: &Unit) -> Command {
 }
 
 /// The plan as lines; as notes where stdout is for something else.
-pub fn show(plan: &Plan, as_notes: bool) {
+pub(crate) fn show(plan: &Plan, as_notes: bool) {
     let print = |line: String| if as_notes { ui::note(&line) } else { ui::out(&line) };
     for step in &plan.steps {
         print(format!("stop: {}", step.action.described()));
@@ -232,7 +219,7 @@ pub fn show(plan: &Plan, as_notes: bool) {
 }
 
 /// Who would keep a port although the plan is carried out.
-pub fn refusal(plan: &Plan) -> Option<Error> {
+pub(crate) fn refusal(plan: &Plan) -> Option<Error> {
     let error = match (&plan.refused[..], &plan.steps[..]) {
         ([], _) => return None,
         (_, []) => Error::new("there is nobody here who may be stopped"),
@@ -243,7 +230,7 @@ pub fn refusal(plan: &Plan) -> Option<Error> {
 
 /// Asks, unless told `--yes`; without a terminal nothing is done. An error
 /// where the answer is no.
-pub fn consent(ctx: &Context, plan: &Plan) -> Result<()> {
+pub(crate) fn consent(ctx: &Context, plan: &Plan) -> Result<()> {
     if plan.steps.is_empty() {
         return Err(refusal(plan).unwrap_or_else(|| Error::new("there is nobody to be stopped").finding()));
     }

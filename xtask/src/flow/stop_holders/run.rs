@@ -25,8 +25,7 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// What was done about one owner.
 #[derive(Debug, Serialize)]
-pub struct Done {
-    /// Who had the port.
+pub(crate) struct Done {
     pub owner: OwnerReport,
     /// The command, as a person would type it.
     pub action: String,
@@ -34,21 +33,18 @@ pub struct Done {
     pub result: String,
 }
 
-/// What came of a plan.
 #[derive(Debug)]
-pub struct Outcome {
-    /// One for each step.
+pub(crate) struct Outcome {
     pub actions: Vec<Done>,
     /// Why ports are still held; `None` = all are free.
     pub error: Option<Error>,
 }
 
-/// Carries the plan out.
-pub fn run(ctx: &Context, plan: &Plan, requests: &[Request], options: &StopOptions) -> Outcome {
+pub(crate) fn run(ctx: &Context, plan: &Plan, requests: &[Request], options: &StopOptions) -> Outcome {
     let mut errors: Vec<Error> = Vec::new();
     let mut ending: Vec<(usize, Process, Target)> = Vec::new();
     let mut results: Vec<String> = Vec::new();
-    // Since the plan was made a person may have thought about it for long.
+    // A person may have taken long to agree to the plan.
     let holding = if has_processes(plan) { pids(&listeners(requests)) } else { BTreeSet::new() };
     for (i, step) in plan.steps.iter().enumerate() {
         let result = begin(step, options, &holding).map(|begun| match (begun, &step.action) {
@@ -63,7 +59,7 @@ pub fn run(ctx: &Context, plan: &Plan, requests: &[Request], options: &StopOptio
         errors.extend(result.err());
     }
     wait_for(&mut ending, requests, options.grace);
-    // Who has given the port back and serves its last clients is let to.
+    // A process that has released the port may go on serving its last clients.
     let holding = if ending.is_empty() { BTreeSet::new() } else { pids(&listeners(requests)) };
     for (i, process, target) in ending.iter().filter(|(_, process, _)| holding.contains(&process.pid)) {
         if let Err(error) = force(ctx, process, target, requests, options) {
@@ -86,7 +82,6 @@ pub fn run(ctx: &Context, plan: &Plan, requests: &[Request], options: &StopOptio
 
 /// What came of an action so far.
 enum Begun {
-    /// All that there was to do.
     Done,
     /// A process that was signalled, to be waited for.
     Signalled(Target),
@@ -94,7 +89,6 @@ enum Begun {
     Needless(String),
 }
 
-/// Starts the action of a step.
 fn begin(step: &Step, options: &StopOptions, holding: &BTreeSet<u32>) -> Result<Begun> {
     match &step.action {
         // By id: since the plan was made the name may have gone to another one.
@@ -259,7 +253,6 @@ fn started_again(process: &Process) -> String {
     format!("{who} has it now; {by}")
 }
 
-/// The sockets that listen on these ports now.
 fn listeners(requests: &[Request]) -> Vec<Socket> {
     let ports: Vec<_> =
         requests.iter().flat_map(|request| request.ports.iter().map(|port| (*port, request.protocol))).collect();

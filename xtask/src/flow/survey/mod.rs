@@ -170,8 +170,8 @@ pub fn free_range(found: &Survey, leases: &Leases) -> Option<PortRange> {
 
 /// Whether `port` could be published in the place of the mapping's own.
 pub fn is_free(found: &Survey, mapping: &PortMapping, port: u16) -> bool {
-    let Some(mapping) = ports::effective(&found.publishing, mapping) else { return false };
-    with_facts(found, &BTreeMap::new(), |facts| facts.is_free(&mapping, port))
+    let effective = ports::effective(&found.publishing, mapping);
+    effective.is_ok_and(|mapping| with_facts(found, &BTreeMap::new(), |facts| facts.is_free(&mapping, port)))
 }
 
 /// Facts of this moment: what was probed before may be held by now.

@@ -18,7 +18,7 @@ pub(super) type Missing = BTreeMap<String, Vec<String>>;
 pub(super) fn missing(survey: &Survey, containers: &[Container]) -> Missing {
     let mut missing = Missing::new();
     for wanted in survey.stack.ports() {
-        let Some(mapping) = effective(&survey.publishing, &wanted.mapping) else { continue };
+        let Ok(mapping) = effective(&survey.publishing, &wanted.mapping) else { continue };
         let runs = |container: &&Container| {
             container.service.as_deref() == Some(&mapping.service)
                 && container.state == State::Running

@@ -12,13 +12,12 @@ use super::launch;
 use super::urls::{Speech, speech};
 use super::wait;
 use crate::context::Context;
-use crate::decide::{is_engine_process, overlaps};
+use crate::decide::overlaps;
 use crate::error::{Error, Result};
 use crate::exec::Patience;
 use crate::flow::survey::Survey;
-use crate::host;
 use crate::model::{Binding, Container, Protocol, Socket, State};
-use crate::ports::describe_process;
+use crate::ports::{describe_process, strangers};
 use crate::ui;
 
 /// A server that says nothing for so long, and keeps the connection, is there.
@@ -244,18 +243,17 @@ fn speak(door: &Door<'_>) -> Result<(), Silence> {
 /// answers in the container's place.
 fn stranger(doors: &[Door<'_>]) -> Option<Error> {
     let ports: Vec<(u16, Protocol)> = doors.iter().map(|door| (door.address.port(), Protocol::Tcp)).collect();
-    let listeners = host::listeners(&ports, host::Depth::Quick);
+    let strangers = strangers(&ports);
     doors.iter().find_map(|door| {
-        let answers = |socket: &&Socket| {
+        let answers = |socket: &Socket| {
             socket.port == door.address.port() && overlaps(door.address.ip(), socket.ip, socket.v6_only)
         };
-        let holders = host::processes_of(listeners.iter().filter(answers));
-        let process = holders.into_iter().find(|process| !is_engine_process(process))?;
+        let (_, process) = strangers.iter().find(|(socket, _)| answers(socket))?;
         Some(
             Error::new(format!(
                 "{} is answered by {}, not by the container of `{}`",
                 door.address,
-                describe_process(&process),
+                describe_process(process),
                 ui::clean(door.service)
             ))
             .hint("end that process, or move the port: `cargo xtask start --on-conflict reassign`")
