@@ -47,11 +47,10 @@ pub(crate) fn take(ctx: &Context, request: &Request<'_>) -> Result<u16> {
     }
     let used = used(&home, leases, request.name);
     let mut server = DevServer {
-        facts: PortFacts::new(Identity { name: &project, dir: &home.dir }, &containers, None),
+        facts: PortFacts::new(Identity { name: &project, dir: &home.dir }, &containers, None).with_leases(leases),
         host_ip: request.host.and_then(|host| host.parse().ok()).filter(|ip: &IpAddr| !ip.is_unspecified()),
         port_range: settings.port_range,
         used: &used,
-        leases,
     };
     let mut block = leases.tenant(&project, &home.dir).and_then(|tenant| tenant.range);
     let asked = match request.port {
@@ -109,10 +108,7 @@ fn used(home: &Home, leases: &Leases, name: &str) -> BTreeSet<u16> {
 
 /// A person who asks for a port by name gets it, as long as nobody is on it.
 fn asked_for(ctx: &Context, server: &mut DevServer<'_>, port: u16) -> Result<u16> {
-    let mut others = server
-        .leases
-        .others(server.facts.project.name, server.facts.project.dir)
-        .filter(|tenant| tenant.keeps(port, Protocol::Tcp));
+    let mut others = server.facts.other_tenants().filter(|tenant| tenant.keeps(port, Protocol::Tcp));
     if let Some(other) = others.find(|tenant| keep::is_starting(tenant, port, Protocol::Tcp)) {
         let why = keep::being_started(ctx, other);
         return Err(Error::new(format!("port {port} is not to be had: {why}")).finding());

@@ -5,14 +5,13 @@ use std::net::IpAddr;
 
 use super::{PortFacts, ports_of_stopped};
 use crate::context::Context;
-use crate::decide::{Kept, Limits, suggest};
-use crate::disk;
+use crate::decide::{Limits, suggest};
 use crate::host::Depth;
-use crate::model::{Leases, Owner, PortMapping, PortRange, Protocol};
+use crate::model::{Owner, PortMapping, PortRange, Protocol};
 
 /// A dev server that a port is looked for, and what is known.
 pub(crate) struct DevServer<'a> {
-    /// Its project, and the containers of an engine on this machine.
+    /// Of its project on this machine.
     pub(crate) facts: PortFacts<'a>,
     /// The address to be bound; `None` = the port has to be free on all.
     pub(crate) host_ip: Option<IpAddr>,
@@ -20,7 +19,6 @@ pub(crate) struct DevServer<'a> {
     pub(crate) port_range: Option<PortRange>,
     /// Ports that the project itself wants or keeps.
     pub(crate) used: &'a BTreeSet<u16>,
-    pub(crate) leases: &'a Leases,
 }
 
 impl DevServer<'_> {
@@ -42,15 +40,13 @@ impl DevServer<'_> {
     /// A block that nobody else has, and on whose ports nobody is.
     pub(crate) fn free_block(&self) -> Option<PortRange> {
         let mapping = PortMapping::of_port(None, 1, Protocol::Tcp);
-        self.facts.free_block(self.leases, 1, &mapping, &|port| self.used.contains(&port))
+        self.facts.free_block(1, &mapping, &|port| self.used.contains(&port))
     }
 
     /// A port of `port_range`; without one a port of `block`, and one elsewhere
     /// where that is full.
     pub(crate) fn choose(&self, ctx: &Context, block: Option<PortRange>) -> Option<u16> {
-        let PortFacts { project, containers, .. } = &self.facts;
-        let avoid = ports_of_stopped(&ctx.engine, project.name, containers, self.leases);
-        let kept = Kept::new(self.leases, project.name, project.dir, &disk::is_folder);
+        let (avoid, kept) = (ports_of_stopped(&ctx.engine, &self.facts), self.facts.kept());
         let is_kept = |port: u16| kept.has(port) || avoid.contains(&port);
         let unsuitable = self.facts.unsuitable();
         let within = self.port_range.or(block);

@@ -6,12 +6,16 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::engine_host;
-use crate::decide::{Facts, Identity, judge, judge_by_tables, needs_explanation};
+use crate::decide::{Facts, Identity, Kept, judge, judge_by_tables, needs_explanation};
+use crate::disk;
 use crate::error::Result;
 use crate::host::{self, Depth};
 use crate::model::{
-    Container, EngineHost, Owner, PortMapping, PortRange, Probe, Process, Protocol, Reservation, Socket, Verdict,
+    Container, EngineHost, Leases, Owner, PortMapping, PortRange, Probe, Process, Protocol, Reservation, Socket,
+    Tenant, Verdict,
 };
+
+const NO_LEASES: &Leases = &Leases { tenants: Vec::new() };
 
 /// The facts that one command judges ports by. Each address is probed when it is
 /// first asked about, and only once: two answers could differ.
@@ -19,6 +23,7 @@ pub(crate) struct PortFacts<'a> {
     pub(crate) project: Identity<'a>,
     pub(super) containers: &'a [Container],
     engine_host: Option<&'a EngineHost>,
+    pub(super) leases: &'a Leases,
     refused: Option<&'a BTreeMap<u16, String>>,
     reservations: Vec<Reservation>,
     sockets: BTreeMap<(u16, Protocol), Vec<Socket>>,
@@ -34,6 +39,7 @@ impl<'a> PortFacts<'a> {
             project,
             containers,
             engine_host,
+            leases: NO_LEASES,
             refused: None,
             reservations: if engine_host.is_some() { Vec::new() } else { host::reservations() },
             sockets: BTreeMap::new(),
@@ -48,7 +54,13 @@ impl<'a> PortFacts<'a> {
         PortFacts { containers, ..self }
     }
 
-    /// The same, with ports that cannot be had although they look free, and why.
+    /// The same with everything that is kept on the machine that binds the ports.
+    #[must_use]
+    pub(crate) fn with_leases(self, leases: &'a Leases) -> Self {
+        PortFacts { leases, ..self }
+    }
+
+    /// The same with ports that cannot be had although they look free, and why.
     #[must_use]
     pub(crate) fn with_refused(self, refused: &'a BTreeMap<u16, String>) -> Self {
         PortFacts { refused: Some(refused), ..self }
@@ -127,6 +139,21 @@ impl<'a> PortFacts<'a> {
     pub(crate) fn unsuitable(&self) -> Vec<PortRange> {
         let ephemeral = if self.engine_host.is_some() { engine_host::ephemeral() } else { host::ephemeral() };
         ephemeral.into_iter().chain(self.reservations.iter().map(|kept| kept.range)).collect()
+    }
+
+    /// What the project keeps.
+    pub(crate) fn tenant(&self) -> Option<&'a Tenant> {
+        self.leases.tenant(self.project.name, self.project.dir)
+    }
+
+    /// Everybody else who keeps ports.
+    pub(crate) fn other_tenants(&self) -> impl Iterator<Item = &'a Tenant> + use<'a> {
+        self.leases.others(self.project.name, self.project.dir)
+    }
+
+    /// The ports that are kept for others.
+    pub(super) fn kept(&self) -> Kept<'a> {
+        Kept::new(self.leases, self.project.name, self.project.dir, &disk::is_folder)
     }
 
     /// Where the search for a block of ports begins.

@@ -8,7 +8,7 @@ use crate::decide::{Publishing, clashes, is_bound, too_many};
 use crate::disk;
 use crate::host::Depth;
 use crate::model::{
-    Container, Leases, Owner, PortMapping, PortRange, Protocol, Source, Stack, State, Unpublished, Verdict, Wanted,
+    Container, Owner, PortMapping, PortRange, Protocol, Source, Stack, State, Tenant, Unpublished, Verdict, Wanted,
 };
 use crate::ui;
 
@@ -43,7 +43,6 @@ pub(crate) fn judge_stack(
     facts: &mut PortFacts<'_>,
     stack: &Stack,
     publishing: &BTreeMap<String, Publishing>,
-    leases: &Leases,
 ) -> Vec<Row> {
     let effective: Vec<Result<PortMapping, Verdict>> =
         stack.ports().map(|wanted| effective(publishing, &wanted.mapping)).collect();
@@ -64,7 +63,7 @@ pub(crate) fn judge_stack(
                 None => facts.verdict_of_mapping(&effective),
             }
         });
-        let kept_for = facts.kept_for_another(&wanted.mapping, leases);
+        let kept_for = facts.kept_for_another(&wanted.mapping);
         Row { wanted: wanted.clone(), verdict, clash, suggestion: None, kept_for }
     };
     stack.ports().zip(effective.into_iter().zip(clashes)).map(judge).collect()
@@ -113,10 +112,10 @@ impl PortFacts<'_> {
     }
 
     /// Who else keeps the port of a mapping; a folder that is gone keeps nothing.
-    fn kept_for_another(&self, mapping: &PortMapping, leases: &Leases) -> Option<(String, PathBuf)> {
+    fn kept_for_another(&self, mapping: &PortMapping) -> Option<(String, PathBuf)> {
         let port = mapping.published.filter(|range| range.is_one())?.first;
-        let mut others = leases.others(self.project.name, self.project.dir);
-        let other = others.find(|tenant| tenant.keeps(port, mapping.protocol) && disk::is_folder(&tenant.dir))?;
+        let keeps = |tenant: &&Tenant| tenant.keeps(port, mapping.protocol) && disk::is_folder(&tenant.dir);
+        let other = self.other_tenants().find(keeps)?;
         Some((other.project.clone(), other.dir.clone()))
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::PortFacts;
 use crate::disk;
 use crate::docker::Engine;
-use crate::model::{Container, Leases};
+use crate::model::Container;
 
 /// Inspecting a container costs a millisecond or two.
 const MAX_INSPECTED: usize = 200;
@@ -13,17 +14,14 @@ const PARALLEL_REQUESTS: usize = 8;
 
 /// What stopped containers of other Compose projects publish when they are
 /// started again. Leases already cover the stacks that this tool started.
-pub(crate) fn ports_of_stopped(
-    engine: &Engine,
-    project: &str,
-    containers: &[Container],
-    leases: &Leases,
-) -> BTreeSet<u16> {
+pub(crate) fn ports_of_stopped(engine: &Engine, facts: &PortFacts<'_>) -> BTreeSet<u16> {
     let is_anothers = |container: &&Container| {
         let (Some(other), Some(dir)) = (&container.project, &container.working_dir) else { return false };
-        !container.state.holds_ports() && other != project && leases.tenant(other, &disk::real(dir)).is_none()
+        !container.state.holds_ports()
+            && other != facts.project.name
+            && facts.leases.tenant(other, &disk::real(dir)).is_none()
     };
-    let stopped: Vec<&Container> = containers.iter().filter(is_anothers).take(MAX_INSPECTED).collect();
+    let stopped: Vec<&Container> = facts.containers.iter().filter(is_anothers).take(MAX_INSPECTED).collect();
     let requests = if engine.endpoint().is_remote() { PARALLEL_REQUESTS } else { 1 };
     let share = stopped.len().div_ceil(requests).max(1);
     let ports = |some: &[&Container]| -> Vec<u16> {

@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{PortFacts, Row, effective, too_many_replicas};
-use crate::decide::{Kept, Limits, Publishing, exclude, free_block, suggest};
+use crate::decide::{Limits, Publishing, exclude, free_block, suggest};
 use crate::disk;
-use crate::model::{Leases, PortMapping, PortRange, Stack, Tenant, Verdict, Wanted};
+use crate::model::{PortMapping, PortRange, Stack, Tenant, Verdict, Wanted};
 use crate::stack::Settings;
 
 /// What a project's other ports are chosen by, besides facts.
 #[derive(Clone, Copy)]
 pub(crate) struct Rules<'a> {
-    /// The project.
     pub stack: &'a Stack,
     /// What becomes of the ports of each service.
     pub publishing: &'a BTreeMap<String, Publishing>,
@@ -19,15 +18,12 @@ pub(crate) struct Rules<'a> {
     pub port_range: Option<PortRange>,
     /// Ports that nobody keeps, and that others will want again.
     pub avoid: &'a BTreeSet<u16>,
-    /// Everything that is kept.
-    pub leases: &'a Leases,
 }
 
 /// Chooses another port for every conflict among `rows`. Ports fed by one
 /// variable move together.
 pub(crate) fn suggest_for_conflicts(facts: &PortFacts<'_>, rows: &mut [Row], rules: &Rules<'_>) {
-    let kept = Kept::new(rules.leases, facts.project.name, facts.project.dir, &disk::is_folder);
-    let tenant = rules.leases.tenant(facts.project.name, facts.project.dir);
+    let (kept, tenant) = (facts.kept(), facts.tenant());
     let unsuitable = facts.unsuitable();
     let mut used: BTreeSet<u16> = published(rows).collect();
     let mut found: Vec<Option<u16>> = vec![None; rows.len()];
@@ -99,15 +95,10 @@ pub(crate) fn kept_for(tenant: &Tenant, rows: &[Row], at: usize) -> Option<u16> 
 }
 
 /// A block for the project that nobody else has, and on whose ports nobody is.
-pub(crate) fn free_range(
-    facts: &PortFacts<'_>,
-    rows: &[Row],
-    avoid: &BTreeSet<u16>,
-    leases: &Leases,
-) -> Option<PortRange> {
+pub(crate) fn free_range(facts: &PortFacts<'_>, rows: &[Row], avoid: &BTreeSet<u16>) -> Option<PortRange> {
     let own: BTreeSet<u16> = published(rows).collect();
     let protocol = rows.first()?.wanted.mapping.protocol;
-    facts.free_block(leases, rows.len(), &PortMapping::of_port(None, 1, protocol), &|port| {
+    facts.free_block(rows.len(), &PortMapping::of_port(None, 1, protocol), &|port| {
         own.contains(&port) || avoid.contains(&port)
     })
 }
@@ -117,19 +108,17 @@ impl PortFacts<'_> {
     /// settings of their project, and each of which `mapping` could have.
     pub(super) fn free_block(
         &self,
-        leases: &Leases,
         count: usize,
         mapping: &PortMapping,
         is_excluded: &dyn Fn(u16) -> bool,
     ) -> Option<PortRange> {
-        let (project, dir) = (self.project.name, self.project.dir);
-        let kept = Kept::new(leases, project, dir, &disk::is_folder);
+        let kept = self.kept();
         let of_settings = |tenant: &Tenant| {
             let dir = tenant.dir.clone();
             disk::within(&tenant.dir, move || Settings::read(&dir)).and_then(Result::ok)?.port_range
         };
         let mut unsuitable = self.unsuitable();
-        unsuitable.extend(leases.others(project, dir).filter_map(of_settings));
+        unsuitable.extend(self.other_tenants().filter_map(of_settings));
         free_block(count, self.seed(), &mut |range| {
             range.iter().any(|port| {
                 is_excluded(port)

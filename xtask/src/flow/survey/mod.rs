@@ -141,13 +141,13 @@ pub fn judge_ports(ctx: &Context, found: &mut Survey, refused: &BTreeMap<u16, St
     found.refused.clone_from(refused);
     let leases = ctx.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default();
     let mut avoid = BTreeSet::new();
-    let rows = with_facts(found, refused, |facts| {
-        let mut rows = ports::judge_stack(facts, &found.stack, &found.publishing, &leases);
+    let rows = with_facts(found, |facts| {
+        let mut facts = facts.with_leases(&leases).with_refused(refused);
+        let mut rows = ports::judge_stack(&mut facts, &found.stack, &found.publishing);
         if rows.iter().any(|row| row.verdict.is_conflict()) {
-            let containers = found.containers.as_deref().unwrap_or_default();
-            avoid = ports::ports_of_stopped(&ctx.engine, &found.stack.name, containers, &leases);
+            avoid = ports::ports_of_stopped(&ctx.engine, &facts);
             avoid.extend(of_every_profile(ctx, found));
-            ports::suggest_for_conflicts(facts, &mut rows, &rules(found, &avoid, &leases));
+            ports::suggest_for_conflicts(&facts, &mut rows, &rules(found, &avoid));
         }
         rows
     });
@@ -157,38 +157,41 @@ pub fn judge_ports(ctx: &Context, found: &mut Survey, refused: &BTreeMap<u16, St
 /// Chooses anew for every conflict, with what the book says now.
 pub fn choose_again(found: &mut Survey, leases: &Leases) {
     let mut rows = std::mem::take(&mut found.rows);
-    with_facts(found, &found.refused, |facts| {
-        ports::suggest_for_conflicts(facts, &mut rows, &rules(found, &found.avoid, leases));
+    with_facts(found, |facts| {
+        let facts = facts.with_leases(leases).with_refused(&found.refused);
+        ports::suggest_for_conflicts(&facts, &mut rows, &rules(found, &found.avoid));
     });
     found.rows = rows;
 }
 
 /// A block for this project that nobody else has, and on whose ports nobody is.
 pub fn free_range(found: &Survey, leases: &Leases) -> Option<PortRange> {
-    with_facts(found, &found.refused, |facts| ports::free_range(facts, &found.rows, &found.avoid, leases))
+    with_facts(found, |facts| {
+        let facts = facts.with_leases(leases).with_refused(&found.refused);
+        ports::free_range(&facts, &found.rows, &found.avoid)
+    })
 }
 
 /// Whether `port` could be published in the place of the mapping's own.
 pub fn is_free(found: &Survey, mapping: &PortMapping, port: u16) -> bool {
     let effective = ports::effective(&found.publishing, mapping);
-    effective.is_ok_and(|mapping| with_facts(found, &BTreeMap::new(), |facts| facts.is_free(&mapping, port)))
+    effective.is_ok_and(|mapping| with_facts(found, |facts| facts.is_free(&mapping, port)))
 }
 
-/// Facts of this moment: what was probed before may be held by now.
-fn with_facts<T>(found: &Survey, refused: &BTreeMap<u16, String>, work: impl FnOnce(&mut PortFacts<'_>) -> T) -> T {
+/// Facts of this moment: what was free before may be held by now.
+fn with_facts<T>(found: &Survey, work: impl FnOnce(PortFacts<'_>) -> T) -> T {
     let real = |container: &Container| Container {
         working_dir: container.working_dir.as_deref().map(disk::real),
         ..container.clone()
     };
     let containers: Vec<Container> = found.containers.iter().flatten().map(real).collect();
     let dir = found.real_dir();
-    let project = Identity { name: &found.stack.name, dir: &dir };
-    work(&mut PortFacts::new(project, &containers, found.host.as_ref()).with_refused(refused))
+    work(PortFacts::new(Identity { name: &found.stack.name, dir: &dir }, &containers, found.host.as_ref()))
 }
 
-fn rules<'a>(found: &'a Survey, avoid: &'a BTreeSet<u16>, leases: &'a Leases) -> Rules<'a> {
+fn rules<'a>(found: &'a Survey, avoid: &'a BTreeSet<u16>) -> Rules<'a> {
     let (stack, publishing) = (&found.stack, &found.publishing);
-    Rules { stack, publishing, port_range: found.settings.port_range, avoid, leases }
+    Rules { stack, publishing, port_range: found.settings.port_range, avoid }
 }
 
 /// What the project publishes, services of inactive profiles included: they may
