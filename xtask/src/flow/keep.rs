@@ -33,7 +33,7 @@ pub fn spoken_for(ctx: &Context, found: &Survey, may_move: bool) -> BTreeMap<u16
     for (at, row) in found.rows.iter().enumerate() {
         let (Some(port), Verdict::Free) = (single(row), &row.verdict) else { continue };
         let protocol = row.wanted.mapping.protocol;
-        let kept = tenant.and_then(|tenant| ports::kept_for(tenant, &found.rows, at));
+        let kept = tenant.and_then(|tenant| ports::leased_port(tenant, &found.rows, at));
         if kept == Some(port) {
             continue;
         }

@@ -35,7 +35,7 @@ pub(crate) fn is_around(containers: &[Container]) -> bool {
 
 /// Every socket on the engine's machine, without its process. Only where it was
 /// asked for: it makes a container, or a connection of ssh.
-pub(crate) fn sockets(ctx: &Context, stack: &Stack, containers: &[Container]) -> Result<Vec<Socket>> {
+pub(crate) fn sockets_of_engine_host(ctx: &Context, stack: &Stack, containers: &[Container]) -> Result<Vec<Socket>> {
     if let Some(ssh) = tables_over_ssh(ctx.engine.endpoint()) {
         return over_ssh(&ssh);
     }

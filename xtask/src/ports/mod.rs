@@ -14,7 +14,7 @@ mod suggest;
 
 pub(crate) use advice::{advise, is_leftover_proxy};
 pub(crate) use dev_server::DevServer;
-pub(crate) use engine_host::{is_around, sockets};
+pub(crate) use engine_host::{is_around, sockets_of_engine_host};
 pub(crate) use facts::PortFacts;
 pub(crate) use holders::{Holders, PortHolders, each_port, find_holders, strangers};
 pub(crate) use owner::{OwnerReport, describe, describe_process, reasons, taken_by};
@@ -22,4 +22,4 @@ pub(crate) use publishing::{effective, publishing_of};
 pub use stack_ports::Row;
 pub(crate) use stack_ports::{judge_stack, too_many_replicas};
 pub(crate) use stopped::ports_of_stopped;
-pub(crate) use suggest::{Rules, free_range, kept_for, suggest_for_conflicts};
+pub(crate) use suggest::{Rules, free_range, leased_port, suggest_for_conflicts};

@@ -51,7 +51,7 @@ pub(crate) fn suggest_for_conflicts(facts: &PortFacts<'_>, rows: &mut [Row], rul
         let is_kept = |port: u16| kept.has(port) || of_server(port) || rules.avoid.contains(&port);
         let own = tenant.and_then(|tenant| tenant.range);
         let mut limits = Limits { within: rules.port_range.or(own), outside: &unsuitable, used: &used, kept: &is_kept };
-        let before = tenant.and_then(|tenant| kept_for(tenant, rows, i));
+        let before = tenant.and_then(|tenant| leased_port(tenant, rows, i));
         let port = before.filter(|port| *port != published.first && limits.allow(*port) && is_free(*port));
         let port = port.or_else(|| suggest(published.first, &limits, &mut is_free)).or_else(|| {
             // A block that was given may be left; a range in xtask.toml may not.
@@ -84,7 +84,7 @@ fn move_together(a: &Wanted, b: &Wanted) -> bool {
 
 /// The port that the tenant keeps for the row at `at`: a service may publish one
 /// target several times, and then their order tells them apart.
-pub(crate) fn kept_for(tenant: &Tenant, rows: &[Row], at: usize) -> Option<u16> {
+pub(crate) fn leased_port(tenant: &Tenant, rows: &[Row], at: usize) -> Option<u16> {
     let key = |row: &Row| {
         let mapping = &row.wanted.mapping;
         (mapping.service.clone(), mapping.target, mapping.protocol)

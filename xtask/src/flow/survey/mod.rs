@@ -129,7 +129,8 @@ pub fn survey(ctx: &Context) -> Result<Survey> {
 pub fn survey_refused(ctx: &Context, refused: &BTreeMap<u16, String>) -> Result<Survey> {
     let mut found = project(ctx)?;
     if ctx.probe_remote && found.host.is_some() && found.containers.is_ok() {
-        let sockets = ports::sockets(ctx, &found.stack, found.containers.as_deref().unwrap_or_default())?;
+        let sockets =
+            ports::sockets_of_engine_host(ctx, &found.stack, found.containers.as_deref().unwrap_or_default())?;
         found.host.iter_mut().for_each(|host| host.sockets = Some(sockets.clone()));
     }
     judge_ports(ctx, &mut found, refused);
