@@ -17,6 +17,7 @@ pub mod labels;
 pub mod ledger;
 pub mod model;
 pub mod parse;
+pub(crate) mod ports;
 pub mod stack;
 pub(crate) mod task;
 pub mod ui;

@@ -21,6 +21,11 @@ pub struct Identity<'a> {
 }
 
 impl Identity<'_> {
+    /// A project that has no containers.
+    pub fn nobody() -> Identity<'static> {
+        Identity { name: "", dir: Path::new("") }
+    }
+
     /// Whether `container` belongs to this project in this folder.
     pub fn owns(&self, container: &Container) -> bool {
         container.project.as_deref() == Some(self.name) && container.working_dir.as_deref() == Some(self.dir)

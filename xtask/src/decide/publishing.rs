@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::model::{Binding, NetworkSettings, PortMapping, Service};
+use crate::model::{Binding, NetworkSettings, PortMapping, Service, Unpublished, Verdict};
 
 /// What becomes of a service's `ports:`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,13 +51,17 @@ pub fn publishing(service: &Service, networks: &BTreeMap<String, NetworkSettings
 }
 
 impl Publishing {
-    /// The mapping with the address that the engine binds.
-    pub fn effective(&self, mapping: &PortMapping) -> PortMapping {
-        let address = match self {
-            Publishing::Bound(address) => *address,
-            _ => None,
+    /// The mapping with the address that the engine binds; the verdict where it
+    /// binds nothing.
+    pub fn effective(&self, mapping: &PortMapping) -> Result<PortMapping, Verdict> {
+        let (why, cause) = match self {
+            Publishing::Bound(address) => {
+                return Ok(PortMapping { host_ip: mapping.host_ip.or(*address), ..mapping.clone() });
+            }
+            Publishing::Discarded(why) => (why, Unpublished::Discarded),
+            Publishing::Refused(why) => (why, Unpublished::Refused),
         };
-        PortMapping { host_ip: mapping.host_ip.or(address), ..mapping.clone() }
+        Err(Verdict::NotPublished { why: why.clone(), cause })
     }
 }
 
@@ -123,9 +127,9 @@ mod tests {
             target: 80,
             protocol: Protocol::Tcp,
         };
-        assert_eq!(found.effective(&mapping).address(), "127.0.0.2:8000");
+        assert_eq!(found.effective(&mapping).unwrap().address(), "127.0.0.2:8000");
         let named = PortMapping { host_ip: Some("127.0.0.1".parse().unwrap()), ..mapping };
-        assert_eq!(found.effective(&named).address(), "127.0.0.1:8000");
+        assert_eq!(found.effective(&named).unwrap().address(), "127.0.0.1:8000");
     }
 
     #[test]

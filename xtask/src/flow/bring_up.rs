@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::flow::proxy::by_name::{self, ByName};
 use crate::flow::read_only::without_writing;
 use crate::flow::settling::until_settled;
-use crate::flow::survey::{Survey, look, survey_refused};
+use crate::flow::survey::{Survey, judge_ports, survey_refused};
 use crate::flow::up::{self, Attempt};
 use crate::flow::{assign, keep, namesakes, overrides, own, proxy, remote, report, resolve, set_up, tracked};
 use crate::ledger::Turn;
@@ -249,7 +249,7 @@ fn look_again(ctx: &Context, found: &mut Survey, refused: &BTreeMap<u16, String>
     let any = !spoken_for.is_empty();
     if any {
         spoken_for.extend(refused.clone());
-        look(ctx, found, &spoken_for);
+        judge_ports(ctx, found, &spoken_for);
     }
     any
 }

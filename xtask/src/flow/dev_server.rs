@@ -5,19 +5,20 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use crate::context::Context;
+use crate::decide::Identity;
 use crate::error::{Error, Result};
 use crate::flow::home::{Home, home};
-use crate::flow::survey::Solo;
-use crate::flow::{holders, keep, report};
-use crate::host::{self, Depth};
+use crate::flow::keep;
+use crate::host;
 use crate::ledger::Book;
-use crate::model::{Container, Lease, Leases, Owner, PortRange, Protocol, Starter, Verdict};
+use crate::model::{Container, Lease, Leases, Owner, PortRange, Process, Protocol, Stack, Starter};
+use crate::ports::{DevServer, PortFacts, describe};
 use crate::stack::Settings;
 use crate::ui;
 
 /// What was asked for.
 #[derive(Debug, Clone)]
-pub struct Wish<'a> {
+pub(crate) struct Request<'a> {
     /// What the server is called: the same name gets the same port.
     pub name: &'a str,
     /// This very port.
@@ -27,11 +28,11 @@ pub struct Wish<'a> {
 }
 
 /// Where nobody said otherwise.
-pub const HOST: &str = "127.0.0.1";
+pub(crate) const HOST: &str = "127.0.0.1";
 
 /// Chooses the server's port and keeps it: under the lock, so that no two get
 /// the same. From then on this process is taken for the server.
-pub fn take(ctx: &Context, wish: &Wish<'_>) -> Result<u16> {
+pub(crate) fn take(ctx: &Context, request: &Request<'_>) -> Result<u16> {
     let home = home(ctx)?;
     let settings = Settings::read(&home.dir)?;
     let containers = containers(ctx);
@@ -40,36 +41,33 @@ pub fn take(ctx: &Context, wish: &Wish<'_>) -> Result<u16> {
     let leases = book.as_ref().map_or(&peeked, |book| &book.leases);
 
     let project = home.tenant_name(leases);
-    let before = servers(leases, &home.dir).find(|lease| lease.service == wish.name);
+    let before = servers(leases, &home.dir).find(|lease| lease.service == request.name);
     if let Some((pid, port)) = before.and_then(|lease| running(lease).zip(Some(lease.published))) {
-        return Err(runs(ctx, wish, port, &Owner::Process(pid)));
+        return Err(runs(ctx, request, port, &Owner::Process(pid)));
     }
-    let used = used(&home, leases, wish.name);
-    let solo = Solo {
-        project: &project,
-        dir: &home.dir,
-        host_ip: wish.host.and_then(|host| host.parse().ok()).filter(|ip: &IpAddr| !ip.is_unspecified()),
-        rule: settings.port_range,
+    let used = used(&home, leases, request.name);
+    let mut server = DevServer {
+        facts: PortFacts::new(Identity { name: &project, dir: &home.dir }, &containers, None).with_leases(leases),
+        host_ip: request.host.and_then(|host| host.parse().ok()).filter(|ip: &IpAddr| !ip.is_unspecified()),
+        port_range: settings.port_range,
         used: &used,
-        containers: &containers,
-        leases,
     };
     let mut block = leases.tenant(&project, &home.dir).and_then(|tenant| tenant.range);
-    let asked = match wish.port {
-        Some(port) => Some(asked_for(ctx, &solo, port)?),
-        None => same_again(ctx, &solo, wish, before)?,
+    let asked = match request.port {
+        Some(port) => Some(asked_for(ctx, &mut server, port)?),
+        None => same_again(ctx, &mut server, request, before)?,
     };
     let port = if let Some(port) = asked {
         port
     } else {
-        block = block.or_else(|| if solo.rule.is_none() { solo.block() } else { None });
-        solo.choose(ctx, block).ok_or_else(|| nothing_free(settings.port_range))?
+        block = block.or_else(|| if server.port_range.is_none() { server.free_block() } else { None });
+        server.choose(ctx, block).ok_or_else(|| nothing_free(settings.port_range))?
     };
     if let Some(book) = &mut book {
-        if wish.port.is_some() {
+        if request.port.is_some() {
             keep::take_over(ctx, &mut book.leases, (port, Protocol::Tcp), (&project, &home.dir));
         }
-        write(&mut book.leases, &project, &home.dir, wish.name, port);
+        write(&mut book.leases, &project, &home.dir, request.name, port);
         let tenant = book.leases.tenant_mut(&project, &home.dir);
         tenant.range = tenant.range.or(block);
     }
@@ -77,8 +75,8 @@ pub fn take(ctx: &Context, wish: &Wish<'_>) -> Result<u16> {
     Ok(port)
 }
 
-/// What the engine publishes on this machine. The probe knows it too, so an
-/// engine that does not answer is no matter.
+/// What the engine publishes on this machine. The probe knows it too, so it
+/// doesn't matter if the engine doesn't answer.
 fn containers(ctx: &Context) -> Vec<Container> {
     if ctx.engine.endpoint().is_remote() {
         return Vec::new();
@@ -94,14 +92,14 @@ fn servers<'a>(leases: &'a Leases, dir: &'a Path) -> impl Iterator<Item = &'a Le
 }
 
 /// The server's process, where it lives.
-fn running(lease: &Lease) -> Option<crate::model::Process> {
+fn running(lease: &Lease) -> Option<Process> {
     let Starter { pid, .. } = lease.runner.filter(|runner| keep::lives(*runner))?;
     host::processes(&[pid]).pop()
 }
 
 /// What the project wants in its compose files, and keeps for all but `name`.
 fn used(home: &Home, leases: &Leases, name: &str) -> BTreeSet<u16> {
-    let wanted = home.stack.iter().flat_map(crate::model::Stack::ports).filter_map(|wanted| wanted.mapping.published);
+    let wanted = home.stack.iter().flat_map(Stack::ports).filter_map(|wanted| wanted.mapping.published);
     let here = leases.tenants.iter().filter(|tenant| tenant.dir == home.dir);
     let others =
         here.flat_map(|tenant| &tenant.leases).filter(|lease| !(lease.is_dev_server() && lease.service == name));
@@ -109,16 +107,16 @@ fn used(home: &Home, leases: &Leases, name: &str) -> BTreeSet<u16> {
 }
 
 /// A person who asks for a port by name gets it, as long as nobody is on it.
-fn asked_for(ctx: &Context, solo: &Solo<'_>, port: u16) -> Result<u16> {
-    let mut others = solo.leases.others(solo.project, solo.dir).filter(|tenant| tenant.keeps(port, Protocol::Tcp));
+fn asked_for(ctx: &Context, server: &mut DevServer<'_>, port: u16) -> Result<u16> {
+    let mut others = server.facts.other_tenants().filter(|tenant| tenant.keeps(port, Protocol::Tcp));
     if let Some(other) = others.find(|tenant| keep::is_starting(tenant, port, Protocol::Tcp)) {
         let why = keep::being_started(ctx, other);
         return Err(Error::new(format!("port {port} is not to be had: {why}")).finding());
     }
-    if solo.is_free(port) {
+    if server.is_free(port) {
         return Ok(port);
     }
-    let who = holder(ctx, port).map_or_else(|| "somebody".to_owned(), |owner| report::describe(ctx, &owner));
+    let who = server.owner(port).map_or_else(|| "somebody".to_owned(), |owner| describe(ctx, &owner));
     Err(Error::new(format!("port {port} is taken by {who}"))
         .hint(format!("`cargo xtask kill {port}` stops whoever it is, after asking"))
         .hint("without --port a free one is chosen")
@@ -127,35 +125,35 @@ fn asked_for(ctx: &Context, solo: &Solo<'_>, port: u16) -> Result<u16> {
 
 /// The port that it had before. `None` where it had none, or where a stranger is
 /// on it; an error where it runs already.
-fn same_again(ctx: &Context, solo: &Solo<'_>, wish: &Wish<'_>, before: Option<&Lease>) -> Result<Option<u16>> {
-    let Some(port) = before.map(|lease| lease.published).filter(|port| !solo.used.contains(port)) else {
+fn same_again(
+    ctx: &Context,
+    server: &mut DevServer<'_>,
+    request: &Request<'_>,
+    before: Option<&Lease>,
+) -> Result<Option<u16>> {
+    let Some(port) = before.map(|lease| lease.published).filter(|port| !server.used.contains(port)) else {
         return Ok(None);
     };
-    if solo.is_free(port) {
+    if server.is_free(port) {
         return Ok(Some(port));
     }
-    let owner = holder(ctx, port);
+    let owner = server.owner(port);
     if let Some(Owner::Process(process)) = &owner
-        && host::surroundings(process).cwd.is_some_and(|cwd| cwd.starts_with(solo.dir))
+        && host::surroundings(process).cwd.is_some_and(|cwd| cwd.starts_with(server.facts.project.dir))
     {
-        return Err(runs(ctx, wish, port, &Owner::Process(process.clone())));
+        return Err(runs(ctx, request, port, &Owner::Process(process.clone())));
     }
-    let who = owner.map_or_else(|| "somebody".to_owned(), |owner| report::describe(ctx, &owner));
-    ui::note(&format!("note: port {port}, which is kept for {}, is taken by {who}: another one", ui::clean(wish.name)));
+    let who = owner.map_or_else(|| "somebody".to_owned(), |owner| describe(ctx, &owner));
+    ui::note(&format!(
+        "note: port {port}, which is kept for {}, is taken by {who}: another one",
+        ui::clean(request.name)
+    ));
     Ok(None)
 }
 
-fn holder(ctx: &Context, port: u16) -> Option<Owner> {
-    let found = holders::look(ctx, &[(port, Protocol::Tcp)], Depth::Quick).ok()?;
-    match found.views.into_iter().next()?.verdict {
-        Verdict::Taken(owners) => owners.into_iter().next(),
-        _ => None,
-    }
-}
-
-fn runs(ctx: &Context, wish: &Wish<'_>, port: u16, owner: &Owner) -> Error {
-    let name = ui::clean(wish.name);
-    Error::new(format!("{name} runs already, on port {port}: {}", report::describe(ctx, owner)))
+fn runs(ctx: &Context, request: &Request<'_>, port: u16, owner: &Owner) -> Error {
+    let name = ui::clean(request.name);
+    Error::new(format!("{name} runs already, on port {port}: {}", describe(ctx, owner)))
         .hint(format!("stop it: `cargo xtask kill {port}`"))
         .hint("or give this one a name of its own: --as NAME")
         .finding()

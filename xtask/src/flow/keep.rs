@@ -9,11 +9,11 @@ use crate::context::Context;
 use crate::disk;
 use crate::envfile::Document;
 use crate::error::{Error, Result};
-use crate::flow::report::rfc3339;
-use crate::flow::survey::{Row, Survey, choose_again, free_range, kept_for_row};
+use crate::flow::survey::{Row, Survey, choose_again, free_range};
 use crate::host;
 use crate::ledger::{self, Book};
 use crate::model::{Container, Lease, Leases, NamesFile, Protocol, Source, Starter, Tenant, Unpublished, Verdict};
+use crate::ports;
 use crate::stack;
 use crate::ui;
 
@@ -33,7 +33,7 @@ pub fn spoken_for(ctx: &Context, found: &Survey, may_move: bool) -> BTreeMap<u16
     for (at, row) in found.rows.iter().enumerate() {
         let (Some(port), Verdict::Free) = (single(row), &row.verdict) else { continue };
         let protocol = row.wanted.mapping.protocol;
-        let kept = tenant.and_then(|tenant| kept_for_row(found, tenant, at));
+        let kept = tenant.and_then(|tenant| ports::leased_port(tenant, &found.rows, at));
         if kept == Some(port) {
             continue;
         }
@@ -188,7 +188,7 @@ fn rebuild(leases: &mut Leases, containers: &[Container]) {
 
 /// A lease that begins now.
 pub fn lease(service: &str, target: u16, protocol: Protocol, published: u16) -> Lease {
-    let since = rfc3339(SystemTime::now());
+    let since = ui::rfc3339(SystemTime::now());
     Lease::new(service, target, protocol, published, since)
 }
 

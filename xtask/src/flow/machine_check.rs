@@ -11,18 +11,17 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::disk;
 use crate::error::{Error, Result};
-use crate::flow::holders::{self, View};
 use crate::flow::keep;
-use crate::flow::report::{self, OwnerReport};
 use crate::host::{self, Depth};
 use crate::ledger::Book;
-use crate::model::{ComposeOptions, Lease, Owner, PortRange, Process, Protocol, Stack, Starter, Tenant, Verdict};
+use crate::model::{ComposeOptions, Lease, Owner, Process, Protocol, Stack, Starter, Tenant, Verdict};
+use crate::ports::{self, OwnerReport, PortHolders, find_holders};
 use crate::stack;
 use crate::ui;
 
 /// Everything that was found; the JSON of `check-ports --all`.
 #[derive(Debug, Serialize)]
-pub struct Check {
+pub(crate) struct Check {
     schema: u32,
     projects: Vec<Project>,
 }
@@ -31,7 +30,7 @@ pub struct Check {
 struct Project {
     #[serde(rename = "project")]
     name: String,
-    #[serde(serialize_with = "report::path")]
+    #[serde(serialize_with = "ui::json_path")]
     dir: PathBuf,
     ports: Vec<Claim>,
 }
@@ -59,27 +58,26 @@ struct Claim {
     strangers: Vec<Owner>,
 }
 
-/// By whom, and on which address.
 type Claimed = (Option<IpAddr>, Party);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Party {
     project: String,
-    #[serde(serialize_with = "report::path")]
+    #[serde(serialize_with = "ui::json_path")]
     dir: PathBuf,
     service: String,
     leased: bool,
 }
 
 /// Looks at every leased project whose folder is there.
-pub fn check(ctx: &Context) -> Result<Check> {
+pub(crate) fn check(ctx: &Context) -> Result<Check> {
     let leases = Book::peek(&ctx.state_dir()?);
     let tenants = leases.tenants.iter().filter(|tenant| disk::is_folder(&tenant.dir));
     let mut projects: Vec<Project> = tenants
         .map(|tenant| Project { name: tenant.project.clone(), dir: tenant.dir.clone(), ports: claims(tenant) })
         .collect();
     projects.sort_by(|a, b| (&a.dir, &a.name).cmp(&(&b.dir, &b.name)));
-    look(ctx, &mut projects)?;
+    judge_claims(ctx, &mut projects)?;
     let mut on_port: BTreeMap<(u16, Protocol), Vec<Claimed>> = BTreeMap::new();
     for project in &projects {
         for claim in &project.ports {
@@ -159,35 +157,34 @@ fn claims(tenant: &Tenant) -> Vec<Claim> {
     claims
 }
 
-/// Who is on the ports: all of them are looked at in one go.
-fn look(ctx: &Context, projects: &mut [Project]) -> Result<()> {
-    for protocol in [Protocol::Tcp, Protocol::Udp] {
-        let claims = projects.iter().flat_map(|of| &of.ports).filter(|claim| claim.protocol == protocol);
-        let ports: BTreeSet<u16> = claims.map(|claim| claim.published).collect();
-        if ports.is_empty() {
-            continue;
-        }
-        let ranges: Vec<PortRange> = ports.into_iter().map(PortRange::one).collect();
-        let found = holders::look(ctx, &holders::ports(&ranges, protocol == Protocol::Udp), Depth::Quick)
-            .map_err(|error: Error| error.within("who holds a port cannot be told"))?;
-        if let Err(trouble) = &found.containers {
-            ui::warn(&format!("containers are not seen: {}", ctx.engine_error(trouble)));
-        }
-        let views: BTreeMap<u16, &View> = found.views.iter().map(|view| (view.port, view)).collect();
-        for project in projects.iter_mut() {
-            for claim in project.ports.iter_mut().filter(|claim| claim.protocol == protocol) {
-                if let Some(view) = views.get(&claim.published) {
-                    judge(&project.name, &project.dir, claim, view);
-                }
+/// Finds who is on the ports, all of them in one go. SCTP is never probed.
+fn judge_claims(ctx: &Context, projects: &mut [Project]) -> Result<()> {
+    let claims = projects.iter().flat_map(|project| &project.ports);
+    let ports: BTreeSet<(u16, Protocol)> = claims.map(|claim| (claim.published, claim.protocol)).collect();
+    let ports: Vec<(u16, Protocol)> = ports.into_iter().filter(|(_, protocol)| *protocol != Protocol::Sctp).collect();
+    if ports.is_empty() {
+        return Ok(());
+    }
+    let found = find_holders(ctx, &ports, Depth::Quick)
+        .map_err(|error: Error| error.within("who holds a port cannot be told"))?;
+    if let Err(trouble) = &found.containers {
+        ui::warn(&format!("containers are not seen: {}", ctx.engine_error(trouble)));
+    }
+    let holders: BTreeMap<(u16, Protocol), &PortHolders> =
+        found.ports.iter().map(|port| ((port.port, port.protocol), port)).collect();
+    for project in projects.iter_mut() {
+        for claim in &mut project.ports {
+            if let Some(holders) = holders.get(&(claim.published, claim.protocol)) {
+                judge_claim(&project.name, &project.dir, claim, holders);
             }
         }
     }
     Ok(())
 }
 
-fn judge(name: &str, dir: &Path, claim: &mut Claim, view: &View) {
-    let Verdict::Taken(owners) = &view.verdict else {
-        claim.verdict = view.verdict.as_str();
+fn judge_claim(name: &str, dir: &Path, claim: &mut Claim, holders: &PortHolders) {
+    let Verdict::Taken(owners) = &holders.verdict else {
+        claim.verdict = holders.verdict.as_str();
         return;
     };
     let is_own = |owner: &&Owner| match owner {
@@ -222,12 +219,12 @@ impl Claim {
 
 impl Check {
     /// Ports that a project will not get, or not alone.
-    pub fn clashes(&self) -> usize {
+    pub(crate) fn clashes(&self) -> usize {
         self.projects.iter().flat_map(|project| &project.ports).filter(|claim| claim.is_bad()).count()
     }
 
     /// The sum, and under each project what is wrong.
-    pub fn text(&self, ctx: &Context) {
+    pub(crate) fn text(&self, ctx: &Context) {
         let ports = self.projects.iter().map(|project| project.ports.len()).sum();
         let clashes = match self.clashes() {
             0 => "nobody clashes".to_owned(),
@@ -262,7 +259,7 @@ fn lines(ctx: &Context, claim: &Claim) -> Vec<String> {
     }
     lines.extend(claim.strangers.iter().map(|owner| match owner {
         Owner::Unknown { why } => format!("{head}: {}", ui::clean(why)),
-        owner => format!("{head}: taken by {}", report::describe(ctx, owner)),
+        owner => format!("{head}: taken by {}", ports::describe(ctx, owner)),
     }));
     lines.extend(claim.clashes.iter().map(|other| {
         let verb = if other.leased { "kept for" } else { "wanted by" };

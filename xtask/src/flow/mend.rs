@@ -8,8 +8,8 @@ use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::exec::{Event, patience};
 use crate::flow::checkup::{Finding, checkup, is_gone};
-use crate::flow::free::{self, Manner, Request};
 use crate::flow::prune::{self, Wish};
+use crate::flow::stop_holders::{self, Request, StopOptions};
 use crate::flow::{env, keep, set_up};
 use crate::ui::{self, Live};
 
@@ -139,9 +139,9 @@ pub fn mend_all(ctx: &Context, only: &[String], mut found: Vec<Finding>) -> Resu
 fn end_proxy(ctx: &Context, request: &Request) -> Result<()> {
     let containers = ctx.engine.containers().map_err(|trouble| ctx.engine_error(&trouble))?;
     let requests = [request.clone()];
-    let plan = free::plan(ctx, &requests, Some(&containers));
-    free::consent(ctx, &plan)?;
-    match free::run(ctx, &plan, &requests, &Manner::default()).error {
+    let plan = stop_holders::plan(ctx, &requests, Some(&containers));
+    stop_holders::consent(ctx, &plan)?;
+    match stop_holders::run(ctx, &plan, &requests, &StopOptions::default()).error {
         None => Ok(()),
         Some(error) => Err(error),
     }

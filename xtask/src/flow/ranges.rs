@@ -9,7 +9,6 @@ use crate::context::Context;
 use crate::decide::shared_ports;
 use crate::disk;
 use crate::flow::inventory::{Entry, inventory};
-use crate::flow::report;
 use crate::model::PortRange;
 use crate::stack::{self, Settings};
 use crate::ui::{self, Column};
@@ -25,7 +24,7 @@ pub struct Ranges {
 #[derive(Debug, Serialize)]
 struct Known {
     project: String,
-    #[serde(serialize_with = "report::path")]
+    #[serde(serialize_with = "ui::json_path")]
     dir: PathBuf,
     range: Option<PortRange>,
     source: Option<Source>,
@@ -58,7 +57,7 @@ struct Overlap {
 #[derive(Debug, Serialize)]
 struct Party {
     project: String,
-    #[serde(serialize_with = "report::path")]
+    #[serde(serialize_with = "ui::json_path")]
     dir: PathBuf,
 }
 

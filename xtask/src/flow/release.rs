@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::flow::home::home_dir;
-use crate::flow::{keep, report};
+use crate::flow::keep;
 use crate::ledger::{Book, Turn};
 use crate::model::{Container, Lease, Leases, PortRange, Protocol, Tenant};
 use crate::ui;
@@ -41,7 +41,7 @@ pub struct Released {
 #[derive(Debug, Serialize)]
 struct Ended {
     project: String,
-    #[serde(serialize_with = "report::path")]
+    #[serde(serialize_with = "ui::json_path")]
     dir: PathBuf,
     service: String,
     published: u16,
@@ -52,7 +52,7 @@ struct Ended {
 #[derive(Debug, Serialize)]
 struct EndedBlock {
     project: String,
-    #[serde(serialize_with = "report::path")]
+    #[serde(serialize_with = "ui::json_path")]
     dir: PathBuf,
     range: PortRange,
 }

@@ -1,17 +1,16 @@
 //! A survey as text and as JSON.
 
 use std::path::Path;
-use std::time::SystemTime;
 
 use console::style;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::decide::container_behind;
 use crate::docker::{Absence, ComposeTrouble};
 use crate::flow::remote;
 use crate::flow::survey::{Row, Survey};
-use crate::model::{Container, Origin, Owner, PortRange, Process, Source, Unpublished, Verdict};
+use crate::model::{Origin, PortRange, Source, Unpublished, Verdict};
+use crate::ports::{OwnerReport, reasons, taken_by};
 use crate::ui::{self, Column};
 
 /// The JSON of `check-ports`; every key is always there, absent is `null`.
@@ -59,81 +58,8 @@ struct PortReport<'a> {
 #[derive(Debug, Serialize)]
 struct LeaseReport<'a> {
     project: &'a str,
-    #[serde(serialize_with = "path")]
+    #[serde(serialize_with = "ui::json_path")]
     dir: &'a Path,
-}
-
-/// A path in JSON: cleaned, and whatever its bytes are.
-pub fn path<S: serde::Serializer>(path: impl AsRef<Path>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&ui::clean(&path.as_ref().display().to_string()))
-}
-
-/// An owner in JSON. Text of others is cleaned and its secrets are masked.
-#[derive(Debug, Serialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum OwnerReport {
-    /// A process of this machine.
-    Process {
-        /// Process id.
-        pid: u32,
-        /// Short name.
-        name: String,
-        /// Command line; `null` when it may not be read.
-        command: Option<String>,
-        /// User.
-        user: Option<String>,
-        /// RFC 3339.
-        started: Option<String>,
-    },
-    /// A container.
-    Container {
-        /// Full id.
-        id: String,
-        /// Name.
-        name: String,
-        /// Compose project.
-        project: Option<String>,
-        /// Compose service.
-        service: Option<String>,
-        /// Project folder.
-        working_dir: Option<String>,
-    },
-    /// Somebody who cannot be named.
-    Unknown {
-        /// Why not.
-        why: String,
-    },
-}
-
-impl From<&Owner> for OwnerReport {
-    fn from(owner: &Owner) -> Self {
-        match owner {
-            Owner::Process(process) => OwnerReport::Process {
-                pid: process.pid,
-                name: ui::clean(&process.name),
-                command: Some(ui::mask_command(&ui::clean(&process.command))).filter(|command| !command.is_empty()),
-                user: process.user.as_deref().map(ui::clean),
-                started: process.started.map(rfc3339),
-            },
-            Owner::Container(container) => container_report(container),
-            Owner::Unknown { why } => OwnerReport::Unknown { why: ui::clean(why) },
-        }
-    }
-}
-
-fn container_report(container: &Container) -> OwnerReport {
-    OwnerReport::Container {
-        id: container.id.clone(),
-        name: ui::clean(&container.name),
-        project: container.project.as_deref().map(ui::clean),
-        service: container.service.as_deref().map(ui::clean),
-        working_dir: container.working_dir.as_deref().map(|dir| ui::clean(&dir.display().to_string())),
-    }
-}
-
-/// To the second, in UTC.
-pub fn rfc3339(time: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(time).to_string()
 }
 
 /// The survey as JSON.
@@ -145,12 +71,6 @@ pub fn json(survey: &Survey) -> Report<'_> {
 
 fn port_report<'a>(survey: &Survey, row: &'a Row) -> PortReport<'a> {
     let mapping = &row.wanted.mapping;
-    let owners = match &row.verdict {
-        Verdict::Taken(owners) => owners.iter().map(OwnerReport::from).collect(),
-        Verdict::Ours(container) => vec![container_report(container)],
-        Verdict::Unknown { why } => vec![OwnerReport::Unknown { why: ui::clean(why) }],
-        Verdict::Free | Verdict::Reserved { .. } | Verdict::NotPublished { .. } => Vec::new(),
-    };
     PortReport {
         service: &mapping.service,
         host_ip: mapping.host_ip.map(|ip| ip.to_string()),
@@ -160,7 +80,7 @@ fn port_report<'a>(survey: &Survey, row: &'a Row) -> PortReport<'a> {
         protocol: mapping.protocol.as_str(),
         variable: row.variable(),
         verdict: row.verdict.as_str(),
-        owners,
+        owners: OwnerReport::of_verdict(&row.verdict),
         suggestion: row.suggestion,
         source: row.wanted.origin.as_ref().map(|origin| source(survey, origin)),
         reserved: match &row.verdict {
@@ -204,7 +124,7 @@ pub fn text(ctx: &Context, survey: &Survey) {
         if let Some(ip) = survey.network_ip(&row.wanted.mapping) {
             ui::out(&format!("      on {ip}, which its network says"));
         }
-        for line in under(ctx, row) {
+        for line in explanations(ctx, row) {
             ui::out(&format!("      {line}"));
         }
     }
@@ -238,57 +158,14 @@ fn cells(survey: &Survey, row: &Row) -> Vec<String> {
     vec![ui::clean(&mapping.service), mapping.address(), ui::clean(&from), verdict.to_string()]
 }
 
-fn under(ctx: &Context, row: &Row) -> Vec<String> {
+/// Who has the port or why it is not published, and where it could go.
+fn explanations(ctx: &Context, row: &Row) -> Vec<String> {
     let mut lines = match &row.verdict {
-        Verdict::Free | Verdict::Ours(_) => return Vec::new(),
-        Verdict::Taken(owners) => owners.iter().map(|owner| by(ctx, owner)).collect(),
-        Verdict::Reserved { range, by } => vec![format!("ports {range} are kept by {}", ui::clean(by))],
-        Verdict::NotPublished { why, .. } | Verdict::Unknown { why } => vec![ui::clean(why)],
+        Verdict::Taken(owners) => owners.iter().map(|owner| taken_by(ctx, owner)).collect(),
+        verdict => reasons(ctx, verdict),
     };
-    if let Some(port) = row.suggestion {
-        lines.push(format!("free: {port}"));
-    }
+    lines.extend(row.suggestion.map(|port| format!("free: {port}")));
     lines
-}
-
-fn by(ctx: &Context, owner: &Owner) -> String {
-    match owner {
-        // A sentence of its own, not a name.
-        Owner::Unknown { why } => ui::clean(why),
-        owner => format!("by {}", describe(ctx, owner)),
-    }
-}
-
-/// One owner on one line.
-pub fn describe(ctx: &Context, owner: &Owner) -> String {
-    match owner {
-        Owner::Process(process) => describe_process(process),
-        Owner::Container(container) => {
-            let name = ui::clean(&container.name);
-            let of = match (&container.project, &container.service) {
-                (Some(project), Some(service)) => {
-                    format!(" (service {} of project {})", ui::clean(service), ui::clean(project))
-                }
-                _ => String::new(),
-            };
-            let dir = container.working_dir.as_deref().map(|dir| format!(", started from {}", ctx.show(dir)));
-            format!("container {name}{of}{}", dir.unwrap_or_default())
-        }
-        Owner::Unknown { why } => ui::clean(why),
-    }
-}
-
-/// `python3 -m http.server 8000 (pid 4711, user ben, since 2026-…)`.
-pub fn describe_process(process: &Process) -> String {
-    let command = ui::mask_command(&ui::clean(&process.command));
-    let shown = match container_behind(process) {
-        Some(container) => format!("{} for container {container}", ui::clean(&process.name)),
-        None if command.is_empty() => ui::clean(&process.name),
-        None => command,
-    };
-    let user = process.user.as_deref().map(|user| format!(", user {}", ui::clean(user)));
-    let since = process.started.map(|time| format!(", since {}", rfc3339(time)));
-    format!("{} (pid {}{}{})", ui::clip(&shown, 100), process.pid, user.unwrap_or_default(), since.unwrap_or_default())
 }
 
 /// What a survey could not do as usual.

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::flow::read_only::without_writing;
 use crate::flow::survey::{Survey, survey as look_again};
-use crate::flow::{assign, free, keep, overrides, own, tracked};
+use crate::flow::{assign, keep, overrides, own, stop_holders as stop, tracked};
 use crate::ui::{self, Choice, Format};
 
 /// What a person chose.
@@ -84,22 +84,22 @@ pub fn stop_holders(ctx: &Context, survey: &Survey) -> Result<()> {
             .finding());
     }
     let (requests, plan) = stoppable(ctx, survey);
-    free::show(&plan, ctx.format == Format::Json);
+    stop::show(&plan, ctx.format == Format::Json);
     if ctx.dry_run {
         return Ok(());
     }
-    free::consent(ctx, &plan)
+    stop::consent(ctx, &plan)
         .map_err(|error| error.hint("or take other ports: `cargo xtask start --on-conflict reassign`"))?;
-    free::run(ctx, &plan, &requests, &free::Manner::default()).error.map_or(Ok(()), Err)
+    stop::run(ctx, &plan, &requests, &stop::StopOptions::default()).error.map_or(Ok(()), Err)
 }
 
 /// Who could be stopped for the conflicts; nobody on another machine.
-fn stoppable(ctx: &Context, survey: &Survey) -> (Vec<free::Request>, free::Plan) {
+fn stoppable(ctx: &Context, survey: &Survey) -> (Vec<stop::Request>, stop::Plan) {
     if ctx.engine.endpoint().is_remote() {
-        return (Vec::new(), free::Plan::default());
+        return (Vec::new(), stop::Plan::default());
     }
-    let requests: Vec<free::Request> = survey.conflicts().map(free::Request::from).collect();
-    let plan = free::plan(ctx, &requests, survey.containers.as_deref().ok());
+    let requests: Vec<stop::Request> = survey.conflicts().map(stop::Request::from).collect();
+    let plan = stop::plan(ctx, &requests, survey.containers.as_deref().ok());
     (requests, plan)
 }
 

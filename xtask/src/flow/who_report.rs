@@ -7,21 +7,20 @@ use console::style;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::flow::free::Action;
-use crate::flow::holders::{Holders, View};
-use crate::flow::report::{self, OwnerReport};
+use crate::flow::stop_holders::Done;
 use crate::host;
 use crate::model::{Container, Owner, Parent, Process, Socket, SocketState, Surroundings, Verdict};
+use crate::ports::{Holders, OwnerReport, PortHolders, reasons, taken_by};
 use crate::stack::checkout_root;
 use crate::ui;
 
 /// The JSON of `who`; every key is always there, absent is `null`.
 #[derive(Debug, Serialize)]
-pub struct Report<'a> {
+pub(crate) struct Report<'a> {
     schema: u32,
     ports: Vec<PortReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    actions: Option<&'a [Action]>,
+    actions: Option<&'a [Done]>,
 }
 
 #[derive(Debug, Serialize)]
@@ -58,14 +57,14 @@ struct SocketReport {
 }
 
 /// `who --format json`.
-pub fn json(ctx: &Context, found: &Holders) -> Report<'static> {
-    trouble(ctx, found);
-    Report { schema: 1, ports: ports(found), actions: None }
+pub(crate) fn json(ctx: &Context, found: &Holders) -> Report<'static> {
+    note_unseen(ctx, found);
+    Report { schema: 1, ports: port_reports(found), actions: None }
 }
 
 impl Report<'static> {
     /// `kill --format json`: the same, and what was done then.
-    pub fn and(self, actions: &[Action]) -> Report<'_> {
+    pub(crate) fn and(self, actions: &[Done]) -> Report<'_> {
         Report { schema: self.schema, ports: self.ports, actions: Some(actions) }
     }
 }
@@ -76,7 +75,7 @@ type Around = BTreeMap<u32, (Surroundings, Option<PathBuf>)>;
 
 fn around(found: &Holders) -> Around {
     let mut known = Around::new();
-    for owner in found.views.iter().flat_map(|view| owners(&view.verdict)) {
+    for owner in found.ports.iter().flat_map(|port| port.verdict.owners()) {
         if let Owner::Process(process) = owner {
             known.entry(process.pid).or_insert_with(|| {
                 let around = host::surroundings(process);
@@ -88,29 +87,22 @@ fn around(found: &Holders) -> Around {
     known
 }
 
-fn ports(found: &Holders) -> Vec<PortReport> {
+fn port_reports(found: &Holders) -> Vec<PortReport> {
     let around = around(found);
-    found.views.iter().map(|view| port(view, &around)).collect()
+    found.ports.iter().map(|port| port_report(port, &around)).collect()
 }
 
-fn port(view: &View, around: &Around) -> PortReport {
+fn port_report(port: &PortHolders, around: &Around) -> PortReport {
     PortReport {
-        port: view.port,
-        protocol: view.protocol.as_str(),
-        verdict: view.verdict.as_str(),
-        owners: owners(&view.verdict).iter().map(|owner| detailed(view, owner, around)).collect(),
-        advice: view.advice.clone(),
+        port: port.port,
+        protocol: port.protocol.as_str(),
+        verdict: port.verdict.as_str(),
+        owners: port.verdict.owners().iter().map(|owner| detailed(port, owner, around)).collect(),
+        advice: port.advice.clone(),
     }
 }
 
-fn owners(verdict: &Verdict) -> &[Owner] {
-    match verdict {
-        Verdict::Taken(owners) => owners,
-        _ => &[],
-    }
-}
-
-fn detailed(view: &View, owner: &Owner, around: &Around) -> Detailed {
+fn detailed(port: &PortHolders, owner: &Owner, around: &Around) -> Detailed {
     let mut detailed = Detailed {
         owner: OwnerReport::from(owner),
         image: None,
@@ -129,13 +121,13 @@ fn detailed(view: &View, owner: &Owner, around: &Around) -> Detailed {
                 detailed.unit = around.unit.as_ref().map(|unit| ui::clean(&unit.name));
                 detailed.parents = around.parents.iter().map(parent).collect();
             }
-            detailed.sockets = view.sockets_of(process.pid).into_iter().map(socket).collect();
+            detailed.sockets = port.sockets_of(process.pid).into_iter().map(socket).collect();
         }
         Owner::Container(container) => {
             detailed.image = Some(ui::clean(&container.image));
-            detailed.sockets = bindings(view, container);
+            detailed.sockets = bindings(port, container);
         }
-        Owner::Unknown { .. } => detailed.sockets = view.sockets.iter().map(socket).collect(),
+        Owner::Unknown { .. } => detailed.sockets = port.sockets.iter().map(socket).collect(),
     }
     detailed
 }
@@ -160,8 +152,8 @@ fn state(state: SocketState) -> &'static str {
     }
 }
 
-fn bindings(view: &View, container: &Container) -> Vec<SocketReport> {
-    let on_port = container.bindings.iter().filter(|b| b.published == view.port && b.protocol == view.protocol);
+fn bindings(port: &PortHolders, container: &Container) -> Vec<SocketReport> {
+    let on_port = container.bindings.iter().filter(|b| b.published == port.port && b.protocol == port.protocol);
     on_port
         .map(|b| SocketReport {
             address: std::net::SocketAddr::new(b.host_ip, b.published).to_string(),
@@ -171,41 +163,39 @@ fn bindings(view: &View, container: &Container) -> Vec<SocketReport> {
 }
 
 /// `who`, and `kill` before it asks.
-pub fn text(ctx: &Context, found: &Holders) {
-    trouble(ctx, found);
-    if found.views.is_empty() {
+pub(crate) fn text(ctx: &Context, found: &Holders) {
+    note_unseen(ctx, found);
+    if found.ports.is_empty() {
         ui::out("nobody listens, and nothing is published");
     }
     let around = around(found);
-    for view in &found.views {
-        let word = match &view.verdict {
+    for port in &found.ports {
+        let word = match &port.verdict {
             // Not seen is not free.
             Verdict::Free | Verdict::Ours(_) if found.is_around => style("no container has it").green(),
             Verdict::Free | Verdict::Ours(_) => style("free").green(),
-            Verdict::Taken(_) if view.is_client_port() => style("taken, though nobody listens").red().bold(),
+            Verdict::Taken(_) if port.is_client_port() => style("taken, though nobody listens").red().bold(),
             Verdict::Taken(_) => style("taken").red().bold(),
             Verdict::Reserved { .. } => style("reserved").red().bold(),
             Verdict::Unknown { .. } | Verdict::NotPublished { .. } => style("unusable").red().bold(),
         };
-        ui::out(&format!("{} {word}", style(view.address()).bold()));
-        match &view.verdict {
-            Verdict::Taken(owners) => owners.iter().for_each(|owner| print_owner(ctx, view, owner, &around)),
-            Verdict::Reserved { range, by } => ui::out(&format!("  ports {range} are kept by {}", ui::clean(by))),
-            Verdict::Unknown { why } | Verdict::NotPublished { why, .. } => ui::out(&format!("  {}", ui::clean(why))),
-            Verdict::Free | Verdict::Ours(_) => {}
+        ui::out(&format!("{} {word}", style(port.address()).bold()));
+        match &port.verdict {
+            Verdict::Taken(owners) => owners.iter().for_each(|owner| print_owner(ctx, port, owner, &around)),
+            verdict => reasons(ctx, verdict).iter().for_each(|why| ui::out(&format!("  {why}"))),
         }
-        if let Some(advice) = &view.advice {
+        if let Some(advice) = &port.advice {
             ui::out(&format!("  {} {}", style("advice:").cyan(), ui::clean(advice)));
         }
     }
 }
 
-fn print_owner(ctx: &Context, view: &View, owner: &Owner, around: &Around) {
-    ui::out(&format!("  by {}", report::describe(ctx, owner)));
+fn print_owner(ctx: &Context, port: &PortHolders, owner: &Owner, around: &Around) {
+    ui::out(&format!("  {}", taken_by(ctx, owner)));
     let further = match owner {
-        Owner::Process(process) => of_process(ctx, view, process, around),
+        Owner::Process(process) => of_process(ctx, port, process, around),
         Owner::Container(container) => {
-            let on: Vec<String> = bindings(view, container).into_iter().map(|socket| socket.address).collect();
+            let on: Vec<String> = bindings(port, container).into_iter().map(|socket| socket.address).collect();
             vec![format!("image {}, publishes {}", ui::clean(&container.image), on.join(" and "))]
         }
         Owner::Unknown { .. } => Vec::new(),
@@ -215,11 +205,11 @@ fn print_owner(ctx: &Context, view: &View, owner: &Owner, around: &Around) {
     }
 }
 
-fn of_process(ctx: &Context, view: &View, process: &Process, around: &Around) -> Vec<String> {
+fn of_process(ctx: &Context, port: &PortHolders, process: &Process, around: &Around) -> Vec<String> {
     let Some((Surroundings { cwd, parents, unit, container }, tree)) = around.get(&process.pid) else {
         return Vec::new();
     };
-    let listens: Vec<String> = view.sockets_of(process.pid).into_iter().map(address).collect();
+    let listens: Vec<String> = port.sockets_of(process.pid).into_iter().map(address).collect();
     let mut lines = vec![format!("listens on {}", listens.join(" and "))];
     if let Some(cwd) = cwd {
         let tree =
@@ -240,8 +230,9 @@ fn of_process(ctx: &Context, view: &View, process: &Process, around: &Around) ->
     lines
 }
 
-/// An engine that is not there holds nothing; one that does not tell may.
-fn trouble(ctx: &Context, found: &Holders) {
+/// Says what could not be seen. An engine that is not there holds nothing; one
+/// that does not answer may.
+fn note_unseen(ctx: &Context, found: &Holders) {
     use crate::docker::Trouble;
     if found.is_around {
         ui::note(

@@ -25,6 +25,7 @@ mod unsupported;
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 use unsupported as system;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
@@ -35,7 +36,7 @@ pub use process::{gateway, name, own_container, parents, processes, surroundings
 pub use crate::model::Probe;
 
 use crate::error::Result;
-use crate::model::{Disk, Firewall, PortRange, Process, Protocol, Reservation, Route, Socket};
+use crate::model::{Disk, Firewall, PortRange, Process, Protocol, Reservation, Route, Socket, SocketState};
 use crate::parse::cgroup::{self, Manager};
 
 /// Binds `ip:port` for a moment, the way the engine of this system would.
@@ -53,6 +54,19 @@ pub fn probe_addresses(host_ip: Option<IpAddr>) -> Vec<IpAddr> {
 /// system tells them apart (Linux).
 pub fn sockets(ports: &[(u16, Protocol)], depth: Depth) -> Result<Vec<Socket>> {
     system::sockets(ports, depth)
+}
+
+/// The sockets that listen on one of `ports`; none where that cannot be told.
+pub fn listeners(ports: &[(u16, Protocol)], depth: Depth) -> Vec<Socket> {
+    let mut sockets = if ports.is_empty() { Vec::new() } else { sockets(ports, depth).unwrap_or_default() };
+    sockets.retain(|socket| socket.state == SocketState::Listen);
+    sockets
+}
+
+/// The processes that hold `sockets`.
+pub fn processes_of<'a>(sockets: impl IntoIterator<Item = &'a Socket>) -> Vec<Process> {
+    let pids: BTreeSet<u32> = sockets.into_iter().flat_map(|socket| socket.pids.iter().copied()).collect();
+    processes(&pids.into_iter().collect::<Vec<u32>>())
 }
 
 /// Ports that the system keeps; empty where it keeps none or cannot be asked.

@@ -137,6 +137,11 @@ pub struct PortMapping {
 }
 
 impl PortMapping {
+    /// One port, wanted by no service in particular.
+    pub fn of_port(host_ip: Option<IpAddr>, port: u16, protocol: Protocol) -> Self {
+        PortMapping { service: String::new(), host_ip, published: Some(PortRange::one(port)), target: port, protocol }
+    }
+
     /// The address as people write it: `8000`, `127.0.0.1:5432`, `[::1]:80`,
     /// `53/udp`.
     pub fn address(&self) -> String {

@@ -70,6 +70,14 @@ impl Verdict {
         )
     }
 
+    /// Everybody else who has the port.
+    pub fn owners(&self) -> &[Owner] {
+        match self {
+            Verdict::Taken(owners) => owners,
+            _ => &[],
+        }
+    }
+
     /// The word used in JSON.
     pub fn as_str(&self) -> &'static str {
         match self {

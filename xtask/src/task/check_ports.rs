@@ -47,7 +47,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     ctx.probe_remote = args.probe_remote;
     let ctx = &ctx;
     let found = survey(ctx)?;
-    if let Some(trouble) = found.blind() {
+    if let Some(trouble) = found.engine_unreachable() {
         return Err(ctx.engine_error(trouble));
     }
     report::notes(ctx, &found);

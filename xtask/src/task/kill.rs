@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::flow::free::{self, Manner, Outcome, Request};
-use crate::flow::holders::{Holders, View, look, ports};
+use crate::flow::stop_holders::{self, Outcome, Request, StopOptions};
 use crate::flow::who_report::{self, Report};
 use crate::host::{Ask, Depth};
 use crate::model::{PortRange, Verdict};
+use crate::ports::{Holders, PortHolders, each_port, find_holders};
 use crate::ui::{self, Format};
 
 /// Free a port: stop whoever listens on it, and nobody else
@@ -83,10 +83,10 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         return Err(Error::new("SIGKILL leaves a program no time to save anything")
             .hint("if that is meant: `--signal kill --force`"));
     }
-    let found = look(ctx, &ports(&args.ports, args.udp), Depth::Complete)?;
+    let found = find_holders(ctx, &each_port(&args.ports, args.udp), Depth::Complete)?;
     let requests: Vec<Request> =
-        found.views.iter().filter(|view| view.verdict != Verdict::Free).map(Request::from).collect();
-    let plan = free::plan(ctx, &requests, found.containers.as_deref().ok());
+        found.ports.iter().filter(|port| port.verdict != Verdict::Free).map(Request::from).collect();
+    let plan = stop_holders::plan(ctx, &requests, found.containers.as_deref().ok());
     let text = ctx.format == Format::Text;
     // As it is now: who has ended can no longer be asked for its folder.
     let before = (!text).then(|| who_report::json(ctx, &found));
@@ -97,16 +97,16 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if text {
         who_report::text(ctx, &found);
     }
-    free::show(&plan, !text);
+    stop_holders::show(&plan, !text);
     if ctx.dry_run {
-        let error = free::refusal(&plan);
+        let error = stop_holders::refusal(&plan);
         return report(Outcome { actions: Vec::new(), error }, "");
     }
-    if let Err(error) = free::consent(ctx, &plan) {
+    if let Err(error) = stop_holders::consent(ctx, &plan) {
         return report(Outcome { actions: Vec::new(), error: Some(error) }, "");
     }
-    let manner = Manner { grace: Duration::from_secs(args.grace), signal: args.signal.into(), force: args.force };
-    let outcome = free::run(ctx, &plan, &requests, &manner);
+    let options = StopOptions { grace: Duration::from_secs(args.grace), signal: args.signal.into(), force: args.force };
+    let outcome = stop_holders::run(ctx, &plan, &requests, &options);
     report(outcome, "free now")
 }
 
@@ -115,7 +115,7 @@ fn report(found: &Holders, before: Option<Report<'static>>, outcome: Outcome, go
     if let Some(before) = before {
         ui::json(&before.and(&outcome.actions));
     } else if outcome.error.is_none() && !good.is_empty() {
-        let ports: Vec<String> = found.views.iter().map(View::address).collect();
+        let ports: Vec<String> = found.ports.iter().map(PortHolders::address).collect();
         ui::out(&format!("{}: {good}", ports.join(", ")));
     }
     outcome.error.map_or(Ok(Exit::Success), Err)

@@ -2,10 +2,10 @@
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::flow::holders::{look, ports};
 use crate::flow::who_report;
 use crate::host::Depth;
 use crate::model::PortRange;
+use crate::ports::{each_port, find_holders};
 use crate::ui::{self, Format};
 
 /// Who is on a port: processes, containers, services, and what to do
@@ -35,9 +35,9 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let everything = [PortRange { first: 1, last: u16::MAX }];
-    let ports = ports(if args.all { &everything } else { &args.ports }, args.udp);
-    let found =
-        look(ctx, &ports, Depth::Quick).map_err(|error: Error| error.within("who holds a port cannot be told"))?;
+    let ports = each_port(if args.all { &everything } else { &args.ports }, args.udp);
+    let found = find_holders(ctx, &ports, Depth::Quick)
+        .map_err(|error: Error| error.within("who holds a port cannot be told"))?;
     match ctx.format {
         Format::Json => ui::json(&who_report::json(ctx, &found)),
         Format::Text => who_report::text(ctx, &found),

@@ -2,6 +2,7 @@
 //! taken out of every string. Line breaks stay, which JSON writes as `\n`.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde::Serialize;
 use serde_json::ser::{CharEscape, Formatter, PrettyFormatter, Serializer};
@@ -13,6 +14,11 @@ pub(super) fn pretty(value: &impl Serialize) -> serde_json::Result<String> {
     let mut bytes = Vec::new();
     value.serialize(&mut Serializer::with_formatter(&mut bytes, Clean(PrettyFormatter::new())))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A path in JSON: cleaned, and whatever its bytes are.
+pub fn json_path<S: serde::Serializer>(path: impl AsRef<Path>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&clean(&path.as_ref().display().to_string()))
 }
 
 struct Clean(PrettyFormatter<'static>);

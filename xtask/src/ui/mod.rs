@@ -16,6 +16,7 @@ mod typed;
 mod typed_ahead;
 
 pub use diff::diff;
+pub use json::json_path;
 pub use live::Live;
 pub use page::Page;
 pub use print::{Format, detail, error, json, lost, note, out, warn, warn_of};
@@ -23,5 +24,5 @@ pub use prompt::{Choice, choose, confirm, is_interactive};
 pub use secret::{mask, mask_command, mask_value};
 pub use table::{Column, table};
 pub use terminal::{is_quiet, is_verbose, restore_terminal, set_up, width};
-pub use text::{are, clean, clip, count, local_path};
+pub use text::{are, clean, clip, count, local_path, rfc3339};
 pub use typed::{URL_PATH, argument, quoted, quoted_path, url_part};

@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// Rooms by floor, the lowest first. A file imports from its own room and from
 /// floors below it.
-const FLOORS: [&[&str]; 10] = [
+const FLOORS: [&[&str]; 11] = [
     &["error"],
     &["model"],
     &["parse", "decide", "envfile", "labels"],
@@ -18,6 +18,7 @@ const FLOORS: [&[&str]; 10] = [
     &["exec", "disk"],
     &["docker", "host", "stack", "ledger", "certs"],
     &["context"],
+    &["ports"],
     &["flow"],
     &["task"],
     &["cli", "lib", "main"],

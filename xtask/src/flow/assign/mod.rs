@@ -15,10 +15,11 @@ use crate::decide::{Expect, Slot, exclude, port_difference};
 use crate::disk;
 use crate::envfile::{Dependents, Document, PortMove};
 use crate::error::{Error, Result};
-use crate::flow::survey::{Row, Survey, crowd, reading};
+use crate::flow::survey::{Row, Survey, reading};
 use crate::flow::{dependents, env, overrides, proof};
 use crate::ledger::Kept;
 use crate::model::{Around, ComposeOptions, PortRange, Stack, Verdict, Wanted};
+use crate::ports::too_many_replicas;
 use crate::stack;
 use crate::ui::{self, Format};
 
@@ -149,7 +150,9 @@ fn planned(ctx: &Context, survey: &Survey, by_variable: bool) -> Result<Vec<Move
             _ => {}
         }
         let (Some(from), Some(to)) = (published, row.suggestion) else {
-            return Err(crowd(&survey.stack, &row.wanted.mapping).map_or_else(|| immovable(ctx, row), crowded));
+            return Err(
+                too_many_replicas(&survey.stack, &row.wanted.mapping).map_or_else(|| immovable(ctx, row), crowded)
+            );
         };
         let slot = overrides::slot_of(survey, row).filter(|_| row.wanted.origin.is_some());
         let what = What::Literal(slot.ok_or_else(|| immovable(ctx, row))?);

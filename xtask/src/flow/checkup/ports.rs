@@ -4,18 +4,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::{Finding, Scene, Status};
-use crate::decide::{is_engine_process, is_leftover_proxy};
-use crate::flow::free::{Deed, Request};
 use crate::flow::mend::Mend;
+use crate::flow::stop_holders::{Request, StopAction};
 use crate::flow::survey::{Row, Survey};
-use crate::flow::{holders, report};
-use crate::host::{self, Depth, Probe};
-use crate::model::{Binding, Container, Owner, PortRange, Protocol, SocketState, State, Verdict};
+use crate::host::{self, Probe};
+use crate::model::{Binding, Container, Owner, PortRange, Protocol, State};
+use crate::ports::{advise, describe_process, is_leftover_proxy, reasons, strangers};
 use crate::ui;
 
 pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     let Some(survey) = scene.project() else { return Vec::new() };
-    if survey.blind().is_some() {
+    if survey.engine_unreachable().is_some() {
         let seen = "could not tell: the engine that binds them does not answer";
         return vec![Finding::new("ports.taken", "published ports", Status::Unknown, seen)];
     }
@@ -37,16 +36,9 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
 fn conflict(scene: &Scene, survey: &Survey, row: &Row) -> Finding {
     let mapping = &row.wanted.mapping;
     let title = format!("port {} ({})", mapping.address(), ui::clean(&mapping.service));
-    let seen = match &row.verdict {
-        Verdict::Taken(owners) => {
-            owners.iter().map(|owner| report::describe(&scene.ctx, owner)).collect::<Vec<_>>().join("\n")
-        }
-        Verdict::Reserved { range, by } => format!("ports {range} are kept by {}", ui::clean(by)),
-        Verdict::Unknown { why } | Verdict::NotPublished { why, .. } => ui::clean(why),
-        verdict @ (Verdict::Free | Verdict::Ours(_)) => verdict.as_str().to_owned(),
-    };
+    let seen = reasons(&scene.ctx, &row.verdict).join("\n");
     let containers = survey.containers.as_deref().ok();
-    let advice = holders::advise(&row.verdict, &[], containers);
+    let advice = advise(&row.verdict, false, containers);
     let instead = row.suggestion.map(|port| format!("`cargo xtask start --on-conflict reassign` takes {port}"));
     let remedy: Vec<String> = advice.into_iter().chain(instead).collect();
     let remedy = if remedy.is_empty() { "cargo xtask check-ports".to_owned() } else { remedy.join("; or ") };
@@ -58,25 +50,18 @@ fn conflict(scene: &Scene, survey: &Survey, row: &Row) -> Finding {
     let found = Finding::new("ports.taken", title, Status::Problem, seen)
         .why("`docker compose up` will stop half-way")
         .remedy(remedy);
-    if is_leftover(row, containers) { found.mend(Mend::Proxy(Box::new(Request::from(row)))) } else { found }
+    let request = Request::from(row);
+    let is_leftover = containers.is_some_and(|containers| is_leftover(&request, containers));
+    if is_leftover { found.mend(Mend::Proxy(Box::new(request))) } else { found }
 }
 
 /// Whether the only one who has the port is a docker-proxy of no engine.
-fn is_leftover(row: &Row, containers: Option<&[Container]>) -> bool {
-    let (Verdict::Taken(owners), Some(containers)) = (&row.verdict, containers) else { return false };
-    let published = |binding: &Binding| {
-        row.wanted.mapping.published.is_some_and(|range| range.contains(binding.published))
-            && row.wanted.mapping.protocol == binding.protocol
-    };
-    let published = containers.iter().flat_map(Container::held).any(published);
-    !owners.is_empty()
-        && owners.iter().all(|owner| match owner {
-            Owner::Process(process) => {
-                let parent = process.parent.and_then(|pid| host::processes(&[pid]).pop());
-                is_leftover_proxy(process, parent.as_ref(), published)
-            }
-            Owner::Container(_) | Owner::Unknown { .. } => false,
-        })
+fn is_leftover(request: &Request, containers: &[Container]) -> bool {
+    let is_published = request.is_published(containers);
+    let owners = request.verdict.owners();
+    let is_leftover =
+        |owner: &Owner| matches!(owner, Owner::Process(process) if is_leftover_proxy(process, is_published));
+    !owners.is_empty() && owners.iter().all(is_leftover)
 }
 
 /// Containers whose ports nobody listens on here: their docker-proxy was killed
@@ -163,20 +148,12 @@ fn shadows(scene: &Scene) -> Vec<Finding> {
     let mut ports: Vec<(u16, Protocol)> = bindings.iter().map(|(_, b)| (b.published, b.protocol)).collect();
     ports.sort_unstable();
     ports.dedup();
-    if ports.is_empty() {
-        return Vec::new();
-    }
-    let sockets = host::sockets(&ports, Depth::Quick).unwrap_or_default();
     let mut found = Vec::new();
-    for socket in sockets.iter().filter(|socket| socket.state == SocketState::Listen) {
-        let stranger = host::processes(&socket.pids).into_iter().find(|process| !is_engine_process(process));
-        let Some((stranger, container)) =
-            stranger.zip(bindings.iter().find(|(_, b)| b.published == socket.port).map(|(container, _)| container))
-        else {
-            continue;
-        };
+    for (socket, stranger) in strangers(&ports) {
+        let binding = bindings.iter().find(|(_, binding)| binding.published == socket.port);
+        let Some((container, _)) = binding else { continue };
         let address = SocketAddr::new(socket.ip, socket.port);
-        let seen = format!("{} listens on {address}", report::describe_process(&stranger));
+        let seen = format!("{} listens on {address}", describe_process(&stranger));
         found.push(
             Finding::new(
                 "ports.shadow",
@@ -186,7 +163,7 @@ fn shadows(scene: &Scene) -> Vec<Finding> {
             )
             .why("some clients reach it in the place of the container: `localhost` may mean either address")
             // `cargo xtask kill PORT` would stop the container too, which has it as well.
-            .remedy(format!("end that one alone (`{}`), or move the port", Deed::EndProcess(stranger).line())),
+            .remedy(format!("end that one alone (`{}`), or move the port", StopAction::EndProcess(stranger).line())),
         );
     }
     found

@@ -18,9 +18,7 @@ use crate::flow::up::service_urls;
 use crate::host::{self, Depth};
 use crate::labels::Ports;
 use crate::ledger::Book;
-use crate::model::{
-    Binding, ComposeOptions, Container, Health, Lease, Leases, PortRange, Protocol, Service, SocketState, Tenant,
-};
+use crate::model::{Binding, ComposeOptions, Container, Health, Lease, Leases, PortRange, Protocol, Service, Tenant};
 use crate::stack::{self, Checkout, Settings};
 
 /// What is there.
@@ -182,11 +180,7 @@ fn grouped<'a>(leases: &'a Leases, containers: &'a [Container]) -> BTreeMap<(Str
 fn listening(leases: &Leases) -> BTreeSet<u16> {
     let servers = leases.tenants.iter().flat_map(|tenant| &tenant.leases).filter(|lease| lease.is_dev_server());
     let ports: Vec<(u16, Protocol)> = servers.map(|lease| (lease.published, lease.protocol)).collect();
-    if ports.is_empty() {
-        return BTreeSet::new();
-    }
-    let sockets = host::sockets(&ports, Depth::Quick).unwrap_or_default();
-    sockets.iter().filter(|socket| socket.state == SocketState::Listen).map(|socket| socket.port).collect()
+    host::listeners(&ports, Depth::Quick).iter().map(|socket| socket.port).collect()
 }
 
 /// What was seen of the machine as a whole.

@@ -7,15 +7,14 @@ use std::path::PathBuf;
 
 use super::home::{Home, published};
 use crate::context::Context;
-use crate::decide::{Facts, Identity, Limits, judge, suggest};
+use crate::decide::{Identity, Limits, suggest};
 use crate::disk;
 use crate::error::{Error, Result};
-use crate::flow::holders::name_containers;
-use crate::flow::report::describe;
 use crate::host::{self, Depth};
 use crate::labels::Ports;
 use crate::ledger::Book;
 use crate::model::{Container, PortMapping, PortRange, Probe, Protocol, Verdict};
+use crate::ports::{PortFacts, reasons};
 
 /// Where other ports are looked for first.
 const FALLBACK: Ports = Ports { web: 8880, websecure: 8443, postgres: 15432, redis: 16379 };
@@ -82,8 +81,8 @@ impl Wanted {
     }
 }
 
-/// Looks at ports for the proxy.
-pub(super) struct Machine<'a> {
+/// Chooses ports for the proxy.
+pub(super) struct PortChooser<'a> {
     ctx: &'a Context,
     home: &'a Home,
     containers: &'a [Container],
@@ -91,52 +90,32 @@ pub(super) struct Machine<'a> {
     ips: Vec<IpAddr>,
 }
 
-impl<'a> Machine<'a> {
+impl<'a> PortChooser<'a> {
     pub(super) fn new(ctx: &'a Context, home: &'a Home, containers: &'a [Container]) -> Self {
         let v6 = has_ipv6().then_some(IpAddr::V6(Ipv6Addr::LOCALHOST));
         let ips = std::iter::once(IpAddr::V4(Ipv4Addr::LOCALHOST)).chain(v6).collect();
         let dir = disk::real(&home.dir);
-        Machine { ctx, home, containers, dir, ips }
+        PortChooser { ctx, home, containers, dir, ips }
+    }
+
+    fn facts(&self, ports: &[u16]) -> PortFacts<'_> {
+        let project = Identity { name: &self.home.project, dir: &self.dir };
+        let mut facts = PortFacts::new(project, self.containers, None);
+        let mappings = ports.iter().flat_map(|port| self.ips.iter().map(|ip| mapping(*ip, *port)));
+        // Without the tables a port is held all the same, by nobody known.
+        drop(facts.explain(mappings, Depth::Quick));
+        facts
     }
 
     /// Who keeps the proxy from `port`; `None` where nobody does.
     pub(super) fn holder(&self, port: u16) -> Option<String> {
-        let probe = |ip: &IpAddr| (*ip, host::probe(*ip, port, Protocol::Tcp));
-        let probes: Vec<(IpAddr, Probe)> = self.ips.iter().map(probe).collect();
-        let mut sockets = Vec::new();
-        if probes.iter().any(|(_, probe)| *probe != Probe::Free) {
-            // Without the table the port is held all the same, by nobody known.
-            sockets = host::sockets(&[(port, Protocol::Tcp)], Depth::Quick).unwrap_or_default();
-        }
-        let pids: BTreeSet<u32> = sockets.iter().flat_map(|socket| socket.pids.iter().copied()).collect();
-        let processes = host::processes(&pids.into_iter().collect::<Vec<u32>>());
-        let reservations = host::reservations();
-        let identity = Identity { name: &self.home.project, dir: &self.dir };
-        probes.iter().find_map(|probe| {
-            let mapping = PortMapping {
-                service: "traefik".to_owned(),
-                host_ip: Some(probe.0),
-                published: Some(PortRange::one(port)),
-                target: port,
-                protocol: Protocol::Tcp,
-            };
-            let facts = Facts {
-                probes: std::slice::from_ref(probe),
-                containers: self.containers,
-                sockets: &sockets,
-                processes: &processes,
-                reservations: &reservations,
-            };
-            match judge(&mapping, port, identity, &facts) {
-                Verdict::Free | Verdict::Ours(_) | Verdict::NotPublished { .. } => None,
-                Verdict::Taken(owners) => {
-                    let owners = name_containers(owners, self.containers);
-                    let owners: Vec<String> = owners.iter().map(|owner| describe(self.ctx, owner)).collect();
-                    Some(owners.join(" and "))
-                }
-                Verdict::Reserved { by, .. } => Some(format!("the system ({by})")),
-                Verdict::Unknown { why } => Some(why),
-            }
+        self.holder_by(&self.facts(&[port]), port)
+    }
+
+    fn holder_by(&self, facts: &PortFacts<'_>, port: u16) -> Option<String> {
+        self.ips.iter().find_map(|ip| match facts.verdict(&mapping(*ip, port), port) {
+            Verdict::Free | Verdict::Ours(_) | Verdict::NotPublished { .. } => None,
+            verdict => Some(reasons(self.ctx, &verdict).join(" and ")),
         })
     }
 
@@ -158,8 +137,15 @@ impl<'a> Machine<'a> {
         let kept: BTreeSet<u16> = leases.map(|lease| lease.published).collect();
         let mut taken = Vec::new();
         let mut chosen = [0; 4];
-        let who = |port: u16| refused.get(&port).cloned().or_else(|| self.holder(port));
-        for (at, (entrypoint, usual, _)) in Ports::USUAL.entries().into_iter().enumerate() {
+        let candidates = |at: usize| {
+            let usual = wanted.ever[at].unwrap_or(Ports::USUAL.entries()[at].1);
+            let last = wanted.last.map(|ports| ports.entries()[at].1).filter(|port| *port != usual);
+            std::iter::once(usual).chain(last)
+        };
+        let open = (0..4).filter(|at| wish[*at].is_none() && now[*at].is_none());
+        let facts = self.facts(&wish.into_iter().flatten().chain(open.flat_map(candidates)).collect::<Vec<_>>());
+        let who = |port: u16| refused.get(&port).cloned().or_else(|| self.holder_by(&facts, port));
+        for (at, (entrypoint, ..)) in Ports::USUAL.entries().into_iter().enumerate() {
             if let Some(port) = wish[at] {
                 if let Some(who) = who(port) {
                     return Err(Error::new(format!("port {port} for {entrypoint} is taken: {who}"))
@@ -173,17 +159,14 @@ impl<'a> Machine<'a> {
                 chosen[at] = port;
                 continue;
             }
-            let usual = wanted.ever[at].unwrap_or(usual);
-            let last = wanted.last.map(|ports| ports.entries()[at].1).filter(|port| *port != usual);
             let mut port = None;
-            for candidate in std::iter::once(usual).chain(last) {
+            for (nth, candidate) in candidates(at).enumerate().filter(|(_, candidate)| !used.contains(candidate)) {
                 match who(candidate) {
-                    _ if used.contains(&candidate) => {}
                     None => {
                         port = Some(candidate);
                         break;
                     }
-                    Some(who) if candidate == usual => taken.push(Taken { entrypoint, port: usual, who }),
+                    Some(who) if nth == 0 => taken.push(Taken { entrypoint, port: candidate, who }),
                     Some(_) => {}
                 }
             }
@@ -197,6 +180,10 @@ impl<'a> Machine<'a> {
         let [web, websecure, postgres, redis] = chosen;
         Ok(Choice { ports: Ports { web, websecure, postgres, redis }, taken })
     }
+}
+
+fn mapping(ip: IpAddr, port: u16) -> PortMapping {
+    PortMapping { service: "traefik".to_owned(), ..PortMapping::of_port(Some(ip), port, Protocol::Tcp) }
 }
 
 #[cfg(test)]

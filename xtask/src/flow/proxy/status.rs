@@ -6,11 +6,10 @@ use serde::Serialize;
 use super::ask::routes;
 use super::connect::{account, connection, url};
 use super::home::{Home, published, trouble};
-use super::ports::{Machine, option};
+use super::ports::{PortChooser, option};
 use super::proof;
 use crate::context::Context;
 use crate::error::Result;
-use crate::flow::report::rfc3339;
 use crate::labels::{self, DASHBOARD, Kind, Labelled, Ports, Rival, Transport, hosts, routers};
 use crate::model::{Container, Health, State};
 use crate::ui::{self, Column};
@@ -172,7 +171,7 @@ pub fn status(ctx: &Context) -> Result<Status> {
     };
     let certs = home.certs();
     let certificate = |issued: crate::certs::Issued| Certificate {
-        ends: rfc3339(issued.ends_at()),
+        ends: ui::rfc3339(issued.ends_at()),
         name: issued.name,
         hosts: issued.hosts,
     };
@@ -223,12 +222,12 @@ fn entry_points(
     ports: Ports,
     wished: [Option<u16>; 4],
 ) -> Vec<EntryPoint> {
-    let machine = Machine::new(ctx, home, containers);
+    let chooser = PortChooser::new(ctx, home, containers);
     // Its own ports look free to it.
     let itself = |usual| ports.entries().into_iter().find(|entry| entry.1 == usual).map(|entry| entry.0);
     let entry = |((entrypoint, port, usual), wished): ((&'static str, u16, u16), Option<u16>)| {
         let usual = wished.unwrap_or(usual);
-        let other = || itself(usual).map(|name| format!("{name} of this proxy")).or_else(|| machine.holder(usual));
+        let other = || itself(usual).map(|name| format!("{name} of this proxy")).or_else(|| chooser.holder(usual));
         EntryPoint { entrypoint, port, usual, held_by: if port == usual { None } else { other() } }
     };
     ports.entries().into_iter().zip(wished).map(entry).collect()

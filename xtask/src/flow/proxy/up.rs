@@ -7,18 +7,18 @@ use super::ask::ping;
 use super::certify::{certify_all, is_shown, make, not_shown};
 use super::home::{Home, Memory, published, trouble};
 use super::links;
-use super::ports::{Choice, Machine, Wanted, has_ipv6};
+use super::ports::{Choice, PortChooser, Wanted, has_ipv6};
 use crate::certs::Change;
 use crate::context::Context;
 use crate::disk;
 use crate::docker;
 use crate::error::{Error, Result};
 use crate::exec;
-use crate::flow::remote;
 use crate::labels::{self, DASHBOARD, Ports, Proxy};
 use crate::ledger::Turn;
 use crate::model::{Container, Health, OF_PROXY, Version};
 use crate::parse::engine_message;
+use crate::ports::is_around;
 use crate::ui;
 
 /// What a person asked for.
@@ -55,7 +55,7 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
     }
     let turn = if ctx.dry_run { None } else { Some(proxy_turn(&home)?) };
     let containers = ctx.engine.containers().map_err(trouble(ctx))?;
-    if remote::is_around(&containers) {
+    if is_around(&containers) {
         return Err(Error::new("this is a container, and the engine around it would not find the proxy's files")
             .hint("run this on the machine around it; without names: `cargo xtask start --no-traefik`"));
     }
@@ -65,12 +65,12 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
     let chosen = wish.image.clone().or_else(|| ctx.var(IMAGE_VARIABLE).filter(|image| !image.is_empty()));
     memory.image = chosen.or(memory.image);
     let image = memory.image.clone().unwrap_or_else(|| IMAGE.to_owned());
-    let machine = Machine::new(ctx, &home, &containers);
+    let chooser = PortChooser::new(ctx, &home, &containers);
     let mut wanted = Wanted { now: wish.ports, ever: memory.wished, last: memory.ports };
     for (ever, now) in wanted.ever.iter_mut().zip(wish.ports) {
         *ever = now.or(*ever);
     }
-    let choice = machine.choose(&wanted, &BTreeMap::new())?;
+    let choice = chooser.choose(&wanted, &BTreeMap::new())?;
     if ctx.dry_run {
         show(ctx, &home, &image, &choice);
         return Ok(());
@@ -142,7 +142,7 @@ fn launch(ctx: &Context, home: &Home, image: &str, wanted: &Wanted, mut choice: 
         refused.extend(more);
         // The container that could not have its ports is in nobody's way.
         let now = ctx.engine.containers().map_err(trouble(ctx))?;
-        choice = Machine::new(ctx, home, &now).choose(wanted, &refused)?;
+        choice = PortChooser::new(ctx, home, &now).choose(wanted, &refused)?;
     }
     Ok(choice)
 }

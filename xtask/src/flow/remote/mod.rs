@@ -2,7 +2,6 @@
 
 mod mounts;
 mod name;
-mod probe;
 
 use std::sync::Once;
 
@@ -11,15 +10,11 @@ use crate::decide::stable_hash;
 use crate::flow::survey::Survey;
 use crate::host;
 use crate::model::{Container, EngineHost};
+use crate::ports::is_around;
 use crate::ui;
 
 pub use mounts::{describe as describe_mount, mounts, note as note_mounts, note_loopback};
 pub use name::{is_shared, known_name, name_checkout};
-pub use probe::probe;
-
-/// Ports from which a Linux picks those of outgoing connections, unless told
-/// otherwise (ip(7), `ip_local_port_range`).
-pub const EPHEMERAL: (u16, u16) = (32_768, 60_999);
 
 /// The machine of the engine, nothing of which was looked at yet; `None` where it
 /// is this one.
@@ -35,16 +30,7 @@ pub fn engine_host(ctx: &Context, containers: &[Container]) -> Option<EngineHost
 
 const AROUND: &str = "the machine around this container";
 
-/// Whether this runs in one of the engine's own containers, as in a dev container
-/// that was given the engine's socket: ports are bound around it then, where
-/// nothing of here is seen. Not on the network of the host, which is the engine's.
-pub fn is_around(containers: &[Container]) -> bool {
-    let own = host::own_container();
-    let is_own = |container: &&Container| own.contains(&container.id);
-    containers.iter().find(is_own).is_some_and(|container| !container.is_on("host"))
-}
-
-/// Says so, once.
+/// Says once that the engine is around the container that this runs in.
 pub fn note_around(found: &Survey) {
     static SAID: Once = Once::new();
     let Some(host) = found.host.as_ref().filter(|host| host.is_around) else { return };

@@ -1,37 +1,27 @@
 //! The verdicts of all ports of a project: Compose, the engine and our own
 //! reader are asked side by side, then the machine.
 
-mod choose;
-mod machine;
-mod networks;
 mod ready;
-mod rows;
-mod solo;
 mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-pub use choose::{choose_again, free_range, kept_for_row};
-pub use rows::crowd;
-pub use solo::Solo;
+pub use crate::ports::Row;
 
 use crate::context::Context;
-use crate::decide::Publishing;
+use crate::decide::{Identity, Publishing};
 use crate::disk;
 use crate::docker::{ComposeTrouble, Trouble};
 use crate::error::{Error, Result};
 use crate::exec;
 use crate::flow::remote;
 use crate::ledger::Book;
-use crate::model::{
-    ComposeOptions, Container, EngineHost, Leases, PortMapping, PortRange, Service, Source, Stack, Verdict, Wanted,
-};
+use crate::model::{ComposeOptions, Container, EngineHost, Leases, PortMapping, PortRange, Service, Stack};
+use crate::ports::{self, PortFacts, Rules};
 use crate::stack::{self, EnvFiles, Project, Settings};
 use crate::ui;
-use machine::{Machine, explain};
-use rows::rows;
 use template::{missing_default, missing_env, missing_env_files, refused_for};
 
 /// Everything a survey found.
@@ -70,33 +60,6 @@ pub struct Survey {
     pub publishing: BTreeMap<String, Publishing>,
 }
 
-/// One published port.
-#[derive(Debug, Clone)]
-pub struct Row {
-    /// The mapping and where it stands.
-    pub wanted: Wanted,
-    /// The answer.
-    pub verdict: Verdict,
-    /// Index of the earlier row of this model on the same port.
-    pub clash: Option<usize>,
-    /// Another port that is really free, for a conflict.
-    pub suggestion: Option<u16>,
-    /// The project and folder of somebody else that the port is kept for.
-    pub kept_for: Option<(String, PathBuf)>,
-}
-
-impl Row {
-    /// The variable that feeds the port.
-    pub fn variable(&self) -> Option<&str> {
-        self.wanted.origin.as_ref()?.variable.as_deref()
-    }
-
-    /// Whether the port's value comes from the shell, which beats every file.
-    pub fn from_shell(&self) -> bool {
-        self.wanted.origin.as_ref().is_some_and(|origin| origin.source == Source::Shell)
-    }
-}
-
 impl Survey {
     /// Rows that will make `up` fail.
     pub fn conflicts(&self) -> impl Iterator<Item = &Row> {
@@ -105,7 +68,7 @@ impl Survey {
 
     /// Why nothing is known of any port: the engine is elsewhere, and does not
     /// answer. Not seen is not free.
-    pub fn blind(&self) -> Option<&Trouble> {
+    pub fn engine_unreachable(&self) -> Option<&Trouble> {
         self.containers.as_ref().err().filter(|_| self.host.is_some())
     }
 
@@ -166,39 +129,70 @@ pub fn survey(ctx: &Context) -> Result<Survey> {
 pub fn survey_refused(ctx: &Context, refused: &BTreeMap<u16, String>) -> Result<Survey> {
     let mut found = project(ctx)?;
     if ctx.probe_remote && found.host.is_some() && found.containers.is_ok() {
-        let sockets = remote::probe(ctx, &found)?;
+        let sockets =
+            ports::sockets_of_engine_host(ctx, &found.stack, found.containers.as_deref().unwrap_or_default())?;
         found.host.iter_mut().for_each(|host| host.sockets = Some(sockets.clone()));
     }
-    look(ctx, &mut found, refused);
+    judge_ports(ctx, &mut found, refused);
     Ok(found)
 }
 
-/// Looks at every port of a project; once more, where that was done before.
-pub fn look(ctx: &Context, found: &mut Survey, refused: &BTreeMap<u16, String>) {
+/// Judges every port of a project; once more, where that was done before.
+pub fn judge_ports(ctx: &Context, found: &mut Survey, refused: &BTreeMap<u16, String>) {
     found.refused.clone_from(refused);
-    let containers = with_real_folders(found.containers.as_deref().unwrap_or_default());
-    let (name, dir) = (found.stack.name.clone(), found.real_dir());
-    let host = found.host.clone();
-    let publishing = found.publishing.clone();
-    let mut machine = Machine::new(host.as_ref(), &name, &dir, &containers, refused, &publishing);
-    explain(&mut machine, &found.stack);
-    found.rows = rows(&machine, &found.stack);
     let leases = ctx.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default();
-    for row in &mut found.rows {
-        row.kept_for = kept_for(&row.wanted.mapping, &leases, &name, &dir);
-    }
-    if found.has_conflicts() {
-        found.avoid = wanted_by_stopped(ctx, &name, &containers, &leases);
-        found.avoid.extend(of_every_profile(ctx, found));
-        choose::choose(&machine, found, &leases);
-    }
+    let mut avoid = BTreeSet::new();
+    let rows = with_facts(found, |facts| {
+        let mut facts = facts.with_leases(&leases).with_refused(refused);
+        let mut rows = ports::judge_stack(&mut facts, &found.stack, &found.publishing);
+        if rows.iter().any(|row| row.verdict.is_conflict()) {
+            avoid = ports::ports_of_stopped(&ctx.engine, &facts);
+            avoid.extend(of_every_profile(ctx, found));
+            ports::suggest_for_conflicts(&facts, &mut rows, &rules(found, &avoid));
+        }
+        rows
+    });
+    (found.rows, found.avoid) = (rows, avoid);
 }
 
-/// Who else keeps the port of a mapping; a folder that is gone keeps nothing.
-fn kept_for(mapping: &PortMapping, leases: &Leases, name: &str, dir: &Path) -> Option<(String, PathBuf)> {
-    let port = mapping.published.filter(|range| range.is_one())?.first;
-    let mut others = leases.others(name, dir).filter(|tenant| tenant.keeps(port, mapping.protocol));
-    others.find(|tenant| disk::is_folder(&tenant.dir)).map(|tenant| (tenant.project.clone(), tenant.dir.clone()))
+/// Chooses anew for every conflict, with what the book says now.
+pub fn choose_again(found: &mut Survey, leases: &Leases) {
+    let mut rows = std::mem::take(&mut found.rows);
+    with_facts(found, |facts| {
+        let facts = facts.with_leases(leases).with_refused(&found.refused);
+        ports::suggest_for_conflicts(&facts, &mut rows, &rules(found, &found.avoid));
+    });
+    found.rows = rows;
+}
+
+/// A block for this project that nobody else has, and on whose ports nobody is.
+pub fn free_range(found: &Survey, leases: &Leases) -> Option<PortRange> {
+    with_facts(found, |facts| {
+        let facts = facts.with_leases(leases).with_refused(&found.refused);
+        ports::free_range(&facts, &found.rows, &found.avoid)
+    })
+}
+
+/// Whether `port` could be published in the place of the mapping's own.
+pub fn is_free(found: &Survey, mapping: &PortMapping, port: u16) -> bool {
+    let effective = ports::effective(&found.publishing, mapping);
+    effective.is_ok_and(|mapping| with_facts(found, |facts| facts.is_free(&mapping, port)))
+}
+
+/// Facts of this moment: what was free before may be held by now.
+fn with_facts<T>(found: &Survey, work: impl FnOnce(PortFacts<'_>) -> T) -> T {
+    let real = |container: &Container| Container {
+        working_dir: container.working_dir.as_deref().map(disk::real),
+        ..container.clone()
+    };
+    let containers: Vec<Container> = found.containers.iter().flatten().map(real).collect();
+    let dir = found.real_dir();
+    work(PortFacts::new(Identity { name: &found.stack.name, dir: &dir }, &containers, found.host.as_ref()))
+}
+
+fn rules<'a>(found: &'a Survey, avoid: &'a BTreeSet<u16>) -> Rules<'a> {
+    let (stack, publishing) = (&found.stack, &found.publishing);
+    Rules { stack, publishing, port_range: found.settings.port_range, avoid }
 }
 
 /// What the project publishes, services of inactive profiles included: they may
@@ -216,32 +210,6 @@ pub(in crate::flow) fn reading(ctx: &Context, template: Option<&Path>) -> Compos
         options.env_files = vec![template.to_path_buf()];
     }
     options
-}
-
-/// Inspecting a container costs a millisecond or two.
-const INSPECTED: usize = 200;
-/// Questions at a time to an engine elsewhere.
-const HANDS: usize = 8;
-
-/// What stopped containers of other Compose projects will publish when they are
-/// started again. Of those that we started the leases tell.
-fn wanted_by_stopped(ctx: &Context, name: &str, containers: &[Container], leases: &Leases) -> BTreeSet<u16> {
-    let is_anothers = |container: &&Container| {
-        let (Some(project), Some(dir)) = (&container.project, &container.working_dir) else { return false };
-        !container.state.holds_ports() && project != name && leases.tenant(project, &disk::real(dir)).is_none()
-    };
-    let stopped: Vec<&Container> = containers.iter().filter(is_anothers).take(INSPECTED).collect();
-    // Elsewhere each question is a call of the CLI: several at a time.
-    let hands = if ctx.engine.endpoint().is_remote() { HANDS } else { 1 };
-    let share = stopped.len().div_ceil(hands).max(1);
-    let ports = |some: &[&Container]| -> Vec<u16> {
-        let details = some.iter().filter_map(|container| ctx.engine.detail(&container.id).ok());
-        details.flat_map(|detail| detail.published).collect()
-    };
-    std::thread::scope(|scope| {
-        let asked: Vec<_> = stopped.chunks(share).map(|some| scope.spawn(|| ports(some))).collect();
-        asked.into_iter().flat_map(|asked| join(asked.join())).collect()
-    })
 }
 
 /// The project and the engine's containers, without a look at any port.
@@ -293,7 +261,7 @@ pub fn project(ctx: &Context) -> Result<Survey> {
         host,
         publishing: BTreeMap::new(),
     };
-    found.publishing = networks::publishing_of(ctx, &found);
+    found.publishing = ports::publishing_of(found.containers.is_ok().then_some(&ctx.engine), &found.stack);
     found.second |= remote::is_shared(ctx, &found);
     Ok(found)
 }
@@ -347,23 +315,4 @@ fn effective(
         (Err(trouble), Ok(stack)) => Ok((stack, Some(trouble))),
         (Err(_), Err(error)) => Err(error),
     }
-}
-
-/// Containers with their folders made comparable.
-fn with_real_folders(containers: &[Container]) -> Vec<Container> {
-    let real = |container: &Container| Container {
-        working_dir: container.working_dir.as_deref().map(disk::real),
-        ..container.clone()
-    };
-    containers.iter().map(real).collect()
-}
-
-/// Whether `port` could be published in the place of the mapping's own.
-pub fn is_free(survey: &Survey, mapping: &PortMapping, port: u16) -> bool {
-    let containers = with_real_folders(survey.containers.as_deref().unwrap_or_default());
-    let dir = survey.real_dir();
-    let refused = BTreeMap::new();
-    let machine =
-        Machine::new(survey.host.as_ref(), &survey.stack.name, &dir, &containers, &refused, &survey.publishing);
-    machine.is_free(mapping, port)
 }

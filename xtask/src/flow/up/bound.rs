@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::{Publishing, is_bound};
+use crate::decide::is_bound;
 use crate::error::{Error, Result};
 use crate::flow::survey::Survey;
 use crate::model::{Container, State};
+use crate::ports::effective;
 use crate::ui;
 
 /// Addresses that are missing, by service.
@@ -17,13 +18,7 @@ pub(super) type Missing = BTreeMap<String, Vec<String>>;
 pub(super) fn missing(survey: &Survey, containers: &[Container]) -> Missing {
     let mut missing = Missing::new();
     for wanted in survey.stack.ports() {
-        let mapping = &wanted.mapping;
-        let publishing = survey.publishing.get(&mapping.service);
-        let mapping = match publishing {
-            Some(publishing @ Publishing::Bound(_)) => publishing.effective(mapping),
-            Some(Publishing::Discarded(_) | Publishing::Refused(_)) => continue,
-            None => mapping.clone(),
-        };
+        let Ok(mapping) = effective(&survey.publishing, &wanted.mapping) else { continue };
         let runs = |container: &&Container| {
             container.service.as_deref() == Some(&mapping.service)
                 && container.state == State::Running

@@ -12,13 +12,12 @@ use super::launch;
 use super::urls::{Speech, speech};
 use super::wait;
 use crate::context::Context;
-use crate::decide::{is_engine_process, overlaps};
+use crate::decide::overlaps;
 use crate::error::{Error, Result};
 use crate::exec::Patience;
-use crate::flow::report;
 use crate::flow::survey::Survey;
-use crate::host;
-use crate::model::{Binding, Container, Protocol, SocketState, State};
+use crate::model::{Binding, Container, Protocol, Socket, State};
+use crate::ports::{describe_process, strangers};
 use crate::ui;
 
 /// A server that says nothing for so long, and keeps the connection, is there.
@@ -254,26 +253,17 @@ fn speak(door: &Door<'_>) -> Result<(), Silence> {
 /// answers in the container's place.
 fn stranger(doors: &[Door<'_>]) -> Option<Error> {
     let ports: Vec<(u16, Protocol)> = doors.iter().map(|door| (door.address.port(), Protocol::Tcp)).collect();
-    let sockets = host::sockets(&ports, host::Depth::Quick).ok()?;
-    let listening = |door: &&Door<'_>| {
-        sockets
-            .iter()
-            .filter(|socket| {
-                socket.state == SocketState::Listen
-                    && socket.port == door.address.port()
-                    && overlaps(door.address.ip(), socket.ip, socket.v6_only)
-            })
-            .flat_map(|socket| socket.pids.clone())
-            .collect::<Vec<u32>>()
-    };
+    let strangers = strangers(&ports);
     doors.iter().find_map(|door| {
-        let holders = host::processes(&listening(&door));
-        let process = holders.into_iter().find(|process| !is_engine_process(process))?;
+        let answers = |socket: &Socket| {
+            socket.port == door.address.port() && overlaps(door.address.ip(), socket.ip, socket.v6_only)
+        };
+        let (_, process) = strangers.iter().find(|(socket, _)| answers(socket))?;
         Some(
             Error::new(format!(
                 "{} is answered by {}, not by the container of `{}`",
                 door.address,
-                report::describe_process(&process),
+                describe_process(process),
                 ui::clean(door.service)
             ))
             .hint("end that process, or move the port: `cargo xtask start --on-conflict reassign`")

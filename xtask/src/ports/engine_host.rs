@@ -1,13 +1,14 @@
-//! What is bound on the machine of the engine, by its own kernel's tables.
+//! The machine of the engine, where it is not this one: what is bound there, by
+//! its own kernel's tables.
 
 use std::time::Duration;
 
 use crate::context::Context;
-use crate::docker::{tables_in_container, tables_over_ssh};
+use crate::docker::{Trouble, tables_in_container, tables_over_ssh};
 use crate::error::{Error, Result};
 use crate::exec::Command;
-use crate::flow::survey::Survey;
-use crate::model::Socket;
+use crate::host;
+use crate::model::{Container, PortRange, Socket, Stack};
 use crate::parse::proc_net;
 use crate::ui;
 
@@ -17,9 +18,24 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// program have nothing.
 const IMAGES: usize = 6;
 
-/// Every socket there, without its process. Only where it was asked for: it
-/// makes a container, or a connection of ssh.
-pub fn probe(ctx: &Context, found: &Survey) -> Result<Vec<Socket>> {
+/// Ports from which a Linux picks those of outgoing connections, unless told
+/// otherwise (ip(7), `ip_local_port_range`).
+pub(super) fn ephemeral() -> Option<PortRange> {
+    PortRange::new(32_768, 60_999)
+}
+
+/// Whether this runs in one of the engine's own containers, as in a dev container
+/// that was given the engine's socket: ports are bound around it then, where
+/// nothing of here is seen. Not on the network of the host, which is the engine's.
+pub(crate) fn is_around(containers: &[Container]) -> bool {
+    let own = host::own_container();
+    let is_own = |container: &&Container| own.contains(&container.id);
+    containers.iter().find(is_own).is_some_and(|container| !container.is_on("host"))
+}
+
+/// Every socket on the engine's machine, without its process. Only where it was
+/// asked for: it makes a container, or a connection of ssh.
+pub(crate) fn sockets_of_engine_host(ctx: &Context, stack: &Stack, containers: &[Container]) -> Result<Vec<Socket>> {
     if let Some(ssh) = tables_over_ssh(ctx.engine.endpoint()) {
         return over_ssh(&ssh);
     }
@@ -34,7 +50,7 @@ pub fn probe(ctx: &Context, found: &Survey) -> Result<Vec<Socket>> {
         .hint("over ssh they can be seen: `docker context create box --docker host=ssh://USER@HOST`")
         .hint("without --probe-remote ports are judged by what the engine has bound"));
     }
-    in_container(ctx, found)
+    in_container(ctx, stack, containers)
 }
 
 fn over_ssh(ssh: &Command) -> Result<Vec<Socket>> {
@@ -54,8 +70,8 @@ fn over_ssh(ssh: &Command) -> Result<Vec<Socket>> {
     Err(hint(Error::new(format!("the ports of the engine's machine cannot be seen over ssh: {}", ui::clean(said)))))
 }
 
-fn in_container(ctx: &Context, found: &Survey) -> Result<Vec<Socket>> {
-    let images = images(ctx, found).map_err(|trouble| ctx.engine_error(&trouble))?;
+fn in_container(ctx: &Context, stack: &Stack, containers: &[Container]) -> Result<Vec<Socket>> {
+    let images = images(ctx, stack, containers).map_err(|trouble| ctx.engine_error(&trouble))?;
     let mut said = None;
     for image in images.iter().take(IMAGES) {
         let run = tables_in_container(image);
@@ -78,14 +94,14 @@ fn in_container(ctx: &Context, found: &Survey) -> Result<Vec<Socket>> {
 
 /// Images that are there: the stack's own first, then those that containers run,
 /// then any.
-fn images(ctx: &Context, found: &Survey) -> Result<Vec<String>, crate::docker::Trouble> {
+fn images(ctx: &Context, stack: &Stack, containers: &[Container]) -> Result<Vec<String>, Trouble> {
     let there = ctx.engine.images()?;
     let tagged = |image: &str| if image.contains([':', '@']) { image.to_owned() } else { format!("{image}:latest") };
-    let of_stack = found.stack.services.iter().map(|service| {
-        let built = || format!("{}-{}", found.stack.name, service.name);
+    let of_stack = stack.services.iter().map(|service| {
+        let built = || format!("{}-{}", stack.name, service.name);
         tagged(&service.image.clone().unwrap_or_else(built))
     });
-    let running = found.containers.iter().flatten().map(|container| tagged(&container.image));
+    let running = containers.iter().map(|container| tagged(&container.image));
     let mut images: Vec<String> = Vec::new();
     for image in of_stack.chain(running).filter(|image| there.contains(image)).chain(there.iter().cloned()) {
         if !images.contains(&image) {

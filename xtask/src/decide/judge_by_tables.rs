@@ -9,7 +9,7 @@ use crate::model::{Container, EngineHost, Owner, PortMapping, Probe, Protocol, S
 
 /// The verdict of one published port on `host`. Where its sockets were not
 /// asked for, the engine's bindings alone decide.
-pub fn judge_there(
+pub fn judge_by_tables(
     mapping: &PortMapping,
     port: u16,
     project: Identity<'_>,
@@ -109,7 +109,7 @@ mod tests {
     fn verdict(mapping: &PortMapping, containers: &[Container], sockets: Option<Vec<Socket>>) -> Verdict {
         let host = EngineHost { name: "box.lan".into(), is_around: false, sockets, seed: 0 };
         let me = Identity { name: "demo", dir: Path::new("/src/demo") };
-        judge_there(mapping, 8000, me, containers, &host)
+        judge_by_tables(mapping, 8000, me, containers, &host)
     }
 
     fn why(verdict: &Verdict) -> &str {

@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{Deed, Manner, Plan, Request, Step, publishes, stop_unit};
+use super::{Plan, Request, Step, StopAction, StopOptions, stop_unit};
 use crate::context::Context;
 use crate::decide::is_engine_process;
 use crate::docker;
 use crate::error::{Error, Result};
 use crate::exec::Command;
-use crate::flow::report::{self, OwnerReport};
 use crate::host::{self, Ask, Depth, Probe, Target};
-use crate::model::{Owner, Parent, Process, Protocol, SocketState};
+use crate::model::{Owner, Parent, Process, Protocol, Socket};
+use crate::ports::{OwnerReport, describe_process};
 use crate::ui;
 
 /// How long a freed port is watched for somebody who takes it again.
@@ -25,8 +25,7 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// What was done about one owner.
 #[derive(Debug, Serialize)]
-pub struct Action {
-    /// Who had the port.
+pub(crate) struct Done {
     pub owner: OwnerReport,
     /// The command, as a person would type it.
     pub action: String,
@@ -34,25 +33,22 @@ pub struct Action {
     pub result: String,
 }
 
-/// What came of a plan.
 #[derive(Debug)]
-pub struct Outcome {
-    /// One for each step.
-    pub actions: Vec<Action>,
+pub(crate) struct Outcome {
+    pub actions: Vec<Done>,
     /// Why ports are still held; `None` = all are free.
     pub error: Option<Error>,
 }
 
-/// Carries the plan out.
-pub fn run(ctx: &Context, plan: &Plan, requests: &[Request], manner: &Manner) -> Outcome {
+pub(crate) fn run(ctx: &Context, plan: &Plan, requests: &[Request], options: &StopOptions) -> Outcome {
     let mut errors: Vec<Error> = Vec::new();
     let mut ending: Vec<(usize, Process, Target)> = Vec::new();
     let mut results: Vec<String> = Vec::new();
-    // Since the plan was made a person may have thought about it for long.
-    let holding = if has_processes(plan) { listening(requests) } else { BTreeSet::new() };
+    // A person may have taken long to agree to the plan.
+    let holding = if has_processes(plan) { pids(&listeners(requests)) } else { BTreeSet::new() };
     for (i, step) in plan.steps.iter().enumerate() {
-        let result = begin(step, manner, &holding).map(|begun| match (begun, &step.deed) {
-            (Begun::Signalled(target), Deed::EndProcess(process)) => {
+        let result = begin(step, options, &holding).map(|begun| match (begun, &step.action) {
+            (Begun::Signalled(target), StopAction::EndProcess(process)) => {
                 ending.push((i, process.clone(), target));
                 "done".to_owned()
             }
@@ -62,11 +58,11 @@ pub fn run(ctx: &Context, plan: &Plan, requests: &[Request], manner: &Manner) ->
         results.push(result.as_ref().map_or_else(|error| error.message().to_owned(), String::clone));
         errors.extend(result.err());
     }
-    wait_for(&mut ending, requests, manner.grace);
-    // Who has given the port back and serves its last clients is let to.
-    let holding = if ending.is_empty() { BTreeSet::new() } else { listening(requests) };
+    wait_for(&mut ending, requests, options.grace);
+    // A process that has released the port may go on serving its last clients.
+    let holding = if ending.is_empty() { BTreeSet::new() } else { pids(&listeners(requests)) };
     for (i, process, target) in ending.iter().filter(|(_, process, _)| holding.contains(&process.pid)) {
-        if let Err(error) = force(ctx, process, target, requests, manner) {
+        if let Err(error) = force(ctx, process, target, requests, options) {
             error.message().clone_into(&mut results[*i]);
             errors.push(error);
         }
@@ -76,17 +72,16 @@ pub fn run(ctx: &Context, plan: &Plan, requests: &[Request], manner: &Manner) ->
         still_published(ctx, plan, requests).into_iter().filter(|address| !held.contains(address)).collect::<Vec<_>>(),
     );
     let error = if held.is_empty() { None } else { Some(still_held(plan, &held, requests, errors)) };
-    let action = |(step, result): (&Step, String)| Action {
+    let action = |(step, result): (&Step, String)| Done {
         owner: OwnerReport::from(&step.owner),
-        action: step.deed.line(),
+        action: step.action.line(),
         result,
     };
     Outcome { actions: plan.steps.iter().zip(results).map(action).collect(), error }
 }
 
-/// What came of a deed so far.
+/// What came of an action so far.
 enum Begun {
-    /// All that there was to do.
     Done,
     /// A process that was signalled, to be waited for.
     Signalled(Target),
@@ -94,26 +89,25 @@ enum Begun {
     Needless(String),
 }
 
-/// Starts a deed.
-fn begin(step: &Step, manner: &Manner, holding: &BTreeSet<u32>) -> Result<Begun> {
-    match &step.deed {
+fn begin(step: &Step, options: &StopOptions, holding: &BTreeSet<u32>) -> Result<Begun> {
+    match &step.action {
         // By id: since the plan was made the name may have gone to another one.
-        Deed::StopContainer(container) => stop(&docker::stop_container(&container.id)).map(|()| Begun::Done),
-        Deed::StopUnit(unit) => stop(&stop_unit(unit))
+        StopAction::StopContainer(container) => stop(&docker::stop_container(&container.id)).map(|()| Begun::Done),
+        StopAction::StopUnit(unit) => stop(&stop_unit(unit))
             .map(|()| Begun::Done)
-            .map_err(|error| error.hint(format!("`sudo {}`", step.deed.line()))),
-        Deed::EndProcess(process) if !holding.contains(&process.pid) => {
+            .map_err(|error| error.hint(format!("`sudo {}`", step.action.line()))),
+        StopAction::EndProcess(process) if !holding.contains(&process.pid) => {
             Ok(Begun::Needless(format!("process {} does not listen any more", process.pid)))
         }
-        Deed::EndProcess(process) => {
+        StopAction::EndProcess(process) => {
             let target = match Target::open(process) {
                 Ok(target) => target,
                 // Gone, or another one by now: what was wanted.
                 Err(error) => return Ok(Begun::Needless(error.message().to_owned())),
             };
-            ui::note(&format!("ending {}", report::describe_process(process)));
+            ui::note(&format!("ending {}", describe_process(process)));
             // Without a gentle signal (Windows) there is nothing to wait for.
-            let signal = if cfg!(windows) && manner.force { Ask::Kill } else { manner.signal };
+            let signal = if cfg!(windows) && options.force { Ask::Kill } else { options.signal };
             target.signal(signal)?;
             Ok(Begun::Signalled(target))
         }
@@ -132,7 +126,7 @@ fn stop(command: &Command) -> Result<()> {
 }
 
 fn has_processes(plan: &Plan) -> bool {
-    plan.steps.iter().any(|step| matches!(step.deed, Deed::EndProcess(_)))
+    plan.steps.iter().any(|step| matches!(step.action, StopAction::EndProcess(_)))
 }
 
 /// Waits for all of them together, or until the ports can be had; those that
@@ -149,10 +143,10 @@ fn wait_for(ending: &mut Vec<(usize, Process, Target)>, requests: &[Request], gr
 }
 
 /// KILL is a question of its own: `--yes` was the answer to another one.
-fn force(ctx: &Context, process: &Process, target: &Target, requests: &[Request], manner: &Manner) -> Result<()> {
-    let who = report::describe_process(process);
-    let waited = manner.grace.as_secs();
-    if !manner.force {
+fn force(ctx: &Context, process: &Process, target: &Target, requests: &[Request], options: &StopOptions) -> Result<()> {
+    let who = describe_process(process);
+    let waited = options.grace.as_secs();
+    if !options.force {
         let question = format!("{who} did not end within {waited} s; kill it at once (unsaved work is lost)?");
         if !ctx.is_interactive() || !ui::confirm(&question) {
             return Err(Error::new(format!("{who} did not end within {waited} s")).hint(format!(
@@ -199,7 +193,7 @@ fn wait_until_free(requests: &[Request]) -> Vec<String> {
 fn still_published(ctx: &Context, plan: &Plan, requests: &[Request]) -> Vec<String> {
     let concerns_engine = plan.steps.iter().any(|step| matches!(step.owner, Owner::Container(_)));
     let containers = concerns_engine.then(|| ctx.engine.containers().ok()).flatten().unwrap_or_default();
-    let published = requests.iter().filter(|request| publishes(&containers, request));
+    let published = requests.iter().filter(|request| request.is_published(&containers));
     published.map(|request| request.address.clone()).collect()
 }
 
@@ -222,13 +216,14 @@ fn still_held(plan: &Plan, held: &[String], requests: &[Request], errors: Vec<Er
     let known: BTreeSet<u32> = plan
         .steps
         .iter()
-        .filter_map(|step| match &step.deed {
-            Deed::EndProcess(process) => Some(process.pid),
+        .filter_map(|step| match &step.action {
+            StopAction::EndProcess(process) => Some(process.pid),
             _ => None,
         })
         .collect();
-    for new in listeners(requests).into_iter().filter(|process| !known.contains(&process.pid)) {
-        error = error.hint(started_again(&new));
+    let now = host::processes_of(&listeners(requests));
+    for new in now.iter().filter(|process| !known.contains(&process.pid)) {
+        error = error.hint(started_again(new));
     }
     for cause in errors {
         error = error.hint(cause.message().to_owned());
@@ -238,7 +233,7 @@ fn still_held(plan: &Plan, held: &[String], requests: &[Request], errors: Vec<Er
 }
 
 fn started_again(process: &Process) -> String {
-    let who = report::describe_process(process);
+    let who = describe_process(process);
     let around = host::surroundings(process);
     let is_engine = |parent: &Parent| host::processes(&[parent.pid]).iter().any(is_engine_process);
     // Whoever ends an engine, or its service, ends everybody's containers.
@@ -252,21 +247,18 @@ fn started_again(process: &Process) -> String {
         (Some(unit), _) => {
             format!("systemd unit {} starts it: `systemctl stop {}`", ui::clean(&unit.name), ui::argument(&unit.name))
         }
-        (None, Some(parent)) => format!("{} started it: end that one first", report::describe_process(parent)),
+        (None, Some(parent)) => format!("{} started it: end that one first", describe_process(parent)),
         (None, None) => "the system's first process started it".to_owned(),
     };
     format!("{who} has it now; {by}")
 }
 
-/// The processes that listen on these ports now.
-fn listeners(requests: &[Request]) -> Vec<Process> {
-    host::processes(&listening(requests).into_iter().collect::<Vec<u32>>())
-}
-
-fn listening(requests: &[Request]) -> BTreeSet<u32> {
+fn listeners(requests: &[Request]) -> Vec<Socket> {
     let ports: Vec<_> =
         requests.iter().flat_map(|request| request.ports.iter().map(|port| (*port, request.protocol))).collect();
-    let sockets = host::sockets(&ports, Depth::Complete).unwrap_or_default();
-    let listening = sockets.iter().filter(|socket| socket.state == SocketState::Listen);
-    listening.flat_map(|socket| socket.pids.iter().copied()).collect()
+    host::listeners(&ports, Depth::Complete)
+}
+
+fn pids(sockets: &[Socket]) -> BTreeSet<u32> {
+    sockets.iter().flat_map(|socket| socket.pids.iter().copied()).collect()
 }

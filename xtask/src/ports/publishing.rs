@@ -1,27 +1,27 @@
 //! What becomes of each service's ports: the model says it, and of networks that
-//! are there the engine knows more (its own defaults, what is external).
+//! exist the engine knows more (its own defaults, what is external).
 
 use std::collections::BTreeMap;
 
-use super::Survey;
-use crate::context::Context;
 use crate::decide::{Publishing, publishing};
-use crate::docker::default_host_ip;
-use crate::model::NetworkSettings;
+use crate::docker::{Engine, default_host_ip};
+use crate::model::{NetworkSettings, PortMapping, Stack, Verdict, Wanted};
 
-pub(super) fn publishing_of(ctx: &Context, found: &Survey) -> BTreeMap<String, Publishing> {
-    let publishing_services = || found.stack.services.iter().filter(|service| !service.ports.is_empty());
-    let mut networks = found.stack.networks.clone();
+/// By service. An engine that answers is asked about networks where anything
+/// depends on them.
+pub(crate) fn publishing_of(engine: Option<&Engine>, stack: &Stack) -> BTreeMap<String, Publishing> {
+    let publishing_services = || stack.services.iter().filter(|service| !service.ports.is_empty());
+    let mut networks = stack.networks.clone();
     // Nothing depends on them where every mapping names its address.
-    let names_none = |port: &crate::model::Wanted| port.mapping.host_ip.is_none();
+    let names_none = |port: &Wanted| port.mapping.host_ip.is_none();
     let asks = |networks: &BTreeMap<String, NetworkSettings>| {
         publishing_services().any(|service| {
             service.networks.values().any(|name| networks.get(name).is_some_and(|known| known.external))
                 || !service.networks.is_empty() && service.ports.iter().any(names_none)
         })
     };
-    if found.containers.is_ok() && asks(&networks) {
-        let there = ctx.engine.all_networks().unwrap_or_default();
+    if let Some(engine) = engine.filter(|_| asks(&networks)) {
+        let there = engine.all_networks().unwrap_or_default();
         let mut default = None;
         for service in publishing_services() {
             for name in service.networks.values() {
@@ -30,10 +30,19 @@ pub(super) fn publishing_of(ctx: &Context, found: &Survey) -> BTreeMap<String, P
                     known.internal = network.settings.internal || known.internal && !known.external;
                     known.host_ip = network.settings.host_ip.or(known.host_ip);
                 } else if known.host_ip.is_none() && !known.external {
-                    known.host_ip = *default.get_or_insert_with(|| default_host_ip(ctx.engine.endpoint()));
+                    known.host_ip = *default.get_or_insert_with(|| default_host_ip(engine.endpoint()));
                 }
             }
         }
     }
     publishing_services().map(|service| (service.name.clone(), publishing(service, &networks))).collect()
+}
+
+/// The mapping with the address that the engine binds; the verdict where it binds
+/// nothing.
+pub(crate) fn effective(
+    publishing: &BTreeMap<String, Publishing>,
+    mapping: &PortMapping,
+) -> Result<PortMapping, Verdict> {
+    publishing.get(&mapping.service).map_or_else(|| Ok(mapping.clone()), |known| known.effective(mapping))
 }

@@ -1,4 +1,4 @@
-//! Freeing ports: containers are stopped by their engine, services by systemd,
+//! Stopping who holds a port: containers are stopped by their engine, services by systemd,
 //! processes that listen are asked to end, and nobody else is touched. First a
 //! plan, then consent, then [`run`].
 
@@ -8,34 +8,40 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::context::Context;
-use crate::decide::{is_engine_process, is_leftover_proxy, overlaps, untouchable};
+use crate::decide::{is_engine_process, overlaps, untouchable};
 use crate::docker;
 use crate::error::{Error, Result};
 use crate::exec::{self, Command};
-use crate::flow::report;
-use crate::flow::survey::Row;
 use crate::host::{self, Ask};
-use crate::model::{Container, Owner, Process, Protocol, Unit, Verdict};
+use crate::model::{Container, Owner, PortRange, Process, Protocol, Unit, Verdict};
+use crate::ports::{self, PortHolders, Row, describe_process, is_leftover_proxy};
 use crate::ui;
 
-pub use run::{Action, Outcome, run};
+pub(crate) use run::{Done, Outcome, run};
 
 /// How long a process gets to end cleanly, unless told otherwise.
-pub const GRACE: Duration = Duration::from_secs(5);
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// A port to be freed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// As people write it.
     pub address: String,
     /// The addresses that must be bindable.
     pub ips: Vec<IpAddr>,
     /// One of these ports must be: of a range the engine needs one.
     pub ports: Vec<u16>,
-    /// Transport protocol.
     pub protocol: Protocol,
-    /// What was found there.
     pub verdict: Verdict,
+}
+
+impl Request {
+    pub fn is_published(&self, containers: &[Container]) -> bool {
+        containers.iter().flat_map(Container::held).any(|binding| {
+            binding.protocol == self.protocol
+                && self.ports.contains(&binding.published)
+                && self.ips.iter().any(|ip| overlaps(*ip, binding.host_ip, Some(true)))
+        })
+    }
 }
 
 impl From<&Row> for Request {
@@ -44,55 +50,58 @@ impl From<&Row> for Request {
         Request {
             address: mapping.address(),
             ips: host::probe_addresses(mapping.host_ip),
-            ports: mapping.published.into_iter().flat_map(crate::model::PortRange::iter).collect(),
+            ports: mapping.published.into_iter().flat_map(PortRange::iter).collect(),
             protocol: mapping.protocol,
             verdict: row.verdict.clone(),
         }
     }
 }
 
-/// One owner and what will be done about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
-    /// Who has the port.
-    pub owner: Owner,
-    /// What is done.
-    pub deed: Deed,
+impl From<&PortHolders> for Request {
+    fn from(port: &PortHolders) -> Self {
+        Request {
+            address: port.address(),
+            ips: host::probe_addresses(None),
+            ports: vec![port.port],
+            protocol: port.protocol,
+            verdict: port.verdict.clone(),
+        }
+    }
 }
 
-/// What can be done about an owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Deed {
+pub(crate) struct Step {
+    pub owner: Owner,
+    pub action: StopAction,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StopAction {
     /// `docker stop`, by id. Never `docker compose stop`: its words would come
     /// from labels, which a copy of an image (`docker commit`) or anybody may
     /// carry, and it stops every replica.
     StopContainer(Container),
     /// `systemctl stop NAME.service`.
     StopUnit(Unit),
-    /// A signal, and a wait.
     EndProcess(Process),
 }
 
-/// How to end processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manner {
-    /// How long they get.
+pub(crate) struct StopOptions {
     pub grace: Duration,
-    /// The first signal.
     pub signal: Ask,
     /// Send KILL after the grace without asking.
     pub force: bool,
 }
 
-impl Default for Manner {
+impl Default for StopOptions {
     fn default() -> Self {
-        Manner { grace: GRACE, signal: Ask::Term, force: false }
+        StopOptions { grace: GRACE, signal: Ask::Term, force: false }
     }
 }
 
-/// What will be done, and what cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// In this order; no two do the same.
     pub steps: Vec<Step>,
     /// Owners that must be left alone: who, and why.
@@ -101,32 +110,27 @@ pub struct Plan {
 
 /// The plan for these ports: every owner of every one. `containers`: those of
 /// the engine, where it told.
-pub fn plan(ctx: &Context, requests: &[Request], containers: Option<&[Container]>) -> Plan {
+pub(crate) fn plan(ctx: &Context, requests: &[Request], containers: Option<&[Container]>) -> Plan {
     let ancestors = ancestors();
     let mut plan = Plan::default();
     for request in requests {
         let address = &request.address;
-        let owners = match &request.verdict {
-            Verdict::Taken(owners) => owners,
-            Verdict::Free | Verdict::Ours(_) | Verdict::NotPublished { .. } => continue,
-            verdict => {
-                plan.refused.push(format!("{address}: {} cannot be stopped; choose another port", verdict.as_str()));
-                continue;
-            }
-        };
-        for owner in owners {
-            let published = containers.is_none_or(|known| publishes(known, request));
-            match deed(owner, &ancestors, published) {
-                Ok(deed) if plan.steps.iter().all(|step| step.deed != deed) => {
-                    plan.steps.push(Step { owner: owner.clone(), deed });
+        if let verdict @ (Verdict::Reserved { .. } | Verdict::Unknown { .. }) = &request.verdict {
+            plan.refused.push(format!("{address}: {} cannot be stopped; choose another port", verdict.as_str()));
+        }
+        for owner in request.verdict.owners() {
+            let published = containers.is_none_or(|known| request.is_published(known));
+            match stop_action(owner, &ancestors, published) {
+                Ok(action) if plan.steps.iter().all(|step| step.action != action) => {
+                    plan.steps.push(Step { owner: owner.clone(), action });
                 }
                 Ok(_) => {}
                 // That it cannot be told is all there is to say.
                 Err(_) if matches!(owner, Owner::Unknown { .. }) => {
-                    plan.refused.push(format!("{address}: {}", report::describe(ctx, owner)));
+                    plan.refused.push(format!("{address}: {}", ports::describe(ctx, owner)));
                 }
                 Err(why) => {
-                    plan.refused.push(format!("{address}: {} is left alone: {why}", report::describe(ctx, owner)));
+                    plan.refused.push(format!("{address}: {} is left alone: {why}", ports::describe(ctx, owner)));
                 }
             }
         }
@@ -134,21 +138,12 @@ pub fn plan(ctx: &Context, requests: &[Request], containers: Option<&[Container]
     plan
 }
 
-fn publishes(containers: &[Container], request: &Request) -> bool {
-    containers.iter().flat_map(Container::held).any(|binding| {
-        binding.protocol == request.protocol
-            && request.ports.contains(&binding.published)
-            && request.ips.iter().any(|ip| overlaps(*ip, binding.host_ip, Some(true)))
-    })
-}
-
-fn deed(owner: &Owner, ancestors: &[u32], published: bool) -> Result<Deed, String> {
+fn stop_action(owner: &Owner, ancestors: &[u32], published: bool) -> Result<StopAction, String> {
     match owner {
-        Owner::Container(container) => Ok(Deed::StopContainer(container.clone())),
+        Owner::Container(container) => Ok(StopAction::StopContainer(container.clone())),
         Owner::Process(process) => {
-            let parent = process.parent.and_then(|pid| host::processes(&[pid]).pop());
-            if is_leftover_proxy(process, parent.as_ref(), published) {
-                return Ok(Deed::EndProcess(process.clone()));
+            if is_leftover_proxy(process, published) {
+                return Ok(StopAction::EndProcess(process.clone()));
             }
             match untouchable(process, ancestors) {
                 Some(why) => Err(why),
@@ -156,7 +151,10 @@ fn deed(owner: &Owner, ancestors: &[u32], published: bool) -> Result<Deed, Strin
                     Err("a container engine runs under it and would end with it: quit that in its own window"
                         .to_owned())
                 }
-                None => Ok(service_of(process).map_or_else(|| Deed::EndProcess(process.clone()), Deed::StopUnit)),
+                None => {
+                    Ok(service_of(process)
+                        .map_or_else(|| StopAction::EndProcess(process.clone()), StopAction::StopUnit))
+                }
             }
         }
         Owner::Unknown { .. } => Err("nobody can be named who could be asked to stop".to_owned()),
@@ -180,21 +178,21 @@ fn ancestors() -> Vec<u32> {
     std::iter::once(own).chain(above.iter().map(|parent| parent.pid)).collect()
 }
 
-impl Deed {
+impl StopAction {
     /// The command that a person would type for it.
-    pub fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         match self {
-            Deed::StopContainer(container) => docker::stop_container(container.reference()).line(),
-            Deed::StopUnit(unit) => stop_unit(unit).line(),
-            Deed::EndProcess(process) if cfg!(windows) => format!("taskkill /F /PID {}", process.pid),
-            Deed::EndProcess(process) => format!("kill {}", process.pid),
+            StopAction::StopContainer(container) => docker::stop_container(container.reference()).line(),
+            StopAction::StopUnit(unit) => stop_unit(unit).line(),
+            StopAction::EndProcess(process) if cfg!(windows) => format!("taskkill /F /PID {}", process.pid),
+            StopAction::EndProcess(process) => format!("kill {}", process.pid),
         }
     }
 
     /// The line, and for a process who that is.
     fn described(&self) -> String {
         match self {
-            Deed::EndProcess(process) => format!("{}   # {}", self.line(), report::describe_process(process)),
+            StopAction::EndProcess(process) => format!("{}   # {}", self.line(), describe_process(process)),
             _ => self.line(),
         }
     }
@@ -205,13 +203,13 @@ fn stop_unit(unit: &Unit) -> Command {
 }
 
 /// The plan as lines; as notes where stdout is for something else.
-pub fn show(plan: &Plan, as_notes: bool) {
+pub(crate) fn show(plan: &Plan, as_notes: bool) {
     let print = |line: String| if as_notes { ui::note(&line) } else { ui::out(&line) };
     for step in &plan.steps {
-        print(format!("stop: {}", step.deed.described()));
-        if let Deed::EndProcess(process) = &step.deed {
+        print(format!("stop: {}", step.action.described()));
+        if let StopAction::EndProcess(process) = &step.action {
             for child in host::taken_along(process) {
-                print(format!("  and with it: {}", report::describe_process(&child)));
+                print(format!("  and with it: {}", describe_process(&child)));
             }
         }
     }
@@ -221,7 +219,7 @@ pub fn show(plan: &Plan, as_notes: bool) {
 }
 
 /// Who would keep a port although the plan is carried out.
-pub fn refusal(plan: &Plan) -> Option<Error> {
+pub(crate) fn refusal(plan: &Plan) -> Option<Error> {
     let error = match (&plan.refused[..], &plan.steps[..]) {
         ([], _) => return None,
         (_, []) => Error::new("there is nobody here who may be stopped"),
@@ -232,7 +230,7 @@ pub fn refusal(plan: &Plan) -> Option<Error> {
 
 /// Asks, unless told `--yes`; without a terminal nothing is done. An error
 /// where the answer is no.
-pub fn consent(ctx: &Context, plan: &Plan) -> Result<()> {
+pub(crate) fn consent(ctx: &Context, plan: &Plan) -> Result<()> {
     if plan.steps.is_empty() {
         return Err(refusal(plan).unwrap_or_else(|| Error::new("there is nobody to be stopped").finding()));
     }

@@ -1,0 +1,50 @@
+//! What to do about somebody who has a port.
+
+use crate::decide::{self, advice, is_engine_process, stop_behind};
+use crate::docker;
+use crate::host;
+use crate::model::{Container, Owner, Process, Verdict};
+
+/// Advice about the first owner that anything is known of. `can_bind`: the port
+/// could be bound all the same. `containers`: those of the engine, if it told.
+pub(crate) fn advise(verdict: &Verdict, can_bind: bool, containers: Option<&[Container]>) -> Option<String> {
+    if matches!(verdict, Verdict::Reserved { .. }) {
+        return Some("as administrator: `net stop winnat`, then `net start winnat` moves the reserved ranges; or choose another port".to_owned());
+    }
+    verdict.owners().iter().find_map(|owner| match owner {
+        Owner::Container(container) if can_bind => Some(format!(
+            "nobody listens for this container, its port forwarder has died: `docker restart {}`",
+            container.reference()
+        )),
+        Owner::Container(container) => {
+            Some(format!("stop it: `{}`", docker::stop_container(container.reference()).line()))
+        }
+        Owner::Process(process) => about_process(process, containers.is_some()),
+        Owner::Unknown { .. } => None,
+    })
+}
+
+fn about_process(process: &Process, knows_containers: bool) -> Option<String> {
+    if let Some(stop) = stop_behind(process) {
+        return Some(format!("it holds the port for a container of Podman; stop that: {stop}"));
+    }
+    if !is_engine_process(process) {
+        return advice(process).map(str::to_owned);
+    }
+    // Its engine's containers are none of ours, or it is nobody's any more.
+    Some(if knows_containers && is_leftover_proxy(process, false) {
+        format!(
+            "a docker-proxy that its engine left behind, for no container: `kill {}` is safe, a restart of the engine would not end it",
+            process.pid
+        )
+    } else {
+        "it publishes this port for another engine (`docker context ls`, rootless, Podman, a virtual machine): stop the container there".to_owned()
+    })
+}
+
+/// Whether a process is a docker-proxy that its engine left behind.
+/// `is_published`: a container publishes its port.
+pub(crate) fn is_leftover_proxy(process: &Process, is_published: bool) -> bool {
+    let parent = process.parent.and_then(|pid| host::processes(&[pid]).pop());
+    decide::is_leftover_proxy(process, parent.as_ref(), is_published)
+}

@@ -1,0 +1,194 @@
+//! What is known of ports: whether each can be bound, and what explains it where
+//! it cannot.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::engine_host;
+use crate::decide::{Facts, Identity, Kept, judge, judge_by_tables, needs_explanation};
+use crate::disk;
+use crate::error::Result;
+use crate::host::{self, Depth};
+use crate::model::{
+    Container, EngineHost, Leases, Owner, PortMapping, PortRange, Probe, Process, Protocol, Reservation, Socket,
+    Tenant, Verdict,
+};
+
+const NO_LEASES: &Leases = &Leases { tenants: Vec::new() };
+
+/// The facts that one command judges ports by. Each address is probed when it is
+/// first asked about, and only once: two answers could differ.
+pub(crate) struct PortFacts<'a> {
+    pub(crate) project: Identity<'a>,
+    pub(super) containers: &'a [Container],
+    engine_host: Option<&'a EngineHost>,
+    pub(super) leases: &'a Leases,
+    refused: Option<&'a BTreeMap<u16, String>>,
+    reservations: Vec<Reservation>,
+    sockets: BTreeMap<(u16, Protocol), Vec<Socket>>,
+    processes: Vec<Process>,
+    probes: RefCell<BTreeMap<(IpAddr, u16, Protocol), Probe>>,
+}
+
+impl<'a> PortFacts<'a> {
+    /// `containers`: the engine's, their folders without symbolic links.
+    /// `engine_host`: the machine that binds the ports, where it is not this one.
+    pub(crate) fn new(project: Identity<'a>, containers: &'a [Container], engine_host: Option<&'a EngineHost>) -> Self {
+        PortFacts {
+            project,
+            containers,
+            engine_host,
+            leases: NO_LEASES,
+            refused: None,
+            reservations: if engine_host.is_some() { Vec::new() } else { host::reservations() },
+            sockets: BTreeMap::new(),
+            processes: Vec::new(),
+            probes: RefCell::default(),
+        }
+    }
+
+    /// The same with containers that the engine listed in the meantime.
+    #[must_use]
+    pub(crate) fn with_containers(self, containers: &'a [Container]) -> Self {
+        PortFacts { containers, ..self }
+    }
+
+    /// The same with everything that is kept on the machine that binds the ports.
+    #[must_use]
+    pub(crate) fn with_leases(self, leases: &'a Leases) -> Self {
+        PortFacts { leases, ..self }
+    }
+
+    /// The same with ports that cannot be had although they look free, and why.
+    #[must_use]
+    pub(crate) fn with_refused(self, refused: &'a BTreeMap<u16, String>) -> Self {
+        PortFacts { refused: Some(refused), ..self }
+    }
+
+    /// Reads the system's tables once for all of `mappings` that cannot be bound.
+    pub(crate) fn explain(&mut self, mappings: impl IntoIterator<Item = PortMapping>, depth: Depth) -> Result<()> {
+        let mut held: Vec<(u16, Protocol)> = Vec::new();
+        for mapping in mappings {
+            let ports = mapping.published.into_iter().flat_map(PortRange::iter);
+            let needs_explanation = |port: &u16| {
+                needs_explanation(&mapping, *port, self.project, self.containers, &self.probes(&mapping, *port))
+            };
+            held.extend(ports.filter(needs_explanation).map(|port| (port, mapping.protocol)));
+        }
+        held.sort_unstable();
+        held.dedup();
+        if held.is_empty() { Ok(()) } else { self.read_tables(&held, depth) }
+    }
+
+    /// Reads the system's tables about `ports`, whether they can be bound or not.
+    pub(crate) fn read_tables(&mut self, ports: &[(u16, Protocol)], depth: Depth) -> Result<()> {
+        let sockets = host::sockets(ports, depth)?;
+        self.processes = host::processes_of(&sockets);
+        self.sockets.clear();
+        for socket in sockets {
+            self.sockets.entry((socket.port, socket.protocol)).or_default().push(socket);
+        }
+        Ok(())
+    }
+
+    /// The sockets on a port, as far as the tables were read.
+    pub(crate) fn sockets_on(&self, port: u16, protocol: Protocol) -> &[Socket] {
+        self.sockets.get(&(port, protocol)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether `port` could be published for `mapping`, and who has it if not.
+    pub(crate) fn verdict(&self, mapping: &PortMapping, port: u16) -> Verdict {
+        let verdict = if let Some(host) = self.engine_host {
+            judge_by_tables(mapping, port, self.project, self.containers, host)
+        } else {
+            let facts = Facts {
+                probes: &self.probes(mapping, port),
+                containers: self.containers,
+                sockets: self.sockets_on(port, mapping.protocol),
+                processes: &self.processes,
+                reservations: &self.reservations,
+            };
+            judge(mapping, port, self.project, &facts)
+        };
+        match (verdict, self.refused.and_then(|refused| refused.get(&port))) {
+            (Verdict::Free, Some(why)) => Verdict::Taken(vec![Owner::Unknown { why: why.clone() }]),
+            (Verdict::Taken(owners), _) if self.engine_host.is_none() && !self.containers.is_empty() => {
+                Verdict::Taken(name_containers(owners, self.containers))
+            }
+            (verdict, _) => verdict,
+        }
+    }
+
+    /// Whether nobody has `port` or keeps it from being bound.
+    pub(crate) fn is_free(&self, mapping: &PortMapping, port: u16) -> bool {
+        let is_reserved = self.reservations.iter().any(|kept| kept.blocks && kept.range.contains(port));
+        let can_bind =
+            self.probes(mapping, port).iter().all(|(_, probe)| matches!(probe, Probe::Free | Probe::NoFamily));
+        can_bind && !is_reserved && self.verdict(mapping, port) == Verdict::Free
+    }
+
+    /// Whether every address of `mapping` could be bound.
+    pub(crate) fn can_bind_all(&self, mapping: &PortMapping, port: u16) -> bool {
+        let probes = self.probes(mapping, port);
+        !probes.is_empty() && probes.iter().all(|(_, probe)| *probe == Probe::Free)
+    }
+
+    /// Ports that are never suggested: ephemeral ones, which an outgoing
+    /// connection may take at any moment, and those that the system reserves.
+    pub(crate) fn unsuitable(&self) -> Vec<PortRange> {
+        let ephemeral = if self.engine_host.is_some() { engine_host::ephemeral() } else { host::ephemeral() };
+        ephemeral.into_iter().chain(self.reservations.iter().map(|kept| kept.range)).collect()
+    }
+
+    /// What the project keeps.
+    pub(crate) fn tenant(&self) -> Option<&'a Tenant> {
+        self.leases.tenant(self.project.name, self.project.dir)
+    }
+
+    /// Everybody else who keeps ports.
+    pub(crate) fn other_tenants(&self) -> impl Iterator<Item = &'a Tenant> + use<'a> {
+        self.leases.others(self.project.name, self.project.dir)
+    }
+
+    /// The ports that are kept for others.
+    pub(super) fn kept(&self) -> Kept<'a> {
+        Kept::new(self.leases, self.project.name, self.project.dir, &disk::is_folder)
+    }
+
+    /// Where the search for a block of ports begins.
+    pub(crate) fn seed(&self) -> u64 {
+        self.engine_host.map_or(0, |host| host.seed)
+    }
+
+    /// None where the engine is elsewhere: a probe here would say nothing.
+    fn probes(&self, mapping: &PortMapping, port: u16) -> Vec<(IpAddr, Probe)> {
+        if self.engine_host.is_some() {
+            return Vec::new();
+        }
+        let mut known = self.probes.borrow_mut();
+        let mut probe = |ip: IpAddr| {
+            *known.entry((ip, port, mapping.protocol)).or_insert_with(|| host::probe(ip, port, mapping.protocol))
+        };
+        host::probe_addresses(mapping.host_ip).into_iter().map(|ip| (ip, probe(ip))).collect()
+    }
+}
+
+/// A process in a container on the host's network is the container's; not where
+/// we run in that container ourselves.
+fn name_containers(owners: Vec<Owner>, containers: &[Container]) -> Vec<Owner> {
+    let mut named: Vec<Owner> = Vec::new();
+    for owner in owners {
+        let id = match &owner {
+            Owner::Process(process) => host::container_of(process.pid),
+            _ => None,
+        };
+        let id = id.filter(|id| host::container_of(std::process::id()).as_ref() != Some(id));
+        let container = id.and_then(|id| containers.iter().find(|container| container.id == id));
+        let owner = container.map_or(owner, |container| Owner::Container(container.clone()));
+        if !named.contains(&owner) {
+            named.push(owner);
+        }
+    }
+    named
+}

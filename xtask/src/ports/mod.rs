@@ -1,0 +1,25 @@
+//! Who has a port, and which one is free: facts are gathered once, and verdicts,
+//! owners and suggestions follow from them.
+
+mod advice;
+mod dev_server;
+mod engine_host;
+mod facts;
+mod holders;
+mod owner;
+mod publishing;
+mod stack_ports;
+mod stopped;
+mod suggest;
+
+pub(crate) use advice::{advise, is_leftover_proxy};
+pub(crate) use dev_server::DevServer;
+pub(crate) use engine_host::{is_around, sockets_of_engine_host};
+pub(crate) use facts::PortFacts;
+pub(crate) use holders::{Holders, PortHolders, each_port, find_holders, strangers};
+pub(crate) use owner::{OwnerReport, describe, describe_process, reasons, taken_by};
+pub(crate) use publishing::{effective, publishing_of};
+pub use stack_ports::Row;
+pub(crate) use stack_ports::{judge_stack, too_many_replicas};
+pub(crate) use stopped::ports_of_stopped;
+pub(crate) use suggest::{Rules, free_range, leased_port, suggest_for_conflicts};

@@ -1,0 +1,116 @@
+//! Owners and verdicts in words and in JSON.
+
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::decide::container_behind;
+use crate::model::{Owner, Process, Verdict};
+use crate::ui;
+
+/// Why a port cannot be had, a line for each reason.
+pub(crate) fn reasons(ctx: &Context, verdict: &Verdict) -> Vec<String> {
+    match verdict {
+        Verdict::Free | Verdict::Ours(_) => Vec::new(),
+        Verdict::Taken(owners) => owners.iter().map(|owner| describe(ctx, owner)).collect(),
+        Verdict::Reserved { range, by } => vec![format!("ports {range} are kept by {}", ui::clean(by))],
+        Verdict::NotPublished { why, .. } | Verdict::Unknown { why } => vec![ui::clean(why)],
+    }
+}
+
+/// The same for one owner of a port that is taken: by whom.
+pub(crate) fn taken_by(ctx: &Context, owner: &Owner) -> String {
+    match owner {
+        // A sentence of its own, not a name.
+        Owner::Unknown { why } => ui::clean(why),
+        owner => format!("by {}", describe(ctx, owner)),
+    }
+}
+
+/// One owner on one line.
+pub(crate) fn describe(ctx: &Context, owner: &Owner) -> String {
+    match owner {
+        Owner::Process(process) => describe_process(process),
+        Owner::Container(container) => {
+            let name = ui::clean(&container.name);
+            let of = match (&container.project, &container.service) {
+                (Some(project), Some(service)) => {
+                    format!(" (service {} of project {})", ui::clean(service), ui::clean(project))
+                }
+                _ => String::new(),
+            };
+            let dir = container.working_dir.as_deref().map(|dir| format!(", started from {}", ctx.show(dir)));
+            format!("container {name}{of}{}", dir.unwrap_or_default())
+        }
+        Owner::Unknown { why } => ui::clean(why),
+    }
+}
+
+/// `python3 -m http.server 8000 (pid 4711, user ben, since 2026-…)`.
+pub(crate) fn describe_process(process: &Process) -> String {
+    let command = ui::mask_command(&ui::clean(&process.command));
+    let shown = match container_behind(process) {
+        Some(container) => format!("{} for container {container}", ui::clean(&process.name)),
+        None if command.is_empty() => ui::clean(&process.name),
+        None => command,
+    };
+    let user = process.user.as_deref().map(|user| format!(", user {}", ui::clean(user)));
+    let since = process.started.map(|time| format!(", since {}", ui::rfc3339(time)));
+    format!("{} (pid {}{}{})", ui::clip(&shown, 100), process.pid, user.unwrap_or_default(), since.unwrap_or_default())
+}
+
+/// An owner in JSON. Text of others is cleaned and its secrets are masked.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub(crate) enum OwnerReport {
+    Process {
+        pid: u32,
+        name: String,
+        /// Command line; `null` when it may not be read.
+        command: Option<String>,
+        user: Option<String>,
+        started: Option<String>,
+    },
+    Container {
+        id: String,
+        name: String,
+        project: Option<String>,
+        service: Option<String>,
+        working_dir: Option<String>,
+    },
+    Unknown {
+        why: String,
+    },
+}
+
+impl OwnerReport {
+    /// Everybody who has the port, this project's own container included.
+    pub(crate) fn of_verdict(verdict: &Verdict) -> Vec<OwnerReport> {
+        match verdict {
+            Verdict::Ours(container) => vec![OwnerReport::from(&Owner::Container((**container).clone()))],
+            Verdict::Unknown { why } => vec![OwnerReport::Unknown { why: ui::clean(why) }],
+            verdict => verdict.owners().iter().map(OwnerReport::from).collect(),
+        }
+    }
+}
+
+impl From<&Owner> for OwnerReport {
+    fn from(owner: &Owner) -> Self {
+        match owner {
+            Owner::Process(process) => OwnerReport::Process {
+                pid: process.pid,
+                name: ui::clean(&process.name),
+                command: Some(ui::mask_command(&ui::clean(&process.command))).filter(|command| !command.is_empty()),
+                user: process.user.as_deref().map(ui::clean),
+                started: process.started.map(ui::rfc3339),
+            },
+            Owner::Container(container) => OwnerReport::Container {
+                id: container.id.clone(),
+                name: ui::clean(&container.name),
+                project: container.project.as_deref().map(ui::clean),
+                service: container.service.as_deref().map(ui::clean),
+                working_dir: container.working_dir.as_deref().map(|dir| ui::clean(&dir.display().to_string())),
+            },
+            Owner::Unknown { why } => OwnerReport::Unknown { why: ui::clean(why) },
+        }
+    }
+}
