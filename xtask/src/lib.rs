@@ -17,6 +17,7 @@ pub mod labels;
 pub mod ledger;
 pub mod model;
 pub mod parse;
+pub mod project;
 pub mod stack;
 pub mod task;
 pub mod ui;

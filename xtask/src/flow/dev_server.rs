@@ -6,12 +6,13 @@ use std::path::Path;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::flow::home::{Home, home};
 use crate::flow::survey::Solo;
-use crate::flow::{holders, keep, report};
+use crate::flow::{holders, report};
 use crate::host::{self, Depth};
 use crate::ledger::Book;
 use crate::model::{Container, Lease, Leases, Owner, PortRange, Protocol, Starter, Verdict};
+use crate::project::folder::{Home, home};
+use crate::project::{self, leases as keep};
 use crate::stack::Settings;
 use crate::ui;
 
@@ -83,7 +84,7 @@ fn containers(ctx: &Context) -> Vec<Container> {
     if ctx.engine.endpoint().is_remote() {
         return Vec::new();
     }
-    let asked = ctx.engine.containers();
+    let asked = project::containers(ctx);
     asked.inspect_err(|trouble| ui::detail(&ctx.engine_error(trouble).to_string())).unwrap_or_default()
 }
 

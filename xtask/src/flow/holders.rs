@@ -9,9 +9,9 @@ use crate::decide::{Facts, Identity, advice, is_engine_process, is_leftover_prox
 use crate::docker::Trouble;
 use crate::error::Result;
 use crate::flow::free::Request;
-use crate::flow::remote;
 use crate::host::{self, Depth};
 use crate::model::{Container, Owner, PortMapping, PortRange, Probe, Process, Protocol, Socket, SocketState, Verdict};
+use crate::project::is_around;
 use crate::ui;
 
 /// What is known of one port.
@@ -72,7 +72,7 @@ pub fn look(ctx: &Context, ports: &[(u16, Protocol)], depth: Depth) -> Result<Ho
     let processes = host::processes(&pids.into_iter().collect::<Vec<u32>>());
     let reservations = host::reservations();
     let known = containers.as_deref().unwrap_or_default();
-    let is_around = remote::is_around(known);
+    let is_around = is_around(known);
     // By port: whoever has ten thousand would wait for every pair of them.
     let mut by_port: BTreeMap<(u16, Protocol), Vec<Socket>> = BTreeMap::new();
     for socket in sockets {

@@ -12,11 +12,11 @@ use crate::context::Context;
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::flow::holders::{self, View};
-use crate::flow::keep;
 use crate::flow::report::{self, OwnerReport};
 use crate::host::{self, Depth};
 use crate::ledger::Book;
 use crate::model::{ComposeOptions, Lease, Owner, PortRange, Process, Protocol, Stack, Starter, Tenant, Verdict};
+use crate::project::{leases as keep, with_real_folder};
 use crate::stack;
 use crate::ui;
 
@@ -191,10 +191,7 @@ fn judge(name: &str, dir: &Path, claim: &mut Claim, view: &View) {
         return;
     };
     let is_own = |owner: &&Owner| match owner {
-        Owner::Container(container) => {
-            container.project.as_deref() == Some(name)
-                && container.working_dir.as_deref().map(disk::real).as_deref() == Some(dir)
-        }
+        Owner::Container(container) => with_real_folder(container.clone()).belongs_to(name, dir),
         Owner::Process(process) => claim.target.is_none() && is_server(process, dir, claim.runner),
         Owner::Unknown { .. } => false,
     };

@@ -10,7 +10,8 @@ use crate::exec::{Event, patience};
 use crate::flow::checkup::{Finding, checkup, is_gone};
 use crate::flow::free::{self, Manner, Request};
 use crate::flow::prune::{self, Wish};
-use crate::flow::{env, keep, set_up};
+use crate::flow::{env, set_up};
+use crate::project::leases;
 use crate::ui::{self, Live};
 
 const POLL: Duration = Duration::from_millis(100);
@@ -58,9 +59,7 @@ impl Mend {
 
     /// Does it; the person has agreed already.
     pub fn run(&self, ctx: &Context) -> Result<()> {
-        let mut agreed = ctx.clone();
-        agreed.yes = true;
-        let ctx = &agreed;
+        let ctx = &ctx.clone().with_flags(true, ctx.dry_run, ctx.format);
         match self {
             Mend::Engine => set_up::set_up(ctx),
             Mend::Env { missing } => env::init(ctx, &env::gather(ctx)?, *missing).map(drop),
@@ -112,12 +111,7 @@ pub fn mend_all(ctx: &Context, only: &[String], mut found: Vec<Finding>) -> Resu
             ui::note(&format!("would mend {}: {action}", ui::clean(&title)));
             continue;
         }
-        if !ctx.yes && !ctx.is_interactive() {
-            return Err(Error::new("nothing is mended without a question, and there is no terminal to ask on")
-                .hint("add --yes to answer it beforehand")
-                .finding());
-        }
-        if !ctx.yes && !ui::confirm(&format!("{}: {action}?", ui::clean(&title))) {
+        if !ctx.ask(&format!("{}: {action}?", ui::clean(&title)))? {
             continue;
         }
         ui::note(&format!("mending {}: {action}", ui::clean(&title)));
@@ -148,9 +142,9 @@ fn end_proxy(ctx: &Context, request: &Request) -> Result<()> {
 }
 
 fn release(ctx: &Context) {
-    let Some(mut book) = keep::open(ctx, None) else { return };
+    let Some(mut book) = leases::open(ctx, None) else { return };
     book.leases.tenants.retain(|tenant| !is_gone(tenant));
-    keep::close(book);
+    leases::close(book);
 }
 
 /// Both write to stdout, which is for the report: their lines are shown while

@@ -8,6 +8,7 @@ use crate::docker::ComposeTrouble;
 use crate::error::{Error, Result};
 use crate::exec;
 use crate::model::{PortMapping, Stack, Wanted};
+use crate::project::Project;
 use crate::stack;
 use crate::ui;
 
@@ -24,6 +25,8 @@ pub struct Model {
 /// Who was asked, and for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
+    /// Nobody: the project was resolved, and all of its services take part.
+    Project,
     /// Compose, for the services of every profile.
     Compose,
     /// Compose, for those that take part: another one is in bad repair.
@@ -35,6 +38,24 @@ enum By {
 }
 
 impl Model {
+    /// That of a project. Compose has given it already, unless the project has
+    /// services of inactive profiles.
+    pub fn of(project: &Project) -> Result<Model> {
+        let config = project.whole_config().and_then(|json| serde_json::from_slice(json).ok());
+        match config {
+            Some(config) => Ok(Model { stack: project.stack.clone(), by: By::Project, config: Some(config) }),
+            None => Self::now(&project.ctx),
+        }
+    }
+
+    /// The same for the project as it was resolved after a change.
+    pub fn after(&self, project: &Project) -> Result<Model> {
+        match self.by {
+            By::Project => Self::of(project),
+            _ => self.again(&project.ctx),
+        }
+    }
+
     /// Asks Compose; without a Compose our own reader. An error where the
     /// project cannot be read.
     pub fn now(ctx: &Context) -> Result<Model> {

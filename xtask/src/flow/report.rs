@@ -1,7 +1,6 @@
 //! A survey as text and as JSON.
 
 use std::path::Path;
-use std::time::SystemTime;
 
 use console::style;
 use serde::Serialize;
@@ -113,7 +112,7 @@ impl From<&Owner> for OwnerReport {
                 name: ui::clean(&process.name),
                 command: Some(ui::mask_command(&ui::clean(&process.command))).filter(|command| !command.is_empty()),
                 user: process.user.as_deref().map(ui::clean),
-                started: process.started.map(rfc3339),
+                started: process.started.map(ui::rfc3339),
             },
             Owner::Container(container) => container_report(container),
             Owner::Unknown { why } => OwnerReport::Unknown { why: ui::clean(why) },
@@ -129,11 +128,6 @@ fn container_report(container: &Container) -> OwnerReport {
         service: container.service.as_deref().map(ui::clean),
         working_dir: container.working_dir.as_deref().map(|dir| ui::clean(&dir.display().to_string())),
     }
-}
-
-/// To the second, in UTC.
-pub fn rfc3339(time: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(time).to_string()
 }
 
 /// The survey as JSON.
@@ -289,7 +283,7 @@ pub fn describe_process(process: &Process) -> String {
         None => command,
     };
     let user = process.user.as_deref().map(|user| format!(", user {}", ui::clean(user)));
-    let since = process.started.map(|time| format!(", since {}", rfc3339(time)));
+    let since = process.started.map(|time| format!(", since {}", ui::rfc3339(time)));
     format!("{} (pid {}{}{})", ui::clip(&shown, 100), process.pid, user.unwrap_or_default(), since.unwrap_or_default())
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Protocol;
 
@@ -55,6 +55,16 @@ impl Container {
     pub fn is_name(name: &str) -> bool {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
         name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(plain)
+    }
+
+    /// Whether it was made from this folder; both are without symbolic links.
+    pub fn is_from(&self, dir: &Path) -> bool {
+        self.working_dir.as_deref() == Some(dir)
+    }
+
+    /// Whether it is of this project in this folder.
+    pub fn belongs_to(&self, project: &str, dir: &Path) -> bool {
+        self.project.as_deref() == Some(project) && self.is_from(dir)
     }
 
     /// What the engine holds for it now: nothing in a state without ports, for

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::flow::own;
 use crate::flow::proxy::{self, Home, Wish, lint, names, trust};
+use crate::project;
 use crate::ui::{self, Column, Format};
 
 /// One Traefik for all projects: names in place of ports
@@ -236,7 +236,7 @@ fn logs(args: &LogsArgs, ctx: &Context) -> Result<Exit> {
 
 fn lint(ctx: &Context) -> Result<Exit> {
     // With the host and the network that the checkout was started with.
-    let linted = lint::lint(&own::known(ctx)?)?;
+    let linted = lint::lint(&project::started(ctx)?)?;
     match ctx.format {
         Format::Json => ui::json(&lint::json(&linted)),
         Format::Text => lint::print(ctx, &linted),

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::flow::bring_up::{Ending, Wish, bring_up};
+use crate::flow::bring_up::{Ending, Options, bring_up};
 use crate::flow::proxy::by_name::ByName;
 use crate::flow::survey::{Row, Survey};
 use crate::flow::up::{self, ServiceState, ServiceUrls};
@@ -74,7 +74,7 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
-    let wish = Wish {
+    let options = Options {
         on_conflict: args.on_conflict,
         setup: args.setup,
         build: args.build,
@@ -86,8 +86,8 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         probe_remote: args.probe_remote,
         services: args.services.clone(),
     };
-    match bring_up(ctx, &wish)? {
-        Ending::Up { found, moved, by_name } => done(ctx, &found, &moved, by_name.as_deref()),
+    match bring_up(ctx, &options)? {
+        Ending::Up { found, moved, by_name } => done(&found, &moved, by_name.as_deref()),
         Ending::Conflict => Ok(Exit::Finding),
         Ending::WouldStart(found) => {
             match ctx.format {
@@ -153,7 +153,8 @@ struct Moved<'a> {
     to: u16,
 }
 
-fn done(ctx: &Context, found: &Survey, moved: &[assign::Move], by_name: Option<&ByName>) -> Result<Exit> {
+fn done(found: &Survey, moved: &[assign::Move], by_name: Option<&ByName>) -> Result<Exit> {
+    let ctx = &found.ctx;
     let project = &found.stack.name;
     let containers = ctx.engine.containers_of(project).map_err(|trouble| ctx.engine_error(&trouble))?;
     let states = up::states(&found.stack, &containers);
@@ -192,7 +193,7 @@ fn done(ctx: &Context, found: &Survey, moved: &[assign::Move], by_name: Option<&
     if let Some(by_name) = by_name {
         by_name.note_names();
     }
-    for step in assign::restorable(ctx, found) {
+    for step in assign::restorable(found) {
         ui::note(&format!(
             "note: {} could go back {} -> {}: `cargo xtask start --restore-ports`",
             step.what, step.from, step.to

@@ -27,7 +27,7 @@ pub use page::Page;
 pub use prompt::{Choice, choose, confirm, is_interactive};
 pub use secret::{mask, mask_command, mask_value};
 pub use table::{Column, table};
-pub use text::{clean, clip, count, local_path};
+pub use text::{clean, clip, count, local_path, rfc3339};
 pub use typed::{URL_PATH, argument, quoted, quoted_path, url_part};
 
 /// How reports are written.

@@ -1,6 +1,7 @@
 //! Foreign text made fit to print: no control characters, no more than fits.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 /// Without control characters, and without the marks that reorder text: what
 /// is shown is what is there. Each run of them becomes one `\u{fffd}`.
@@ -23,6 +24,11 @@ pub fn clean(text: &str) -> String {
         last_hostile = hostile(c) && c != '\t';
     }
     out
+}
+
+/// To the second, in UTC.
+pub fn rfc3339(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time).to_string()
 }
 
 fn hostile(c: char) -> bool {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Rooms by floor, the lowest first. A file imports from its own room and from
 /// floors below it.
-const FLOORS: [&[&str]; 10] = [
+const FLOORS: [&[&str]; 11] = [
     &["error"],
     &["model"],
     &["parse", "decide", "envfile", "labels"],
@@ -16,6 +16,7 @@ const FLOORS: [&[&str]; 10] = [
     &["exec", "disk"],
     &["docker", "host", "stack", "ledger", "certs"],
     &["context"],
+    &["project"],
     &["flow"],
     &["task"],
     &["cli", "lib", "main"],

@@ -15,7 +15,7 @@ use crate::ui;
 
 pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     let Some(survey) = scene.project() else { return Vec::new() };
-    if survey.blind().is_some() {
+    if survey.engine_unreachable().is_some() {
         let seen = "could not tell: the engine that binds them does not answer";
         return vec![Finding::new("ports.taken", "published ports", Status::Unknown, seen)];
     }
@@ -50,7 +50,7 @@ fn conflict(scene: &Scene, survey: &Survey, row: &Row) -> Finding {
     let instead = row.suggestion.map(|port| format!("`cargo xtask start --on-conflict reassign` takes {port}"));
     let remedy: Vec<String> = advice.into_iter().chain(instead).collect();
     let remedy = if remedy.is_empty() { "cargo xtask check-ports".to_owned() } else { remedy.join("; or ") };
-    if survey.second && row.suggestion.is_some() {
+    if survey.is_secondary && row.suggestion.is_some() {
         return Finding::new("ports.taken", title, Status::Note, seen)
             .why("this is not the project's only checkout: it gets ports of its own")
             .remedy("cargo xtask start");

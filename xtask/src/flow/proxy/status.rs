@@ -10,7 +10,6 @@ use super::ports::{Machine, option};
 use super::proof;
 use crate::context::Context;
 use crate::error::Result;
-use crate::flow::report::rfc3339;
 use crate::labels::{self, DASHBOARD, Kind, Labelled, Ports, Rival, Transport, hosts, routers};
 use crate::model::{Container, Health, State};
 use crate::ui::{self, Column};
@@ -172,7 +171,7 @@ pub fn status(ctx: &Context) -> Result<Status> {
     };
     let certs = home.certs();
     let certificate = |issued: crate::certs::Issued| Certificate {
-        ends: rfc3339(issued.ends_at()),
+        ends: ui::rfc3339(issued.ends_at()),
         name: issued.name,
         hosts: issued.hosts,
     };

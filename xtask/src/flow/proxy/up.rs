@@ -14,12 +14,12 @@ use crate::disk;
 use crate::docker;
 use crate::error::{Error, Result};
 use crate::exec;
-use crate::flow::remote;
 use crate::labels::{self, DASHBOARD, Ports, Proxy, Version};
 use crate::ledger::Turn;
 use crate::model::{Container, Health};
 use crate::parse::engine_message;
 use crate::parse::engine_networks::OF_PROXY;
+use crate::project::is_around;
 use crate::ui;
 
 /// What a person asked for.
@@ -56,7 +56,7 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
     }
     let turn = if ctx.dry_run { None } else { Some(proxy_turn(&home)?) };
     let containers = ctx.engine.containers().map_err(trouble(ctx))?;
-    if remote::is_around(&containers) {
+    if is_around(&containers) {
         return Err(Error::new("this is a container, and the engine around it would not find the proxy's files")
             .hint("run this on the machine around it; without names: `cargo xtask start --no-traefik`"));
     }

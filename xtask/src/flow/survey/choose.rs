@@ -127,7 +127,7 @@ pub(super) fn block(
 }
 
 fn with_machine<T>(survey: &mut Survey, work: impl FnOnce(&Machine<'_>, &mut Survey) -> T) -> T {
-    let containers = super::with_real_folders(survey.containers.as_deref().unwrap_or_default());
+    let containers = survey.containers.clone().unwrap_or_default();
     let (name, dir, refused) = (survey.stack.name.clone(), survey.real_dir(), survey.refused.clone());
     let (host, publishing) = (survey.host.clone(), survey.publishing.clone());
     work(&Machine::new(host.as_ref(), &name, &dir, &containers, &refused, &publishing), survey)

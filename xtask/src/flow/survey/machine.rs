@@ -7,12 +7,12 @@ use std::path::Path;
 
 use crate::decide::{Facts, Identity, Publishing, is_bound, judge, judge_there, needs_explanation};
 use crate::flow::holders::name_containers;
-use crate::flow::remote::EPHEMERAL;
 use crate::host;
 use crate::model::{
     Container, EngineHost, Owner, PortMapping, PortRange, Probe, Process, Protocol, Reservation, Socket, Stack, State,
     Unpublished, Verdict,
 };
+use crate::project::EPHEMERAL;
 use crate::ui;
 
 /// What is asked about ports, and what was seen already.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Survey;
+use super::Project;
 use crate::context::Context;
 use crate::docker::ComposeTrouble;
 use crate::error::Error;
@@ -42,7 +42,7 @@ pub(super) fn refused_for(ctx: &Context, missing: &MissingEnvFile) -> Error {
     }
 }
 
-impl Survey {
+impl Project {
     /// Whether Compose can be asked only after `.env` was made from its template.
     pub fn needs_env_file(&self) -> bool {
         matches!(self.without_compose, Some(ComposeTrouble::NeedsEnvFile(_)))
