@@ -136,7 +136,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
     };
     let global = cli.global;
     let format = if global.format == FormatArg::Json { Format::Json } else { Format::Text };
-    let ctx = Context::new(dir, options).with_flags(global.yes, global.dry_run, format);
+    let ctx = Context { yes: global.yes, dry_run: global.dry_run, format, ..Context::new(dir, options) };
     let markdown = global.format == FormatArg::Markdown;
     if markdown && !matches!(cli.command, Command::Diagnose(_)) {
         return Err(Error::new("only diagnose writes Markdown").hint("`--format text` and `--format json` are for all"));

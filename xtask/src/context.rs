@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::decide::path_digits;
 use crate::docker::{Compose, ComposeTrouble, Cures, Endpoint, Engine, Trouble};
@@ -35,8 +34,9 @@ pub struct Context {
     pub format: Format,
     /// How the project was started by names, where it was.
     pub names: Option<NamesFile>,
-    /// Variables that were set on top of the environment, for Compose too.
-    set: BTreeMap<String, String>,
+    /// Variables that were set on top of the environment, for Compose too: by
+    /// [`Context::with_vars`] alone.
+    pub(crate) set: BTreeMap<String, String>,
 }
 
 impl Context {
@@ -89,25 +89,6 @@ impl Context {
     pub fn with_template(&self, template: Option<&Path>) -> Context {
         let env_files = template.map_or_else(|| self.options.env_files.clone(), |path| vec![path.to_path_buf()]);
         self.with_options(ComposeOptions { env_files, ..self.options.clone() })
-    }
-
-    /// The same with the global options of the command line.
-    #[must_use]
-    pub fn with_flags(self, yes: bool, dry_run: bool, format: Format) -> Context {
-        Context { yes, dry_run, format, ..self }
-    }
-
-    /// The same for a project that is started by names.
-    #[must_use]
-    pub fn started_by_names(self, names: NamesFile) -> Context {
-        Context { names: Some(names), ..self }
-    }
-
-    /// The same with an engine that is given less time to answer.
-    #[must_use]
-    pub fn with_engine_limit(&self, limit: Duration) -> Context {
-        let engine = Engine::new(self.engine.endpoint().clone(), limit.min(self.engine.limit()));
-        Context { engine, ..self.clone() }
     }
 
     /// Whether the person's own environment has the variable.

@@ -59,7 +59,7 @@ impl Mend {
 
     /// Does it; the person has agreed already.
     pub fn run(&self, ctx: &Context) -> Result<()> {
-        let ctx = &ctx.clone().with_flags(true, ctx.dry_run, ctx.format);
+        let ctx = &Context { yes: true, ..ctx.clone() };
         match self {
             Mend::Engine => set_up::set_up(ctx),
             Mend::Env { missing } => env::init(ctx, &env::gather(ctx)?, *missing).map(drop),

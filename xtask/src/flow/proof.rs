@@ -25,8 +25,6 @@ pub struct Model {
 /// Who was asked, and for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
-    /// Nobody: the project was resolved, and all of its services take part.
-    Project,
     /// Compose, for the services of every profile.
     Compose,
     /// Compose, for those that take part: another one is in bad repair.
@@ -38,22 +36,21 @@ enum By {
 }
 
 impl Model {
-    /// That of a project. Compose has given it already, unless the project has
-    /// services of inactive profiles.
+    /// That of a project. Compose is asked again only where the project has services
+    /// of inactive profiles.
     pub fn of(project: &Project) -> Result<Model> {
-        let config = project.whole_config().and_then(|json| serde_json::from_slice(json).ok());
-        match config {
-            Some(config) => Ok(Model { stack: project.stack.clone(), by: By::Project, config: Some(config) }),
-            None => Self::now(&project.ctx),
-        }
+        Self::known(project).map_or_else(|| Self::now(&project.ctx), Ok)
     }
 
-    /// The same for the project as it was resolved after a change.
+    /// The same of the project as it is after a change.
     pub fn after(&self, project: &Project) -> Result<Model> {
-        match self.by {
-            By::Project => Self::of(project),
-            _ => self.again(&project.ctx),
-        }
+        let known = Self::known(project).filter(|_| self.by == By::Compose);
+        known.map_or_else(|| self.again(&project.ctx), Ok)
+    }
+
+    fn known(project: &Project) -> Option<Model> {
+        let config = serde_json::from_slice(project.whole_config()?).ok()?;
+        Some(Model { stack: project.stack.clone(), by: By::Compose, config: Some(config) })
     }
 
     /// Asks Compose; without a Compose our own reader. An error where the

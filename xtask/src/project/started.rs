@@ -48,7 +48,7 @@ pub fn with_names(ctx: &Context, names: &NamesFile) -> Result<Context> {
     let project = stack::read(&ctx.options, &ctx.dir, &|name| ctx.var(name)).ok();
     let link = proxy_network(&ctx).ok().zip(project).map(|(network, stack)| link_network(&network, &stack.name));
     let ctx = ctx.with_vars(link.map(|link| (LINK_VARIABLE.to_owned(), link)));
-    Ok(ctx.started_by_names(names.clone()))
+    Ok(Context { names: Some(names.clone()), ..ctx })
 }
 
 /// The network of the proxy that the environment means.

@@ -25,6 +25,7 @@ pub(in crate::flow) use leases::is_gone;
 pub use scene::Scene;
 
 use crate::context::Context;
+use crate::docker::Engine;
 use crate::project::started;
 use crate::ui::Live;
 
@@ -68,7 +69,8 @@ pub fn checkup(ctx: &Context, only: &[String]) -> Vec<Finding> {
     let wanted = |check: &&Check| only.is_empty() || only.iter().any(|name| name == check.name);
     let checks: Vec<&'static Check> = CHECKS.iter().filter(wanted).collect();
     let ctx = started(ctx).unwrap_or_else(|_| ctx.clone());
-    let scene = Arc::new(Scene::new(ctx.with_engine_limit(ENGINE_LIMIT)));
+    let engine = Engine::new(ctx.engine.endpoint().clone(), ENGINE_LIMIT.min(ctx.engine.limit()));
+    let scene = Arc::new(Scene::new(Context { engine, ..ctx }));
     let (sender, receiver) = mpsc::channel();
     for (at, check) in checks.iter().enumerate() {
         let (sender, scene, run) = (sender.clone(), Arc::clone(&scene), check.run);
