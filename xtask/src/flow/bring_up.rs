@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -24,8 +23,6 @@ use crate::ui;
 const ATTEMPTS: u32 = 3;
 /// Looks at the ports, where somebody else takes what was just chosen.
 const ROUNDS: u32 = 10;
-/// Seconds until everything has to be well.
-const WAIT: u64 = 120;
 
 /// How to start.
 #[derive(Debug, Clone, Default)]
@@ -35,10 +32,6 @@ pub struct Options {
     pub on_conflict: Option<OnConflict>,
     /// Bring an engine up where none answers.
     pub setup: bool,
-    /// Build images first.
-    pub build: bool,
-    /// Seconds until everything has to be well.
-    pub wait_timeout: Option<u64>,
     /// Move variables back first.
     pub restore_ports: bool,
     /// Values go to Compose by its environment, and no file is written.
@@ -49,8 +42,8 @@ pub struct Options {
     pub also_publish: Vec<String>,
     /// Look at the machine of an engine elsewhere itself.
     pub probe_remote: bool,
-    /// Only these services and what they depend on.
-    pub services: Vec<String>,
+    /// What to bring up, and for how long.
+    pub up: up::Options,
 }
 
 /// How it ended, when nothing went wrong.
@@ -212,7 +205,7 @@ impl<'a> Start<'a> {
                 how = OnConflict::Reassign;
             }
         }
-        let found = Box::new(found.narrow(&self.options.services)?);
+        let found = Box::new(found.narrow(&self.options.up.services)?);
         Ok(if found.has_conflicts() { Step::Settle(found, how) } else { Step::Launch(found) })
     }
 
@@ -234,7 +227,7 @@ impl<'a> Start<'a> {
         let found = self.survey()?;
         // What is still wanted was freed; what is not must not be chosen again.
         self.refused = refused.into_iter().filter(|(port, _)| !wants(&found, *port)).collect();
-        let found = found.narrow(&self.options.services)?;
+        let found = found.narrow(&self.options.up.services)?;
         if !found.has_conflicts() {
             return Ok(Step::Launch(Box::new(found)));
         }
@@ -259,7 +252,7 @@ impl<'a> Start<'a> {
             return Ok(Step::Look);
         }
         self.attempts += 1;
-        let ended = up::attempt(&found.ctx, &found, &up_options(self.options, &found));
+        let ended = up::attempt(&found, &self.options.up);
         keep::settled(&found);
         match ended? {
             Attempt::Up => self.finish(found),
@@ -290,7 +283,7 @@ impl<'a> Start<'a> {
 
     fn give_up(&mut self) -> Result<Step> {
         self.project = self.project.refreshed();
-        resolve::report_conflicts(&self.survey()?.narrow(&self.options.services)?);
+        resolve::report_conflicts(&self.survey()?.narrow(&self.options.up.services)?);
         Err(Error::new(format!("the engine refused ports {ATTEMPTS} times; what was started was taken back"))
             .hint("`cargo xtask check-ports` shows who has them; a restart of the engine frees ports that nobody has")
             .finding())
@@ -350,12 +343,6 @@ fn nameless(problem: &PortProblem) -> Error {
     Error::new(format!("the engine refused to publish a port and does not say which: {}", problem.cause.as_str()))
         .hint("its own words: `docker compose up -d`")
         .finding()
-}
-
-fn up_options(options: &Options, found: &Survey) -> up::Options {
-    let seconds = options.wait_timeout.or(found.settings.wait_timeout).unwrap_or(WAIT);
-    let Options { services, build, .. } = options.clone();
-    up::Options { services, build, wait_timeout: Duration::from_secs(seconds) }
 }
 
 /// Waits for another start or stop of the project of that name. Without a folder

@@ -1,20 +1,16 @@
 //! What `diagnose --fix` can mend by itself.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::exec::{Event, patience};
+use crate::exec::patience;
 use crate::flow::checkup::{Finding, checkup, is_gone};
 use crate::flow::free::{self, Manner, Request};
 use crate::flow::prune::{self, Wish};
-use crate::flow::{env, set_up};
+use crate::flow::{env, set_up, up};
 use crate::project::leases;
 use crate::ui::{self, Live};
-
-const POLL: Duration = Duration::from_millis(100);
 
 /// One way of mending.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,27 +150,10 @@ fn compose(ctx: &Context, what: &str) -> Result<()> {
     ui::note(&format!("$ {}", command.line()));
     let patience = patience();
     let running = command.start()?;
-    let mut live = Live::new();
-    let mut lines: Vec<String> = Vec::new();
-    loop {
-        match running.next(POLL) {
-            Event::Line(line) => {
-                let line = ui::clean(line.trim());
-                ui::detail(&line);
-                if live.is_watched() {
-                    live.set(what, "", &line);
-                }
-                lines.push(line);
-            }
-            Event::Quiet => {}
-            Event::Ended => break,
-        }
-        if patience.interrupted() {
-            running.interrupt();
-            return Err(Error::interrupted(format!("interrupted: `{}`", command.line())));
-        }
-    }
-    drop(live);
+    let Some(text) = up::watch(&running, &patience, &mut Live::new(), what, |_| {}) else {
+        running.interrupt();
+        return Err(Error::interrupted(format!("interrupted: `{}`", command.line())));
+    };
     let code = running.code()?;
     if code == 0 {
         return Ok(());
@@ -182,6 +161,7 @@ fn compose(ctx: &Context, what: &str) -> Result<()> {
     if let Some(error) = ctx.without_compose() {
         return Err(error);
     }
+    let lines: Vec<String> = text.lines().map(|line| ui::clean(line.trim())).collect();
     let tail = lines[lines.len().saturating_sub(3)..].join("; ");
     Err(Error::new(format!("`{}` failed with exit code {code}: {tail}", command.line())))
 }

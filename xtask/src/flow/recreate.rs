@@ -9,6 +9,7 @@ use crate::exec::Command;
 use crate::flow::bring_up::{self, Ending, bring_up, turn};
 use crate::flow::prune::{Kept, Outcome, disconnect, remove};
 use crate::flow::take_down::{down, take_down, warn_unnamed};
+use crate::flow::up;
 use crate::model::Container;
 use crate::parse::engine_networks::{Attached, Network};
 use crate::project::{self, Project};
@@ -39,7 +40,7 @@ impl Recreation {
         networks.retain(|network| network.project() == Some(&name));
         let attached = ctx.engine.attached().map_err(trouble)?;
         refuse_strangers(&name, &networks, &attached)?;
-        let own = ctx.engine.containers_of(&name).map_err(trouble)?;
+        let own = found.containers_now()?;
         let is_known = |service: &String| found.stack.service(service).is_some();
         let mut services: Vec<String> = own
             .iter()
@@ -85,7 +86,7 @@ impl Recreation {
         drop(turn);
         let options = bring_up::Options {
             on_conflict: Some(OnConflict::Fail),
-            services: self.services,
+            up: up::Options { services: self.services, ..up::Options::default() },
             // As it was started.
             by_name: ctx.names.is_some().then_some(true),
             ..bring_up::Options::default()

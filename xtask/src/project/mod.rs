@@ -153,6 +153,11 @@ impl Project {
         self.containers.as_ref().err().filter(|_| self.host.is_some())
     }
 
+    /// The containers of its name, as they are now.
+    pub fn containers_now(&self) -> Result<Vec<Container>> {
+        self.ctx.engine.containers_of(&self.stack.name).map_err(|trouble| self.ctx.engine_error(&trouble))
+    }
+
     /// Its own containers.
     pub fn own_containers(&self) -> impl Iterator<Item = &Container> {
         let dir = self.real_dir();

@@ -28,7 +28,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if let Some(name) = &args.service {
         found.has_service(name)?;
     }
-    let containers = ctx.engine.containers_of(&found.stack.name).map_err(|trouble| ctx.engine_error(&trouble))?;
+    let containers = found.containers_now()?;
     let mut known = by_name::known(ctx)?.map(|by_name| by_name.urls(&found)).unwrap_or_default();
     known.extend(urls(ctx, &found, &containers));
     let url = choose(&known, args.service.as_deref()).ok_or_else(|| {

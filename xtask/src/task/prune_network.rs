@@ -181,8 +181,7 @@ fn recreate(ctx: &Context) -> Result<Exit> {
             .finding());
     };
     if ctx.format == Format::Text {
-        let trouble = |trouble: crate::docker::Trouble| ctx.engine_error(&trouble);
-        let containers = ctx.engine.containers_of(&found.stack.name).map_err(trouble)?;
+        let containers = found.containers_now()?;
         for known in up::urls(ctx, &found, &containers) {
             ui::out(&format!("{}  {}", ui::clean(&known.service), known.urls.join("  ")));
         }

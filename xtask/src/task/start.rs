@@ -77,14 +77,12 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let options = Options {
         on_conflict: args.on_conflict,
         setup: args.setup,
-        build: args.build,
-        wait_timeout: args.wait_timeout,
         restore_ports: args.restore_ports,
         no_write: args.no_write,
         by_name: if args.traefik { Some(true) } else { args.no_traefik.then_some(false) },
         also_publish: args.also_publish.clone(),
         probe_remote: args.probe_remote,
-        services: args.services.clone(),
+        up: up::Options { services: args.services.clone(), build: args.build, wait_timeout: args.wait_timeout },
     };
     match bring_up(ctx, &options)? {
         Ending::Up { found, moved, by_name } => done(&found, &moved, by_name.as_deref()),
@@ -156,7 +154,7 @@ struct Moved<'a> {
 fn done(found: &Survey, moved: &[assign::Move], by_name: Option<&ByName>) -> Result<Exit> {
     let ctx = &found.ctx;
     let project = &found.stack.name;
-    let containers = ctx.engine.containers_of(project).map_err(|trouble| ctx.engine_error(&trouble))?;
+    let containers = found.containers_now()?;
     let states = up::states(&found.stack, &containers);
     let mut urls = by_name.map(|by_name| by_name.urls(found)).unwrap_or_default();
     for published in up::urls(ctx, found, &containers) {
