@@ -8,11 +8,12 @@ use crate::error::{Error, Result};
 use crate::flow::checkout_name::{free_names, name_checkout};
 use crate::flow::proxy::by_name::{self, ByName};
 use crate::flow::read_only::without_writing;
+use crate::flow::resolve::{self, Answer};
 use crate::flow::settling::until_settled;
 use crate::flow::survey::Survey;
 use crate::flow::tracked::Writes;
 use crate::flow::up::{self, Attempt};
-use crate::flow::{assign, keep, namesakes, overrides, proxy, remote, resolve, set_up};
+use crate::flow::{assign, keep, namesakes, overrides, proxy, remote, set_up};
 use crate::ledger::Turn;
 use crate::parse::engine_message::{Cause, PortProblem};
 use crate::project::{self, Project};
@@ -211,18 +212,18 @@ impl<'a> Start<'a> {
 
     /// Does something about conflicts, and looks whether it helped.
     fn settle(&mut self, found: &Survey, how: OnConflict) -> Result<Step> {
-        let resolved = match resolve::resolve(found, how, self.writes)? {
-            resolve::Answer::Resolved(resolved) => resolved,
-            resolve::Answer::ByName => return Ok(Step::StartByName),
-            resolve::Answer::Leave => return Ok(Step::End(Ending::Conflict)),
+        let (project, moves, writes) = match resolve::resolve(found, how, self.writes)? {
+            Answer::Resolved { project, moves, writes } => (*project, moves, writes),
+            Answer::ByName => return Ok(Step::StartByName),
+            Answer::Leave => return Ok(Step::End(Ending::Conflict)),
         };
         if found.ctx.dry_run {
             let would_do = how == OnConflict::Reassign && found.is_secondary;
             let found = || Ending::WouldStart(Box::new(found.clone()));
             return Ok(Step::End(if would_do { found() } else { Ending::Conflict }));
         }
-        self.moved.extend(resolved.moves);
-        (self.project, self.writes) = (resolved.project, resolved.writes);
+        self.moved.extend(moves);
+        (self.project, self.writes) = (project, writes);
         let refused = std::mem::take(&mut self.refused);
         let found = self.survey()?;
         // What is still wanted was freed; what is not must not be chosen again.

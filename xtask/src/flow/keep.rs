@@ -33,16 +33,13 @@ pub fn spoken_for(found: &Survey, may_move: bool) -> BTreeMap<u16, String> {
         }
         let other = leases.others(&found.stack.name, &dir).find(|tenant| tenant.keeps(port, protocol));
         let other = other.filter(|tenant| disk::is_folder(&tenant.dir));
-        let why = match (other, kept) {
-            (Some(other), _) if is_starting(other, port, protocol) => Some(being_started(ctx, other)),
-            (Some(other), _) if (may_move || found.is_secondary) && defaults.has(row, port) => {
-                Some(kept_by(ctx, other))
-            }
-            (_, Some(kept)) if found.is_secondary && defaults.has(row, port) => {
-                Some(format!("it is the project's default, and this checkout keeps {kept}"))
-            }
-            (_, None) if found.is_secondary && defaults.has(row, port) => {
-                Some("it is the project's default, and this checkout gets a port of its own".to_owned())
+        let mut is_default = || defaults.has(row, port);
+        let why = match other {
+            Some(other) if is_starting(other, port, protocol) => Some(being_started(ctx, other)),
+            Some(other) if (may_move || found.is_secondary) && is_default() => Some(kept_by(ctx, other)),
+            _ if found.is_secondary && is_default() => {
+                let own = kept.map_or_else(|| "gets a port of its own".to_owned(), |kept| format!("keeps {kept}"));
+                Some(format!("it is the project's default, and this checkout {own}"))
             }
             _ => None,
         };
@@ -69,7 +66,7 @@ struct Defaults {
 
 impl Defaults {
     fn new(found: &Survey) -> Self {
-        let main = found.main_dir.as_ref().map(|dir| dir.join(".env"));
+        let main = found.main_dir().map(|dir| dir.join(".env"));
         Defaults { templates: BTreeMap::new(), main, all: found.template.is_some() }
     }
 

@@ -14,26 +14,22 @@ use crate::project::Project;
 use crate::stack::OnConflict;
 use crate::ui::{self, Choice, Format};
 
-/// What a person chose.
+/// What came of it.
 #[derive(Debug)]
 pub enum Answer {
     /// Something was done about it.
-    Resolved(Resolved),
+    Resolved {
+        /// The project after it; where ports were moved, with its new ones.
+        project: Box<Project>,
+        /// What was moved.
+        moves: Vec<assign::Move>,
+        /// Where changes go from here on.
+        writes: Writes,
+    },
     /// It is to be started by names.
     ByName,
     /// Nothing was.
     Leave,
-}
-
-/// The project after something was done about its conflicts.
-#[derive(Debug)]
-pub struct Resolved {
-    /// The project; where ports were moved, with its new ones.
-    pub project: Project,
-    /// What was moved.
-    pub moves: Vec<assign::Move>,
-    /// Where changes go from here on.
-    pub writes: Writes,
 }
 
 /// What to do about conflicts: as was asked for, else as the project says. A
@@ -54,8 +50,8 @@ pub fn resolve(found: &Survey, how: OnConflict, writes: Writes) -> Result<Answer
             hints(found, writes, "start --on-conflict reassign", "start --on-conflict stop");
             Ok(Answer::Leave)
         }
-        OnConflict::Reassign => reassign(found, writes).map(Answer::Resolved),
-        OnConflict::Stop => stop(found, writes).map(Answer::Resolved),
+        OnConflict::Reassign => reassign(found, writes),
+        OnConflict::Stop => stop_holders(found, writes),
         OnConflict::Ask => {
             report::text(&found.ctx, found);
             ask(found, writes)
@@ -75,7 +71,7 @@ pub fn report_conflicts(found: &Survey) {
 
 /// Gives every port in conflict another one, in the env file or, as `writes` says,
 /// in Compose's environment; with `--dry-run` only says which.
-pub fn reassign(survey: &Survey, writes: Writes) -> Result<Resolved> {
+pub fn reassign(survey: &Survey, writes: Writes) -> Result<Answer> {
     let (survey, writes) = named(survey, writes)?;
     let survey = keep::choose(survey);
     let (moves, writes) = plan(&survey, writes)?;
@@ -84,8 +80,8 @@ pub fn reassign(survey: &Survey, writes: Writes) -> Result<Resolved> {
         _ if ctx.dry_run => survey.project.clone(),
         Writes::Environment => {
             assign::show(ctx, &moves, writes);
-            let project = assign::pass_on(&survey, &moves)?;
-            return Ok(Resolved { project, moves, writes });
+            let project = assign::pass_on(&survey, &moves)?.into();
+            return Ok(Answer::Resolved { project, moves, writes });
         }
         _ => {
             // With no `.env` yet the template becomes it first: its other values
@@ -95,7 +91,7 @@ pub fn reassign(survey: &Survey, writes: Writes) -> Result<Resolved> {
         }
     };
     assign::show(ctx, &moves, writes);
-    Ok(Resolved { project, moves, writes })
+    Ok(Answer::Resolved { project: project.into(), moves, writes })
 }
 
 /// The survey under the name that the checkout will start by: ports are kept
@@ -141,8 +137,9 @@ fn plan(survey: &Survey, writes: Writes) -> Result<(Vec<assign::Move>, Writes)> 
 }
 
 /// Stops every holder, after asking; with `--dry-run` only says whom.
-pub fn stop_holders(survey: &Survey) -> Result<()> {
+pub fn stop_holders(survey: &Survey, writes: Writes) -> Result<Answer> {
     let ctx = &survey.ctx;
+    let stopped = |project: Project| Answer::Resolved { project: project.into(), moves: Vec::new(), writes };
     if ctx.engine.endpoint().is_remote() {
         return Err(Error::new("the ports are held on another machine, where this tool stops nobody")
             .hint("take other ports: `cargo xtask start --on-conflict reassign`")
@@ -151,17 +148,14 @@ pub fn stop_holders(survey: &Survey) -> Result<()> {
     let (requests, plan) = stoppable(survey);
     free::show(&plan, ctx.format == Format::Json);
     if ctx.dry_run {
-        return Ok(());
+        return Ok(stopped(survey.project.clone()));
     }
     free::consent(ctx, &plan)
         .map_err(|error| error.hint("or take other ports: `cargo xtask start --on-conflict reassign`"))?;
-    free::run(ctx, &plan, &requests, &free::Manner::default()).error.map_or(Ok(()), Err)
-}
-
-/// The same, and the project as it is then.
-pub fn stop(survey: &Survey, writes: Writes) -> Result<Resolved> {
-    stop_holders(survey)?;
-    Ok(Resolved { project: survey.refreshed(), moves: Vec::new(), writes })
+    match free::run(ctx, &plan, &requests, &free::Manner::default()).error {
+        Some(error) => Err(error),
+        None => Ok(stopped(survey.refreshed())),
+    }
 }
 
 /// Who could be stopped for the conflicts; nobody on another machine.
@@ -226,8 +220,8 @@ pub fn ask(survey: &Survey, writes: Writes) -> Result<Answer> {
         immovable(error);
     }
     match ui::choose("what now?", &choices, 'l') {
-        's' => stop(survey, writes).map(Answer::Resolved),
-        'o' => reassign(survey, writes).map(Answer::Resolved),
+        's' => stop_holders(survey, writes),
+        'o' => reassign(survey, writes),
         't' => Ok(Answer::ByName),
         _ => Ok(Answer::Leave),
     }

@@ -40,7 +40,7 @@ fn other_of_name<'a>(leases: &'a Leases, name: &str, dir: &Path) -> Option<&'a P
 }
 
 /// The folder in the main checkout that is `dir` in a linked one.
-pub(super) fn in_main(checkout: &Checkout, dir: &Path) -> Option<PathBuf> {
+fn in_main(checkout: &Checkout, dir: &Path) -> Option<PathBuf> {
     Some(checkout.main.as_ref()?.join(dir.strip_prefix(&checkout.root).ok()?))
 }
 
@@ -71,15 +71,15 @@ impl Project {
         self.ctx.options.project_name.is_some() || self.ctx.var(NAME).is_some()
     }
 
-    /// Whether a plan of names has to tell this checkout from others.
-    pub fn has_other_checkouts(&self) -> bool {
-        self.shares_its_name(self.elsewhere.is_some())
+    /// The project's folder in the main checkout, for a linked worktree.
+    pub fn main_dir(&self) -> Option<PathBuf> {
+        in_main(self.checkout.as_ref()?, &self.real_dir())
     }
 
     /// The project name of the main checkout, as a bare `docker compose` there has
     /// it.
     pub fn main_name(&self) -> Option<String> {
-        name_in(self.main_dir.as_ref()?)
+        name_in(&self.main_dir()?)
     }
 
     /// The other checkout that the project's name is of, where this one has neither
@@ -97,7 +97,7 @@ impl Project {
         if self.leases.tenant(name, &dir).is_some() {
             return None;
         }
-        self.main_dir.clone().filter(|_| self.is_secondary && self.main_name().as_ref() == Some(name))
+        self.main_dir().filter(|_| self.is_secondary && self.main_name().as_ref() == Some(name))
     }
 
     /// The name that the checkout has already: that of its containers, of its

@@ -2,15 +2,13 @@
 //! env files, model, leases and containers. Nothing here is changed in place;
 //! after a change of an input the project is resolved again.
 
-mod engine_host;
 pub mod folder;
 mod identity;
 pub mod leases;
 mod model;
-mod person;
 mod ready;
+mod remote;
 mod started;
-mod template;
 
 use std::path::{Path, PathBuf};
 
@@ -22,8 +20,8 @@ use crate::model::{Container, EngineHost, Leases, Service, Stack};
 use crate::stack::{self, Checkout, EnvFiles, Settings};
 use crate::ui;
 
-pub use engine_host::{EPHEMERAL, is_around};
 pub use identity::NAME;
+pub use remote::{EPHEMERAL, is_around};
 pub use started::{compose_file_vars, proxy_network, started, with_names};
 
 /// A project, as it was at one moment.
@@ -48,8 +46,6 @@ pub struct Project {
     /// one whose name another folder has (or had, until this command gave it
     /// another), and every one on an engine elsewhere, which others may use too.
     pub is_secondary: bool,
-    /// The project's folder in the main checkout, for a linked worktree.
-    pub main_dir: Option<PathBuf>,
     /// Env files that Compose reads, and the one to write to.
     pub env_files: EnvFiles,
     /// There is no `.env` yet, and this template was read in its place, as
@@ -76,11 +72,10 @@ pub fn resolve_started(ctx: &Context) -> Result<Project> {
 
 fn resolve_as(ctx: &Context, is_secondary: bool) -> Result<Project> {
     let env_files = stack::env_files(&ctx.options, &ctx.dir, &|name| ctx.var(name))?;
-    let template = template::missing_env(&env_files);
+    let template = model::missing_env(&env_files);
     let (model, containers) = model::ask(ctx, template.as_deref(), &env_files)?;
     let settings = Settings::read(&model.stack.dir)?;
-    let dir = disk::real(&model.stack.dir);
-    let checkout = stack::checkout(&dir);
+    let checkout = stack::checkout(&disk::real(&model.stack.dir));
     let project = Project {
         ctx: ctx.clone(),
         stack: model.stack,
@@ -88,7 +83,6 @@ fn resolve_as(ctx: &Context, is_secondary: bool) -> Result<Project> {
         settings,
         containers,
         elsewhere: None,
-        main_dir: checkout.as_ref().and_then(|checkout| identity::in_main(checkout, &dir)),
         checkout,
         is_secondary,
         env_files,
@@ -127,19 +121,21 @@ impl Project {
     fn among_others(self) -> Project {
         let (ctx, name, dir) = (&self.ctx, &self.stack.name, self.real_dir());
         let known = self.containers.as_deref().unwrap_or_default();
-        let host = engine_host::engine_host(ctx, known);
+        let host = remote::engine_host(ctx, known);
         let is_there = |dir: &Path| host.as_ref().is_some_and(|host| !host.is_around) || disk::is_folder(dir);
         let elsewhere = known.iter().find_map(|one| identity::elsewhere(one, name, &dir, &is_there));
         let leases = ctx.leases();
-        let is_secondary = self.is_secondary
-            || self.shares_its_name(elsewhere.is_some())
-            || identity::namesake(&leases, name, &dir).is_some();
-        Project { host, elsewhere, leases, is_secondary, ..self }
+        let project = Project { host, elsewhere, leases, ..self };
+        let is_secondary = project.is_secondary
+            || project.has_other_checkouts()
+            || identity::namesake(&project.leases, &project.stack.name, &dir).is_some();
+        Project { is_secondary, ..project }
     }
 
     /// Whether other checkouts go by its name, as far as git and the engine tell.
-    fn shares_its_name(&self, elsewhere: bool) -> bool {
-        self.checkout.as_ref().is_some_and(|checkout| checkout.linked || elsewhere) || self.is_shared()
+    pub fn has_other_checkouts(&self) -> bool {
+        let of_git = |checkout: &Checkout| checkout.linked || self.elsewhere.is_some();
+        self.checkout.as_ref().is_some_and(of_git) || self.is_shared()
     }
 
     /// The project folder without symbolic links, as leases have it.

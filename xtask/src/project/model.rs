@@ -1,13 +1,13 @@
-//! The effective model: Compose and our own reader, asked side by side.
+//! The effective model: Compose and our own reader, asked side by side. In a fresh
+//! clone templates stand for env files that are not there yet.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::template::{missing_default, missing_env_files, refused_for};
 use crate::context::Context;
 use crate::docker::{ComposeTrouble, Trouble};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exec;
-use crate::model::{Container, Stack};
+use crate::model::{ComposeOptions, Container, MissingEnvFile, Stack};
 use crate::stack::{self, EnvFiles};
 use crate::ui;
 
@@ -80,4 +80,37 @@ fn effective(
 /// A panic of ours stays one.
 fn join<T>(result: std::thread::Result<T>) -> T {
     result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// The template beside a `.env` that is not there yet.
+pub(super) fn missing_env(files: &EnvFiles) -> Option<PathBuf> {
+    let file = files.default_file().filter(|file| files.files().is_empty() && !file.exists())?;
+    stack::template_of(file)
+}
+
+/// Env files that services need and that are not there. None where our reader
+/// cannot read the project: then others have to say what is wrong.
+fn missing_env_files(ctx: &Context, options: &ComposeOptions) -> Vec<MissingEnvFile> {
+    let env = |name: &str| ctx.var(name);
+    let Ok(active) = stack::read(options, &ctx.dir, &env) else { return Vec::new() };
+    let is_active = |name: &str| active.service(name).is_some();
+    stack::missing_env_files(options, &ctx.dir, &env, &is_active).unwrap_or_default()
+}
+
+/// The `.env` that is to be made, where a service needs it.
+fn missing_default(ctx: &Context, options: &ComposeOptions, files: &EnvFiles) -> Option<MissingEnvFile> {
+    let default = files.default_file()?;
+    missing_env_files(ctx, options).into_iter().find(|missing| missing.file == default)
+}
+
+/// Why Compose refuses: in its own words stands no cure.
+fn refused_for(ctx: &Context, missing: &MissingEnvFile) -> Error {
+    let error = ctx.missing_env_file(missing);
+    match &missing.template {
+        Some(template) => {
+            let (from, to) = (ctx.typed(template), ctx.typed(&missing.file));
+            error.hint(format!("make it from its template: `cp {from} {to}`"))
+        }
+        None => error.hint("make it, or let the service do without: `env_file: [{path: FILE, required: false}]`"),
+    }
 }

@@ -47,6 +47,11 @@ impl Project {
         }
     }
 
+    /// Whether Compose can be asked only after `.env` was made from its template.
+    pub fn needs_env_file(&self) -> bool {
+        matches!(self.without_compose, Some(ComposeTrouble::NeedsEnvFile(_)))
+    }
+
     /// Whether there is no engine or no Compose, so that the project's own script
     /// may bring both up. What is there and does not answer, or not to this user,
     /// no script makes anew.

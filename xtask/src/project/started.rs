@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{NAME, identity, person};
+use super::{NAME, identity, remote};
 use crate::context::Context;
 use crate::disk;
 use crate::error::{Error, Result};
@@ -20,7 +20,7 @@ pub fn started(ctx: &Context) -> Result<Context> {
     let linked = stack::checkout(&project.dir).is_some_and(|checkout| checkout.linked);
     // Without a state folder nothing is known, and the command works all the same.
     let ctx = ctx.with_vars(override_vars(ctx, &project).unwrap_or_default());
-    let ctx = ctx.with_vars(person::known_name(&ctx).map(|name| (NAME.to_owned(), name)));
+    let ctx = ctx.with_vars(remote::known_name(&ctx).map(|name| (NAME.to_owned(), name)));
     let dir = disk::real(&project.dir);
     let leases = ctx.leases();
     let mut tenants = leases.tenants.iter().filter(|tenant| tenant.dir == dir);

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::context::Context;
 use crate::error::{Exit, Result};
+use crate::flow::resolve::{self, Answer};
 use crate::flow::survey::Survey;
 use crate::flow::tracked::Writes;
-use crate::flow::{machine_check, overrides, report, resolve};
+use crate::flow::{machine_check, overrides, report};
 use crate::project::{self, Project};
 use crate::ui::{self, Format};
 
@@ -89,22 +90,22 @@ fn act(args: &Args, found: &Survey) -> Result<Option<Project>> {
     if !found.has_conflicts() {
         return Ok(None);
     }
-    let resolved = if args.reassign {
+    let answer = if args.reassign {
         resolve::reassign(found, writes)?
     } else if args.stop_holders {
-        resolve::stop(found, writes)?
+        resolve::stop_holders(found, writes)?
     } else if ctx.is_interactive() && !ctx.yes && !ctx.dry_run {
-        match resolve::ask(found, writes)? {
-            resolve::Answer::Resolved(resolved) => resolved,
-            resolve::Answer::ByName => {
-                ui::note("`cargo xtask start --traefik` starts it so");
-                return Ok(None);
-            }
-            resolve::Answer::Leave => return Ok(None),
-        }
+        resolve::ask(found, writes)?
     } else {
         resolve::hints(found, writes, "check-ports --reassign", "check-ports --stop-holders");
-        return Ok(None);
+        Answer::Leave
     };
-    Ok(Some(resolved.project).filter(|_| !ctx.dry_run))
+    Ok(match answer {
+        Answer::Resolved { project, .. } => Some(*project).filter(|_| !ctx.dry_run),
+        Answer::ByName => {
+            ui::note("`cargo xtask start --traefik` starts it so");
+            None
+        }
+        Answer::Leave => None,
+    })
 }

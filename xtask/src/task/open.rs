@@ -29,7 +29,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         found.has_service(name)?;
     }
     let containers = found.containers_now()?;
-    let mut known = by_name::known(ctx)?.map(|by_name| by_name.urls(&found)).unwrap_or_default();
+    let mut known = by_name::known(&found)?.map(|by_name| by_name.urls(&found)).unwrap_or_default();
     known.extend(urls(ctx, &found, &containers));
     let url = choose(&known, args.service.as_deref()).ok_or_else(|| {
         let error = match &args.service {

@@ -263,7 +263,7 @@ struct LabelsRow<'a> {
 }
 
 fn labels(args: &LabelsArgs, ctx: &Context) -> Result<Exit> {
-    let plan = names::plan(ctx)?;
+    let plan = names::plan(&project::resolve(ctx)?, &[])?;
     let for_this_run = |error: Error| {
         let hint = "`cargo xtask start --traefik --no-write` gives the names to Compose, and writes no file here";
         if error.is_unwritable() { error.hint(hint) } else { error }

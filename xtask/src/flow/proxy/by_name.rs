@@ -51,7 +51,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// in `also` keep their ports beside their names.
 pub fn prepare(project: &Project, also: &[String], writes: Writes) -> Result<ByName> {
     let (ctx, name) = (&project.ctx, &project.stack.name);
-    let plan = names::plan_for(project, also)?;
+    let plan = names::plan(project, also)?;
     if plan.routes.is_empty() {
         return Err(Error::new("no service of this project can have a name")
             .hint("say what they are in xtask.toml: `[proxy.services]` and `web = { kind = \"web\", port = 8080 }`"));
@@ -107,11 +107,12 @@ fn write(ctx: &Context, plan: &Plan, also: &[String], writes: Writes) -> Result<
 
 /// The names of a project that was started by names before; `None` where it was
 /// not, and while no proxy runs.
-pub fn known(ctx: &Context) -> Result<Option<ByName>> {
+pub fn known(project: &Project) -> Result<Option<ByName>> {
+    let ctx = &project.ctx;
     let Some(file) = &ctx.names else { return Ok(None) };
     let home = Home::of(ctx)?;
     let Some(ports) = home.ports(ctx)? else { return Ok(None) };
-    let plan = names::plan(ctx)?;
+    let plan = names::plan(project, &[])?;
     let named = plan.routes.iter().map(|route| named(route, &file.host)).collect();
     Ok(Some(ByName { file: file.clone(), named, ports, ca: home.certs().ca_file() }))
 }

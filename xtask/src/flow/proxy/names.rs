@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 use crate::labels::{self, HOST_VARIABLE, Route, Unrouted};
 use crate::model::ComposeOptions;
 use crate::project::{self, Project};
-use crate::stack;
 use crate::ui;
 
 /// What the names would be.
@@ -31,32 +30,19 @@ pub struct Plan {
     pub text: String,
 }
 
-/// Makes the plan of the project that `ctx` means, from its model without the
-/// file that is planned here.
-pub fn plan(ctx: &Context) -> Result<Plan> {
-    let files = without_names(ctx, stack::locate(&ctx.options, &ctx.dir, &|name| ctx.var(name))?.files);
-    plan_of(&project::resolve(&ctx.with_options(ComposeOptions { files, ..ctx.options.clone() }))?, &[])
-}
-
-/// The same for a project that is resolved already, with services that keep their
-/// ports beside their names.
-pub fn plan_for(project: &Project, also: &[String]) -> Result<Plan> {
-    let (ctx, known) = (&project.ctx, &project.stack.files);
-    let files = without_names(ctx, known.clone());
-    if files == *known {
-        return plan_of(project, also);
-    }
-    plan_of(&project::resolve(&ctx.with_options(ComposeOptions { files, ..ctx.options.clone() }))?, also)
-}
-
-fn without_names(ctx: &Context, mut files: Vec<PathBuf>) -> Vec<PathBuf> {
-    let is_ours = |file: &Path| ctx.names.as_ref().is_some_and(|names| names.path == file);
-    files.retain(|file| !is_ours(file) && file.file_name().is_none_or(|name| name != labels::FILE));
-    files
-}
-
-fn plan_of(found: &Project, also: &[String]) -> Result<Plan> {
+/// Makes the plan of a project, from its model without the file that is planned
+/// here. Services in `also` keep their ports beside their names.
+pub fn plan(found: &Project, also: &[String]) -> Result<Plan> {
     let ctx = &found.ctx;
+    let is_ours = |file: &Path| {
+        let is_named = ctx.names.as_ref().is_some_and(|names| names.path == file);
+        is_named || file.file_name().is_some_and(|name| name == labels::FILE)
+    };
+    let files: Vec<PathBuf> = found.stack.files.iter().filter(|file| !is_ours(file)).cloned().collect();
+    if files != found.stack.files {
+        let without = ctx.with_options(ComposeOptions { files, ..ctx.options.clone() });
+        return plan(&project::resolve(&without)?, also);
+    }
     let wishes = &found.settings.proxy_services;
     if let Some(name) = wishes.keys().find(|name| found.stack.service(name).is_none()) {
         let known: Vec<&str> = found.stack.services.iter().map(|service| service.name.as_str()).collect();

@@ -119,16 +119,13 @@ pub(super) fn wait(run: &mut Run<'_>) -> Result<Vec<Container>> {
         let asked = survey.containers_now();
         let containers = asked.map_err(|error| error.within("the engine stopped answering during the wait"))?;
         let mut states = states(&survey.stack, &containers);
+        let crashing = containers.iter().filter(|container| container.state == State::Restarting);
+        restarted.extend(crashing.filter_map(|c| c.service.clone()).map(|service| (service, Instant::now())));
         // Between two crashes a service runs, too: only one that stays up is well.
-        for container in containers.iter().filter(|container| container.state == State::Restarting) {
-            restarted.extend(container.service.clone().map(|service| (service, Instant::now())));
-        }
-        for (service, _) in restarted.iter().filter(|(_, last)| last.elapsed() < RECOVERY) {
-            states.entry(service.clone()).and_modify(|state| {
-                if state.is_well() {
-                    *state = ServiceState::Starting;
-                }
-            });
+        for (service, state) in &mut states {
+            if state.is_well() && restarted.get(service).is_some_and(|last| last.elapsed() < RECOVERY) {
+                *state = ServiceState::Starting;
+            }
         }
         // Compose has ended: a service without a container was scaled to none.
         states.retain(|_, state| *state != ServiceState::Waiting);

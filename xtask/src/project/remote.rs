@@ -1,4 +1,4 @@
-//! A person's own project name on an engine elsewhere.
+//! An engine elsewhere: its machine, and a person's own project name there.
 //!
 //! Compose knows a stack by its project's name alone, and a container says only
 //! the folder that it was made from. On one machine that is enough: a folder is
@@ -16,12 +16,39 @@ use std::path::Path;
 use super::identity::worktree_of;
 use super::{NAME, Project};
 use crate::context::Context;
-use crate::decide::{has_person, person_name};
+use crate::decide::{has_person, person_name, stable_hash};
 use crate::disk;
 use crate::error::Result;
 use crate::host;
-use crate::model::{Container, Leases};
+use crate::model::{Container, EngineHost, Leases};
 use crate::stack;
+
+/// Ports from which a Linux picks those of outgoing connections, unless told
+/// otherwise (ip(7), `ip_local_port_range`).
+pub const EPHEMERAL: (u16, u16) = (32_768, 60_999);
+
+const AROUND: &str = "the machine around this container";
+
+/// The machine of the engine, nothing of which was looked at yet; `None` where it
+/// is this one.
+pub(super) fn engine_host(ctx: &Context, containers: &[Container]) -> Option<EngineHost> {
+    match ctx.engine.endpoint().remote_host() {
+        Some(name) => Some(EngineHost { name, is_around: false, sockets: None, seed: stable_hash(&whole_person(ctx)) }),
+        None if is_around(containers) => {
+            Some(EngineHost { name: AROUND.to_owned(), is_around: true, sockets: None, seed: 0 })
+        }
+        None => None,
+    }
+}
+
+/// Whether this runs in one of the engine's own containers, as in a dev container
+/// that was given the engine's socket: ports are bound around it then, where
+/// nothing of here is seen. Not on the network of the host, which is the engine's.
+pub fn is_around(containers: &[Container]) -> bool {
+    let own = host::own_container();
+    let is_own = |container: &&Container| own.contains(&container.id);
+    containers.iter().find(is_own).is_some_and(|container| !container.networks.iter().any(|name| name == "host"))
+}
 
 /// The person's name, as the system has it.
 fn person(ctx: &Context) -> String {
@@ -31,7 +58,7 @@ fn person(ctx: &Context) -> String {
 
 /// The person and the machine: two people may have one name, and one two
 /// machines.
-pub(super) fn whole_person(ctx: &Context) -> String {
+fn whole_person(ctx: &Context) -> String {
     format!("{}@{}", person(ctx), host::name().unwrap_or_default())
 }
 
