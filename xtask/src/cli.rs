@@ -135,10 +135,8 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         project_directory: project.project_directory,
     };
     let global = cli.global;
-    let mut ctx = Context::new(dir, options);
-    ctx.yes = global.yes;
-    ctx.dry_run = global.dry_run;
-    ctx.format = if global.format == FormatArg::Json { Format::Json } else { Format::Text };
+    let format = if global.format == FormatArg::Json { Format::Json } else { Format::Text };
+    let ctx = Context { yes: global.yes, dry_run: global.dry_run, format, ..Context::new(dir, options) };
     let markdown = global.format == FormatArg::Markdown;
     if markdown && !matches!(cli.command, Command::Diagnose(_)) {
         return Err(Error::new("only diagnose writes Markdown").hint("`--format text` and `--format json` are for all"));

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::decide::path_digits;
 use crate::docker::{Compose, ComposeTrouble, Cures, Endpoint, Engine, Trouble};
 use crate::error::{Error, Result};
 use crate::exec;
-use crate::ledger;
-use crate::model::{ComposeOptions, MissingEnvFile, NamesFile};
+use crate::ledger::{self, Book};
+use crate::model::{ComposeOptions, Leases, MissingEnvFile, NamesFile};
 use crate::stack;
 use crate::ui::Format;
 
-/// Made once by the command line; tasks and flows read it.
+/// Made by the command line and never changed: what needs other inputs derives
+/// a new one.
 #[derive(Debug, Clone)]
 pub struct Context {
     /// The folder the command was typed in.
@@ -30,19 +32,11 @@ pub struct Context {
     pub dry_run: bool,
     /// `--format`.
     pub format: Format,
-    /// `--no-write`: values go to Compose by its environment, never into a file.
-    pub no_write: bool,
-    /// A start: where nobody can be asked whether a file that git tracks may be
-    /// changed, Compose's environment will do.
-    pub env_will_do: bool,
-    /// That was asked, and it may.
-    pub agreed_to_tracked: bool,
-    /// `--probe-remote`: look at the machine of a remote engine itself.
-    pub probe_remote: bool,
     /// How the project was started by names, where it was.
     pub names: Option<NamesFile>,
-    /// Variables that were set on top of the environment, for Compose too.
-    set: BTreeMap<String, String>,
+    /// Variables that were set on top of the environment, for Compose too: by
+    /// [`Context::with_vars`] alone.
+    pub(crate) set: BTreeMap<String, String>,
 }
 
 impl Context {
@@ -62,10 +56,6 @@ impl Context {
             yes: false,
             dry_run: false,
             format: Format::Text,
-            no_write: false,
-            env_will_do: false,
-            agreed_to_tracked: false,
-            probe_remote: false,
             names: None,
             set: BTreeMap::new(),
         }
@@ -76,17 +66,29 @@ impl Context {
         self.env.get(name).cloned()
     }
 
-    /// Sets a variable of the environment, for everything that is asked or
-    /// started from here on.
-    pub fn set_var(&mut self, name: &str, value: &str) {
-        self.env.insert(name.to_owned(), value.to_owned());
-        self.set.insert(name.to_owned(), value.to_owned());
+    /// The same with these variables in the environment, for everything that is
+    /// asked or started.
+    #[must_use]
+    pub fn with_vars(&self, vars: impl IntoIterator<Item = (String, String)>) -> Context {
+        let mut ctx = self.clone();
+        for (name, value) in vars {
+            ctx.env.insert(name.clone(), value.clone());
+            ctx.set.insert(name, value);
+        }
+        ctx
     }
 
     /// The same for a project that other options mean.
     #[must_use]
     pub fn with_options(&self, options: ComposeOptions) -> Context {
         Context { options, ..self.clone() }
+    }
+
+    /// The same with `template` read in the place of env files, if there is one.
+    #[must_use]
+    pub fn with_template(&self, template: Option<&Path>) -> Context {
+        let env_files = template.map_or_else(|| self.options.env_files.clone(), |path| vec![path.to_path_buf()]);
+        self.with_options(ComposeOptions { env_files, ..self.options.clone() })
     }
 
     /// Whether the person's own environment has the variable.
@@ -166,10 +168,35 @@ impl Context {
         ledger::state_dir(&|name| self.var(name))
     }
 
+    /// Where a compose file of ours for the project in `dir` lies outside of it.
+    pub fn override_file(&self, dir: &Path, suffix: &str) -> Result<PathBuf> {
+        Ok(self.state_dir()?.join("overrides").join(format!("{}{suffix}.yml", path_digits(dir))))
+    }
+
     /// Where the leases of the machine are on which the engine binds ports.
     pub fn ledger_dir(&self) -> Result<PathBuf> {
         let host = self.engine.endpoint().remote_host();
         self.state_dir().map(|state| ledger::ledger_dir(&state, host.as_deref()))
+    }
+
+    /// What is kept for whom there.
+    pub fn leases(&self) -> Leases {
+        self.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default()
+    }
+
+    /// Asks, unless `--yes` has answered. An error where nobody can be asked.
+    pub fn ask(&self, question: &str) -> Result<bool> {
+        if self.yes || self.is_interactive() {
+            return Ok(self.yes || crate::ui::confirm(question));
+        }
+        Err(Error::new(format!("{question} There is no terminal to ask on"))
+            .hint("add --yes to answer it beforehand")
+            .finding())
+    }
+
+    /// The same; the error `declined` where the answer is no.
+    pub fn confirm(&self, question: &str, declined: &str) -> Result<()> {
+        if self.ask(question)? { Ok(()) } else { Err(Error::new(declined).finding()) }
     }
 
     /// Whether questions may be asked.

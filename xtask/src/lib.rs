@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod model;
 pub mod parse;
 pub(crate) mod ports;
+pub mod project;
 pub mod stack;
 pub(crate) mod task;
 pub mod ui;

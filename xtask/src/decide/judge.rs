@@ -28,7 +28,7 @@ impl Identity<'_> {
 
     /// Whether `container` belongs to this project in this folder.
     pub fn owns(&self, container: &Container) -> bool {
-        container.project.as_deref() == Some(self.name) && container.working_dir.as_deref() == Some(self.dir)
+        container.belongs_to(self.name, self.dir)
     }
 }
 

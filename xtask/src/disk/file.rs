@@ -3,7 +3,7 @@
 
 use std::fs::{File, FileType};
 use std::io::{Error as IoError, ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::owner::foreign;
 use super::within::name_once;
@@ -121,6 +121,26 @@ pub fn put(file: &Path, bytes: Option<&[u8]>) -> Result<()> {
         Some(bytes) => write_atomic(file, bytes),
         None => std::fs::remove_file(file).context(format!("remove `{}`", file.display())),
     }
+}
+
+/// Makes files hold these bytes, or be gone, and has `proof` judge the outcome. If
+/// a write or the proof fails, every file is put back as it was.
+pub fn write_proved<T>(files: &[(PathBuf, Option<Vec<u8>>)], proof: impl FnOnce() -> Result<T>) -> Result<T> {
+    let paths: Vec<&Path> = files.iter().map(|(file, _)| file.as_path()).collect();
+    or_put_back(&paths, || {
+        files.iter().try_for_each(|(file, bytes)| put(file, bytes.as_deref()))?;
+        proof()
+    })
+}
+
+/// Does `work`, and puts `files` back as they were if it fails.
+pub fn or_put_back<T>(files: &[&Path], work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let before: Vec<Option<Vec<u8>>> = files.iter().map(|file| read(file)).collect::<Result<_>>()?;
+    let done = work();
+    if done.is_err() {
+        files.iter().zip(before).try_for_each(|(file, before)| put(file, before.as_deref()))?;
+    }
+    done
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -2,40 +2,37 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::flow::checkout_name::{free_names, name_checkout};
 use crate::flow::proxy::by_name::{self, ByName};
 use crate::flow::read_only::without_writing;
+use crate::flow::resolve::{self, Answer};
 use crate::flow::settling::until_settled;
-use crate::flow::survey::{Survey, judge_ports, survey_refused};
+use crate::flow::survey::Survey;
+use crate::flow::tracked::Writes;
 use crate::flow::up::{self, Attempt};
-use crate::flow::{assign, keep, namesakes, overrides, own, proxy, remote, report, resolve, set_up, tracked};
+use crate::flow::{assign, keep, namesakes, overrides, proxy, remote, set_up};
 use crate::ledger::Turn;
 use crate::parse::engine_message::{Cause, PortProblem};
+use crate::project::{self, Project};
 use crate::stack::OnConflict;
-use crate::ui::{self, Format};
+use crate::ui;
 
 /// Attempts of `docker compose up`, each after a new look at the ports.
 const ATTEMPTS: u32 = 3;
 /// Looks at the ports, where somebody else takes what was just chosen.
 const ROUNDS: u32 = 10;
-/// Seconds until everything has to be well.
-const WAIT: u64 = 120;
 
-/// What was asked for.
+/// How to start.
 #[derive(Debug, Clone, Default)]
-pub struct Wish {
+pub struct Options {
     /// What to do about conflicts; `None` = the project's setting, else ask on
     /// a terminal and fail elsewhere.
     pub on_conflict: Option<OnConflict>,
     /// Bring an engine up where none answers.
     pub setup: bool,
-    /// Build images first.
-    pub build: bool,
-    /// Seconds until everything has to be well.
-    pub wait_timeout: Option<u64>,
     /// Move variables back first.
     pub restore_ports: bool,
     /// Values go to Compose by its environment, and no file is written.
@@ -46,8 +43,8 @@ pub struct Wish {
     pub also_publish: Vec<String>,
     /// Look at the machine of an engine elsewhere itself.
     pub probe_remote: bool,
-    /// Only these services and what they depend on.
-    pub services: Vec<String>,
+    /// What to bring up, and for how long.
+    pub up: up::Options,
 }
 
 /// How it ended, when nothing went wrong.
@@ -70,188 +67,262 @@ pub enum Ending {
 
 /// Check, resolve, up; again where the engine refuses a port all the same, or
 /// where somebody was quicker.
-pub fn bring_up(ctx: &Context, wish: &Wish) -> Result<Ending> {
-    attempt(ctx, wish).map_err(|error| if wish.no_write { error } else { without_writing(error) })
-}
-
-fn attempt(ctx: &Context, wish: &Wish) -> Result<Ending> {
-    if let Some(ending) = run(ctx, wish)? {
-        return Ok(ending);
-    }
-    // Asked what to do about a conflict, a person chose names.
-    let wish = Wish { by_name: Some(true), ..wish.clone() };
-    run(ctx, &wish).map(|ending| ending.unwrap_or(Ending::Conflict))
-}
-
-/// A project of which everything is settled but its ports.
-struct Prepared {
-    found: Survey,
-    /// Whether the checkout is not the project's only one.
-    second: bool,
-    by_name: Option<ByName>,
-    _turn: Option<Turn>,
-}
-
-/// Gives the checkout its name, waits for its turn, and has `ctx` mean the
-/// compose files that this start is to be made of.
-fn prepare(ctx: &mut Context, wish: &Wish) -> Result<Prepared> {
-    (ctx.no_write, ctx.env_will_do) = (wish.no_write, !wish.restore_ports);
-    let first = set_up::ready(ctx, wish.setup)?;
-    ctx.no_write |= first.settings.no_write && !wish.restore_ports;
-    let mut found = own::name_checkout(ctx, first)?;
-    if !ctx.dry_run {
-        found.refuse_elsewhere(ctx)?;
-    }
-    let second = found.second;
-    let turn = turn(ctx, &found);
-    // A conflict that was seen before the turn may be another start of this very
-    // project, which has ended since.
-    if turn.as_ref().is_some_and(|turn| turn.waited || found.has_conflicts()) {
-        found = set_up::ready(ctx, wish.setup)?;
-    }
-    if !ctx.no_write && overrides::refresh(ctx, &found)? {
-        found = set_up::ready(ctx, wish.setup)?;
-    }
-    if !ctx.no_write && !ctx.dry_run {
-        overrides::forget_environment(ctx, &found.stack.dir);
-    }
-    found.second = second;
-    if own::free_names(ctx, &found)? {
-        found = set_up::ready(ctx, wish.setup)?;
-    }
-    let mut by_name = None;
-    if wish.by_name.unwrap_or(found.settings.by_name) {
-        by_name = Some(by_name::prepare(ctx, &wish.also_publish)?);
-        found = set_up::ready(ctx, wish.setup)?;
-    }
-    remote::note_mounts(ctx);
-    remote::note_around(&found);
-    namesakes::warn(&found);
-    Ok(Prepared { found, second, by_name, _turn: turn })
+pub fn bring_up(ctx: &Context, options: &Options) -> Result<Ending> {
+    let ending = match run(ctx, options) {
+        // Asked what to do about a conflict, a person chose names.
+        Ok(None) => run(ctx, &Options { by_name: Some(true), ..options.clone() }),
+        ending => ending,
+    };
+    let ending = ending.map(|ending| ending.unwrap_or(Ending::Conflict));
+    ending.map_err(|error| if options.no_write { error } else { without_writing(error) })
 }
 
 /// `None`: it is to be started by names.
-fn run(ctx: &Context, wish: &Wish) -> Result<Option<Ending>> {
-    let mut ctx = ctx.clone();
-    let Prepared { found: first, second, by_name, _turn } = prepare(&mut ctx, wish)?;
-    let mut moved = Vec::new();
-    if wish.restore_ports {
-        moved.extend(restore(&ctx, &first)?);
-    }
-    // Who is on the ports is not asked until it matters.
-    ctx.probe_remote = wish.probe_remote && first.host.is_some();
-    let mut next = Some(first).filter(|_| moved.is_empty() && !ctx.probe_remote);
-    let mut refused: BTreeMap<u16, String> = BTreeMap::new();
-    let mut attempts = 0;
-    let mut rounds = 0;
-    while attempts < ATTEMPTS {
-        rounds += 1;
-        let found = match next.take() {
-            Some(found) => found,
-            None => survey_refused(&ctx, &refused)?,
+fn run(ctx: &Context, options: &Options) -> Result<Option<Ending>> {
+    let mut start = Start::prepare(ctx, options)?;
+    let mut step = Step::Look;
+    loop {
+        step = match step {
+            Step::Look => start.look()?,
+            Step::Settle(found, how) => start.settle(&found, how)?,
+            Step::Launch(found) => start.launch(*found)?,
+            Step::End(ending) => return Ok(Some(ending)),
+            Step::StartByName => return Ok(None),
         };
-        let found = with_env_file(&mut ctx, found, &refused)?;
-        let found = until_settled(&ctx, found, &refused)?;
-        let mut found = Survey { second: found.second || second, ..found };
-        let mut how = policy(&ctx, wish, &found);
-        if look_again(&ctx, &mut found, &refused, how) && second {
-            // Not a conflict that somebody decided about: its own ports.
-            how = OnConflict::Reassign;
+    }
+}
+
+/// What a start does next.
+enum Step {
+    /// Look at the ports.
+    Look,
+    /// Do this about conflicts.
+    Settle(Box<Survey>, OnConflict),
+    /// `docker compose up`, and the proof.
+    Launch(Box<Survey>),
+    /// Nothing: it is over.
+    End(Ending),
+    /// Begin anew, by names.
+    StartByName,
+}
+
+/// A start on its way.
+struct Start<'a> {
+    options: &'a Options,
+    /// The project with everything settled but its ports.
+    project: Project,
+    writes: Writes,
+    by_name: Option<ByName>,
+    moved: Vec<assign::Move>,
+    /// Ports that are not to be had, and why.
+    refused: BTreeMap<u16, String>,
+    attempts: u32,
+    rounds: u32,
+    _turn: Option<Turn>,
+}
+
+impl<'a> Start<'a> {
+    /// Gives the checkout its name, waits for its turn, and settles the compose
+    /// files that this start is to be made of.
+    fn prepare(ctx: &Context, options: &'a Options) -> Result<Start<'a>> {
+        let writes = match options {
+            Options { no_write: true, .. } => Writes::Environment,
+            Options { restore_ports: true, .. } => Writes::Files,
+            _ => Writes::FilesOrEnvironment,
+        };
+        let project = set_up::ready(ctx, options.setup, writes)?;
+        let writes = writes.by_rule(&project.settings);
+        let (project, writes) = name_checkout(project, writes)?;
+        if !ctx.dry_run {
+            project.refuse_elsewhere()?;
         }
-        found.narrow(&wish.services)?;
-        if found.has_conflicts() {
-            let moves = match settle(&mut ctx, how, &found)? {
-                Some(resolve::Answer::Resolved(moves)) => moves,
-                Some(resolve::Answer::ByName) => return Ok(None),
-                Some(resolve::Answer::Leave) | None => return Ok(Some(Ending::Conflict)),
-            };
-            if ctx.dry_run {
-                let would_do = how == OnConflict::Reassign && second;
-                return Ok(Some(if would_do { Ending::WouldStart(Box::new(found)) } else { Ending::Conflict }));
-            }
-            if ctx.no_write {
-                assign::pass_on(&mut ctx, &found, &moves)?;
-            }
-            moved.extend(moves);
-            found = Survey { second, ..survey_refused(&ctx, &BTreeMap::new())? };
-            // What is still wanted was freed; what is not must not be chosen again.
-            refused.retain(|port, _| !wants(&found, *port));
-            found.narrow(&wish.services)?;
-            if found.has_conflicts() {
-                // Somebody took the very port that was chosen, just now.
-                if how == OnConflict::Reassign && rounds < ROUNDS {
-                    continue;
-                }
-                conflict_report(&ctx, &found);
-                return Ok(Some(Ending::Conflict));
+        let turn = turn(&project.ctx, &project.stack.name);
+        let project = match &turn {
+            // Another start of this very project has ended since.
+            Some(turn) if turn.waited => project.resolve_again(&project.ctx)?,
+            Some(_) => project.refreshed(),
+            None => project,
+        };
+        let project = settle_overrides(project, writes)?;
+        let (project, writes) = free_names(project, writes)?;
+        let (project, by_name) = with_names(project, options, writes)?;
+        remote::note_mounts(&project.ctx);
+        remote::note_around(&project);
+        namesakes::warn(&project);
+        let project = with_env_file(project, writes)?;
+        let (moved, refused) = Default::default();
+        let mut start =
+            Start { options, project, writes, by_name, moved, refused, attempts: 0, rounds: 0, _turn: turn };
+        if options.restore_ports {
+            start.restore()?;
+        }
+        Ok(start)
+    }
+
+    /// Moves variables back to the ports that they had.
+    fn restore(&mut self) -> Result<()> {
+        let moves = assign::restorable(&Survey::of(self.project.clone()).judge(&self.refused));
+        if moves.is_empty() {
+            ui::note("no port can go back: none was moved, or its old port is taken");
+            return Ok(());
+        }
+        if !self.project.ctx.dry_run {
+            let files: Vec<PathBuf> = moves.iter().map(|step| step.file.clone()).collect();
+            let writes = self.writes.agree(&self.project.ctx, &files)?;
+            self.project = assign::apply(&self.project, &moves, writes)?;
+        }
+        assign::show(&self.project.ctx, &moves, self.writes);
+        if !self.project.ctx.dry_run {
+            self.moved = moves;
+        }
+        Ok(())
+    }
+
+    /// The ports as they are now.
+    fn survey(&self) -> Result<Survey> {
+        let found = Survey::of(self.project.clone());
+        // Who is on the ports is not asked until it matters.
+        let found = if self.options.probe_remote { found.with_sockets_there()? } else { found };
+        Ok(found.judge(&self.refused))
+    }
+
+    /// Looks at the ports, and decides what is to be done about them.
+    fn look(&mut self) -> Result<Step> {
+        if self.attempts == ATTEMPTS {
+            return self.give_up();
+        }
+        self.rounds += 1;
+        if self.rounds > 1 {
+            self.project = self.project.refreshed();
+        }
+        let mut found = until_settled(self.survey()?, &self.refused);
+        let mut how = resolve::policy(self.options.on_conflict, &found);
+        let mut spoken_for = keep::spoken_for(&found, how == OnConflict::Reassign);
+        if !spoken_for.is_empty() {
+            spoken_for.extend(self.refused.clone());
+            found = found.judge(&spoken_for);
+            if found.is_secondary {
+                // Not a conflict that somebody decided about: its own ports.
+                how = OnConflict::Reassign;
             }
         }
-        if ctx.dry_run {
-            return Ok(Some(Ending::WouldStart(Box::new(found))));
+        let found = Box::new(found.narrow(&self.options.up.services)?);
+        Ok(if found.has_conflicts() { Step::Settle(found, how) } else { Step::Launch(found) })
+    }
+
+    /// Does something about conflicts, and looks whether it helped.
+    fn settle(&mut self, found: &Survey, how: OnConflict) -> Result<Step> {
+        let (project, moves, writes) = match resolve::resolve(found, how, self.writes)? {
+            Answer::Resolved { project, moves, writes } => (*project, moves, writes),
+            Answer::ByName => return Ok(Step::StartByName),
+            Answer::Leave => return Ok(Step::End(Ending::Conflict)),
+        };
+        if found.ctx.dry_run {
+            let would_do = how == OnConflict::Reassign && found.is_secondary;
+            let found = || Ending::WouldStart(Box::new(found.clone()));
+            return Ok(Step::End(if would_do { found() } else { Ending::Conflict }));
         }
-        if let Err(spoken_for) = keep::keep(&ctx, &found, by_name.as_ref().map(|by_name| &by_name.file)) {
+        self.moved.extend(moves);
+        (self.project, self.writes) = (project, writes);
+        let refused = std::mem::take(&mut self.refused);
+        let found = self.survey()?;
+        // What is still wanted was freed; what is not must not be chosen again.
+        self.refused = refused.into_iter().filter(|(port, _)| !wants(&found, *port)).collect();
+        let found = found.narrow(&self.options.up.services)?;
+        if !found.has_conflicts() {
+            return Ok(Step::Launch(Box::new(found)));
+        }
+        // Somebody took the very port that was chosen, just now.
+        if how == OnConflict::Reassign && self.rounds < ROUNDS {
+            return Ok(Step::Look);
+        }
+        resolve::report_conflicts(&found);
+        Ok(Step::End(Ending::Conflict))
+    }
+
+    /// Keeps the ports and brings the stack up.
+    fn launch(&mut self, found: Survey) -> Result<Step> {
+        if found.ctx.dry_run {
+            return Ok(Step::End(Ending::WouldStart(Box::new(found))));
+        }
+        if let Err(spoken_for) = keep::keep(&found, self.by_name.as_ref().map(|by_name| &by_name.file))
+            && self.rounds < ROUNDS
+        {
             // They are seen as conflicts from now on, and settled like others.
-            if rounds < ROUNDS {
-                refused.extend(spoken_for);
-                continue;
-            }
+            self.refused.extend(spoken_for);
+            return Ok(Step::Look);
         }
-        attempts += 1;
-        let ended = up::attempt(&ctx, &found, &options(wish, &found));
-        keep::settled(&ctx, &found);
+        self.attempts += 1;
+        let ended = up::attempt(&found, &self.options.up);
+        keep::settled(&found);
         match ended? {
-            Attempt::Up => {
-                match &by_name {
-                    Some(by_name) => by_name.prove(&ctx, &found, &crate::exec::patience())?,
-                    None => proxy::drop_link(&ctx, &found.stack.name),
-                }
-                let by_name = by_name.map(Box::new);
-                return Ok(Some(Ending::Up { found: Box::new(found), moved: last_of_each(moved), by_name }));
-            }
+            Attempt::Up => self.finish(found),
             Attempt::PortRefused { problem, replaced } => {
-                refused_note(&ctx, &problem, &replaced, attempts);
+                refused_note(&found.ctx, &problem, &replaced, self.attempts);
                 match problem.port {
                     Some(port) => {
-                        refused.insert(port, format!("the engine refused it: {}", problem.cause.as_str()));
+                        self.refused.insert(port, format!("the engine refused it: {}", problem.cause.as_str()));
                     }
                     // The next look shows which it was, or that it is free again.
-                    None if problem.cause == Cause::InUse && attempts < ATTEMPTS => {}
+                    None if problem.cause == Cause::InUse && self.attempts < ATTEMPTS => {}
                     None => return Err(nameless(&problem)),
                 }
+                Ok(Step::Look)
             }
         }
     }
-    let mut found = survey_refused(&ctx, &refused)?;
-    found.narrow(&wish.services)?;
-    conflict_report(&ctx, &found);
-    Err(Error::new(format!("the engine refused ports {ATTEMPTS} times; what was started was taken back"))
-        .hint("`cargo xtask check-ports` shows who has them; a restart of the engine frees ports that nobody has")
-        .finding())
+
+    fn finish(&mut self, found: Survey) -> Result<Step> {
+        match &self.by_name {
+            Some(by_name) => by_name.prove(&found.ctx, &found, &crate::exec::patience())?,
+            None => proxy::drop_link(&found.ctx, &found.stack.name),
+        }
+        let by_name = self.by_name.take().map(Box::new);
+        let moved = last_of_each(std::mem::take(&mut self.moved));
+        Ok(Step::End(Ending::Up { found: Box::new(found), moved, by_name }))
+    }
+
+    fn give_up(&mut self) -> Result<Step> {
+        self.project = self.project.refreshed();
+        resolve::report_conflicts(&self.survey()?.narrow(&self.options.up.services)?);
+        Err(Error::new(format!("the engine refused ports {ATTEMPTS} times; what was started was taken back"))
+            .hint("`cargo xtask check-ports` shows who has them; a restart of the engine frees ports that nobody has")
+            .finding())
+    }
 }
 
-/// The `.env` that people expect, made from its template; with `--no-write` the
-/// template is read in its place.
-fn with_env_file(ctx: &mut Context, found: Survey, refused: &BTreeMap<u16, String>) -> Result<Survey> {
-    let Some(template) = found.template.clone().filter(|_| !ctx.dry_run) else { return Ok(found) };
-    if ctx.no_write {
-        ctx.options.env_files = vec![template];
-    } else {
-        assign::env_from_template(ctx, &found)?;
+/// Brings the compose file of ours up to date. Values go into the project's own
+/// files unless `writes` says otherwise: one outside of it is not needed then.
+fn settle_overrides(project: Project, writes: Writes) -> Result<Project> {
+    if writes == Writes::Environment {
+        return Ok(project);
     }
-    let second = found.second;
-    Ok(Survey { second, ..survey_refused(ctx, refused)? })
+    let project = overrides::refresh(project, writes)?;
+    if !project.ctx.dry_run {
+        overrides::forget_environment(&project.ctx, &project.stack.dir);
+    }
+    Ok(project)
 }
 
-/// Looks at the ports once more where some of them are spoken for, and tells
-/// whether they are.
-fn look_again(ctx: &Context, found: &mut Survey, refused: &BTreeMap<u16, String>, how: OnConflict) -> bool {
-    let mut spoken_for = keep::spoken_for(ctx, found, how == OnConflict::Reassign);
-    let any = !spoken_for.is_empty();
-    if any {
-        spoken_for.extend(refused.clone());
-        judge_ports(ctx, found, &spoken_for);
+fn with_names(project: Project, options: &Options, writes: Writes) -> Result<(Project, Option<ByName>)> {
+    if !options.by_name.unwrap_or(project.settings.by_name) {
+        return Ok((project, None));
     }
-    any
+    let by_name = by_name::prepare(&project, &options.also_publish, writes)?;
+    let project = project.resolve_again(&project::with_names(&project.ctx, &by_name.file)?)?;
+    Ok((project, Some(by_name)))
+}
+
+/// The `.env` that people expect, made from its template; where no file is
+/// written, the template is read in its place.
+fn with_env_file(project: Project, writes: Writes) -> Result<Project> {
+    let ctx = &project.ctx;
+    let Some(template) = project.template.as_deref().filter(|_| !ctx.dry_run) else { return Ok(project) };
+    if writes == Writes::Environment {
+        return project.resolve_again(&ctx.with_template(Some(template)));
+    }
+    assign::env_from_template(&project)?;
+    project.resolve_again(ctx)
 }
 
 /// A variable that moved twice on the way moved once in the end.
@@ -275,74 +346,15 @@ fn nameless(problem: &PortProblem) -> Error {
         .finding()
 }
 
-fn options(wish: &Wish, found: &Survey) -> up::Options {
-    let seconds = wish.wait_timeout.or(found.settings.wait_timeout).unwrap_or(WAIT);
-    up::Options { services: wish.services.clone(), build: wish.build, wait_timeout: Duration::from_secs(seconds) }
-}
-
-/// Waits for another start or stop of this project. Without a folder to remember
-/// in there is no turn, and Compose's own errors have to do.
-pub fn turn(ctx: &Context, found: &Survey) -> Option<Turn> {
-    turn_of(ctx, &found.stack.name)
-}
-
-/// The same for any project.
-pub fn turn_of(ctx: &Context, name: &str) -> Option<Turn> {
+/// Waits for another start or stop of the project of that name. Without a folder
+/// to remember in there is no turn, and Compose's own errors have to do.
+pub fn turn(ctx: &Context, name: &str) -> Option<Turn> {
     if ctx.dry_run {
         return None;
     }
     let note = || ui::note(&format!("another start or stop of {} is on its way: waiting for it", ui::clean(name)));
     let turn = ctx.state_dir().and_then(|state| Turn::take(&state, name, note));
     turn.inspect_err(|error| ui::detail(&format!("no turn was taken: {error}"))).ok()
-}
-
-fn restore(ctx: &Context, found: &Survey) -> Result<Vec<assign::Move>> {
-    let moves = assign::restorable(ctx, found);
-    if moves.is_empty() {
-        ui::note("no port can go back: none was moved, or its old port is taken");
-        return Ok(Vec::new());
-    }
-    if !ctx.dry_run {
-        let files: Vec<PathBuf> = moves.iter().map(|step| step.file.clone()).collect();
-        assign::apply(&tracked::agree(ctx, &files)?, &moves)?;
-    }
-    assign::show(ctx, &moves);
-    Ok(if ctx.dry_run { Vec::new() } else { moves })
-}
-
-/// What to do about conflicts: as was asked for, else as the project says. A
-/// checkout that is not the only one takes ports of its own without being told.
-fn policy(ctx: &Context, wish: &Wish, found: &Survey) -> OnConflict {
-    let default = if ctx.is_interactive() { OnConflict::Ask } else { OnConflict::Fail };
-    let how = wish.on_conflict.or(found.settings.on_conflict);
-    let how = how.unwrap_or(if found.second { OnConflict::Reassign } else { default });
-    // Without a terminal nobody can be asked.
-    if how == OnConflict::Ask { default } else { how }
-}
-
-/// Does it. `None`: the conflicts stay, and were reported.
-fn settle(ctx: &mut Context, how: OnConflict, found: &Survey) -> Result<Option<resolve::Answer>> {
-    match how {
-        OnConflict::Fail => {
-            conflict_report(ctx, found);
-            resolve::hints(ctx, found, "start --on-conflict reassign", "start --on-conflict stop");
-            Ok(None)
-        }
-        OnConflict::Reassign => resolve::reassign(ctx, found).map(resolve::Answer::Resolved).map(Some),
-        OnConflict::Stop => resolve::stop_holders(ctx, found).map(|()| Some(resolve::Answer::Resolved(Vec::new()))),
-        OnConflict::Ask => {
-            report::text(ctx, found);
-            resolve::ask(ctx, found).map(Some)
-        }
-    }
-}
-
-fn conflict_report(ctx: &Context, found: &Survey) {
-    report::notes(ctx, found);
-    match ctx.format {
-        Format::Text => report::text(ctx, found),
-        Format::Json => ui::json(&report::json(found)),
-    }
 }
 
 fn refused_note(ctx: &Context, problem: &PortProblem, replaced: &[String], attempt: u32) {

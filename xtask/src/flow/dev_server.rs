@@ -7,12 +7,12 @@ use std::path::Path;
 use crate::context::Context;
 use crate::decide::Identity;
 use crate::error::{Error, Result};
-use crate::flow::home::{Home, home};
-use crate::flow::keep;
 use crate::host;
 use crate::ledger::Book;
 use crate::model::{Container, Lease, Leases, Owner, PortRange, Process, Protocol, Stack, Starter};
 use crate::ports::{DevServer, PortFacts, describe};
+use crate::project::folder::{Home, home};
+use crate::project::{self, leases as keep};
 use crate::stack::Settings;
 use crate::ui;
 
@@ -81,7 +81,7 @@ fn containers(ctx: &Context) -> Vec<Container> {
     if ctx.engine.endpoint().is_remote() {
         return Vec::new();
     }
-    let asked = ctx.engine.containers();
+    let asked = project::containers(ctx);
     asked.inspect_err(|trouble| ui::detail(&ctx.engine_error(trouble).to_string())).unwrap_or_default()
 }
 

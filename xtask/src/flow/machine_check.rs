@@ -11,11 +11,11 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::disk;
 use crate::error::{Error, Result};
-use crate::flow::keep;
 use crate::host::{self, Depth};
 use crate::ledger::Book;
 use crate::model::{ComposeOptions, Lease, Owner, Process, Protocol, Stack, Starter, Tenant, Verdict};
 use crate::ports::{self, OwnerReport, PortHolders, find_holders};
+use crate::project::{leases as keep, with_real_folder};
 use crate::stack;
 use crate::ui;
 
@@ -188,10 +188,7 @@ fn judge_claim(name: &str, dir: &Path, claim: &mut Claim, holders: &PortHolders)
         return;
     };
     let is_own = |owner: &&Owner| match owner {
-        Owner::Container(container) => {
-            container.project.as_deref() == Some(name)
-                && container.working_dir.as_deref().map(disk::real).as_deref() == Some(dir)
-        }
+        Owner::Container(container) => with_real_folder(container.clone()).belongs_to(name, dir),
         Owner::Process(process) => claim.target.is_none() && is_server(process, dir, claim.runner),
         Owner::Unknown { .. } => false,
     };

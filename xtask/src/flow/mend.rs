@@ -1,19 +1,16 @@
 //! What `diagnose --fix` can mend by itself.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::exec::{Event, patience};
+use crate::exec::patience;
 use crate::flow::checkup::{Finding, checkup, is_gone};
 use crate::flow::prune::{self, Wish};
 use crate::flow::stop_holders::{self, Request, StopOptions};
-use crate::flow::{env, keep, set_up};
+use crate::flow::{env, set_up, up};
+use crate::project::leases;
 use crate::ui::{self, Live};
-
-const POLL: Duration = Duration::from_millis(100);
 
 /// One way of mending.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,9 +55,7 @@ impl Mend {
 
     /// Does it; the person has agreed already.
     pub fn run(&self, ctx: &Context) -> Result<()> {
-        let mut agreed = ctx.clone();
-        agreed.yes = true;
-        let ctx = &agreed;
+        let ctx = &Context { yes: true, ..ctx.clone() };
         match self {
             Mend::Engine => set_up::set_up(ctx),
             Mend::Env { missing } => env::init(ctx, &env::gather(ctx)?, *missing).map(drop),
@@ -112,12 +107,7 @@ pub fn mend_all(ctx: &Context, only: &[String], mut found: Vec<Finding>) -> Resu
             ui::note(&format!("would mend {}: {action}", ui::clean(&title)));
             continue;
         }
-        if !ctx.yes && !ctx.is_interactive() {
-            return Err(Error::new("nothing is mended without a question, and there is no terminal to ask on")
-                .hint("add --yes to answer it beforehand")
-                .finding());
-        }
-        if !ctx.yes && !ui::confirm(&format!("{}: {action}?", ui::clean(&title))) {
+        if !ctx.ask(&format!("{}: {action}?", ui::clean(&title)))? {
             continue;
         }
         ui::note(&format!("mending {}: {action}", ui::clean(&title)));
@@ -148,9 +138,9 @@ fn end_proxy(ctx: &Context, request: &Request) -> Result<()> {
 }
 
 fn release(ctx: &Context) {
-    let Some(mut book) = keep::open(ctx, None) else { return };
+    let Some(mut book) = leases::open(ctx, None) else { return };
     book.leases.tenants.retain(|tenant| !is_gone(tenant));
-    keep::close(book);
+    leases::close(book);
 }
 
 /// Both write to stdout, which is for the report: their lines are shown while
@@ -160,27 +150,10 @@ fn compose(ctx: &Context, what: &str) -> Result<()> {
     ui::note(&format!("$ {}", command.line()));
     let patience = patience();
     let running = command.start()?;
-    let mut live = Live::new();
-    let mut lines: Vec<String> = Vec::new();
-    loop {
-        match running.next(POLL) {
-            Event::Line(line) => {
-                let line = ui::clean(line.trim());
-                ui::detail(&line);
-                if live.is_watched() {
-                    live.set(what, "", &line);
-                }
-                lines.push(line);
-            }
-            Event::Quiet => {}
-            Event::Ended => break,
-        }
-        if patience.interrupted() {
-            running.interrupt();
-            return Err(Error::interrupted(format!("interrupted: `{}`", command.line())));
-        }
-    }
-    drop(live);
+    let Some(text) = up::watch(&running, &patience, &mut Live::new(), what, |_| {}) else {
+        running.interrupt();
+        return Err(Error::interrupted(format!("interrupted: `{}`", command.line())));
+    };
     let code = running.code()?;
     if code == 0 {
         return Ok(());
@@ -188,6 +161,7 @@ fn compose(ctx: &Context, what: &str) -> Result<()> {
     if let Some(error) = ctx.without_compose() {
         return Err(error);
     }
+    let lines: Vec<String> = text.lines().map(|line| ui::clean(line.trim())).collect();
     let tail = lines[lines.len().saturating_sub(3)..].join("; ");
     Err(Error::new(format!("`{}` failed with exit code {code}: {tail}", command.line())))
 }

@@ -1,7 +1,7 @@
 //! Says which names can lead a project's services to another project.
 
 use crate::decide;
-use crate::flow::survey::Survey;
+use crate::project::Project;
 use crate::ui;
 
 /// What helps.
@@ -9,7 +9,7 @@ pub(super) const CURE: &str = "a network for each checkout: `cargo xtask start -
     any other has one with `name: ${COMPOSE_PROJECT_NAME}-NETWORK`, or without `external: true` and `name:`";
 
 /// Before the services start: what they ask for by mistake may be written to.
-pub fn warn(found: &Survey) {
+pub fn warn(found: &Project) {
     let namesakes = decide::namesakes(&found.stack, found.containers.as_deref().unwrap_or_default());
     for namesake in &namesakes {
         ui::warn(&ui::clean(&namesake.to_string()));

@@ -8,8 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::context::Context;
-use crate::decide::{Changes, Listed, Slot, difference, expected, is_generated, path_digits, published, render, slots};
+use crate::decide::{Changes, Listed, Slot, difference, expected, is_generated, published, render, slots};
 use crate::disk;
 use crate::docker::{self, Compose, OVERRIDE};
 use crate::envfile::Document;
@@ -17,9 +19,10 @@ use crate::error::{Context as _, Error, Result};
 use crate::exec;
 use crate::flow::borrowed;
 use crate::flow::survey::{Row, Survey};
-use crate::flow::tracked;
+use crate::flow::tracked::Writes;
 use crate::model::{ComposeOptions, FixedName, Named, Stack, Version};
-use crate::stack::{self, COMPOSE_FILE, List, NameUse, Place, SEPARATOR, default_separator, override_place};
+use crate::project::{Project, compose_file_vars};
+use crate::stack::{self, COMPOSE_FILE, List, NameUse, Place, override_place};
 use crate::ui;
 
 /// What is to change.
@@ -63,13 +66,12 @@ pub fn slot_of(survey: &Survey, row: &Row) -> Option<Slot> {
 
 /// The file that a change would be written to; an error says why it could not
 /// take effect.
-pub fn place(ctx: &Context, survey: &Survey) -> Result<PathBuf> {
-    if let Some(trouble) = &survey.without_compose {
-        return Err(ctx.compose_error(trouble));
+pub fn place(project: &Project) -> Result<PathBuf> {
+    if let Some(trouble) = &project.without_compose {
+        return Err(project.ctx.compose_error(trouble));
     }
-    check_version(ctx)?;
-    let now = Now::gather(ctx, survey.template.as_deref())?;
-    Ok(now.place.file)
+    check_version(&project.ctx)?;
+    Ok(Now::gather(project)?.place.file)
 }
 
 /// The env file in which COMPOSE_FILE has to name our file; mostly none has to.
@@ -95,42 +97,43 @@ fn check_version(ctx: &Context) -> Result<()> {
 
 /// Whether the project's own files changed since ours was written: its lists of
 /// ports take the place of theirs, so a port that was added there is hidden.
-pub fn is_stale(ctx: &Context, survey: &Survey) -> Result<bool> {
-    if !is_there(survey) {
+pub fn is_stale(project: &Project) -> Result<bool> {
+    if !is_there(project) {
         return Ok(false);
     }
-    let now = Now::gather(ctx, survey.template.as_deref())?;
+    let now = Now::gather(project)?;
     Ok(disk::read(&now.place.file)? != now.bytes(&now.changes))
 }
 
-/// Writes a file that is stale again; `true` where it was. Without a reading of
-/// our own there is nothing to compare with, and the file stays.
-pub fn refresh(ctx: &Context, survey: &Survey) -> Result<bool> {
-    match is_stale(ctx, survey) {
-        Ok(true) if !ctx.dry_run => {
-            apply(ctx, &Request::default())?;
+/// Writes a file that is stale again. Without a reading of our own there is
+/// nothing to compare with, and the file stays.
+pub fn refresh(project: Project, writes: Writes) -> Result<Project> {
+    match is_stale(&project) {
+        Ok(true) if !project.ctx.dry_run => {
+            let after = apply(&project, &Request::default(), writes)?;
             ui::note("the compose files have changed: the generated one was made anew");
-            Ok(true)
+            return Ok(after);
         }
-        Ok(_) => Ok(false),
+        Ok(_) => {}
         Err(error) => {
             ui::detail(&format!("whether the generated compose file is up to date cannot be told: {error}"));
-            Ok(false)
         }
     }
+    Ok(project)
 }
 
 /// Says so where a person only looks; `start` makes it anew.
-pub fn note_stale(ctx: &Context, survey: &Survey) {
-    let file = survey.stack.files.iter().find(|file| is_ours(file));
-    if let (Some(file), Ok(true)) = (file, is_stale(ctx, survey)) {
-        ui::warn(&format!("{} is older than the compose files: `cargo xtask start` makes it anew", ctx.show(file)));
+pub fn note_stale(project: &Project) {
+    let file = project.stack.files.iter().find(|file| is_ours(file));
+    if let (Some(file), Ok(true)) = (file, is_stale(project)) {
+        let file = project.ctx.show(file);
+        ui::warn(&format!("{file} is older than the compose files: `cargo xtask start` makes it anew"));
     }
 }
 
 /// Whether a file of ours is among the project's.
-fn is_there(survey: &Survey) -> bool {
-    survey.stack.files.iter().any(|file| is_ours(file))
+fn is_there(project: &Project) -> bool {
+    project.stack.files.iter().any(|file| is_ours(file))
 }
 
 fn is_ours(file: &Path) -> bool {
@@ -138,11 +141,11 @@ fn is_ours(file: &Path) -> bool {
 }
 
 /// Ports that our file moves now; none where there is no such file.
-pub fn moved(ctx: &Context, survey: &Survey) -> Result<Vec<Moved>> {
-    if !is_there(survey) {
+pub fn moved(project: &Project) -> Result<Vec<Moved>> {
+    if !is_there(project) {
         return Ok(Vec::new());
     }
-    let now = Now::gather(ctx, survey.template.as_deref())?;
+    let now = Now::gather(project)?;
     let own = published(&now.without);
     let moved = |(slot, port): (&Slot, &u16)| {
         Some(Moved { slot: slot.clone(), own: *own.get(slot)?, now: *port, file: now.place.file.clone() })
@@ -151,99 +154,66 @@ pub fn moved(ctx: &Context, survey: &Survey) -> Result<Vec<Moved>> {
 }
 
 /// Leaves further names to Compose.
-pub fn resetting(ctx: &Context, survey: &Survey, names: &[FixedName]) -> Result<Request> {
+pub fn resetting(project: &Project, names: &[FixedName]) -> Result<Request> {
     let mut request = Request::reset_names(names);
-    if is_there(survey)
+    if is_there(project)
         && let Some(resets) = &mut request.resets
     {
-        resets.extend(Now::elsewhere(ctx, survey.template.as_deref())?.changes.resets);
+        resets.extend(Now::elsewhere(project)?.changes.resets);
     }
     Ok(request)
 }
 
 /// Writes the file (or removes it), and has Compose prove that exactly the
-/// wanted ports and names changed; otherwise every file is as it was.
-pub fn apply(ctx: &Context, request: &Request) -> Result<()> {
+/// wanted ports and names changed; otherwise every file is as it was. Returns the
+/// project after it.
+pub fn apply(project: &Project, request: &Request, writes: Writes) -> Result<Project> {
+    let ctx = &project.ctx;
     check_version(ctx)?;
-    let now = Now::gather(ctx, None)?;
+    let now = Now::gather(project)?;
     let changes = now.with(request)?;
     borrowed::refuse(ctx, &now.uses, &changes.resets)?;
-    let (stack, before) = config(ctx, &now.compose_without(ctx))?;
+    let expected = now.expected(project, &changes)?;
     let steps = now.steps(&changes)?;
-    let saved: Vec<(&Path, Option<Vec<u8>>)> =
-        steps.iter().map(|(file, _)| Ok((file.as_path(), disk::read(file)?))).collect::<Result<_>>()?;
-    let changed = steps.iter().zip(&saved).filter(|((_, bytes), (_, saved))| bytes != saved);
-    tracked::agree(ctx, &changed.map(|((file, _), _)| file.clone()).collect::<Vec<PathBuf>>())?;
-    let done = steps.iter().try_for_each(|(file, bytes)| disk::put(file, bytes.as_deref())).and_then(|()| {
-        let (_, after) = config(ctx, &ctx.compose_with(ctx.options.clone().with_every_profile()))?;
-        prove(&expected(&before, &stack, &changes), &after)
-    });
-    if let Err(error) = done {
-        for (file, bytes) in &saved {
-            disk::put(file, bytes.as_deref())?;
-        }
-        return Err(error);
-    }
+    let changed = steps.iter().filter(|(file, bytes)| disk::read(file).ok().as_ref() != Some(bytes));
+    writes.agree(ctx, &changed.map(|(file, _)| file.clone()).collect::<Vec<PathBuf>>())?;
+    let after = disk::write_proved(&steps, || prove(&expected, project.resolve_again(ctx)?))?;
     if !changes.is_empty()
         && let Some(exclude) = stack::git::ignore(&now.place.file)?
     {
         ui::note(&format!("{} is ignored by git now: see {}", ctx.show(&now.place.file), ctx.show(&exclude)));
     }
-    Ok(())
+    Ok(after)
 }
 
 /// The same change without a word in the project's folder: the file lies in
-/// the state folder. Returns the variables with which Compose reads it.
-pub fn environment(ctx: &Context, survey: &Survey, request: &Request) -> Result<Vec<(String, String)>> {
+/// the state folder, and the project returned is read with it by the environment.
+pub fn environment(project: &Project, request: &Request) -> Result<Project> {
+    let ctx = &project.ctx;
     check_version(ctx)?;
     if !ctx.options.files.is_empty() {
         return Err(Error::new("-f on the command line beats COMPOSE_FILE in the environment")
             .hint("name the files there instead: `COMPOSE_FILE=a.yaml:b.yaml cargo xtask start …`"));
     }
-    let now = Now::elsewhere(ctx, survey.template.as_deref())?;
+    let now = Now::elsewhere(project)?;
     let changes = now.with(request)?;
     borrowed::refuse(ctx, &now.uses, &changes.resets)?;
     if changes.is_empty() {
-        return Ok(Vec::new());
+        return Ok(project.clone());
     }
-    let file = outside(ctx, &now.without.dir, "")?;
-    let folder = file.parent().unwrap_or(&file);
-    disk::private_folder(folder)?;
+    let file = ctx.override_file(&now.without.dir, "")?;
+    disk::private_folder(file.parent().unwrap_or(&file))?;
     let text = render(&now.without, &changes, None);
-    let saved = disk::read(&file)?;
-    disk::put(&file, Some(text.as_bytes()))?;
+    let expected = now.expected(project, &changes)?;
     let files: Vec<PathBuf> = now.place.others.iter().cloned().chain([file.clone()]).collect();
-    let env = names(&files);
-    let proved = config(ctx, &now.compose_without(ctx)).and_then(|(stack, before)| {
-        let compose = ctx.compose_with(ctx.options.clone().with_every_profile()).with_env(env.clone());
-        prove(&expected(&before, &stack, &changes), &config(ctx, &compose)?.1)
-    });
-    if let Err(error) = proved {
-        disk::put(&file, saved.as_deref())?;
-        return Err(error);
-    }
-    Ok(env)
-}
-
-/// Where a file of ours for the project in `dir` lies outside of it.
-pub(super) fn outside(ctx: &Context, dir: &Path, suffix: &str) -> Result<PathBuf> {
-    Ok(ctx.state_dir()?.join("overrides").join(format!("{}{suffix}.yml", path_digits(dir))))
-}
-
-/// The variables with which Compose reads the file that [`environment`] wrote
-/// before, so that other commands meet the same stack.
-pub fn known_environment(ctx: &Context, project: &stack::Project) -> Result<Vec<(String, String)>> {
-    let file = outside(ctx, &project.dir, "")?;
-    if !file.is_file() || !ctx.options.files.is_empty() || project.files.contains(&file) {
-        return Ok(Vec::new());
-    }
-    Ok(names(&project.files.iter().cloned().chain([file]).collect::<Vec<PathBuf>>()))
+    let ctx = ctx.with_vars(compose_file_vars(&files));
+    disk::write_proved(&[(file, Some(text.into_bytes()))], || prove(&expected, project.resolve_again(&ctx)?))
 }
 
 /// Takes that file away again, where values go into the project's own files.
 pub fn forget_environment(ctx: &Context, dir: &Path) {
     // Where it cannot be, it stays as it was.
-    drop(outside(ctx, dir, "").map(std::fs::remove_file));
+    drop(ctx.override_file(dir, "").map(std::fs::remove_file));
 }
 
 /// The project now.
@@ -261,25 +231,28 @@ struct Now {
 }
 
 impl Now {
-    /// `template` stands for an `.env` that is not there yet.
-    fn gather(ctx: &Context, template: Option<&Path>) -> Result<Now> {
-        let env = |name: &str| ctx.var(name);
-        Self::at(ctx, override_place(&ctx.options, &ctx.dir, &env)?, template)
+    fn gather(project: &Project) -> Result<Now> {
+        let ctx = &project.ctx;
+        Self::at(project, override_place(&ctx.options, &ctx.dir, &|name| ctx.var(name))?)
     }
 
     /// Whatever files there are, with nothing of ours to write among them.
-    fn elsewhere(ctx: &Context, template: Option<&Path>) -> Result<Now> {
-        let env = |name: &str| ctx.var(name);
-        let files = stack::locate(&ctx.options, &ctx.dir, &env)?.files;
+    fn elsewhere(project: &Project) -> Result<Now> {
+        let ctx = &project.ctx;
+        let files = stack::locate(&ctx.options, &ctx.dir, &|name| ctx.var(name))?.files;
         let (ours, others): (Vec<PathBuf>, _) = files.into_iter().partition(|file| is_ours(file));
         let present = !ours.is_empty();
         let file = ours.into_iter().next().unwrap_or_default();
-        Self::at(ctx, Place { file, present, pinned: true, others, list: None }, template)
+        Self::at(project, Place { file, present, pinned: true, others, list: None })
     }
 
-    fn at(ctx: &Context, place: Place, template: Option<&Path>) -> Result<Now> {
+    fn at(project: &Project, place: Place) -> Result<Now> {
+        let ctx = &project.ctx;
         let mut options = ctx.options.clone().with_every_profile();
-        options.env_files.extend(template.map(Path::to_path_buf));
+        // A template stands for an `.env` that is not there yet.
+        let template =
+            project.template.clone().filter(|_| project.env_files.default_file().is_some_and(|file| !file.exists()));
+        options.env_files.extend(template);
         let env = |name: &str| ctx.var(name);
         if !place.present {
             let without = stack::read(&options, &ctx.dir, &env)?;
@@ -305,11 +278,19 @@ impl Now {
     /// `-f` the `.env` of the current folder is not read.
     fn hidden(options: &ComposeOptions, place: &Place) -> BTreeMap<String, String> {
         let listed = place.present && options.files.is_empty();
-        if listed { names(&place.others).into_iter().collect() } else { BTreeMap::new() }
+        if listed { compose_file_vars(&place.others).into_iter().collect() } else { BTreeMap::new() }
     }
 
-    fn compose_without(&self, ctx: &Context) -> Compose {
-        ctx.compose_with(self.options.clone()).with_env(Self::hidden(&self.options, &self.place))
+    /// What Compose has to say of the project after the changes.
+    fn expected(&self, project: &Project, changes: &Changes) -> Result<Value> {
+        let ctx = &project.ctx;
+        let compose = ctx.compose_with(self.options.clone()).with_env(Self::hidden(&self.options, &self.place));
+        let known = project.whole_config().filter(|_| !self.place.present);
+        let (stack, before) = match known {
+            Some(config) => (project.stack.clone(), read_json(config)?),
+            None => config(ctx, &compose)?,
+        };
+        Ok(expected(&before, &stack, changes))
     }
 
     /// What our file has to do.
@@ -377,21 +358,23 @@ fn env_file(list: &List, goes: bool) -> Result<Option<Vec<u8>>> {
     Ok((!kept.is_empty()).then_some(kept))
 }
 
-/// COMPOSE_FILE for these files.
-pub(super) fn names(files: &[PathBuf]) -> Vec<(String, String)> {
-    let separator = default_separator();
-    let list: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-    vec![(COMPOSE_FILE.to_owned(), list.join(separator)), (SEPARATOR.to_owned(), separator.to_owned())]
-}
-
-fn config(ctx: &Context, compose: &Compose) -> Result<(Stack, serde_json::Value)> {
+fn config(ctx: &Context, compose: &Compose) -> Result<(Stack, Value)> {
     let (stack, json) = compose.config_json(exec::LIMIT).map_err(|trouble| ctx.compose_error(&trouble))?;
-    Ok((stack, serde_json::from_slice(&json).context("read the output of `docker compose config`")?))
+    Ok((stack, read_json(&json)?))
 }
 
-fn prove(expected: &serde_json::Value, actual: &serde_json::Value) -> Result<()> {
-    match difference(expected, actual) {
-        None => Ok(()),
+fn read_json(config: &[u8]) -> Result<Value> {
+    serde_json::from_slice(config).context("read the output of `docker compose config`")
+}
+
+fn prove(expected: &Value, after: Project) -> Result<Project> {
+    let ctx = &after.ctx;
+    let actual = match after.whole_config() {
+        Some(config) => read_json(config)?,
+        None => config(ctx, &ctx.compose_with(ctx.options.clone().with_every_profile()))?.1,
+    };
+    match difference(expected, &actual) {
+        None => Ok(after),
         Some(path) => Err(Error::new(format!(
             "the generated file does not do what it should: with it Compose gives another `{path}`; all files are as they were"
         ))

@@ -8,6 +8,7 @@ use crate::docker::ComposeTrouble;
 use crate::error::{Error, Result};
 use crate::exec;
 use crate::model::{PortMapping, Stack, Wanted};
+use crate::project::Project;
 use crate::stack;
 use crate::ui;
 
@@ -35,6 +36,23 @@ enum By {
 }
 
 impl Model {
+    /// That of a project. Compose is asked again only where the project has services
+    /// of inactive profiles.
+    pub fn of(project: &Project) -> Result<Model> {
+        Self::known(project).map_or_else(|| Self::now(&project.ctx), Ok)
+    }
+
+    /// The same of the project as it is after a change.
+    pub fn after(&self, project: &Project) -> Result<Model> {
+        let known = Self::known(project).filter(|_| self.by == By::Compose);
+        known.map_or_else(|| self.again(&project.ctx), Ok)
+    }
+
+    fn known(project: &Project) -> Option<Model> {
+        let config = serde_json::from_slice(project.whole_config()?).ok()?;
+        Some(Model { stack: project.stack.clone(), by: By::Compose, config: Some(config) })
+    }
+
     /// Asks Compose; without a Compose our own reader. An error where the
     /// project cannot be read.
     pub fn now(ctx: &Context) -> Result<Model> {

@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::decide::{Fate, Pools, Wanted, fate, pools};
 use crate::docker::Trouble;
 use crate::error::{Error, Result};
-use crate::flow::bring_up::turn_of;
+use crate::flow::bring_up::turn;
 use crate::flow::link;
 use crate::model::{Container, Network};
 use crate::ui;
@@ -90,7 +90,7 @@ pub fn run(ctx: &Context, plan: &Plan, wish: &Wish) -> Outcome {
     let mut outcome = Outcome::default();
     for (network, _) in &plan.remove {
         let project = network.project().or(network.link().map(|link| link.project));
-        let _turn = project.and_then(|project| turn_of(ctx, project));
+        let _turn = project.and_then(|project| turn(ctx, project));
         let containers = match ctx.engine.containers() {
             Ok(containers) => containers,
             Err(trouble) => {
@@ -138,18 +138,4 @@ pub fn remove(ctx: &Context, network: &Network) -> Result<(), String> {
 /// The command that takes a container off a network.
 pub fn disconnect(network: &str, container: &str) -> String {
     format!("docker network disconnect {} {}", ui::argument(network), ui::argument(container))
-}
-
-/// Asks, unless told `--yes`; without a terminal nothing is done. An error where
-/// the answer is no.
-pub fn consent(ctx: &Context, question: &str) -> Result<()> {
-    if ctx.yes {
-        return Ok(());
-    }
-    if !ctx.is_interactive() {
-        return Err(Error::new("nothing is removed without a question, and there is no terminal to ask on")
-            .hint("add --yes to answer it beforehand")
-            .finding());
-    }
-    if ui::confirm(question) { Ok(()) } else { Err(Error::new("nothing was removed").finding()) }
 }

@@ -8,16 +8,17 @@ use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::flow::bring_up::{self, Ending, bring_up, turn};
 use crate::flow::prune::{Kept, Outcome, disconnect, remove};
-use crate::flow::survey::{Survey, project};
 use crate::flow::take_down::{down, take_down, warn_unnamed};
+use crate::flow::up;
 use crate::model::{Container, Network};
+use crate::project::{self, Project};
 use crate::stack::OnConflict;
 use crate::ui;
 
 /// What will be done.
 #[derive(Debug)]
 pub struct Recreation {
-    found: Survey,
+    found: Project,
     /// The project's networks, as they are.
     pub networks: Vec<Network>,
     /// The services that have containers: these come up again. Empty = all.
@@ -29,15 +30,16 @@ impl Recreation {
     /// Looks at the project. An error where a container of somebody else is on
     /// its networks: it would be cut off, or keep the network from going.
     pub fn plan(ctx: &Context) -> Result<Recreation> {
-        let found = project(ctx)?;
-        found.ready(ctx)?;
+        let found = project::resolve_started(ctx)?;
+        let ctx = &found.ctx;
+        found.ready()?;
         let trouble = |trouble: Trouble| ctx.engine_error(&trouble);
         let name = found.stack.name.clone();
         let mut networks = ctx.engine.all_networks().map_err(trouble)?;
         networks.retain(|network| network.project() == Some(&name));
         let containers = ctx.engine.containers().map_err(trouble)?;
         refuse_strangers(&name, &networks, &containers)?;
-        let own = ctx.engine.containers_of(&name).map_err(trouble)?;
+        let own = found.containers_now()?;
         let is_known = |service: &String| found.stack.service(service).is_some();
         let mut services: Vec<String> = own
             .iter()
@@ -51,7 +53,8 @@ impl Recreation {
     }
 
     /// The steps, as a person would type them.
-    pub fn lines(&self, ctx: &Context) -> Vec<String> {
+    pub fn lines(&self) -> Vec<String> {
+        let ctx = &self.found.ctx;
         let remove = |network: &Network| format!("docker network rm {}", ui::clean(&network.name));
         let mut lines = vec![whole(ctx).line()];
         lines.extend(self.networks.iter().map(remove));
@@ -66,9 +69,10 @@ impl Recreation {
     }
 
     /// Does it, and waits until every service is well.
-    pub fn run(self, ctx: &Context) -> Result<(Outcome, Ending)> {
+    pub fn run(self) -> Result<(Outcome, Ending)> {
+        let ctx = &self.found.ctx;
         let mut outcome = Outcome::default();
-        let turn = turn(ctx, &self.found);
+        let turn = turn(ctx, &self.found.stack.name);
         take_down(ctx, &self.found.stack.name, &whole(ctx))?;
         // Compose leaves a network that it could not remove, and says nothing.
         for network in &self.networks {
@@ -79,14 +83,14 @@ impl Recreation {
         }
         // Starting takes the turn itself.
         drop(turn);
-        let wish = bring_up::Wish {
+        let options = bring_up::Options {
             on_conflict: Some(OnConflict::Fail),
-            services: self.services,
+            up: up::Options { services: self.services, ..up::Options::default() },
             // As it was started.
             by_name: ctx.names.is_some().then_some(true),
-            ..bring_up::Wish::default()
+            ..bring_up::Options::default()
         };
-        Ok((outcome, bring_up(ctx, &wish)?))
+        Ok((outcome, bring_up(ctx, &options)?))
     }
 }
 

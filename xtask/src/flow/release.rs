@@ -8,10 +8,10 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::disk;
 use crate::error::{Error, Result};
-use crate::flow::home::home_dir;
-use crate::flow::keep;
 use crate::ledger::{Book, Turn};
 use crate::model::{Container, Lease, Leases, PortRange, Protocol, Tenant};
+use crate::project::folder::home_dir;
+use crate::project::{self, leases};
 use crate::ui;
 
 /// Which leases.
@@ -61,7 +61,7 @@ struct EndedBlock {
 /// after a question: as soon as it stops, anybody may take them.
 pub fn release(ctx: &Context, which: &Which) -> Result<Released> {
     let here = home_dir(ctx);
-    let containers = ctx.engine.containers().unwrap_or_default();
+    let containers = project::containers(ctx).unwrap_or_default();
     let state = ctx.ledger_dir()?;
     // Looked at without the lock, because questions take their time; done with it.
     let peeked = Book::peek(&state);
@@ -81,7 +81,7 @@ pub fn release(ctx: &Context, which: &Which) -> Result<Released> {
     if ctx.dry_run {
         return Ok(Released { dry_run: true, ..end(&mut peeked.clone(), &fits, ports) });
     }
-    let mut book = keep::open(ctx, Some(&containers))
+    let mut book = leases::open(ctx, Some(&containers))
         .ok_or_else(|| Error::new("what is kept cannot be changed").hint("set XTASK_STATE_DIR to a folder of yours"))?;
     let done = end(&mut book.leases, &fits, ports);
     let left = book.leases.clone();
@@ -162,26 +162,19 @@ fn consent(
         }
         _ => return Ok(()),
     };
-    if ctx.yes || ctx.dry_run {
+    if ctx.dry_run {
         return Ok(());
     }
-    if !ctx.is_interactive() {
-        return Err(Error::new(format!("{question} There is no terminal to ask on"))
-            .hint("add --yes to answer it beforehand; what does not run ends without a question")
-            .finding());
-    }
-    if ui::confirm(&question) { Ok(()) } else { Err(Error::new("nothing was ended").finding()) }
+    let asked = ctx.confirm(&question, "nothing was ended");
+    asked.map_err(|error| error.hint("what does not run ends without a question"))
 }
 
 /// Whether the project itself is on the port, or about to be.
 fn is_used(tenant: &Tenant, lease: &Lease, containers: &[Container]) -> bool {
-    let own = containers.iter().filter(|container| {
-        container.project.as_deref() == Some(&tenant.project)
-            && container.working_dir.as_deref().is_some_and(|dir| disk::real(dir) == tenant.dir)
-    });
+    let own = containers.iter().filter(|container| container.belongs_to(&tenant.project, &tenant.dir));
     let mut bindings = own.flat_map(Container::held);
     bindings.any(|binding| (binding.published, binding.protocol) == (lease.published, lease.protocol))
-        || keep::is_starting(tenant, lease.published, lease.protocol)
+        || leases::is_starting(tenant, lease.published, lease.protocol)
 }
 
 impl Released {
@@ -212,7 +205,7 @@ mod tests {
         for (project, ports) in [("one", vec![8000, 8001]), ("two", vec![8002]), ("empty", vec![])] {
             let tenant = leases.tenant_mut(project, Path::new("/src"));
             tenant.range = PortRange::new(8000, 8009);
-            tenant.leases.extend(ports.into_iter().map(|port| keep::lease("web", 80, Protocol::Tcp, port)));
+            tenant.leases.extend(ports.into_iter().map(|port| leases::lease("web", 80, Protocol::Tcp, port)));
         }
         leases
     }

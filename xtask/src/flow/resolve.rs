@@ -1,74 +1,134 @@
 //! Out of a conflict: other ports, or stopping the holders; by option, or by
 //! asking a person.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::flow::checkout_name::name_checkout;
 use crate::flow::read_only::without_writing;
-use crate::flow::survey::{Survey, survey as look_again};
-use crate::flow::{assign, keep, overrides, own, stop_holders as stop, tracked};
+use crate::flow::survey::Survey;
+use crate::flow::tracked::Writes;
+use crate::flow::{assign, keep, overrides, report, stop_holders as stop};
+use crate::project::Project;
+use crate::stack::OnConflict;
 use crate::ui::{self, Choice, Format};
 
-/// What a person chose.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What came of it.
+#[derive(Debug)]
 pub enum Answer {
-    /// Something was done about it; these variables were moved.
-    Resolved(Vec<assign::Move>),
+    /// Something was done about it.
+    Resolved {
+        /// The project after it; where ports were moved, with its new ones.
+        project: Box<Project>,
+        /// What was moved.
+        moves: Vec<assign::Move>,
+        /// Where changes go from here on.
+        writes: Writes,
+    },
     /// It is to be started by names.
     ByName,
     /// Nothing was.
     Leave,
 }
 
-/// Writes other ports into the env file, and gives what was moved; with
-/// `--dry-run` only says which, and with `--no-write` leaves the rest to the
-/// caller.
-pub fn reassign(whole: &mut Context, survey: &Survey) -> Result<Vec<assign::Move>> {
-    // Ports are kept under the name that the checkout will start by.
-    let mut ctx = whole.clone();
+/// What to do about conflicts: as was asked for, else as the project says. A
+/// checkout that is not the only one takes ports of its own without being told.
+pub fn policy(asked: Option<OnConflict>, found: &Survey) -> OnConflict {
+    let default = if found.ctx.is_interactive() { OnConflict::Ask } else { OnConflict::Fail };
+    let how = asked.or(found.settings.on_conflict);
+    let how = how.unwrap_or(if found.is_secondary { OnConflict::Reassign } else { default });
+    // Without a terminal nobody can be asked.
+    if how == OnConflict::Ask { default } else { how }
+}
+
+/// Does it. Conflicts that are left were reported.
+pub fn resolve(found: &Survey, how: OnConflict, writes: Writes) -> Result<Answer> {
+    match how {
+        OnConflict::Fail => {
+            report_conflicts(found);
+            hints(found, writes, "start --on-conflict reassign", "start --on-conflict stop");
+            Ok(Answer::Leave)
+        }
+        OnConflict::Reassign => reassign(found, writes),
+        OnConflict::Stop => stop_holders(found, writes),
+        OnConflict::Ask => {
+            report::text(&found.ctx, found);
+            ask(found, writes)
+        }
+    }
+}
+
+/// Tells the conflicts.
+pub fn report_conflicts(found: &Survey) {
+    let ctx = &found.ctx;
+    report::notes(ctx, found);
+    match ctx.format {
+        Format::Text => report::text(ctx, found),
+        Format::Json => ui::json(&report::json(found)),
+    }
+}
+
+/// Gives every port in conflict another one, in the env file or, as `writes` says,
+/// in Compose's environment; with `--dry-run` only says which.
+pub fn reassign(survey: &Survey, writes: Writes) -> Result<Answer> {
+    let (survey, writes) = named(survey, writes)?;
+    let survey = keep::choose(survey);
+    let (moves, writes) = plan(&survey, writes)?;
+    let ctx = &survey.ctx;
+    let project = match writes {
+        _ if ctx.dry_run => survey.project.clone(),
+        Writes::Environment => {
+            assign::show(ctx, &moves, writes);
+            let project = assign::pass_on(&survey, &moves)?.into();
+            return Ok(Answer::Resolved { project, moves, writes });
+        }
+        _ => {
+            // With no `.env` yet the template becomes it first: its other values
+            // must not be lost to a file that holds nothing but ports.
+            assign::env_from_template(&survey).map_err(without_writing)?;
+            assign::apply(&survey, &moves, writes).map_err(without_writing)?
+        }
+    };
+    assign::show(ctx, &moves, writes);
+    Ok(Answer::Resolved { project: project.into(), moves, writes })
+}
+
+/// The survey under the name that the checkout will start by: ports are kept
+/// under it.
+fn named(survey: &Survey, writes: Writes) -> Result<(Survey, Writes)> {
+    let look = |project: Project| Survey::of(project).judge(&BTreeMap::new());
     let mut survey = survey.clone();
-    if survey.needs_env_file() && !ctx.no_write && !ctx.dry_run {
-        assign::env_from_template(&ctx, &survey).map_err(without_writing)?;
-        survey = look_again(&ctx)?;
+    if survey.needs_env_file() && writes != Writes::Environment && !survey.ctx.dry_run {
+        assign::env_from_template(&survey).map_err(without_writing)?;
+        survey = look(survey.resolve_again(&survey.ctx)?);
     }
     // Without an engine nobody can tell which names are had.
-    if survey.containers.is_ok() {
-        survey = own::name_checkout(&mut ctx, survey)?;
+    if survey.containers.is_err() {
+        return Ok((survey, writes));
     }
-    keep::choose(&ctx, &mut survey);
-    let moves = plan(&mut ctx, &survey)?;
-    // By the environment, from here on.
-    whole.no_write = ctx.no_write;
-    let ctx = &ctx;
-    if !ctx.no_write && !ctx.dry_run {
-        // With no `.env` yet the template becomes it first: its other values
-        // must not be lost to a file that holds nothing but ports.
-        assign::env_from_template(ctx, &survey).map_err(without_writing)?;
-        assign::apply(ctx, &moves).map_err(without_writing)?;
-    }
-    assign::show(ctx, &moves);
-    Ok(moves)
+    let (project, writes) = name_checkout(survey.project.clone(), writes)?;
+    Ok((if project.stack.name == survey.stack.name { survey } else { look(project) }, writes))
 }
 
 /// The moves, after asking where they go if git tracks the file.
-fn plan(ctx: &mut Context, survey: &Survey) -> Result<Vec<assign::Move>> {
-    let moves = assign::plan(ctx, survey)?;
-    if ctx.no_write || ctx.dry_run {
-        return Ok(moves);
+fn plan(survey: &Survey, writes: Writes) -> Result<(Vec<assign::Move>, Writes)> {
+    let moves = assign::plan(survey, writes)?;
+    let ctx = &survey.ctx;
+    if writes == Writes::Environment || ctx.dry_run {
+        return Ok((moves, writes));
     }
     let of_variable = moves.iter().filter(|step| step.variable().is_some());
     let mut files: Vec<PathBuf> = of_variable.map(|step| step.file.clone()).collect();
-    if files.len() < moves.len() {
-        files.extend(overrides::env_file_to_write(ctx));
-    }
     let listed = overrides::env_file_to_write(ctx);
-    let on_top = overrides::place(ctx, survey).ok().filter(|_| listed.is_empty()).map(|file| ctx.show(&file));
-    match tracked::ask(ctx, &files, on_top.as_deref()) {
-        Ok(tracked::Destination::Files) => Ok(moves),
-        Ok(tracked::Destination::Environment) => assign::plan(ctx, survey),
-        Ok(tracked::Destination::Override) => assign::plan_on_top(ctx, survey),
+    if files.len() < moves.len() {
+        files.extend(listed.iter().cloned());
+    }
+    let on_top = overrides::place(survey).ok().filter(|_| listed.is_empty()).map(|file| ctx.show(&file));
+    match writes.ask_or_override(ctx, &files, on_top.as_deref()) {
+        Ok(Some(Writes::Environment)) => Ok((assign::plan(survey, Writes::Environment)?, Writes::Environment)),
+        Ok(Some(writes)) => Ok((moves, writes)),
+        Ok(None) => Ok((assign::plan_on_top(survey, writes)?, writes)),
         Err(error) => {
             let error = error.hint("or start on other ports without a file: `cargo xtask start --no-write`");
             Err(error.hint("and so at every start of yours: XTASK_NO_WRITE=true in .xtask.env"))
@@ -77,43 +137,50 @@ fn plan(ctx: &mut Context, survey: &Survey) -> Result<Vec<assign::Move>> {
 }
 
 /// Stops every holder, after asking; with `--dry-run` only says whom.
-pub fn stop_holders(ctx: &Context, survey: &Survey) -> Result<()> {
+pub fn stop_holders(survey: &Survey, writes: Writes) -> Result<Answer> {
+    let ctx = &survey.ctx;
+    let stopped = |project: Project| Answer::Resolved { project: project.into(), moves: Vec::new(), writes };
     if ctx.engine.endpoint().is_remote() {
         return Err(Error::new("the ports are held on another machine, where this tool stops nobody")
             .hint("take other ports: `cargo xtask start --on-conflict reassign`")
             .finding());
     }
-    let (requests, plan) = stoppable(ctx, survey);
+    let (requests, plan) = stoppable(survey);
     stop::show(&plan, ctx.format == Format::Json);
     if ctx.dry_run {
-        return Ok(());
+        return Ok(stopped(survey.project.clone()));
     }
     stop::consent(ctx, &plan)
         .map_err(|error| error.hint("or take other ports: `cargo xtask start --on-conflict reassign`"))?;
-    stop::run(ctx, &plan, &requests, &stop::StopOptions::default()).error.map_or(Ok(()), Err)
+    match stop::run(ctx, &plan, &requests, &stop::StopOptions::default()).error {
+        Some(error) => Err(error),
+        None => Ok(stopped(survey.refreshed())),
+    }
 }
 
 /// Who could be stopped for the conflicts; nobody on another machine.
-fn stoppable(ctx: &Context, survey: &Survey) -> (Vec<stop::Request>, stop::Plan) {
-    if ctx.engine.endpoint().is_remote() {
+fn stoppable(survey: &Survey) -> (Vec<stop::Request>, stop::Plan) {
+    if survey.ctx.engine.endpoint().is_remote() {
         return (Vec::new(), stop::Plan::default());
     }
     let requests: Vec<stop::Request> = survey.conflicts().map(stop::Request::from).collect();
-    let plan = stop::plan(ctx, &requests, survey.containers.as_deref().ok());
+    let plan = stop::plan(&survey.ctx, &requests, survey.containers.as_deref().ok());
     (requests, plan)
 }
 
 /// Without a person to ask: the commands to type, as far as they would help.
-pub fn hints(ctx: &Context, survey: &Survey, reassign: &str, stop: &str) {
-    if ctx.format != Format::Text {
+pub fn hints(survey: &Survey, writes: Writes, reassign: &str, stop: &str) {
+    if survey.ctx.format != Format::Text {
         return;
     }
-    match assign::plan(ctx, survey) {
-        Ok(_) if ctx.no_write => ui::note(&format!("hint: other ports for this run: `cargo xtask {reassign}`")),
+    match assign::plan(survey, writes) {
+        Ok(_) if writes == Writes::Environment => {
+            ui::note(&format!("hint: other ports for this run: `cargo xtask {reassign}`"));
+        }
         Ok(moves) => ui::note(&format!("hint: other ports in {}: `cargo xtask {reassign}`", files(&moves))),
         Err(error) => immovable(&error),
     }
-    if !stoppable(ctx, survey).1.steps.is_empty() {
+    if !stoppable(survey).1.steps.is_empty() {
         ui::note(&format!("hint: stop the holders: `cargo xtask {stop}`"));
     }
 }
@@ -133,17 +200,18 @@ fn immovable(error: &Error) {
 }
 
 /// Asks what to do about the conflicts.
-pub fn ask(ctx: &mut Context, survey: &Survey) -> Result<Answer> {
+pub fn ask(survey: &Survey, writes: Writes) -> Result<Answer> {
     let mut choices = Vec::new();
     let mut offer = |key: char, label: String| choices.push(Choice { key, label });
-    if !stoppable(ctx, survey).1.steps.is_empty() {
+    if !stoppable(survey).1.steps.is_empty() {
         offer('s', "stop the holders (shows whom, and asks again)".to_owned());
     }
-    let moves = assign::plan(ctx, survey);
+    let moves = assign::plan(survey, writes);
     if let Ok(moves) = &moves {
         let moved: Vec<String> =
             moves.iter().map(|step| format!("{} {} -> {}", step.what, step.from, step.to)).collect();
-        let place = if ctx.no_write { "for this run".to_owned() } else { format!("in {}", files(moves)) };
+        let place =
+            if writes == Writes::Environment { "for this run".to_owned() } else { format!("in {}", files(moves)) };
         offer('o', format!("other ports {place}: {}", moved.join(", ")));
     }
     offer('t', "names in place of ports: one proxy for all projects (Traefik)".to_owned());
@@ -152,8 +220,8 @@ pub fn ask(ctx: &mut Context, survey: &Survey) -> Result<Answer> {
         immovable(error);
     }
     match ui::choose("what now?", &choices, 'l') {
-        's' => stop_holders(ctx, survey).map(|()| Answer::Resolved(Vec::new())),
-        'o' => reassign(ctx, survey).map(Answer::Resolved),
+        's' => stop_holders(survey, writes),
+        'o' => reassign(survey, writes),
         't' => Ok(Answer::ByName),
         _ => Ok(Answer::Leave),
     }

@@ -7,49 +7,54 @@ use crate::context::{Context, set_up_script};
 use crate::error::{Error, Exit, Result};
 use crate::exec::Command;
 use crate::flow::assign;
-use crate::flow::survey::{Survey, project, survey};
+use crate::flow::tracked::Writes;
+use crate::project::{self, Project};
 use crate::ui;
 
-/// A survey with an engine and Compose behind it. `set_up`: what is missing may
-/// be brought up. Where services read a `.env` that is not there, it is made:
+/// The project with an engine and Compose behind it. `set_up`: what is missing
+/// may be brought up. Where services read a `.env` that is not there, it is made:
 /// before that Compose cannot be asked.
-pub fn ready(ctx: &Context, set_up: bool) -> Result<Survey> {
-    let mut found = survey(ctx)?;
+pub fn ready(ctx: &Context, set_up: bool, writes: Writes) -> Result<Project> {
+    let mut found = project::resolve(ctx)?;
     let mut may_set_up = set_up;
     loop {
-        if may_set_up && found.lacks_engine(ctx) {
-            let script = script(ctx, &found)?;
+        let writes_nothing = writes.by_rule(&found.settings) == Writes::Environment;
+        if may_set_up && found.lacks_engine() {
+            let script = script(&found)?;
             if ctx.dry_run {
                 ui::out(&format!("would run: {}", ctx.show(&script)));
                 return Ok(found);
             }
             run(ctx, &script)?;
             may_set_up = false;
-        } else if found.containers.is_ok() && found.needs_env_file() && !writes_nothing(ctx, &found) {
-            make_env_file(ctx, &found)?;
+        } else if found.containers.is_ok() && found.needs_env_file() && !writes_nothing {
+            make_env_file(&found)?;
             if ctx.dry_run {
                 return Ok(found);
             }
         } else {
-            found.has_engine(ctx)?;
-            return Ok(found);
+            return found.has_engine().map_err(|error| cannot_make(&found, error)).map(|()| found);
         }
-        found = survey(ctx)?;
+        found = project::resolve(ctx)?;
     }
 }
 
-/// By the option, or by the project's rule where `start` can keep it.
-fn writes_nothing(ctx: &Context, found: &Survey) -> bool {
-    ctx.no_write || ctx.env_will_do && found.settings.no_write
+/// Names the option, where it is the reason.
+fn cannot_make(found: &Project, error: Error) -> Error {
+    if found.containers.is_err() || !found.needs_env_file() {
+        return error;
+    }
+    Error::new(format!("{}: --no-write cannot make it", error.message()))
+        .hint("Compose reads that file itself: `cargo xtask start` makes it from its template")
 }
 
 /// Where it cannot be written, no option of ours helps: Compose reads it itself.
-fn make_env_file(ctx: &Context, found: &Survey) -> Result<()> {
-    assign::env_from_template(ctx, found).map_err(|error| {
+fn make_env_file(found: &Project) -> Result<()> {
+    assign::env_from_template(found).map_err(|error| {
         if !error.is_unwritable() {
             return error;
         }
-        let needs = found.without_compose.as_ref().map(|trouble| ctx.compose_error(trouble));
+        let needs = found.without_compose.as_ref().map(|trouble| found.ctx.compose_error(trouble));
         let needs = needs.map(|needs| format!("{needs}; ")).unwrap_or_default();
         Error::new(needs + error.message())
             .hint("Compose reads that file itself: start from a checkout that can be written")
@@ -58,17 +63,16 @@ fn make_env_file(ctx: &Context, found: &Survey) -> Result<()> {
 
 /// Runs the project's own engine script, where there is no engine or no Compose.
 pub fn set_up(ctx: &Context) -> Result<()> {
-    let found = project(ctx)?;
-    run(ctx, &script(ctx, &found)?)
+    run(ctx, &script(&project::resolve(ctx)?)?)
 }
 
 /// The script; without one, that an engine or Compose is missing.
-fn script(ctx: &Context, found: &Survey) -> Result<PathBuf> {
+fn script(found: &Project) -> Result<PathBuf> {
     let script = set_up_script(&found.stack.dir);
     if !cfg!(windows) && script.is_file() {
         return Ok(script);
     }
-    let missing = found.has_engine(ctx).err().unwrap_or_else(|| Error::new("an engine and Compose are there already"));
+    let missing = found.has_engine().err().unwrap_or_else(|| Error::new("an engine and Compose are there already"));
     Err(missing.hint("--setup runs scripts/engine/up of the project, and this one has none"))
 }
 

@@ -3,11 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::context::Context;
 use crate::decide::is_engine_process;
-use crate::disk;
-use crate::error::Result;
-use crate::flow::survey::{Row, Survey, survey_refused};
+use crate::flow::survey::{Row, Survey};
 use crate::model::{Container, Owner, State, Verdict};
 
 /// How often, and how far apart, an engine at work is looked at again.
@@ -16,7 +13,8 @@ const SETTLING: (u32, Duration) = (10, Duration::from_millis(200));
 /// Looks again for a while where the engine seems to be starting or stopping a
 /// container of this very service: its port is held then, and not yet listed as
 /// the container's. A start that was killed in the middle leaves that.
-pub fn until_settled(ctx: &Context, mut found: Survey, refused: &BTreeMap<u16, String>) -> Result<Survey> {
+#[must_use]
+pub fn until_settled(mut found: Survey, refused: &BTreeMap<u16, String>) -> Survey {
     // Elsewhere nothing is probed that an engine at work could hold.
     let times = if found.host.is_some() { 0 } else { SETTLING.0 };
     for _ in 0..times {
@@ -24,9 +22,9 @@ pub fn until_settled(ctx: &Context, mut found: Survey, refused: &BTreeMap<u16, S
             break;
         }
         std::thread::sleep(SETTLING.1);
-        found = survey_refused(ctx, refused)?;
+        found = Survey::of(found.refreshed()).judge(refused);
     }
-    Ok(found)
+    found
 }
 
 fn is_settling(found: &Survey, row: &Row) -> bool {
@@ -36,12 +34,9 @@ fn is_settling(found: &Survey, row: &Row) -> bool {
         Owner::Unknown { .. } => true,
         Owner::Container(_) => false,
     };
-    let dir = found.real_dir();
     let ours = |container: &Container| {
-        container.project.as_deref() == Some(&found.stack.name)
-            && container.service.as_deref() == Some(&row.wanted.mapping.service)
-            && container.working_dir.as_deref().map(disk::real) == Some(dir.clone())
+        container.service.as_deref() == Some(&row.wanted.mapping.service)
             && !matches!(container.state, State::Exited | State::Dead)
     };
-    row.clash.is_none() && owners.iter().all(by_engine) && found.containers.iter().flatten().any(ours)
+    row.clash.is_none() && owners.iter().all(by_engine) && found.own_containers().any(ours)
 }

@@ -5,91 +5,91 @@ use std::path::PathBuf;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::stack::git;
+use crate::stack::{Settings, git};
 use crate::ui::{self, Choice};
 
-/// Where a change goes.
+/// Where a command puts its changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Destination {
-    /// Into the files, tracked or not.
+pub enum Writes {
+    /// Into files; before one that git tracks, a person is asked.
     Files,
-    /// Into a compose file on top, which git ignores.
-    Override,
-    /// To Compose by its environment, for this run; the context says so from
-    /// here on.
+    /// The same, and where nobody can be asked, Compose's environment will do.
+    FilesOrEnvironment,
+    /// Into files, tracked or not: the person has agreed.
+    TrackedFiles,
+    /// To Compose by its environment, for this run; no file is written.
     Environment,
 }
 
-/// Asks where a change of `files` goes, if git tracks any of them. `--yes` means
-/// the files. Without anybody to ask, `start` goes on without writing, and
-/// everything else is refused. `on_top` names the compose file that would do as
-/// well.
-pub fn ask(ctx: &mut Context, files: &[PathBuf], on_top: Option<&str>) -> Result<Destination> {
-    if ctx.agreed_to_tracked {
-        return Ok(Destination::Files);
+impl Writes {
+    /// The same by the project's own rule, where that can be kept.
+    #[must_use]
+    pub fn by_rule(self, settings: &Settings) -> Writes {
+        if self == Writes::FilesOrEnvironment && settings.no_write { Writes::Environment } else { self }
     }
-    let mut tracked: Vec<&PathBuf> = files.iter().filter(|file| git::tracks(file)).collect();
-    tracked.dedup();
-    if tracked.is_empty() {
-        return Ok(Destination::Files);
+
+    /// Asks where a change of `files` goes, if git tracks any of them. `--yes` means
+    /// the files. Without anybody to ask, `start` goes on without writing, and
+    /// everything else is refused.
+    pub fn ask(self, ctx: &Context, files: &[PathBuf]) -> Result<Writes> {
+        Ok(self.ask_or_override(ctx, files, None)?.unwrap_or(self))
     }
-    let all = |word: &dyn Fn(&PathBuf) -> String| tracked.iter().map(|file| word(file)).collect::<Vec<_>>();
-    let names = all(&|file| ctx.show(file)).join(", ");
-    let typed = all(&|file| ctx.typed(file)).join(" ");
-    if ctx.yes {
-        ui::note(&format!("note: git tracks {names}: the change is there to be committed, or not"));
-        ctx.agreed_to_tracked = true;
-        return Ok(Destination::Files);
+
+    /// The same where nothing but the files will do.
+    pub fn agree(self, ctx: &Context, files: &[PathBuf]) -> Result<Writes> {
+        if self == Writes::FilesOrEnvironment { Writes::Files } else { self }.ask(ctx, files)
     }
-    if !ctx.is_interactive() {
-        if !ctx.env_will_do {
-            return Err(refusal(&names, &typed));
+
+    /// The same where a compose file `on_top`, which git ignores, would do as well;
+    /// `None` = that one.
+    pub fn ask_or_override(self, ctx: &Context, files: &[PathBuf], on_top: Option<&str>) -> Result<Option<Writes>> {
+        if matches!(self, Writes::TrackedFiles | Writes::Environment) {
+            return Ok(Some(self));
         }
-        go_without(ctx, &names);
-        return Ok(Destination::Environment);
-    }
-    let mut choices = vec![Choice { key: 'w', label: format!("write into {names} all the same") }];
-    if let Some(file) = on_top {
-        choices.push(Choice { key: 'o', label: format!("other ports in {file}, which git ignores") });
-    }
-    if ctx.env_will_do {
-        choices
-            .push(Choice { key: 'e', label: "for this run, by Compose's environment: no file is written".to_owned() });
-    }
-    choices.push(Choice { key: 'l', label: "leave it".to_owned() });
-    match ui::choose(
-        &format!("git tracks {names}, and a change there can end up in a commit: what now?"),
-        &choices,
-        'l',
-    ) {
-        'w' => {
-            ctx.agreed_to_tracked = true;
-            Ok(Destination::Files)
+        let mut tracked: Vec<&PathBuf> = files.iter().filter(|file| git::tracks(file)).collect();
+        tracked.dedup();
+        if tracked.is_empty() {
+            return Ok(Some(self));
         }
-        'o' => Ok(Destination::Override),
-        'e' => {
-            go_without(ctx, &names);
-            Ok(Destination::Environment)
+        let all = |word: &dyn Fn(&PathBuf) -> String| tracked.iter().map(|file| word(file)).collect::<Vec<_>>();
+        let names = all(&|file| ctx.show(file)).join(", ");
+        let typed = all(&|file| ctx.typed(file)).join(" ");
+        if ctx.yes {
+            ui::note(&format!("note: git tracks {names}: the change is there to be committed, or not"));
+            return Ok(Some(Writes::TrackedFiles));
         }
-        _ => Err(refusal(&names, &typed)),
+        let or_environment = self == Writes::FilesOrEnvironment;
+        let answer = if ctx.is_interactive() {
+            choose(&names, on_top, or_environment)
+        } else if or_environment {
+            'e'
+        } else {
+            'l'
+        };
+        match answer {
+            'w' => Ok(Some(Writes::TrackedFiles)),
+            'o' => Ok(None),
+            'e' => {
+                ui::note(&format!(
+                    "note: git tracks {names}, so no file is written: name and ports go to Compose by its environment \
+                     (--no-write); --yes writes them"
+                ));
+                Ok(Some(Writes::Environment))
+            }
+            _ => Err(refusal(&names, &typed)),
+        }
     }
 }
 
-/// The same where nothing but the files will do; the context with which they may
-/// be changed.
-pub fn agree(ctx: &Context, files: &[PathBuf]) -> Result<Context> {
-    let mut ctx = ctx.clone();
-    ctx.env_will_do = false;
-    ask(&mut ctx, files, None)?;
-    Ok(ctx)
-}
-
-fn go_without(ctx: &mut Context, names: &str) {
-    ctx.no_write = true;
-    ui::note(&format!(
-        "note: git tracks {names}, so no file is written: name and ports go to Compose by its environment \
-         (--no-write); --yes writes them"
-    ));
+fn choose(names: &str, on_top: Option<&str>, or_environment: bool) -> char {
+    let choice = |key: char, label: String| Choice { key, label };
+    let mut choices = vec![choice('w', format!("write into {names} all the same"))];
+    choices.extend(on_top.map(|file| choice('o', format!("other ports in {file}, which git ignores"))));
+    if or_environment {
+        choices.push(choice('e', "for this run, by Compose's environment: no file is written".to_owned()));
+    }
+    choices.push(choice('l', "leave it".to_owned()));
+    ui::choose(&format!("git tracks {names}, and a change there can end up in a commit: what now?"), &choices, 'l')
 }
 
 fn refusal(names: &str, typed: &str) -> Error {

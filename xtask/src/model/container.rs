@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Network, Protocol};
 
@@ -67,6 +67,16 @@ impl Container {
     /// Whether it is on this very network, and not on an older one of the same name.
     pub fn is_attached(&self, network: &Network) -> bool {
         self.networks.iter().any(|attachment| attachment.id == network.id)
+    }
+
+    /// Whether it was made from this folder; both are without symbolic links.
+    pub fn is_from(&self, dir: &Path) -> bool {
+        self.working_dir.as_deref() == Some(dir)
+    }
+
+    /// Whether it is of this project in this folder.
+    pub fn belongs_to(&self, project: &str, dir: &Path) -> bool {
+        self.project.as_deref() == Some(project) && self.is_from(dir)
     }
 
     /// What the engine holds for it now: nothing in a state without ports, for

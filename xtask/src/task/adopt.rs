@@ -71,7 +71,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         done(false);
         return Ok(Exit::Success);
     }
-    adopt::consent(ctx)?;
+    ctx.confirm("do all of this?", "nothing was written")?;
     adopt::apply(&plan)?;
     done(true);
     let words = &plan.words;

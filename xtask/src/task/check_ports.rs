@@ -1,10 +1,14 @@
 //! `cargo xtask check-ports`
 
+use std::collections::BTreeMap;
+
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::flow::own;
-use crate::flow::survey::{Survey, survey};
-use crate::flow::{machine_check, overrides, report, resolve};
+use crate::flow::resolve::{self, Answer};
+use crate::flow::survey::Survey;
+use crate::flow::tracked::Writes;
+use crate::flow::{machine_check, overrides, report};
+use crate::project::{self, Project};
 use crate::ui::{self, Format};
 
 /// Are all published ports free? If not: who has them, and what is free.
@@ -43,19 +47,22 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if args.all {
         return everything(ctx);
     }
-    let mut ctx = own::known(ctx)?;
-    ctx.probe_remote = args.probe_remote;
-    let ctx = &ctx;
-    let found = survey(ctx)?;
+    let look = |project: Project| -> Result<Survey> {
+        let found = Survey::of(project);
+        let found = if args.probe_remote { found.with_sockets_there()? } else { found };
+        Ok(found.judge(&BTreeMap::new()))
+    };
+    let found = look(project::resolve_started(ctx)?)?;
+    let ctx = &found.ctx;
     if let Some(trouble) = found.engine_unreachable() {
         return Err(ctx.engine_error(trouble));
     }
     report::notes(ctx, &found);
-    overrides::note_stale(ctx, &found);
+    overrides::note_stale(&found);
     if ctx.format == Format::Text {
         report::text(ctx, &found);
     }
-    let after = act(args, ctx, &found)?;
+    let after = act(args, &found)?.map(look).transpose()?;
     let last = after.as_ref().unwrap_or(&found);
     match ctx.format {
         Format::Json => ui::json(&report::json(last)),
@@ -77,30 +84,28 @@ fn everything(ctx: &Context) -> Result<Exit> {
 }
 
 /// What was asked for on the command line, or on the terminal. `Some` where
-/// something changed: the survey after it.
-fn act(args: &Args, ctx: &Context, found: &Survey) -> Result<Option<Survey>> {
+/// something changed: the project after it.
+fn act(args: &Args, found: &Survey) -> Result<Option<Project>> {
+    let (ctx, writes) = (&found.ctx, Writes::Files);
     if !found.has_conflicts() {
         return Ok(None);
     }
-    if args.reassign {
-        resolve::reassign(&mut ctx.clone(), found)?;
+    let answer = if args.reassign {
+        resolve::reassign(found, writes)?
     } else if args.stop_holders {
-        resolve::stop_holders(ctx, found)?;
+        resolve::stop_holders(found, writes)?
     } else if ctx.is_interactive() && !ctx.yes && !ctx.dry_run {
-        match resolve::ask(&mut ctx.clone(), found)? {
-            resolve::Answer::Resolved(_) => {}
-            resolve::Answer::ByName => {
-                ui::note("`cargo xtask start --traefik` starts it so");
-                return Ok(None);
-            }
-            resolve::Answer::Leave => return Ok(None),
-        }
+        resolve::ask(found, writes)?
     } else {
-        resolve::hints(ctx, found, "check-ports --reassign", "check-ports --stop-holders");
-        return Ok(None);
-    }
-    if ctx.dry_run {
-        return Ok(None);
-    }
-    survey(ctx).map(Some)
+        resolve::hints(found, writes, "check-ports --reassign", "check-ports --stop-holders");
+        Answer::Leave
+    };
+    Ok(match answer {
+        Answer::Resolved { project, .. } => Some(*project).filter(|_| !ctx.dry_run),
+        Answer::ByName => {
+            ui::note("`cargo xtask start --traefik` starts it so");
+            None
+        }
+        Answer::Leave => None,
+    })
 }

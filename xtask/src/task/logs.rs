@@ -3,8 +3,7 @@
 use crate::context::Context;
 use crate::docker::log_lines;
 use crate::error::{Exit, Result};
-use crate::flow::own;
-use crate::flow::survey::project;
+use crate::project;
 
 /// Show what the containers of this project wrote
 #[derive(Debug, clap::Args)]
@@ -26,9 +25,9 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
-    let ctx = &own::known(ctx)?;
-    let found = project(ctx)?;
-    found.ready(ctx)?;
+    let found = project::resolve_started(ctx)?;
+    let ctx = &found.ctx;
+    found.ready()?;
     let mut words = vec!["logs", "--tail", &args.tail];
     words.extend(args.follow.then_some("--follow"));
     words.extend(args.services.iter().map(String::as_str));

@@ -3,10 +3,9 @@
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::exec::{self, Command};
-use crate::flow::own;
 use crate::flow::proxy::by_name;
-use crate::flow::survey::project;
 use crate::flow::up::{ServiceUrls, urls};
+use crate::project;
 use crate::ui;
 
 /// Open a service in the browser, on the port that it really has
@@ -23,14 +22,14 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
-    let ctx = &own::known(ctx)?;
-    let found = project(ctx)?;
-    found.ready(ctx)?;
+    let found = project::resolve_started(ctx)?;
+    let ctx = &found.ctx;
+    found.ready()?;
     if let Some(name) = &args.service {
         found.has_service(name)?;
     }
-    let containers = ctx.engine.containers_of(&found.stack.name).map_err(|trouble| ctx.engine_error(&trouble))?;
-    let mut known = by_name::known(ctx)?.map(|by_name| by_name.urls(&found)).unwrap_or_default();
+    let containers = found.containers_now()?;
+    let mut known = by_name::known(&found)?.map(|by_name| by_name.urls(&found)).unwrap_or_default();
     known.extend(urls(ctx, &found, &containers));
     let url = choose(&known, args.service.as_deref()).ok_or_else(|| {
         let error = match &args.service {

@@ -6,8 +6,8 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::docker::log_lines;
 use crate::error::{Error, Exit, Result};
-use crate::flow::own;
 use crate::flow::proxy::{self, Home, Wish, lint, names, trust};
+use crate::project;
 use crate::ui::{self, Column, Format};
 
 /// One Traefik for all projects: names in place of ports
@@ -237,7 +237,7 @@ fn logs(args: &LogsArgs, ctx: &Context) -> Result<Exit> {
 
 fn lint(ctx: &Context) -> Result<Exit> {
     // With the host and the network that the checkout was started with.
-    let linted = lint::lint(&own::known(ctx)?)?;
+    let linted = lint::lint(&project::started(ctx)?)?;
     match ctx.format {
         Format::Json => ui::json(&lint::json(&linted)),
         Format::Text => lint::print(ctx, &linted),
@@ -264,7 +264,7 @@ struct LabelsRow<'a> {
 }
 
 fn labels(args: &LabelsArgs, ctx: &Context) -> Result<Exit> {
-    let plan = names::plan(ctx)?;
+    let plan = names::plan(&project::resolve(ctx)?, &[])?;
     let for_this_run = |error: Error| {
         let hint = "`cargo xtask start --traefik --no-write` gives the names to Compose, and writes no file here";
         if error.is_unwritable() { error.hint(hint) } else { error }

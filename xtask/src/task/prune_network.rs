@@ -6,8 +6,7 @@ use crate::context::Context;
 use crate::decide::Pools;
 use crate::error::{Error, Exit, Result};
 use crate::flow::bring_up::Ending;
-use crate::flow::own;
-use crate::flow::prune::{Kept, Outcome, Plan, Wish, consent, count_pools, plan, run as prune};
+use crate::flow::prune::{Kept, Outcome, Plan, Wish, count_pools, plan, run as prune};
 use crate::flow::recreate::Recreation;
 use crate::flow::up;
 use crate::ui::{self, Column, Format};
@@ -63,7 +62,7 @@ struct PoolsReport {
 /// Runs it.
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if args.recreate {
-        return recreate(&own::known(ctx)?);
+        return recreate(ctx);
     }
     let wish = Wish { projects: args.projects.clone(), all: args.all };
     let plan = plan(ctx, &wish)?;
@@ -73,7 +72,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let outcome = if plan.remove.is_empty() || ctx.dry_run {
         Outcome::default()
     } else {
-        consent(ctx, &question(&plan)).inspect_err(|_| report(ctx, &plan, &Outcome::default()))?;
+        ctx.confirm(&question(&plan), NOT_REMOVED).inspect_err(|_| report(ctx, &plan, &Outcome::default()))?;
         prune(ctx, &plan, &wish)
     };
     report(ctx, &plan, &outcome);
@@ -82,6 +81,8 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     }
     Ok(if outcome.failed.is_empty() { Exit::Success } else { Exit::Finding })
 }
+
+const NOT_REMOVED: &str = "nothing was removed";
 
 fn question(plan: &Plan) -> String {
     match &plan.remove[..] {
@@ -159,7 +160,7 @@ fn recreate(ctx: &Context) -> Result<Exit> {
     let recreation = Recreation::plan(ctx)?;
     let before = pools_now(ctx);
     let candidates: Vec<String> = recreation.networks.iter().map(|network| network.name.clone()).collect();
-    for line in recreation.lines(ctx) {
+    for line in recreation.lines() {
         let line = format!("{} {line}", if ctx.dry_run { "would run:" } else { "will run:" });
         if ctx.format == Format::Json { ui::note(&line) } else { ui::out(&line) }
     }
@@ -168,8 +169,8 @@ fn recreate(ctx: &Context) -> Result<Exit> {
         tell(ctx, (candidates, Vec::new()), &Outcome::default(), before.zip(before));
         return Ok(Exit::Success);
     }
-    consent(ctx, "take the containers down and start them again?")?;
-    let (outcome, ending) = recreation.run(ctx)?;
+    ctx.confirm("take the containers down and start them again?", NOT_REMOVED)?;
+    let (outcome, ending) = recreation.run()?;
     // Where it did not come up, stdout had the report of the conflict.
     if ctx.format == Format::Text || matches!(ending, Ending::Up { .. }) {
         tell(ctx, (candidates, Vec::new()), &outcome, before.zip(pools_now(ctx)));
@@ -180,8 +181,7 @@ fn recreate(ctx: &Context) -> Result<Exit> {
             .finding());
     };
     if ctx.format == Format::Text {
-        let trouble = |trouble: crate::docker::Trouble| ctx.engine_error(&trouble);
-        let containers = ctx.engine.containers_of(&found.stack.name).map_err(trouble)?;
+        let containers = found.containers_now()?;
         for known in up::urls(ctx, &found, &containers) {
             ui::out(&format!("{}  {}", ui::clean(&known.service), known.urls.join("  ")));
         }

@@ -2,8 +2,7 @@
 
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::flow::own;
-use crate::flow::survey::project;
+use crate::project;
 use crate::ui;
 
 /// Restart services without making their containers anew
@@ -22,9 +21,9 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
-    let ctx = &own::known(ctx)?;
-    let found = project(ctx)?;
-    found.ready(ctx)?;
+    let found = project::resolve_started(ctx)?;
+    let ctx = &found.ctx;
+    found.ready()?;
     let words = std::iter::once("restart").chain(args.services.iter().map(String::as_str));
     let command = ctx.compose().command(words);
     if ctx.dry_run {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::flow::bring_up::{Ending, Wish, bring_up};
+use crate::flow::bring_up::{Ending, Options, bring_up};
 use crate::flow::proxy::by_name::ByName;
 use crate::flow::survey::{Row, Survey};
 use crate::flow::up::{self, ServiceState, ServiceUrls};
@@ -74,20 +74,18 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
-    let wish = Wish {
+    let options = Options {
         on_conflict: args.on_conflict,
         setup: args.setup,
-        build: args.build,
-        wait_timeout: args.wait_timeout,
         restore_ports: args.restore_ports,
         no_write: args.no_write,
         by_name: if args.traefik { Some(true) } else { args.no_traefik.then_some(false) },
         also_publish: args.also_publish.clone(),
         probe_remote: args.probe_remote,
-        services: args.services.clone(),
+        up: up::Options { services: args.services.clone(), build: args.build, wait_timeout: args.wait_timeout },
     };
-    match bring_up(ctx, &wish)? {
-        Ending::Up { found, moved, by_name } => done(ctx, &found, &moved, by_name.as_deref()),
+    match bring_up(ctx, &options)? {
+        Ending::Up { found, moved, by_name } => done(&found, &moved, by_name.as_deref()),
         Ending::Conflict => Ok(Exit::Finding),
         Ending::WouldStart(found) => {
             match ctx.format {
@@ -153,9 +151,10 @@ struct Moved<'a> {
     to: u16,
 }
 
-fn done(ctx: &Context, found: &Survey, moved: &[assign::Move], by_name: Option<&ByName>) -> Result<Exit> {
+fn done(found: &Survey, moved: &[assign::Move], by_name: Option<&ByName>) -> Result<Exit> {
+    let ctx = &found.ctx;
     let project = &found.stack.name;
-    let containers = ctx.engine.containers_of(project).map_err(|trouble| ctx.engine_error(&trouble))?;
+    let containers = found.containers_now()?;
     let states = up::states(&found.stack, &containers);
     let mut urls = by_name.map(|by_name| by_name.urls(found)).unwrap_or_default();
     for published in up::urls(ctx, found, &containers) {
@@ -192,7 +191,7 @@ fn done(ctx: &Context, found: &Survey, moved: &[assign::Move], by_name: Option<&
     if let Some(by_name) = by_name {
         by_name.note_names();
     }
-    for step in assign::restorable(ctx, found) {
+    for step in assign::restorable(found) {
         ui::note(&format!(
             "note: {} could go back {} -> {}: `cargo xtask start --restore-ports`",
             step.what, step.from, step.to

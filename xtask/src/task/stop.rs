@@ -3,11 +3,10 @@
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::flow::bring_up::turn;
-use crate::flow::own;
 use crate::flow::proxy::drop_link;
-use crate::flow::survey::{Survey, project};
 use crate::flow::take_down::{down, take_down, warn_unnamed};
 use crate::model::{FixedName, Named};
+use crate::project::{self, Project};
 use crate::stack;
 use crate::ui;
 
@@ -31,14 +30,14 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
-    let ctx = &own::known(ctx)?;
-    let found = project(ctx)?;
-    found.ready(ctx)?;
+    let found = project::resolve_started(ctx)?;
+    let ctx = &found.ctx;
+    found.ready()?;
     let trouble = |trouble: crate::docker::Trouble| ctx.engine_error(&trouble);
     let name = &found.stack.name;
     let volumes = ctx.engine.volumes_of(name).map_err(trouble)?;
     if args.volumes {
-        spare_checkouts(ctx, &found)?;
+        spare_checkouts(&found)?;
         spare_others(ctx, &volumes)?;
     }
     if args.volumes && !volumes.is_empty() && !ctx.dry_run {
@@ -48,14 +47,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
             names.join(", "),
             ctx.show(&found.stack.dir)
         );
-        if !ctx.yes && !ctx.is_interactive() {
-            return Err(Error::new(format!("{question} There is no terminal to ask on"))
-                .hint("add --yes to answer it beforehand")
-                .finding());
-        }
-        if !ctx.yes && !ui::confirm(&question) {
-            return Err(Error::new("nothing was stopped and nothing was removed").finding());
-        }
+        ctx.confirm(&question, "nothing was stopped and nothing was removed")?;
     }
     let mut words: Vec<String> = args.volumes.then(|| "--volumes".to_owned()).into_iter().collect();
     if let Some(seconds) = args.timeout {
@@ -70,7 +62,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         let own = found.containers.iter().flatten();
         warn_unnamed(own.filter(|container| container.project.as_ref() == Some(name)));
     }
-    let _turn = turn(ctx, &found);
+    let _turn = turn(ctx, name);
     take_down(ctx, name, &command)?;
     // A network that Compose does not take away, because it did not make it.
     drop_link(ctx, name);
@@ -79,8 +71,9 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
 
 /// A checkout that was never started goes by the name of the one that it came
 /// of: the volumes of that name are not its own.
-fn spare_checkouts(ctx: &Context, found: &Survey) -> Result<()> {
-    let Some(other) = own::whose_name(ctx, found) else { return Ok(()) };
+fn spare_checkouts(found: &Project) -> Result<()> {
+    let Some(other) = found.name_owner() else { return Ok(()) };
+    let ctx = &found.ctx;
     let name = ui::clean(&found.stack.name);
     Err(Error::new(format!(
         "`{name}` is the project of {}, and this checkout has no container of that name: \

@@ -165,7 +165,7 @@ fn a_port_that_would_be_reachable_from_more_addresses_is_put_back() {
     let mut project = project(&[r#""127.0.0.1:${P:-@0}:6379""#], env);
     project.fake_docker(&[
         Rule::when("docker compose version").stdout("2.40.3\n"),
-        Rule::when("docker compose config").stdout(model("127.0.0.1").replace("{{P:@0}}", "@0")).times(2),
+        Rule::when("docker compose config").stdout(model("127.0.0.1").replace("{{P:@0}}", "@0")).times(1),
         Rule::when("docker compose config").stdout(model("").replace("{{P:@0}}", "@1")),
     ]);
     project.hold("127.0.0.1", &[0]);

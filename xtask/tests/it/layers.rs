@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// Rooms by floor, the lowest first. A file imports from its own room and from
 /// floors below it.
-const FLOORS: [&[&str]; 11] = [
+const FLOORS: [&[&str]; 12] = [
     &["error"],
     &["model"],
     &["parse", "decide", "envfile", "labels"],
@@ -19,6 +19,7 @@ const FLOORS: [&[&str]; 11] = [
     &["docker", "host", "stack", "ledger", "certs"],
     &["context"],
     &["ports"],
+    &["project"],
     &["flow"],
     &["task"],
     &["cli", "lib", "main"],

@@ -6,7 +6,9 @@ use xtask::context::Context;
 use xtask::decide::Slot;
 use xtask::flow::overrides::{self, Request};
 use xtask::flow::survey::survey;
+use xtask::flow::tracked::Writes;
 use xtask::model::ComposeOptions;
+use xtask::project::{self, resolve};
 
 use crate::overrides::{config, one, project};
 use crate::support::Project;
@@ -17,6 +19,10 @@ fn context(project: &Project) -> Context {
     ctx.env.retain(|name, _| !name.starts_with("COMPOSE_"));
     ctx.env.insert("XTASK_STATE_DIR".into(), project.root().join("state").display().to_string());
     ctx
+}
+
+fn apply(ctx: &Context, request: &Request) -> xtask::error::Result<project::Project> {
+    overrides::apply(&resolve(ctx)?, request, Writes::Files)
 }
 
 #[test]
@@ -46,7 +52,7 @@ volumes:
     let ctx = context(&project);
     let names = xtask::stack::fixed_names(&ctx.options, &ctx.dir, &|name| ctx.var(name)).unwrap();
     assert_eq!(names.len(), 4, "{names:?}");
-    overrides::apply(&ctx, &Request::reset_names(&names)).unwrap();
+    apply(&ctx, &Request::reset_names(&names)).unwrap();
     let mut wanted = before.0.clone();
     wanted["services"]["web"].as_object_mut().unwrap().remove("container_name");
     // Who asks for the old name still finds it, on networks of this project alone.
@@ -62,13 +68,13 @@ volumes:
     found.rows.truncate(1);
     let slot = overrides::slot_of(&found, &found.rows[0]).unwrap();
     let request = Request { moves: [(slot.clone(), project.port(1))].into(), ..Request::default() };
-    overrides::apply(&ctx, &request).unwrap();
+    apply(&ctx, &request).unwrap();
     wanted["services"]["web"]["ports"][0]["published"] = json!(project.port(1).to_string());
     assert_eq!(config(&project, ""), wanted);
     // Both go back, one after the other; with the last the file goes.
-    overrides::apply(&ctx, &Request { moves: [(slot, project.port(0))].into(), ..Request::default() }).unwrap();
+    apply(&ctx, &Request { moves: [(slot, project.port(0))].into(), ..Request::default() }).unwrap();
     assert!(project.path("compose.override.yaml").exists());
-    overrides::apply(&ctx, &Request::reset_names(&[])).unwrap();
+    apply(&ctx, &Request::reset_names(&[])).unwrap();
     assert_eq!((config(&project, ""), project.everything()), before);
 }
 
@@ -84,18 +90,18 @@ fn a_literal_moves_without_a_word_in_the_project() {
     let found = survey(&ctx).unwrap();
     let slot = overrides::slot_of(&found, &found.rows[0]).unwrap();
     let request = Request { moves: [(slot, project.port(1))].into(), ..Request::default() };
-    for (name, value) in overrides::environment(&ctx, &found, &request).unwrap() {
-        project.set(&name, value);
+    let after = overrides::environment(&found, &request).unwrap();
+    for name in ["COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR"] {
+        project.set(name, after.ctx.var(name).unwrap());
     }
     before["services"]["web"]["ports"][0]["published"] = json!(project.port(1).to_string());
     assert_eq!(config(&project, ""), before);
     assert_eq!(project.everything(), everything);
-    assert_eq!(overrides::environment(&ctx, &found, &Request::default()).unwrap(), []);
-    let mut ctx = ctx;
-    ctx.options.files = vec!["compose.yaml".into()];
-    assert!(
-        overrides::environment(&ctx, &found, &request).unwrap_err().message().starts_with("-f on the command line")
-    );
+    let unchanged = overrides::environment(&found, &Request::default()).unwrap();
+    assert_eq!(unchanged.ctx.var("COMPOSE_FILE"), None);
+    let named = ctx.with_options(ComposeOptions { files: vec!["compose.yaml".into()], ..ComposeOptions::default() });
+    let error = overrides::environment(&survey(&named).unwrap(), &request).unwrap_err();
+    assert!(error.message().starts_with("-f on the command line"), "{error}");
 }
 
 /// From a folder below, and with an `.env` that was made for one line alone.
@@ -114,19 +120,19 @@ fn files_that_were_not_there_are_gone_again() {
         let found = survey(&ctx).unwrap();
         let slot = overrides::slot_of(&found, &found.rows[0]).unwrap();
         let to = |port| Request { moves: [(slot.clone(), port)].into(), ..Request::default() };
-        overrides::apply(&ctx, &to(project.port(1))).unwrap();
+        apply(&ctx, &to(project.port(1))).unwrap();
         let after = project.everything();
         let new: Vec<_> = after.keys().filter(|path| !before.contains_key(*path)).collect();
         assert_eq!(new, made.iter().map(|name| project.path(name)).collect::<Vec<_>>().iter().collect::<Vec<_>>());
-        let moved = overrides::moved(&ctx, &survey(&ctx).unwrap()).unwrap();
+        let moved = overrides::moved(&survey(&ctx).unwrap()).unwrap();
         assert_eq!((moved[0].own, moved[0].now), (project.port(0), project.port(1)));
         // A slot that is not there is an error, and nothing happens.
         let gone = Slot { nth: 7, ..slot.clone() };
         let request = Request { moves: [(gone, project.port(2))].into(), ..Request::default() };
-        let error = overrides::apply(&ctx, &request).unwrap_err();
+        let error = apply(&ctx, &request).unwrap_err();
         assert!(error.message().contains("publishes web:80 on a port of its own"), "{error}");
         assert_eq!(project.everything(), after);
-        overrides::apply(&ctx, &to(project.port(0))).unwrap();
+        apply(&ctx, &to(project.port(0))).unwrap();
         assert_eq!(project.everything(), before);
     }
 }

@@ -236,10 +236,9 @@ fn what_compose_does_not_prove_is_put_back() {
         )
     };
     for (after, path) in [(config("web", "@0"), "services.web.ports"), (config("other", "@1"), "services.web.image")] {
-        // Twice without it: for the survey, and before the file is written.
         project.fake_docker(&[
             Rule::when("docker compose version").stdout("2.40.3\n"),
-            Rule::when("docker compose config").stdout(config("web", "@0")).times(2),
+            Rule::when("docker compose config").stdout(config("web", "@0")).times(1),
             Rule::when("docker compose config").stdout(after),
         ]);
         project.file("docker-compose.override.yml", "# mine\n").file(".env", "A=1");

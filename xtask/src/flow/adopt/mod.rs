@@ -123,19 +123,6 @@ pub fn plan(ctx: &Context, dir: &Path, update: bool) -> Result<Plan> {
     Ok(plan)
 }
 
-/// Asks once, unless told `--yes`; an error where the answer is no.
-pub fn consent(ctx: &Context) -> Result<()> {
-    if ctx.yes {
-        return Ok(());
-    }
-    if !ctx.is_interactive() {
-        return Err(Error::new("nothing is written without a question, and there is no terminal to ask on")
-            .hint("add --yes to answer it beforehand")
-            .finding());
-    }
-    if ui::confirm("do all of this?") { Ok(()) } else { Err(Error::new("nothing was written").finding()) }
-}
-
 /// Writes it: each file whole or not at all. What was begun and ended half-way
 /// is completed by the next run.
 pub fn apply(plan: &Plan) -> Result<()> {

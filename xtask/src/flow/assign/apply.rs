@@ -10,10 +10,11 @@ use crate::disk;
 use crate::envfile::{Dependents, Document, Was};
 use crate::error::{Error, Result};
 use crate::flow::proof::{self, Model};
-use crate::flow::survey::Survey;
+use crate::flow::tracked::Writes;
 use crate::flow::{dependents, overrides};
 use crate::ledger::{Kept, moves, values};
 use crate::model::Wanted;
+use crate::project::Project;
 use crate::stack;
 use crate::ui;
 
@@ -25,25 +26,20 @@ pub(super) struct File<'a> {
 
 /// Writes the moves, and has Compose prove that they took effect and changed no
 /// other port and no address; if they did not, every file is put back as it was.
-pub fn apply(ctx: &Context, moves: &[Move]) -> Result<()> {
+/// Returns the project after it.
+pub fn apply(project: &Project, moves: &[Move], writes: Writes) -> Result<Project> {
+    let ctx = &project.ctx;
     let (variables, literals): (Vec<&Move>, Vec<&Move>) = moves.iter().partition(|step| step.variable().is_some());
     let paths: BTreeSet<&Path> = variables.iter().map(|step| step.file.as_path()).collect();
     let read = |path| Ok(File { path, before: disk::read(path)? });
     let files: Vec<File<'_>> = paths.into_iter().map(read).collect::<Result<_>>()?;
-    let mut done = attempt(ctx, &files, &variables, &literals);
+    let mut done = attempt(project, &files, (&variables, &literals), writes);
     // What was written first may mean something else today.
     if done.is_err() && variables.iter().any(|step| step.back.is_some()) {
-        put_back(&files)?;
         let numbers: Vec<Move> = variables.iter().map(|step| Move { back: None, ..(*step).clone() }).collect();
-        done = attempt(ctx, &files, &numbers.iter().collect::<Vec<_>>(), &literals);
+        done = attempt(project, &files, (&numbers.iter().collect::<Vec<_>>(), &literals), writes);
     }
-    let followed = match done {
-        Ok(followed) => followed,
-        Err(error) => {
-            put_back(&files)?;
-            return Err(error);
-        }
-    };
+    let (after, followed) = done?;
     for (file, followed) in files.iter().zip(&followed) {
         dependents::show(ctx, file.path, followed);
     }
@@ -51,33 +47,37 @@ pub fn apply(ctx: &Context, moves: &[Move]) -> Result<()> {
     if let Err(error) = remember(ctx, &files, &variables) {
         ui::detail(&format!("the move was not remembered: {error}"));
     }
-    Ok(())
+    Ok(after)
 }
 
-fn put_back(files: &[File<'_>]) -> Result<()> {
-    files.iter().try_for_each(|file| disk::put(file.path, file.before.as_deref()))
-}
-
-fn attempt(ctx: &Context, files: &[File<'_>], variables: &[&Move], literals: &[&Move]) -> Result<Vec<Dependents>> {
-    let mut followed = Vec::new();
-    if !variables.is_empty() {
-        let before = Model::now(ctx)?;
-        for file in files {
-            followed.push(write(ctx, file, variables)?);
-        }
-        prove(ctx, &before, variables)?;
+fn attempt(
+    project: &Project,
+    files: &[File<'_>],
+    (variables, literals): (&[&Move], &[&Move]),
+    writes: Writes,
+) -> Result<(Project, Vec<Dependents>)> {
+    if variables.is_empty() {
+        return Ok((move_literals(project, literals, writes)?, Vec::new()));
     }
-    move_literals(ctx, literals)?;
-    Ok(followed)
+    let before = Model::of(project)?;
+    disk::or_put_back(&files.iter().map(|file| file.path).collect::<Vec<_>>(), || {
+        // What an earlier file says now counts for a later one.
+        let followed = files.iter().map(|file| write(&project.ctx, file, variables)).collect::<Result<_>>()?;
+        let after = project.resolve_again(&project.ctx)?;
+        prove(&before, &after, variables, writes)?;
+        Ok((move_literals(&after, literals, writes)?, followed))
+    })
 }
 
 /// Proves itself, and puts back what it wrote.
-fn move_literals(ctx: &Context, moves: &[&Move]) -> Result<()> {
-    if moves.is_empty() {
-        return Ok(());
-    }
+fn move_literals(project: &Project, moves: &[&Move], writes: Writes) -> Result<Project> {
+    let request = literals_request(moves);
+    if request.moves.is_empty() { Ok(project.clone()) } else { overrides::apply(project, &request, writes) }
+}
+
+fn literals_request(moves: &[&Move]) -> overrides::Request {
     let moves = moves.iter().filter_map(|step| Some((step.slot()?.clone(), step.to))).collect();
-    overrides::apply(ctx, &overrides::Request { moves, ..overrides::Request::default() })
+    overrides::Request { moves, ..overrides::Request::default() }
 }
 
 pub(super) fn write(ctx: &Context, file: &File<'_>, moves: &[&Move]) -> Result<Dependents> {
@@ -111,8 +111,9 @@ pub(super) fn write(ctx: &Context, file: &File<'_>, moves: &[&Move]) -> Result<D
 }
 
 /// Every variable must now feed its new port, and all else be as it was.
-fn prove(ctx: &Context, before: &Model, moves: &[&Move]) -> Result<()> {
-    let after = before.again(ctx)?;
+fn prove(before: &Model, after: &Project, moves: &[&Move], writes: Writes) -> Result<()> {
+    let ctx = &after.ctx;
+    let after = before.after(after)?;
     let expect = |wanted: &Wanted| moves.iter().find_map(|step| step.expects(wanted)).unwrap_or(Expect::Same);
     let Some(difference) = before.port_differences(&after, &expect).into_iter().next() else { return Ok(()) };
     let of_move = difference.before.as_ref().and_then(|mapping| {
@@ -131,9 +132,10 @@ fn prove(ctx: &Context, before: &Model, moves: &[&Move]) -> Result<()> {
         .hint("`docker compose config --environment` shows what Compose reads"));
     }
     let step = of_move.or_else(|| moves.first());
-    let cause = step.map(|step| step.cause(ctx)).unwrap_or_default();
+    let cause = step.map(|step| step.cause(ctx, writes)).unwrap_or_default();
     let error = proof::refusal(&cause, &difference);
-    let error = error.hint(if ctx.no_write { "nothing was started" } else { "all files are as they were" });
+    let error =
+        error.hint(if writes == Writes::Environment { "nothing was started" } else { "all files are as they were" });
     Err(match step.and_then(|step| step.variable()) {
         Some(variable) => error.hint(format!("see what uses it: `cargo xtask env explain {variable}`")),
         None => error,
@@ -142,23 +144,17 @@ fn prove(ctx: &Context, before: &Model, moves: &[&Move]) -> Result<()> {
 
 /// Gives Compose the moves in its environment, and has it prove that they do
 /// what they would do in a file.
-pub fn pass_on(ctx: &mut Context, found: &Survey, moves: &[Move]) -> Result<()> {
-    let variables: Vec<&Move> = moves.iter().filter(|step| step.variable().is_some()).collect();
+pub fn pass_on(project: &Project, moves: &[Move]) -> Result<Project> {
+    let (variables, literals): (Vec<&Move>, Vec<&Move>) = moves.iter().partition(|step| step.variable().is_some());
+    let mut project = project.clone();
     if !variables.is_empty() {
-        let before = Model::now(ctx)?;
-        for step in &variables {
-            ctx.set_var(step.variable().unwrap_or_default(), &step.value());
-        }
-        prove(ctx, &before, &variables)?;
+        let before = Model::of(&project)?;
+        let values = variables.iter().filter_map(|step| Some((step.variable()?.to_owned(), step.value())));
+        project = project.resolve_again(&project.ctx.with_vars(values))?;
+        prove(&before, &project, &variables, Writes::Environment)?;
     }
-    let literals = moves.iter().filter_map(|step| Some((step.slot()?.clone(), step.to))).collect();
-    let request = overrides::Request { moves: literals, ..overrides::Request::default() };
-    if !request.moves.is_empty() {
-        for (name, value) in overrides::environment(ctx, found, &request)? {
-            ctx.set_var(&name, &value);
-        }
-    }
-    Ok(())
+    let request = literals_request(&literals);
+    if request.moves.is_empty() { Ok(project) } else { overrides::environment(&project, &request) }
 }
 
 fn remember(ctx: &Context, files: &[File<'_>], moves: &[&Move]) -> Result<()> {

@@ -15,11 +15,13 @@ use crate::decide::{Expect, Slot, exclude, port_difference};
 use crate::disk;
 use crate::envfile::{Dependents, Document, PortMove};
 use crate::error::{Error, Result};
-use crate::flow::survey::{Row, Survey, reading};
+use crate::flow::survey::{Row, Survey};
+use crate::flow::tracked::Writes;
 use crate::flow::{dependents, env, overrides, proof};
 use crate::ledger::Kept;
 use crate::model::{Around, ComposeOptions, PortRange, Stack, Verdict, Wanted};
 use crate::ports::too_many_replicas;
+use crate::project::Project;
 use crate::stack;
 use crate::ui::{self, Format};
 
@@ -73,8 +75,11 @@ impl Move {
     }
 
     /// `DB_PORT=127.0.0.1:5433 in .env`.
-    fn cause(&self, ctx: &Context) -> String {
-        let place = if ctx.no_write { "the environment".to_owned() } else { ctx.show(&self.file) };
+    fn cause(&self, ctx: &Context, writes: Writes) -> String {
+        let place = match writes {
+            Writes::Environment => "the environment".to_owned(),
+            _ => ctx.show(&self.file),
+        };
         format!("{}={} in {place}", self.what, ui::clean(&self.value()))
     }
 
@@ -108,16 +113,17 @@ impl Move {
 /// variable that the shell sets beats every file, so there nothing can be
 /// written that would take effect. One that would change more than its own
 /// ports is left alone: then only the host's side moves, as that of a literal.
-pub fn plan(ctx: &Context, survey: &Survey) -> Result<Vec<Move>> {
-    planned(ctx, survey, true)
+pub fn plan(survey: &Survey, writes: Writes) -> Result<Vec<Move>> {
+    planned(survey, writes, true)
 }
 
 /// The same without any variable: by a compose file on top alone.
-pub fn plan_on_top(ctx: &Context, survey: &Survey) -> Result<Vec<Move>> {
-    planned(ctx, survey, false)
+pub fn plan_on_top(survey: &Survey, writes: Writes) -> Result<Vec<Move>> {
+    planned(survey, writes, false)
 }
 
-fn planned(ctx: &Context, survey: &Survey, by_variable: bool) -> Result<Vec<Move>> {
+fn planned(survey: &Survey, writes: Writes, by_variable: bool) -> Result<Vec<Move>> {
+    let ctx = &survey.ctx;
     let mut moves: BTreeMap<What, Move> = BTreeMap::new();
     let mut literals: Vec<(&Row, Move, Option<Error>)> = Vec::new();
     for row in survey.conflicts() {
@@ -141,7 +147,7 @@ fn planned(ctx: &Context, survey: &Survey, by_variable: bool) -> Result<Vec<Move
                 if moves.get(&what) == Some(&step) {
                     continue;
                 }
-                spoiled = spoils(ctx, survey, &step, row);
+                spoiled = spoils(survey, &step, row, writes);
                 if spoiled.is_none() {
                     moves.insert(what, step);
                     continue;
@@ -163,7 +169,7 @@ fn planned(ctx: &Context, survey: &Survey, by_variable: bool) -> Result<Vec<Move
         if survey.without_compose.is_some() {
             return Err(fact());
         }
-        let place = if ctx.no_write { Ok(PathBuf::new()) } else { overrides::place(ctx, survey) };
+        let place = if writes == Writes::Environment { Ok(PathBuf::new()) } else { overrides::place(survey) };
         let file = place.map_err(|why| why_not(&fact(), &why))?;
         moves.extend(literals.into_iter().map(|(_, step, _)| (step.what.clone(), Move { file: file.clone(), ..step })));
     }
@@ -172,7 +178,8 @@ fn planned(ctx: &Context, survey: &Survey, by_variable: bool) -> Result<Vec<Move
 
 /// Why the variable of `step` cannot be written without changing another port,
 /// or an address; by our own reader, which sees what the value does everywhere.
-fn spoils(ctx: &Context, survey: &Survey, step: &Move, row: &Row) -> Option<Error> {
+fn spoils(survey: &Survey, step: &Move, row: &Row, writes: Writes) -> Option<Error> {
+    let ctx = &survey.ctx;
     let variable = step.variable().unwrap_or_default();
     let alone = |error: Error| {
         let own = format!(
@@ -200,13 +207,13 @@ fn spoils(ctx: &Context, survey: &Survey, step: &Move, row: &Row) -> Option<Erro
         let lookup = |name: &str| value.filter(|_| name == variable).map(str::to_owned).or_else(|| ctx.var(name));
         stack::read(options, &ctx.dir, &lookup)
     };
-    let active = reading(ctx, survey.template.as_deref());
+    let active = ctx.with_template(survey.template.as_deref()).options;
     let every = active.clone().with_every_profile();
     let (options, before) = [every, active].into_iter().find_map(|options| {
         let before = read(&options, None).ok()?;
         Some((options, before))
     })?;
-    changes_more(step, &before, read(&options, Some(&step.value())), &step.cause(ctx)).map(alone)
+    changes_more(step, &before, read(&options, Some(&step.value())), &step.cause(ctx, writes)).map(alone)
 }
 
 /// What the new value would change besides the port of `step`.
@@ -276,9 +283,9 @@ fn variable_name(service: &str) -> String {
 
 /// The moves as lines: `BACKEND_PORT 8000 -> 8001`. In JSON stdout is for the
 /// report alone, so they are notes.
-pub fn show(ctx: &Context, moves: &[Move]) {
+pub fn show(ctx: &Context, moves: &[Move], writes: Writes) {
     for step in moves {
-        let place = if ctx.no_write { "for this run".to_owned() } else { ctx.show(&step.file) };
+        let place = if writes == Writes::Environment { "for this run".to_owned() } else { ctx.show(&step.file) };
         let value = |port: u16| ui::clean(&step.around.value(port));
         let line = format!("{} {} -> {}  ({place})", step.what, value(step.from), value(step.to));
         if ctx.format == Format::Json { ui::note(&line) } else { ui::out(&line) }
@@ -307,7 +314,7 @@ fn dependents_of(ctx: &Context, file: &Path, document: &Document, moves: &[Move]
 
 /// Makes `.env` from its template where there is none yet, so that people have
 /// the file the guide speaks of.
-pub fn env_from_template(ctx: &Context, survey: &Survey) -> Result<()> {
-    let (Some(template), Some(file)) = (&survey.template, survey.env_files.default_file()) else { return Ok(()) };
-    env::make(ctx, template, file)
+pub fn env_from_template(project: &Project) -> Result<()> {
+    let (Some(template), Some(file)) = (&project.template, project.env_files.default_file()) else { return Ok(()) };
+    env::make(&project.ctx, template, file)
 }

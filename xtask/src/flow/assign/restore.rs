@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::{Move, What, file_for};
-use crate::context::Context;
 use crate::decide::exclude;
 use crate::flow::overrides;
 use crate::flow::survey::{Row, Survey, is_free};
@@ -14,11 +13,11 @@ use crate::ui;
 /// Moves of earlier runs that could go back now: the old port is free again,
 /// and the file still has the port that we wrote. In a checkout that is not the
 /// only one the old ports are the main one's.
-pub fn restorable(ctx: &Context, survey: &Survey) -> Vec<Move> {
-    if survey.second {
+pub fn restorable(survey: &Survey) -> Vec<Move> {
+    if survey.is_secondary {
         return Vec::new();
     }
-    let Ok(state) = ctx.state_dir() else { return Vec::new() };
+    let Ok(state) = survey.ctx.state_dir() else { return Vec::new() };
     let mut variables: BTreeMap<&str, (u16, &Origin)> = BTreeMap::new();
     for row in survey.rows.iter().filter(|row| !row.from_shell()) {
         if let (Some(variable), Some(published), Some(origin)) =
@@ -37,7 +36,7 @@ pub fn restorable(ctx: &Context, survey: &Survey) -> Vec<Move> {
             back.push(Move { around: origin.around.clone(), back: kept, ..Move::bare(what, now, first, file) });
         }
     }
-    match overrides::moved(ctx, survey) {
+    match overrides::moved(survey) {
         Ok(literals) => back.extend(
             literals.into_iter().map(|moved| Move::bare(What::Literal(moved.slot), moved.now, moved.own, moved.file)),
         ),

@@ -26,7 +26,7 @@ pub use scene::Scene;
 
 use crate::context::Context;
 use crate::docker::Engine;
-use crate::flow::own;
+use crate::project::started;
 use crate::ui::Live;
 
 /// A check: its name for `--only`, what it is about, and how it is done.
@@ -68,9 +68,9 @@ pub fn names() -> Vec<&'static str> {
 pub fn checkup(ctx: &Context, only: &[String]) -> Vec<Finding> {
     let wanted = |check: &&Check| only.is_empty() || only.iter().any(|name| name == check.name);
     let checks: Vec<&'static Check> = CHECKS.iter().filter(wanted).collect();
-    let mut ctx = own::known(ctx).unwrap_or_else(|_| ctx.clone());
-    ctx.engine = Engine::new(ctx.engine.endpoint().clone(), ENGINE_LIMIT.min(ctx.engine.limit()));
-    let scene = Arc::new(Scene::new(ctx));
+    let ctx = started(ctx).unwrap_or_else(|_| ctx.clone());
+    let engine = Engine::new(ctx.engine.endpoint().clone(), ENGINE_LIMIT.min(ctx.engine.limit()));
+    let scene = Arc::new(Scene::new(Context { engine, ..ctx }));
     let (sender, receiver) = mpsc::channel();
     for (at, check) in checks.iter().enumerate() {
         let (sender, scene, run) = (sender.clone(), Arc::clone(&scene), check.run);

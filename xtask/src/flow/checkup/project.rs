@@ -3,13 +3,11 @@
 use std::path::Path;
 
 use super::{Finding, Scene, Status};
-use crate::context::Context;
 use crate::disk;
 use crate::exec::{self, Command};
 use crate::flow::env;
 use crate::flow::mend::Mend;
 use crate::flow::survey::Survey;
-use crate::ledger::Book;
 use crate::model::{Leases, Named, PortRange};
 use crate::stack;
 use crate::ui;
@@ -26,7 +24,7 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     };
     let count = ui::count(survey.stack.services.len(), "service");
     let seen = format!("{count}, project `{}`", survey.stack.name);
-    let mut found = vec![Finding::ok("project.file", "compose file", seen), folder(scene, survey)];
+    let mut found = vec![Finding::ok("project.file", "compose file", seen), folder(survey)];
     found.extend(env_files(scene, survey));
     found.extend(literals(scene, survey));
     found.extend(fixed_names(scene));
@@ -34,11 +32,11 @@ pub(super) fn check(scene: &Scene) -> Vec<Finding> {
     found
 }
 
-fn folder(scene: &Scene, survey: &Survey) -> Finding {
+fn folder(survey: &Survey) -> Finding {
     let (id, title) = ("project.name", "project name");
-    match survey.refuse_elsewhere(&scene.ctx) {
+    match survey.refuse_elsewhere() {
         // The first start of a second checkout names it.
-        Err(_) if survey.second && !is_named_by_hand(&scene.ctx) => {
+        Err(_) if survey.is_secondary && !survey.is_named_by_hand() => {
             Finding::new(id, title, Status::Note, format!("`{}` is another checkout's", survey.stack.name))
                 .why("two folders with one project name share containers and data")
                 .remedy("cargo xtask start (gives this checkout a name and ports of its own)")
@@ -47,10 +45,6 @@ fn folder(scene: &Scene, survey: &Survey) -> Finding {
         Err(error) => Finding::of_error(id, title, Status::Problem, &error)
             .why("two folders with one project name share containers and data"),
     }
-}
-
-fn is_named_by_hand(ctx: &Context) -> bool {
-    ctx.options.project_name.is_some() || ctx.var("COMPOSE_PROJECT_NAME").is_some()
 }
 
 fn env_files(scene: &Scene, survey: &Survey) -> Vec<Finding> {
@@ -187,7 +181,7 @@ fn fixed_names(scene: &Scene) -> Option<Finding> {
 fn range(scene: &Scene, survey: &Survey) -> Option<Finding> {
     let (id, title) = ("project.range", "range of ports");
     let range = survey.settings.port_range?;
-    let leases = scene.ctx.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default();
+    let leases = scene.ctx.leases();
     let others = in_range(&leases, range, &survey.stack.name, &survey.real_dir());
     if others.is_empty() {
         return Some(Finding::ok(id, title, format!("{range}, and nobody else's")));

@@ -60,12 +60,8 @@ impl Scene {
         let Some(found) = self.project() else { return Vec::new() };
         let dir = found.real_dir();
         let is_own = |container: &&Container| {
-            container.project.as_deref() == Some(&found.stack.name)
-                && container
-                    .working_dir
-                    .as_deref()
-                    .map(disk::real)
-                    .is_none_or(|other| other == dir || !disk::is_folder(&other))
+            let is_gone = || container.working_dir.as_deref().is_none_or(|other| !disk::is_folder(other));
+            container.project.as_deref() == Some(&found.stack.name) && (container.is_from(&dir) || is_gone())
         };
         found.containers.iter().flatten().filter(is_own).collect()
     }

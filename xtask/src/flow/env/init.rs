@@ -11,7 +11,7 @@ use crate::error::{Error, Exit, Result};
 use crate::exec::{self, Command};
 use crate::flow::proof::{self, Model};
 use crate::flow::read_only::without_writing;
-use crate::flow::tracked;
+use crate::flow::tracked::Writes;
 use crate::ui;
 
 /// Makes `.env` from its template, or (`missing`) adds what it lacks; then sees
@@ -73,7 +73,7 @@ fn there(ctx: &Context, env: &EnvProject, (file, document): (&Path, &Document), 
     let mut complete = document.clone();
     complete.append_from(declared, &names).map_err(|error| error.within(&place))?;
     if !ctx.dry_run {
-        tracked::agree(ctx, &[file.to_path_buf()])?;
+        Writes::Files.agree(ctx, &[file.to_path_buf()])?;
         write_proved(ctx, file, complete.render(), &names)?;
     }
     let (added, from) = (if ctx.dry_run { "would be added" } else { "added" }, ctx.show(path));
@@ -89,11 +89,9 @@ fn there(ctx: &Context, env: &EnvProject, (file, document): (&Path, &Document), 
 fn write_proved(ctx: &Context, file: &Path, bytes: &[u8], names: &[String]) -> Result<()> {
     // Where the project cannot be read, these lines may be what it lacks.
     let before = Model::now(ctx).ok();
-    let was = disk::read(file)?;
-    disk::write_atomic(file, bytes)?;
-    let Some(before) = before else { return Ok(()) };
-    let proved = before.again(ctx).and_then(|after| {
-        let differences = before.port_differences(&after, &|_| Expect::Any);
+    disk::write_proved(&[(file.to_path_buf(), Some(bytes.to_vec()))], || {
+        let Some(before) = before else { return Ok(()) };
+        let differences = before.port_differences(&before.again(ctx)?, &|_| Expect::Any);
         match differences.iter().find(|difference| !difference.only_narrows()) {
             None => Ok(()),
             Some(difference) => {
@@ -102,11 +100,7 @@ fn write_proved(ctx: &Context, file: &Path, bytes: &[u8], names: &[String]) -> R
                     .hint("the file is as it was: write the address into the template, as the compose file has it"))
             }
         }
-    });
-    if proved.is_err() {
-        disk::put(file, was.as_deref())?;
-    }
-    proved
+    })
 }
 
 /// Adds a line to `.gitignore`, after asking; a finding where it is not ignored
@@ -131,8 +125,7 @@ fn ignored(ctx: &Context, file: &Path) -> Result<Exit> {
     if ctx.dry_run {
         return Ok(Exit::Finding);
     }
-    let agreed = ctx.yes || ctx.is_interactive() && ui::confirm(&format!("add it to {list_name}?"));
-    if !agreed {
+    if !ctx.ask(&format!("add it to {list_name}?")).unwrap_or(false) {
         ui::note("hint: add --yes, and it is added");
         return Ok(Exit::Finding);
     }

@@ -11,14 +11,14 @@ pub use report::{json, lines, trouble};
 use crate::context::Context;
 use crate::disk;
 use crate::docker::Trouble;
-use crate::flow::home::home_dir;
-use crate::flow::keep;
 use crate::flow::proxy::{running_ports, urls_of};
 use crate::flow::up::service_urls;
 use crate::host::{self, Depth};
 use crate::labels::Ports;
 use crate::ledger::Book;
 use crate::model::{Binding, ComposeOptions, Container, Health, Lease, Leases, PortRange, Protocol, Service, Tenant};
+use crate::project::folder::home_dir;
+use crate::project::leases;
 use crate::stack::{self, Checkout, Settings};
 
 /// What is there.
@@ -121,7 +121,7 @@ impl Entry {
 /// Looks around: the engine is asked one question.
 pub fn inventory(ctx: &Context) -> Inventory {
     let (containers, (leases, here)) = ctx.engine.containers_beside(|| {
-        let leases = ctx.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default();
+        let leases = ctx.leases();
         let leases = with_dev_servers(ctx, leases);
         (leases, home_dir(ctx))
     });
@@ -305,7 +305,7 @@ fn service(
 fn server(lease: &Lease, listening: &BTreeSet<u16>) -> ServiceEntry {
     let state = if listening.contains(&lease.published) {
         Activity::Running
-    } else if lease.runner.is_some_and(keep::lives) {
+    } else if lease.runner.is_some_and(leases::lives) {
         Activity::Starting
     } else {
         Activity::Leased

@@ -1,7 +1,7 @@
 //! A start by names: what has to be there before Compose is called, the proof
 //! that every name leads to its service, and how to say so.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::ask::{Answer, route_answers, routes};
@@ -15,12 +15,12 @@ use crate::context::Context;
 use crate::disk;
 use crate::error::{Context as _, Error, Result};
 use crate::exec::Patience;
-use crate::flow::overrides;
 use crate::flow::survey::Survey;
+use crate::flow::tracked::Writes;
 use crate::flow::up::{ServiceUrls, further};
-use crate::labels::{self, HOST_VARIABLE, Kind, LINK_VARIABLE, Ports, hosts, link_network};
-use crate::model::{ComposeOptions, NamesFile};
-use crate::stack;
+use crate::labels::{self, Kind, Ports, hosts};
+use crate::model::NamesFile;
+use crate::project::Project;
 use crate::ui;
 
 /// A project that is started by names.
@@ -47,11 +47,11 @@ struct Named {
 const ROUTED: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(100);
 
-/// Makes all ready: the compose file of names, the proxy, the certificate; and
-/// has `ctx` mean the project with that file. Services in `also` keep their
-/// ports beside their names.
-pub fn prepare(ctx: &mut Context, also: &[String]) -> Result<ByName> {
-    let plan = names::plan_with(ctx, also)?;
+/// Makes all ready: the compose file of names, the proxy, the certificate. Services
+/// in `also` keep their ports beside their names.
+pub fn prepare(project: &Project, also: &[String], writes: Writes) -> Result<ByName> {
+    let (ctx, name) = (&project.ctx, &project.stack.name);
+    let plan = names::plan(project, also)?;
     if plan.routes.is_empty() {
         return Err(Error::new("no service of this project can have a name")
             .hint("say what they are in xtask.toml: `[proxy.services]` and `web = { kind = \"web\", port = 8080 }`"));
@@ -62,23 +62,20 @@ pub fn prepare(ctx: &mut Context, also: &[String]) -> Result<ByName> {
             .hint(format!("services with one are: {}", known.join(", "))));
     }
     let named: Vec<Named> = plan.routes.iter().map(|route| named(route, &plan.host)).collect();
-    let hosts: Vec<String> = named.iter().map(|named| named.host.clone()).collect();
     up(ctx, &Wish::default())?;
     let home = Home::of(ctx)?;
-    let file = if ctx.dry_run { plan.file.clone() } else { write(ctx, &plan, also)? };
     let mut ports = Ports::USUAL;
+    let mut file = plan.file.clone();
     if !ctx.dry_run {
-        let project = stack_name(ctx)?;
-        certify(ctx, &project, &hosts)?;
+        file = write(ctx, &plan, also, writes)?;
+        certify(ctx, name, &named.iter().map(|named| named.host.clone()).collect::<Vec<String>>())?;
         let running = home.ports(ctx)?;
         ports = running.ok_or_else(|| Error::new("the proxy has ended").hint("`cargo xtask proxy logs`"))?;
-    }
-    if !ctx.dry_run && links::is_used_by(&file) {
-        let project = stack_name(ctx)?;
-        links::ensure(ctx, &home, &project, &disk::real(plan.file.parent().unwrap_or(&ctx.dir)))?;
+        if links::is_used_by(&file) {
+            links::ensure(ctx, &home, name, &disk::real(plan.file.parent().unwrap_or(&ctx.dir)))?;
+        }
     }
     let file = NamesFile { path: file, host: plan.host };
-    pass_on(ctx, &file)?;
     Ok(ByName { file, named, ports, ca: home.certs().ca_file() })
 }
 
@@ -86,15 +83,10 @@ fn named(route: &labels::Route, host: &str) -> Named {
     Named { service: route.service.clone(), kind: route.kind, host: route.host(host) }
 }
 
-/// The name that Compose gives the project.
-fn stack_name(ctx: &Context) -> Result<String> {
-    Ok(stack::read(&ctx.options, &ctx.dir, &|name| ctx.var(name))?.name)
-}
-
 /// The file of names: the project's own, which people may commit; what is for
 /// this run alone lies in the state folder.
-fn write(ctx: &Context, plan: &Plan, also: &[String]) -> Result<PathBuf> {
-    if also.is_empty() && !ctx.no_write {
+fn write(ctx: &Context, plan: &Plan, also: &[String], writes: Writes) -> Result<PathBuf> {
+    if also.is_empty() && writes != Writes::Environment {
         match names::write(ctx, plan) {
             Ok(true) => ui::note(&format!("{} written", ctx.show(&plan.file))),
             Ok(false) => {}
@@ -106,41 +98,21 @@ fn write(ctx: &Context, plan: &Plan, also: &[String]) -> Result<PathBuf> {
         }
         return Ok(plan.file.clone());
     }
-    let file = overrides::outside(ctx, plan.file.parent().unwrap_or(&ctx.dir), "-names")?;
+    let file = ctx.override_file(plan.file.parent().unwrap_or(&ctx.dir), "-names")?;
     let folder = file.parent().unwrap_or(&file);
     std::fs::create_dir_all(folder).context(format!("make `{}`", folder.display()))?;
     disk::write_atomic(&file, plan.text.as_bytes())?;
     Ok(file)
 }
 
-/// Has `ctx` mean the project with its file of names.
-pub fn pass_on(ctx: &mut Context, names: &NamesFile) -> Result<()> {
-    let env = |name: &str| ctx.var(name);
-    let mut files = stack::locate(&ctx.options, &ctx.dir, &env)?.files;
-    files.retain(|file| *file != names.path && file.file_name().is_none_or(|name| name != labels::FILE));
-    files.push(names.path.clone());
-    if ctx.options.files.is_empty() {
-        for (name, value) in overrides::names(&files) {
-            ctx.set_var(&name, &value);
-        }
-    } else {
-        ctx.options = ComposeOptions { files, ..ctx.options.clone() };
-    }
-    ctx.set_var(HOST_VARIABLE, &names.host);
-    if let (Ok(home), Ok(project)) = (Home::of(ctx), stack_name(ctx)) {
-        ctx.set_var(LINK_VARIABLE, &link_network(&home.network, &project));
-    }
-    ctx.names = Some(names.clone());
-    Ok(())
-}
-
 /// The names of a project that was started by names before; `None` where it was
 /// not, and while no proxy runs.
-pub fn known(ctx: &Context) -> Result<Option<ByName>> {
+pub fn known(project: &Project) -> Result<Option<ByName>> {
+    let ctx = &project.ctx;
     let Some(file) = &ctx.names else { return Ok(None) };
     let home = Home::of(ctx)?;
     let Some(ports) = home.ports(ctx)? else { return Ok(None) };
-    let plan = names::plan(ctx)?;
+    let plan = names::plan(project, &[])?;
     let named = plan.routes.iter().map(|route| named(route, &file.host)).collect();
     Ok(Some(ByName { file: file.clone(), named, ports, ca: home.certs().ca_file() }))
 }
@@ -222,7 +194,7 @@ impl ByName {
     }
 
     /// How each service is reached, in the order of the names.
-    pub fn urls(&self, survey: &Survey) -> Vec<ServiceUrls> {
+    pub fn urls(&self, survey: &Project) -> Vec<ServiceUrls> {
         let of = |named: &Named| {
             let service = survey.stack.service(&named.service)?;
             let account = if named.kind == Kind::Postgres { account(&service.environment) } else { String::new() };
@@ -268,9 +240,4 @@ fn strangers(named: &Named, who: &[String]) -> Error {
     ))
     .hint("`cargo xtask proxy status` shows the routes; `cargo xtask proxy labels --lint` looks at the labels")
     .finding()
-}
-
-/// Whether the file of names that a start used is still there.
-pub fn is_there(names: &NamesFile) -> bool {
-    Path::new(&names.path).is_file()
 }

@@ -13,8 +13,9 @@ use crate::disk;
 use crate::docker::{self, Compose, Trouble};
 use crate::error::{Context as _, Error, Result};
 use crate::exec::Command;
-use crate::labels::{NETWORK, NETWORK_VARIABLE, Ports, is_host, is_link};
+use crate::labels::{NETWORK, Ports, is_link};
 use crate::model::{Attachment, ComposeOptions, Container};
+use crate::project::proxy_network;
 
 /// The proxy's Compose project, for the usual network.
 const PROJECT: &str = "xtask-proxy";
@@ -50,11 +51,7 @@ impl Home {
     pub fn of(ctx: &Context) -> Result<Home> {
         let state = ctx.state_dir()?;
         let state = std::path::absolute(&state).unwrap_or(state);
-        let network = ctx.var(NETWORK_VARIABLE).filter(|name| !name.is_empty()).unwrap_or_else(|| NETWORK.to_owned());
-        if !is_host(&network) || network.contains('.') {
-            return Err(Error::new(format!("{NETWORK_VARIABLE}={network} is no name for a network here"))
-                .hint("small letters, digits and `-`"));
-        }
+        let network = proxy_network(ctx)?;
         let suffix = if network == NETWORK { String::new() } else { format!("-{network}") };
         Ok(Home { project: format!("{PROJECT}{suffix}"), dir: state.join(format!("proxy{suffix}")), network })
     }

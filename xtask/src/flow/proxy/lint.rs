@@ -10,9 +10,9 @@ use super::proof::labelled as labelled_containers;
 use crate::context::Context;
 use crate::decide::{as_it_runs, namesakes};
 use crate::error::Result;
-use crate::flow::survey::project;
 use crate::labels::{self, Finding};
 use crate::model::{ComposeOptions, Service};
+use crate::project;
 use crate::stack;
 use crate::ui;
 
@@ -33,7 +33,7 @@ pub fn lint(ctx: &Context) -> Result<Linted> {
     let env = |name: &str| ctx.var(name);
     let located = stack::locate(&ctx.options, &ctx.dir, &env)?;
     let files = files_with_names(located.files, &located.dir);
-    let found = project(&ctx.with_options(ComposeOptions { files, ..ctx.options.clone() }))?;
+    let found = project::resolve(&ctx.with_options(ComposeOptions { files, ..ctx.options.clone() }))?;
     let home = Home::of(ctx)?;
     let labelled: Vec<&Service> = found.stack.services.iter().filter(|service| !service.labels.is_empty()).collect();
     let mut exposed = BTreeMap::new();

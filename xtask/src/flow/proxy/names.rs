@@ -5,11 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::context::Context;
 use crate::disk;
 use crate::error::{Error, Result};
-use crate::flow::own;
-use crate::flow::survey::{Survey, project};
 use crate::labels::{self, HOST_VARIABLE, Route, Unrouted};
 use crate::model::ComposeOptions;
-use crate::stack;
+use crate::project::{self, Project};
 use crate::ui;
 
 /// What the names would be.
@@ -32,19 +30,19 @@ pub struct Plan {
     pub text: String,
 }
 
-/// Makes the plan of the project that `ctx` means, from its model without the
-/// file that is planned here.
-pub fn plan(ctx: &Context) -> Result<Plan> {
-    plan_with(ctx, &[])
-}
-
-/// The same, with services that keep their ports beside their names.
-pub fn plan_with(ctx: &Context, also: &[String]) -> Result<Plan> {
-    let env = |name: &str| ctx.var(name);
-    let mut files = stack::locate(&ctx.options, &ctx.dir, &env)?.files;
-    let is_ours = |file: &Path| ctx.names.as_ref().is_some_and(|names| names.path == file);
-    files.retain(|file| !is_ours(file) && file.file_name().is_none_or(|name| name != labels::FILE));
-    let found = project(&ctx.with_options(ComposeOptions { files, ..ctx.options.clone() }))?;
+/// Makes the plan of a project, from its model without the file that is planned
+/// here. Services in `also` keep their ports beside their names.
+pub fn plan(found: &Project, also: &[String]) -> Result<Plan> {
+    let ctx = &found.ctx;
+    let is_ours = |file: &Path| {
+        let is_named = ctx.names.as_ref().is_some_and(|names| names.path == file);
+        is_named || file.file_name().is_some_and(|name| name == labels::FILE)
+    };
+    let files: Vec<PathBuf> = found.stack.files.iter().filter(|file| !is_ours(file)).cloned().collect();
+    if files != found.stack.files {
+        let without = ctx.with_options(ComposeOptions { files, ..ctx.options.clone() });
+        return plan(&project::resolve(&without)?, also);
+    }
     let wishes = &found.settings.proxy_services;
     if let Some(name) = wishes.keys().find(|name| found.stack.service(name).is_none()) {
         let known: Vec<&str> = found.stack.services.iter().map(|service| service.name.as_str()).collect();
@@ -55,11 +53,11 @@ pub fn plan_with(ctx: &Context, also: &[String]) -> Result<Plan> {
         ))
         .hint(format!("services are: {}", known.join(", "))));
     }
-    let base = base(&found)?;
+    let base = base(found)?;
     let (routes, unrouted) = labels::routes(&found.stack, wishes);
     let text = labels::compose_file(&base, labels::network_key(&found.stack), &routes, &unrouted, also);
-    let given = given(ctx, &found);
-    let host = given.clone().unwrap_or_else(|| own_host(&found, &base));
+    let given = given(found);
+    let host = given.clone().unwrap_or_else(|| own_host(found, &base));
     Ok(Plan {
         unsaid: given.is_none() && host != base,
         host,
@@ -73,12 +71,12 @@ pub fn plan_with(ctx: &Context, also: &[String]) -> Result<Plan> {
 
 /// `host` of xtask.toml, else the project's name; in a linked working tree that
 /// of the main one.
-fn base(found: &Survey) -> Result<String> {
+fn base(found: &Project) -> Result<String> {
     let (stack, settings) = (&found.stack, &found.settings);
     if let Some(host) = &settings.proxy_host {
         return Ok(host.clone());
     }
-    let main = own::main_name(found);
+    let main = found.main_name();
     let name = dns(&main.unwrap_or_else(|| stack.name.clone()));
     if labels::is_host(&name) {
         return Ok(name);
@@ -88,16 +86,16 @@ fn base(found: &Survey) -> Result<String> {
 }
 
 /// What the environment says: it is what Compose will see.
-fn given(ctx: &Context, found: &Survey) -> Option<String> {
+fn given(found: &Project) -> Option<String> {
     let of_file = || found.env_files.get(HOST_VARIABLE).map(|(value, _)| value.to_owned());
-    ctx.var(HOST_VARIABLE).or_else(of_file).filter(|host| !host.is_empty())
+    found.ctx.var(HOST_VARIABLE).or_else(of_file).filter(|host| !host.is_empty())
 }
 
 /// `NAME.base` in a checkout that is not the only one, else `base`. NAME is the
 /// rest of the project's own name, which no other checkout has.
-fn own_host(found: &Survey, base: &str) -> String {
-    let main = own::main_name(found);
-    if !found.second || main.as_ref() == Some(&found.stack.name) {
+fn own_host(found: &Project, base: &str) -> String {
+    let main = found.main_name();
+    if !found.has_other_checkouts() || main.as_ref() == Some(&found.stack.name) {
         return base.to_owned();
     }
     let name = &found.stack.name;

@@ -117,14 +117,7 @@ pub fn trust(ctx: &Context, plan: &Plan) -> Result<()> {
     for line in &lines {
         ui::note(&format!("  {line}"));
     }
-    if !ctx.yes && !ctx.is_interactive() {
-        return Err(Error::new(format!("{question} There is no terminal to ask on"))
-            .hint("add --yes to answer it beforehand, or run the commands yourself")
-            .finding());
-    }
-    if !ctx.yes && !ui::confirm(&question) {
-        return Err(Error::new("nothing was changed").finding());
-    }
+    ctx.confirm(&question, "nothing was changed").map_err(|error| error.hint("or run the commands yourself"))?;
     for step in steps {
         let code = step.show(false)?;
         if code != 0 {

@@ -234,14 +234,5 @@ pub(crate) fn consent(ctx: &Context, plan: &Plan) -> Result<()> {
     if plan.steps.is_empty() {
         return Err(refusal(plan).unwrap_or_else(|| Error::new("there is nobody to be stopped").finding()));
     }
-    if ctx.yes {
-        return Ok(());
-    }
-    if !ctx.is_interactive() {
-        return Err(Error::new("nothing is stopped without a question, and there is no terminal to ask on")
-            .hint("add --yes to answer it beforehand")
-            .finding());
-    }
-    let question = if plan.steps.len() == 1 { "stop it?" } else { "stop all of these?" };
-    if ui::confirm(question) { Ok(()) } else { Err(Error::new("nothing was stopped").finding()) }
+    ctx.confirm(if plan.steps.len() == 1 { "stop it?" } else { "stop all of these?" }, "nothing was stopped")
 }

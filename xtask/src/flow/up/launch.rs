@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Options;
-use super::wait;
-use crate::context::Context;
+use super::{Options, Run, wait};
 use crate::docker::Compose;
 use crate::error::{Error, Result};
 use crate::exec::{Command, Event, Patience, Running};
@@ -18,21 +16,43 @@ const COMPOSE: &str = "compose";
 const POLL: Duration = Duration::from_millis(150);
 
 /// Runs it to its end. `Some` where the engine refused a port.
-pub(super) fn launch(
-    ctx: &Context,
-    survey: &Survey,
-    command: &Command,
-    patience: &Patience,
-    live: &mut Live,
-) -> Result<Option<PortProblem>> {
+pub(super) fn launch(run: &mut Run<'_>, command: &Command) -> Result<Option<PortProblem>> {
     ui::detail(&format!("$ {}", command.line()));
     let running = command.start()?;
-    let mut text = String::new();
     let mut next = Instant::now();
+    let watched = watch(&running, &run.patience, &mut run.live, COMPOSE, |live| {
+        if Instant::now() >= next {
+            wait::draw(run.survey, live);
+            next = Instant::now() + POLL;
+        }
+    });
+    let Some(text) = watched else { return Err(stopped(&running)) };
+    if running.code()? == 0 {
+        return Ok(None);
+    }
+    if run.patience.interrupted() {
+        return Err(interrupted());
+    }
+    if let Some(problem) = engine_message::port_problem(text.as_bytes()) {
+        return Ok(Some(problem));
+    }
+    Err(run.survey.ctx.without_compose().unwrap_or_else(|| failed(run.survey, &text)))
+}
+
+/// What a program writes until it ends, its last line on a live line; `None` where
+/// the person interrupted.
+pub fn watch(
+    running: &Running,
+    patience: &Patience,
+    live: &mut Live,
+    label: &str,
+    mut draw: impl FnMut(&mut Live),
+) -> Option<String> {
+    let mut text = String::new();
     loop {
         match running.next(POLL) {
             Event::Line(line) => {
-                show_line(live, &line);
+                show_line(live, label, &line);
                 text.push_str(&line);
                 text.push('\n');
             }
@@ -40,27 +60,12 @@ pub(super) fn launch(
             Event::Ended => break,
         }
         if patience.interrupted() {
-            return Err(stopped(&running));
+            return None;
         }
-        if Instant::now() >= next {
-            wait::draw(ctx, survey, live);
-            next = Instant::now() + POLL;
-        }
+        draw(live);
     }
-    live.remove(COMPOSE);
-    if running.code()? == 0 {
-        return Ok(None);
-    }
-    if patience.interrupted() {
-        return Err(interrupted());
-    }
-    if let Some(problem) = engine_message::port_problem(text.as_bytes()) {
-        return Ok(Some(problem));
-    }
-    if let Some(error) = ctx.without_compose() {
-        return Err(error);
-    }
-    Err(failed(ctx, survey, &text))
+    live.remove(label);
+    Some(text)
 }
 
 pub(super) fn up(compose: &Compose, options: &Options) -> Command {
@@ -78,11 +83,11 @@ pub(super) fn recreate<'a>(compose: &Compose, services: impl Iterator<Item = &'a
 
 /// Pulls and builds take long and tell what they do; without a terminal their
 /// lines are kept for `-v`.
-fn show_line(live: &mut Live, line: &str) {
+fn show_line(live: &mut Live, label: &str, line: &str) {
     let line = ui::clean(line.trim());
     ui::detail(&line);
     if live.is_watched() && !line.is_empty() {
-        live.set(COMPOSE, "", &line);
+        live.set(label, "", &line);
     }
 }
 
@@ -107,14 +112,14 @@ pub(super) fn interrupted() -> Error {
 
 /// Compose gave up for another reason than a port: because of a service, or
 /// because of itself.
-fn failed(ctx: &Context, survey: &Survey, text: &str) -> Error {
+fn failed(survey: &Survey, text: &str) -> Error {
     if let Some(problem) = engine_message::network_problem(text.as_bytes()) {
         return network_failed(&problem);
     }
     if let Some(conflict) = engine_message::name_conflict(text.as_bytes()) {
         return name_taken(survey, &conflict);
     }
-    if let Some(error) = wait::failure(ctx, survey) {
+    if let Some(error) = wait::failure(survey) {
         return error;
     }
     let lines: Vec<&str> =

@@ -12,24 +12,38 @@ mod wait;
 
 use std::time::{Duration, Instant};
 
-use crate::context::Context;
 use crate::error::Result;
+use crate::exec::Patience;
 use crate::flow::survey::Survey;
 use crate::parse::engine_message::PortProblem;
+use crate::ui::Live;
 
+pub use launch::watch;
 pub use prove::{Knock, Silence, knock_once};
 pub use urls::{ServiceUrls, further, likely_url, postgres_account, service_urls, urls};
 pub use wait::{ServiceState, last_lines, of, reason, states};
 
 /// How to start.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
     /// Only these services and what they depend on; empty = all.
     pub services: Vec<String>,
     /// `--build`.
     pub build: bool,
-    /// For all of it: until every service is well and answers.
-    pub wait_timeout: Duration,
+    /// Seconds until every service is well and answers; `None` = as the project says.
+    pub wait_timeout: Option<u64>,
+}
+
+/// Seconds for that, where nobody says otherwise.
+const WAIT: u64 = 120;
+
+/// An attempt on its way.
+struct Run<'a> {
+    survey: &'a Survey,
+    limit: Duration,
+    deadline: Instant,
+    patience: Patience,
+    live: Live,
 }
 
 /// How an attempt ended.
@@ -47,14 +61,14 @@ pub enum Attempt {
 }
 
 /// One attempt. Errors are findings (a service failed, 1) or failures (2).
-pub fn attempt(ctx: &Context, survey: &Survey, options: &Options) -> Result<Attempt> {
-    let deadline = Instant::now() + options.wait_timeout;
-    let project = &survey.stack.name;
-    let patience = crate::exec::patience();
-    let mut live = crate::ui::Live::new();
+pub fn attempt(survey: &Survey, options: &Options) -> Result<Attempt> {
+    let limit = Duration::from_secs(options.wait_timeout.or(survey.settings.wait_timeout).unwrap_or(WAIT));
+    let (patience, live) = (crate::exec::patience(), Live::new());
+    let mut run = Run { survey, limit, deadline: Instant::now() + limit, patience, live };
+    let (ctx, project) = (&survey.ctx, &survey.stack.name);
     let compose = old_engine::compose(ctx, survey)?;
     let before = take_back::Snapshot::take(ctx, project)?;
-    let launched = launch::launch(ctx, survey, &launch::up(&compose, options), &patience, &mut live);
+    let launched = launch::launch(&mut run, &launch::up(&compose, options));
     if launched.is_err() {
         before.take_back_networks(ctx, project);
     }
@@ -62,18 +76,18 @@ pub fn attempt(ctx: &Context, survey: &Survey, options: &Options) -> Result<Atte
         let replaced = before.take_back(ctx, project)?;
         return Ok(Attempt::PortRefused { problem, replaced });
     }
-    let mut containers = wait::wait(ctx, survey, options, deadline, &patience, &mut live)?;
+    let mut containers = wait::wait(&mut run)?;
     let missing = bound::missing(survey, &containers);
     if !missing.is_empty() {
         bound::note(&missing);
         let anew = launch::recreate(&compose, missing.keys());
-        if let Some(problem) = launch::launch(ctx, survey, &anew, &patience, &mut live)? {
+        if let Some(problem) = launch::launch(&mut run, &anew)? {
             let replaced = before.take_back(ctx, project)?;
             return Ok(Attempt::PortRefused { problem, replaced });
         }
-        containers = wait::wait(ctx, survey, options, deadline, &patience, &mut live)?;
+        containers = wait::wait(&mut run)?;
         bound::check(&bound::missing(survey, &containers))?;
     }
-    prove::prove(ctx, survey, &containers, deadline, &patience)?;
+    prove::prove(&run, &containers)?;
     Ok(Attempt::Up)
 }

@@ -7,8 +7,8 @@ use crate::decide::{refuses_start_interval, without_start_interval};
 use crate::disk;
 use crate::docker::Compose;
 use crate::error::Result;
-use crate::flow::overrides;
 use crate::flow::survey::Survey;
+use crate::project::compose_file_vars;
 use crate::ui;
 
 /// Compose for `up`, so that this engine takes it.
@@ -16,7 +16,7 @@ pub(super) fn compose(ctx: &Context, survey: &Survey) -> Result<Compose> {
     let Some(text) = without_start_interval(&survey.stack).filter(|_| refuses(ctx)) else {
         return Ok(ctx.compose());
     };
-    let file = overrides::outside(ctx, &survey.stack.dir, "-old-engine")?;
+    let file = ctx.override_file(&survey.stack.dir, "-old-engine")?;
     disk::private_folder(file.parent().unwrap_or(&file))?;
     disk::write_atomic(&file, text.as_bytes())?;
     ui::note(
@@ -29,7 +29,7 @@ pub(super) fn compose(ctx: &Context, survey: &Survey) -> Result<Compose> {
     }
     // Not `-f`, with which Compose does not read the `.env` of the current folder.
     let files: Vec<_> = survey.stack.files.iter().cloned().chain([file]).collect();
-    Ok(ctx.compose().with_env(overrides::names(&files)))
+    Ok(ctx.compose().with_env(compose_file_vars(&files)))
 }
 
 /// Compose speaks the version of DOCKER_API_VERSION, where that is set, and else

@@ -7,11 +7,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::around;
-use super::launch;
 use super::urls::{Speech, speech};
 use super::wait;
-use crate::context::Context;
+use super::{Run, around, launch};
 use crate::decide::overlaps;
 use crate::error::{Error, Result};
 use crate::exec::Patience;
@@ -39,14 +37,9 @@ pub(super) struct Door<'a> {
     pub(super) is_of_all: bool,
 }
 
-pub(super) fn prove(
-    ctx: &Context,
-    survey: &Survey,
-    containers: &[Container],
-    deadline: Instant,
-    patience: &Patience,
-) -> Result<()> {
-    if ctx.engine.endpoint().is_remote() {
+pub(super) fn prove(run: &Run<'_>, containers: &[Container]) -> Result<()> {
+    let (survey, patience) = (run.survey, &run.patience);
+    if survey.ctx.engine.endpoint().is_remote() {
         return Ok(());
     }
     if survey.host.as_ref().is_some_and(|host| host.is_around) {
@@ -54,30 +47,11 @@ pub(super) fn prove(
         return Ok(());
     }
     let doors = doors(survey, containers);
-    let deadline = deadline.max(Instant::now() + LEAST);
-    let stop = AtomicBool::new(false);
-    let (answers, ended) = std::thread::scope(|scope| {
-        let knocks: Vec<_> = doors.iter().map(|door| scope.spawn(|| knock(door, deadline, patience, &stop))).collect();
-        // Nobody will ever answer for a container that has ended.
-        let mut next = Instant::now() + WATCH;
-        let mut ended = None;
-        while ended.is_none() && !knocks.iter().all(std::thread::ScopedJoinHandle::is_finished) {
-            std::thread::sleep(Duration::from_millis(2));
-            if Instant::now() >= next {
-                ended = wait::ended(ctx, survey);
-                next = Instant::now() + WATCH;
-            }
-        }
-        stop.store(ended.is_some(), Ordering::Relaxed);
-        let answer = |knock: std::thread::ScopedJoinHandle<'_, Result<(), String>>| {
-            knock.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        (knocks.into_iter().map(answer).collect::<Vec<_>>(), ended)
-    });
+    let (answers, ended) = knock_at_all(run, &doors);
     if patience.interrupted() {
         return Err(launch::interrupted());
     }
-    if let Some(error) = ended.or_else(|| wait::ended(ctx, survey)) {
+    if let Some(error) = ended.or_else(|| wait::ended(survey)).or_else(|| stranger(&doors)) {
         return Err(error);
     }
     let silent: Vec<String> = doors
@@ -85,15 +59,37 @@ pub(super) fn prove(
         .zip(&answers)
         .filter_map(|(door, answer)| Some(format!("{} at {} ({})", door.service, door.address, answer.as_ref().err()?)))
         .collect();
-    if let Some(stranger) = stranger(&doors) {
-        return Err(stranger);
-    }
     if silent.is_empty() {
         return Ok(());
     }
     Err(Error::new(format!("started, but not reachable from here: {}", silent.join(", ")))
         .hint("`cargo xtask logs` shows whether the program in the container listens, and on 0.0.0.0 rather than 127.0.0.1")
         .finding())
+}
+
+/// The answers of all doors, and why a container has ended, if one has: nobody
+/// will ever answer for that one.
+fn knock_at_all(run: &Run<'_>, doors: &[Door<'_>]) -> (Vec<Result<(), String>>, Option<Error>) {
+    let (survey, patience) = (run.survey, &run.patience);
+    let deadline = run.deadline.max(Instant::now() + LEAST);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let knocks: Vec<_> = doors.iter().map(|door| scope.spawn(|| knock(door, deadline, patience, &stop))).collect();
+        let mut next = Instant::now() + WATCH;
+        let mut ended = None;
+        while ended.is_none() && !knocks.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+            std::thread::sleep(Duration::from_millis(2));
+            if Instant::now() >= next {
+                ended = wait::ended(survey);
+                next = Instant::now() + WATCH;
+            }
+        }
+        stop.store(ended.is_some(), Ordering::Relaxed);
+        let answer = |knock: std::thread::ScopedJoinHandle<'_, Result<(), String>>| {
+            knock.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        (knocks.into_iter().map(answer).collect(), ended)
+    })
 }
 
 /// What came of one knock at a published port.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::context::Context;
-use crate::flow::survey::Survey;
 use crate::model::{Binding, Container, Protocol, Service};
+use crate::project::Project;
 use crate::stack::Settings;
 use crate::ui;
 
@@ -51,7 +51,7 @@ pub struct ServiceUrls {
 
 /// URLs of every service that publishes a TCP port, by what the engine really
 /// published.
-pub fn urls(ctx: &Context, survey: &Survey, containers: &[Container]) -> Vec<ServiceUrls> {
+pub fn urls(ctx: &Context, survey: &Project, containers: &[Container]) -> Vec<ServiceUrls> {
     let of_service = |service: &Service| {
         let own = containers.iter().filter(|container| container.service.as_deref() == Some(&service.name));
         let urls = service_urls(ctx, &survey.settings, service, own.flat_map(Container::held));

@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 
 use console::style;
 
-use super::{Options, launch};
+use super::{Run, launch};
 use crate::context::Context;
 use crate::docker;
 use crate::error::{Error, Result};
-use crate::exec::Patience;
 use crate::flow::survey::Survey;
 use crate::model::{Container, Health, Stack, State};
 use crate::ui::{self, Live};
@@ -90,9 +89,9 @@ pub fn states(stack: &Stack, containers: &[Container]) -> BTreeMap<String, Servi
 }
 
 /// One look at the engine, onto the live lines.
-pub(super) fn draw(ctx: &Context, survey: &Survey, live: &mut Live) {
+pub(super) fn draw(survey: &Survey, live: &mut Live) {
     // While Compose works, an engine that is busy is no reason to stop.
-    if let Ok(containers) = ctx.engine.containers_of(&survey.stack.name) {
+    if let Ok(containers) = survey.containers_now() {
         show(live, &states(&survey.stack, &containers), "");
     }
 }
@@ -111,37 +110,25 @@ fn show(live: &mut Live, states: &BTreeMap<String, ServiceState>, extra: &str) {
 
 /// Waits; returns the project's containers. A service that failed, or is not
 /// well in time, is an error that says why.
-pub(super) fn wait(
-    ctx: &Context,
-    survey: &Survey,
-    options: &Options,
-    deadline: Instant,
-    patience: &Patience,
-    live: &mut Live,
-) -> Result<Vec<Container>> {
-    let begin = Instant::now();
+pub(super) fn wait(run: &mut Run<'_>) -> Result<Vec<Container>> {
+    let (survey, ctx, begin) = (run.survey, &run.survey.ctx, Instant::now());
     let mut unhealthy_since: Option<Instant> = None;
     let mut restarted: BTreeMap<String, Instant> = BTreeMap::new();
     loop {
-        let containers = ctx
-            .engine
-            .containers_of(&survey.stack.name)
-            .map_err(|trouble| ctx.engine_error(&trouble).within("the engine stopped answering during the wait"))?;
+        let asked = survey.containers_now();
+        let containers = asked.map_err(|error| error.within("the engine stopped answering during the wait"))?;
         let mut states = states(&survey.stack, &containers);
+        let crashing = containers.iter().filter(|container| container.state == State::Restarting);
+        restarted.extend(crashing.filter_map(|c| c.service.clone()).map(|service| (service, Instant::now())));
         // Between two crashes a service runs, too: only one that stays up is well.
-        for container in containers.iter().filter(|container| container.state == State::Restarting) {
-            restarted.extend(container.service.clone().map(|service| (service, Instant::now())));
-        }
-        for (service, _) in restarted.iter().filter(|(_, last)| last.elapsed() < RECOVERY) {
-            states.entry(service.clone()).and_modify(|state| {
-                if state.is_well() {
-                    *state = ServiceState::Starting;
-                }
-            });
+        for (service, state) in &mut states {
+            if state.is_well() && restarted.get(service).is_some_and(|last| last.elapsed() < RECOVERY) {
+                *state = ServiceState::Starting;
+            }
         }
         // Compose has ended: a service without a container was scaled to none.
         states.retain(|_, state| *state != ServiceState::Waiting);
-        show(live, &states, &format!("{:.0} s", begin.elapsed().as_secs_f32()));
+        show(&mut run.live, &states, &format!("{:.0} s", begin.elapsed().as_secs_f32()));
         if states.values().all(|state| state.is_well()) {
             let crashed: Vec<String> =
                 containers.iter().filter(|c| just_restarted(ctx, c)).filter_map(|c| c.service.clone()).collect();
@@ -155,14 +142,14 @@ pub(super) fn wait(
         let failed = states.values().any(|state| matches!(state, ServiceState::Failed | ServiceState::Created));
         let given_up = unhealthy_since.is_some_and(|since| since.elapsed() > RECOVERY);
         if (failed || given_up)
-            && let Some(error) = failure(ctx, survey)
+            && let Some(error) = failure(survey)
         {
             return Err(error);
         }
-        if Instant::now() > deadline {
-            return Err(too_late(ctx, survey, &states, &containers, options));
+        if Instant::now() > run.deadline {
+            return Err(too_late(run, &states, &containers));
         }
-        if patience.interrupted() {
+        if run.patience.interrupted() {
             return Err(launch::interrupted());
         }
         std::thread::sleep(POLL);
@@ -180,19 +167,13 @@ fn is_young(container: &Container) -> bool {
     container.seconds_up.is_some_and(|seconds| seconds < RECOVERY.as_secs())
 }
 
-fn too_late(
-    ctx: &Context,
-    survey: &Survey,
-    states: &BTreeMap<String, ServiceState>,
-    containers: &[Container],
-    options: &Options,
-) -> Error {
+fn too_late(run: &Run<'_>, states: &BTreeMap<String, ServiceState>, containers: &[Container]) -> Error {
+    let (ctx, limit) = (&run.survey.ctx, run.limit.as_secs());
     let late: Vec<String> = states
         .iter()
         .filter(|(_, state)| !state.is_well())
         .map(|(service, state)| format!("{} is {}", ui::clean(service), state.word()))
         .collect();
-    let limit = options.wait_timeout.as_secs();
     let mut error = Error::new(format!("not everything is well after {limit} s: {}", late.join(", "))).finding();
     let is_late =
         |c: &&Container| c.service.as_deref().and_then(|name| states.get(name)).is_some_and(|state| !state.is_well());
@@ -202,7 +183,7 @@ fn too_late(
         error = error.hint(reason(ctx, container));
         show_log(ctx, container);
     }
-    let name = &survey.stack.name;
+    let name = &run.survey.stack.name;
     error
         .hint("the containers keep running: `cargo xtask logs` shows what they do, `cargo xtask stop` takes them away")
         .hint(format!("a slow start of `{name}` gets more time with `--wait-timeout {}`", limit.saturating_mul(2)))
@@ -210,16 +191,16 @@ fn too_late(
 
 /// A service that ended badly after it was well, as those without a healthcheck
 /// are from their first moment.
-pub(super) fn ended(ctx: &Context, survey: &Survey) -> Option<Error> {
-    let containers = ctx.engine.containers_of(&survey.stack.name).ok()?;
+pub(super) fn ended(survey: &Survey) -> Option<Error> {
+    let containers = survey.containers_now().ok()?;
     let failed = states(&survey.stack, &containers).into_values().any(|state| state == ServiceState::Failed);
-    failed.then(|| failure(ctx, survey)).flatten()
+    failed.then(|| failure(survey)).flatten()
 }
 
 /// The first service that failed, with the reason and its last lines; `None`
 /// where none did.
-pub(super) fn failure(ctx: &Context, survey: &Survey) -> Option<Error> {
-    let containers = ctx.engine.containers_of(&survey.stack.name).ok()?;
+pub(super) fn failure(survey: &Survey) -> Option<Error> {
+    let (ctx, containers) = (&survey.ctx, survey.containers_now().ok()?);
     let bad = |wanted: ServiceState| {
         containers.iter().find(|container| {
             let known = container.service.as_deref().is_some_and(|name| survey.stack.service(name).is_some());

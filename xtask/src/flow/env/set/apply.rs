@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Plan, Written, ports};
+use super::{Plan, ports};
 use crate::context::Context;
 use crate::decide::Expect;
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::flow::proof::Model;
-use crate::flow::tracked;
+use crate::flow::tracked::Writes;
 use crate::stack;
 use crate::ui;
 
@@ -16,22 +16,14 @@ use crate::ui;
 /// or publishes or mounts something otherwise, every file is put back.
 pub fn apply(ctx: &Context, plan: &Plan) -> Result<()> {
     let changed = plan.files.iter().filter(|file| file.before.as_deref() != Some(file.after.render()));
-    tracked::agree(ctx, &changed.map(|file| file.path.clone()).collect::<Vec<_>>())?;
+    Writes::Files.agree(ctx, &changed.map(|file| file.path.clone()).collect::<Vec<_>>())?;
     // A project that Compose refuses already is mended one value at a time.
     let before = Model::now(&ctx.with_options(plan.options.clone())).ok();
-    let write = |file: &Written| {
-        let same = file.before.as_deref() == Some(file.after.render());
-        if same { Ok(()) } else { disk::write_atomic(&file.path, file.after.render()) }
-    };
-    let done = plan.files.iter().try_for_each(write).and_then(|()| takes_effect(ctx, plan));
-    let done = done.and_then(|()| before.as_ref().map_or(Ok(()), |before| prove(ctx, plan, before)));
-    if let Err(error) = done {
-        for file in &plan.files {
-            disk::put(&file.path, file.before.as_deref())?;
-        }
-        return Err(error);
-    }
-    Ok(())
+    let files = plan.files.iter().map(|file| (file.path.clone(), Some(file.after.render().to_vec())));
+    disk::write_proved(&files.collect::<Vec<_>>(), || {
+        takes_effect(ctx, plan)?;
+        before.as_ref().map_or(Ok(()), |before| prove(ctx, plan, before))
+    })
 }
 
 fn takes_effect(ctx: &Context, plan: &Plan) -> Result<()> {

@@ -8,9 +8,10 @@ use crate::disk;
 use crate::envfile::PortMove;
 use crate::error::{Error, Result};
 use crate::exec::Command;
-use crate::flow::{proof, survey};
-use crate::ledger::Book;
+use crate::flow::proof;
+use crate::flow::survey::{self, Survey};
 use crate::model::{Around, Origin, PortMapping, PortRange, Stack, Tenant};
+use crate::project;
 use crate::ui;
 
 fn fed<'a>(model: &'a Stack, name: &'a str) -> impl Iterator<Item = (&'a PortMapping, String)> {
@@ -119,8 +120,8 @@ pub(super) fn taken(ctx: &Context, then: &Stack, moves: &[PortMove]) -> Vec<Stri
     if moves.is_empty() {
         return warnings;
     }
-    let Ok(found) = survey::project(ctx) else { return warnings };
-    let (leases, dir) = (ctx.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default(), found.real_dir());
+    let Ok(found) = project::resolve(ctx).map(Survey::of) else { return warnings };
+    let dir = found.real_dir();
     for PortMove { variable: name, to: port, .. } in moves {
         for (mapping, _) in fed(then, name) {
             let at = all.iter().position(|other| std::ptr::eq(*other, mapping));
@@ -130,7 +131,7 @@ pub(super) fn taken(ctx: &Context, then: &Stack, moves: &[PortMove]) -> Vec<Stri
                 _ => None,
             });
             let keeps = |tenant: &&Tenant| tenant.keeps(*port, mapping.protocol) && disk::is_folder(&tenant.dir);
-            let kept = leases.others(&found.stack.name, &dir).find(keeps);
+            let kept = found.leases.others(&found.stack.name, &dir).find(keeps);
             let free = || survey::is_free(&found, mapping, *port);
             let warning = match (clash, kept) {
                 (Some(other), _) => format!("{port} is what service `{}` publishes too", all[other].service),

@@ -1,17 +1,16 @@
 //! Whether a project can be started at all: an engine, Compose, and nobody else
 //! of its name.
 
-use super::Survey;
-use crate::context::Context;
+use super::Project;
 use crate::docker::{Absence, ComposeTrouble};
 use crate::error::{Error, Result};
 
-impl Survey {
+impl Project {
     /// An error where a project of this name runs from another folder: Compose
     /// would replace its containers, and `down` end them.
-    pub fn refuse_elsewhere(&self, ctx: &Context) -> Result<()> {
+    pub fn refuse_elsewhere(&self) -> Result<()> {
         let Some(other) = &self.elsewhere else { return Ok(()) };
-        let name = &self.stack.name;
+        let (ctx, name) = (&self.ctx, &self.stack.name);
         Err(Error::new(format!(
             "a project named `{name}` has containers from {}: this would replace or end them",
             ctx.show(other)
@@ -25,20 +24,16 @@ impl Survey {
 
     /// An error where there is no engine, no Compose, or the project runs from
     /// another folder.
-    pub fn ready(&self, ctx: &Context) -> Result<()> {
-        self.has_engine(ctx)?;
-        self.refuse_elsewhere(ctx)
+    pub fn ready(&self) -> Result<()> {
+        self.has_engine()?;
+        self.refuse_elsewhere()
     }
 
     /// An error where there is no engine or no Compose.
-    pub fn has_engine(&self, ctx: &Context) -> Result<()> {
+    pub fn has_engine(&self) -> Result<()> {
+        let ctx = &self.ctx;
         match (&self.containers, &self.without_compose) {
             (Ok(_), None) => Ok(()),
-            (Ok(_), Some(trouble @ ComposeTrouble::NeedsEnvFile(_))) if ctx.no_write => {
-                let error = ctx.compose_error(trouble);
-                Err(Error::new(format!("{}: --no-write cannot make it", error.message()))
-                    .hint("Compose reads that file itself: `cargo xtask start` makes it from its template"))
-            }
             (Ok(_), Some(trouble)) => Err(ctx.compose_error(trouble)),
             // Without `docker` there is not much else to be said.
             (Err(trouble), Some(ComposeTrouble::Absent(absence))) if *absence != Absence::NoDocker => {
@@ -52,13 +47,18 @@ impl Survey {
         }
     }
 
+    /// Whether Compose can be asked only after `.env` was made from its template.
+    pub fn needs_env_file(&self) -> bool {
+        matches!(self.without_compose, Some(ComposeTrouble::NeedsEnvFile(_)))
+    }
+
     /// Whether there is no engine or no Compose, so that the project's own script
     /// may bring both up. What is there and does not answer, or not to this user,
     /// no script makes anew.
-    pub fn lacks_engine(&self, ctx: &Context) -> bool {
+    pub fn lacks_engine(&self) -> bool {
         match &self.containers {
             Ok(_) => matches!(self.without_compose, Some(ComposeTrouble::Absent(_))),
-            Err(trouble) => trouble.is_absence(ctx.engine.endpoint()),
+            Err(trouble) => trouble.is_absence(self.ctx.engine.endpoint()),
         }
     }
 }
