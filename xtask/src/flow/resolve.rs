@@ -63,10 +63,7 @@ pub fn resolve(found: &Survey, how: OnConflict, writes: Writes) -> Result<Answer
 pub fn report_conflicts(found: &Survey) {
     let ctx = &found.ctx;
     report::notes(ctx, found);
-    match ctx.format {
-        Format::Text => report::text(ctx, found),
-        Format::Json => ui::json(&report::json(found)),
-    }
+    ctx.print(|| report::json(found), || report::text(ctx, found));
 }
 
 /// Gives every port in conflict another one, in the env file or, as `writes` says,
@@ -139,7 +136,6 @@ fn plan(survey: &Survey, writes: Writes) -> Result<(Vec<assign::Move>, Writes)> 
 /// Stops every holder, after asking; with `--dry-run` only says whom.
 pub fn stop_holders(survey: &Survey, writes: Writes) -> Result<Answer> {
     let ctx = &survey.ctx;
-    let stopped = |project: Project| Answer::Resolved { project: project.into(), moves: Vec::new(), writes };
     if ctx.engine.endpoint().is_remote() {
         return Err(Error::new("the ports are held on another machine, where this tool stops nobody")
             .hint("take other ports: `cargo xtask start --on-conflict reassign`")
@@ -147,15 +143,12 @@ pub fn stop_holders(survey: &Survey, writes: Writes) -> Result<Answer> {
     }
     let (requests, plan) = stoppable(survey);
     free::show(&plan, ctx.format == Format::Json);
-    if ctx.dry_run {
-        return Ok(stopped(survey.project.clone()));
+    if !ctx.dry_run {
+        free::consent(ctx, &plan)
+            .map_err(|error| error.hint("or take other ports: `cargo xtask start --on-conflict reassign`"))?;
+        free::run(ctx, &plan, &requests, &free::Manner::default()).error.map_or(Ok(()), Err)?;
     }
-    free::consent(ctx, &plan)
-        .map_err(|error| error.hint("or take other ports: `cargo xtask start --on-conflict reassign`"))?;
-    match free::run(ctx, &plan, &requests, &free::Manner::default()).error {
-        Some(error) => Err(error),
-        None => Ok(stopped(survey.refreshed())),
-    }
+    Ok(Answer::Resolved { project: survey.refreshed().into(), moves: Vec::new(), writes })
 }
 
 /// Who could be stopped for the conflicts; nobody on another machine.
@@ -175,7 +168,7 @@ pub fn hints(survey: &Survey, writes: Writes, reassign: &str, stop: &str) {
     }
     match assign::plan(survey, writes) {
         Ok(_) if writes == Writes::Environment => {
-            ui::note(&format!("hint: other ports for this run: `cargo xtask {reassign}`"))
+            ui::note(&format!("hint: other ports for this run: `cargo xtask {reassign}`"));
         }
         Ok(moves) => ui::note(&format!("hint: other ports in {}: `cargo xtask {reassign}`", files(&moves))),
         Err(error) => immovable(&error),

@@ -113,6 +113,7 @@ impl Project {
 
     /// The same inputs and the same model, with what the engine and the ledger say
     /// now.
+    #[must_use]
     pub fn refreshed(&self) -> Project {
         Project { containers: containers(&self.ctx), ..self.clone() }.among_others()
     }
@@ -125,7 +126,7 @@ impl Project {
         let is_there = |dir: &Path| host.as_ref().is_some_and(|host| !host.is_around) || disk::is_folder(dir);
         let elsewhere = known.iter().find_map(|one| identity::elsewhere(one, name, &dir, &is_there));
         let leases = ctx.leases();
-        let project = Project { host, elsewhere, leases, ..self };
+        let project = Project { elsewhere, host, leases, ..self };
         let is_secondary = project.is_secondary
             || project.has_other_checkouts()
             || identity::namesake(&project.leases, &project.stack.name, &dir).is_some();

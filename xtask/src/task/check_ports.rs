@@ -76,10 +76,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
 /// `--all`
 fn everything(ctx: &Context) -> Result<Exit> {
     let found = machine_check::check(ctx)?;
-    match ctx.format {
-        Format::Json => ui::json(&found),
-        Format::Text => found.text(ctx),
-    }
+    ctx.print(|| &found, || found.text(ctx));
     Ok(if found.clashes() > 0 { Exit::Finding } else { Exit::Success })
 }
 

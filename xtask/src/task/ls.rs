@@ -37,10 +37,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if let Some(why) = trouble(ctx, &found) {
         ui::note(&format!("note: {why}"));
     }
-    match ctx.format {
-        Format::Json => ui::json(&json(ctx, &found)),
-        Format::Text => lines(ctx, &found, ui::width()).iter().for_each(|line| ui::out(line)),
-    }
+    ctx.print(|| json(ctx, &found), || lines(ctx, &found, ui::width()).iter().for_each(|line| ui::out(line)));
     Ok(Exit::Success)
 }
 

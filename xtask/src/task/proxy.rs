@@ -183,10 +183,7 @@ fn status(ctx: &Context) -> Result<Exit> {
 }
 
 fn show(ctx: &Context, status: &proxy::Status) {
-    match ctx.format {
-        Format::Json => ui::json(status),
-        Format::Text => proxy::print(ctx, status),
-    }
+    ctx.print(|| status, || proxy::print(ctx, status));
 }
 
 #[derive(Serialize)]
@@ -237,10 +234,7 @@ fn logs(args: &LogsArgs, ctx: &Context) -> Result<Exit> {
 fn lint(ctx: &Context) -> Result<Exit> {
     // With the host and the network that the checkout was started with.
     let linted = lint::lint(&project::started(ctx)?)?;
-    match ctx.format {
-        Format::Json => ui::json(&lint::json(&linted)),
-        Format::Text => lint::print(ctx, &linted),
-    }
+    ctx.print(|| lint::json(&linted), || lint::print(ctx, &linted));
     Ok(if linted.findings.is_empty() { Exit::Success } else { Exit::Finding })
 }
 

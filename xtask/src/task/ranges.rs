@@ -3,7 +3,6 @@
 use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::flow::ranges::ranges;
-use crate::ui::{self, Format};
 
 /// Which ports each project on this machine chooses from, and who shares them
 #[derive(Debug, clap::Args)]
@@ -22,9 +21,6 @@ pub struct Args {}
 /// Runs it.
 pub fn run(_args: &Args, ctx: &Context) -> Result<Exit> {
     let found = ranges(ctx);
-    match ctx.format {
-        Format::Json => ui::json(&found),
-        Format::Text => found.text(ctx),
-    }
+    ctx.print(|| &found, || found.text(ctx));
     Ok(if found.overlap() { Exit::Finding } else { Exit::Success })
 }

@@ -6,7 +6,6 @@ use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::flow::release::{Which, release};
 use crate::model::PortRange;
-use crate::ui::{self, Format};
 
 /// End what is kept: ports of this project, named ones, or of folders that are gone
 #[derive(Debug, clap::Args)]
@@ -46,9 +45,6 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         _ => Which::Ports(ports),
     };
     let done = release(ctx, &which)?;
-    match ctx.format {
-        Format::Json => ui::json(&done),
-        Format::Text => done.text(ctx),
-    }
+    ctx.print(|| &done, || done.text(ctx));
     Ok(Exit::Success)
 }

@@ -6,7 +6,6 @@ use crate::flow::holders::{look, ports};
 use crate::flow::who_report;
 use crate::host::Depth;
 use crate::model::PortRange;
-use crate::ui::{self, Format};
 
 /// Who is on a port: processes, containers, services, and what to do
 #[derive(Debug, clap::Args)]
@@ -38,9 +37,6 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let ports = ports(if args.all { &everything } else { &args.ports }, args.udp);
     let found =
         look(ctx, &ports, Depth::Quick).map_err(|error: Error| error.within("who holds a port cannot be told"))?;
-    match ctx.format {
-        Format::Json => ui::json(&who_report::json(ctx, &found)),
-        Format::Text => who_report::text(ctx, &found),
-    }
+    ctx.print(|| who_report::json(ctx, &found), || who_report::text(ctx, &found));
     Ok(Exit::Success)
 }

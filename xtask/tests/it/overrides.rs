@@ -380,7 +380,7 @@ fn a_literal_moves_without_a_word_in_the_project() {
     let request = Request { moves: [(slot, project.port(1))].into(), ..Request::default() };
     let after = overrides::environment(&found, &request).unwrap();
     for name in ["COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR"] {
-        project.set(name, &after.ctx.var(name).unwrap());
+        project.set(name, after.ctx.var(name).unwrap());
     }
     before["services"]["web"]["ports"][0]["published"] = json!(project.port(1).to_string());
     assert_eq!(config(&project, ""), before);
