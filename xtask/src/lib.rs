@@ -19,5 +19,5 @@ pub mod model;
 pub mod parse;
 pub mod project;
 pub mod stack;
-pub mod task;
+mod task;
 pub mod ui;

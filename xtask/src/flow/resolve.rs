@@ -16,25 +16,21 @@ use crate::ui::{self, Choice, Format};
 
 /// What came of it.
 #[derive(Debug)]
-pub enum Answer {
-    /// Something was done about it.
+pub(crate) enum Answer {
     Resolved {
         /// The project after it; where ports were moved, with its new ones.
         project: Box<Project>,
-        /// What was moved.
         moves: Vec<assign::Move>,
         /// Where changes go from here on.
         writes: Writes,
     },
-    /// It is to be started by names.
     ByName,
-    /// Nothing was.
     Leave,
 }
 
 /// What to do about conflicts: as was asked for, else as the project says. A
 /// checkout that is not the only one takes ports of its own without being told.
-pub fn policy(asked: Option<OnConflict>, found: &Survey) -> OnConflict {
+pub(crate) fn policy(asked: Option<OnConflict>, found: &Survey) -> OnConflict {
     let default = if found.ctx.is_interactive() { OnConflict::Ask } else { OnConflict::Fail };
     let how = asked.or(found.settings.on_conflict);
     let how = how.unwrap_or(if found.is_secondary { OnConflict::Reassign } else { default });
@@ -43,7 +39,7 @@ pub fn policy(asked: Option<OnConflict>, found: &Survey) -> OnConflict {
 }
 
 /// Does it. Conflicts that are left were reported.
-pub fn resolve(found: &Survey, how: OnConflict, writes: Writes) -> Result<Answer> {
+pub(crate) fn resolve(found: &Survey, how: OnConflict, writes: Writes) -> Result<Answer> {
     match how {
         OnConflict::Fail => {
             report_conflicts(found);
@@ -59,8 +55,7 @@ pub fn resolve(found: &Survey, how: OnConflict, writes: Writes) -> Result<Answer
     }
 }
 
-/// Tells the conflicts.
-pub fn report_conflicts(found: &Survey) {
+pub(crate) fn report_conflicts(found: &Survey) {
     let ctx = &found.ctx;
     report::notes(ctx, found);
     ctx.print(|| report::json(found), || report::text(ctx, found));
@@ -68,7 +63,7 @@ pub fn report_conflicts(found: &Survey) {
 
 /// Gives every port in conflict another one, in the env file or, as `writes` says,
 /// in Compose's environment; with `--dry-run` only says which.
-pub fn reassign(survey: &Survey, writes: Writes) -> Result<Answer> {
+pub(crate) fn reassign(survey: &Survey, writes: Writes) -> Result<Answer> {
     let (survey, writes) = named(survey, writes)?;
     let survey = keep::choose(survey);
     let (moves, writes) = plan(&survey, writes)?;
@@ -134,7 +129,7 @@ fn plan(survey: &Survey, writes: Writes) -> Result<(Vec<assign::Move>, Writes)> 
 }
 
 /// Stops every holder, after asking; with `--dry-run` only says whom.
-pub fn stop_holders(survey: &Survey, writes: Writes) -> Result<Answer> {
+pub(crate) fn stop_holders(survey: &Survey, writes: Writes) -> Result<Answer> {
     let ctx = &survey.ctx;
     if ctx.engine.endpoint().is_remote() {
         return Err(Error::new("the ports are held on another machine, where this tool stops nobody")
@@ -162,7 +157,7 @@ fn stoppable(survey: &Survey) -> (Vec<free::Request>, free::Plan) {
 }
 
 /// Without a person to ask: the commands to type, as far as they would help.
-pub fn hints(survey: &Survey, writes: Writes, reassign: &str, stop: &str) {
+pub(crate) fn hints(survey: &Survey, writes: Writes, reassign: &str, stop: &str) {
     if survey.ctx.format != Format::Text {
         return;
     }
@@ -192,8 +187,7 @@ fn immovable(error: &Error) {
     }
 }
 
-/// Asks what to do about the conflicts.
-pub fn ask(survey: &Survey, writes: Writes) -> Result<Answer> {
+pub(crate) fn ask(survey: &Survey, writes: Writes) -> Result<Answer> {
     let mut choices = Vec::new();
     let mut offer = |key: char, label: String| choices.push(Choice { key, label });
     if !stoppable(survey).1.steps.is_empty() {

@@ -19,7 +19,7 @@ Examples:
 
 Exit code: 0 done or nothing found, 1 a finding (of `check`; git does not ignore
 .env; nobody knows the variable), 2 it could not be done.")]
-pub struct Args {
+pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,
 }
@@ -91,8 +91,7 @@ Exit code: 0 it could be compared, 2 it could not.")]
     Diff {},
 }
 
-/// Runs it.
-pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     match &args.command {
         Command::Init { missing } => env::init(ctx, &env::gather(ctx)?, *missing),
         Command::Check {} => {

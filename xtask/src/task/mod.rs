@@ -1,23 +1,23 @@
 //! One file a command: its `Args` and `run`. No task imports another.
 
-pub mod adopt;
-pub mod check_ports;
-pub mod completions;
-pub mod diagnose;
-pub mod env;
-pub mod kill;
-pub mod logs;
-pub mod ls;
-pub mod open;
-pub mod proxy;
-pub mod prune_network;
-pub mod ranges;
-pub mod release;
-pub mod restart;
-pub mod run;
-pub mod start;
-pub mod stop;
-pub mod who;
+pub(crate) mod adopt;
+pub(crate) mod check_ports;
+pub(crate) mod completions;
+pub(crate) mod diagnose;
+pub(crate) mod env;
+pub(crate) mod kill;
+pub(crate) mod logs;
+pub(crate) mod ls;
+pub(crate) mod open;
+pub(crate) mod proxy;
+pub(crate) mod prune_network;
+pub(crate) mod ranges;
+pub(crate) mod release;
+pub(crate) mod restart;
+pub(crate) mod run;
+pub(crate) mod start;
+pub(crate) mod stop;
+pub(crate) mod who;
 
 /// A number of lines, or `all`, as Docker takes them.
 fn lines(text: &str) -> Result<String, String> {

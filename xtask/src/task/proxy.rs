@@ -25,7 +25,7 @@ take over Traefik could ask the engine for anything. PROXY_NETWORK=NAME means
 another proxy, on the network of that name.
 
 Exit codes: 0 done, 1 a finding, 2 it could not be done, 130 interrupted.")]
-pub struct Args {
+pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,
 }
@@ -150,8 +150,7 @@ struct LabelsArgs {
     lint: bool,
 }
 
-/// Runs it.
-pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     match &args.command {
         Command::Up(args) => up(args, ctx),
         Command::Down(args) => proxy::down(ctx, args.force).map(|()| Exit::Success),

@@ -23,7 +23,7 @@ needs --yes.
 
 Exit code: 0 ended, or nothing was kept, 1 not confirmed, 2 it could not be
 done.")]
-pub struct Args {
+pub(crate) struct Args {
     /// Ports and ranges of ports
     #[arg(value_name = "PORT")]
     ports: Vec<PortRange>,
@@ -35,8 +35,7 @@ pub struct Args {
     all: bool,
 }
 
-/// Runs it.
-pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let ports: BTreeSet<u16> = args.ports.iter().flat_map(|range| range.iter()).collect();
     let which = match args {
         Args { gone: true, .. } => Which::Gone,

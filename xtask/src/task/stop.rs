@@ -19,7 +19,7 @@ Examples:
   cargo xtask stop --volumes         the data goes too; asks first
 
 Exit code: 0 stopped, 1 not confirmed, 2 it could not be done.")]
-pub struct Args {
+pub(crate) struct Args {
     /// Remove the project's volumes, and with them its data; asks first
     #[arg(long)]
     volumes: bool,
@@ -28,8 +28,7 @@ pub struct Args {
     timeout: Option<u32>,
 }
 
-/// Runs it.
-pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let found = project::resolve_started(ctx)?;
     let ctx = &found.ctx;
     found.ready()?;

@@ -19,7 +19,7 @@ Examples:
 Linux shows processes of other users to root alone: `sudo ss -ltnp 'sport = :80'`.
 
 Exit code: 0 the question could be answered, 2 it could not.")]
-pub struct Args {
+pub(crate) struct Args {
     /// Ports and ranges of ports
     #[arg(value_name = "PORT", required_unless_present = "all")]
     ports: Vec<PortRange>,
@@ -31,8 +31,7 @@ pub struct Args {
     udp: bool,
 }
 
-/// Runs it.
-pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let everything = [PortRange { first: 1, last: u16::MAX }];
     let ports = ports(if args.all { &everything } else { &args.ports }, args.udp);
     let found =
