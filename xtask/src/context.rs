@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::decide::path_digits;
 use crate::docker::{Compose, ComposeTrouble, Cures, Endpoint, Engine, Trouble};
 use crate::error::{Error, Result};
@@ -184,19 +186,28 @@ impl Context {
         self.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default()
     }
 
-    /// Asks, unless `--yes` has answered. An error where nobody can be asked.
-    pub fn ask(&self, question: &str) -> Result<bool> {
+    /// Asks, unless `--yes` has answered. An error where nobody can be asked, and so
+    /// `declined` (`nothing was stopped`) is the outcome.
+    pub fn ask(&self, question: &str, declined: &str) -> Result<bool> {
         if self.yes || self.is_interactive() {
             return Ok(self.yes || crate::ui::confirm(question));
         }
-        Err(Error::new(format!("{question} There is no terminal to ask on"))
+        Err(Error::new(format!("{question} There is no terminal to ask on, so {declined}"))
             .hint("add --yes to answer it beforehand")
             .finding())
     }
 
     /// The same; the error `declined` where the answer is no.
     pub fn confirm(&self, question: &str, declined: &str) -> Result<()> {
-        if self.ask(question)? { Ok(()) } else { Err(Error::new(declined).finding()) }
+        if self.ask(question, declined)? { Ok(()) } else { Err(Error::new(declined).finding()) }
+    }
+
+    /// Prints a report as `--format` asks for it.
+    pub fn print<T: Serialize>(&self, json: impl FnOnce() -> T, text: impl FnOnce()) {
+        match self.format {
+            Format::Json => crate::ui::json(&json()),
+            Format::Text => text(),
+        }
     }
 
     /// Whether questions may be asked.

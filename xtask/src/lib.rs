@@ -20,5 +20,5 @@ pub mod parse;
 pub(crate) mod ports;
 pub mod project;
 pub mod stack;
-pub(crate) mod task;
+mod task;
 pub mod ui;

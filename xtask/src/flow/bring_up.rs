@@ -27,36 +27,29 @@ const ROUNDS: u32 = 10;
 
 /// How to start.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub(crate) struct Options {
     /// What to do about conflicts; `None` = the project's setting, else ask on
     /// a terminal and fail elsewhere.
-    pub on_conflict: Option<OnConflict>,
-    /// Bring an engine up where none answers.
-    pub setup: bool,
-    /// Move variables back first.
-    pub restore_ports: bool,
-    /// Values go to Compose by its environment, and no file is written.
-    pub no_write: bool,
+    pub(crate) on_conflict: Option<OnConflict>,
+    pub(crate) setup: bool,
+    pub(crate) restore_ports: bool,
+    pub(crate) no_write: bool,
     /// Names at the proxy in place of ports; `None` = as the project says.
-    pub by_name: Option<bool>,
+    pub(crate) by_name: Option<bool>,
     /// With names: these services keep their ports as well.
-    pub also_publish: Vec<String>,
+    pub(crate) also_publish: Vec<String>,
     /// Look at the machine of an engine elsewhere itself.
-    pub probe_remote: bool,
-    /// What to bring up, and for how long.
-    pub up: up::Options,
+    pub(crate) probe_remote: bool,
+    pub(crate) up: up::Options,
 }
 
 /// How it ended, when nothing went wrong.
 #[derive(Debug)]
-pub enum Ending {
-    /// Everything is well.
+pub(crate) enum Ending {
     Up {
-        /// The project as it was started.
         found: Box<Survey>,
         /// Variables that got other ports on the way.
         moved: Vec<assign::Move>,
-        /// Its names, where it was started by names.
         by_name: Option<Box<ByName>>,
     },
     /// Conflicts stay; they were reported.
@@ -67,7 +60,7 @@ pub enum Ending {
 
 /// Check, resolve, up; again where the engine refuses a port all the same, or
 /// where somebody was quicker.
-pub fn bring_up(ctx: &Context, options: &Options) -> Result<Ending> {
+pub(crate) fn bring_up(ctx: &Context, options: &Options) -> Result<Ending> {
     let ending = match run(ctx, options) {
         // Asked what to do about a conflict, a person chose names.
         Ok(None) => run(ctx, &Options { by_name: Some(true), ..options.clone() }),
@@ -94,15 +87,10 @@ fn run(ctx: &Context, options: &Options) -> Result<Option<Ending>> {
 
 /// What a start does next.
 enum Step {
-    /// Look at the ports.
     Look,
-    /// Do this about conflicts.
     Settle(Box<Survey>, OnConflict),
-    /// `docker compose up`, and the proof.
     Launch(Box<Survey>),
-    /// Nothing: it is over.
     End(Ending),
-    /// Begin anew, by names.
     StartByName,
 }
 
@@ -159,7 +147,6 @@ impl<'a> Start<'a> {
         Ok(start)
     }
 
-    /// Moves variables back to the ports that they had.
     fn restore(&mut self) -> Result<()> {
         let moves = assign::restorable(&Survey::of(self.project.clone()).judge(&self.refused));
         if moves.is_empty() {
@@ -178,7 +165,6 @@ impl<'a> Start<'a> {
         Ok(())
     }
 
-    /// The ports as they are now.
     fn survey(&self) -> Result<Survey> {
         let found = Survey::of(self.project.clone());
         // Who is on the ports is not asked until it matters.
@@ -186,7 +172,6 @@ impl<'a> Start<'a> {
         Ok(found.judge(&self.refused))
     }
 
-    /// Looks at the ports, and decides what is to be done about them.
     fn look(&mut self) -> Result<Step> {
         if self.attempts == ATTEMPTS {
             return self.give_up();
@@ -240,7 +225,6 @@ impl<'a> Start<'a> {
         Ok(Step::End(Ending::Conflict))
     }
 
-    /// Keeps the ports and brings the stack up.
     fn launch(&mut self, found: Survey) -> Result<Step> {
         if found.ctx.dry_run {
             return Ok(Step::End(Ending::WouldStart(Box::new(found))));
@@ -348,7 +332,7 @@ fn nameless(problem: &PortProblem) -> Error {
 
 /// Waits for another start or stop of the project of that name. Without a folder
 /// to remember in there is no turn, and Compose's own errors have to do.
-pub fn turn(ctx: &Context, name: &str) -> Option<Turn> {
+pub(crate) fn turn(ctx: &Context, name: &str) -> Option<Turn> {
     if ctx.dry_run {
         return None;
     }

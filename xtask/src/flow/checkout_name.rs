@@ -20,7 +20,7 @@ use crate::ui;
 /// Gives the checkout a name where it needs one: into the env file that Compose
 /// reads, so that a bare `docker compose` there meets the same stack; to Compose's
 /// environment alone with `--no-write` and `--dry-run`.
-pub fn name_checkout(project: Project, writes: Writes) -> Result<(Project, Writes)> {
+pub(crate) fn name_checkout(project: Project, writes: Writes) -> Result<(Project, Writes)> {
     if project.host.as_ref().is_some_and(|host| !host.is_around) {
         return if project.needs_persons_name() { name_for_person(&project, writes) } else { Ok((project, writes)) };
     }
@@ -93,7 +93,7 @@ fn take_name(project: &Project, name: &str, writes: Writes) -> Result<(Project, 
 /// of two could not be there at once, and their volumes would be one. They are
 /// left to Compose, which makes them from the project's name; where that cannot
 /// be, it is said what to do.
-pub fn free_names(project: Project, writes: Writes) -> Result<(Project, Writes)> {
+pub(crate) fn free_names(project: Project, writes: Writes) -> Result<(Project, Writes)> {
     let ctx = &project.ctx;
     let names = fixed_names(&project);
     if names.is_empty() {

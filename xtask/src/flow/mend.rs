@@ -107,7 +107,7 @@ pub fn mend_all(ctx: &Context, only: &[String], mut found: Vec<Finding>) -> Resu
             ui::note(&format!("would mend {}: {action}", ui::clean(&title)));
             continue;
         }
-        if !ctx.ask(&format!("{}: {action}?", ui::clean(&title)))? {
+        if !ctx.ask(&format!("{}: {action}?", ui::clean(&title)), "nothing was mended")? {
             continue;
         }
         ui::note(&format!("mending {}: {action}", ui::clean(&title)));

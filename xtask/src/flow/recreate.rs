@@ -69,7 +69,7 @@ impl Recreation {
     }
 
     /// Does it, and waits until every service is well.
-    pub fn run(self) -> Result<(Outcome, Ending)> {
+    pub(crate) fn run(self) -> Result<(Outcome, Ending)> {
         let ctx = &self.found.ctx;
         let mut outcome = Outcome::default();
         let turn = turn(ctx, &self.found.stack.name);

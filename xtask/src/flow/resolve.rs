@@ -16,25 +16,21 @@ use crate::ui::{self, Choice, Format};
 
 /// What came of it.
 #[derive(Debug)]
-pub enum Answer {
-    /// Something was done about it.
+pub(crate) enum Answer {
     Resolved {
         /// The project after it; where ports were moved, with its new ones.
         project: Box<Project>,
-        /// What was moved.
         moves: Vec<assign::Move>,
         /// Where changes go from here on.
         writes: Writes,
     },
-    /// It is to be started by names.
     ByName,
-    /// Nothing was.
     Leave,
 }
 
 /// What to do about conflicts: as was asked for, else as the project says. A
 /// checkout that is not the only one takes ports of its own without being told.
-pub fn policy(asked: Option<OnConflict>, found: &Survey) -> OnConflict {
+pub(crate) fn policy(asked: Option<OnConflict>, found: &Survey) -> OnConflict {
     let default = if found.ctx.is_interactive() { OnConflict::Ask } else { OnConflict::Fail };
     let how = asked.or(found.settings.on_conflict);
     let how = how.unwrap_or(if found.is_secondary { OnConflict::Reassign } else { default });
@@ -43,7 +39,7 @@ pub fn policy(asked: Option<OnConflict>, found: &Survey) -> OnConflict {
 }
 
 /// Does it. Conflicts that are left were reported.
-pub fn resolve(found: &Survey, how: OnConflict, writes: Writes) -> Result<Answer> {
+pub(crate) fn resolve(found: &Survey, how: OnConflict, writes: Writes) -> Result<Answer> {
     match how {
         OnConflict::Fail => {
             report_conflicts(found);
@@ -59,19 +55,15 @@ pub fn resolve(found: &Survey, how: OnConflict, writes: Writes) -> Result<Answer
     }
 }
 
-/// Tells the conflicts.
-pub fn report_conflicts(found: &Survey) {
+pub(crate) fn report_conflicts(found: &Survey) {
     let ctx = &found.ctx;
     report::notes(ctx, found);
-    match ctx.format {
-        Format::Text => report::text(ctx, found),
-        Format::Json => ui::json(&report::json(found)),
-    }
+    ctx.print(|| report::json(found), || report::text(ctx, found));
 }
 
 /// Gives every port in conflict another one, in the env file or, as `writes` says,
 /// in Compose's environment; with `--dry-run` only says which.
-pub fn reassign(survey: &Survey, writes: Writes) -> Result<Answer> {
+pub(crate) fn reassign(survey: &Survey, writes: Writes) -> Result<Answer> {
     let (survey, writes) = named(survey, writes)?;
     let survey = keep::choose(survey);
     let (moves, writes) = plan(&survey, writes)?;
@@ -137,9 +129,8 @@ fn plan(survey: &Survey, writes: Writes) -> Result<(Vec<assign::Move>, Writes)> 
 }
 
 /// Stops every holder, after asking; with `--dry-run` only says whom.
-pub fn stop_holders(survey: &Survey, writes: Writes) -> Result<Answer> {
+pub(crate) fn stop_holders(survey: &Survey, writes: Writes) -> Result<Answer> {
     let ctx = &survey.ctx;
-    let stopped = |project: Project| Answer::Resolved { project: project.into(), moves: Vec::new(), writes };
     if ctx.engine.endpoint().is_remote() {
         return Err(Error::new("the ports are held on another machine, where this tool stops nobody")
             .hint("take other ports: `cargo xtask start --on-conflict reassign`")
@@ -147,15 +138,12 @@ pub fn stop_holders(survey: &Survey, writes: Writes) -> Result<Answer> {
     }
     let (requests, plan) = stoppable(survey);
     stop::show(&plan, ctx.format == Format::Json);
-    if ctx.dry_run {
-        return Ok(stopped(survey.project.clone()));
+    if !ctx.dry_run {
+        stop::consent(ctx, &plan)
+            .map_err(|error| error.hint("or take other ports: `cargo xtask start --on-conflict reassign`"))?;
+        stop::run(ctx, &plan, &requests, &stop::StopOptions::default()).error.map_or(Ok(()), Err)?;
     }
-    stop::consent(ctx, &plan)
-        .map_err(|error| error.hint("or take other ports: `cargo xtask start --on-conflict reassign`"))?;
-    match stop::run(ctx, &plan, &requests, &stop::StopOptions::default()).error {
-        Some(error) => Err(error),
-        None => Ok(stopped(survey.refreshed())),
-    }
+    Ok(Answer::Resolved { project: survey.refreshed().into(), moves: Vec::new(), writes })
 }
 
 /// Who could be stopped for the conflicts; nobody on another machine.
@@ -169,7 +157,7 @@ fn stoppable(survey: &Survey) -> (Vec<stop::Request>, stop::Plan) {
 }
 
 /// Without a person to ask: the commands to type, as far as they would help.
-pub fn hints(survey: &Survey, writes: Writes, reassign: &str, stop: &str) {
+pub(crate) fn hints(survey: &Survey, writes: Writes, reassign: &str, stop: &str) {
     if survey.ctx.format != Format::Text {
         return;
     }
@@ -199,8 +187,7 @@ fn immovable(error: &Error) {
     }
 }
 
-/// Asks what to do about the conflicts.
-pub fn ask(survey: &Survey, writes: Writes) -> Result<Answer> {
+pub(crate) fn ask(survey: &Survey, writes: Writes) -> Result<Answer> {
     let mut choices = Vec::new();
     let mut offer = |key: char, label: String| choices.push(Choice { key, label });
     if !stoppable(survey).1.steps.is_empty() {

@@ -14,7 +14,7 @@ use crate::ui;
 /// The project with an engine and Compose behind it. `set_up`: what is missing
 /// may be brought up. Where services read a `.env` that is not there, it is made:
 /// before that Compose cannot be asked.
-pub fn ready(ctx: &Context, set_up: bool, writes: Writes) -> Result<Project> {
+pub(crate) fn ready(ctx: &Context, set_up: bool, writes: Writes) -> Result<Project> {
     let mut found = project::resolve(ctx)?;
     let mut may_set_up = set_up;
     loop {
@@ -62,7 +62,7 @@ fn make_env_file(found: &Project) -> Result<()> {
 }
 
 /// Runs the project's own engine script, where there is no engine or no Compose.
-pub fn set_up(ctx: &Context) -> Result<()> {
+pub(crate) fn set_up(ctx: &Context) -> Result<()> {
     run(ctx, &script(&project::resolve(ctx)?)?)
 }
 

@@ -14,7 +14,7 @@ const SETTLING: (u32, Duration) = (10, Duration::from_millis(200));
 /// container of this very service: its port is held then, and not yet listed as
 /// the container's. A start that was killed in the middle leaves that.
 #[must_use]
-pub fn until_settled(mut found: Survey, refused: &BTreeMap<u16, String>) -> Survey {
+pub(crate) fn until_settled(mut found: Survey, refused: &BTreeMap<u16, String>) -> Survey {
     // Elsewhere nothing is probed that an engine at work could hold.
     let times = if found.host.is_some() { 0 } else { SETTLING.0 };
     for _ in 0..times {

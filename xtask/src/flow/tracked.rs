@@ -59,13 +59,8 @@ impl Writes {
             return Ok(Some(Writes::TrackedFiles));
         }
         let or_environment = self == Writes::FilesOrEnvironment;
-        let answer = if ctx.is_interactive() {
-            choose(&names, on_top, or_environment)
-        } else if or_environment {
-            'e'
-        } else {
-            'l'
-        };
+        let unasked = if or_environment { 'e' } else { 'l' };
+        let answer = if ctx.is_interactive() { choose(&names, on_top, or_environment) } else { unasked };
         match answer {
             'w' => Ok(Some(Writes::TrackedFiles)),
             'o' => Ok(None),

@@ -26,7 +26,7 @@ Paths of -f and --env-file count from the current folder.
 
 Exit code: 0 done or nothing to do, 1 something is missing (--check) or nobody
 agreed, 2 it could not be done.")]
-pub struct Args {
+pub(crate) struct Args {
     /// Top folder of the repository; the current folder without it
     #[arg(value_name = "DIR", default_value = ".", hide_default_value = true)]
     dir: PathBuf,
@@ -38,8 +38,7 @@ pub struct Args {
     update: bool,
 }
 
-/// Runs it.
-pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let plan = adopt::plan(ctx, &args.dir, args.update)?;
     let text = ctx.format == Format::Text;
     if text {

@@ -27,7 +27,7 @@ An address in a variable stays (DB_PORT=127.0.0.1:5432). A file that git tracks 
 changed only after a question, which --yes answers.
 
 Exit code: 0 all free or ours, 1 a conflict, 2 the project could not be read.")]
-pub struct Args {
+pub(crate) struct Args {
     /// Give every port in conflict another one: in the env file, or in an override for literals
     #[arg(long, conflicts_with = "stop_holders")]
     reassign: bool,
@@ -42,8 +42,7 @@ pub struct Args {
     probe_remote: bool,
 }
 
-/// Runs it.
-pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if args.all {
         return everything(ctx);
     }
@@ -76,10 +75,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
 /// `--all`
 fn everything(ctx: &Context) -> Result<Exit> {
     let found = machine_check::check(ctx)?;
-    match ctx.format {
-        Format::Json => ui::json(&found),
-        Format::Text => found.text(ctx),
-    }
+    ctx.print(|| &found, || found.text(ctx));
     Ok(if found.clashes() > 0 { Exit::Finding } else { Exit::Success })
 }
 

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use clap::Command;
 
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 use crate::ui;
 
 /// Print a script that completes `cargo xtask <TAB>` in your shell
@@ -20,7 +20,7 @@ source ~/.cargo-xtask.zsh
 
 The script fits this version of the command line: make it again after an update.
 Completion of cargo itself stays as it is. Tried in bash; not in zsh and fish.")]
-pub struct Args {
+pub(crate) struct Args {
     /// Which shell
     #[arg(value_enum)]
     shell: Shell,
@@ -28,7 +28,7 @@ pub struct Args {
 
 /// Shells that scripts are there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Shell {
+pub(crate) enum Shell {
     /// bash 3.2 and later
     Bash,
     /// zsh
@@ -95,7 +95,7 @@ complete -c cargo -n __cargo_is_xtask -f -a '(__cargo_xtask)'
 ";
 
 /// Runs it for the command line `command`.
-pub fn run(args: &Args, mut command: Command) -> Result<Exit> {
+pub(crate) fn run(args: &Args, mut command: Command) -> Exit {
     let (shell, wrapper) = match args.shell {
         Shell::Bash => (clap_complete::Shell::Bash, BASH),
         Shell::Zsh => (clap_complete::Shell::Zsh, ZSH),
@@ -106,5 +106,5 @@ pub fn run(args: &Args, mut command: Command) -> Result<Exit> {
     // Writing to memory cannot fail.
     drop(script.write_all(wrapper.as_bytes()));
     ui::out(String::from_utf8_lossy(&script).trim_end());
-    Ok(Exit::Success)
+    Exit::Success
 }

@@ -26,7 +26,7 @@ proxy, wsl, leases. They run side by side, each for at most 5 s. docs/troublesho
 table of symptoms, checks and cures.
 
 Exit code: 0 no problem (warnings and notes are none), 1 a problem was found.")]
-pub struct Args {
+pub(crate) struct Args {
     /// Offer to mend what can be mended, and look again
     #[arg(long)]
     fix: bool,
@@ -36,7 +36,7 @@ pub struct Args {
 }
 
 /// Runs it. `markdown`: for an issue.
-pub fn run(args: &Args, ctx: &Context, markdown: bool) -> Result<Exit> {
+pub(crate) fn run(args: &Args, ctx: &Context, markdown: bool) -> Result<Exit> {
     let mut found = checkup(ctx, &args.only);
     let mut fixed = Vec::new();
     if args.fix {

@@ -5,7 +5,6 @@ use clap::Subcommand;
 use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::flow::env;
-use crate::ui::{self, Format};
 
 /// .env: make, check, explain, change it, and compare it with its template
 #[derive(Debug, clap::Args)]
@@ -20,7 +19,7 @@ Examples:
 
 Exit code: 0 done or nothing found, 1 a finding (of `check`; git does not ignore
 .env; nobody knows the variable), 2 it could not be done.")]
-pub struct Args {
+pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,
 }
@@ -92,28 +91,18 @@ Exit code: 0 it could be compared, 2 it could not.")]
     Diff {},
 }
 
-/// Runs it.
-pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
-    let json = ctx.format == Format::Json;
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     match &args.command {
         Command::Init { missing } => env::init(ctx, &env::gather(ctx)?, *missing),
         Command::Check {} => {
             let found = env::gather(ctx)?;
             let findings = env::check(ctx, &found)?;
-            if json {
-                ui::json(&env::check_json(ctx, &found, &findings));
-            } else {
-                env::check_text(ctx, &found, &findings);
-            }
+            ctx.print(|| env::check_json(ctx, &found, &findings), || env::check_text(ctx, &found, &findings));
             Ok(if findings.is_empty() { Exit::Success } else { Exit::Finding })
         }
         Command::Explain { variable } => {
             let explained = env::explain(ctx, &env::gather(ctx)?, variable)?;
-            if json {
-                ui::json(env::explain_json(&explained));
-            } else {
-                env::explain_text(&explained);
-            }
+            ctx.print(|| env::explain_json(&explained), || env::explain_text(&explained));
             Ok(Exit::Success)
         }
         Command::Set { values } => {
@@ -127,11 +116,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         Command::Diff {} => {
             let found = env::gather(ctx)?;
             let changes = env::diff(ctx, &found)?;
-            if json {
-                ui::json(&env::diff_json(ctx, &found, &changes));
-            } else {
-                env::diff_text(ctx, &found, &changes);
-            }
+            ctx.print(|| env::diff_json(ctx, &found, &changes), || env::diff_text(ctx, &found, &changes));
             Ok(Exit::Success)
         }
     }

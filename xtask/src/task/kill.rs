@@ -26,7 +26,7 @@ engines' own helpers, and this command's own parents are never signalled.
 Exit code: 0 all free (also when they were before), 1 something still holds a
 port, 2 it could not be done. With --dry-run 0 means that all who hold a port
 would be stopped.")]
-pub struct Args {
+pub(crate) struct Args {
     /// Ports and ranges of ports
     #[arg(value_name = "PORT", required = true)]
     ports: Vec<PortRange>,
@@ -77,8 +77,7 @@ impl From<Signal> for Ask {
     }
 }
 
-/// Runs it.
-pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if args.signal == Signal::Kill && !args.force {
         return Err(Error::new("SIGKILL leaves a program no time to save anything")
             .hint("if that is meant: `--signal kill --force`"));

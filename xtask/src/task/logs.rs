@@ -12,7 +12,7 @@ Examples:
   cargo xtask logs                      the last 100 lines of every service
   cargo xtask logs --follow backend
   cargo xtask logs --tail all postgres")]
-pub struct Args {
+pub(crate) struct Args {
     /// Go on as more is written; Ctrl-C ends it
     #[arg(long)]
     follow: bool,
@@ -23,8 +23,7 @@ pub struct Args {
     services: Vec<String>,
 }
 
-/// Runs it.
-pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let found = project::resolve_started(ctx)?;
     let ctx = &found.ctx;
     found.ready()?;

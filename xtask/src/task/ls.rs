@@ -20,7 +20,7 @@ Stacks that were not started by this tool are listed too, and dev servers of
 kept for gets it again. Where a folder is gone, the cure is under its name.
 
 Exit code: 0 listed, 2 it could not be done.")]
-pub struct Args {
+pub(crate) struct Args {
     /// Refresh in place every two seconds
     #[arg(long)]
     watch: bool,
@@ -28,8 +28,7 @@ pub struct Args {
 
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Runs it.
-pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if args.watch {
         return watch(ctx);
     }
@@ -37,10 +36,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if let Some(why) = trouble(ctx, &found) {
         ui::note(&format!("note: {why}"));
     }
-    match ctx.format {
-        Format::Json => ui::json(&json(ctx, &found)),
-        Format::Text => lines(ctx, &found, ui::width()).iter().for_each(|line| ui::out(line)),
-    }
+    ctx.print(|| json(ctx, &found), || lines(ctx, &found, ui::width()).iter().for_each(|line| ui::out(line)));
     Ok(Exit::Success)
 }
 

@@ -15,13 +15,12 @@ Examples:
   cargo xtask open              the first service with a web page (frontend, web, app first)
   cargo xtask open backend
   cargo xtask open --dry-run    only print the URL")]
-pub struct Args {
+pub(crate) struct Args {
     /// The service
     service: Option<String>,
 }
 
-/// Runs it.
-pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let found = project::resolve_started(ctx)?;
     let ctx = &found.ctx;
     found.ready()?;

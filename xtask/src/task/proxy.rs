@@ -26,7 +26,7 @@ take over Traefik could ask the engine for anything. PROXY_NETWORK=NAME means
 another proxy, on the network of that name.
 
 Exit codes: 0 done, 1 a finding, 2 it could not be done, 130 interrupted.")]
-pub struct Args {
+pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,
 }
@@ -151,8 +151,7 @@ struct LabelsArgs {
     lint: bool,
 }
 
-/// Runs it.
-pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     match &args.command {
         Command::Up(args) => up(args, ctx),
         Command::Down(args) => proxy::down(ctx, args.force).map(|()| Exit::Success),
@@ -184,10 +183,7 @@ fn status(ctx: &Context) -> Result<Exit> {
 }
 
 fn show(ctx: &Context, status: &proxy::Status) {
-    match ctx.format {
-        Format::Json => ui::json(status),
-        Format::Text => proxy::print(ctx, status),
-    }
+    ctx.print(|| status, || proxy::print(ctx, status));
 }
 
 #[derive(Serialize)]
@@ -238,10 +234,7 @@ fn logs(args: &LogsArgs, ctx: &Context) -> Result<Exit> {
 fn lint(ctx: &Context) -> Result<Exit> {
     // With the host and the network that the checkout was started with.
     let linted = lint::lint(&project::started(ctx)?)?;
-    match ctx.format {
-        Format::Json => ui::json(&lint::json(&linted)),
-        Format::Text => lint::print(ctx, &linted),
-    }
+    ctx.print(|| lint::json(&linted), || lint::print(ctx, &linted));
     Ok(if linted.findings.is_empty() { Exit::Success } else { Exit::Finding })
 }
 

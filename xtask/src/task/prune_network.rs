@@ -29,7 +29,7 @@ volumes and ports stay as they are.
 
 Exit code: 0 done or nothing to do, 1 not confirmed, or a network or service that would
 not, 2 it could not be done.")]
-pub struct Args {
+pub(crate) struct Args {
     /// Only networks of these Compose projects
     #[arg(conflicts_with_all = ["all", "recreate"])]
     projects: Vec<String>,
@@ -59,8 +59,7 @@ struct PoolsReport {
     total: usize,
 }
 
-/// Runs it.
-pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if args.recreate {
         return recreate(ctx);
     }

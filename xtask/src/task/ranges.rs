@@ -1,9 +1,8 @@
 //! `cargo xtask ranges`
 
 use crate::context::Context;
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 use crate::flow::ranges::ranges;
-use crate::ui::{self, Format};
 
 /// Which ports each project on this machine chooses from, and who shares them
 #[derive(Debug, clap::Args)]
@@ -17,14 +16,10 @@ of ten is given to a worktree, a second clone, or a dev server of `cargo xtask
 run`, once. Worktrees of one repository share its port_range.
 
 Exit code: 0 no overlap, 1 two projects share ports, 2 it could not be done.")]
-pub struct Args {}
+pub(crate) struct Args {}
 
-/// Runs it.
-pub fn run(_args: &Args, ctx: &Context) -> Result<Exit> {
+pub(crate) fn run(_args: &Args, ctx: &Context) -> Exit {
     let found = ranges(ctx);
-    match ctx.format {
-        Format::Json => ui::json(&found),
-        Format::Text => found.text(ctx),
-    }
-    Ok(if found.overlap() { Exit::Finding } else { Exit::Success })
+    ctx.print(|| &found, || found.text(ctx));
+    if found.overlap() { Exit::Finding } else { Exit::Success }
 }

@@ -6,7 +6,6 @@ use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::flow::release::{Which, release};
 use crate::model::PortRange;
-use crate::ui::{self, Format};
 
 /// End what is kept: ports of this project, named ones, or of folders that are gone
 #[derive(Debug, clap::Args)]
@@ -24,7 +23,7 @@ needs --yes.
 
 Exit code: 0 ended, or nothing was kept, 1 not confirmed, 2 it could not be
 done.")]
-pub struct Args {
+pub(crate) struct Args {
     /// Ports and ranges of ports
     #[arg(value_name = "PORT")]
     ports: Vec<PortRange>,
@@ -36,8 +35,7 @@ pub struct Args {
     all: bool,
 }
 
-/// Runs it.
-pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let ports: BTreeSet<u16> = args.ports.iter().flat_map(|range| range.iter()).collect();
     let which = match args {
         Args { gone: true, .. } => Which::Gone,
@@ -46,9 +44,6 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         _ => Which::Ports(ports),
     };
     let done = release(ctx, &which)?;
-    match ctx.format {
-        Format::Json => ui::json(&done),
-        Format::Text => done.text(ctx),
-    }
+    ctx.print(|| &done, || done.text(ctx));
     Ok(Exit::Success)
 }

@@ -14,13 +14,12 @@ Examples:
 
 A change of ports or variables needs `cargo xtask start`, which replaces the
 containers concerned.")]
-pub struct Args {
+pub(crate) struct Args {
     /// Only these services
     services: Vec<String>,
 }
 
-/// Runs it.
-pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let found = project::resolve_started(ctx)?;
     let ctx = &found.ctx;
     found.ready()?;

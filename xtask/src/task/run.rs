@@ -26,7 +26,7 @@ the command's arguments; no shell is involved.
 
 Exit code: that of the command; 1 it runs already or the port is taken, 2 it
 could not be started.")]
-pub struct Args {
+pub(crate) struct Args {
     /// What the server is called [default: the name of the command]
     #[arg(long = "as", value_name = "NAME")]
     name: Option<String>,
@@ -41,8 +41,7 @@ pub struct Args {
     command: Vec<OsString>,
 }
 
-/// Runs it.
-pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let Some((program, words)) = args.command.split_first() else {
         return Err(Error::new("no command").hint("`cargo xtask run -- npm run dev`"));
     };

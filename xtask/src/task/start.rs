@@ -37,7 +37,7 @@ and nobody can be asked, it goes on as with --no-write; --yes writes.
 
 Exit code: 0 everything is well, 1 a conflict or a service that failed or was too
 slow, 2 it could not be done, 130 interrupted (containers keep running).")]
-pub struct Args {
+pub(crate) struct Args {
     /// What to do about ports that are taken [default: ask on a terminal, else fail]
     #[arg(long, value_enum, value_name = "HOW", env = "XTASK_ON_CONFLICT")]
     on_conflict: Option<OnConflict>,
@@ -72,8 +72,7 @@ pub struct Args {
     services: Vec<String>,
 }
 
-/// Runs it.
-pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let options = Options {
         on_conflict: args.on_conflict,
         setup: args.setup,

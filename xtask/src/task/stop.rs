@@ -19,7 +19,7 @@ Examples:
   cargo xtask stop --volumes         the data goes too; asks first
 
 Exit code: 0 stopped, 1 not confirmed, 2 it could not be done.")]
-pub struct Args {
+pub(crate) struct Args {
     /// Remove the project's volumes, and with them its data; asks first
     #[arg(long)]
     volumes: bool,
@@ -28,8 +28,7 @@ pub struct Args {
     timeout: Option<u32>,
 }
 
-/// Runs it.
-pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let found = project::resolve_started(ctx)?;
     let ctx = &found.ctx;
     found.ready()?;
@@ -66,7 +65,7 @@ pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     take_down(ctx, name, &command)?;
     // A network that Compose does not take away, because it did not make it.
     drop_link(ctx, name);
-    left(ctx, name)
+    left(&found)
 }
 
 /// A checkout that was never started goes by the name of the one that it came
@@ -104,9 +103,9 @@ fn spare_others(ctx: &Context, own: &[String]) -> Result<()> {
 }
 
 /// What is still there, and how it goes away.
-fn left(ctx: &Context, name: &str) -> Result<Exit> {
+fn left(found: &Project) -> Result<Exit> {
+    let (ctx, name, containers) = (&found.ctx, &found.stack.name, found.containers_now()?);
     let trouble = |trouble: crate::docker::Trouble| ctx.engine_error(&trouble);
-    let containers = ctx.engine.containers_of(name).map_err(trouble)?;
     let networks = ctx.engine.networks_of(name).map_err(trouble)?;
     let volumes = ctx.engine.volumes_of(name).map_err(trouble)?;
     for container in &containers {

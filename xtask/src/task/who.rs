@@ -6,7 +6,6 @@ use crate::flow::who_report;
 use crate::host::Depth;
 use crate::model::PortRange;
 use crate::ports::{each_port, find_holders};
-use crate::ui::{self, Format};
 
 /// Who is on a port: processes, containers, services, and what to do
 #[derive(Debug, clap::Args)]
@@ -20,7 +19,7 @@ Examples:
 Linux shows processes of other users to root alone: `sudo ss -ltnp 'sport = :80'`.
 
 Exit code: 0 the question could be answered, 2 it could not.")]
-pub struct Args {
+pub(crate) struct Args {
     /// Ports and ranges of ports
     #[arg(value_name = "PORT", required_unless_present = "all")]
     ports: Vec<PortRange>,
@@ -32,15 +31,11 @@ pub struct Args {
     udp: bool,
 }
 
-/// Runs it.
-pub fn run(args: &Args, ctx: &Context) -> Result<Exit> {
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let everything = [PortRange { first: 1, last: u16::MAX }];
     let ports = each_port(if args.all { &everything } else { &args.ports }, args.udp);
     let found = find_holders(ctx, &ports, Depth::Quick)
         .map_err(|error: Error| error.within("who holds a port cannot be told"))?;
-    match ctx.format {
-        Format::Json => ui::json(&who_report::json(ctx, &found)),
-        Format::Text => who_report::text(ctx, &found),
-    }
+    ctx.print(|| who_report::json(ctx, &found), || who_report::text(ctx, &found));
     Ok(Exit::Success)
 }

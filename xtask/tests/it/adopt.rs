@@ -42,7 +42,7 @@ fn all_of_it_is_shown_and_nothing_done_without_consent() {
     let run = project.run("adopt --dry-run").exits(0);
     snapshot!("adopt-dry-run", own_part(&project, &run.to_string()));
     let refused = project.run("adopt -q").exits(1);
-    assert!(refused.stderr.contains("nothing is written without a question"), "{refused}");
+    assert!(refused.stderr.contains("There is no terminal to ask on, so nothing was written"), "{refused}");
     assert!(project.run("adopt --check").exits(1).stderr.contains("brings what is missing"));
     assert_eq!(project.everything(), before);
 }

@@ -125,7 +125,7 @@ fn ignored(ctx: &Context, file: &Path) -> Result<Exit> {
     if ctx.dry_run {
         return Ok(Exit::Finding);
     }
-    if !ctx.ask(&format!("add it to {list_name}?")).unwrap_or(false) {
+    if !ctx.ask(&format!("add it to {list_name}?"), "nothing was added").unwrap_or(false) {
         ui::note("hint: add --yes, and it is added");
         return Ok(Exit::Finding);
     }
