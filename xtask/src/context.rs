@@ -1,4 +1,4 @@
-//! What every flow and task may touch.
+//! What every operation and task may touch.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

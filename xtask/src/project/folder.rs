@@ -4,11 +4,10 @@
 use std::path::PathBuf;
 
 use crate::context::Context;
-use crate::disk;
 use crate::error::Result;
 use crate::model::{Leases, Stack};
 use crate::parse::compose::normalise_name;
-use crate::stack;
+use crate::{disk, stack};
 
 /// A folder that leases belong to.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Project;
+use super::resolved::Project;
 use crate::decide::worktree_name;
 use crate::disk;
 use crate::error::Result;

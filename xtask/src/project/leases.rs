@@ -5,12 +5,10 @@ use std::sync::Once;
 use std::time::SystemTime;
 
 use crate::context::Context;
-use crate::disk;
 use crate::error::{Error, Result};
-use crate::host;
 use crate::ledger::{self, Book};
 use crate::model::{Container, Lease, Leases, Protocol, Starter, Tenant};
-use crate::ui;
+use crate::{disk, host, ui};
 
 /// Why a port is not to be had that a tenant is being started on.
 pub fn being_started(ctx: &Context, tenant: &Tenant) -> String {

@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::context::Context;
 use crate::docker::{ComposeTrouble, Trouble};
 use crate::error::{Error, Result};
-use crate::exec;
 use crate::model::{ComposeOptions, Container, MissingEnvFile, Stack};
 use crate::stack::{self, EnvFiles};
-use crate::ui;
+use crate::{exec, ui};
 
 /// A model, and who gave it.
 pub(super) struct Model {
@@ -30,7 +29,7 @@ pub(super) fn ask(
     // It can only refuse as long as a service reads the file that is to be made.
     let needs = template.and_then(|_| missing_default(ctx, &options, env_files));
     let (config, containers, read) = std::thread::scope(|scope| {
-        let containers = scope.spawn(|| super::containers(ctx));
+        let containers = scope.spawn(|| super::resolved::containers(ctx));
         let config = scope.spawn(|| match needs {
             Some(missing) => Err(ComposeTrouble::NeedsEnvFile(Box::new(missing))),
             None => compose.config_json(exec::LIMIT),

@@ -1,7 +1,7 @@
 //! Whether a project can be started at all: an engine, Compose, and nobody else
 //! of its name.
 
-use super::Project;
+use super::resolved::Project;
 use crate::docker::{Absence, ComposeTrouble};
 use crate::error::{Error, Result};
 

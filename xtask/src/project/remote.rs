@@ -13,16 +13,15 @@
 
 use std::path::Path;
 
+use super::NAME;
 use super::identity::worktree_of;
-use super::{NAME, Project};
+use super::resolved::Project;
 use crate::context::Context;
 use crate::decide::{has_person, person_name, stable_hash};
-use crate::disk;
 use crate::error::Result;
-use crate::host;
 use crate::model::{Container, EngineHost, Leases};
 use crate::ports::is_around;
-use crate::stack;
+use crate::{disk, host, stack};
 
 const AROUND: &str = "the machine around this container";
 
@@ -122,5 +121,5 @@ pub(super) fn known_name(ctx: &Context) -> Option<String> {
         return None;
     }
     let leases = ctx.leases();
-    choose(ctx, &worktree.unwrap_or(read.name), &dir, &super::containers(ctx).ok()?, &leases).ok()
+    choose(ctx, &worktree.unwrap_or(read.name), &dir, &super::resolved::containers(ctx).ok()?, &leases).ok()
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::flow::adopt;
+use crate::operation::adopt;
 use crate::ui::{self, Format};
 
 /// Bring this tool into another repository, with its source

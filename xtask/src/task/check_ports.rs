@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::flow::resolve::{self, Answer};
-use crate::flow::survey::Survey;
-use crate::flow::tracked::Writes;
-use crate::flow::{machine_check, overrides, report};
+use crate::operation::change::overrides;
+use crate::operation::change::tracked::Writes;
+use crate::operation::check::report;
+use crate::operation::check::survey::Survey;
+use crate::operation::machine::check_all;
+use crate::operation::start::conflicts::{self, Answer};
 use crate::project::{self, Project};
 use crate::ui::{self, Format};
 
@@ -74,7 +76,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
 
 /// `--all`
 fn everything(ctx: &Context) -> Result<Exit> {
-    let found = machine_check::check(ctx)?;
+    let found = check_all::check(ctx)?;
     ctx.print(|| &found, || found.text(ctx));
     Ok(if found.clashes() > 0 { Exit::Finding } else { Exit::Success })
 }
@@ -87,13 +89,13 @@ fn act(args: &Args, found: &Survey) -> Result<Option<Project>> {
         return Ok(None);
     }
     let answer = if args.reassign {
-        resolve::reassign(found, writes)?
+        conflicts::reassign(found, writes)?
     } else if args.stop_holders {
-        resolve::stop_holders(found, writes)?
+        conflicts::stop_holders(found, writes)?
     } else if ctx.is_interactive() && !ctx.yes && !ctx.dry_run {
-        resolve::ask(found, writes)?
+        conflicts::ask(found, writes)?
     } else {
-        resolve::hints(found, writes, "check-ports --reassign", "check-ports --stop-holders");
+        conflicts::hints(found, writes, "check-ports --reassign", "check-ports --stop-holders");
         Answer::Leave
     };
     Ok(match answer {

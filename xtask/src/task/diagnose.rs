@@ -4,9 +4,10 @@ use clap::builder::PossibleValuesParser;
 
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::flow::checkup::{Finding, Status, checkup, names};
-use crate::flow::checkup_report as report;
-use crate::flow::mend::mend_all;
+use crate::operation::diagnose::apply_fix::mend_all;
+use crate::operation::diagnose::finding::{Finding, Status};
+use crate::operation::diagnose::report;
+use crate::operation::diagnose::run::{checkup, names};
 use crate::ui::{self, Format};
 
 /// Is this machine ready for the stack, and if not: what to do

@@ -4,7 +4,7 @@ use clap::Subcommand;
 
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::flow::env;
+use crate::operation::env;
 
 /// .env: make, check, explain, change it, and compare it with its template
 #[derive(Debug, clap::Args)]

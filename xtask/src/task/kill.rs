@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::flow::stop_holders::{self, Outcome, Request, StopOptions};
-use crate::flow::who_report::{self, Report};
 use crate::host::{Ask, Depth};
 use crate::model::{PortRange, Verdict};
+use crate::operation::ports::stop_holders::{self, Outcome, Request, StopOptions};
+use crate::operation::ports::who::{self, Report};
 use crate::ports::{Holders, PortHolders, each_port, find_holders};
 use crate::ui::{self, Format};
 
@@ -88,13 +88,13 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let plan = stop_holders::plan(ctx, &requests, found.containers.as_deref().ok());
     let text = ctx.format == Format::Text;
     // As it is now: who has ended can no longer be asked for its folder.
-    let before = (!text).then(|| who_report::json(ctx, &found));
+    let before = (!text).then(|| who::json(ctx, &found));
     let report = |outcome: Outcome, good: &str| report(&found, before, outcome, good);
     if requests.is_empty() {
         return report(Outcome { actions: Vec::new(), error: None }, "free already");
     }
     if text {
-        who_report::text(ctx, &found);
+        who::text(ctx, &found);
     }
     stop_holders::show(&plan, !text);
     if ctx.dry_run {

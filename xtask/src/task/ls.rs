@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::flow::inventory::{inventory, json, lines, trouble};
+use crate::operation::machine::inventory::{inventory, json, lines, trouble};
 use crate::ui::{self, Format, Page};
 
 /// Every Compose project and worktree on this machine, running or kept

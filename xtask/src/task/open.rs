@@ -3,10 +3,9 @@
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::exec::{self, Command};
-use crate::flow::proxy::by_name;
-use crate::flow::up::{ServiceUrls, urls};
-use crate::project;
-use crate::ui;
+use crate::operation::proxy::by_name;
+use crate::operation::services::urls::{ServiceUrls, urls};
+use crate::{project, ui};
 
 /// Open a service in the browser, on the port that it really has
 #[derive(Debug, clap::Args)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::docker::log_lines;
 use crate::error::{Error, Exit, Result};
-use crate::flow::proxy::{self, Home, Wish, lint, names, trust};
+use crate::operation::proxy::{self, Home, Wish, lint, names, trust};
 use crate::project;
 use crate::ui::{self, Column, Format};
 

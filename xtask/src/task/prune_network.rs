@@ -5,10 +5,10 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::decide::Pools;
 use crate::error::{Error, Exit, Result};
-use crate::flow::bring_up::Ending;
-use crate::flow::prune::{Kept, Outcome, Plan, Wish, count_pools, plan, run as prune};
-use crate::flow::recreate::Recreation;
-use crate::flow::up;
+use crate::operation::networks::prune::{Kept, Outcome, Plan, Wish, count_pools, plan, run as prune};
+use crate::operation::services::urls::urls;
+use crate::operation::start::recreate::Recreation;
+use crate::operation::start::steps::Ending;
 use crate::ui::{self, Column, Format};
 
 /// Remove networks of Compose projects without any container, running or stopped
@@ -181,7 +181,7 @@ fn recreate(ctx: &Context) -> Result<Exit> {
     };
     if ctx.format == Format::Text {
         let containers = found.containers_now()?;
-        for known in up::urls(ctx, &found, &containers) {
+        for known in urls(ctx, &found, &containers) {
             ui::out(&format!("{}  {}", ui::clean(&known.service), known.urls.join("  ")));
         }
     }

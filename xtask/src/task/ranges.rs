@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::error::Exit;
-use crate::flow::ranges::ranges;
+use crate::operation::machine::ranges::ranges;
 
 /// Which ports each project on this machine chooses from, and who shares them
 #[derive(Debug, clap::Args)]

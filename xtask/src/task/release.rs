@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::flow::release::{Which, release};
 use crate::model::PortRange;
+use crate::operation::machine::release::{Which, release};
 
 /// End what is kept: ports of this project, named ones, or of folders that are gone
 #[derive(Debug, clap::Args)]

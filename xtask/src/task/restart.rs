@@ -2,8 +2,7 @@
 
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::project;
-use crate::ui;
+use crate::{project, ui};
 
 /// Restart services without making their containers anew
 #[derive(Debug, clap::Args)]

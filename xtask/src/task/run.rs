@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::exec::{self, Command};
-use crate::flow::dev_server::{HOST, Request, take};
+use crate::operation::machine::dev_server::{HOST, Request, take};
 use crate::ui;
 
 /// Run a dev server outside containers, on a port that is kept for it

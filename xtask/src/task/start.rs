@@ -6,12 +6,15 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::flow::bring_up::{Ending, Options, bring_up};
-use crate::flow::proxy::by_name::ByName;
-use crate::flow::survey::{Row, Survey};
-use crate::flow::up::{self, ServiceState, ServiceUrls};
-use crate::flow::{assign, remote, report};
 use crate::model::{Unpublished, Verdict};
+use crate::operation::change::moves;
+use crate::operation::check::survey::{Row, Survey};
+use crate::operation::check::{engine_host, report};
+use crate::operation::proxy::by_name::ByName;
+use crate::operation::services::urls::{self, ServiceUrls};
+use crate::operation::services::wait::{ServiceState, states};
+use crate::operation::start::launch;
+use crate::operation::start::steps::{Ending, Options, bring_up};
 use crate::stack::OnConflict;
 use crate::ui::{self, Column, Format};
 
@@ -81,7 +84,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         by_name: if args.traefik { Some(true) } else { args.no_traefik.then_some(false) },
         also_publish: args.also_publish.clone(),
         probe_remote: args.probe_remote,
-        up: up::Options { services: args.services.clone(), build: args.build, wait_timeout: args.wait_timeout },
+        up: launch::Options { services: args.services.clone(), build: args.build, wait_timeout: args.wait_timeout },
     };
     match bring_up(ctx, &options)? {
         Ending::Up { found, moved, by_name } => done(&found, &moved, by_name.as_deref()),
@@ -150,13 +153,13 @@ struct Moved<'a> {
     to: u16,
 }
 
-fn done(found: &Survey, moved: &[assign::Move], by_name: Option<&ByName>) -> Result<Exit> {
+fn done(found: &Survey, moved: &[moves::Move], by_name: Option<&ByName>) -> Result<Exit> {
     let ctx = &found.ctx;
     let project = &found.stack.name;
     let containers = found.containers_now()?;
-    let states = up::states(&found.stack, &containers);
+    let states = states(&found.stack, &containers);
     let mut urls = by_name.map(|by_name| by_name.urls(found)).unwrap_or_default();
-    for published in up::urls(ctx, found, &containers) {
+    for published in urls::urls(ctx, found, &containers) {
         match urls.iter_mut().find(|known| known.service == published.service) {
             Some(known) => known.urls.extend(published.urls),
             None => urls.push(published),
@@ -173,8 +176,8 @@ fn done(found: &Survey, moved: &[assign::Move], by_name: Option<&ByName>) -> Res
                 .iter()
                 .map(|step| {
                     let (variable, literal) = match &step.what {
-                        assign::What::Variable(name) => (Some(name.as_str()), None),
-                        assign::What::Literal(slot) => (None, Some(slot.to_string())),
+                        moves::What::Variable(name) => (Some(name.as_str()), None),
+                        moves::What::Literal(slot) => (None, Some(slot.to_string())),
                     };
                     Moved { variable, literal, from: step.from, to: step.to }
                 })
@@ -186,11 +189,11 @@ fn done(found: &Survey, moved: &[assign::Move], by_name: Option<&ByName>) -> Res
     for NotPublished { service, address, why } in not_published(found) {
         ui::note(&format!("note: {address} of {service} is not published: {why}"));
     }
-    remote::note_loopback(found);
+    engine_host::note_loopback(found);
     if let Some(by_name) = by_name {
         by_name.note_names();
     }
-    for step in assign::restorable(found) {
+    for step in moves::restorable(found) {
         ui::note(&format!(
             "note: {} could go back {} -> {}: `cargo xtask start --restore-ports`",
             step.what, step.from, step.to

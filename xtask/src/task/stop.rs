@@ -2,13 +2,11 @@
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::flow::bring_up::turn;
-use crate::flow::proxy::drop_link;
-use crate::flow::take_down::{down, take_down, warn_unnamed};
 use crate::model::{FixedName, Named};
-use crate::project::{self, Project};
-use crate::stack;
-use crate::ui;
+use crate::operation::proxy::drop_link;
+use crate::operation::stop::compose_down::{down, take_down, warn_unnamed};
+use crate::project::{self, Project, turn};
+use crate::{stack, ui};
 
 /// Stop the stack and take its containers and networks away; named volumes stay
 #[derive(Debug, clap::Args)]

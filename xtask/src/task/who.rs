@@ -2,9 +2,9 @@
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::flow::who_report;
 use crate::host::Depth;
 use crate::model::PortRange;
+use crate::operation::ports::who;
 use crate::ports::{each_port, find_holders};
 
 /// Who is on a port: processes, containers, services, and what to do
@@ -36,6 +36,6 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let ports = each_port(if args.all { &everything } else { &args.ports }, args.udp);
     let found = find_holders(ctx, &ports, Depth::Quick)
         .map_err(|error: Error| error.within("who holds a port cannot be told"))?;
-    ctx.print(|| who_report::json(ctx, &found), || who_report::text(ctx, &found));
+    ctx.print(|| who::json(ctx, &found), || who::text(ctx, &found));
     Ok(Exit::Success)
 }

@@ -4,8 +4,8 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use xtask::flow::proxy::{Answer, route_answers};
 use xtask::labels::{Kind, Ports};
+use xtask::operation::proxy::{Answer, route_answers};
 
 use crate::browser::Browser;
 use crate::support::{Holder, Output, Project, command, docker, get_as, run, tool, wait_until};

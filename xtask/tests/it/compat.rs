@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use xtask::context::Context;
-use xtask::flow::adopt::{self, Edit};
 use xtask::model::{Source, Stack};
+use xtask::operation::adopt::{self, Edit};
 
 use crate::compose_cases::{Case, Copied, copy_out, fixtures, options, read, shapes};
 

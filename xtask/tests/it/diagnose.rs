@@ -251,7 +251,7 @@ fn the_documentation_has_every_finding() {
         };
         text.split(quote).filter(is_id).map(str::to_owned).collect()
     };
-    let folder = std::fs::read_dir(root.join("xtask/src/flow/checkup")).unwrap();
+    let folder = std::fs::read_dir(root.join("xtask/src/operation/diagnose/checks")).unwrap();
     let source: String = folder.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap()).collect();
     let docs = std::fs::read_to_string(root.join("docs/troubleshooting.md")).unwrap();
     let (coded, told) = (ids(&source, '"'), ids(&docs, '`'));

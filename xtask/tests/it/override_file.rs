@@ -4,10 +4,10 @@
 use serde_json::json;
 use xtask::context::Context;
 use xtask::decide::Slot;
-use xtask::flow::overrides::{self, Request};
-use xtask::flow::survey::survey;
-use xtask::flow::tracked::Writes;
 use xtask::model::ComposeOptions;
+use xtask::operation::change::overrides::{self, Request};
+use xtask::operation::change::tracked::Writes;
+use xtask::operation::check::survey::survey;
 use xtask::project::{self, resolve};
 
 use crate::overrides::{config, one, project};

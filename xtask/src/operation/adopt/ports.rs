@@ -1,0 +1,262 @@
+//! Literal ports of the compose files become variables.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::plan::{Edit, Left, Plan, Step, Target, View};
+use crate::decide::{Expect, is_generated, port_difference, port_variable};
+use crate::disk;
+use crate::envfile::Document;
+use crate::error::{Error, Result};
+use crate::model::{ComposeOptions, Stack, Wanted};
+use crate::operation::change::proof;
+use crate::parse::compose::{Found, Literal, literals};
+use crate::stack::{self, Project, Texts, Uses};
+
+/// The project as it will be.
+pub(super) struct Ports {
+    /// Its folder, where `.env` is.
+    pub(super) dir: PathBuf,
+    /// Its model with every profile switched on, and no value of anybody's own
+    /// in it, as far as that can be had.
+    pub(super) stack: Stack,
+    /// Variables that cannot stand in the template, and why: set to the value
+    /// that they have without it, they would change another port.
+    pub(super) spoiled: BTreeMap<String, String>,
+}
+
+/// The variable of a port, and the value that it has without being set.
+pub(super) fn value_now(wanted: &Wanted) -> Option<(String, String)> {
+    let origin = wanted.origin.as_ref()?;
+    let value = wanted.mapping.published.map(|port| origin.around.value(port));
+    Some((origin.variable.clone()?, value.unwrap_or_default()))
+}
+
+/// Plans it; `None` where there is no compose file that can be read, which is
+/// said.
+pub(super) fn plan(target: &Target<'_>, plan: &mut Plan) -> Option<Ports> {
+    match project(target, plan) {
+        Ok(ports) => ports,
+        Err(error) => {
+            let why = std::iter::once(error.message()).chain(error.hints().iter().map(String::as_str));
+            plan.left.push(Left { place: "compose files".to_owned(), why: why.collect::<Vec<_>>().join("; ") });
+            None
+        }
+    }
+}
+
+fn project(target: &Target<'_>, plan: &mut Plan) -> Result<Option<Ports>> {
+    let env = |name: &str| target.var(name);
+    let project = stack::locate(&target.options, &target.dir, &env)?;
+    if !disk::real(&project.dir).starts_with(&target.dir) {
+        let why = format!("the next compose file is outside of this folder, in {}", target.ctx.show(&project.dir));
+        plan.left.push(Left { place: "compose files".to_owned(), why });
+        return Ok(None);
+    }
+    let template = stack::template_in(&project.dir);
+    let reader = Reader::new(target, &project, template.as_deref())?;
+    let uses = stack::uses(&project, &env)?;
+    let files = found(target, &uses, plan)?;
+    let taken = Taken { target, project: &project, uses: &uses, template: template.as_deref().and_then(document) };
+    let names = taken.names(&files);
+    let texts = reader.prove(&files, &names, |file, why| {
+        plan.left.push(Left { place: target.show(file), why });
+    });
+    for (file, text, literals) in &files {
+        let Some(after) = texts.get(file) else { continue };
+        let what = match literals.len() {
+            1 => "a port becomes a variable".to_owned(),
+            count => format!("{count} ports become variables"),
+        };
+        let edit = Edit::text(file.clone(), Some(text.clone()), after.clone());
+        plan.steps.push(Step { what: format!("{}: {what}", target.show(file)), edits: vec![edit], view: View::Diff });
+    }
+    let neutral = reader.neutral(&texts, None);
+    let spoiled = neutral.as_ref().map(|stack| reader.spoiled(&texts, stack)).unwrap_or_default();
+    let stack = neutral.or_else(|_| reader.read(&texts))?;
+    Ok(Some(Ports { dir: project.dir, stack, spoiled }))
+}
+
+/// A file, its text, and the ports in it that will become variables.
+type File = (PathBuf, String, Vec<Literal>);
+
+/// Every file with literal ports; what cannot be changed is named.
+fn found(target: &Target<'_>, uses: &Uses, plan: &mut Plan) -> Result<Vec<File>> {
+    let mut files = Vec::new();
+    for file in &uses.files {
+        let text = stack::text_of(file)?;
+        // What `--reassign` wrote is a literal on purpose.
+        if is_generated(text.as_bytes()) {
+            continue;
+        }
+        let mut numbers = Vec::new();
+        for found in literals(&text, &Arc::from(file.as_path()))? {
+            match found {
+                Found::Literal(literal) => numbers.push(literal),
+                Found::Left { service, line, why } => {
+                    let place = format!("{}:{line}", target.show(file));
+                    plan.left.push(Left { place, why: format!("service `{}`: {why}", crate::ui::clean(&service)) });
+                }
+            }
+        }
+        if numbers.is_empty() {
+            continue;
+        }
+        if disk::real(file).starts_with(&target.dir) {
+            files.push((file.clone(), text, numbers));
+        } else {
+            let why = "it has literal ports, and is outside of this folder".to_owned();
+            plan.left.push(Left { place: target.ctx.show(file), why });
+        }
+    }
+    Ok(files)
+}
+
+fn document(path: &Path) -> Option<Document> {
+    Document::parse(std::fs::read(path).ok()?).ok()
+}
+
+/// What makes two entries one variable: they are published together.
+type Key = (String, u16, Option<u16>);
+
+fn key(literal: &Literal) -> Key {
+    (literal.service.clone(), literal.published, literal.target)
+}
+
+/// Names that mean something already.
+struct Taken<'a> {
+    target: &'a Target<'a>,
+    project: &'a Project,
+    uses: &'a Uses,
+    template: Option<Document>,
+}
+
+impl Taken<'_> {
+    fn names(&self, files: &[File]) -> BTreeMap<Key, String> {
+        let mut names: BTreeMap<Key, String> = BTreeMap::new();
+        for literal in files.iter().flat_map(|(_, _, literals)| literals) {
+            if names.contains_key(&key(literal)) {
+                continue;
+            }
+            let given = |name: &str| names.values().any(|given| given == name);
+            let number = literal.target.unwrap_or(literal.published);
+            let name =
+                port_variable(&literal.service, number, &|name| given(name) || self.is_taken(name, literal.published));
+            names.insert(key(literal), name);
+        }
+        names
+    }
+
+    /// An env file may have it already, as long as it says the same port.
+    fn is_taken(&self, name: &str, port: u16) -> bool {
+        let other = |value: &str| value != port.to_string();
+        self.target.var(name).is_some()
+            || self.uses.places.iter().any(|place| place.name == name)
+            || self.project.env_files.get(name).is_some_and(|(value, _)| other(value))
+            || self.template.as_ref().and_then(|template| template.get(name)).is_some_and(|entry| other(&entry.value))
+    }
+}
+
+/// Reads the project as it is, and as it would be.
+struct Reader<'a> {
+    target: &'a Target<'a>,
+    options: ComposeOptions,
+    before: Stack,
+}
+
+impl<'a> Reader<'a> {
+    fn new(target: &'a Target<'a>, project: &Project, template: Option<&Path>) -> Result<Self> {
+        let mut options = ComposeOptions {
+            files: project.files.clone(),
+            project_directory: Some(project.dir.clone()),
+            ..target.options.clone().with_every_profile()
+        };
+        // A value that must be set is in the template, where there is no `.env`.
+        let no_env = project.env_files.files().is_empty() && project.env_files.default_file().is_some();
+        options.env_files.extend(template.filter(|_| no_env).map(Path::to_path_buf));
+        let mut reader = Reader { target, options, before: Stack::default() };
+        let everything = reader.read(&Texts::new());
+        reader.before = everything.or_else(|_| {
+            // A service that nobody switches on may be in bad repair.
+            reader.options.profiles.clone_from(&target.options.profiles);
+            reader.read(&Texts::new())
+        })?;
+        Ok(reader)
+    }
+
+    fn read(&self, texts: &Texts) -> Result<Stack> {
+        stack::read_with(&self.options, &self.target.dir, &|name| self.target.var(name), texts)
+    }
+
+    /// Without anybody's own values: what the files alone say; and what they
+    /// would say with this variable.
+    fn neutral(&self, texts: &Texts, set: Option<&(String, String)>) -> Result<Stack> {
+        let mut options = ComposeOptions { env_files: Vec::new(), ..self.options.clone() };
+        options.files.retain(|file| !std::fs::read(file).is_ok_and(|text| is_generated(&text)));
+        let lookup = |name: &str| {
+            let set = set.filter(|(known, _)| known == name).map(|(_, value)| value.clone());
+            set.or_else(|| (name == "COMPOSE_DISABLE_ENV_FILE").then(|| "true".to_owned()))
+        };
+        stack::read_with(&options, &self.target.dir, &lookup, texts)
+    }
+
+    /// Variables that change a port when they are given the value that they have
+    /// without being set: two ports have different defaults for one.
+    fn spoiled(&self, texts: &Texts, now: &Stack) -> BTreeMap<String, String> {
+        let mut set: BTreeMap<String, String> = BTreeMap::new();
+        for (name, value) in now.ports().filter_map(value_now) {
+            set.entry(name).or_insert(value);
+        }
+        let why = |(name, value): (String, String)| {
+            let cause = format!("{name}={value}");
+            let pair = (name, value);
+            let why = match self.neutral(texts, Some(&pair)) {
+                Ok(then) => proof::refusal(&cause, &port_difference(now, &then, &|_| Expect::Same)?),
+                Err(error) => error.within(cause),
+            };
+            Some((pair.0.clone(), format!("{} has no line: {}", pair.0, why.message())))
+        };
+        set.into_iter().filter_map(why).collect()
+    }
+
+    /// The texts with variables, of those files where they change nothing: the
+    /// model is read with and without them.
+    fn prove(&self, files: &[File], names: &BTreeMap<Key, String>, mut left: impl FnMut(&Path, String)) -> Texts {
+        let mut texts = Texts::new();
+        for (file, text, literals) in files {
+            let attempt = |quote: bool| {
+                let after = edited(text, literals, names, quote);
+                let mut all = texts.clone();
+                all.insert(file.clone(), after.clone());
+                let found = self.read(&all)?;
+                let same = without_origins(&found) == without_origins(&self.before);
+                if same { Ok(after) } else { Err(Error::new("the ports would not stay what they are")) }
+            };
+            match attempt(false).or_else(|_| attempt(true)) {
+                Ok(after) => drop(texts.insert(file.clone(), after)),
+                Err(error) => left(file, format!("its literal ports stay: {}", error.message())),
+            }
+        }
+        texts
+    }
+}
+
+fn edited(text: &str, literals: &[Literal], names: &BTreeMap<Key, String>, quote: bool) -> String {
+    let mut after = text.to_owned();
+    for literal in literals.iter().rev() {
+        let Some(name) = names.get(&key(literal)) else { continue };
+        for (range, with) in literal.edits(name, quote) {
+            after.replace_range(range, &with);
+        }
+    }
+    after
+}
+
+fn without_origins(stack: &Stack) -> Stack {
+    let mut stack = stack.clone();
+    for wanted in stack.services.iter_mut().flat_map(|service| &mut service.ports) {
+        wanted.origin = None;
+    }
+    stack
+}

@@ -1,0 +1,182 @@
+//! Carrying moves out: written, proved by Compose, or put back.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::plan::{Move, dependents_of};
+use crate::context::Context;
+use crate::decide::Expect;
+use crate::envfile::{Dependents, Document, Was};
+use crate::error::{Error, Result};
+use crate::ledger::{Kept, moves, values};
+use crate::model::Wanted;
+use crate::operation::change::proof::{self, Model};
+use crate::operation::change::tracked::Writes;
+use crate::operation::change::{dependents, overrides};
+use crate::project::Project;
+use crate::{disk, stack, ui};
+
+/// An env file that is written.
+pub(super) struct File<'a> {
+    pub(super) path: &'a Path,
+    pub(super) before: Option<Vec<u8>>,
+}
+
+/// Writes the moves, and has Compose prove that they took effect and changed no
+/// other port and no address; if they did not, every file is put back as it was.
+/// Returns the project after it.
+pub fn apply(project: &Project, moves: &[Move], writes: Writes) -> Result<Project> {
+    let ctx = &project.ctx;
+    let (variables, literals): (Vec<&Move>, Vec<&Move>) = moves.iter().partition(|step| step.variable().is_some());
+    let paths: BTreeSet<&Path> = variables.iter().map(|step| step.file.as_path()).collect();
+    let read = |path| Ok(File { path, before: disk::read(path)? });
+    let files: Vec<File<'_>> = paths.into_iter().map(read).collect::<Result<_>>()?;
+    let mut done = attempt(project, &files, (&variables, &literals), writes);
+    // What was written first may mean something else today.
+    if done.is_err() && variables.iter().any(|step| step.back.is_some()) {
+        let numbers: Vec<Move> = variables.iter().map(|step| Move { back: None, ..(*step).clone() }).collect();
+        done = attempt(project, &files, (&numbers.iter().collect::<Vec<_>>(), &literals), writes);
+    }
+    let (after, followed) = done?;
+    for (file, followed) in files.iter().zip(&followed) {
+        dependents::show(ctx, file.path, followed);
+    }
+    // Only a convenience (`start --restore-ports`) is lost with it.
+    if let Err(error) = remember(ctx, &files, &variables) {
+        ui::detail(&format!("the move was not remembered: {error}"));
+    }
+    Ok(after)
+}
+
+fn attempt(
+    project: &Project,
+    files: &[File<'_>],
+    (variables, literals): (&[&Move], &[&Move]),
+    writes: Writes,
+) -> Result<(Project, Vec<Dependents>)> {
+    if variables.is_empty() {
+        return Ok((move_literals(project, literals, writes)?, Vec::new()));
+    }
+    let before = Model::of(project)?;
+    disk::or_put_back(&files.iter().map(|file| file.path).collect::<Vec<_>>(), || {
+        // What an earlier file says now counts for a later one.
+        let followed = files.iter().map(|file| write(&project.ctx, file, variables)).collect::<Result<_>>()?;
+        let after = project.resolve_again(&project.ctx)?;
+        prove(&before, &after, variables, writes)?;
+        Ok((move_literals(&after, literals, writes)?, followed))
+    })
+}
+
+/// Proves itself, and puts back what it wrote.
+fn move_literals(project: &Project, moves: &[&Move], writes: Writes) -> Result<Project> {
+    let request = literals_request(moves);
+    if request.moves.is_empty() { Ok(project.clone()) } else { overrides::apply(project, &request, writes) }
+}
+
+fn literals_request(moves: &[&Move]) -> overrides::Request {
+    let moves = moves.iter().filter_map(|step| Some((step.slot()?.clone(), step.to))).collect();
+    overrides::Request { moves, ..overrides::Request::default() }
+}
+
+pub(super) fn write(ctx: &Context, file: &File<'_>, moves: &[&Move]) -> Result<Dependents> {
+    let path = file.path;
+    let before = file.before.as_deref().unwrap_or_default();
+    let mut document = Document::parse(before).map_err(|error| error.within(path.display()))?;
+    let owned: Vec<Move> = moves.iter().map(|step| (*step).clone()).collect();
+    let follow = dependents_of(ctx, path, &document, &owned);
+    let env_files = stack::env_files(&ctx.options, &ctx.dir, &|name| ctx.var(name))?;
+    let earlier = |name: &str| env_files.before(path, name);
+    // Compose takes the `.env` of another folder that it read first for the
+    // environment.
+    let shell = |name: &str| ctx.var(name).or_else(|| earlier(name).filter(|_| !env_files.is_explicit()));
+    let mut made = false;
+    // Of lines that go again the last goes first.
+    let (back, other): (Vec<&Move>, Vec<&Move>) =
+        moves.iter().filter(|step| step.file == path).partition(|step| step.back.is_some());
+    for step in back.into_iter().rev().chain(other) {
+        let Some(variable) = step.variable() else { continue };
+        let kept = step.back.as_ref().filter(|kept| document.was(variable).as_ref() == Some(&kept.now));
+        made |= kept.is_some_and(|kept| kept.made);
+        if !kept.is_some_and(|kept| document.put_back(variable, &kept.was)) {
+            document.change(variable, &step.value(), &shell, &earlier)?;
+        }
+    }
+    dependents::write(ctx, &mut document, &follow)?;
+    let bytes = document.render();
+    // It was made for these lines alone.
+    disk::put(path, (!made || !bytes.is_empty()).then_some(bytes))?;
+    Ok(follow)
+}
+
+/// Every variable must now feed its new port, and all else be as it was.
+fn prove(before: &Model, after: &Project, moves: &[&Move], writes: Writes) -> Result<()> {
+    let ctx = &after.ctx;
+    let after = before.after(after)?;
+    let expect = |wanted: &Wanted| moves.iter().find_map(|step| step.expects(wanted)).unwrap_or(Expect::Same);
+    let Some(difference) = before.port_differences(&after, &expect).into_iter().next() else { return Ok(()) };
+    let of_move = difference.before.as_ref().and_then(|mapping| {
+        let ports = before.stack.ports().find(|wanted| wanted.mapping == *mapping)?;
+        moves.iter().find(|step| step.expects(ports).is_some())
+    });
+    if let (Some(step), Some(_)) =
+        (of_move, difference.before.as_ref().filter(|b| difference.after.as_ref() == Some(b)))
+    {
+        return Err(Error::new(format!(
+            "{}={} does not take effect: Compose still uses {}",
+            step.what,
+            step.value(),
+            step.around.value(step.from)
+        ))
+        .hint("`docker compose config --environment` shows what Compose reads"));
+    }
+    let step = of_move.or_else(|| moves.first());
+    let cause = step.map(|step| step.cause(ctx, writes)).unwrap_or_default();
+    let error = proof::refusal(&cause, &difference);
+    let error =
+        error.hint(if writes == Writes::Environment { "nothing was started" } else { "all files are as they were" });
+    Err(match step.and_then(|step| step.variable()) {
+        Some(variable) => error.hint(format!("see what uses it: `cargo xtask env explain {variable}`")),
+        None => error,
+    })
+}
+
+/// Gives Compose the moves in its environment, and has it prove that they do
+/// what they would do in a file.
+pub fn pass_on(project: &Project, moves: &[Move]) -> Result<Project> {
+    let (variables, literals): (Vec<&Move>, Vec<&Move>) = moves.iter().partition(|step| step.variable().is_some());
+    let mut project = project.clone();
+    if !variables.is_empty() {
+        let before = Model::of(&project)?;
+        let values = variables.iter().filter_map(|step| Some((step.variable()?.to_owned(), step.value())));
+        project = project.resolve_again(&project.ctx.with_vars(values))?;
+        prove(&before, &project, &variables, Writes::Environment)?;
+    }
+    let request = literals_request(&literals);
+    if request.moves.is_empty() { Ok(project) } else { overrides::environment(&project, &request) }
+}
+
+fn remember(ctx: &Context, files: &[File<'_>], moves: &[&Move]) -> Result<()> {
+    let state = ctx.state_dir()?;
+    for file in files {
+        let parse = |bytes: Option<Vec<u8>>| Document::parse(bytes.unwrap_or_default());
+        let (before, after) = (parse(file.before.clone())?, parse(disk::read(file.path)?)?);
+        let made = file.before.is_none();
+        for step in moves.iter().filter(|step| step.file == file.path) {
+            let variable = step.variable().unwrap_or_default();
+            moves::record(&state, &step.file, &[(variable.to_owned(), step.from, step.to)])?;
+            if let (Some(was), Some(now)) = (before.was(variable), after.was(variable)) {
+                // Where the line break before it was is known as long as it is there.
+                let now =
+                    if matches!(now, Was::Absent(_)) { was_before(&state, file.path, variable, now) } else { now };
+                values::record(&state, &step.file, variable, Kept { was, now, made })?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A variable that is gone again is as it was before, whatever stands at the end
+/// of the file by now.
+fn was_before(state: &Path, file: &Path, variable: &str, now: Was) -> Was {
+    values::of(state, file).remove(variable).map_or(now, |kept| kept.was)
+}

@@ -1,0 +1,7 @@
+//! Check before start: the verdicts of a project's ports, and what else a start
+//! should know.
+
+pub(crate) mod engine_host;
+pub(crate) mod namesakes;
+pub(crate) mod report;
+pub mod survey;

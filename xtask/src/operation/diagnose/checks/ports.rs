@@ -1,0 +1,220 @@
+//! Published ports: who has them, who answers on them, and who may take them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::host::{self, Probe};
+use crate::model::{Binding, Container, Owner, PortRange, Protocol, State};
+use crate::operation::check::survey::{Row, Survey};
+use crate::operation::diagnose::finding::{Finding, Status};
+use crate::operation::diagnose::fix::Mend;
+use crate::operation::diagnose::scene::Scene;
+use crate::operation::ports::stop_holders::{Request, StopAction};
+use crate::ports::{advise, describe_process, is_leftover_proxy, reasons, strangers};
+use crate::ui;
+
+pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
+    let Some(survey) = scene.project() else { return Vec::new() };
+    if survey.engine_unreachable().is_some() {
+        let seen = "could not tell: the engine that binds them does not answer";
+        return vec![Finding::new("ports.taken", "published ports", Status::Unknown, seen)];
+    }
+    let mut found: Vec<Finding> = survey.conflicts().map(|row| conflict(scene, survey, row)).collect();
+    if found.is_empty() {
+        let count = ui::count(survey.rows.len(), "port");
+        found.push(Finding::ok("ports.taken", "published ports", format!("{count}, free or ours")));
+    }
+    if scene.is_local() {
+        found.extend(forwarders(scene, survey));
+        found.extend(shadows(scene));
+    }
+    let ephemeral = host::ephemeral().filter(|_| scene.is_local());
+    found.extend(in_ephemeral(survey, ephemeral));
+    found.extend(ephemeral.filter(|_| cfg!(windows)).and_then(dynamic_range));
+    found
+}
+
+fn conflict(scene: &Scene, survey: &Survey, row: &Row) -> Finding {
+    let mapping = &row.wanted.mapping;
+    let title = format!("port {} ({})", mapping.address(), ui::clean(&mapping.service));
+    let seen = reasons(&scene.ctx, &row.verdict).join("\n");
+    let containers = survey.containers.as_deref().ok();
+    let advice = advise(&row.verdict, false, containers);
+    let instead = row.suggestion.map(|port| format!("`cargo xtask start --on-conflict reassign` takes {port}"));
+    let remedy: Vec<String> = advice.into_iter().chain(instead).collect();
+    let remedy = if remedy.is_empty() { "cargo xtask check-ports".to_owned() } else { remedy.join("; or ") };
+    if survey.is_secondary && row.suggestion.is_some() {
+        return Finding::new("ports.taken", title, Status::Note, seen)
+            .why("this is not the project's only checkout: it gets ports of its own")
+            .remedy("cargo xtask start");
+    }
+    let found = Finding::new("ports.taken", title, Status::Problem, seen)
+        .why("`docker compose up` will stop half-way")
+        .remedy(remedy);
+    let request = Request::from(row);
+    let is_leftover = containers.is_some_and(|containers| is_leftover(&request, containers));
+    if is_leftover { found.mend(Mend::Proxy(Box::new(request))) } else { found }
+}
+
+/// Whether the only one who has the port is a docker-proxy of no engine.
+fn is_leftover(request: &Request, containers: &[Container]) -> bool {
+    let is_published = request.is_published(containers);
+    let owners = request.verdict.owners();
+    let is_leftover =
+        |owner: &Owner| matches!(owner, Owner::Process(process) if is_leftover_proxy(process, is_published));
+    !owners.is_empty() && owners.iter().all(is_leftover)
+}
+
+/// Containers whose ports nobody listens on here: their docker-proxy was killed
+/// (a container that publishes them again, or `docker restart`, brings it back),
+/// or the engine binds them elsewhere: a namespace of its own, another machine
+/// behind a socket of this one.
+fn forwarders(scene: &Scene, survey: &Survey) -> Vec<Finding> {
+    let containers = survey.containers.as_deref().unwrap_or_default();
+    let publishing: Vec<(&Container, Vec<&Binding>)> = containers
+        .iter()
+        // Between two runs a container has no forwarder.
+        .filter(|container| container.state == State::Running)
+        .map(|container| (container, container.held().filter(|b| b.protocol == Protocol::Tcp).collect::<Vec<_>>()))
+        .filter(|(_, bindings)| !bindings.is_empty())
+        .collect();
+    let dead: Vec<&Container> = publishing
+        .iter()
+        .filter(|(_, bindings)| deciding(bindings).any(is_unbound))
+        .map(|(container, _)| *container)
+        .collect();
+    if dead.len() > 1 && dead.len() == publishing.len() {
+        return vec![
+            Finding::new(
+                "ports.elsewhere",
+                "where ports are bound",
+                Status::Warning,
+                format!("none of the ports of {} containers is bound on this machine", dead.len()),
+            )
+            .why("the engine is in another machine or namespace: what is free here says nothing")
+            .remedy("`docker context ls` and `docker info` say which engine this is"),
+        ];
+    }
+    let own = scene.own();
+    let finding = |container: &&Container| {
+        let status = if own.iter().any(|one| one.id == container.id) { Status::Problem } else { Status::Warning };
+        let name = ui::clean(&container.name);
+        let ports: Vec<String> = container.held().map(|binding| binding.published.to_string()).collect();
+        let seen = format!("the engine publishes {} for it, and nobody listens there", unique(ports).join(", "));
+        Finding::new("ports.forwarder", format!("container {name}"), status, seen)
+            .why("its port forwarder (docker-proxy) has died: it runs and cannot be reached")
+            .remedy(format!("docker restart {}", ui::argument(container.reference())))
+    };
+    dead.iter().map(finding).collect()
+}
+
+fn unique(mut words: Vec<String>) -> Vec<String> {
+    words.sort();
+    words.dedup();
+    words
+}
+
+/// Without a proxy the engine lists [::] and binds IPv4 alone: IPv6 says nothing
+/// where there is both.
+fn deciding<'a>(bindings: &'a [&'a Binding]) -> impl Iterator<Item = &'a Binding> {
+    let has_v4 = bindings.iter().any(|binding| binding.host_ip.is_ipv4());
+    bindings.iter().copied().filter(move |binding| binding.host_ip.is_ipv4() || !has_v4)
+}
+
+/// It can be bound, and nobody answers a connection: the kernel may lead that to
+/// the container by rules alone, where an older engine runs without a proxy.
+fn is_unbound(binding: &Binding) -> bool {
+    if host::probe(binding.host_ip, binding.published, Protocol::Tcp) != Probe::Free {
+        return false;
+    }
+    let ip = match binding.host_ip {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let address = SocketAddr::new(ip, binding.published);
+    TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_err()
+}
+
+/// Programs that listen on a published port beside the container: on the other
+/// address family, or (macOS, Windows) on one address in front of its wildcard.
+/// `localhost` is tried as ::1 first by most clients.
+fn shadows(scene: &Scene) -> Vec<Finding> {
+    let own = scene.own();
+    let bindings: Vec<(&Container, &Binding)> = own
+        .iter()
+        .flat_map(|container| container.held().map(move |binding| (*container, binding)))
+        .filter(|(_, binding)| binding.protocol == Protocol::Tcp)
+        .collect();
+    let mut ports: Vec<(u16, Protocol)> = bindings.iter().map(|(_, b)| (b.published, b.protocol)).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    let mut found = Vec::new();
+    for (socket, stranger) in strangers(&ports) {
+        let binding = bindings.iter().find(|(_, binding)| binding.published == socket.port);
+        let Some((container, _)) = binding else { continue };
+        let address = SocketAddr::new(socket.ip, socket.port);
+        let seen = format!("{} listens on {address}", describe_process(&stranger));
+        found.push(
+            Finding::new(
+                "ports.shadow",
+                format!("port {} of {}", socket.port, ui::clean(&container.name)),
+                Status::Warning,
+                seen,
+            )
+            .why("some clients reach it in the place of the container: `localhost` may mean either address")
+            // `cargo xtask kill PORT` would stop the container too, which has it as well.
+            .remedy(format!("end that one alone (`{}`), or move the port", StopAction::EndProcess(stranger).line())),
+        );
+    }
+    found
+}
+
+/// Any outgoing connection may be given such a port (ip(7), `ip_local_port_range`).
+fn in_ephemeral(survey: &Survey, range: Option<PortRange>) -> Option<Finding> {
+    let range = range?;
+    let wanted = |row: &&Row| row.wanted.mapping.published.is_some_and(|ports| range.contains(ports.first));
+    let inside: Vec<String> = survey.rows.iter().filter(wanted).map(|row| row.wanted.mapping.address()).collect();
+    if inside.is_empty() {
+        return None;
+    }
+    Some(
+        Finding::new(
+            "ports.ephemeral",
+            "ports for outgoing connections",
+            Status::Note,
+            format!("{} in {range}", inside.join(", ")),
+        )
+        .why("any program may be given one of these for a connection, and then it is taken now and again")
+        .remedy(format!("choose ports below {}", range.first)),
+    )
+}
+
+/// Windows hands out ports from 49152 on. A low start, which some programs set,
+/// lets Hyper-V reserve blocks among the ports of development servers
+/// (docker/for-win#3171).
+fn dynamic_range(range: PortRange) -> Option<Finding> {
+    (range.first < 10_000).then(|| {
+        Finding::new("ports.dynamic", "dynamic ports of Windows", Status::Warning, format!("they begin at {}", range.first))
+            .why("Hyper-V and WSL reserve blocks of them at each boot, and nobody can bind those")
+            .remedy("as administrator: `netsh int ipv4 set dynamic tcp start=49152 num=16384`, then reboot; for now `net stop winnat`, then `net start winnat` moves the blocks")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::netsh;
+
+    #[test]
+    fn a_low_start_of_windows_dynamic_ports_is_found_in_any_language() {
+        for (sample, bad) in [
+            (&include_bytes!("../../../../tests/fixtures/tools/netsh-dynamicport-windows-en.txt")[..], false),
+            (include_bytes!("../../../../tests/fixtures/tools/netsh-dynamicport-windows-en-low.txt"), true),
+            (include_bytes!("../../../../tests/fixtures/tools/netsh-dynamicport-windows-zh-low.txt"), true),
+        ] {
+            let found = dynamic_range(netsh::dynamic_ports(sample).unwrap());
+            assert_eq!(found.is_some_and(|found| found.remedy.is_some_and(|cure| cure.contains("winnat"))), bad);
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The project on disk: compose files, its name, `.env`, its range of ports.
+
+use std::path::Path;
+
+use crate::exec::{self, Command};
+use crate::model::{Leases, Named, PortRange};
+use crate::operation::check::survey::Survey;
+use crate::operation::diagnose::finding::{Finding, Status};
+use crate::operation::diagnose::fix::Mend;
+use crate::operation::diagnose::scene::Scene;
+use crate::operation::env;
+use crate::{disk, stack, ui};
+
+pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
+    let survey = match scene.survey() {
+        Ok(found) => found,
+        Err(error) => {
+            return vec![
+                Finding::of_error("project.file", "compose file", Status::Problem, error)
+                    .why("without a readable project nothing can be checked or started"),
+            ];
+        }
+    };
+    let count = ui::count(survey.stack.services.len(), "service");
+    let seen = format!("{count}, project `{}`", survey.stack.name);
+    let mut found = vec![Finding::ok("project.file", "compose file", seen), folder(survey)];
+    found.extend(env_files(scene, survey));
+    found.extend(literals(scene, survey));
+    found.extend(fixed_names(scene));
+    found.extend(range(scene, survey));
+    found
+}
+
+fn folder(survey: &Survey) -> Finding {
+    let (id, title) = ("project.name", "project name");
+    match survey.refuse_elsewhere() {
+        // The first start of a second checkout names it.
+        Err(_) if survey.is_secondary && !survey.is_named_by_hand() => {
+            Finding::new(id, title, Status::Note, format!("`{}` is another checkout's", survey.stack.name))
+                .why("two folders with one project name share containers and data")
+                .remedy("cargo xtask start (gives this checkout a name and ports of its own)")
+        }
+        Ok(()) => Finding::ok(id, title, format!("`{}` runs from no other folder", survey.stack.name)),
+        Err(error) => Finding::of_error(id, title, Status::Problem, &error)
+            .why("two folders with one project name share containers and data"),
+    }
+}
+
+fn env_files(scene: &Scene, survey: &Survey) -> Vec<Finding> {
+    let (id, title) = ("project.env", ".env");
+    if let Some(template) = &survey.template {
+        let seen = format!("not there; {} is", scene.ctx.show(template));
+        return vec![
+            Finding::new(id, title, Status::Note, seen)
+                .why("ports are moved by writing into it, and people look for it")
+                .remedy("cargo xtask env init")
+                .mend(Mend::Env { missing: false }),
+        ];
+    }
+    let Some(file) = survey.env_files.files().last() else {
+        return vec![Finding::ok(id, title, "not there, and no template asks for it")];
+    };
+    let mut found = lines(scene);
+    if found.is_empty() {
+        found.push(Finding::ok(id, title, format!("{} is as it should be", scene.ctx.show(file))));
+    }
+    // A file that was named with --env-file may well be meant for everybody.
+    if !survey.env_files.is_explicit() {
+        found.extend(ignored(scene, file));
+    }
+    found
+}
+
+/// What `env check` says, each kind of it once.
+fn lines(scene: &Scene) -> Vec<Finding> {
+    let checked = env::gather(&scene.ctx).and_then(|project| env::check(&scene.ctx, &project));
+    let all = match checked {
+        Ok(all) => all,
+        Err(error) => return vec![Finding::of_error("project.env", ".env", Status::Problem, &error)],
+    };
+    let mut kinds: Vec<&'static str> = all.iter().map(env::Finding::kind).collect();
+    kinds.dedup();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
+        .into_iter()
+        .filter_map(|kind| {
+            let of_kind: Vec<&env::Finding> = all.iter().filter(|one| one.kind() == kind).collect();
+            let seen: Vec<String> = of_kind.iter().map(|one| one.line()).collect();
+            let status = if matches!(kind, "missing" | "unknown") { Status::Note } else { Status::Warning };
+            let found = Finding::new("project.env", ".env", status, seen.join("\n"))
+                .why(why(kind))
+                .remedy(of_kind.first()?.remedy());
+            Some(if kind == "missing" { found.mend(Mend::Env { missing: true }) } else { found })
+        })
+        .collect()
+}
+
+fn why(kind: &str) -> &'static str {
+    match kind {
+        "missing" => "the template has grown since it was copied; defaults of the compose file stand in",
+        "unknown" => "nobody reads it: it may be misspelt",
+        "shadowed" => "what is written in the file has no effect",
+        "dependent" | "old_port" => "it points at a port where the service is no longer",
+        _ => "the value is not what it looks like",
+    }
+}
+
+/// Only a repository can tell, and only one with git.
+fn ignored(scene: &Scene, file: &Path) -> Option<Finding> {
+    let (id, title) = ("project.env-ignored", ".env and git");
+    let dir = file.parent()?;
+    let git = |words: [&str; 2]| Command::new("git").args(words).arg(file).dir(dir).ask(exec::LIMIT).ok()?.code;
+    let place = scene.ctx.show(file);
+    // What git has it does not ignore, whatever .gitignore says.
+    if git(["ls-files", "--error-unmatch"]) == Some(0) {
+        return Some(
+            Finding::new(id, title, Status::Warning, format!("{place} is in git"))
+                .why("everybody gets this machine's ports with it, and often passwords")
+                .remedy(format!(
+                    "git rm --cached {}, then commit: the file stays; what it held is in the history",
+                    scene.ctx.typed(file)
+                )),
+        );
+    }
+    match git(["check-ignore", "--quiet"]) {
+        Some(0) => Some(Finding::ok(id, title, format!("{place} is ignored"))),
+        Some(1) => Some(
+            Finding::new(id, title, Status::Warning, format!("{place} is not ignored"))
+                .why("it holds this machine's ports, and often passwords")
+                .remedy("echo .env >> .gitignore")
+                .mend(Mend::Env { missing: false }),
+        ),
+        _ => None,
+    }
+}
+
+fn literals(scene: &Scene, survey: &Survey) -> Option<Finding> {
+    let literal = |row: &&crate::operation::check::survey::Row| {
+        row.variable().is_none() && row.wanted.mapping.published.is_some()
+    };
+    let rows: Vec<String> = survey
+        .rows
+        .iter()
+        .filter(literal)
+        .map(|row| {
+            let place =
+                row.wanted.origin.as_ref().map(|origin| format!(" ({}:{})", scene.ctx.show(&origin.file), origin.line));
+            format!("{} of {}{}", row.wanted.mapping.address(), row.wanted.mapping.service, place.unwrap_or_default())
+        })
+        .collect();
+    if rows.is_empty() {
+        return None;
+    }
+    Some(
+        Finding::new("project.literals", "ports without a variable", Status::Note, ui::clean(&rows.join(", ")))
+            .why("no value in .env moves them: not for a taken port, nor for a second worktree")
+            .remedy("write them as `\"${WEB_PORT:-8000}:80\"`"),
+    )
+}
+
+/// Names of containers, networks and volumes that a second copy would meet.
+fn fixed_names(scene: &Scene) -> Option<Finding> {
+    let ctx = &scene.ctx;
+    let all = stack::fixed_names(&ctx.options, &ctx.dir, &|name| ctx.var(name)).ok()?;
+    let of_project = all.iter().filter(|name| name.what != Named::Project);
+    let names: Vec<String> =
+        of_project.map(|name| format!("{} ({}:{})", name.value, ctx.show(&name.file), name.line)).collect();
+    if names.is_empty() {
+        return None;
+    }
+    Some(
+        Finding::new("project.fixed-names", "names that are fixed", Status::Note, ui::clean(&names.join(", ")))
+            .why("a second checkout on this engine would meet the first one's containers, networks or data")
+            .remedy(
+                "take `container_name:` and `name:` out; in a worktree `cargo xtask start` does so for that checkout",
+            ),
+    )
+}
+
+/// `port_range` in xtask.toml against what is kept for others.
+fn range(scene: &Scene, survey: &Survey) -> Option<Finding> {
+    let (id, title) = ("project.range", "range of ports");
+    let range = survey.settings.port_range?;
+    let leases = scene.ctx.leases();
+    let others = in_range(&leases, range, &survey.stack.name, &survey.real_dir());
+    if others.is_empty() {
+        return Some(Finding::ok(id, title, format!("{range}, and nobody else's")));
+    }
+    Some(
+        Finding::new(id, title, Status::Note, format!("{range} is used by {} too", ui::clean(&others.join(", "))))
+            .why("suggestions of both come from it, and their defaults may meet")
+            .remedy("give one of them another `port_range` in its xtask.toml"),
+    )
+}
+
+/// Other projects that keep ports in the range. Worktrees of this one do, and
+/// are meant to.
+fn in_range(leases: &Leases, range: PortRange, name: &str, dir: &Path) -> Vec<String> {
+    let overlaps = |other: PortRange| other.first <= range.last && range.first <= other.last;
+    let mut names: Vec<String> = leases
+        .others(name, dir)
+        .filter(|tenant| !tenant.project.starts_with(name) && disk::is_folder(&tenant.dir))
+        .filter(|tenant| {
+            tenant.range.is_some_and(overlaps) || tenant.leases.iter().any(|lease| range.contains(lease.published))
+        })
+        .map(|tenant| tenant.project.clone())
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Lease, Protocol, Tenant};
+
+    #[test]
+    fn other_projects_in_the_range_are_named_and_own_worktrees_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let tenant = |name: &str, port: u16| {
+            let mut tenant = Tenant::new(name, dir.path());
+            tenant.leases.push(Lease::new("web", 80, Protocol::Tcp, port, String::new()));
+            tenant
+        };
+        let leases = Leases { tenants: vec![tenant("shop", 8003), tenant("demo-wt", 8004), tenant("blog", 9000)] };
+        let range = PortRange::new(8000, 8009).unwrap();
+        assert_eq!(in_range(&leases, range, "demo", Path::new("/src/demo")), ["shop"]);
+    }
+}

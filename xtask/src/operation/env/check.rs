@@ -1,0 +1,279 @@
+//! What is wrong, or not what it looks like, in `.env`.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::files::EnvProject;
+use crate::context::Context;
+use crate::envfile::{Document, Oddity, Stale, What, mentions, stale};
+use crate::error::Result;
+use crate::exec::Command;
+use crate::model::Source;
+use crate::operation::change::dependents::port_moves;
+use crate::stack::{self, Uses};
+use crate::ui;
+
+/// Something to look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    kind: &'static str,
+    /// `null` where it is about the whole file.
+    variable: Option<String>,
+    file: String,
+    /// From 1.
+    line: usize,
+    message: String,
+    remedy: String,
+}
+
+impl Finding {
+    /// `missing`, `duplicate`, `shadowed`, …
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// `.env:3: …`
+    pub fn line(&self) -> String {
+        format!("{}:{}: {}", self.file, self.line, self.message)
+    }
+
+    /// What to do.
+    pub fn remedy(&self) -> &str {
+        &self.remedy
+    }
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    schema: u32,
+    file: Option<String>,
+    template: Option<String>,
+    findings: &'a [Finding],
+}
+
+/// Looks at every env file of the project.
+pub fn check(ctx: &Context, env: &EnvProject) -> Result<Vec<Finding>> {
+    let files = env.written(ctx)?;
+    let uses = stack::uses(&env.project, &|name| ctx.var(name))?;
+    let mut found = missing(ctx, env);
+    for (at, (path, document)) in files.iter().enumerate() {
+        let of_file = OfFile { ctx, path };
+        found.extend(unknown(&of_file, env, document, &uses));
+        let earlier = |name: &str| {
+            files[..at]
+                .iter()
+                .any(|(_, earlier)| earlier.get(name).is_some())
+                .then(String::new)
+                .or_else(|| ctx.var(name))
+        };
+        for oddity in document.oddities(&earlier) {
+            found.push(odd(&of_file, &oddity));
+        }
+        found.extend(shadowed(&of_file, env, document));
+    }
+    if let (Some((template, declared)), [(path, document)]) = (&env.template, files) {
+        let of_file = OfFile { ctx, path };
+        let stale = stale(declared, document, &|name| ctx.var(name));
+        found.extend(stale.iter().map(|stale| dependent(&of_file, template, stale)));
+        found.extend(old_ports(&of_file, env, (declared, document), &stale));
+    }
+    found.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+    Ok(found)
+}
+
+struct OfFile<'a> {
+    ctx: &'a Context,
+    path: &'a Path,
+}
+
+impl OfFile<'_> {
+    fn finding(&self, kind: &'static str, variable: &str, line: usize, message: &str, remedy: String) -> Finding {
+        let variable = Some(ui::clean(variable)).filter(|name| !name.is_empty());
+        Finding { kind, variable, file: self.ctx.show(self.path), line, message: ui::clean(message), remedy }
+    }
+}
+
+fn missing(ctx: &Context, env: &EnvProject) -> Vec<Finding> {
+    let Some((path, template)) = &env.template else { return Vec::new() };
+    let documents: Vec<Document> = env.files.iter().map(|(_, document)| document.clone()).collect();
+    let place = OfFile { ctx, path };
+    let missing = template.missing_from(&documents).into_iter();
+    let finding = |(name, line): (String, usize)| {
+        let message = format!("{name} is in {} and in no env file", ctx.show(path));
+        place.finding("missing", &name, line, &message, "cargo xtask env init --missing".to_owned())
+    };
+    missing.map(finding).collect()
+}
+
+/// Without a template nobody says what belongs here.
+fn unknown(file: &OfFile<'_>, env: &EnvProject, document: &Document, uses: &Uses) -> Vec<Finding> {
+    let Some((path, template)) = &env.template else { return Vec::new() };
+    if uses.env_files.iter().any(|used| used == file.path) {
+        return Vec::new();
+    }
+    let own: Vec<_> = document.assigned().collect();
+    let mut known: Vec<String> = template.names();
+    known.extend(template.commented().into_iter().map(|offered| offered.name));
+    known.extend(uses.places.iter().map(|place| place.name.clone()));
+    let within =
+        |text: &str| crate::parse::interpolate::mentions(text).iter().map(|m| m.name.to_owned()).collect::<Vec<_>>();
+    known.extend(own.iter().flat_map(|line| within(line.text.as_deref().unwrap_or_default())));
+    let is_known = |name: &str| {
+        name.is_empty()
+            || name.starts_with("COMPOSE_")
+            || name.starts_with("DOCKER_")
+            || known.iter().any(|k| k == name)
+    };
+    let template = file.ctx.show(path);
+    let finding = |line: &crate::envfile::Assigned| {
+        let name = &line.name;
+        let message = format!("{name} is neither in {template} nor used by the compose files");
+        let remedy = format!("correct its name, remove the line, or add it to {template}");
+        file.finding("unknown", name, line.line, &message, remedy)
+    };
+    own.iter().filter(|line| !is_known(&line.name)).map(finding).collect()
+}
+
+fn odd(file: &OfFile<'_>, oddity: &Oddity) -> Finding {
+    let name = &oddity.variable;
+    let (kind, message, remedy) = match &oddity.what {
+        What::Duplicate { counts } => (
+            "duplicate",
+            format!("{name} is set again on line {counts}, and that one counts"),
+            format!("remove line {}, or line {counts}", oddity.line),
+        ),
+        What::CommentIsValue => (
+            "comment_is_value",
+            format!("the value of {name} is what looks like a comment: after `=` and a space `#` starts none"),
+            format!("give the comment a line of its own, or write `{name}=\"\" # …`"),
+        ),
+        What::TabBeforeComment => (
+            "tab_before_comment",
+            format!("only a space and `#` start a comment: after a tab it is part of the value of {name}"),
+            "write a space in the place of the tab".to_owned(),
+        ),
+        What::ExpandsToNothing { name: wanted, below } => {
+            // In a password what follows the dollar sign is half of it.
+            let hidden = ui::mask_value(name, "x") == "***";
+            let wanted = if hidden { "a `$…`".to_owned() } else { format!("`${wanted}`") };
+            match below {
+                Some(below) => (
+                    "expands_to_nothing",
+                    format!("{wanted} in the value of {name} expands to nothing: only line {below} below sets it"),
+                    format!("move line {below} above line {}", oddity.line),
+                ),
+                None => (
+                    "expands_to_nothing",
+                    format!("{wanted} in the value of {name} is not set, and expands to nothing"),
+                    "write `$$` for a dollar sign, or the value in 'single quotes'".to_owned(),
+                ),
+            }
+        }
+        What::Inherited => {
+            let set = if file.ctx.var(name).is_some() { "and it does" } else { "and it does not" };
+            (
+                "inherited",
+                format!("{name} has no `=`: the shell is to set it, {set}"),
+                format!("write `{name}=value`, or remove the line"),
+            )
+        }
+        What::Dropped => (
+            "dropped",
+            "the last line has no `=`, and Compose drops it".to_owned(),
+            "write `NAME=value`, or remove the line".to_owned(),
+        ),
+        What::MixedLineEnds => (
+            "mixed_line_ends",
+            "some lines end in CRLF and some in LF; this is the first that differs".to_owned(),
+            format!("dos2unix {}", file.ctx.show(file.path)),
+        ),
+    };
+    file.finding(kind, name, oddity.line, &message, remedy)
+}
+
+/// Lines that would count if the shell did not set another value.
+fn shadowed(file: &OfFile<'_>, env: &EnvProject, document: &Document) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for name in document.names() {
+        let (Some(shell), Some((value, Source::EnvFile { path, line }))) =
+            (file.ctx.var(&name), env.project.env_files.get(&name))
+        else {
+            continue;
+        };
+        if path == file.path && value != shell {
+            let (shell, value) = (ui::mask_value(&name, &shell), ui::mask_value(&name, value));
+            let message = format!("the shell sets {name}={shell}, which beats {value} here");
+            found.push(file.finding("shadowed", &name, line, &message, format!("unset {name}")));
+        }
+    }
+    found
+}
+
+fn dependent(file: &OfFile<'_>, template: &Path, stale: &Stale) -> Finding {
+    let Stale { variable: name, declared, .. } = stale;
+    let mask = |value: &str| ui::mask_value(name, value);
+    let message = format!(
+        "{name} is {}, and {}:{} makes it {} with the values of today",
+        mask(&stale.value),
+        file.ctx.show(template),
+        stale.template_line,
+        mask(&stale.expected)
+    );
+    let set = format!("{name}={}", stale.expected);
+    let remedy = if mask(&stale.expected) == stale.expected {
+        Command::new("cargo").args(["xtask", "env", "set", &set]).line()
+    } else {
+        format!("write it as the template does: {name}={}", mask(declared))
+    };
+    file.finding("dependent", name, stale.line, &message, remedy)
+}
+
+/// Literals that name a port which is a default and no longer the value.
+fn old_ports(
+    file: &OfFile<'_>,
+    env: &EnvProject,
+    (template, document): (&Document, &Document),
+    stale: &[Stale],
+) -> Vec<Finding> {
+    let moves = port_moves(file.ctx, &env.project, template);
+    let mentions = mentions(document, &moves).into_iter();
+    let finding = |mention: crate::envfile::Mention| {
+        let now = moves.iter().find(|step| step.variable == mention.of).map(|step| step.to).unwrap_or_default();
+        let (name, of) = (&mention.variable, &mention.of);
+        let value = ui::mask_value(name, &mention.value);
+        let message = format!("{name}={value} names {}, the default of {of}, which is now {now}", mention.port);
+        let remedy = format!("if it means {of}, write {now}, or `${{{of}}}` in the place of the number");
+        file.finding("old_port", name, mention.line, &message, remedy)
+    };
+    mentions.filter(|mention| !stale.iter().any(|known| known.variable == mention.variable)).map(finding).collect()
+}
+
+/// `env check --format json`.
+pub fn json(ctx: &Context, env: &EnvProject, findings: &[Finding]) -> impl Serialize {
+    Report {
+        schema: 1,
+        file: env.files.last().map(|(path, _)| ctx.show(path)),
+        template: env.template.as_ref().map(|(path, _)| ctx.show(path)),
+        findings,
+    }
+}
+
+/// The findings as lines, and a last one that sums up.
+pub fn text(ctx: &Context, env: &EnvProject, findings: &[Finding]) {
+    for finding in findings {
+        ui::out(&format!("{}:{}: {}", finding.file, finding.line, finding.message));
+        ui::out(&format!("    do: {}", finding.remedy));
+    }
+    let files: Vec<String> = env.files.iter().map(|(path, _)| ctx.show(path)).collect();
+    let against = match &env.template {
+        Some((path, _)) => format!("against {}", ctx.show(path)),
+        None => "no template to hold it against".to_owned(),
+    };
+    let count = match findings.len() {
+        0 => "nothing found".to_owned(),
+        1 => "1 finding".to_owned(),
+        many => format!("{many} findings"),
+    };
+    ui::out(&format!("{}: {count} ({against})", files.join(", ")));
+}

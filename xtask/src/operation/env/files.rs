@@ -1,0 +1,91 @@
+//! `.env` as people work with it: made, checked, explained, changed, compared
+//! with its template.
+
+use std::path::{Path, PathBuf};
+
+use crate::context::Context;
+use crate::envfile::Document;
+use crate::error::{Error, Result};
+use crate::model::ComposeOptions;
+use crate::operation::change::env_file::read;
+use crate::stack::{self, Project};
+
+/// The env files of a project and their template.
+#[derive(Debug)]
+pub struct EnvProject {
+    /// The project.
+    pub project: Project,
+    /// The template and what it says.
+    pub template: Option<(PathBuf, Document)>,
+    /// The env files that Compose reads, in its order.
+    pub files: Vec<(PathBuf, Document)>,
+}
+
+/// Reads what there is; a line that Compose would refuse is an error with file,
+/// line and cure.
+pub fn gather(ctx: &Context) -> Result<EnvProject> {
+    let project = stack::locate(&ctx.options, &ctx.dir, &|name| ctx.var(name))?;
+    let document = |path: &Path| {
+        let document = Document::parse(read(ctx, path)?).map_err(|error| error.within(ctx.show(path)))?;
+        Ok((path.to_path_buf(), document))
+    };
+    let template = stack::template_in(&project.dir);
+    let template = template.map(|path| document(&path)).transpose()?;
+    let files = project.env_files.files().iter().map(|path| document(path)).collect::<Result<_>>()?;
+    Ok(EnvProject { project, template, files })
+}
+
+impl EnvProject {
+    /// The env files, at least one.
+    pub(super) fn written(&self, ctx: &Context) -> Result<&[(PathBuf, Document)]> {
+        if !self.files.is_empty() {
+            return Ok(&self.files);
+        }
+        let Some(file) = self.project.env_files.default_file() else { return Err(disabled()) };
+        writable(ctx, file)?;
+        let error = Error::new(format!("there is no {}", ctx.show(file)));
+        Err(match &self.template {
+            Some((template, _)) => error.hint(format!("`cargo xtask env init` makes it from {}", ctx.show(template))),
+            None => error.hint(format!("nothing needs it; `cargo xtask env set NAME=VALUE` makes {}", ctx.show(file))),
+        })
+    }
+
+    /// The options with which Compose reads the project once `.env` is made:
+    /// until then its template stands in.
+    pub(super) fn options(&self, ctx: &Context) -> ComposeOptions {
+        match self.stands_in() {
+            Some((path, _)) => ComposeOptions { env_files: vec![path.clone()], ..ctx.options.clone() },
+            None => ctx.options.clone(),
+        }
+    }
+
+    /// The template, where it is to become `.env`.
+    pub(super) fn stands_in(&self) -> Option<&(PathBuf, Document)> {
+        let missing = self.files.is_empty() && self.project.env_files.default_file().is_some();
+        self.template.as_ref().filter(|_| missing)
+    }
+}
+
+pub(crate) fn disabled() -> Error {
+    Error::new("Compose reads no .env here: COMPOSE_DISABLE_ENV_FILE is set")
+        .hint("`unset COMPOSE_DISABLE_ENV_FILE`, or name a file with --env-file")
+}
+
+/// Refuses a place where no env file can be written, and says why.
+pub(crate) fn writable(ctx: &Context, file: &Path) -> Result<()> {
+    let place = ctx.show(file);
+    if file.is_dir() {
+        return Err(Error::new(format!("{place} is a folder, and Compose reads no values from it")).hint(format!(
+            "move it away: `mv {} {}`",
+            ctx.typed(file),
+            ctx.typed(Path::new(&format!("{}.old", file.display())))
+        )));
+    }
+    let dangling = file.symlink_metadata().is_ok_and(|found| found.is_symlink()) && !file.exists();
+    if dangling {
+        let target = std::fs::read_link(file).unwrap_or_default();
+        return Err(Error::new(format!("{place} is a symbolic link to {}, which is not there", ctx.show(&target)))
+            .hint(format!("make the file it points to, or remove the link: `rm {}`", ctx.typed(file))));
+    }
+    Ok(())
+}

@@ -1,0 +1,18 @@
+//! `.env` as people work with it: made, checked, explained, changed, compared
+//! with its template.
+
+mod check;
+mod diff;
+mod explain;
+mod files;
+mod init;
+mod set;
+
+pub use check::{Finding, check, json as check_json, text as check_text};
+pub use diff::{diff, json as diff_json, text as diff_text};
+pub use explain::{explain, json as explain_json, text as explain_text};
+pub(crate) use files::gather;
+pub use init::init;
+pub(super) use init::with_line;
+pub use set::apply;
+pub(crate) use set::{plan, show};

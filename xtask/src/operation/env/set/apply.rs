@@ -1,0 +1,68 @@
+//! Writing a plan: proved by Compose, or put back.
+
+use std::collections::BTreeMap;
+
+use super::plan::Plan;
+use super::ports;
+use crate::context::Context;
+use crate::decide::Expect;
+use crate::error::{Error, Result};
+use crate::operation::change::proof::Model;
+use crate::operation::change::tracked::Writes;
+use crate::{disk, stack, ui};
+
+/// Writes the plan, and has Compose prove it; where Compose refuses the project,
+/// or publishes or mounts something otherwise, every file is put back.
+pub fn apply(ctx: &Context, plan: &Plan) -> Result<()> {
+    let changed = plan.files.iter().filter(|file| file.before.as_deref() != Some(file.after.render()));
+    Writes::Files.agree(ctx, &changed.map(|file| file.path.clone()).collect::<Vec<_>>())?;
+    // A project that Compose refuses already is mended one value at a time.
+    let before = Model::now(&ctx.with_options(plan.options.clone())).ok();
+    let files = plan.files.iter().map(|file| (file.path.clone(), Some(file.after.render().to_vec())));
+    disk::write_proved(&files.collect::<Vec<_>>(), || {
+        takes_effect(ctx, plan)?;
+        before.as_ref().map_or(Ok(()), |before| prove(ctx, plan, before))
+    })
+}
+
+fn takes_effect(ctx: &Context, plan: &Plan) -> Result<()> {
+    let files = stack::env_files(&ctx.options, &ctx.dir, &|name| ctx.var(name))?;
+    match plan.edits.iter().find(|edit| files.get(&edit.variable).map(|(value, _)| value) != Some(&edit.to)) {
+        None => Ok(()),
+        Some(edit) => Err(Error::new(format!("{} does not take effect in {}", edit.variable, ctx.show(&edit.file)))
+            .hint("the file is as it was; `docker compose config --environment` shows what Compose reads")),
+    }
+}
+
+fn prove(ctx: &Context, plan: &Plan, before: &Model) -> Result<()> {
+    let values: BTreeMap<String, String> =
+        plan.edits.iter().map(|edit| (edit.variable.clone(), edit.to.clone())).collect();
+    let shown: Vec<String> =
+        values.iter().map(|(name, value)| format!("{name}={}", ui::mask_value(name, value))).collect();
+    let cause = shown.join(" ");
+    let after = before.again(ctx).map_err(|error| {
+        let refused = Error::new(format!("Compose refuses the project with {cause}: {}", error.message()));
+        refused.hint("the file is as it was")
+    })?;
+    if ports::chooses_files(&values) {
+        return Ok(());
+    }
+    ports::same_addresses(&before.port_differences(&after, &|_| Expect::Any), &before.stack, &values)?;
+    let Some(mount) = before.mount_difference(&after) else { return Ok(()) };
+    let (service, target) = (ui::clean(&mount.service), ui::clean(&mount.target));
+    Err(Error::new(format!(
+        "with {cause} {target} of service `{service}` would be {} in place of {}",
+        in_words(&mount.after),
+        in_words(&mount.before)
+    ))
+    .hint("a path begins with `./`, `../`, `/` or `~`; a word alone is the name of a volume")
+    .hint("the file is as it was; if that is meant, change it by hand"))
+}
+
+fn in_words(kind: &str) -> String {
+    match kind {
+        "bind" => "a path of this machine".to_owned(),
+        "volume" => "a volume".to_owned(),
+        other => format!("a mount of type {}", ui::clean(other)),
+    }
+}

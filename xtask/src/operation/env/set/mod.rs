@@ -1,0 +1,8 @@
+//! Setting variables so that Compose reads them: all of them, or none.
+
+mod apply;
+mod plan;
+mod ports;
+
+pub use apply::apply;
+pub(crate) use plan::{plan, show};

@@ -1,0 +1,231 @@
+//! Ending what is kept.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::ledger::{Book, Turn};
+use crate::model::{Container, Lease, Leases, PortRange, Protocol, Tenant};
+use crate::project::folder::home_dir;
+use crate::project::{self, leases};
+use crate::{disk, ui};
+
+/// Which leases.
+#[derive(Debug, Clone)]
+pub enum Which {
+    /// Those of the project in this folder.
+    Here,
+    /// Those of these ports, whoever has them.
+    Ports(BTreeSet<u16>),
+    /// Those of folders that are not there any more.
+    Gone,
+    /// Every one.
+    All,
+}
+
+/// What ended; the JSON of `release`.
+#[derive(Debug, Default, Serialize)]
+pub struct Released {
+    schema: u32,
+    dry_run: bool,
+    #[serde(rename = "released")]
+    leases: Vec<Ended>,
+    /// Blocks of projects for which nothing is kept any more.
+    blocks: Vec<EndedBlock>,
+}
+
+#[derive(Debug, Serialize)]
+struct Ended {
+    project: String,
+    #[serde(serialize_with = "ui::json_path")]
+    dir: PathBuf,
+    service: String,
+    published: u16,
+    target: Option<u16>,
+    protocol: Protocol,
+}
+
+#[derive(Debug, Serialize)]
+struct EndedBlock {
+    project: String,
+    #[serde(serialize_with = "ui::json_path")]
+    dir: PathBuf,
+    range: PortRange,
+}
+
+/// Ends them. Ports that their own project is using end only with `--yes` or
+/// after a question: as soon as it stops, anybody may take them.
+pub fn release(ctx: &Context, which: &Which) -> Result<Released> {
+    let here = home_dir(ctx);
+    let containers = project::containers(ctx).unwrap_or_default();
+    let state = ctx.ledger_dir()?;
+    // Looked at without the lock, because questions take their time; done with it.
+    let peeked = Book::peek(&state);
+    let fits = |tenant: &Tenant| match which {
+        Which::Here => {
+            tenant.dir == here && ctx.options.project_name.as_ref().is_none_or(|name| *name == tenant.project)
+        }
+        Which::Gone => !disk::is_folder(&tenant.dir),
+        Which::Ports(_) | Which::All => true,
+    };
+    let ports = match which {
+        Which::Ports(ports) => Some(ports),
+        _ => None,
+    };
+    let ends = |lease: &Lease| ports.is_none_or(|ports| ports.contains(&lease.published));
+    consent(ctx, which, &peeked, &containers, &|tenant, lease| fits(tenant) && ends(lease))?;
+    if ctx.dry_run {
+        return Ok(Released { dry_run: true, ..end(&mut peeked.clone(), &fits, ports) });
+    }
+    let mut book = leases::open(ctx, Some(&containers))
+        .ok_or_else(|| Error::new("what is kept cannot be changed").hint("set XTASK_STATE_DIR to a folder of yours"))?;
+    let done = end(&mut book.leases, &fits, ports);
+    let left = book.leases.clone();
+    book.close()?;
+    forget_turns(ctx, &done, &left);
+    Ok(done)
+}
+
+/// The lock files of projects whose folders are gone, and for which nothing is
+/// kept any more.
+fn forget_turns(ctx: &Context, done: &Released, left: &Leases) {
+    let Ok(state) = ctx.state_dir() else { return };
+    let ended = done.leases.iter().map(|ended| (&ended.project, &ended.dir));
+    let blocks = done.blocks.iter().map(|ended| (&ended.project, &ended.dir));
+    for (project, dir) in ended.chain(blocks) {
+        if !disk::is_folder(dir) && left.tenants.iter().all(|tenant| tenant.project != *project) {
+            Turn::forget(&state, project);
+        }
+    }
+}
+
+/// Ends the leases of these ports, or all, of tenants that fit.
+fn end(leases: &mut Leases, fits: &dyn Fn(&Tenant) -> bool, ports: Option<&BTreeSet<u16>>) -> Released {
+    let mut done = Released { schema: 1, ..Released::default() };
+    leases.tenants.retain_mut(|tenant| {
+        if !fits(tenant) {
+            return true;
+        }
+        let ends = |lease: &mut Lease| ports.is_none_or(|ports| ports.contains(&lease.published));
+        let gone: Vec<Lease> = tenant.leases.extract_if(.., ends).collect();
+        let touched = !gone.is_empty();
+        done.leases.extend(gone.into_iter().map(|lease| Ended {
+            project: tenant.project.clone(),
+            dir: tenant.dir.clone(),
+            service: lease.service,
+            published: lease.published,
+            target: Some(lease.target).filter(|target| *target > 0),
+            protocol: lease.protocol,
+        }));
+        // Named ports of others leave a project alone that never had them.
+        let stays = !tenant.leases.is_empty() || (!touched && ports.is_some());
+        if !stays {
+            let block = tenant.range.map(|range| EndedBlock {
+                project: tenant.project.clone(),
+                dir: tenant.dir.clone(),
+                range,
+            });
+            done.blocks.extend(block);
+        }
+        stays
+    });
+    done
+}
+
+/// Asks where something in use ends, or everything.
+fn consent(
+    ctx: &Context,
+    which: &Which,
+    leases: &Leases,
+    containers: &[Container],
+    ends: &dyn Fn(&Tenant, &Lease) -> bool,
+) -> Result<()> {
+    let mut in_use = Vec::new();
+    let mut count = 0;
+    for tenant in &leases.tenants {
+        for lease in tenant.leases.iter().filter(|lease| ends(tenant, lease)) {
+            count += 1;
+            if is_used(tenant, lease, containers) {
+                let whose = format!("{} of {}", ui::clean(&lease.service), ui::clean(&tenant.project));
+                in_use.push(format!("{} ({whose})", lease.published));
+            }
+        }
+    }
+    let question = match which {
+        Which::All if count > 0 => format!("end all {count} leases of this machine?"),
+        _ if !in_use.is_empty() => {
+            format!("{} in use by the very project: end what is kept all the same?", ui::are(&in_use))
+        }
+        _ => return Ok(()),
+    };
+    if ctx.dry_run {
+        return Ok(());
+    }
+    let asked = ctx.confirm(&question, "nothing was ended");
+    asked.map_err(|error| error.hint("what does not run ends without a question"))
+}
+
+/// Whether the project itself is on the port, or about to be.
+fn is_used(tenant: &Tenant, lease: &Lease, containers: &[Container]) -> bool {
+    let own = containers.iter().filter(|container| container.belongs_to(&tenant.project, &tenant.dir));
+    let mut bindings = own.flat_map(Container::held);
+    bindings.any(|binding| (binding.published, binding.protocol) == (lease.published, lease.protocol))
+        || leases::is_starting(tenant, lease.published, lease.protocol)
+}
+
+impl Released {
+    /// Says what ended.
+    pub fn text(&self, ctx: &Context) {
+        let verb = if self.dry_run { "would end" } else { "ended" };
+        for Ended { project, dir, service, published, protocol, .. } in &self.leases {
+            let (service, project) = (ui::clean(service), ui::clean(project));
+            ui::out(&format!("{verb}: {published}/{protocol}, {service} of {project} in {}", ctx.show(dir)));
+        }
+        for EndedBlock { project, dir, range } in &self.blocks {
+            ui::out(&format!("{verb}: block {range} of {} in {}", ui::clean(project), ctx.show(dir)));
+        }
+        if self.leases.is_empty() && self.blocks.is_empty() {
+            ui::out("nothing was kept");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn leases() -> Leases {
+        let mut leases = Leases::default();
+        for (project, ports) in [("one", vec![8000, 8001]), ("two", vec![8002]), ("empty", vec![])] {
+            let tenant = leases.tenant_mut(project, Path::new("/src"));
+            tenant.range = PortRange::new(8000, 8009);
+            tenant.leases.extend(ports.into_iter().map(|port| leases::lease("web", 80, Protocol::Tcp, port)));
+        }
+        leases
+    }
+
+    #[test]
+    fn named_ports_end_and_a_project_with_none_left() {
+        let mut leases = leases();
+        let named = BTreeSet::from([8001, 8002]);
+        let done = end(&mut leases, &|_| true, Some(&named));
+        let left: Vec<&str> = leases.tenants.iter().map(|tenant| tenant.project.as_str()).collect();
+        assert_eq!(left, ["one", "empty"]);
+        assert_eq!((done.leases.len(), done.blocks.len()), (2, 1));
+        let again = end(&mut leases, &|_| true, Some(&named));
+        assert_eq!((again.leases.len(), again.blocks.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_project_ends_with_its_block() {
+        let mut leases = leases();
+        let done = end(&mut leases, &|tenant| tenant.project != "two", None);
+        assert_eq!(leases.tenants.len(), 1);
+        assert_eq!((done.leases.len(), done.blocks.len()), (2, 2));
+    }
+}

@@ -1,0 +1,4 @@
+//! Networks that nobody needs.
+
+pub(crate) mod link;
+pub(crate) mod prune;

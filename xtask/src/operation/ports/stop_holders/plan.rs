@@ -1,0 +1,233 @@
+//! Stopping who holds a port: containers are stopped by their engine, services by systemd,
+//! processes that listen are asked to end, and nobody else is touched. First a
+//! plan, then consent, then [`run`].
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::context::Context;
+use crate::decide::{is_engine_process, overlaps, untouchable};
+use crate::error::{Error, Result};
+use crate::exec::{self, Command};
+use crate::host::{self, Ask};
+use crate::model::{Container, Owner, PortRange, Process, Protocol, Unit, Verdict};
+use crate::ports::{self, PortHolders, Row, describe_process, is_leftover_proxy};
+use crate::{docker, ui};
+
+/// How long a process gets to end cleanly, unless told otherwise.
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
+
+/// A port to be freed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    pub address: String,
+    /// The addresses that must be bindable.
+    pub ips: Vec<IpAddr>,
+    /// One of these ports must be: of a range the engine needs one.
+    pub ports: Vec<u16>,
+    pub protocol: Protocol,
+    pub verdict: Verdict,
+}
+
+impl Request {
+    pub fn is_published(&self, containers: &[Container]) -> bool {
+        containers.iter().flat_map(Container::held).any(|binding| {
+            binding.protocol == self.protocol
+                && self.ports.contains(&binding.published)
+                && self.ips.iter().any(|ip| overlaps(*ip, binding.host_ip, Some(true)))
+        })
+    }
+}
+
+impl From<&Row> for Request {
+    fn from(row: &Row) -> Self {
+        let mapping = &row.wanted.mapping;
+        Request {
+            address: mapping.address(),
+            ips: host::probe_addresses(mapping.host_ip),
+            ports: mapping.published.into_iter().flat_map(PortRange::iter).collect(),
+            protocol: mapping.protocol,
+            verdict: row.verdict.clone(),
+        }
+    }
+}
+
+impl From<&PortHolders> for Request {
+    fn from(port: &PortHolders) -> Self {
+        Request {
+            address: port.address(),
+            ips: host::probe_addresses(None),
+            ports: vec![port.port],
+            protocol: port.protocol,
+            verdict: port.verdict.clone(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub owner: Owner,
+    pub action: StopAction,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StopAction {
+    /// `docker stop`, by id. Never `docker compose stop`: its words would come
+    /// from labels, which a copy of an image (`docker commit`) or anybody may
+    /// carry, and it stops every replica.
+    StopContainer(Container),
+    /// `systemctl stop NAME.service`.
+    StopUnit(Unit),
+    EndProcess(Process),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StopOptions {
+    pub grace: Duration,
+    pub signal: Ask,
+    /// Send KILL after the grace without asking.
+    pub force: bool,
+}
+
+impl Default for StopOptions {
+    fn default() -> Self {
+        StopOptions { grace: GRACE, signal: Ask::Term, force: false }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Plan {
+    /// In this order; no two do the same.
+    pub steps: Vec<Step>,
+    /// Owners that must be left alone: who, and why.
+    pub refused: Vec<String>,
+}
+
+/// The plan for these ports: every owner of every one. `containers`: those of
+/// the engine, where it told.
+pub(crate) fn plan(ctx: &Context, requests: &[Request], containers: Option<&[Container]>) -> Plan {
+    let ancestors = ancestors();
+    let mut plan = Plan::default();
+    for request in requests {
+        let address = &request.address;
+        if let verdict @ (Verdict::Reserved { .. } | Verdict::Unknown { .. }) = &request.verdict {
+            plan.refused.push(format!("{address}: {} cannot be stopped; choose another port", verdict.as_str()));
+        }
+        for owner in request.verdict.owners() {
+            let published = containers.is_none_or(|known| request.is_published(known));
+            match stop_action(owner, &ancestors, published) {
+                Ok(action) if plan.steps.iter().all(|step| step.action != action) => {
+                    plan.steps.push(Step { owner: owner.clone(), action });
+                }
+                Ok(_) => {}
+                // That it cannot be told is all there is to say.
+                Err(_) if matches!(owner, Owner::Unknown { .. }) => {
+                    plan.refused.push(format!("{address}: {}", ports::describe(ctx, owner)));
+                }
+                Err(why) => {
+                    plan.refused.push(format!("{address}: {} is left alone: {why}", ports::describe(ctx, owner)));
+                }
+            }
+        }
+    }
+    plan
+}
+
+fn stop_action(owner: &Owner, ancestors: &[u32], published: bool) -> Result<StopAction, String> {
+    match owner {
+        Owner::Container(container) => Ok(StopAction::StopContainer(container.clone())),
+        Owner::Process(process) => {
+            if is_leftover_proxy(process, published) {
+                return Ok(StopAction::EndProcess(process.clone()));
+            }
+            match untouchable(process, ancestors) {
+                Some(why) => Err(why),
+                None if host::taken_along(process).iter().any(is_engine_process) => {
+                    Err("a container engine runs under it and would end with it: quit that in its own window"
+                        .to_owned())
+                }
+                None => {
+                    Ok(service_of(process)
+                        .map_or_else(|| StopAction::EndProcess(process.clone()), StopAction::StopUnit))
+                }
+            }
+        }
+        Owner::Unknown { .. } => Err("nobody can be named who could be asked to stop".to_owned()),
+    }
+}
+
+/// The systemd service that a process is, so that systemd does not start it
+/// again. Only where the process is the service itself (it and its parents up
+/// to the first process are one program): a server that a CI runner or cron
+/// started is in that service's group too, and is no reason to stop all of it.
+fn service_of(process: &Process) -> Option<Unit> {
+    exec::find("systemctl")?;
+    let around = host::surroundings(process);
+    around.unit.filter(|_| around.parents.iter().all(|parent| parent.name == process.name))
+}
+
+/// We ourselves and all we run under.
+fn ancestors() -> Vec<u32> {
+    let own = std::process::id();
+    let above = host::processes(&[own]).first().map(host::parents).unwrap_or_default();
+    std::iter::once(own).chain(above.iter().map(|parent| parent.pid)).collect()
+}
+
+impl StopAction {
+    /// The command that a person would type for it.
+    pub(crate) fn line(&self) -> String {
+        match self {
+            StopAction::StopContainer(container) => docker::stop_container(container.reference()).line(),
+            StopAction::StopUnit(unit) => stop_unit(unit).line(),
+            StopAction::EndProcess(process) if cfg!(windows) => format!("taskkill /F /PID {}", process.pid),
+            StopAction::EndProcess(process) => format!("kill {}", process.pid),
+        }
+    }
+
+    /// The line, and for a process who that is.
+    fn described(&self) -> String {
+        match self {
+            StopAction::EndProcess(process) => format!("{}   # {}", self.line(), describe_process(process)),
+            _ => self.line(),
+        }
+    }
+}
+
+pub(crate) fn stop_unit(unit: &Unit) -> Command {
+    Command::new("systemctl").args(unit.user.then_some("--user")).args(["stop", &unit.name])
+}
+
+/// The plan as lines; as notes where stdout is for something else.
+pub(crate) fn show(plan: &Plan, as_notes: bool) {
+    let print = |line: String| if as_notes { ui::note(&line) } else { ui::out(&line) };
+    for step in &plan.steps {
+        print(format!("stop: {}", step.action.described()));
+        if let StopAction::EndProcess(process) = &step.action {
+            for child in host::taken_along(process) {
+                print(format!("  and with it: {}", describe_process(&child)));
+            }
+        }
+    }
+    for why in &plan.refused {
+        print(format!("skip: {why}"));
+    }
+}
+
+/// Who would keep a port although the plan is carried out.
+pub(crate) fn refusal(plan: &Plan) -> Option<Error> {
+    let error = match (&plan.refused[..], &plan.steps[..]) {
+        ([], _) => return None,
+        (_, []) => Error::new("there is nobody here who may be stopped"),
+        (_, [..]) => Error::new("not everybody here may be stopped"),
+    };
+    Some(plan.refused.iter().fold(error, |error, why| error.hint(why.clone())).finding())
+}
+
+/// Asks, unless told `--yes`; without a terminal nothing is done. An error
+/// where the answer is no.
+pub(crate) fn consent(ctx: &Context, plan: &Plan) -> Result<()> {
+    if plan.steps.is_empty() {
+        return Err(refusal(plan).unwrap_or_else(|| Error::new("there is nobody to be stopped").finding()));
+    }
+    ctx.confirm(if plan.steps.len() == 1 { "stop it?" } else { "stop all of these?" }, "nothing was stopped")
+}

@@ -1,0 +1,263 @@
+//! Carrying a plan out, and making sure: success means that the ports can be
+//! bound, and that nobody took them again.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::plan::{Plan, Request, Step, StopAction, StopOptions, stop_unit};
+use crate::context::Context;
+use crate::decide::is_engine_process;
+use crate::error::{Error, Result};
+use crate::exec::Command;
+use crate::host::{self, Ask, Depth, Probe, Target};
+use crate::model::{Owner, Parent, Process, Protocol, Socket};
+use crate::ports::{OwnerReport, describe_process};
+use crate::{docker, ui};
+
+/// How long a freed port is watched for somebody who takes it again.
+const RESPAWN: Duration = Duration::from_secs(1);
+/// How long a port may stay taken after its owner ended.
+const SETTLE: Duration = Duration::from_secs(2);
+const POLL: Duration = Duration::from_millis(20);
+
+/// What was done about one owner.
+#[derive(Debug, Serialize)]
+pub(crate) struct Done {
+    pub owner: OwnerReport,
+    /// The command, as a person would type it.
+    pub action: String,
+    /// `done`, or why not: it was not needed any more, or failed.
+    pub result: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub actions: Vec<Done>,
+    /// Why ports are still held; `None` = all are free.
+    pub error: Option<Error>,
+}
+
+pub(crate) fn run(ctx: &Context, plan: &Plan, requests: &[Request], options: &StopOptions) -> Outcome {
+    let mut errors: Vec<Error> = Vec::new();
+    let mut ending: Vec<(usize, Process, Target)> = Vec::new();
+    let mut results: Vec<String> = Vec::new();
+    // A person may have taken long to agree to the plan.
+    let holding = if has_processes(plan) { pids(&listeners(requests)) } else { BTreeSet::new() };
+    for (i, step) in plan.steps.iter().enumerate() {
+        let result = begin(step, options, &holding).map(|begun| match (begun, &step.action) {
+            (Begun::Signalled(target), StopAction::EndProcess(process)) => {
+                ending.push((i, process.clone(), target));
+                "done".to_owned()
+            }
+            (Begun::Needless(why), _) => why,
+            _ => "done".to_owned(),
+        });
+        results.push(result.as_ref().map_or_else(|error| error.message().to_owned(), String::clone));
+        errors.extend(result.err());
+    }
+    wait_for(&mut ending, requests, options.grace);
+    // A process that has released the port may go on serving its last clients.
+    let holding = if ending.is_empty() { BTreeSet::new() } else { pids(&listeners(requests)) };
+    for (i, process, target) in ending.iter().filter(|(_, process, _)| holding.contains(&process.pid)) {
+        if let Err(error) = force(ctx, process, target, requests, options) {
+            error.message().clone_into(&mut results[*i]);
+            errors.push(error);
+        }
+    }
+    let mut held = wait_until_free(requests);
+    held.extend(
+        still_published(ctx, plan, requests).into_iter().filter(|address| !held.contains(address)).collect::<Vec<_>>(),
+    );
+    let error = if held.is_empty() { None } else { Some(still_held(plan, &held, requests, errors)) };
+    let action = |(step, result): (&Step, String)| Done {
+        owner: OwnerReport::from(&step.owner),
+        action: step.action.line(),
+        result,
+    };
+    Outcome { actions: plan.steps.iter().zip(results).map(action).collect(), error }
+}
+
+/// What came of an action so far.
+enum Begun {
+    Done,
+    /// A process that was signalled, to be waited for.
+    Signalled(Target),
+    /// Nothing had to be done: why.
+    Needless(String),
+}
+
+fn begin(step: &Step, options: &StopOptions, holding: &BTreeSet<u32>) -> Result<Begun> {
+    match &step.action {
+        // By id: since the plan was made the name may have gone to another one.
+        StopAction::StopContainer(container) => stop(&docker::stop_container(&container.id)).map(|()| Begun::Done),
+        StopAction::StopUnit(unit) => stop(&stop_unit(unit))
+            .map(|()| Begun::Done)
+            .map_err(|error| error.hint(format!("`sudo {}`", step.action.line()))),
+        StopAction::EndProcess(process) if !holding.contains(&process.pid) => {
+            Ok(Begun::Needless(format!("process {} does not listen any more", process.pid)))
+        }
+        StopAction::EndProcess(process) => {
+            let target = match Target::open(process) {
+                Ok(target) => target,
+                // Gone, or another one by now: what was wanted.
+                Err(error) => return Ok(Begun::Needless(error.message().to_owned())),
+            };
+            ui::note(&format!("ending {}", describe_process(process)));
+            // Without a gentle signal (Windows) there is nothing to wait for.
+            let signal = if cfg!(windows) && options.force { Ask::Kill } else { options.signal };
+            target.signal(signal)?;
+            Ok(Begun::Signalled(target))
+        }
+    }
+}
+
+fn stop(command: &Command) -> Result<()> {
+    ui::note(&format!("$ {}", command.line()));
+    // Containers get ten seconds by default, and there may be several.
+    let answer = command.ask(Duration::from_mins(2))?;
+    if answer.ok() {
+        return Ok(());
+    }
+    let text = answer.error_text();
+    Err(Error::new(format!("`{}` failed: {}", command.line(), text.lines().last().unwrap_or("no message"))))
+}
+
+fn has_processes(plan: &Plan) -> bool {
+    plan.steps.iter().any(|step| matches!(step.action, StopAction::EndProcess(_)))
+}
+
+/// Waits for all of them together, or until the ports can be had; those that
+/// ended are taken out.
+fn wait_for(ending: &mut Vec<(usize, Process, Target)>, requests: &[Request], grace: Duration) {
+    let deadline = Instant::now() + grace;
+    loop {
+        ending.retain(|(_, _, target)| !target.gone());
+        if ending.is_empty() || Instant::now() >= deadline || held(requests).is_empty() {
+            return;
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
+/// KILL is a question of its own: `--yes` was the answer to another one.
+fn force(ctx: &Context, process: &Process, target: &Target, requests: &[Request], options: &StopOptions) -> Result<()> {
+    let who = describe_process(process);
+    let waited = options.grace.as_secs();
+    if !options.force {
+        let question = format!("{who} did not end within {waited} s; kill it at once (unsaved work is lost)?");
+        if !ctx.is_interactive() || !ui::confirm(&question) {
+            return Err(Error::new(format!("{who} did not end within {waited} s")).hint(format!(
+                "if nothing of value is in it: `kill -KILL {}`, or `{}`",
+                process.pid,
+                by_force(requests)
+            )));
+        }
+    }
+    target.signal(Ask::Kill)?;
+    let deadline = Instant::now() + SETTLE;
+    while !target.gone() && Instant::now() < deadline {
+        std::thread::sleep(POLL);
+    }
+    Ok(())
+}
+
+/// The command that would not have asked.
+fn by_force(requests: &[Request]) -> String {
+    let protocol = requests.first().map(|request| request.protocol);
+    let same = requests.iter().filter(|request| Some(request.protocol) == protocol);
+    let ports: BTreeSet<u16> = same.flat_map(|request| request.ports.iter().copied()).collect();
+    let mut words = vec!["cargo xtask kill".to_owned()];
+    words.extend(ports.iter().map(u16::to_string));
+    words.extend((protocol == Some(Protocol::Udp)).then(|| "--udp".to_owned()));
+    words.push("--force".to_owned());
+    words.join(" ")
+}
+
+/// The requests that are still held, or are held again, after a while.
+fn wait_until_free(requests: &[Request]) -> Vec<String> {
+    let deadline = Instant::now() + SETTLE;
+    while !held(requests).is_empty() && Instant::now() < deadline {
+        std::thread::sleep(POLL);
+    }
+    let watched = Instant::now() + RESPAWN;
+    while held(requests).is_empty() && Instant::now() < watched {
+        std::thread::sleep(POLL);
+    }
+    held(requests)
+}
+
+/// A port that can be bound may still be in the engine's books.
+fn still_published(ctx: &Context, plan: &Plan, requests: &[Request]) -> Vec<String> {
+    let concerns_engine = plan.steps.iter().any(|step| matches!(step.owner, Owner::Container(_)));
+    let containers = concerns_engine.then(|| ctx.engine.containers().ok()).flatten().unwrap_or_default();
+    let published = requests.iter().filter(|request| request.is_published(&containers));
+    published.map(|request| request.address.clone()).collect()
+}
+
+fn held(requests: &[Request]) -> Vec<String> {
+    let can_be_had = |request: &&Request| {
+        request.ports.is_empty()
+            || request.ports.iter().any(|port| {
+                let free = |ip| host::probe(ip, *port, request.protocol) != Probe::InUse;
+                request.ips.iter().copied().all(free)
+            })
+    };
+    let held: BTreeSet<&str> =
+        requests.iter().filter(|request| !can_be_had(request)).map(|request| request.address.as_str()).collect();
+    held.into_iter().map(str::to_owned).collect()
+}
+
+/// Who has it now, and who started that one.
+fn still_held(plan: &Plan, held: &[String], requests: &[Request], errors: Vec<Error>) -> Error {
+    let mut error = Error::new(format!("still held: {}", held.join(", ")));
+    let known: BTreeSet<u32> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match &step.action {
+            StopAction::EndProcess(process) => Some(process.pid),
+            _ => None,
+        })
+        .collect();
+    let now = host::processes_of(&listeners(requests));
+    for new in now.iter().filter(|process| !known.contains(&process.pid)) {
+        error = error.hint(started_again(new));
+    }
+    for cause in errors {
+        error = error.hint(cause.message().to_owned());
+        error = cause.hints().iter().fold(error, |error, hint| error.hint(hint.clone()));
+    }
+    plan.refused.iter().fold(error, |error, why| error.hint(why.clone())).finding()
+}
+
+fn started_again(process: &Process) -> String {
+    let who = describe_process(process);
+    let around = host::surroundings(process);
+    let is_engine = |parent: &Parent| host::processes(&[parent.pid]).iter().any(is_engine_process);
+    // Whoever ends an engine, or its service, ends everybody's containers.
+    if is_engine_process(process) || around.parents.iter().any(is_engine) {
+        return format!(
+            "{who} has it now, for a container engine: stop the container or service there (`docker ps`, `docker service ls`, on every engine and context), never the engine"
+        );
+    }
+    let parent = around.parents.first().and_then(|parent| host::processes(&[parent.pid]).pop());
+    let by = match (&around.unit, &parent) {
+        (Some(unit), _) => {
+            format!("systemd unit {} starts it: `systemctl stop {}`", ui::clean(&unit.name), ui::argument(&unit.name))
+        }
+        (None, Some(parent)) => format!("{} started it: end that one first", describe_process(parent)),
+        (None, None) => "the system's first process started it".to_owned(),
+    };
+    format!("{who} has it now; {by}")
+}
+
+fn listeners(requests: &[Request]) -> Vec<Socket> {
+    let ports: Vec<_> =
+        requests.iter().flat_map(|request| request.ports.iter().map(|port| (*port, request.protocol))).collect();
+    host::listeners(&ports, Depth::Complete)
+}
+
+fn pids(sockets: &[Socket]) -> BTreeSet<u32> {
+    sockets.iter().flat_map(|socket| socket.pids.iter().copied()).collect()
+}

@@ -1,0 +1,3 @@
+//! Stopping a stack.
+
+pub(crate) mod compose_down;
