@@ -53,12 +53,13 @@ gives_up() { fails "$*"; exit 1; }
 # types COMMAND: in the checkout, in a terminal of its own, freshly logged in.
 types() { types_as "$who" "$*"; }
 types_as() {
-	local name=$1 line=$2 begin=$SECONDS text prompt='$'
+	local name=$1 line=$2 begin=$SECONDS busy text prompt='$'
 	[ "$name" != root ] || prompt='#'
 	note '' "$name@bare:performia$prompt $line"
 	printf 'stty cols 100 rows 40\ncd %q\n%s\n' "$checkout" "$line" |
 		inside tee /run/typed >/dev/null
 	code=0
+	busy=$(cpu_seconds)
 	: >"$output.raw"
 	inside timeout --foreground -k 20 "$limit" script -qefc "su - $name -c '. /run/typed'" /dev/null \
 		<&"$keys" >"$output.raw" 2>&1 || code=$?
@@ -70,8 +71,15 @@ types_as() {
 	for text in "${never[@]}"; do
 		if grep -qF -- "$text" "$output.raw"; then fails "$line: prints '$text'"; fi
 	done
-	[ "$line" != "$start" ] || started=${started:-$took}
+	if [ "$line" = "$start" ] && [ -z "${started-}" ]; then
+		started=$took
+		worked=$(awk -v from="$busy" -v to="$(cpu_seconds)" 'BEGIN { printf "%.1f", to - from }')
+	fi
 }
+
+# What the machine and its containers have worked so far, on all cores together:
+# that hardly depends on what else the host does.
+cpu_seconds() { awk '$1 == "usage_usec" { print $2 / 1e6 }' "$cgroup/cpu.stat"; }
 
 # ends CODE: how the last command has to end; nothing else makes sense otherwise.
 ends() { [ "$code" = "$1" ] || gives_up "exit code $code, not $1: $(last_line)"; }
