@@ -82,14 +82,15 @@ give_rust() {
 }
 
 # give_program: the checkout as it is after a first build, with the times of its
-# files, so that cargo finds nothing to do. Built once for each source and home.
+# files, so that cargo finds nothing to do. Built once for each source, home and
+# Debian: a program that was linked on 13 does not run on 12.
 give_program() {
 	local key tar
 	key=$({
 		find "$scratch/clone" -path "$scratch/clone/.git" -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
 		rustc -vV
 	} | sed "s|$scratch||" | sha256sum | cut -c1-16)
-	tar=$BARE_CACHE/built/$who-$rust-$key.tar
+	tar=$BARE_CACHE/built/$suite-$who-$rust-$key.tar
 	if [ ! -e "$tar" ]; then
 		mkdir -p "$BARE_CACHE/built"
 		say "compiling, for this and other cases"
