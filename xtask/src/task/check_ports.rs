@@ -6,8 +6,8 @@ use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::operation::change::overrides;
 use crate::operation::change::tracked::Writes;
+use crate::operation::check::project::CheckedProject;
 use crate::operation::check::report;
-use crate::operation::check::survey::Survey;
 use crate::operation::machine::check_all;
 use crate::operation::start::conflicts::{self, Answer};
 use crate::project::{self, Project};
@@ -48,8 +48,8 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if args.all {
         return everything(ctx);
     }
-    let look = |project: Project| -> Result<Survey> {
-        let found = Survey::of(project);
+    let look = |project: Project| -> Result<CheckedProject> {
+        let found = CheckedProject::new(project);
         let found = if args.probe_remote { found.with_sockets_there()? } else { found };
         Ok(found.judge(&BTreeMap::new()))
     };
@@ -83,7 +83,7 @@ fn everything(ctx: &Context) -> Result<Exit> {
 
 /// What was asked for on the command line, or on the terminal. `Some` where
 /// something changed: the project after it.
-fn act(args: &Args, found: &Survey) -> Result<Option<Project>> {
+fn act(args: &Args, found: &CheckedProject) -> Result<Option<Project>> {
     let (ctx, writes) = (&found.ctx, Writes::Files);
     if !found.has_conflicts() {
         return Ok(None);

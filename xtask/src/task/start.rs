@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::model::{Unpublished, Verdict};
 use crate::operation::change::moves;
-use crate::operation::check::survey::{Row, Survey};
+use crate::operation::check::project::{CheckedProject, Row};
 use crate::operation::check::{engine_host, report};
 use crate::operation::proxy::by_name::ByName;
 use crate::operation::services::urls::{self, ServiceUrls};
@@ -87,7 +87,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         up: launch::Options { services: args.services.clone(), build: args.build, wait_timeout: args.wait_timeout },
     };
     match bring_up(ctx, &options)? {
-        Ending::Up { found, moved, by_name } => done(&found, &moved, by_name.as_deref()),
+        Ending::Up { project, moved, by_name } => done(&project, &moved, by_name.as_deref()),
         Ending::Conflict => Ok(Exit::Finding),
         Ending::WouldStart(found) => {
             match ctx.format {
@@ -123,7 +123,7 @@ struct NotPublished {
     why: String,
 }
 
-fn not_published(found: &Survey) -> Vec<NotPublished> {
+fn not_published(found: &CheckedProject) -> Vec<NotPublished> {
     let of_row = |row: &Row| match &row.verdict {
         Verdict::NotPublished { why, cause: Unpublished::Discarded } => Some(NotPublished {
             service: ui::clean(&row.wanted.mapping.service),
@@ -153,7 +153,7 @@ struct Moved<'a> {
     to: u16,
 }
 
-fn done(found: &Survey, moved: &[moves::Move], by_name: Option<&ByName>) -> Result<Exit> {
+fn done(found: &CheckedProject, moved: &[moves::Move], by_name: Option<&ByName>) -> Result<Exit> {
     let ctx = &found.ctx;
     let project = &found.stack.name;
     let containers = found.containers_now()?;

@@ -18,7 +18,7 @@ use crate::docker::{self, Compose, OVERRIDE};
 use crate::envfile::Document;
 use crate::error::{Context as _, Error, Result};
 use crate::model::{ComposeOptions, FixedName, Named, Stack, Version};
-use crate::operation::check::survey::{Row, Survey};
+use crate::operation::check::project::{CheckedProject, Row};
 use crate::project::{Project, compose_file_vars};
 use crate::stack::{self, COMPOSE_FILE, List, NameUse, Place, override_place};
 use crate::{disk, exec, ui};
@@ -55,9 +55,9 @@ pub struct Moved {
     pub file: PathBuf,
 }
 
-/// The slot of a row of the survey.
-pub fn slot_of(survey: &Survey, row: &Row) -> Option<Slot> {
-    let service = survey.stack.service(&row.wanted.mapping.service)?;
+/// The slot of a row of the project.
+pub fn slot_of(project: &CheckedProject, row: &Row) -> Option<Slot> {
+    let service = project.stack.service(&row.wanted.mapping.service)?;
     let at = service.ports.iter().position(|wanted| wanted.mapping == row.wanted.mapping)?;
     slots(service).into_iter().nth(at)
 }

@@ -3,5 +3,5 @@
 
 pub(crate) mod engine_host;
 pub(crate) mod namesakes;
+pub mod project;
 pub(crate) mod report;
-pub mod survey;

@@ -8,8 +8,8 @@ pub(crate) const CURE: &str = "a network for each checkout: `cargo xtask start -
     any other has one with `name: ${COMPOSE_PROJECT_NAME}-NETWORK`, or without `external: true` and `name:`";
 
 /// Before the services start: what they ask for by mistake may be written to.
-pub fn warn(found: &Project) {
-    let namesakes = decide::namesakes(&found.stack, found.containers.as_deref().unwrap_or_default());
+pub fn warn(project: &Project) {
+    let namesakes = decide::namesakes(&project.stack, project.containers.as_deref().unwrap_or_default());
     for namesake in &namesakes {
         ui::warn(&ui::clean(&namesake.to_string()));
     }

@@ -1,4 +1,4 @@
-//! A survey as text and as JSON.
+//! A project as text and as JSON.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use console::style;
 use serde::Serialize;
 
 use super::engine_host;
-use super::survey::{Row, Survey};
+use super::project::{CheckedProject, Row};
 use crate::context::Context;
 use crate::docker::{Absence, ComposeTrouble};
 use crate::model::{Origin, PortRange, Source, Unpublished, Verdict};
@@ -62,14 +62,14 @@ struct LeaseReport<'a> {
     dir: &'a Path,
 }
 
-/// The survey as JSON.
-pub fn json(survey: &Survey) -> Report<'_> {
-    let port = |row| port_report(survey, row);
-    let remote = survey.host.as_ref().map(|host| RemoteReport { host: &host.name, probed: host.sockets.is_some() });
-    Report { schema: 1, project: &survey.stack.name, remote, ports: survey.rows.iter().map(port).collect() }
+/// The project as JSON.
+pub fn json(project: &CheckedProject) -> Report<'_> {
+    let port = |row| port_report(project, row);
+    let remote = project.host.as_ref().map(|host| RemoteReport { host: &host.name, probed: host.sockets.is_some() });
+    Report { schema: 1, project: &project.stack.name, remote, ports: project.rows.iter().map(port).collect() }
 }
 
-fn port_report<'a>(survey: &Survey, row: &'a Row) -> PortReport<'a> {
+fn port_report<'a>(project: &CheckedProject, row: &'a Row) -> PortReport<'a> {
     let mapping = &row.wanted.mapping;
     PortReport {
         service: &mapping.service,
@@ -82,7 +82,7 @@ fn port_report<'a>(survey: &Survey, row: &'a Row) -> PortReport<'a> {
         verdict: row.verdict.as_str(),
         owners: OwnerReport::of_verdict(&row.verdict),
         suggestion: row.suggestion,
-        source: row.wanted.origin.as_ref().map(|origin| source(survey, origin)),
+        source: row.wanted.origin.as_ref().map(|origin| source(project, origin)),
         reserved: match &row.verdict {
             Verdict::Reserved { range, .. } => Some(*range),
             _ => None,
@@ -91,37 +91,36 @@ fn port_report<'a>(survey: &Survey, row: &'a Row) -> PortReport<'a> {
             Verdict::NotPublished { why, .. } => Some(ui::clean(why)),
             _ => None,
         },
-        network_ip: survey.network_ip(mapping).map(|ip| ip.to_string()),
+        network_ip: project.network_ip(mapping).map(|ip| ip.to_string()),
         lease: row.kept_for.as_ref().map(|(project, dir)| LeaseReport { project, dir }),
     }
 }
 
 /// Where the value comes from: `shell`, `.env:3`, `.env.template:3 (template)`,
 /// `default`, `literal`.
-fn source(survey: &Survey, origin: &Origin) -> String {
-    match (&origin.source, &survey.template) {
+fn source(project: &CheckedProject, origin: &Origin) -> String {
+    match (&origin.source, &project.template) {
         (Source::EnvFile { path, .. }, Some(template)) if path == template => format!("{} (template)", origin.source),
         (source, _) => source.to_string(),
     }
 }
 
 /// The table, and under each conflict who has it and where to go.
-pub fn text(ctx: &Context, survey: &Survey) {
-    let found = survey.conflicts().count();
-    let ports = survey.rows.len();
-    let count = match found {
+pub fn text(ctx: &Context, project: &CheckedProject) {
+    let ports = project.rows.len();
+    let count = match project.conflicts().count() {
         0 => "no conflicts".to_owned(),
         n => ui::count(n, "conflict"),
     };
-    ui::out(&format!("{}: {}, {count}", style(&survey.stack.name).bold(), ui::count(ports, "port")));
+    ui::out(&format!("{}: {}, {count}", style(&project.stack.name).bold(), ui::count(ports, "port")));
     if ports == 0 {
         return;
     }
     let columns = [Column::Left, Column::Left, Column::Left, Column::Left];
-    let cells: Vec<Vec<String>> = survey.rows.iter().map(|row| cells(survey, row)).collect();
-    for (row, line) in survey.rows.iter().zip(ui::table(&columns, &cells)) {
+    let cells: Vec<Vec<String>> = project.rows.iter().map(|row| cells(project, row)).collect();
+    for (row, line) in project.rows.iter().zip(ui::table(&columns, &cells)) {
         ui::out(&format!("  {line}"));
-        if let Some(ip) = survey.network_ip(&row.wanted.mapping) {
+        if let Some(ip) = project.network_ip(&row.wanted.mapping) {
             ui::out(&format!("      on {ip}, which its network says"));
         }
         for line in explanations(ctx, row) {
@@ -130,10 +129,10 @@ pub fn text(ctx: &Context, survey: &Survey) {
     }
 }
 
-fn cells(survey: &Survey, row: &Row) -> Vec<String> {
+fn cells(project: &CheckedProject, row: &Row) -> Vec<String> {
     let mapping = &row.wanted.mapping;
     let from = match (&row.wanted.origin, row.variable()) {
-        (Some(origin), Some(variable)) => format!("{variable} ({})", source(survey, origin)),
+        (Some(origin), Some(variable)) => format!("{variable} ({})", source(project, origin)),
         (Some(origin), None) => {
             let file = origin.file.file_name().unwrap_or(origin.file.as_os_str());
             format!("{}:{}", file.to_string_lossy(), origin.line)
@@ -143,7 +142,7 @@ fn cells(survey: &Survey, row: &Row) -> Vec<String> {
     let verdict = match &row.verdict {
         Verdict::Free if mapping.published.is_none() => style("the engine picks").green(),
         // Not seen is not free.
-        Verdict::Free if survey.host.as_ref().is_some_and(|host| host.is_around && host.sockets.is_none()) => {
+        Verdict::Free if project.host.as_ref().is_some_and(|host| host.is_around && host.sockets.is_none()) => {
             style("no container has it").green()
         }
         Verdict::Free => style("free").green(),
@@ -168,12 +167,12 @@ fn explanations(ctx: &Context, row: &Row) -> Vec<String> {
     lines
 }
 
-/// What a survey could not do as usual.
-pub fn notes(ctx: &Context, survey: &Survey) {
-    if let Some(template) = &survey.template {
+/// What a project could not do as usual.
+pub fn notes(ctx: &Context, project: &CheckedProject) {
+    if let Some(template) = &project.template {
         ui::note(&format!("note: no .env yet: judged by {}, which `cargo xtask start` copies", ctx.show(template)));
     }
-    if let Some(trouble) = &survey.without_compose {
+    if let Some(trouble) = &project.without_compose {
         let error = ctx.compose_error(trouble);
         ui::note(&format!("note: {error}: the built-in reader was used instead"));
         // Who has no Docker at all may well do without.
@@ -181,21 +180,21 @@ pub fn notes(ctx: &Context, survey: &Survey) {
             error.hints().iter().for_each(|hint| ui::note(&format!("hint: {hint}")));
         }
     }
-    if let Err(trouble) = &survey.containers {
+    if let Err(trouble) = &project.containers {
         ui::warn(&format!("containers are not seen: {}", ctx.engine_error(trouble)));
     }
-    engine_host::note_around(survey);
-    if let Some(host) = survey.host.as_ref().filter(|host| !host.is_around) {
+    engine_host::note_around(project);
+    if let Some(host) = project.host.as_ref().filter(|host| !host.is_around) {
         let seen = match host.sockets {
             Some(_) => "its containers and all that is bound on that machine were looked at",
             None => "only what its containers have was looked at, --probe-remote looks at the machine too",
         };
         ui::note(&format!("note: the engine is at {}: ports are bound there; {seen}", ctx.engine.endpoint().host));
     }
-    if let Some(other) = &survey.elsewhere {
+    if let Some(other) = &project.elsewhere {
         ui::warn(&format!(
             "a project named `{}` has containers from {}: `start` here would replace them",
-            survey.stack.name,
+            project.stack.name,
             ctx.show(other)
         ));
     }

@@ -16,7 +16,7 @@ use crate::exec::Patience;
 use crate::labels::{self, Kind, Ports, hosts};
 use crate::model::NamesFile;
 use crate::operation::change::tracked::Writes;
-use crate::operation::check::survey::Survey;
+use crate::operation::check::project::CheckedProject;
 use crate::operation::services::urls::{ServiceUrls, further};
 use crate::project::Project;
 use crate::{disk, ui};
@@ -118,7 +118,7 @@ pub fn known(project: &Project) -> Result<Option<ByName>> {
 impl ByName {
     /// Waits until the proxy really leads to every service that was started, and
     /// names the cause where it does not.
-    pub fn prove(&self, ctx: &Context, survey: &Survey, patience: &Patience) -> Result<()> {
+    pub fn prove(&self, ctx: &Context, survey: &CheckedProject, patience: &Patience) -> Result<()> {
         let home = Home::of(ctx)?;
         refuse_rivals(ctx, &home, &survey.stack.name)?;
         let deadline = Instant::now() + ROUTED;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::knock::{Door, doors, knock};
 use crate::exec::Patience;
 use crate::model::Container;
-use crate::operation::check::survey::Survey;
+use crate::operation::check::project::CheckedProject;
 use crate::{host, ui};
 
 /// Every service is well by its own healthcheck: a port that does not answer here
@@ -18,9 +18,9 @@ const LIMIT: Duration = Duration::from_secs(3);
 
 /// Knocks at what can be reached, and says what could not be checked. No port that
 /// is silent from here is a failure.
-pub(crate) fn prove(survey: &Survey, containers: &[Container], patience: &Patience) {
+pub(crate) fn prove(project: &CheckedProject, containers: &[Container], patience: &Patience) {
     let gateway = host::gateway().map(IpAddr::V4);
-    let all = doors(survey, containers);
+    let all = doors(project, containers);
     let reachable: Vec<Door<'_>> = all.iter().filter_map(|door| through(door, gateway)).collect();
     let deadline = Instant::now() + LIMIT;
     let stop = AtomicBool::new(false);

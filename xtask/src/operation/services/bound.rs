@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::decide::is_bound;
 use crate::error::{Error, Result};
 use crate::model::{Container, State};
-use crate::operation::check::survey::Survey;
+use crate::operation::check::project::CheckedProject;
 use crate::ports::effective;
 use crate::ui;
 
@@ -15,10 +15,10 @@ use crate::ui;
 pub(crate) type Missing = BTreeMap<String, Vec<String>>;
 
 /// What each running container lacks.
-pub(crate) fn missing(survey: &Survey, containers: &[Container]) -> Missing {
+pub(crate) fn missing(project: &CheckedProject, containers: &[Container]) -> Missing {
     let mut missing = Missing::new();
-    for wanted in survey.stack.ports() {
-        let Ok(mapping) = effective(&survey.publishing, &wanted.mapping) else { continue };
+    for wanted in project.stack.ports() {
+        let Ok(mapping) = effective(&project.publishing, &wanted.mapping) else { continue };
         let runs = |container: &&Container| {
             container.service.as_deref() == Some(&mapping.service)
                 && container.state == State::Running

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::urls::{Speech, speech};
 use crate::exec::Patience;
 use crate::model::{Binding, Container, Protocol, State};
-use crate::operation::check::survey::Survey;
+use crate::operation::check::project::CheckedProject;
 
 /// A server that says nothing for so long, and keeps the connection, is there.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -42,14 +42,14 @@ pub struct Knock {
 
 /// Knocks once at every published TCP port of these containers, at all of them
 /// at once. A server that keeps the connection and says nothing counts as there.
-pub fn knock_once(survey: &Survey, containers: &[&Container]) -> Vec<Knock> {
+pub fn knock_once(project: &CheckedProject, containers: &[&Container]) -> Vec<Knock> {
     let mut knocks: Vec<(Knock, Speech)> = Vec::new();
     for container in containers.iter().filter(|container| container.state == State::Running) {
         let Some(service) = container.service.as_deref() else { continue };
         for binding in container.held().filter(|binding| binding.protocol == Protocol::Tcp) {
             let (address, target) = (reach(binding), binding.target);
             let (service, container) = (service.to_owned(), container.id.clone());
-            let speech = speech(survey.stack.service(&service), target);
+            let speech = speech(project.stack.service(&service), target);
             knocks.push((Knock { service, container, address, target, silence: None }, speech));
         }
     }
@@ -64,11 +64,11 @@ pub fn knock_once(survey: &Survey, containers: &[&Container]) -> Vec<Knock> {
     knocks.into_iter().map(|(knock, _)| knock).collect()
 }
 
-pub(crate) fn doors<'a>(survey: &'a Survey, containers: &'a [Container]) -> Vec<Door<'a>> {
+pub(crate) fn doors<'a>(project: &'a CheckedProject, containers: &'a [Container]) -> Vec<Door<'a>> {
     let mut doors: Vec<Door<'a>> = Vec::new();
     for container in containers.iter().filter(|container| !container.one_off) {
         let Some(service) = container.service.as_deref() else { continue };
-        let Some(known) = survey.stack.service(service) else { continue };
+        let Some(known) = project.stack.service(service) else { continue };
         for binding in container.held().filter(|binding| binding.protocol == Protocol::Tcp) {
             let is_of_all = binding.host_ip.is_unspecified();
             let door =

@@ -21,20 +21,20 @@ const LEAST: Duration = Duration::from_secs(5);
 const WATCH: Duration = Duration::from_millis(300);
 
 pub(crate) fn prove(run: &Run<'_>, containers: &[Container]) -> Result<()> {
-    let (survey, patience) = (run.survey, &run.patience);
-    if survey.ctx.engine.endpoint().is_remote() {
+    let (project, patience) = (run.project, &run.patience);
+    if project.ctx.engine.endpoint().is_remote() {
         return Ok(());
     }
-    if survey.host.as_ref().is_some_and(|host| host.is_around) {
-        around::prove(survey, containers, patience);
+    if project.host.as_ref().is_some_and(|host| host.is_around) {
+        around::prove(project, containers, patience);
         return Ok(());
     }
-    let doors = doors(survey, containers);
+    let doors = doors(project, containers);
     let (answers, ended) = knock_at_all(run, &doors);
     if patience.interrupted() {
         return Err(interrupted());
     }
-    if let Some(error) = ended.or_else(|| wait::ended(survey)).or_else(|| stranger(&doors)) {
+    if let Some(error) = ended.or_else(|| wait::ended(project)).or_else(|| stranger(&doors)) {
         return Err(error);
     }
     let silent: Vec<String> = doors
@@ -53,7 +53,7 @@ pub(crate) fn prove(run: &Run<'_>, containers: &[Container]) -> Result<()> {
 /// The answers of all doors, and why a container has ended, if one has: nobody
 /// will ever answer for that one.
 fn knock_at_all(run: &Run<'_>, doors: &[Door<'_>]) -> (Vec<Result<(), String>>, Option<Error>) {
-    let (survey, patience) = (run.survey, &run.patience);
+    let (project, patience) = (run.project, &run.patience);
     let deadline = run.deadline.max(Instant::now() + LEAST);
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -63,7 +63,7 @@ fn knock_at_all(run: &Run<'_>, doors: &[Door<'_>]) -> (Vec<Result<(), String>>, 
         while ended.is_none() && !knocks.iter().all(std::thread::ScopedJoinHandle::is_finished) {
             std::thread::sleep(Duration::from_millis(2));
             if Instant::now() >= next {
-                ended = wait::ended(survey);
+                ended = wait::ended(project);
                 next = Instant::now() + WATCH;
             }
         }

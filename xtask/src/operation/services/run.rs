@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::exec::Patience;
-use crate::operation::check::survey::Survey;
+use crate::operation::check::project::CheckedProject;
 use crate::ui::Live;
 
 /// An attempt on its way.
 pub(crate) struct Run<'a> {
-    pub(crate) survey: &'a Survey,
+    pub(crate) project: &'a CheckedProject,
     pub(crate) limit: Duration,
     pub(crate) deadline: Instant,
     pub(crate) patience: Patience,

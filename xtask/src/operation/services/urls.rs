@@ -51,13 +51,13 @@ pub struct ServiceUrls {
 
 /// URLs of every service that publishes a TCP port, by what the engine really
 /// published.
-pub fn urls(ctx: &Context, survey: &Project, containers: &[Container]) -> Vec<ServiceUrls> {
+pub fn urls(ctx: &Context, project: &Project, containers: &[Container]) -> Vec<ServiceUrls> {
     let of_service = |service: &Service| {
         let own = containers.iter().filter(|container| container.service.as_deref() == Some(&service.name));
-        let urls = service_urls(ctx, &survey.settings, service, own.flat_map(Container::held));
+        let urls = service_urls(ctx, &project.settings, service, own.flat_map(Container::held));
         (!urls.is_empty()).then(|| ServiceUrls { service: service.name.clone(), urls })
     };
-    survey.stack.services.iter().filter_map(of_service).collect()
+    project.stack.services.iter().filter_map(of_service).collect()
 }
 
 /// The URLs of one service by its bindings, each followed by the further paths

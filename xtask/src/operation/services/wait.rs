@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::docker;
 use crate::error::{Error, Result};
 use crate::model::{Container, Health, Stack, State};
-use crate::operation::check::survey::Survey;
+use crate::operation::check::project::CheckedProject;
 use crate::ui::{self, Live};
 
 const POLL: Duration = Duration::from_millis(60);
@@ -89,10 +89,10 @@ pub fn states(stack: &Stack, containers: &[Container]) -> BTreeMap<String, Servi
 }
 
 /// One look at the engine, onto the live lines.
-pub(crate) fn draw(survey: &Survey, live: &mut Live) {
+pub(crate) fn draw(project: &CheckedProject, live: &mut Live) {
     // While Compose works, an engine that is busy is no reason to stop.
-    if let Ok(containers) = survey.containers_now() {
-        show(live, &states(&survey.stack, &containers), "");
+    if let Ok(containers) = project.containers_now() {
+        show(live, &states(&project.stack, &containers), "");
     }
 }
 
@@ -111,13 +111,13 @@ fn show(live: &mut Live, states: &BTreeMap<String, ServiceState>, extra: &str) {
 /// Waits; returns the project's containers. A service that failed, or is not
 /// well in time, is an error that says why.
 pub(crate) fn wait(run: &mut Run<'_>) -> Result<Vec<Container>> {
-    let (survey, ctx, begin) = (run.survey, &run.survey.ctx, Instant::now());
+    let (project, ctx, begin) = (run.project, &run.project.ctx, Instant::now());
     let mut unhealthy_since: Option<Instant> = None;
     let mut restarted: BTreeMap<String, Instant> = BTreeMap::new();
     loop {
-        let asked = survey.containers_now();
+        let asked = project.containers_now();
         let containers = asked.map_err(|error| error.within("the engine stopped answering during the wait"))?;
-        let mut states = states(&survey.stack, &containers);
+        let mut states = states(&project.stack, &containers);
         let crashing = containers.iter().filter(|container| container.state == State::Restarting);
         restarted.extend(crashing.filter_map(|c| c.service.clone()).map(|service| (service, Instant::now())));
         // Between two crashes a service runs, too: only one that stays up is well.
@@ -142,7 +142,7 @@ pub(crate) fn wait(run: &mut Run<'_>) -> Result<Vec<Container>> {
         let failed = states.values().any(|state| matches!(state, ServiceState::Failed | ServiceState::Created));
         let given_up = unhealthy_since.is_some_and(|since| since.elapsed() > RECOVERY);
         if (failed || given_up)
-            && let Some(error) = failure(survey)
+            && let Some(error) = failure(project)
         {
             return Err(error);
         }
@@ -168,7 +168,7 @@ fn is_young(container: &Container) -> bool {
 }
 
 fn too_late(run: &Run<'_>, states: &BTreeMap<String, ServiceState>, containers: &[Container]) -> Error {
-    let (ctx, limit) = (&run.survey.ctx, run.limit.as_secs());
+    let (ctx, limit) = (&run.project.ctx, run.limit.as_secs());
     let late: Vec<String> = states
         .iter()
         .filter(|(_, state)| !state.is_well())
@@ -183,7 +183,7 @@ fn too_late(run: &Run<'_>, states: &BTreeMap<String, ServiceState>, containers: 
         error = error.hint(reason(ctx, container));
         show_log(ctx, container);
     }
-    let name = &run.survey.stack.name;
+    let name = &run.project.stack.name;
     error
         .hint("the containers keep running: `cargo xtask logs` shows what they do, `cargo xtask stop` takes them away")
         .hint(format!("a slow start of `{name}` gets more time with `--wait-timeout {}`", limit.saturating_mul(2)))
@@ -191,19 +191,19 @@ fn too_late(run: &Run<'_>, states: &BTreeMap<String, ServiceState>, containers: 
 
 /// A service that ended badly after it was well, as those without a healthcheck
 /// are from their first moment.
-pub(crate) fn ended(survey: &Survey) -> Option<Error> {
-    let containers = survey.containers_now().ok()?;
-    let failed = states(&survey.stack, &containers).into_values().any(|state| state == ServiceState::Failed);
-    failed.then(|| failure(survey)).flatten()
+pub(crate) fn ended(project: &CheckedProject) -> Option<Error> {
+    let containers = project.containers_now().ok()?;
+    let failed = states(&project.stack, &containers).into_values().any(|state| state == ServiceState::Failed);
+    failed.then(|| failure(project)).flatten()
 }
 
 /// The first service that failed, with the reason and its last lines; `None`
 /// where none did.
-pub(crate) fn failure(survey: &Survey) -> Option<Error> {
-    let (ctx, containers) = (&survey.ctx, survey.containers_now().ok()?);
+pub(crate) fn failure(project: &CheckedProject) -> Option<Error> {
+    let (ctx, containers) = (&project.ctx, project.containers_now().ok()?);
     let bad = |wanted: ServiceState| {
         containers.iter().find(|container| {
-            let known = container.service.as_deref().is_some_and(|name| survey.stack.service(name).is_some());
+            let known = container.service.as_deref().is_some_and(|name| project.stack.service(name).is_some());
             known && !container.one_off && of(container) == wanted
         })
     };

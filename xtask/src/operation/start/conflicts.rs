@@ -10,8 +10,8 @@ use crate::operation::change::checkout_name::name_checkout;
 use crate::operation::change::read_only::without_writing;
 use crate::operation::change::tracked::Writes;
 use crate::operation::change::{env_file, moves, overrides};
+use crate::operation::check::project::CheckedProject;
 use crate::operation::check::report;
-use crate::operation::check::survey::Survey;
 use crate::operation::ports::stop_holders as stop;
 use crate::project::Project;
 use crate::stack::OnConflict;
@@ -33,83 +33,83 @@ pub(crate) enum Answer {
 
 /// What to do about conflicts: as was asked for, else as the project says. A
 /// checkout that is not the only one takes ports of its own without being told.
-pub(crate) fn policy(asked: Option<OnConflict>, found: &Survey) -> OnConflict {
-    let default = if found.ctx.is_interactive() { OnConflict::Ask } else { OnConflict::Fail };
-    let how = asked.or(found.settings.on_conflict);
-    let how = how.unwrap_or(if found.is_secondary { OnConflict::Reassign } else { default });
+pub(crate) fn policy(asked: Option<OnConflict>, checked: &CheckedProject) -> OnConflict {
+    let default = if checked.ctx.is_interactive() { OnConflict::Ask } else { OnConflict::Fail };
+    let how = asked.or(checked.settings.on_conflict);
+    let how = how.unwrap_or(if checked.is_secondary { OnConflict::Reassign } else { default });
     // Without a terminal nobody can be asked.
     if how == OnConflict::Ask { default } else { how }
 }
 
 /// Does it. Conflicts that are left were reported.
-pub(crate) fn resolve(found: &Survey, how: OnConflict, writes: Writes) -> Result<Answer> {
+pub(crate) fn resolve(checked: &CheckedProject, how: OnConflict, writes: Writes) -> Result<Answer> {
     match how {
         OnConflict::Fail => {
-            report_conflicts(found);
-            hints(found, writes, "start --on-conflict reassign", "start --on-conflict stop");
+            report_conflicts(checked);
+            hints(checked, writes, "start --on-conflict reassign", "start --on-conflict stop");
             Ok(Answer::Leave)
         }
-        OnConflict::Reassign => reassign(found, writes),
-        OnConflict::Stop => stop_holders(found, writes),
+        OnConflict::Reassign => reassign(checked, writes),
+        OnConflict::Stop => stop_holders(checked, writes),
         OnConflict::Ask => {
-            report::text(&found.ctx, found);
-            ask(found, writes)
+            report::text(&checked.ctx, checked);
+            ask(checked, writes)
         }
     }
 }
 
-pub(crate) fn report_conflicts(found: &Survey) {
-    let ctx = &found.ctx;
-    report::notes(ctx, found);
-    ctx.print(|| report::json(found), || report::text(ctx, found));
+pub(crate) fn report_conflicts(checked: &CheckedProject) {
+    let ctx = &checked.ctx;
+    report::notes(ctx, checked);
+    ctx.print(|| report::json(checked), || report::text(ctx, checked));
 }
 
 /// Gives every port in conflict another one, in the env file or, as `writes` says,
 /// in Compose's environment; with `--dry-run` only says which.
-pub(crate) fn reassign(survey: &Survey, writes: Writes) -> Result<Answer> {
-    let (survey, writes) = named(survey, writes)?;
-    let survey = leases::choose(survey);
-    let (moves, writes) = plan(&survey, writes)?;
-    let ctx = &survey.ctx;
+pub(crate) fn reassign(checked: &CheckedProject, writes: Writes) -> Result<Answer> {
+    let (checked, writes) = named(checked, writes)?;
+    let checked = leases::choose(checked);
+    let (moves, writes) = plan(&checked, writes)?;
+    let ctx = &checked.ctx;
     let project = match writes {
-        _ if ctx.dry_run => survey.project.clone(),
+        _ if ctx.dry_run => checked.project.clone(),
         Writes::Environment => {
             moves::show(ctx, &moves, writes);
-            let project = moves::pass_on(&survey, &moves)?.into();
+            let project = moves::pass_on(&checked, &moves)?.into();
             return Ok(Answer::Resolved { project, moves, writes });
         }
         _ => {
             // With no `.env` yet the template becomes it first: its other values
             // must not be lost to a file that holds nothing but ports.
-            env_file::from_template(&survey).map_err(without_writing)?;
-            moves::apply(&survey, &moves, writes).map_err(without_writing)?
+            env_file::from_template(&checked).map_err(without_writing)?;
+            moves::apply(&checked, &moves, writes).map_err(without_writing)?
         }
     };
     moves::show(ctx, &moves, writes);
     Ok(Answer::Resolved { project: project.into(), moves, writes })
 }
 
-/// The survey under the name that the checkout will start by: ports are kept
+/// The checked under the name that the checkout will start by: ports are kept
 /// under it.
-fn named(survey: &Survey, writes: Writes) -> Result<(Survey, Writes)> {
-    let look = |project: Project| Survey::of(project).judge(&BTreeMap::new());
-    let mut survey = survey.clone();
-    if survey.needs_env_file() && writes != Writes::Environment && !survey.ctx.dry_run {
-        env_file::from_template(&survey).map_err(without_writing)?;
-        survey = look(survey.resolve_again(&survey.ctx)?);
+fn named(checked: &CheckedProject, writes: Writes) -> Result<(CheckedProject, Writes)> {
+    let look = |project: Project| CheckedProject::new(project).judge(&BTreeMap::new());
+    let mut checked = checked.clone();
+    if checked.needs_env_file() && writes != Writes::Environment && !checked.ctx.dry_run {
+        env_file::from_template(&checked).map_err(without_writing)?;
+        checked = look(checked.resolve_again(&checked.ctx)?);
     }
     // Without an engine nobody can tell which names are had.
-    if survey.containers.is_err() {
-        return Ok((survey, writes));
+    if checked.containers.is_err() {
+        return Ok((checked, writes));
     }
-    let (project, writes) = name_checkout(survey.project.clone(), writes)?;
-    Ok((if project.stack.name == survey.stack.name { survey } else { look(project) }, writes))
+    let (project, writes) = name_checkout(checked.project.clone(), writes)?;
+    Ok((if project.stack.name == checked.stack.name { checked } else { look(project) }, writes))
 }
 
 /// The moves, after asking where they go if git tracks the file.
-fn plan(survey: &Survey, writes: Writes) -> Result<(Vec<moves::Move>, Writes)> {
-    let moves = moves::plan(survey, writes)?;
-    let ctx = &survey.ctx;
+fn plan(checked: &CheckedProject, writes: Writes) -> Result<(Vec<moves::Move>, Writes)> {
+    let moves = moves::plan(checked, writes)?;
+    let ctx = &checked.ctx;
     if writes == Writes::Environment || ctx.dry_run {
         return Ok((moves, writes));
     }
@@ -119,11 +119,11 @@ fn plan(survey: &Survey, writes: Writes) -> Result<(Vec<moves::Move>, Writes)> {
     if files.len() < moves.len() {
         files.extend(listed.iter().cloned());
     }
-    let on_top = overrides::place(survey).ok().filter(|_| listed.is_empty()).map(|file| ctx.show(&file));
+    let on_top = overrides::place(checked).ok().filter(|_| listed.is_empty()).map(|file| ctx.show(&file));
     match writes.ask_or_override(ctx, &files, on_top.as_deref()) {
-        Ok(Some(Writes::Environment)) => Ok((moves::plan(survey, Writes::Environment)?, Writes::Environment)),
+        Ok(Some(Writes::Environment)) => Ok((moves::plan(checked, Writes::Environment)?, Writes::Environment)),
         Ok(Some(writes)) => Ok((moves, writes)),
-        Ok(None) => Ok((moves::plan_on_top(survey, writes)?, writes)),
+        Ok(None) => Ok((moves::plan_on_top(checked, writes)?, writes)),
         Err(error) => {
             let error = error.hint("or start on other ports without a file: `cargo xtask start --no-write`");
             Err(error.hint("and so at every start of yours: XTASK_NO_WRITE=true in .xtask.env"))
@@ -132,46 +132,46 @@ fn plan(survey: &Survey, writes: Writes) -> Result<(Vec<moves::Move>, Writes)> {
 }
 
 /// Stops every holder, after asking; with `--dry-run` only says whom.
-pub(crate) fn stop_holders(survey: &Survey, writes: Writes) -> Result<Answer> {
-    let ctx = &survey.ctx;
+pub(crate) fn stop_holders(checked: &CheckedProject, writes: Writes) -> Result<Answer> {
+    let ctx = &checked.ctx;
     if ctx.engine.endpoint().is_remote() {
         return Err(Error::new("the ports are held on another machine, where this tool stops nobody")
             .hint("take other ports: `cargo xtask start --on-conflict reassign`")
             .finding());
     }
-    let (requests, plan) = stoppable(survey);
+    let (requests, plan) = stoppable(checked);
     stop::show(&plan, ctx.format == Format::Json);
     if !ctx.dry_run {
         stop::consent(ctx, &plan)
             .map_err(|error| error.hint("or take other ports: `cargo xtask start --on-conflict reassign`"))?;
         stop::run(ctx, &plan, &requests, &stop::StopOptions::default()).error.map_or(Ok(()), Err)?;
     }
-    Ok(Answer::Resolved { project: survey.refreshed().into(), moves: Vec::new(), writes })
+    Ok(Answer::Resolved { project: checked.refreshed().into(), moves: Vec::new(), writes })
 }
 
 /// Who could be stopped for the conflicts; nobody on another machine.
-fn stoppable(survey: &Survey) -> (Vec<stop::Request>, stop::Plan) {
-    if survey.ctx.engine.endpoint().is_remote() {
+fn stoppable(checked: &CheckedProject) -> (Vec<stop::Request>, stop::Plan) {
+    if checked.ctx.engine.endpoint().is_remote() {
         return (Vec::new(), stop::Plan::default());
     }
-    let requests: Vec<stop::Request> = survey.conflicts().map(stop::Request::from).collect();
-    let plan = stop::plan(&survey.ctx, &requests, survey.containers.as_deref().ok());
+    let requests: Vec<stop::Request> = checked.conflicts().map(stop::Request::from).collect();
+    let plan = stop::plan(&checked.ctx, &requests, checked.containers.as_deref().ok());
     (requests, plan)
 }
 
 /// Without a person to ask: the commands to type, as far as they would help.
-pub(crate) fn hints(survey: &Survey, writes: Writes, reassign: &str, stop: &str) {
-    if survey.ctx.format != Format::Text {
+pub(crate) fn hints(checked: &CheckedProject, writes: Writes, reassign: &str, stop: &str) {
+    if checked.ctx.format != Format::Text {
         return;
     }
-    match moves::plan(survey, writes) {
+    match moves::plan(checked, writes) {
         Ok(_) if writes == Writes::Environment => {
             ui::note(&format!("hint: other ports for this run: `cargo xtask {reassign}`"));
         }
         Ok(moves) => ui::note(&format!("hint: other ports in {}: `cargo xtask {reassign}`", files(&moves))),
         Err(error) => immovable(&error),
     }
-    if !stoppable(survey).1.steps.is_empty() {
+    if !stoppable(checked).1.steps.is_empty() {
         ui::note(&format!("hint: stop the holders: `cargo xtask {stop}`"));
     }
 }
@@ -190,13 +190,13 @@ fn immovable(error: &Error) {
     }
 }
 
-pub(crate) fn ask(survey: &Survey, writes: Writes) -> Result<Answer> {
+pub(crate) fn ask(checked: &CheckedProject, writes: Writes) -> Result<Answer> {
     let mut choices = Vec::new();
     let mut offer = |key: char, label: String| choices.push(Choice { key, label });
-    if !stoppable(survey).1.steps.is_empty() {
+    if !stoppable(checked).1.steps.is_empty() {
         offer('s', "stop the holders (shows whom, and asks again)".to_owned());
     }
-    let moves = moves::plan(survey, writes);
+    let moves = moves::plan(checked, writes);
     if let Ok(moves) = &moves {
         let moved: Vec<String> =
             moves.iter().map(|step| format!("{} {} -> {}", step.what, step.from, step.to)).collect();
@@ -210,8 +210,8 @@ pub(crate) fn ask(survey: &Survey, writes: Writes) -> Result<Answer> {
         immovable(error);
     }
     match ui::choose("what now?", &choices, 'l') {
-        's' => stop_holders(survey, writes),
-        'o' => reassign(survey, writes),
+        's' => stop_holders(checked, writes),
+        'o' => reassign(checked, writes),
         't' => Ok(Answer::ByName),
         _ => Ok(Answer::Leave),
     }

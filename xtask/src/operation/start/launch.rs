@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::docker::Compose;
 use crate::error::{Error, Result};
 use crate::exec::{Command, Event, Patience, Running};
-use crate::operation::check::survey::Survey;
+use crate::operation::check::project::CheckedProject;
 use crate::operation::services::run::{Run, interrupted};
 use crate::operation::services::wait;
 use crate::parse::engine_message::{self, NameConflict, NetworkProblem, PortProblem};
@@ -34,7 +34,7 @@ pub(crate) fn launch(run: &mut Run<'_>, command: &Command) -> Result<Option<Port
     let mut next = Instant::now();
     let watched = watch(&running, &run.patience, &mut run.live, COMPOSE, |live| {
         if Instant::now() >= next {
-            wait::draw(run.survey, live);
+            wait::draw(run.project, live);
             next = Instant::now() + POLL;
         }
     });
@@ -48,7 +48,7 @@ pub(crate) fn launch(run: &mut Run<'_>, command: &Command) -> Result<Option<Port
     if let Some(problem) = engine_message::port_problem(text.as_bytes()) {
         return Ok(Some(problem));
     }
-    Err(run.survey.ctx.without_compose().unwrap_or_else(|| failed(run.survey, &text)))
+    Err(run.project.ctx.without_compose().unwrap_or_else(|| failed(run.project, &text)))
 }
 
 /// What a program writes until it ends, its last line on a live line; `None` where
@@ -118,14 +118,14 @@ fn stopped(running: &Running) -> Error {
 
 /// Compose gave up for another reason than a port: because of a service, or
 /// because of itself.
-fn failed(survey: &Survey, text: &str) -> Error {
+fn failed(project: &CheckedProject, text: &str) -> Error {
     if let Some(problem) = engine_message::network_problem(text.as_bytes()) {
         return network_failed(&problem);
     }
     if let Some(conflict) = engine_message::name_conflict(text.as_bytes()) {
-        return name_taken(survey, &conflict);
+        return name_taken(project, &conflict);
     }
-    if let Some(error) = wait::failure(survey) {
+    if let Some(error) = wait::failure(project) {
         return error;
     }
     let lines: Vec<&str> =
@@ -134,10 +134,10 @@ fn failed(survey: &Survey, text: &str) -> Error {
     Error::new(format!("`docker compose up` failed: {tail}")).hint("all of its output: `cargo xtask start -v`")
 }
 
-fn name_taken(survey: &Survey, conflict: &NameConflict) -> Error {
+fn name_taken(project: &CheckedProject, conflict: &NameConflict) -> Error {
     let name = ui::clean(&conflict.name);
     let is_holder = |id: &str| conflict.holder.as_deref().is_some_and(|holder| id.starts_with(holder));
-    let holder = survey.containers.iter().flatten().find(|container| is_holder(&container.id));
+    let holder = project.containers.iter().flatten().find(|container| is_holder(&container.id));
     let whose = holder.and_then(|container| container.project.as_deref());
     let whose = whose.map(|project| format!(", of project {}", ui::clean(project))).unwrap_or_default();
     Error::new(format!(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::envfile::Document;
 use crate::model::{Lease, Leases, NamesFile, Protocol, Source, Unpublished, Verdict};
-use crate::operation::check::survey::{Row, Survey, choose_again, free_range};
+use crate::operation::check::project::{CheckedProject, Row, choose_again, free_range};
 use crate::project::leases::{being_started, close, is_starting, kept_by, lease, open, starter, take_over};
 use crate::{disk, ports, stack};
 
@@ -16,27 +16,27 @@ use crate::{disk, ports, stack};
 ///   main checkout's, and this one gets a port of its own;
 /// * where ports may be moved unasked, a default that is kept for others. A
 ///   person who asks for a port by name gets it as long as nobody is on it.
-pub fn spoken_for(found: &Survey, may_move: bool) -> BTreeMap<u16, String> {
-    let ctx = &found.ctx;
+pub fn spoken_for(checked: &CheckedProject, may_move: bool) -> BTreeMap<u16, String> {
+    let ctx = &checked.ctx;
     let leases = ctx.leases();
-    let dir = found.real_dir();
-    let tenant = leases.tenant(&found.stack.name, &dir);
-    let mut defaults = Defaults::new(found);
+    let dir = checked.real_dir();
+    let tenant = leases.tenant(&checked.stack.name, &dir);
+    let mut defaults = Defaults::new(checked);
     let mut spoken_for = BTreeMap::new();
-    for (at, row) in found.rows.iter().enumerate() {
+    for (at, row) in checked.rows.iter().enumerate() {
         let (Some(port), Verdict::Free) = (single(row), &row.verdict) else { continue };
         let protocol = row.wanted.mapping.protocol;
-        let kept = tenant.and_then(|tenant| ports::leased_port(tenant, &found.rows, at));
+        let kept = tenant.and_then(|tenant| ports::leased_port(tenant, &checked.rows, at));
         if kept == Some(port) {
             continue;
         }
-        let other = leases.others(&found.stack.name, &dir).find(|tenant| tenant.keeps(port, protocol));
+        let other = leases.others(&checked.stack.name, &dir).find(|tenant| tenant.keeps(port, protocol));
         let other = other.filter(|tenant| disk::is_folder(&tenant.dir));
         let mut is_default = || defaults.has(row, port);
         let why = match other {
             Some(other) if is_starting(other, port, protocol) => Some(being_started(ctx, other)),
-            Some(other) if (may_move || found.is_secondary) && is_default() => Some(kept_by(ctx, other)),
-            _ if found.is_secondary && is_default() => {
+            Some(other) if (may_move || checked.is_secondary) && is_default() => Some(kept_by(ctx, other)),
+            _ if checked.is_secondary && is_default() => {
                 let own = kept.map_or_else(|| "gets a port of its own".to_owned(), |kept| format!("keeps {kept}"));
                 Some(format!("it is the project's default, and this checkout {own}"))
             }
@@ -64,9 +64,9 @@ struct Defaults {
 }
 
 impl Defaults {
-    fn new(found: &Survey) -> Self {
-        let main = found.main_dir().map(|dir| dir.join(".env"));
-        Defaults { templates: BTreeMap::new(), main, all: found.template.is_some() }
+    fn new(checked: &CheckedProject) -> Self {
+        let main = checked.main_dir().map(|dir| dir.join(".env"));
+        Defaults { templates: BTreeMap::new(), main, all: checked.template.is_some() }
     }
 
     fn has(&mut self, row: &Row, port: u16) -> bool {
@@ -81,7 +81,7 @@ impl Defaults {
         });
         let says = |model: &Document| {
             let values = model.values(&|_| None, &|_| None).unwrap_or_default();
-            values.get(variable).map(|found| found.value.clone())
+            values.get(variable).map(|entry| entry.value.clone())
         };
         let is_now = |value: String| value == port.to_string() || value == origin.around.value(port);
         models.iter().filter_map(says).any(is_now)
@@ -94,47 +94,47 @@ fn document(path: &Path) -> Option<Document> {
 
 /// Chooses for every conflict under the lock, so that no two choose the same,
 /// and keeps what was chosen; with `--dry-run` only chooses.
-pub fn choose(found: Survey) -> Survey {
-    if found.ctx.dry_run {
-        let mut leases = found.ctx.leases();
-        return choose_from(found, &mut leases);
+pub fn choose(checked: CheckedProject) -> CheckedProject {
+    if checked.ctx.dry_run {
+        let mut leases = checked.ctx.leases();
+        return choose_from(checked, &mut leases);
     }
-    let Some(mut book) = open(&found.ctx, found.containers.as_deref().ok()) else { return found };
-    let found = choose_from(found, &mut book.leases);
+    let Some(mut book) = open(&checked.ctx, checked.containers.as_deref().ok()) else { return checked };
+    let checked = choose_from(checked, &mut book.leases);
     let chosen = |row: &Row| row.suggestion.or_else(|| single(row));
-    keep_rows(&mut book.leases, &found, &chosen);
-    book.leases.tenant_mut(&found.stack.name, &found.real_dir()).starting = starter();
+    keep_rows(&mut book.leases, &checked, &chosen);
+    book.leases.tenant_mut(&checked.stack.name, &checked.real_dir()).starting = starter();
     close(book);
-    found
+    checked
 }
 
 /// Chooses. A checkout that is not the only one gets a block of its own where
 /// its project says no range, or where that is used up.
-fn choose_from(mut found: Survey, leases: &mut Leases) -> Survey {
-    if found.is_secondary && found.settings.port_range.is_some() {
-        choose_again(&mut found, leases);
-        if found.conflicts().all(|row| row.suggestion.is_some()) {
-            return found;
+fn choose_from(mut checked: CheckedProject, leases: &mut Leases) -> CheckedProject {
+    if checked.is_secondary && checked.settings.port_range.is_some() {
+        choose_again(&mut checked, leases);
+        if checked.conflicts().all(|row| row.suggestion.is_some()) {
+            return checked;
         }
-        found.project.settings.port_range = None;
+        checked.project.settings.port_range = None;
     }
-    let (name, dir) = (found.stack.name.clone(), found.real_dir());
+    let (name, dir) = (checked.stack.name.clone(), checked.real_dir());
     let has_range = leases.tenant(&name, &dir).is_some_and(|tenant| tenant.range.is_some());
-    if found.is_secondary && !has_range {
-        leases.tenant_mut(&name, &dir).range = free_range(&found, leases);
+    if checked.is_secondary && !has_range {
+        leases.tenant_mut(&name, &dir).range = free_range(&checked, leases);
     }
-    choose_again(&mut found, leases);
-    found
+    choose_again(&mut checked, leases);
+    checked
 }
 
 /// Keeps `port_of` each row; leases of services that were not looked at stay.
-fn keep_rows(leases: &mut Leases, found: &Survey, port_of: &dyn Fn(&Row) -> Option<u16>) {
-    let (name, dir) = (&found.stack.name, found.real_dir());
-    let services: BTreeSet<&str> = found.rows.iter().map(|row| row.wanted.mapping.service.as_str()).collect();
+fn keep_rows(leases: &mut Leases, checked: &CheckedProject, port_of: &dyn Fn(&Row) -> Option<u16>) {
+    let (name, dir) = (&checked.stack.name, checked.real_dir());
+    let services: BTreeSet<&str> = checked.rows.iter().map(|row| row.wanted.mapping.service.as_str()).collect();
     let tenant = leases.tenant_mut(name, &dir);
     let (before, mut after): (Vec<Lease>, Vec<Lease>) =
         tenant.leases.drain(..).partition(|lease| services.contains(lease.service.as_str()) && !lease.is_dev_server());
-    for row in &found.rows {
+    for row in &checked.rows {
         let mapping = &row.wanted.mapping;
         let Some(port) = port_of(row) else { continue };
         let new = lease(&mapping.service, mapping.target, mapping.protocol, port);
@@ -144,17 +144,17 @@ fn keep_rows(leases: &mut Leases, found: &Survey, port_of: &dyn Fn(&Row) -> Opti
     tenant.leases = after;
 }
 
-/// Keeps the ports of a start that is about to happen, as it found them, and
+/// Keeps the ports of a start that is about to happen, as it checked them, and
 /// says so to others until [`settled`]. Ports that somebody else is being
 /// started on are given back instead, with the reason. A lease of somebody who
 /// is not on the port ends, and that is said.
 /// `names` is how it is started by names.
-pub fn keep(found: &Survey, names: Option<&NamesFile>) -> Result<(), BTreeMap<u16, String>> {
-    let ctx = &found.ctx;
-    let Some(mut book) = open(ctx, found.containers.as_deref().ok()) else { return Ok(()) };
-    let (name, dir) = (&found.stack.name, found.real_dir());
+pub fn keep(checked: &CheckedProject, names: Option<&NamesFile>) -> Result<(), BTreeMap<u16, String>> {
+    let ctx = &checked.ctx;
+    let Some(mut book) = open(ctx, checked.containers.as_deref().ok()) else { return Ok(()) };
+    let (name, dir) = (&checked.stack.name, checked.real_dir());
     let ports: Vec<(u16, Protocol)> =
-        found.rows.iter().filter_map(|row| Some((single(row)?, row.wanted.mapping.protocol))).collect();
+        checked.rows.iter().filter_map(|row| Some((single(row)?, row.wanted.mapping.protocol))).collect();
     let mut refused = BTreeMap::new();
     for (port, protocol) in &ports {
         let mut others = book.leases.others(name, &dir);
@@ -167,7 +167,7 @@ pub fn keep(found: &Survey, names: Option<&NamesFile>) -> Result<(), BTreeMap<u1
     for (port, protocol) in ports {
         take_over(ctx, &mut book.leases, (port, protocol), (name, &dir));
     }
-    keep_rows(&mut book.leases, found, &single);
+    keep_rows(&mut book.leases, checked, &single);
     let tenant = book.leases.tenant_mut(name, &dir);
     tenant.starting = starter();
     tenant.names = names.cloned();
@@ -176,9 +176,9 @@ pub fn keep(found: &Survey, names: Option<&NamesFile>) -> Result<(), BTreeMap<u1
 }
 
 /// The start is over, one way or the other: its leases stay.
-pub fn settled(found: &Survey) {
-    let Some(mut book) = open(&found.ctx, None) else { return };
-    let (name, dir) = (&found.stack.name, found.real_dir());
+pub fn settled(checked: &CheckedProject) {
+    let Some(mut book) = open(&checked.ctx, None) else { return };
+    let (name, dir) = (&checked.stack.name, checked.real_dir());
     if book.leases.tenant(name, &dir).is_some() {
         book.leases.tenant_mut(name, &dir).starting = None;
     }

@@ -6,16 +6,16 @@ use crate::context::Context;
 use crate::decide::{refuses_start_interval, without_start_interval};
 use crate::docker::Compose;
 use crate::error::Result;
-use crate::operation::check::survey::Survey;
+use crate::operation::check::project::CheckedProject;
 use crate::project::compose_file_vars;
 use crate::{disk, ui};
 
 /// Compose for `up`, so that this engine takes it.
-pub(crate) fn compose(ctx: &Context, survey: &Survey) -> Result<Compose> {
-    let Some(text) = without_start_interval(&survey.stack).filter(|_| refuses(ctx)) else {
+pub(crate) fn compose(ctx: &Context, project: &CheckedProject) -> Result<Compose> {
+    let Some(text) = without_start_interval(&project.stack).filter(|_| refuses(ctx)) else {
         return Ok(ctx.compose());
     };
-    let file = ctx.override_file(&survey.stack.dir, "-old-engine")?;
+    let file = ctx.override_file(&project.stack.dir, "-old-engine")?;
     disk::private_folder(file.parent().unwrap_or(&file))?;
     disk::write_atomic(&file, text.as_bytes())?;
     ui::note(
@@ -27,7 +27,7 @@ pub(crate) fn compose(ctx: &Context, survey: &Survey) -> Result<Compose> {
         return Ok(ctx.compose_with(options));
     }
     // Not `-f`, with which Compose does not read the `.env` of the current folder.
-    let files: Vec<_> = survey.stack.files.iter().cloned().chain([file]).collect();
+    let files: Vec<_> = project.stack.files.iter().cloned().chain([file]).collect();
     Ok(ctx.compose().with_env(compose_file_vars(&files)))
 }
 

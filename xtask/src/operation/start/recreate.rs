@@ -1,5 +1,5 @@
 //! A project whose networks are broken: containers down, networks away, up
-//! again. Heals `network … not found`, networks that "need to be recreated", and
+//! again. Heals `network … not project`, networks that "need to be recreated", and
 //! ones that hang. Named volumes stay.
 
 use super::launch;
@@ -18,7 +18,7 @@ use crate::ui;
 /// What will be done.
 #[derive(Debug)]
 pub struct Recreation {
-    found: Project,
+    project: Project,
     /// The project's networks, as they are.
     pub networks: Vec<Network>,
     /// The services that have containers: these come up again. Empty = all.
@@ -30,17 +30,17 @@ impl Recreation {
     /// Looks at the project. An error where a container of somebody else is on
     /// its networks: it would be cut off, or keep the network from going.
     pub fn plan(ctx: &Context) -> Result<Recreation> {
-        let found = project::resolve_started(ctx)?;
-        let ctx = &found.ctx;
-        found.ready()?;
+        let project = project::resolve_started(ctx)?;
+        let ctx = &project.ctx;
+        project.ready()?;
         let trouble = |trouble: Trouble| ctx.engine_error(&trouble);
-        let name = found.stack.name.clone();
+        let name = project.stack.name.clone();
         let mut networks = ctx.engine.all_networks().map_err(trouble)?;
         networks.retain(|network| network.project() == Some(&name));
         let containers = ctx.engine.containers().map_err(trouble)?;
         refuse_strangers(&name, &networks, &containers)?;
-        let own = found.containers_now()?;
-        let is_known = |service: &String| found.stack.service(service).is_some();
+        let own = project.containers_now()?;
+        let is_known = |service: &String| project.stack.service(service).is_some();
         let mut services: Vec<String> = own
             .iter()
             .filter(|container| !container.one_off)
@@ -49,12 +49,12 @@ impl Recreation {
         services.retain(is_known);
         services.sort();
         services.dedup();
-        Ok(Recreation { found, networks, services, containers: own })
+        Ok(Recreation { project, networks, services, containers: own })
     }
 
     /// The steps, as a person would type them.
     pub fn lines(&self) -> Vec<String> {
-        let ctx = &self.found.ctx;
+        let ctx = &self.project.ctx;
         let remove = |network: &Network| format!("docker network rm {}", ui::clean(&network.name));
         let mut lines = vec![whole(ctx).line()];
         lines.extend(self.networks.iter().map(remove));
@@ -63,17 +63,17 @@ impl Recreation {
         lines
     }
 
-    /// Says whose data would not be found again.
+    /// Says whose data would not be project again.
     pub fn warn(&self) {
         warn_unnamed(&self.containers);
     }
 
     /// Does it, and waits until every service is well.
     pub(crate) fn run(self) -> Result<(Outcome, Ending)> {
-        let ctx = &self.found.ctx;
+        let ctx = &self.project.ctx;
         let mut outcome = Outcome::default();
-        let turn = turn(ctx, &self.found.stack.name);
-        take_down(ctx, &self.found.stack.name, &whole(ctx))?;
+        let turn = turn(ctx, &self.project.stack.name);
+        take_down(ctx, &self.project.stack.name, &whole(ctx))?;
         // Compose leaves a network that it could not remove, and says nothing.
         for network in &self.networks {
             match remove(ctx, network) {

@@ -15,33 +15,33 @@ use crate::ui;
 /// may be brought up. Where services read a `.env` that is not there, it is made:
 /// before that Compose cannot be asked.
 pub(crate) fn ready(ctx: &Context, set_up: bool, writes: Writes) -> Result<Project> {
-    let mut found = project::resolve(ctx)?;
+    let mut project = project::resolve(ctx)?;
     let mut may_set_up = set_up;
     loop {
-        let writes_nothing = writes.by_rule(&found.settings) == Writes::Environment;
-        if may_set_up && found.lacks_engine() {
-            let script = script(&found)?;
+        let writes_nothing = writes.by_rule(&project.settings) == Writes::Environment;
+        if may_set_up && project.lacks_engine() {
+            let script = script(&project)?;
             if ctx.dry_run {
                 ui::out(&format!("would run: {}", ctx.show(&script)));
-                return Ok(found);
+                return Ok(project);
             }
             run(ctx, &script)?;
             may_set_up = false;
-        } else if found.containers.is_ok() && found.needs_env_file() && !writes_nothing {
-            make_env_file(&found)?;
+        } else if project.containers.is_ok() && project.needs_env_file() && !writes_nothing {
+            make_env_file(&project)?;
             if ctx.dry_run {
-                return Ok(found);
+                return Ok(project);
             }
         } else {
-            return found.has_engine().map_err(|error| cannot_make(&found, error)).map(|()| found);
+            return project.has_engine().map_err(|error| cannot_make(&project, error)).map(|()| project);
         }
-        found = project::resolve(ctx)?;
+        project = project::resolve(ctx)?;
     }
 }
 
 /// Names the option, where it is the reason.
-fn cannot_make(found: &Project, error: Error) -> Error {
-    if found.containers.is_err() || !found.needs_env_file() {
+fn cannot_make(project: &Project, error: Error) -> Error {
+    if project.containers.is_err() || !project.needs_env_file() {
         return error;
     }
     Error::new(format!("{}: --no-write cannot make it", error.message()))
@@ -49,12 +49,12 @@ fn cannot_make(found: &Project, error: Error) -> Error {
 }
 
 /// Where it cannot be written, no option of ours helps: Compose reads it itself.
-fn make_env_file(found: &Project) -> Result<()> {
-    env_file::from_template(found).map_err(|error| {
+fn make_env_file(project: &Project) -> Result<()> {
+    env_file::from_template(project).map_err(|error| {
         if !error.is_unwritable() {
             return error;
         }
-        let needs = found.without_compose.as_ref().map(|trouble| found.ctx.compose_error(trouble));
+        let needs = project.without_compose.as_ref().map(|trouble| project.ctx.compose_error(trouble));
         let needs = needs.map(|needs| format!("{needs}; ")).unwrap_or_default();
         Error::new(needs + error.message())
             .hint("Compose reads that file itself: start from a checkout that can be written")
@@ -67,12 +67,12 @@ pub(crate) fn set_up(ctx: &Context) -> Result<()> {
 }
 
 /// The script; without one, that an engine or Compose is missing.
-fn script(found: &Project) -> Result<PathBuf> {
-    let script = set_up_script(&found.stack.dir);
+fn script(project: &Project) -> Result<PathBuf> {
+    let script = set_up_script(&project.stack.dir);
     if !cfg!(windows) && script.is_file() {
         return Ok(script);
     }
-    let missing = found.has_engine().err().unwrap_or_else(|| Error::new("an engine and Compose are there already"));
+    let missing = project.has_engine().err().unwrap_or_else(|| Error::new("an engine and Compose are there already"));
     Err(missing.hint("--setup runs scripts/engine/up of the project, and this one has none"))
 }
 

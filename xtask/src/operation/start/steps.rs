@@ -14,7 +14,7 @@ use crate::operation::change::checkout_name::{free_names, name_checkout};
 use crate::operation::change::read_only::without_writing;
 use crate::operation::change::tracked::Writes;
 use crate::operation::change::{env_file, moves, overrides};
-use crate::operation::check::survey::Survey;
+use crate::operation::check::project::CheckedProject;
 use crate::operation::check::{engine_host, namesakes};
 use crate::operation::proxy;
 use crate::operation::proxy::by_name::{self, ByName};
@@ -50,7 +50,7 @@ pub(crate) struct Options {
 #[derive(Debug)]
 pub(crate) enum Ending {
     Up {
-        found: Box<Survey>,
+        project: Box<CheckedProject>,
         /// Variables that got other ports on the way.
         moved: Vec<moves::Move>,
         by_name: Option<Box<ByName>>,
@@ -58,7 +58,7 @@ pub(crate) enum Ending {
     /// Conflicts stay; they were reported.
     Conflict,
     /// `--dry-run`: nothing was done, and `start` would work.
-    WouldStart(Box<Survey>),
+    WouldStart(Box<CheckedProject>),
 }
 
 /// Check, resolve, up; again where the engine refuses a port all the same, or
@@ -80,8 +80,8 @@ fn run(ctx: &Context, options: &Options) -> Result<Option<Ending>> {
     loop {
         step = match step {
             Step::Look => start.look()?,
-            Step::Settle(found, how) => start.settle(&found, how)?,
-            Step::Launch(found) => start.launch(*found)?,
+            Step::Settle(checked, how) => start.settle(&checked, how)?,
+            Step::Launch(checked) => start.launch(*checked)?,
             Step::End(ending) => return Ok(Some(ending)),
             Step::StartByName => return Ok(None),
         };
@@ -91,8 +91,8 @@ fn run(ctx: &Context, options: &Options) -> Result<Option<Ending>> {
 /// What a start does next.
 enum Step {
     Look,
-    Settle(Box<Survey>, OnConflict),
-    Launch(Box<Survey>),
+    Settle(Box<CheckedProject>, OnConflict),
+    Launch(Box<CheckedProject>),
     End(Ending),
     StartByName,
 }
@@ -151,7 +151,7 @@ impl<'a> Start<'a> {
     }
 
     fn restore(&mut self) -> Result<()> {
-        let moves = moves::restorable(&Survey::of(self.project.clone()).judge(&self.refused));
+        let moves = moves::restorable(&CheckedProject::new(self.project.clone()).judge(&self.refused));
         if moves.is_empty() {
             ui::note("no port can go back: none was moved, or its old port is taken");
             return Ok(());
@@ -168,11 +168,11 @@ impl<'a> Start<'a> {
         Ok(())
     }
 
-    fn survey(&self) -> Result<Survey> {
-        let found = Survey::of(self.project.clone());
+    fn checked(&self) -> Result<CheckedProject> {
+        let checked = CheckedProject::new(self.project.clone());
         // Who is on the ports is not asked until it matters.
-        let found = if self.options.probe_remote { found.with_sockets_there()? } else { found };
-        Ok(found.judge(&self.refused))
+        let checked = if self.options.probe_remote { checked.with_sockets_there()? } else { checked };
+        Ok(checked.judge(&self.refused))
     }
 
     fn look(&mut self) -> Result<Step> {
@@ -183,56 +183,56 @@ impl<'a> Start<'a> {
         if self.rounds > 1 {
             self.project = self.project.refreshed();
         }
-        let mut found = until_settled(self.survey()?, &self.refused);
-        let mut how = conflicts::policy(self.options.on_conflict, &found);
-        let mut spoken_for = leases::spoken_for(&found, how == OnConflict::Reassign);
+        let mut checked = until_settled(self.checked()?, &self.refused);
+        let mut how = conflicts::policy(self.options.on_conflict, &checked);
+        let mut spoken_for = leases::spoken_for(&checked, how == OnConflict::Reassign);
         if !spoken_for.is_empty() {
             spoken_for.extend(self.refused.clone());
-            found = found.judge(&spoken_for);
-            if found.is_secondary {
+            checked = checked.judge(&spoken_for);
+            if checked.is_secondary {
                 // Not a conflict that somebody decided about: its own ports.
                 how = OnConflict::Reassign;
             }
         }
-        let found = Box::new(found.narrow(&self.options.up.services)?);
-        Ok(if found.has_conflicts() { Step::Settle(found, how) } else { Step::Launch(found) })
+        let checked = Box::new(checked.narrow(&self.options.up.services)?);
+        Ok(if checked.has_conflicts() { Step::Settle(checked, how) } else { Step::Launch(checked) })
     }
 
     /// Does something about conflicts, and looks whether it helped.
-    fn settle(&mut self, found: &Survey, how: OnConflict) -> Result<Step> {
-        let (project, moves, writes) = match conflicts::resolve(found, how, self.writes)? {
+    fn settle(&mut self, checked: &CheckedProject, how: OnConflict) -> Result<Step> {
+        let (project, moves, writes) = match conflicts::resolve(checked, how, self.writes)? {
             Answer::Resolved { project, moves, writes } => (*project, moves, writes),
             Answer::ByName => return Ok(Step::StartByName),
             Answer::Leave => return Ok(Step::End(Ending::Conflict)),
         };
-        if found.ctx.dry_run {
-            let would_do = how == OnConflict::Reassign && found.is_secondary;
-            let found = || Ending::WouldStart(Box::new(found.clone()));
-            return Ok(Step::End(if would_do { found() } else { Ending::Conflict }));
+        if checked.ctx.dry_run {
+            let would_do = how == OnConflict::Reassign && checked.is_secondary;
+            let checked = || Ending::WouldStart(Box::new(checked.clone()));
+            return Ok(Step::End(if would_do { checked() } else { Ending::Conflict }));
         }
         self.moved.extend(moves);
         (self.project, self.writes) = (project, writes);
         let refused = std::mem::take(&mut self.refused);
-        let found = self.survey()?;
+        let checked = self.checked()?;
         // What is still wanted was freed; what is not must not be chosen again.
-        self.refused = refused.into_iter().filter(|(port, _)| !wants(&found, *port)).collect();
-        let found = found.narrow(&self.options.up.services)?;
-        if !found.has_conflicts() {
-            return Ok(Step::Launch(Box::new(found)));
+        self.refused = refused.into_iter().filter(|(port, _)| !wants(&checked, *port)).collect();
+        let checked = checked.narrow(&self.options.up.services)?;
+        if !checked.has_conflicts() {
+            return Ok(Step::Launch(Box::new(checked)));
         }
         // Somebody took the very port that was chosen, just now.
         if how == OnConflict::Reassign && self.rounds < ROUNDS {
             return Ok(Step::Look);
         }
-        conflicts::report_conflicts(&found);
+        conflicts::report_conflicts(&checked);
         Ok(Step::End(Ending::Conflict))
     }
 
-    fn launch(&mut self, found: Survey) -> Result<Step> {
-        if found.ctx.dry_run {
-            return Ok(Step::End(Ending::WouldStart(Box::new(found))));
+    fn launch(&mut self, checked: CheckedProject) -> Result<Step> {
+        if checked.ctx.dry_run {
+            return Ok(Step::End(Ending::WouldStart(Box::new(checked))));
         }
-        if let Err(spoken_for) = leases::keep(&found, self.by_name.as_ref().map(|by_name| &by_name.file))
+        if let Err(spoken_for) = leases::keep(&checked, self.by_name.as_ref().map(|by_name| &by_name.file))
             && self.rounds < ROUNDS
         {
             // They are seen as conflicts from now on, and settled like others.
@@ -240,12 +240,12 @@ impl<'a> Start<'a> {
             return Ok(Step::Look);
         }
         self.attempts += 1;
-        let ended = up::attempt(&found, &self.options.up);
-        leases::settled(&found);
+        let ended = up::attempt(&checked, &self.options.up);
+        leases::settled(&checked);
         match ended? {
-            Attempt::Up => self.finish(found),
+            Attempt::Up => self.finish(checked),
             Attempt::PortRefused { problem, replaced } => {
-                refused_note(&found.ctx, &problem, &replaced, self.attempts);
+                refused_note(&checked.ctx, &problem, &replaced, self.attempts);
                 match problem.port {
                     Some(port) => {
                         self.refused.insert(port, format!("the engine refused it: {}", problem.cause.as_str()));
@@ -259,19 +259,19 @@ impl<'a> Start<'a> {
         }
     }
 
-    fn finish(&mut self, found: Survey) -> Result<Step> {
+    fn finish(&mut self, checked: CheckedProject) -> Result<Step> {
         match &self.by_name {
-            Some(by_name) => by_name.prove(&found.ctx, &found, &crate::exec::patience())?,
-            None => proxy::drop_link(&found.ctx, &found.stack.name),
+            Some(by_name) => by_name.prove(&checked.ctx, &checked, &crate::exec::patience())?,
+            None => proxy::drop_link(&checked.ctx, &checked.stack.name),
         }
         let by_name = self.by_name.take().map(Box::new);
         let moved = last_of_each(std::mem::take(&mut self.moved));
-        Ok(Step::End(Ending::Up { found: Box::new(found), moved, by_name }))
+        Ok(Step::End(Ending::Up { project: Box::new(checked), moved, by_name }))
     }
 
     fn give_up(&mut self) -> Result<Step> {
         self.project = self.project.refreshed();
-        conflicts::report_conflicts(&self.survey()?.narrow(&self.options.up.services)?);
+        conflicts::report_conflicts(&self.checked()?.narrow(&self.options.up.services)?);
         Err(Error::new(format!("the engine refused ports {ATTEMPTS} times; what was started was taken back"))
             .hint("`cargo xtask check-ports` shows who has them; a restart of the engine frees ports that nobody has")
             .finding())
@@ -322,8 +322,8 @@ fn last_of_each(moved: Vec<moves::Move>) -> Vec<moves::Move> {
     last.into_values().filter(|step| step.from != step.to).collect()
 }
 
-fn wants(found: &Survey, port: u16) -> bool {
-    found.rows.iter().any(|row| row.wanted.mapping.published.is_some_and(|range| range.contains(port)))
+fn wants(checked: &CheckedProject, port: u16) -> bool {
+    checked.rows.iter().any(|row| row.wanted.mapping.published.is_some_and(|range| range.contains(port)))
 }
 
 /// Without a port there is nothing to choose again.

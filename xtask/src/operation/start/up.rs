@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::launch::{self, Options};
 use super::{old_engine, take_back};
 use crate::error::Result;
-use crate::operation::check::survey::Survey;
+use crate::operation::check::project::CheckedProject;
 use crate::operation::services::run::Run;
 use crate::operation::services::{bound, prove, wait};
 use crate::parse::engine_message::PortProblem;
@@ -30,32 +30,32 @@ pub enum Attempt {
 }
 
 /// One attempt. Errors are findings (a service failed, 1) or failures (2).
-pub fn attempt(survey: &Survey, options: &Options) -> Result<Attempt> {
-    let limit = Duration::from_secs(options.wait_timeout.or(survey.settings.wait_timeout).unwrap_or(WAIT));
+pub fn attempt(project: &CheckedProject, options: &Options) -> Result<Attempt> {
+    let limit = Duration::from_secs(options.wait_timeout.or(project.settings.wait_timeout).unwrap_or(WAIT));
     let (patience, live) = (crate::exec::patience(), Live::new());
-    let mut run = Run { survey, limit, deadline: Instant::now() + limit, patience, live };
-    let (ctx, project) = (&survey.ctx, &survey.stack.name);
-    let compose = old_engine::compose(ctx, survey)?;
-    let before = take_back::Snapshot::take(ctx, project)?;
+    let mut run = Run { project, limit, deadline: Instant::now() + limit, patience, live };
+    let (ctx, name) = (&project.ctx, &project.stack.name);
+    let compose = old_engine::compose(ctx, project)?;
+    let before = take_back::Snapshot::take(ctx, name)?;
     let launched = launch::launch(&mut run, &launch::up(&compose, options));
     if launched.is_err() {
-        before.take_back_networks(ctx, project);
+        before.take_back_networks(ctx, name);
     }
     if let Some(problem) = launched? {
-        let replaced = before.take_back(ctx, project)?;
+        let replaced = before.take_back(ctx, name)?;
         return Ok(Attempt::PortRefused { problem, replaced });
     }
     let mut containers = wait::wait(&mut run)?;
-    let missing = bound::missing(survey, &containers);
+    let missing = bound::missing(project, &containers);
     if !missing.is_empty() {
         bound::note(&missing);
         let anew = launch::recreate(&compose, missing.keys());
         if let Some(problem) = launch::launch(&mut run, &anew)? {
-            let replaced = before.take_back(ctx, project)?;
+            let replaced = before.take_back(ctx, name)?;
             return Ok(Attempt::PortRefused { problem, replaced });
         }
         containers = wait::wait(&mut run)?;
-        bound::check(&bound::missing(survey, &containers))?;
+        bound::check(&bound::missing(project, &containers))?;
     }
     prove::prove(&run, &containers)?;
     Ok(Attempt::Up)

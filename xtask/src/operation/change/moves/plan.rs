@@ -16,7 +16,7 @@ use crate::ledger::Kept;
 use crate::model::{Around, ComposeOptions, PortRange, Stack, Verdict, Wanted};
 use crate::operation::change::tracked::Writes;
 use crate::operation::change::{dependents, overrides, proof};
-use crate::operation::check::survey::{Row, Survey};
+use crate::operation::check::project::{CheckedProject, Row};
 use crate::ports::too_many_replicas;
 use crate::ui::{self, Format};
 use crate::{disk, stack};
@@ -94,10 +94,10 @@ impl Move {
     }
 
     /// Whether the port of this row is the one.
-    pub fn is_of(&self, survey: &Survey, row: &Row) -> bool {
+    pub fn is_of(&self, project: &CheckedProject, row: &Row) -> bool {
         match &self.what {
             What::Variable(name) => row.variable() == Some(name),
-            What::Literal(slot) => overrides::slot_of(survey, row).as_ref() == Some(slot),
+            What::Literal(slot) => overrides::slot_of(project, row).as_ref() == Some(slot),
         }
     }
 }
@@ -106,20 +106,20 @@ impl Move {
 /// variable that the shell sets beats every file, so there nothing can be
 /// written that would take effect. One that would change more than its own
 /// ports is left alone: then only the host's side moves, as that of a literal.
-pub fn plan(survey: &Survey, writes: Writes) -> Result<Vec<Move>> {
-    planned(survey, writes, true)
+pub fn plan(project: &CheckedProject, writes: Writes) -> Result<Vec<Move>> {
+    planned(project, writes, true)
 }
 
 /// The same without any variable: by a compose file on top alone.
-pub fn plan_on_top(survey: &Survey, writes: Writes) -> Result<Vec<Move>> {
-    planned(survey, writes, false)
+pub fn plan_on_top(project: &CheckedProject, writes: Writes) -> Result<Vec<Move>> {
+    planned(project, writes, false)
 }
 
-fn planned(survey: &Survey, writes: Writes, by_variable: bool) -> Result<Vec<Move>> {
-    let ctx = &survey.ctx;
+fn planned(project: &CheckedProject, writes: Writes, by_variable: bool) -> Result<Vec<Move>> {
+    let ctx = &project.ctx;
     let mut moves: BTreeMap<What, Move> = BTreeMap::new();
     let mut literals: Vec<(&Row, Move, Option<Error>)> = Vec::new();
-    for row in survey.conflicts() {
+    for row in project.conflicts() {
         if let Verdict::NotPublished { why, .. } = &row.verdict {
             let (service, address) = (ui::clean(&row.wanted.mapping.service), row.wanted.mapping.address());
             return Err(Error::new(format!("{service} cannot publish {address}: {why}"))
@@ -135,12 +135,12 @@ fn planned(survey: &Survey, writes: Writes, by_variable: bool) -> Result<Vec<Mov
             (Some(variable), Some(from), Some(to)) if by_variable => {
                 let what = What::Variable(variable.to_owned());
                 let around = row.wanted.origin.as_ref().map(|origin| origin.around.clone()).unwrap_or_default();
-                let file = file_for(survey, variable)?;
+                let file = file_for(project, variable)?;
                 let step = Move { around, ..Move::bare(what.clone(), from, to, file) };
                 if moves.get(&what) == Some(&step) {
                     continue;
                 }
-                spoiled = spoils(survey, &step, row, writes);
+                spoiled = spoils(project, &step, row, writes);
                 if spoiled.is_none() {
                     moves.insert(what, step);
                     continue;
@@ -150,19 +150,19 @@ fn planned(survey: &Survey, writes: Writes, by_variable: bool) -> Result<Vec<Mov
         }
         let (Some(from), Some(to)) = (published, row.suggestion) else {
             return Err(
-                too_many_replicas(&survey.stack, &row.wanted.mapping).map_or_else(|| immovable(ctx, row), crowded)
+                too_many_replicas(&project.stack, &row.wanted.mapping).map_or_else(|| immovable(ctx, row), crowded)
             );
         };
-        let slot = overrides::slot_of(survey, row).filter(|_| row.wanted.origin.is_some());
+        let slot = overrides::slot_of(project, row).filter(|_| row.wanted.origin.is_some());
         let what = What::Literal(slot.ok_or_else(|| immovable(ctx, row))?);
         literals.push((row, Move::bare(what, from, to, PathBuf::new()), spoiled));
     }
     if let Some((row, _, spoiled)) = literals.first() {
         let fact = || spoiled.clone().unwrap_or_else(|| immovable(ctx, row));
-        if survey.without_compose.is_some() {
+        if project.without_compose.is_some() {
             return Err(fact());
         }
-        let place = if writes == Writes::Environment { Ok(PathBuf::new()) } else { overrides::place(survey) };
+        let place = if writes == Writes::Environment { Ok(PathBuf::new()) } else { overrides::place(project) };
         let file = place.map_err(|why| why_not(&fact(), &why))?;
         moves.extend(literals.into_iter().map(|(_, step, _)| (step.what.clone(), Move { file: file.clone(), ..step })));
     }
@@ -171,8 +171,8 @@ fn planned(survey: &Survey, writes: Writes, by_variable: bool) -> Result<Vec<Mov
 
 /// Why the variable of `step` cannot be written without changing another port,
 /// or an address; by our own reader, which sees what the value does everywhere.
-fn spoils(survey: &Survey, step: &Move, row: &Row, writes: Writes) -> Option<Error> {
-    let ctx = &survey.ctx;
+fn spoils(project: &CheckedProject, step: &Move, row: &Row, writes: Writes) -> Option<Error> {
+    let ctx = &project.ctx;
     let variable = step.variable().unwrap_or_default();
     let alone = |error: Error| {
         let own = format!(
@@ -185,7 +185,7 @@ fn spoils(survey: &Survey, step: &Move, row: &Row, writes: Writes) -> Option<Err
             .hint(format!("give service `{}` a variable of its own: {own}", ui::clean(&row.wanted.mapping.service)))
             .finding()
     };
-    let also = survey.rows.iter().find(|other| {
+    let also = project.rows.iter().find(|other| {
         other.variable() == Some(variable)
             && other.wanted != row.wanted
             && exclude(&other.wanted.mapping, &row.wanted.mapping)
@@ -200,7 +200,7 @@ fn spoils(survey: &Survey, step: &Move, row: &Row, writes: Writes) -> Option<Err
         let lookup = |name: &str| value.filter(|_| name == variable).map(str::to_owned).or_else(|| ctx.var(name));
         stack::read(options, &ctx.dir, &lookup)
     };
-    let active = ctx.with_template(survey.template.as_deref()).options;
+    let active = ctx.with_template(project.template.as_deref()).options;
     let every = active.clone().with_every_profile();
     let (options, before) = [every, active].into_iter().find_map(|options| {
         let before = read(&options, None).ok()?;
@@ -228,8 +228,8 @@ fn why_not(fact: &Error, why: &Error) -> Error {
 }
 
 /// With no `.env` yet, the one that the template becomes.
-pub(crate) fn file_for(survey: &Survey, variable: &str) -> Result<PathBuf> {
-    survey.env_files.file_for(variable).map(Path::to_path_buf)
+pub(crate) fn file_for(project: &CheckedProject, variable: &str) -> Result<PathBuf> {
+    project.env_files.file_for(variable).map(Path::to_path_buf)
 }
 
 /// Why a value in a file would have no effect.
@@ -258,8 +258,10 @@ fn immovable(ctx: &Context, row: &Row) -> Error {
         )),
         (_, Some(_)) => Error::new(format!("no variable feeds {address} of service `{}`", mapping.service))
             .hint("give it one: `\"${NAME:-8000}:8000\"`"),
-        (_, None) => Error::new(format!("no other port could be found for {address} of service `{}`", mapping.service))
-            .hint("widen port_range in xtask.toml, or stop the holder: `cargo xtask check-ports --stop-holders`"),
+        (_, None) => {
+            Error::new(format!("no other port could be project for {address} of service `{}`", mapping.service))
+                .hint("widen port_range in xtask.toml, or stop the holder: `cargo xtask check-ports --stop-holders`")
+        }
     };
     error.finding()
 }

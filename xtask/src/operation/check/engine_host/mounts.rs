@@ -2,7 +2,7 @@
 //! and ports on its own loopback.
 
 use crate::context::Context;
-use crate::operation::check::survey::Survey;
+use crate::operation::check::project::CheckedProject;
 use crate::stack::{self, BindMount};
 use crate::ui;
 
@@ -40,10 +40,10 @@ pub fn note(ctx: &Context) {
 }
 
 /// Says which ports can be reached on that machine only.
-pub fn note_loopback(found: &Survey) {
+pub fn note_loopback(project: &CheckedProject) {
     // Around a container loopback is that of the person's own machine.
-    let Some(host) = found.host.as_ref().filter(|host| !host.is_around) else { return };
-    for row in &found.rows {
+    let Some(host) = project.host.as_ref().filter(|host| !host.is_around) else { return };
+    for row in &project.rows {
         let mapping = &row.wanted.mapping;
         if let (Some(ip), Some(range)) = (mapping.host_ip.filter(std::net::IpAddr::is_loopback), mapping.published) {
             let (port, name, service) = (range.first, ui::clean(&host.name), ui::clean(&mapping.service));

@@ -15,7 +15,7 @@ use crate::project::{self, Project};
 
 /// A project and the verdicts of its ports.
 #[derive(Debug, Clone)]
-pub struct Survey {
+pub struct CheckedProject {
     /// The project.
     pub project: Project,
     /// One row a published port, in the order of the model.
@@ -28,7 +28,7 @@ pub struct Survey {
     pub publishing: BTreeMap<String, Publishing>,
 }
 
-impl Deref for Survey {
+impl Deref for CheckedProject {
     type Target = Project;
 
     fn deref(&self) -> &Project {
@@ -36,20 +36,20 @@ impl Deref for Survey {
     }
 }
 
-impl Survey {
+impl CheckedProject {
     /// The project without a look at any port.
-    pub fn of(project: Project) -> Survey {
+    pub fn new(project: Project) -> CheckedProject {
         let engine = project.containers.is_ok().then_some(&project.ctx.engine);
         let publishing = ports::publishing_of(engine, &project.stack);
         let (rows, refused, avoid) = Default::default();
-        Survey { project, rows, refused, avoid, publishing }
+        CheckedProject { project, rows, refused, avoid, publishing }
     }
 
     /// Judges every port; once more, where that was done before. `refused` are
     /// ports that are not to be had and why: what cannot be seen from here (the
     /// engine's own books, a machine in between) is believed.
     #[must_use]
-    pub fn judge(self, refused: &BTreeMap<u16, String>) -> Survey {
+    pub fn judge(self, refused: &BTreeMap<u16, String>) -> CheckedProject {
         let (rows, avoid) = with_facts(&self, &self.leases, refused, |mut facts| {
             let mut rows = ports::judge_stack(&mut facts, &self.stack, &self.publishing);
             if !rows.iter().any(|row| row.verdict.is_conflict()) {
@@ -60,11 +60,11 @@ impl Survey {
             ports::suggest_for_conflicts(&facts, &mut rows, &rules(&self, &avoid));
             (rows, avoid)
         });
-        Survey { rows, avoid, refused: refused.clone(), ..self }
+        CheckedProject { rows, avoid, refused: refused.clone(), ..self }
     }
 
     /// The same, with all that is bound on the machine of an engine elsewhere.
-    pub fn with_sockets_there(mut self) -> Result<Survey> {
+    pub fn with_sockets_there(mut self) -> Result<CheckedProject> {
         if let (Some(host), Ok(containers)) = (&self.host, &self.containers) {
             let sockets = Some(ports::sockets_of_engine_host(&self.ctx, &self.stack, containers)?);
             self.project.host = Some(EngineHost { sockets, ..host.clone() });
@@ -91,7 +91,7 @@ impl Survey {
     }
 
     /// The rows of `services` and of all they depend on.
-    pub fn narrow(mut self, services: &[String]) -> Result<Survey> {
+    pub fn narrow(mut self, services: &[String]) -> Result<CheckedProject> {
         if services.is_empty() {
             return Ok(self);
         }
@@ -110,47 +110,47 @@ impl Survey {
 }
 
 /// Surveys the project that `ctx` means.
-pub fn survey(ctx: &Context) -> Result<Survey> {
-    project::resolve(ctx).map(|project| Survey::of(project).judge(&BTreeMap::new()))
+pub fn check_project(ctx: &Context) -> Result<CheckedProject> {
+    project::resolve(ctx).map(|project| CheckedProject::new(project).judge(&BTreeMap::new()))
 }
 
 /// Chooses anew for every conflict, with what the book says now.
-pub fn choose_again(found: &mut Survey, leases: &Leases) {
-    let mut rows = std::mem::take(&mut found.rows);
-    with_facts(found, leases, &found.refused, |facts| {
-        ports::suggest_for_conflicts(&facts, &mut rows, &rules(found, &found.avoid));
+pub fn choose_again(checked: &mut CheckedProject, leases: &Leases) {
+    let mut rows = std::mem::take(&mut checked.rows);
+    with_facts(checked, leases, &checked.refused, |facts| {
+        ports::suggest_for_conflicts(&facts, &mut rows, &rules(checked, &checked.avoid));
     });
-    found.rows = rows;
+    checked.rows = rows;
 }
 
 /// A block for this project that nobody else has, and on whose ports nobody is.
-pub fn free_range(found: &Survey, leases: &Leases) -> Option<PortRange> {
-    with_facts(found, leases, &found.refused, |facts| ports::free_range(&facts, &found.rows, &found.avoid))
+pub fn free_range(checked: &CheckedProject, leases: &Leases) -> Option<PortRange> {
+    with_facts(checked, leases, &checked.refused, |facts| ports::free_range(&facts, &checked.rows, &checked.avoid))
 }
 
 /// Whether `port` could be published in the place of the mapping's own.
-pub fn is_free(found: &Survey, mapping: &PortMapping, port: u16) -> bool {
-    let effective = ports::effective(&found.publishing, mapping);
+pub fn is_free(checked: &CheckedProject, mapping: &PortMapping, port: u16) -> bool {
+    let effective = ports::effective(&checked.publishing, mapping);
     let none = (Leases::default(), BTreeMap::new());
-    effective.is_ok_and(|mapping| with_facts(found, &none.0, &none.1, |facts| facts.is_free(&mapping, port)))
+    effective.is_ok_and(|mapping| with_facts(checked, &none.0, &none.1, |facts| facts.is_free(&mapping, port)))
 }
 
 /// Facts of this moment: what was free before may be held by now.
 fn with_facts<T>(
-    found: &Survey,
+    checked: &CheckedProject,
     leases: &Leases,
     refused: &BTreeMap<u16, String>,
     work: impl FnOnce(PortFacts<'_>) -> T,
 ) -> T {
-    let dir = found.real_dir();
-    let identity = Identity { name: &found.stack.name, dir: &dir };
-    let facts = PortFacts::new(identity, found.containers.as_deref().unwrap_or_default(), found.host.as_ref());
+    let dir = checked.real_dir();
+    let identity = Identity { name: &checked.stack.name, dir: &dir };
+    let facts = PortFacts::new(identity, checked.containers.as_deref().unwrap_or_default(), checked.host.as_ref());
     work(facts.with_leases(leases).with_refused(refused))
 }
 
-fn rules<'a>(found: &'a Survey, avoid: &'a BTreeSet<u16>) -> Rules<'a> {
-    let (stack, publishing) = (&found.stack, &found.publishing);
-    Rules { stack, publishing, port_range: found.settings.port_range, avoid }
+fn rules<'a>(checked: &'a CheckedProject, avoid: &'a BTreeSet<u16>) -> Rules<'a> {
+    let (stack, publishing) = (&checked.stack, &checked.publishing);
+    Rules { stack, publishing, port_range: checked.settings.port_range, avoid }
 }
 
 /// What the project publishes, services of inactive profiles included: they may
