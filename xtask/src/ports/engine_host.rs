@@ -27,7 +27,7 @@ pub(super) fn ephemeral() -> Option<PortRange> {
 /// Whether this runs in one of the engine's own containers, as in a dev container
 /// that was given the engine's socket: ports are bound around it then, where
 /// nothing of here is seen. Not on the network of the host, which is the engine's.
-pub(crate) fn is_around(containers: &[Container]) -> bool {
+pub(crate) fn runs_in_container(containers: &[Container]) -> bool {
     let own = host::own_container();
     let is_own = |container: &&Container| own.contains(&container.id);
     containers.iter().find(is_own).is_some_and(|container| !container.is_on("host"))

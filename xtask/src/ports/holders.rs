@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{PortFacts, advise, is_around};
+use super::{PortFacts, advise, runs_in_container};
 use crate::context::Context;
 use crate::decide::{Identity, is_engine_process};
 use crate::docker::Trouble;
@@ -29,7 +29,7 @@ pub(crate) struct Holders {
     /// All containers, or why the engine did not tell.
     pub containers: Result<Vec<Container>, Trouble>,
     /// This runs in one of them: what processes hold around it is not seen.
-    pub is_around: bool,
+    pub in_container: bool,
 }
 
 /// Above this many ports the tables are read first, and only ports with a socket
@@ -68,17 +68,17 @@ pub(crate) fn find_holders(ctx: &Context, ports: &[(u16, Protocol)], depth: Dept
         known.iter().flat_map(Container::held).map(|binding| (binding.published, binding.protocol)).collect();
     let is_used =
         |at: &&(u16, Protocol)| !are_many || published.contains(at) || !facts.sockets_on(at.0, at.1).is_empty();
-    let is_around = is_around(known);
+    let in_container = runs_in_container(known);
     let ports = ports.iter().filter(is_used).map(|at| {
         let ((port, protocol), mapping) = (*at, mapping(at));
         let verdict = facts.verdict(&mapping, port);
         // What can be bound in here says nothing of a forwarder around it.
-        let can_bind = !is_around && facts.can_bind_all(&mapping, port);
+        let can_bind = !in_container && facts.can_bind_all(&mapping, port);
         let advice = advise(&verdict, can_bind, containers.as_deref().ok());
         PortHolders { port, protocol, verdict, sockets: facts.sockets_on(port, protocol).to_vec(), advice }
     });
     let ports = ports.collect();
-    Ok(Holders { ports, containers, is_around })
+    Ok(Holders { ports, containers, in_container })
 }
 
 /// Listeners on `ports` that are no engine's, each with its process.

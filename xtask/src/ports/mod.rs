@@ -14,7 +14,7 @@ mod suggest;
 
 pub(crate) use advice::{advise, is_leftover_proxy};
 pub(crate) use dev_server::DevServer;
-pub(crate) use engine_host::{is_around, sockets_of_engine_host};
+pub(crate) use engine_host::{runs_in_container, sockets_of_engine_host};
 pub(crate) use facts::PortFacts;
 pub(crate) use holders::{Holders, PortHolders, each_port, find_holders, strangers};
 pub(crate) use owner::{OwnerReport, describe, describe_process, reasons, taken_by};

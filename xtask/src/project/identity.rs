@@ -97,7 +97,7 @@ impl Project {
         if self.leases.tenant(name, &dir).is_some() {
             return None;
         }
-        self.main_dir().filter(|_| self.is_secondary && self.main_name().as_ref() == Some(name))
+        self.main_dir().filter(|_| self.is_secondary_checkout && self.main_name().as_ref() == Some(name))
     }
 
     /// The name that the checkout has already: that of its containers, of its

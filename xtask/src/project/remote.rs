@@ -20,7 +20,7 @@ use crate::context::Context;
 use crate::decide::{has_person, person_name, stable_hash};
 use crate::error::Result;
 use crate::model::{Container, EngineHost, Leases};
-use crate::ports::is_around;
+use crate::ports::runs_in_container;
 use crate::{disk, host, stack};
 
 const AROUND: &str = "the machine around this container";
@@ -29,9 +29,11 @@ const AROUND: &str = "the machine around this container";
 /// is this one.
 pub(super) fn engine_host(ctx: &Context, containers: &[Container]) -> Option<EngineHost> {
     match ctx.engine.endpoint().remote_host() {
-        Some(name) => Some(EngineHost { name, is_around: false, sockets: None, seed: stable_hash(&whole_person(ctx)) }),
-        None if is_around(containers) => {
-            Some(EngineHost { name: AROUND.to_owned(), is_around: true, sockets: None, seed: 0 })
+        Some(name) => {
+            Some(EngineHost { name, is_container_host: false, sockets: None, seed: stable_hash(&whole_person(ctx)) })
+        }
+        None if runs_in_container(containers) => {
+            Some(EngineHost { name: AROUND.to_owned(), is_container_host: true, sockets: None, seed: 0 })
         }
         None => None,
     }

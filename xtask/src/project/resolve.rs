@@ -23,7 +23,7 @@ pub fn resolve_started(ctx: &Context) -> Result<Project> {
     resolve(&started(ctx)?)
 }
 
-fn resolve_as(ctx: &Context, is_secondary: bool) -> Result<Project> {
+fn resolve_as(ctx: &Context, is_secondary_checkout: bool) -> Result<Project> {
     let env_files = stack::env_files(&ctx.options, &ctx.dir, &|name| ctx.var(name))?;
     let template = model::missing_env(&env_files);
     let (model, containers) = model::ask(ctx, template.as_deref(), &env_files)?;
@@ -37,7 +37,7 @@ fn resolve_as(ctx: &Context, is_secondary: bool) -> Result<Project> {
         containers,
         elsewhere: None,
         checkout,
-        is_secondary,
+        is_secondary_checkout,
         env_files,
         template,
         without_compose: model.without_compose,
@@ -51,7 +51,7 @@ impl Project {
     /// Resolves it from changed inputs. A checkout that was not the only one stays
     /// so, whatever its name is now.
     pub fn resolve_again(&self, ctx: &Context) -> Result<Project> {
-        resolve_as(ctx, self.is_secondary)
+        resolve_as(ctx, self.is_secondary_checkout)
     }
 
     /// The same inputs and the same model, with what the engine and the ledger say
@@ -66,14 +66,14 @@ impl Project {
         let (ctx, name, dir) = (&self.ctx, &self.stack.name, self.real_dir());
         let known = self.containers.as_deref().unwrap_or_default();
         let host = remote::engine_host(ctx, known);
-        let is_there = |dir: &Path| host.as_ref().is_some_and(|host| !host.is_around) || disk::is_folder(dir);
+        let is_there = |dir: &Path| host.as_ref().is_some_and(|host| !host.is_container_host) || disk::is_folder(dir);
         let elsewhere = known.iter().find_map(|one| identity::elsewhere(one, name, &dir, &is_there));
         let leases = ctx.leases();
         let project = Project { elsewhere, host, leases, ..self };
-        let is_secondary = project.is_secondary
+        let is_secondary_checkout = project.is_secondary_checkout
             || project.has_other_checkouts()
             || identity::namesake(&project.leases, &project.stack.name, &dir).is_some();
-        Project { is_secondary, ..project }
+        Project { is_secondary_checkout, ..project }
     }
 
     /// Whether other checkouts go by its name, as far as git and the engine tell.

@@ -30,7 +30,7 @@ pub struct Project {
     /// Whether this checkout is not the project's only one: a linked git worktree,
     /// one whose name another folder has (or had, until this command gave it
     /// another), and every one on an engine elsewhere, which others may use too.
-    pub is_secondary: bool,
+    pub is_secondary_checkout: bool,
     /// Env files that Compose reads, and the one to write to.
     pub env_files: EnvFiles,
     /// There is no `.env` yet, and this template was read in its place, as

@@ -19,10 +19,10 @@ use crate::{disk, stack, ui};
 /// reads, so that a bare `docker compose` there meets the same stack; to Compose's
 /// environment alone with `--no-write` and `--dry-run`.
 pub(crate) fn name_checkout(project: Project, writes: Writes) -> Result<(Project, Writes)> {
-    if project.host.as_ref().is_some_and(|host| !host.is_around) {
+    if project.host.as_ref().is_some_and(|host| !host.is_container_host) {
         return if project.needs_persons_name() { name_for_person(&project, writes) } else { Ok((project, writes)) };
     }
-    if !project.is_secondary || project.is_named_by_hand() {
+    if !project.is_secondary_checkout || project.is_named_by_hand() {
         return Ok((project, writes));
     }
     if let Some(name) = project.own_name()? {
@@ -116,7 +116,7 @@ pub(crate) fn free_names(project: Project, writes: Writes) -> Result<(Project, W
 /// Those of a checkout that is not the only one, as long as nothing runs under
 /// them: what does has its data there.
 fn fixed_names(project: &Project) -> Vec<FixedName> {
-    if !project.is_secondary {
+    if !project.is_secondary_checkout {
         return Vec::new();
     }
     let (ctx, dir) = (&project.ctx, project.real_dir());

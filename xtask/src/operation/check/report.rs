@@ -142,7 +142,7 @@ fn cells(project: &CheckedProject, row: &Row) -> Vec<String> {
     let verdict = match &row.verdict {
         Verdict::Free if mapping.published.is_none() => style("the engine picks").green(),
         // Not seen is not free.
-        Verdict::Free if project.host.as_ref().is_some_and(|host| host.is_around && host.sockets.is_none()) => {
+        Verdict::Free if project.host.as_ref().is_some_and(|host| host.is_container_host && host.sockets.is_none()) => {
             style("no container has it").green()
         }
         Verdict::Free => style("free").green(),
@@ -183,8 +183,8 @@ pub fn notes(ctx: &Context, project: &CheckedProject) {
     if let Err(trouble) = &project.containers {
         ui::warn(&format!("containers are not seen: {}", ctx.engine_error(trouble)));
     }
-    engine_host::note_around(project);
-    if let Some(host) = project.host.as_ref().filter(|host| !host.is_around) {
+    engine_host::note_container_host(project);
+    if let Some(host) = project.host.as_ref().filter(|host| !host.is_container_host) {
         let seen = match host.sockets {
             Some(_) => "its containers and all that is bound on that machine were looked at",
             None => "only what its containers have was looked at, --probe-remote looks at the machine too",

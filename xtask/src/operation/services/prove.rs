@@ -25,7 +25,7 @@ pub(crate) fn prove(run: &Run<'_>, containers: &[Container]) -> Result<()> {
     if project.ctx.engine.endpoint().is_remote() {
         return Ok(());
     }
-    if project.host.as_ref().is_some_and(|host| host.is_around) {
+    if project.host.as_ref().is_some_and(|host| host.is_container_host) {
         around::prove(project, containers, patience);
         return Ok(());
     }

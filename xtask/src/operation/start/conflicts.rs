@@ -36,7 +36,7 @@ pub(crate) enum Answer {
 pub(crate) fn policy(asked: Option<OnConflict>, checked: &CheckedProject) -> OnConflict {
     let default = if checked.ctx.is_interactive() { OnConflict::Ask } else { OnConflict::Fail };
     let how = asked.or(checked.settings.on_conflict);
-    let how = how.unwrap_or(if checked.is_secondary { OnConflict::Reassign } else { default });
+    let how = how.unwrap_or(if checked.is_secondary_checkout { OnConflict::Reassign } else { default });
     // Without a terminal nobody can be asked.
     if how == OnConflict::Ask { default } else { how }
 }

@@ -35,8 +35,8 @@ pub fn spoken_for(checked: &CheckedProject, may_move: bool) -> BTreeMap<u16, Str
         let mut is_default = || defaults.has(row, port);
         let why = match other {
             Some(other) if is_starting(other, port, protocol) => Some(being_started(ctx, other)),
-            Some(other) if (may_move || checked.is_secondary) && is_default() => Some(kept_by(ctx, other)),
-            _ if checked.is_secondary && is_default() => {
+            Some(other) if (may_move || checked.is_secondary_checkout) && is_default() => Some(kept_by(ctx, other)),
+            _ if checked.is_secondary_checkout && is_default() => {
                 let own = kept.map_or_else(|| "gets a port of its own".to_owned(), |kept| format!("keeps {kept}"));
                 Some(format!("it is the project's default, and this checkout {own}"))
             }
@@ -111,7 +111,7 @@ pub fn choose(checked: CheckedProject) -> CheckedProject {
 /// Chooses. A checkout that is not the only one gets a block of its own where
 /// its project says no range, or where that is used up.
 fn choose_from(mut checked: CheckedProject, leases: &mut Leases) -> CheckedProject {
-    if checked.is_secondary && checked.settings.port_range.is_some() {
+    if checked.is_secondary_checkout && checked.settings.port_range.is_some() {
         choose_again(&mut checked, leases);
         if checked.conflicts().all(|row| row.suggestion.is_some()) {
             return checked;
@@ -120,7 +120,7 @@ fn choose_from(mut checked: CheckedProject, leases: &mut Leases) -> CheckedProje
     }
     let (name, dir) = (checked.stack.name.clone(), checked.real_dir());
     let has_range = leases.tenant(&name, &dir).is_some_and(|tenant| tenant.range.is_some());
-    if checked.is_secondary && !has_range {
+    if checked.is_secondary_checkout && !has_range {
         leases.tenant_mut(&name, &dir).range = free_range(&checked, leases);
     }
     choose_again(&mut checked, leases);

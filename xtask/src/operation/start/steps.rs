@@ -138,7 +138,7 @@ impl<'a> Start<'a> {
         let (project, writes) = free_names(project, writes)?;
         let (project, by_name) = with_names(project, options, writes)?;
         engine_host::note_mounts(&project.ctx);
-        engine_host::note_around(&project);
+        engine_host::note_container_host(&project);
         namesakes::warn(&project);
         let project = with_env_file(project, writes)?;
         let (moved, refused) = Default::default();
@@ -189,7 +189,7 @@ impl<'a> Start<'a> {
         if !spoken_for.is_empty() {
             spoken_for.extend(self.refused.clone());
             checked = checked.judge(&spoken_for);
-            if checked.is_secondary {
+            if checked.is_secondary_checkout {
                 // Not a conflict that somebody decided about: its own ports.
                 how = OnConflict::Reassign;
             }
@@ -206,7 +206,7 @@ impl<'a> Start<'a> {
             Answer::Leave => return Ok(Step::End(Ending::Conflict)),
         };
         if checked.ctx.dry_run {
-            let would_do = how == OnConflict::Reassign && checked.is_secondary;
+            let would_do = how == OnConflict::Reassign && checked.is_secondary_checkout;
             let checked = || Ending::WouldStart(Box::new(checked.clone()));
             return Ok(Step::End(if would_do { checked() } else { Ending::Conflict }));
         }

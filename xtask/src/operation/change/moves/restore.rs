@@ -14,7 +14,7 @@ use crate::ui;
 /// and the file still has the port that we wrote. In a checkout that is not the
 /// only one the old ports are the main one's.
 pub fn restorable(project: &CheckedProject) -> Vec<Move> {
-    if project.is_secondary {
+    if project.is_secondary_checkout {
         return Vec::new();
     }
     let Ok(state) = project.ctx.state_dir() else { return Vec::new() };

@@ -42,7 +42,7 @@ pub fn note(ctx: &Context) {
 /// Says which ports can be reached on that machine only.
 pub fn note_loopback(project: &CheckedProject) {
     // Around a container loopback is that of the person's own machine.
-    let Some(host) = project.host.as_ref().filter(|host| !host.is_around) else { return };
+    let Some(host) = project.host.as_ref().filter(|host| !host.is_container_host) else { return };
     for row in &project.rows {
         let mapping = &row.wanted.mapping;
         if let (Some(ip), Some(range)) = (mapping.host_ip.filter(std::net::IpAddr::is_loopback), mapping.published) {

@@ -43,7 +43,7 @@ fn conflict(scene: &Scene, survey: &CheckedProject, row: &Row) -> Finding {
     let instead = row.suggestion.map(|port| format!("`cargo xtask start --on-conflict reassign` takes {port}"));
     let remedy: Vec<String> = advice.into_iter().chain(instead).collect();
     let remedy = if remedy.is_empty() { "cargo xtask check-ports".to_owned() } else { remedy.join("; or ") };
-    if survey.is_secondary && row.suggestion.is_some() {
+    if survey.is_secondary_checkout && row.suggestion.is_some() {
         return Finding::new("ports.taken", title, Status::Note, seen)
             .why("this is not the project's only checkout: it gets ports of its own")
             .remedy("cargo xtask start");
