@@ -11,7 +11,7 @@ use crate::{disk, stack};
 
 /// A folder that leases belong to.
 #[derive(Debug, Clone)]
-pub struct Home {
+pub struct ProjectFolder {
     /// Compose project name; elsewhere the folder's name by the same rules.
     pub project: String,
     /// The folder, without symbolic links.
@@ -21,24 +21,24 @@ pub struct Home {
 }
 
 /// The folder that `ctx` means.
-pub fn home(ctx: &Context) -> Result<Home> {
+pub fn project_folder(ctx: &Context) -> Result<ProjectFolder> {
     let env = |name: &str| ctx.var(name);
     match stack::read(&ctx.options, &ctx.dir, &env) {
-        Ok(stack) => Ok(Home { project: stack.name.clone(), dir: disk::real(&stack.dir), stack: Some(stack) }),
+        Ok(stack) => Ok(ProjectFolder { project: stack.name.clone(), dir: disk::real(&stack.dir), stack: Some(stack) }),
         Err(_) if is_plain(ctx) => {
             let dir = plain_dir(ctx);
             let name = normalise_name(&dir.file_name().unwrap_or_default().to_string_lossy());
-            Ok(Home { project: if name.is_empty() { "root".to_owned() } else { name }, dir, stack: None })
+            Ok(ProjectFolder { project: if name.is_empty() { "root".to_owned() } else { name }, dir, stack: None })
         }
         Err(error) => Err(error),
     }
 }
 
 /// The folder alone: it is known even where the compose files cannot be read.
-pub fn home_dir(ctx: &Context) -> PathBuf {
+pub fn project_dir(ctx: &Context) -> PathBuf {
     let env = |name: &str| ctx.var(name);
-    let found = stack::locate(&ctx.options, &ctx.dir, &env).ok();
-    found.map_or_else(|| plain_dir(ctx), |project| disk::real(&project.dir))
+    let located = stack::locate(&ctx.options, &ctx.dir, &env).ok();
+    located.map_or_else(|| plain_dir(ctx), |project| disk::real(&project.dir))
 }
 
 /// Whether nothing speaks of a Compose project here.
@@ -51,12 +51,12 @@ fn plain_dir(ctx: &Context) -> PathBuf {
     disk::real(&stack::checkout_root(&ctx.dir).unwrap_or_else(|| ctx.dir.clone()))
 }
 
-impl Home {
+impl ProjectFolder {
     /// The name under which the folder's leases are: a checkout may have got a
     /// project name of its own, or lose it.
     pub fn tenant_name(&self, leases: &Leases) -> String {
         let here = leases.tenants.iter().filter(|tenant| tenant.dir == self.dir);
-        let found = here.max_by_key(|tenant| (tenant.is_stack(), tenant.project == self.project));
-        found.map_or_else(|| self.project.clone(), |tenant| tenant.project.clone())
+        let located = here.max_by_key(|tenant| (tenant.is_stack(), tenant.project == self.project));
+        located.map_or_else(|| self.project.clone(), |tenant| tenant.project.clone())
     }
 }

@@ -44,7 +44,7 @@ fn resolve_as(ctx: &Context, is_secondary_checkout: bool) -> Result<Project> {
         host: None,
         leases: Leases::default(),
     };
-    Ok(project.among_others())
+    Ok(project.with_engine_and_ledger())
 }
 
 impl Project {
@@ -58,11 +58,11 @@ impl Project {
     /// now.
     #[must_use]
     pub fn refreshed(&self) -> Project {
-        Project { containers: containers(&self.ctx), ..self.clone() }.among_others()
+        Project { containers: containers(&self.ctx), ..self.clone() }.with_engine_and_ledger()
     }
 
     /// Finds its place among what the engine and the ledger know.
-    fn among_others(self) -> Project {
+    fn with_engine_and_ledger(self) -> Project {
         let (ctx, name, dir) = (&self.ctx, &self.stack.name, self.real_dir());
         let known = self.containers.as_deref().unwrap_or_default();
         let host = remote::engine_host(ctx, known);
