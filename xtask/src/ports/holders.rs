@@ -82,7 +82,7 @@ pub(crate) fn find_holders(ctx: &Context, ports: &[(u16, Protocol)], depth: Dept
 }
 
 /// Listeners on `ports` that are no engine's, each with its process.
-pub(crate) fn strangers(ports: &[(u16, Protocol)]) -> Vec<(Socket, Process)> {
+pub(crate) fn foreign_listeners(ports: &[(u16, Protocol)]) -> Vec<(Socket, Process)> {
     let listeners = host::listeners(ports, Depth::Quick);
     let processes = host::processes_of(&listeners);
     let stranger = |socket: &Socket| {

@@ -16,7 +16,7 @@ pub(crate) use advice::{advise, is_leftover_proxy};
 pub(crate) use dev_server::DevServer;
 pub(crate) use engine_host::{runs_in_container, sockets_of_engine_host};
 pub(crate) use facts::PortFacts;
-pub(crate) use holders::{Holders, PortHolders, each_port, find_holders, strangers};
+pub(crate) use holders::{Holders, PortHolders, each_port, find_holders, foreign_listeners};
 pub(crate) use owner::{OwnerReport, describe, describe_process, reasons, taken_by};
 pub(crate) use publishing::{effective, publishing_of};
 pub use stack_ports::Row;

@@ -80,7 +80,8 @@ impl PortFacts<'_> {
     /// That of its port, or the best of a range, of which the engine takes one.
     fn verdict_of_mapping(&self, mapping: &PortMapping) -> Verdict {
         if let Some(name) = self.running_without(mapping) {
-            let why = format!("{name} runs, and the engine has not bound it: `cargo xtask start` makes it anew");
+            let why =
+                format!("{name} is running, but the engine has not bound this port: `cargo xtask start` recreates it");
             return Verdict::NotPublished { why, cause: Unpublished::Missing };
         }
         let mut first = None;

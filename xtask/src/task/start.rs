@@ -203,7 +203,7 @@ fn done(found: &CheckedProject, moved: &[moves::Move], by_name: Option<&ByName>)
 }
 
 fn print(project: &str, states: &BTreeMap<String, ServiceState>, urls: &[ServiceUrls]) {
-    let up = states.values().filter(|state| state.is_well()).count();
+    let up = states.values().filter(|state| state.is_ready()).count();
     ui::note(&format!("{}: {} up", ui::clean(project), ui::count(up, "service")));
     let mut rows = Vec::new();
     for known in urls {

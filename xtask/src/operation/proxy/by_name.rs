@@ -17,7 +17,7 @@ use crate::labels::{self, Kind, Ports, hosts};
 use crate::model::NamesFile;
 use crate::operation::change::tracked::Writes;
 use crate::operation::check::project::CheckedProject;
-use crate::operation::services::urls::{ServiceUrls, further};
+use crate::operation::services::urls::{ServiceUrls, url_with_path};
 use crate::project::Project;
 use crate::{disk, ui};
 
@@ -198,7 +198,7 @@ impl ByName {
             let account = if named.kind == Kind::Postgres { account(&service.environment) } else { String::new() };
             let base = connection(&named.host, named.kind, self.ports, &self.ca, &account);
             let paths = survey.settings.urls.get(&service.name).filter(|_| named.kind.is_http()).into_iter().flatten();
-            let further = paths.map(|path| further(&base, path));
+            let further = paths.map(|path| url_with_path(&base, path));
             let urls = std::iter::once(base.clone()).chain(further).collect();
             Some(ServiceUrls { service: service.name.clone(), urls })
         };

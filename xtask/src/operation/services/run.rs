@@ -1,4 +1,4 @@
-//! An attempt to start, on its way.
+//! An attempt to start that is in progress.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,6 @@ use crate::exec::Patience;
 use crate::operation::check::project::CheckedProject;
 use crate::ui::Live;
 
-/// An attempt on its way.
 pub(crate) struct Run<'a> {
     pub(crate) project: &'a CheckedProject,
     pub(crate) limit: Duration,
@@ -16,8 +15,7 @@ pub(crate) struct Run<'a> {
     pub(crate) live: Live,
 }
 
-/// What Ctrl-C leaves.
 pub(crate) fn interrupted() -> Error {
     Error::interrupted("interrupted: containers that were started keep running")
-        .hint("`cargo xtask start` goes on from here, `cargo xtask stop` takes them away")
+        .hint("`cargo xtask start` continues, `cargo xtask stop` removes them")
 }

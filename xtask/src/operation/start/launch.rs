@@ -34,7 +34,7 @@ pub(crate) fn launch(run: &mut Run<'_>, command: &Command) -> Result<Option<Port
     let mut next = Instant::now();
     let watched = watch(&running, &run.patience, &mut run.live, COMPOSE, |live| {
         if Instant::now() >= next {
-            wait::draw(run.project, live);
+            wait::show_states(run.project, live);
             next = Instant::now() + POLL;
         }
     });

@@ -46,16 +46,16 @@ pub fn attempt(project: &CheckedProject, options: &Options) -> Result<Attempt> {
         return Ok(Attempt::PortRefused { problem, replaced });
     }
     let mut containers = wait::wait(&mut run)?;
-    let missing = bound::missing(project, &containers);
+    let missing = bound::missing_bindings(project, &containers);
     if !missing.is_empty() {
-        bound::note(&missing);
+        bound::note_recreation(&missing);
         let anew = launch::recreate(&compose, missing.keys());
         if let Some(problem) = launch::launch(&mut run, &anew)? {
             let replaced = before.take_back(ctx, name)?;
             return Ok(Attempt::PortRefused { problem, replaced });
         }
         containers = wait::wait(&mut run)?;
-        bound::check(&bound::missing(project, &containers))?;
+        bound::check_none_missing(&bound::missing_bindings(project, &containers))?;
     }
     prove::prove(&run, &containers)?;
     Ok(Attempt::Up)

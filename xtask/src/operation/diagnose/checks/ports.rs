@@ -10,7 +10,7 @@ use crate::operation::diagnose::finding::{Finding, Status};
 use crate::operation::diagnose::fix::Mend;
 use crate::operation::diagnose::scene::Scene;
 use crate::operation::ports::stop_holders::{Request, StopAction};
-use crate::ports::{advise, describe_process, is_leftover_proxy, reasons, strangers};
+use crate::ports::{advise, describe_process, foreign_listeners, is_leftover_proxy, reasons};
 use crate::ui;
 
 pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
@@ -150,7 +150,7 @@ fn shadows(scene: &Scene) -> Vec<Finding> {
     ports.sort_unstable();
     ports.dedup();
     let mut found = Vec::new();
-    for (socket, stranger) in strangers(&ports) {
+    for (socket, stranger) in foreign_listeners(&ports) {
         let binding = bindings.iter().find(|(_, binding)| binding.published == socket.port);
         let Some((container, _)) = binding else { continue };
         let address = SocketAddr::new(socket.ip, socket.port);
