@@ -1,5 +1,5 @@
-//! Who has a port, and which one is free: facts are gathered once, and verdicts,
-//! owners and suggestions follow from them.
+//! Facts about ports, gathered once, and the verdicts, owners and suggestions that follow
+//! from them.
 
 mod advice;
 mod dev_server;
