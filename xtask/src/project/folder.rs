@@ -1,5 +1,5 @@
-//! Whose folder this is: that of a Compose project, or else a checkout or a
-//! plain folder, in which dev servers have ports too.
+//! The folder that leases belong to: a Compose project's, or a checkout or plain folder,
+//! whose dev servers can have ports too.
 
 use std::path::PathBuf;
 
@@ -9,18 +9,16 @@ use crate::model::{Leases, Stack};
 use crate::parse::compose::normalise_name;
 use crate::{disk, stack};
 
-/// A folder that leases belong to.
 #[derive(Debug, Clone)]
 pub struct ProjectFolder {
-    /// Compose project name; elsewhere the folder's name by the same rules.
+    /// The Compose project's name, or one made from the folder's name by the same rules.
     pub project: String,
-    /// The folder, without symbolic links.
+    /// Without symbolic links.
     pub dir: PathBuf,
-    /// The project as our own reader sees it; `None` where there is none.
+    /// According to our own reader; `None` without a Compose project.
     pub stack: Option<Stack>,
 }
 
-/// The folder that `ctx` means.
 pub fn project_folder(ctx: &Context) -> Result<ProjectFolder> {
     let env = |name: &str| ctx.var(name);
     match stack::read(&ctx.options, &ctx.dir, &env) {
@@ -34,14 +32,14 @@ pub fn project_folder(ctx: &Context) -> Result<ProjectFolder> {
     }
 }
 
-/// The folder alone: it is known even where the compose files cannot be read.
+/// Only the folder, which is known even if the compose files can't be read.
 pub fn project_dir(ctx: &Context) -> PathBuf {
     let env = |name: &str| ctx.var(name);
     let located = stack::locate(&ctx.options, &ctx.dir, &env).ok();
     located.map_or_else(|| plain_dir(ctx), |project| disk::real(&project.dir))
 }
 
-/// Whether nothing speaks of a Compose project here.
+/// Whether nothing indicates a Compose project.
 fn is_plain(ctx: &Context) -> bool {
     let named = !ctx.options.files.is_empty() || ctx.options.project_directory.is_some();
     !named && !stack::is_in_project(&ctx.dir, &|name| ctx.var(name))
@@ -52,8 +50,8 @@ fn plain_dir(ctx: &Context) -> PathBuf {
 }
 
 impl ProjectFolder {
-    /// The name under which the folder's leases are: a checkout may have got a
-    /// project name of its own, or lose it.
+    /// The name in the folder's leases, which can differ from the current project name: a
+    /// checkout can get a name of its own, and lose it.
     pub fn tenant_name(&self, leases: &Leases) -> String {
         let here = leases.tenants.iter().filter(|tenant| tenant.dir == self.dir);
         let located = here.max_by_key(|tenant| (tenant.is_stack(), tenant.project == self.project));

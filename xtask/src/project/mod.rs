@@ -1,6 +1,6 @@
-//! The project that a context means, resolved once: its folder, checkout, name,
-//! env files, model, leases and containers. Nothing here is changed in place;
-//! after a change of an input the project is resolved again.
+//! A context's project, resolved once: its folder, checkout, name, env files, model,
+//! leases and containers. It is never changed in place; after an input has changed, it is
+//! resolved again.
 
 pub mod folder;
 mod identity;
@@ -13,8 +13,8 @@ mod resolved;
 mod started;
 mod turn;
 
-pub use identity::NAME;
+pub use identity::PROJECT_NAME;
 pub use resolve::{resolve, resolve_started};
 pub use resolved::{Project, containers, with_real_folder};
-pub use started::{compose_file_vars, proxy_network, started, with_names};
-pub use turn::turn;
+pub use started::{compose_file_vars, proxy_network, started_context, with_names};
+pub use turn::take_turn;

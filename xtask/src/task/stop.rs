@@ -5,7 +5,7 @@ use crate::error::{Error, Exit, Result};
 use crate::model::{FixedName, Named};
 use crate::operation::proxy::drop_link;
 use crate::operation::stop::compose_down::{down, take_down, warn_unnamed};
-use crate::project::{self, Project, turn};
+use crate::project::{self, Project, take_turn};
 use crate::{stack, ui};
 
 /// Stop the stack and take its containers and networks away; named volumes stay
@@ -29,7 +29,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let found = project::resolve_started(ctx)?;
     let ctx = &found.ctx;
-    found.ready()?;
+    found.require_ready()?;
     let trouble = |trouble: crate::docker::Trouble| ctx.engine_error(&trouble);
     let name = &found.stack.name;
     let volumes = ctx.engine.volumes_of(name).map_err(trouble)?;
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         let own = found.containers.iter().flatten();
         warn_unnamed(own.filter(|container| container.project.as_ref() == Some(name)));
     }
-    let _turn = turn(ctx, name);
+    let _turn = take_turn(ctx, name);
     take_down(ctx, name, &command)?;
     // A network that Compose does not take away, because it did not make it.
     drop_link(ctx, name);

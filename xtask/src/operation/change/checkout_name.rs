@@ -12,7 +12,7 @@ use crate::decide::{Expect, port_difference};
 use crate::envfile::Document;
 use crate::error::{Error, Result};
 use crate::model::{FixedName, Leases, Named};
-use crate::project::{NAME, Project, leases};
+use crate::project::{PROJECT_NAME, Project, leases};
 use crate::{disk, stack, ui};
 
 /// Gives the checkout a name where it needs one: into the env file that Compose
@@ -20,12 +20,12 @@ use crate::{disk, stack, ui};
 /// environment alone with `--no-write` and `--dry-run`.
 pub(crate) fn name_checkout(project: Project, writes: Writes) -> Result<(Project, Writes)> {
     if project.host.as_ref().is_some_and(|host| !host.is_container_host) {
-        return if project.needs_persons_name() { name_for_person(&project, writes) } else { Ok((project, writes)) };
+        return if project.needs_person_name() { name_for_person(&project, writes) } else { Ok((project, writes)) };
     }
-    if !project.is_secondary_checkout || project.is_named_by_hand() {
+    if !project.is_secondary_checkout || project.is_name_explicit() {
         return Ok((project, writes));
     }
-    if let Some(name) = project.own_name()? {
+    if let Some(name) = project.existing_name()? {
         return if name == project.stack.name { Ok((project, writes)) } else { take_name(&project, &name, writes) };
     }
     let name = keep_name(&project, |leases| Ok(project.new_name(leases)))?;
@@ -35,14 +35,14 @@ pub(crate) fn name_checkout(project: Project, writes: Writes) -> Result<(Project
 }
 
 fn name_for_person(project: &Project, writes: Writes) -> Result<(Project, Writes)> {
-    let name = keep_name(project, |leases| project.persons_name(leases))?;
-    let base = project.shared_name();
+    let name = keep_name(project, |leases| project.new_person_name(leases))?;
+    let base = project.person_base_name();
     let host = ui::clean(&project.ctx.engine.endpoint().remote_host().unwrap_or_default());
     ui::note(&format!("on {host} this checkout of {} is a project of its own: {name}", ui::clean(&base)));
     let dir = project.real_dir();
     if project.containers.iter().flatten().any(|container| container.belongs_to(&base, &dir)) {
         ui::note(&format!(
-            "note: containers of {base} there say this very folder: if they are yours, {NAME}={base} in .env keeps them"
+            "note: containers of {base} there say this very folder: if they are yours, {PROJECT_NAME}={base} in .env keeps them"
         ));
     }
     take_name(project, &name, writes)
@@ -64,24 +64,24 @@ fn take_name(project: &Project, name: &str, writes: Writes) -> Result<(Project, 
     let prove = |ctx: &Context| {
         let after = project.resolve_again(ctx)?;
         let difference = port_difference(&project.stack, &after.stack, &|_| Expect::Same);
-        difference.map_or(Ok(after), |difference| Err(proof::refusal(&format!("{NAME}={name}"), &difference)))
+        difference.map_or(Ok(after), |difference| Err(proof::refusal(&format!("{PROJECT_NAME}={name}"), &difference)))
     };
     let ctx = &project.ctx;
-    let file = project.env_files.file_for(NAME).map(Path::to_path_buf);
+    let file = project.env_files.file_for(PROJECT_NAME).map(Path::to_path_buf);
     let writes = match &file {
         Ok(file) if !ctx.dry_run => writes.ask(ctx, std::slice::from_ref(file))?,
         _ => writes,
     };
     if ctx.dry_run || writes == Writes::Environment {
-        return Ok((prove(&ctx.with_vars([(NAME.to_owned(), name.to_owned())]))?, writes));
+        return Ok((prove(&ctx.with_vars([(PROJECT_NAME.to_owned(), name.to_owned())]))?, writes));
     }
     env_file::from_template(project)?;
     let file = file?;
     let before = disk::read(&file)?.unwrap_or_default();
     let mut document = Document::parse(before).map_err(|error| error.within(file.display()))?;
-    document.set(NAME, name)?;
+    document.set(PROJECT_NAME, name)?;
     let after = disk::write_proved(&[(file.clone(), Some(document.render().to_vec()))], || {
-        ui::note(&format!("{NAME}={name} written to {}", ctx.show(&file)));
+        ui::note(&format!("{PROJECT_NAME}={name} written to {}", ctx.show(&file)));
         prove(ctx)
     })?;
     Ok((after, writes))

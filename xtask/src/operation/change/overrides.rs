@@ -65,7 +65,7 @@ pub fn slot_of(project: &CheckedProject, row: &Row) -> Option<Slot> {
 /// The file that a change would be written to; an error says why it could not
 /// take effect.
 pub fn place(project: &Project) -> Result<PathBuf> {
-    if let Some(trouble) = &project.without_compose {
+    if let Some(trouble) = &project.compose_trouble {
         return Err(project.ctx.compose_error(trouble));
     }
     check_version(&project.ctx)?;
@@ -86,7 +86,7 @@ fn check_version(ctx: &Context) -> Result<()> {
             "Compose {version} does not know `!override`, which another port for a literal needs: 2.24.4 does"
         ))
         .hint(ctx.cures().plugin())),
-        _ => Err(ctx.without_compose().unwrap_or_else(|| {
+        _ => Err(ctx.compose_absence().unwrap_or_else(|| {
             Error::new("which version of Compose this is cannot be told")
                 .hint("see what it says: `docker compose version --short`")
         })),

@@ -98,7 +98,7 @@ impl CheckedProject {
         let mut wanted: BTreeSet<String> = BTreeSet::new();
         let mut queue: Vec<String> = services.to_vec();
         while let Some(name) = queue.pop() {
-            let service = self.has_service(&name)?;
+            let service = self.require_service(&name)?;
             if wanted.insert(name) {
                 queue.extend(service.depends_on.keys().cloned());
             }

@@ -172,7 +172,7 @@ pub fn notes(ctx: &Context, project: &CheckedProject) {
     if let Some(template) = &project.template {
         ui::note(&format!("note: no .env yet: judged by {}, which `cargo xtask start` copies", ctx.show(template)));
     }
-    if let Some(trouble) = &project.without_compose {
+    if let Some(trouble) = &project.compose_trouble {
         let error = ctx.compose_error(trouble);
         ui::note(&format!("note: {error}: the built-in reader was used instead"));
         // Who has no Docker at all may well do without.
@@ -191,7 +191,7 @@ pub fn notes(ctx: &Context, project: &CheckedProject) {
         };
         ui::note(&format!("note: the engine is at {}: ports are bound there; {seen}", ctx.engine.endpoint().host));
     }
-    if let Some(other) = &project.elsewhere {
+    if let Some(other) = &project.other_folder {
         ui::warn(&format!(
             "a project named `{}` has containers from {}: `start` here would replace them",
             project.stack.name,

@@ -201,7 +201,7 @@ fn judge_claim(name: &str, dir: &Path, claim: &mut Claim, holders: &PortHolders)
 fn is_server(process: &Process, dir: &Path, runner: Option<Starter>) -> bool {
     let around = host::surroundings(process);
     let is_child = |runner: Starter| {
-        leases::lives(runner) && (process.pid == runner.pid || around.parents.iter().any(|of| of.pid == runner.pid))
+        leases::is_alive(runner) && (process.pid == runner.pid || around.parents.iter().any(|of| of.pid == runner.pid))
     };
     runner.is_some_and(is_child) || around.cwd.is_some_and(|cwd| cwd.starts_with(dir))
 }

@@ -35,7 +35,7 @@ pub(crate) fn take(ctx: &Context, request: &Request<'_>) -> Result<u16> {
     let folder = project_folder(ctx)?;
     let settings = Settings::read(&folder.dir)?;
     let containers = containers(ctx);
-    let mut book = if ctx.dry_run { None } else { leases::open_here(ctx, &containers) };
+    let mut book = if ctx.dry_run { None } else { leases::open_local(ctx, &containers) };
     let peeked = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
     let leases = book.as_ref().map_or(&peeked, |book| &book.leases);
 
@@ -92,7 +92,7 @@ fn servers<'a>(leases: &'a Leases, dir: &'a Path) -> impl Iterator<Item = &'a Le
 
 /// The server's process, where it lives.
 fn running(lease: &Lease) -> Option<Process> {
-    let Starter { pid, .. } = lease.runner.filter(|runner| leases::lives(*runner))?;
+    let Starter { pid, .. } = lease.runner.filter(|runner| leases::is_alive(*runner))?;
     host::processes(&[pid]).pop()
 }
 
@@ -175,11 +175,11 @@ fn write(leases: &mut Leases, project: &str, dir: &Path, name: &str, port: u16) 
         servers.extend(tenant.leases.extract_if(.., |lease| lease.is_dev_server()));
     }
     let since = servers.iter().find(|lease| lease.service == name && lease.published == port);
-    let mut lease = leases::lease(name, 0, Protocol::Tcp, port);
+    let mut lease = leases::new_lease(name, 0, Protocol::Tcp, port);
     if let Some(before) = since {
         lease.since.clone_from(&before.since);
     }
-    lease.runner = leases::starter();
+    lease.runner = leases::this_process();
     // Another server that does not run had the port that was asked for by name.
     servers.retain(|other| other.service != name && other.published != port);
     servers.push(lease);
@@ -197,7 +197,7 @@ mod tests {
         let mut leases = Leases::default();
         write(&mut leases, "login", dir, "vite", 8010);
         write(&mut leases, "login", dir, "docs", 8011);
-        leases.tenant_mut("performia-login", dir).leases.push(leases::lease("web", 80, Protocol::Tcp, 8012));
+        leases.tenant_mut("performia-login", dir).leases.push(leases::new_lease("web", 80, Protocol::Tcp, 8012));
         write(&mut leases, "performia-login", dir, "vite", 8010);
         assert_eq!(leases.tenants.len(), 1, "{leases:?}");
         let kept: Vec<(&str, u16)> =

@@ -204,7 +204,7 @@ mod tests {
         for (project, ports) in [("one", vec![8000, 8001]), ("two", vec![8002]), ("empty", vec![])] {
             let tenant = leases.tenant_mut(project, Path::new("/src"));
             tenant.range = PortRange::new(8000, 8009);
-            tenant.leases.extend(ports.into_iter().map(|port| leases::lease("web", 80, Protocol::Tcp, port)));
+            tenant.leases.extend(ports.into_iter().map(|port| leases::new_lease("web", 80, Protocol::Tcp, port)));
         }
         leases
     }

@@ -79,7 +79,7 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
     let before = std::fs::read(home.compose_file()).ok().filter(|_| runs);
     let launched = launch(ctx, &home, &image, &wanted, choice, anew);
     let launched =
-        launched.map_err(|error| ctx.without_compose().unwrap_or_else(|| go_back(&home, before.as_deref(), error)));
+        launched.map_err(|error| ctx.compose_absence().unwrap_or_else(|| go_back(&home, before.as_deref(), error)));
     // Also the one that runs again as before may be a new container.
     let joined = links::join_all(ctx, &home);
     let choice = launched?;

@@ -48,7 +48,7 @@ pub(crate) fn launch(run: &mut Run<'_>, command: &Command) -> Result<Option<Port
     if let Some(problem) = engine_message::port_problem(text.as_bytes()) {
         return Ok(Some(problem));
     }
-    Err(run.project.ctx.without_compose().unwrap_or_else(|| failed(run.project, &text)))
+    Err(run.project.ctx.compose_absence().unwrap_or_else(|| failed(run.project, &text)))
 }
 
 /// What a program writes until it ends, its last line on a live line; `None` where

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::envfile::Document;
 use crate::model::{Lease, Leases, NamesFile, Protocol, Source, Unpublished, Verdict};
 use crate::operation::check::project::{CheckedProject, Row, choose_again, free_range};
-use crate::project::leases::{being_started, close, is_starting, kept_by, lease, open, starter, take_over};
+use crate::project::leases::{being_started, close, is_starting, kept_by, new_lease, open, take_over, this_process};
 use crate::{disk, ports, stack};
 
 /// Ports that this start must not take although they are free, and why:
@@ -103,7 +103,7 @@ pub fn choose(checked: CheckedProject) -> CheckedProject {
     let checked = choose_from(checked, &mut book.leases);
     let chosen = |row: &Row| row.suggestion.or_else(|| single(row));
     keep_rows(&mut book.leases, &checked, &chosen);
-    book.leases.tenant_mut(&checked.stack.name, &checked.real_dir()).starting = starter();
+    book.leases.tenant_mut(&checked.stack.name, &checked.real_dir()).starting = this_process();
     close(book);
     checked
 }
@@ -137,7 +137,7 @@ fn keep_rows(leases: &mut Leases, checked: &CheckedProject, port_of: &dyn Fn(&Ro
     for row in &checked.rows {
         let mapping = &row.wanted.mapping;
         let Some(port) = port_of(row) else { continue };
-        let new = lease(&mapping.service, mapping.target, mapping.protocol, port);
+        let new = new_lease(&mapping.service, mapping.target, mapping.protocol, port);
         let same = |old: &&Lease| Lease { since: new.since.clone(), ..(*old).clone() } == new;
         after.push(before.iter().find(same).cloned().unwrap_or(new));
     }
@@ -169,7 +169,7 @@ pub fn keep(checked: &CheckedProject, names: Option<&NamesFile>) -> Result<(), B
     }
     keep_rows(&mut book.leases, checked, &single);
     let tenant = book.leases.tenant_mut(name, &dir);
-    tenant.starting = starter();
+    tenant.starting = this_process();
     tenant.names = names.cloned();
     close(book);
     Ok(())

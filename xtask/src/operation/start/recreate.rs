@@ -11,7 +11,7 @@ use crate::exec::Command;
 use crate::model::{Container, Network};
 use crate::operation::networks::prune::{Kept, Outcome, disconnect, remove};
 use crate::operation::stop::compose_down::{down, take_down, warn_unnamed};
-use crate::project::{self, Project, turn};
+use crate::project::{self, Project, take_turn};
 use crate::stack::OnConflict;
 use crate::ui;
 
@@ -32,7 +32,7 @@ impl Recreation {
     pub fn plan(ctx: &Context) -> Result<Recreation> {
         let project = project::resolve_started(ctx)?;
         let ctx = &project.ctx;
-        project.ready()?;
+        project.require_ready()?;
         let trouble = |trouble: Trouble| ctx.engine_error(&trouble);
         let name = project.stack.name.clone();
         let mut networks = ctx.engine.all_networks().map_err(trouble)?;
@@ -72,7 +72,7 @@ impl Recreation {
     pub(crate) fn run(self) -> Result<(Outcome, Ending)> {
         let ctx = &self.project.ctx;
         let mut outcome = Outcome::default();
-        let turn = turn(ctx, &self.project.stack.name);
+        let turn = take_turn(ctx, &self.project.stack.name);
         take_down(ctx, &self.project.stack.name, &whole(ctx))?;
         // Compose leaves a network that it could not remove, and says nothing.
         for network in &self.networks {

@@ -33,7 +33,7 @@ pub(crate) fn ready(ctx: &Context, set_up: bool, writes: Writes) -> Result<Proje
                 return Ok(project);
             }
         } else {
-            return project.has_engine().map_err(|error| cannot_make(&project, error)).map(|()| project);
+            return project.require_engine().map_err(|error| cannot_make(&project, error)).map(|()| project);
         }
         project = project::resolve(ctx)?;
     }
@@ -54,7 +54,7 @@ fn make_env_file(project: &Project) -> Result<()> {
         if !error.is_unwritable() {
             return error;
         }
-        let needs = project.without_compose.as_ref().map(|trouble| project.ctx.compose_error(trouble));
+        let needs = project.compose_trouble.as_ref().map(|trouble| project.ctx.compose_error(trouble));
         let needs = needs.map(|needs| format!("{needs}; ")).unwrap_or_default();
         Error::new(needs + error.message())
             .hint("Compose reads that file itself: start from a checkout that can be written")
@@ -72,7 +72,8 @@ fn script(project: &Project) -> Result<PathBuf> {
     if !cfg!(windows) && script.is_file() {
         return Ok(script);
     }
-    let missing = project.has_engine().err().unwrap_or_else(|| Error::new("an engine and Compose are there already"));
+    let missing =
+        project.require_engine().err().unwrap_or_else(|| Error::new("an engine and Compose are there already"));
     Err(missing.hint("--setup runs scripts/engine/up of the project, and this one has none"))
 }
 
@@ -81,10 +82,10 @@ fn script(project: &Project) -> Result<PathBuf> {
 fn run(ctx: &Context, script: &Path) -> Result<()> {
     let name = ctx.show(script);
     let code = Command::new(script).dir(&ctx.dir).show(false);
-    match code.map_err(|error| if error.exit() == Exit::Interrupted { error.told() } else { error })? {
+    match code.map_err(|error| if error.exit() == Exit::Interrupted { error.already_shown() } else { error })? {
         0 => Ok(()),
-        2 => Err(Error::new(format!("`{name}` says what is missing")).told()),
-        130 => Err(Error::interrupted(format!("`{name}` was interrupted")).told()),
+        2 => Err(Error::new(format!("`{name}` says what is missing")).already_shown()),
+        130 => Err(Error::interrupted(format!("`{name}` was interrupted")).already_shown()),
         code => Err(Error::new(format!("`{name}` failed with exit code {code}"))),
     }
 }

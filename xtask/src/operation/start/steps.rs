@@ -19,7 +19,7 @@ use crate::operation::check::{engine_host, namesakes};
 use crate::operation::proxy;
 use crate::operation::proxy::by_name::{self, ByName};
 use crate::parse::engine_message::{Cause, PortProblem};
-use crate::project::{self, Project, turn};
+use crate::project::{self, Project, take_turn};
 use crate::stack::OnConflict;
 use crate::ui;
 
@@ -125,9 +125,9 @@ impl<'a> Start<'a> {
         let writes = writes.by_rule(&project.settings);
         let (project, writes) = name_checkout(project, writes)?;
         if !ctx.dry_run {
-            project.refuse_elsewhere()?;
+            project.refuse_if_running_elsewhere()?;
         }
-        let turn = turn(&project.ctx, &project.stack.name);
+        let turn = take_turn(&project.ctx, &project.stack.name);
         let project = match &turn {
             // Another start of this very project has ended since.
             Some(turn) if turn.waited => project.resolve_again(&project.ctx)?,

@@ -35,7 +35,7 @@ pub fn take_down(ctx: &Context, project: &str, down: &Command) -> Result<()> {
     if code == 0 {
         return Ok(());
     }
-    if let Some(error) = ctx.without_compose() {
+    if let Some(error) = ctx.compose_absence() {
         return Err(error);
     }
     ctx.engine.containers_of(project).map_err(|trouble| ctx.engine_error(&trouble))?;

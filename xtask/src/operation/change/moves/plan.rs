@@ -159,7 +159,7 @@ fn planned(project: &CheckedProject, writes: Writes, by_variable: bool) -> Resul
     }
     if let Some((row, _, spoiled)) = literals.first() {
         let fact = || spoiled.clone().unwrap_or_else(|| immovable(ctx, row));
-        if project.without_compose.is_some() {
+        if project.compose_trouble.is_some() {
             return Err(fact());
         }
         let place = if writes == Writes::Environment { Ok(PathBuf::new()) } else { overrides::place(project) };

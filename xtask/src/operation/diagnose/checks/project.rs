@@ -33,9 +33,9 @@ pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
 
 fn folder(survey: &CheckedProject) -> Finding {
     let (id, title) = ("project.name", "project name");
-    match survey.refuse_elsewhere() {
+    match survey.refuse_if_running_elsewhere() {
         // The first start of a second checkout names it.
-        Err(_) if survey.is_secondary_checkout && !survey.is_named_by_hand() => {
+        Err(_) if survey.is_secondary_checkout && !survey.is_name_explicit() => {
             Finding::new(id, title, Status::Note, format!("`{}` is another checkout's", survey.stack.name))
                 .why("two folders with one project name share containers and data")
                 .remedy("cargo xtask start (gives this checkout a name and ports of its own)")

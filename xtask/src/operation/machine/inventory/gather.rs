@@ -301,7 +301,7 @@ fn service(
 fn server(lease: &Lease, listening: &BTreeSet<u16>) -> ServiceEntry {
     let state = if listening.contains(&lease.published) {
         Activity::Running
-    } else if lease.runner.is_some_and(leases::lives) {
+    } else if lease.runner.is_some_and(leases::is_alive) {
         Activity::Starting
     } else {
         Activity::Leased
