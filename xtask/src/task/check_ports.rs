@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::operation::change::overrides;
-use crate::operation::change::tracked::Writes;
+use crate::operation::change::tracked::WriteMode;
 use crate::operation::check::project::CheckedProject;
 use crate::operation::check::report;
 use crate::operation::machine::check_all;
@@ -84,7 +84,7 @@ fn everything(ctx: &Context) -> Result<Exit> {
 /// What was asked for on the command line, or on the terminal. `Some` where
 /// something changed: the project after it.
 fn act(args: &Args, found: &CheckedProject) -> Result<Option<Project>> {
-    let (ctx, writes) = (&found.ctx, Writes::Files);
+    let (ctx, writes) = (&found.ctx, WriteMode::Files);
     if !found.has_conflicts() {
         return Ok(None);
     }

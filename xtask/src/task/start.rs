@@ -175,9 +175,9 @@ fn done(found: &CheckedProject, moved: &[moves::Move], by_name: Option<&ByName>)
             let moved = moved
                 .iter()
                 .map(|step| {
-                    let (variable, literal) = match &step.what {
-                        moves::What::Variable(name) => (Some(name.as_str()), None),
-                        moves::What::Literal(slot) => (None, Some(slot.to_string())),
+                    let (variable, literal) = match &step.source {
+                        moves::PortSource::Variable(name) => (Some(name.as_str()), None),
+                        moves::PortSource::Literal(slot) => (None, Some(slot.to_string())),
                     };
                     Moved { variable, literal, from: step.from, to: step.to }
                 })
@@ -196,7 +196,7 @@ fn done(found: &CheckedProject, moved: &[moves::Move], by_name: Option<&ByName>)
     for step in moves::restorable(found) {
         ui::note(&format!(
             "note: {} could go back {} -> {}: `cargo xtask start --restore-ports`",
-            step.what, step.from, step.to
+            step.source, step.from, step.to
         ));
     }
     Ok(Exit::Success)

@@ -6,7 +6,7 @@ use xtask::context::Context;
 use xtask::decide::Slot;
 use xtask::model::ComposeOptions;
 use xtask::operation::change::overrides::{self, Request};
-use xtask::operation::change::tracked::Writes;
+use xtask::operation::change::tracked::WriteMode;
 use xtask::operation::check::project::check_project;
 use xtask::project::{self, resolve};
 
@@ -22,7 +22,7 @@ fn context(project: &Project) -> Context {
 }
 
 fn apply(ctx: &Context, request: &Request) -> xtask::error::Result<project::Project> {
-    overrides::apply(&resolve(ctx)?, request, Writes::Files)
+    overrides::apply(&resolve(ctx)?, request, WriteMode::Files)
 }
 
 #[test]
@@ -90,17 +90,17 @@ fn a_literal_moves_without_a_word_in_the_project() {
     let found = check_project(&ctx).unwrap();
     let slot = overrides::slot_of(&found, &found.rows[0]).unwrap();
     let request = Request { moves: [(slot, project.port(1))].into(), ..Request::default() };
-    let after = overrides::environment(&found, &request).unwrap();
+    let after = overrides::apply_in_environment(&found, &request).unwrap();
     for name in ["COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR"] {
         project.set(name, after.ctx.var(name).unwrap());
     }
     before["services"]["web"]["ports"][0]["published"] = json!(project.port(1).to_string());
     assert_eq!(config(&project, ""), before);
     assert_eq!(project.everything(), everything);
-    let unchanged = overrides::environment(&found, &Request::default()).unwrap();
+    let unchanged = overrides::apply_in_environment(&found, &Request::default()).unwrap();
     assert_eq!(unchanged.ctx.var("COMPOSE_FILE"), None);
     let named = ctx.with_options(ComposeOptions { files: vec!["compose.yaml".into()], ..ComposeOptions::default() });
-    let error = overrides::environment(&check_project(&named).unwrap(), &request).unwrap_err();
+    let error = overrides::apply_in_environment(&check_project(&named).unwrap(), &request).unwrap_err();
     assert!(error.message().starts_with("-f on the command line"), "{error}");
 }
 
@@ -124,7 +124,7 @@ fn files_that_were_not_there_are_gone_again() {
         let after = project.everything();
         let new: Vec<_> = after.keys().filter(|path| !before.contains_key(*path)).collect();
         assert_eq!(new, made.iter().map(|name| project.path(name)).collect::<Vec<_>>().iter().collect::<Vec<_>>());
-        let moved = overrides::moved(&check_project(&ctx).unwrap()).unwrap();
+        let moved = overrides::moved_ports(&check_project(&ctx).unwrap()).unwrap();
         assert_eq!((moved[0].own, moved[0].now), (project.port(0), project.port(1)));
         // A slot that is not there is an error, and nothing happens.
         let gone = Slot { nth: 7, ..slot.clone() };

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use super::tracked::Writes;
+use super::tracked::WriteMode;
 use super::{env_file, fixed_names, overrides, proof};
 use crate::context::Context;
 use crate::decide::{Expect, port_difference};
@@ -18,7 +18,7 @@ use crate::{disk, stack, ui};
 /// Gives the checkout a name where it needs one: into the env file that Compose
 /// reads, so that a bare `docker compose` there meets the same stack; to Compose's
 /// environment alone with `--no-write` and `--dry-run`.
-pub(crate) fn name_checkout(project: Project, writes: Writes) -> Result<(Project, Writes)> {
+pub(crate) fn name_checkout(project: Project, writes: WriteMode) -> Result<(Project, WriteMode)> {
     if project.host.as_ref().is_some_and(|host| !host.is_container_host) {
         return if project.needs_person_name() { name_for_person(&project, writes) } else { Ok((project, writes)) };
     }
@@ -26,16 +26,16 @@ pub(crate) fn name_checkout(project: Project, writes: Writes) -> Result<(Project
         return Ok((project, writes));
     }
     if let Some(name) = project.existing_name()? {
-        return if name == project.stack.name { Ok((project, writes)) } else { take_name(&project, &name, writes) };
+        return if name == project.stack.name { Ok((project, writes)) } else { set_name(&project, &name, writes) };
     }
-    let name = keep_name(&project, |leases| Ok(project.new_name(leases)))?;
+    let name = reserve_name(&project, |leases| Ok(project.new_name(leases)))?;
     let what = if project.checkout.is_some() { "checkout" } else { "copy" };
     ui::note(&format!("this {what} of {} is a project of its own: {name}", ui::clean(&project.base_name())));
-    take_name(&project, &name, writes)
+    set_name(&project, &name, writes)
 }
 
-fn name_for_person(project: &Project, writes: Writes) -> Result<(Project, Writes)> {
-    let name = keep_name(project, |leases| project.new_person_name(leases))?;
+fn name_for_person(project: &Project, writes: WriteMode) -> Result<(Project, WriteMode)> {
+    let name = reserve_name(project, |leases| project.new_person_name(leases))?;
     let base = project.person_base_name();
     let host = ui::clean(&project.ctx.engine.endpoint().remote_host().unwrap_or_default());
     ui::note(&format!("on {host} this checkout of {} is a project of its own: {name}", ui::clean(&base)));
@@ -45,12 +45,12 @@ fn name_for_person(project: &Project, writes: Writes) -> Result<(Project, Writes
             "note: containers of {base} there say this very folder: if they are yours, {PROJECT_NAME}={base} in .env keeps them"
         ));
     }
-    take_name(project, &name, writes)
+    set_name(project, &name, writes)
 }
 
 /// Chooses a name and keeps it under the lock, so that no other checkout gets the
 /// same; with `--dry-run` only chooses.
-fn keep_name(project: &Project, choose: impl Fn(&Leases) -> Result<String>) -> Result<String> {
+fn reserve_name(project: &Project, choose: impl Fn(&Leases) -> Result<String>) -> Result<String> {
     let containers = project.containers.as_deref().unwrap_or_default();
     let book = if project.ctx.dry_run { None } else { leases::open(&project.ctx, Some(containers)) };
     let Some(mut book) = book else { return choose(&project.leases) };
@@ -60,7 +60,7 @@ fn keep_name(project: &Project, choose: impl Fn(&Leases) -> Result<String>) -> R
     Ok(name)
 }
 
-fn take_name(project: &Project, name: &str, writes: Writes) -> Result<(Project, Writes)> {
+fn set_name(project: &Project, name: &str, writes: WriteMode) -> Result<(Project, WriteMode)> {
     let prove = |ctx: &Context| {
         let after = project.resolve_again(ctx)?;
         let difference = port_difference(&project.stack, &after.stack, &|_| Expect::Same);
@@ -72,10 +72,10 @@ fn take_name(project: &Project, name: &str, writes: Writes) -> Result<(Project, 
         Ok(file) if !ctx.dry_run => writes.ask(ctx, std::slice::from_ref(file))?,
         _ => writes,
     };
-    if ctx.dry_run || writes == Writes::Environment {
+    if ctx.dry_run || writes == WriteMode::Environment {
         return Ok((prove(&ctx.with_vars([(PROJECT_NAME.to_owned(), name.to_owned())]))?, writes));
     }
-    env_file::from_template(project)?;
+    env_file::create_from_template(project)?;
     let file = file?;
     let before = disk::read(&file)?.unwrap_or_default();
     let mut document = Document::parse(before).map_err(|error| error.within(file.display()))?;
@@ -91,7 +91,7 @@ fn take_name(project: &Project, name: &str, writes: Writes) -> Result<(Project, 
 /// of two could not be there at once, and their volumes would be one. They are
 /// left to Compose, which makes them from the project's name; where that cannot
 /// be, it is said what to do.
-pub(crate) fn free_names(project: Project, writes: Writes) -> Result<(Project, Writes)> {
+pub(crate) fn reset_fixed_names(project: Project, writes: WriteMode) -> Result<(Project, WriteMode)> {
     let ctx = &project.ctx;
     let names = fixed_names(&project);
     if names.is_empty() {
@@ -99,13 +99,13 @@ pub(crate) fn free_names(project: Project, writes: Writes) -> Result<(Project, W
     }
     let uses = stack::name_uses(&ctx.options, &ctx.dir, &|name| ctx.var(name)).unwrap_or_default();
     fixed_names::refuse(ctx, &uses, names.iter().map(|name| &name.what))?;
-    let request = overrides::resetting(&project, &names)?;
+    let request = overrides::reset_request(&project, &names)?;
     let writes = if ctx.dry_run { writes } else { writes.ask(ctx, &overrides::env_file_to_write(ctx))? };
     let freed = match writes {
         _ if ctx.dry_run => Ok(None),
-        Writes::Environment => overrides::environment(&project, &request).map(Some),
+        WriteMode::Environment => overrides::apply_in_environment(&project, &request).map(Some),
         writes => {
-            env_file::from_template(&project)?;
+            env_file::create_from_template(&project)?;
             overrides::apply(&project, &request, writes).map(Some)
         }
     };

@@ -13,7 +13,7 @@ use crate::ui::{self, Format};
 
 /// What follows in `file` when each variable of `moves` goes from one port to
 /// another. Without a template beside it nothing follows: nobody declared it.
-pub fn of(ctx: &Context, file: &Path, document: &Document, moves: &[PortMove]) -> Dependents {
+pub fn find(ctx: &Context, file: &Path, document: &Document, moves: &[PortMove]) -> Dependents {
     let template = template_of(file).unwrap_or_default();
     dependents(&template, document, &|name| ctx.var(name), moves)
 }
@@ -25,7 +25,7 @@ fn template_of(file: &Path) -> Option<Document> {
 }
 
 /// Changes the lines that follow.
-pub fn write(ctx: &Context, document: &mut Document, dependents: &Dependents) -> Result<()> {
+pub fn apply(ctx: &Context, document: &mut Document, dependents: &Dependents) -> Result<()> {
     let mut steps = dependents.follow.iter();
     steps.try_for_each(|step| document.change(&step.variable, &step.to, &|name| ctx.var(name), &|_| None))
 }

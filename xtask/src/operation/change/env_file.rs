@@ -9,13 +9,13 @@ use crate::{disk, ui};
 
 /// Makes `.env` from its template where there is none yet, so that people have
 /// the file the guide speaks of.
-pub(crate) fn from_template(project: &Project) -> Result<()> {
+pub(crate) fn create_from_template(project: &Project) -> Result<()> {
     let (Some(template), Some(file)) = (&project.template, project.env_files.default_file()) else { return Ok(()) };
-    make(&project.ctx, template, file)
+    copy_template(&project.ctx, template, file)
 }
 
 /// Copies the template to `file`, which is not there yet.
-pub(crate) fn make(ctx: &Context, template: &Path, file: &Path) -> Result<()> {
+pub(crate) fn copy_template(ctx: &Context, template: &Path, file: &Path) -> Result<()> {
     let (from, to) = (ctx.show(template), ctx.show(file));
     if ctx.dry_run {
         ui::note(&format!("{to} would be made from {from}"));

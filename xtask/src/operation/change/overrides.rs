@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::fixed_names;
-use super::tracked::Writes;
+use super::tracked::WriteMode;
 use crate::context::Context;
 use crate::decide::{Changes, Listed, Slot, difference, expected, is_generated, published, render, slots};
 use crate::docker::{self, Compose, OVERRIDE};
@@ -29,7 +29,7 @@ pub struct Request {
     /// New published ports. The port that the project's own files give takes a
     /// slot out again.
     pub moves: BTreeMap<Slot, u16>,
-    /// Names to leave to Compose; `None` = as it is now.
+    /// Names to leave to Compose; `None` = as it is current.
     pub resets: Option<BTreeSet<Named>>,
 }
 
@@ -42,14 +42,14 @@ impl Request {
     }
 }
 
-/// A port that is moved by our file now.
+/// A port that is moved by our file current.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moved {
+pub struct MovedPort {
     /// Which.
     pub slot: Slot,
     /// The port in the project's own files.
     pub own: u16,
-    /// The port now.
+    /// The port current.
     pub now: u16,
     /// Our file.
     pub file: PathBuf,
@@ -64,12 +64,12 @@ pub fn slot_of(project: &CheckedProject, row: &Row) -> Option<Slot> {
 
 /// The file that a change would be written to; an error says why it could not
 /// take effect.
-pub fn place(project: &Project) -> Result<PathBuf> {
+pub fn override_path(project: &Project) -> Result<PathBuf> {
     if let Some(trouble) = &project.compose_trouble {
         return Err(project.ctx.compose_error(trouble));
     }
     check_version(&project.ctx)?;
-    Ok(Now::gather(project)?.place.file)
+    Ok(Current::read(project)?.place.file)
 }
 
 /// The env file in which COMPOSE_FILE has to name our file; mostly none has to.
@@ -96,16 +96,16 @@ fn check_version(ctx: &Context) -> Result<()> {
 /// Whether the project's own files changed since ours was written: its lists of
 /// ports take the place of theirs, so a port that was added there is hidden.
 pub fn is_stale(project: &Project) -> Result<bool> {
-    if !is_there(project) {
+    if !has_override(project) {
         return Ok(false);
     }
-    let now = Now::gather(project)?;
-    Ok(disk::read(&now.place.file)? != now.bytes(&now.changes))
+    let current = Current::read(project)?;
+    Ok(disk::read(&current.place.file)? != current.bytes(&current.changes))
 }
 
 /// Writes a file that is stale again. Without a reading of our own there is
 /// nothing to compare with, and the file stays.
-pub fn refresh(project: Project, writes: Writes) -> Result<Project> {
+pub fn refresh(project: Project, writes: WriteMode) -> Result<Project> {
     match is_stale(&project) {
         Ok(true) if !project.ctx.dry_run => {
             let after = apply(&project, &Request::default(), writes)?;
@@ -122,7 +122,7 @@ pub fn refresh(project: Project, writes: Writes) -> Result<Project> {
 
 /// Says so where a person only looks; `start` makes it anew.
 pub fn note_stale(project: &Project) {
-    let file = project.stack.files.iter().find(|file| is_ours(file));
+    let file = project.stack.files.iter().find(|file| is_generated_file(file));
     if let (Some(file), Ok(true)) = (file, is_stale(project)) {
         let file = project.ctx.show(file);
         ui::warn(&format!("{file} is older than the compose files: `cargo xtask start` makes it anew"));
@@ -130,34 +130,34 @@ pub fn note_stale(project: &Project) {
 }
 
 /// Whether a file of ours is among the project's.
-fn is_there(project: &Project) -> bool {
-    project.stack.files.iter().any(|file| is_ours(file))
+fn has_override(project: &Project) -> bool {
+    project.stack.files.iter().any(|file| is_generated_file(file))
 }
 
-fn is_ours(file: &Path) -> bool {
+fn is_generated_file(file: &Path) -> bool {
     disk::read(file).is_ok_and(|bytes| bytes.is_some_and(|bytes| is_generated(&bytes)))
 }
 
 /// Ports that our file moves now; none where there is no such file.
-pub fn moved(project: &Project) -> Result<Vec<Moved>> {
-    if !is_there(project) {
+pub fn moved_ports(project: &Project) -> Result<Vec<MovedPort>> {
+    if !has_override(project) {
         return Ok(Vec::new());
     }
-    let now = Now::gather(project)?;
-    let own = published(&now.without);
+    let current = Current::read(project)?;
+    let own = published(&current.without);
     let moved = |(slot, port): (&Slot, &u16)| {
-        Some(Moved { slot: slot.clone(), own: *own.get(slot)?, now: *port, file: now.place.file.clone() })
+        Some(MovedPort { slot: slot.clone(), own: *own.get(slot)?, now: *port, file: current.place.file.clone() })
     };
-    Ok(now.changes.moves.iter().filter_map(moved).collect())
+    Ok(current.changes.moves.iter().filter_map(moved).collect())
 }
 
 /// Leaves further names to Compose.
-pub fn resetting(project: &Project, names: &[FixedName]) -> Result<Request> {
+pub fn reset_request(project: &Project, names: &[FixedName]) -> Result<Request> {
     let mut request = Request::reset_names(names);
-    if is_there(project)
+    if has_override(project)
         && let Some(resets) = &mut request.resets
     {
-        resets.extend(Now::elsewhere(project)?.changes.resets);
+        resets.extend(Current::read_outside(project)?.changes.resets);
     }
     Ok(request)
 }
@@ -165,57 +165,57 @@ pub fn resetting(project: &Project, names: &[FixedName]) -> Result<Request> {
 /// Writes the file (or removes it), and has Compose prove that exactly the
 /// wanted ports and names changed; otherwise every file is as it was. Returns the
 /// project after it.
-pub fn apply(project: &Project, request: &Request, writes: Writes) -> Result<Project> {
+pub fn apply(project: &Project, request: &Request, writes: WriteMode) -> Result<Project> {
     let ctx = &project.ctx;
     check_version(ctx)?;
-    let now = Now::gather(project)?;
-    let changes = now.with(request)?;
-    fixed_names::refuse(ctx, &now.uses, &changes.resets)?;
-    let expected = now.expected(project, &changes)?;
-    let steps = now.steps(&changes)?;
+    let current = Current::read(project)?;
+    let changes = current.changes_for(request)?;
+    fixed_names::refuse(ctx, &current.uses, &changes.resets)?;
+    let expected = current.expected(project, &changes)?;
+    let steps = current.steps(&changes)?;
     let changed = steps.iter().filter(|(file, bytes)| disk::read(file).ok().as_ref() != Some(bytes));
-    writes.agree(ctx, &changed.map(|(file, _)| file.clone()).collect::<Vec<PathBuf>>())?;
+    writes.ask_for_files(ctx, &changed.map(|(file, _)| file.clone()).collect::<Vec<PathBuf>>())?;
     let after = disk::write_proved(&steps, || prove(&expected, project.resolve_again(ctx)?))?;
     if !changes.is_empty()
-        && let Some(exclude) = stack::git::ignore(&now.place.file)?
+        && let Some(exclude) = stack::git::ignore(&current.place.file)?
     {
-        ui::note(&format!("{} is ignored by git now: see {}", ctx.show(&now.place.file), ctx.show(&exclude)));
+        ui::note(&format!("{} is ignored by git current: see {}", ctx.show(&current.place.file), ctx.show(&exclude)));
     }
     Ok(after)
 }
 
 /// The same change without a word in the project's folder: the file lies in
 /// the state folder, and the project returned is read with it by the environment.
-pub fn environment(project: &Project, request: &Request) -> Result<Project> {
+pub fn apply_in_environment(project: &Project, request: &Request) -> Result<Project> {
     let ctx = &project.ctx;
     check_version(ctx)?;
     if !ctx.options.files.is_empty() {
         return Err(Error::new("-f on the command line beats COMPOSE_FILE in the environment")
             .hint("name the files there instead: `COMPOSE_FILE=a.yaml:b.yaml cargo xtask start …`"));
     }
-    let now = Now::elsewhere(project)?;
-    let changes = now.with(request)?;
-    fixed_names::refuse(ctx, &now.uses, &changes.resets)?;
+    let current = Current::read_outside(project)?;
+    let changes = current.changes_for(request)?;
+    fixed_names::refuse(ctx, &current.uses, &changes.resets)?;
     if changes.is_empty() {
         return Ok(project.clone());
     }
-    let file = ctx.override_file(&now.without.dir, "")?;
+    let file = ctx.override_file(&current.without.dir, "")?;
     disk::private_folder(file.parent().unwrap_or(&file))?;
-    let text = render(&now.without, &changes, None);
-    let expected = now.expected(project, &changes)?;
-    let files: Vec<PathBuf> = now.place.others.iter().cloned().chain([file.clone()]).collect();
+    let text = render(&current.without, &changes, None);
+    let expected = current.expected(project, &changes)?;
+    let files: Vec<PathBuf> = current.place.others.iter().cloned().chain([file.clone()]).collect();
     let ctx = ctx.with_vars(compose_file_vars(&files));
     disk::write_proved(&[(file, Some(text.into_bytes()))], || prove(&expected, project.resolve_again(&ctx)?))
 }
 
 /// Takes that file away again, where values go into the project's own files.
-pub fn forget_environment(ctx: &Context, dir: &Path) {
+pub fn remove_outside_file(ctx: &Context, dir: &Path) {
     // Where it cannot be, it stays as it was.
     drop(ctx.override_file(dir, "").map(std::fs::remove_file));
 }
 
-/// The project now.
-struct Now {
+/// The project current.
+struct Current {
     place: Place,
     /// Read without our file, in all profiles: a change for a service that
     /// takes no part today must not get lost.
@@ -228,23 +228,23 @@ struct Now {
     options: ComposeOptions,
 }
 
-impl Now {
-    fn gather(project: &Project) -> Result<Now> {
+impl Current {
+    fn read(project: &Project) -> Result<Current> {
         let ctx = &project.ctx;
-        Self::at(project, override_place(&ctx.options, &ctx.dir, &|name| ctx.var(name))?)
+        Self::with_place(project, override_place(&ctx.options, &ctx.dir, &|name| ctx.var(name))?)
     }
 
     /// Whatever files there are, with nothing of ours to write among them.
-    fn elsewhere(project: &Project) -> Result<Now> {
+    fn read_outside(project: &Project) -> Result<Current> {
         let ctx = &project.ctx;
         let files = stack::locate(&ctx.options, &ctx.dir, &|name| ctx.var(name))?.files;
-        let (ours, others): (Vec<PathBuf>, _) = files.into_iter().partition(|file| is_ours(file));
+        let (ours, others): (Vec<PathBuf>, _) = files.into_iter().partition(|file| is_generated_file(file));
         let present = !ours.is_empty();
         let file = ours.into_iter().next().unwrap_or_default();
-        Self::at(project, Place { file, present, pinned: true, others, list: None })
+        Self::with_place(project, Place { file, present, pinned: true, others, list: None })
     }
 
-    fn at(project: &Project, place: Place) -> Result<Now> {
+    fn with_place(project: &Project, place: Place) -> Result<Current> {
         let ctx = &project.ctx;
         let mut options = ctx.options.clone().with_every_profile();
         // A template stands for an `.env` that is not there yet.
@@ -255,26 +255,26 @@ impl Now {
         if !place.present {
             let without = stack::read(&options, &ctx.dir, &env)?;
             let uses = stack::name_uses(&options, &ctx.dir, &env)?;
-            return Ok(Now { place, without, changes: Changes::default(), uses, options });
+            return Ok(Current { place, without, changes: Changes::default(), uses, options });
         }
         let with = stack::read(&options, &ctx.dir, &env)?;
         let names = stack::fixed_names(&options, &ctx.dir, &env)?;
         if !options.files.is_empty() {
             options.files.clone_from(&place.others);
         }
-        let hidden = Self::hidden(&options, &place);
+        let hidden = Self::hiding_vars(&options, &place);
         let env = |name: &str| hidden.get(name).cloned().or_else(|| ctx.var(name));
         let without = stack::read(&options, &ctx.dir, &env)?;
         let mut changes = Changes::between(&without, &with);
         let fixed = stack::fixed_names(&options, &ctx.dir, &env)?.into_iter().map(|name| name.what);
         changes.resets = fixed.filter(|what| names.iter().all(|name| name.what != *what)).collect();
         let uses = stack::name_uses(&options, &ctx.dir, &env)?;
-        Ok(Now { place, without, changes, uses, options })
+        Ok(Current { place, without, changes, uses, options })
     }
 
     /// What hides our file from Compose. Options would do it as well, but with
     /// `-f` the `.env` of the current folder is not read.
-    fn hidden(options: &ComposeOptions, place: &Place) -> BTreeMap<String, String> {
+    fn hiding_vars(options: &ComposeOptions, place: &Place) -> BTreeMap<String, String> {
         let listed = place.present && options.files.is_empty();
         if listed { compose_file_vars(&place.others).into_iter().collect() } else { BTreeMap::new() }
     }
@@ -282,7 +282,7 @@ impl Now {
     /// What Compose has to say of the project after the changes.
     fn expected(&self, project: &Project, changes: &Changes) -> Result<Value> {
         let ctx = &project.ctx;
-        let compose = ctx.compose_with(self.options.clone()).with_env(Self::hidden(&self.options, &self.place));
+        let compose = ctx.compose_with(self.options.clone()).with_env(Self::hiding_vars(&self.options, &self.place));
         let known = project.whole_config().filter(|_| !self.place.present);
         let (stack, before) = match known {
             Some(config) => (project.stack.clone(), read_json(config)?),
@@ -292,7 +292,7 @@ impl Now {
     }
 
     /// What our file has to do.
-    fn with(&self, request: &Request) -> Result<Changes> {
+    fn changes_for(&self, request: &Request) -> Result<Changes> {
         let own = published(&self.without);
         let mut changes = self.changes.clone();
         for (slot, port) in &request.moves {
@@ -328,7 +328,7 @@ impl Now {
         let bytes = self.bytes(changes);
         let mut steps = Vec::new();
         if let Some(list) = &self.place.list {
-            steps.push((list.env_file.clone(), env_file(list, bytes.is_none())?));
+            steps.push((list.env_file.clone(), updated_env_file(list, bytes.is_none())?));
         }
         steps.push((self.place.file.clone(), bytes));
         Ok(steps)
@@ -336,11 +336,11 @@ impl Now {
 }
 
 /// The env file with COMPOSE_FILE as it has to be.
-fn env_file(list: &List, goes: bool) -> Result<Option<Vec<u8>>> {
+fn updated_env_file(list: &List, remove: bool) -> Result<Option<Vec<u8>>> {
     let file = &list.env_file;
     let bytes = disk::read(file)?.unwrap_or_default();
     let mut document = Document::parse(bytes).map_err(|error| error.within(file.display()))?;
-    if !goes {
+    if !remove {
         document.set(COMPOSE_FILE, &list.with)?;
         return Ok(Some(document.render().to_vec()));
     }

@@ -15,14 +15,14 @@ use crate::{exec, stack, ui};
 pub struct Model {
     /// Its services, those of every profile where Compose can read them.
     pub stack: Stack,
-    by: By,
+    source: ModelSource,
     /// All that Compose says of it; `None` from our own reader.
     config: Option<Value>,
 }
 
 /// Who was asked, and for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum By {
+enum ModelSource {
     /// Compose, for the services of every profile.
     Compose,
     /// Compose, for those that take part: another one is in bad repair.
@@ -36,31 +36,31 @@ enum By {
 impl Model {
     /// That of a project. Compose is asked again only where the project has services
     /// of inactive profiles.
-    pub fn of(project: &Project) -> Result<Model> {
-        Self::known(project).map_or_else(|| Self::now(&project.ctx), Ok)
+    pub fn of_project(project: &Project) -> Result<Model> {
+        Self::from_resolved(project).map_or_else(|| Self::read(&project.ctx), Ok)
     }
 
     /// The same of the project as it is after a change.
     pub fn after(&self, project: &Project) -> Result<Model> {
-        let known = Self::known(project).filter(|_| self.by == By::Compose);
-        known.map_or_else(|| self.again(&project.ctx), Ok)
+        let known = Self::from_resolved(project).filter(|_| self.source == ModelSource::Compose);
+        known.map_or_else(|| self.read_again(&project.ctx), Ok)
     }
 
-    fn known(project: &Project) -> Option<Model> {
+    fn from_resolved(project: &Project) -> Option<Model> {
         let config = serde_json::from_slice(project.whole_config()?).ok()?;
-        Some(Model { stack: project.stack.clone(), by: By::Compose, config: Some(config) })
+        Some(Model { stack: project.stack.clone(), source: ModelSource::Compose, config: Some(config) })
     }
 
     /// Asks Compose; without a Compose our own reader. An error where the
     /// project cannot be read.
-    pub fn now(ctx: &Context) -> Result<Model> {
-        let mut by = By::Compose;
+    pub fn read(ctx: &Context) -> Result<Model> {
+        let mut source = ModelSource::Compose;
         loop {
-            match (Self::ask(ctx, by), by) {
-                (Err(ComposeTrouble::Refused(_)), By::Compose) => by = By::ComposeActive,
-                (Err(ComposeTrouble::Refused(_)), By::Reader) => by = By::ReaderActive,
+            match (Self::ask(ctx, source), source) {
+                (Err(ComposeTrouble::Refused(_)), ModelSource::Compose) => source = ModelSource::ComposeActive,
+                (Err(ComposeTrouble::Refused(_)), ModelSource::Reader) => source = ModelSource::ReaderActive,
                 (Err(trouble @ ComposeTrouble::Refused(_)), _) => return Err(ctx.compose_error(&trouble)),
-                (Err(_), By::Compose | By::ComposeActive) => by = By::Reader,
+                (Err(_), ModelSource::Compose | ModelSource::ComposeActive) => source = ModelSource::Reader,
                 (Err(trouble), _) => return Err(ctx.compose_error(&trouble)),
                 (Ok(model), _) => return Ok(model),
             }
@@ -68,23 +68,23 @@ impl Model {
     }
 
     /// The same question once more.
-    pub fn again(&self, ctx: &Context) -> Result<Model> {
-        Self::ask(ctx, self.by).map_err(|trouble| ctx.compose_error(&trouble))
+    pub fn read_again(&self, ctx: &Context) -> Result<Model> {
+        Self::ask(ctx, self.source).map_err(|trouble| ctx.compose_error(&trouble))
     }
 
-    fn ask(ctx: &Context, by: By) -> Result<Model, ComposeTrouble> {
-        let every = matches!(by, By::Compose | By::Reader);
+    fn ask(ctx: &Context, source: ModelSource) -> Result<Model, ComposeTrouble> {
+        let every = matches!(source, ModelSource::Compose | ModelSource::Reader);
         let options = if every { ctx.options.clone().with_every_profile() } else { ctx.options.clone() };
         let read = || stack::read(&options, &ctx.dir, &|name| ctx.var(name));
-        if matches!(by, By::Reader | By::ReaderActive) {
+        if matches!(source, ModelSource::Reader | ModelSource::ReaderActive) {
             let stack = read().map_err(|error| ComposeTrouble::Refused(error.message().to_owned()))?;
-            return Ok(Model { stack, by, config: None });
+            return Ok(Model { stack, source, config: None });
         }
         let (mut stack, json) = ctx.compose_with(options.clone()).config_json(exec::LIMIT)?;
         if let Ok(read) = read() {
             stack::attach_origins(&mut stack, &read);
         }
-        Ok(Model { stack, by, config: serde_json::from_slice(&json).ok() })
+        Ok(Model { stack, source, config: serde_json::from_slice(&json).ok() })
     }
 
     /// The ports that became others than `expect` says.

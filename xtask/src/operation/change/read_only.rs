@@ -6,7 +6,7 @@ const HINT: &str =
     "`cargo xtask start --no-write` gives ports and name to Compose by its environment, and writes no file here";
 
 /// Names the command, where that is why something failed.
-pub fn without_writing(error: Error) -> Error {
+pub fn hint_no_write(error: Error) -> Error {
     let is_said = error.hints().iter().any(|hint| hint == HINT);
     if error.is_unwritable() && !is_said { error.hint(HINT) } else { error }
 }
@@ -18,7 +18,7 @@ mod tests {
     #[test]
     fn only_a_file_that_cannot_be_written_is_a_reason_and_it_is_said_once() {
         let plain = Error::new("no");
-        assert_eq!(without_writing(plain.clone()), plain);
-        assert_eq!(without_writing(without_writing(plain.unwritable())).hints(), [HINT]);
+        assert_eq!(hint_no_write(plain.clone()), plain);
+        assert_eq!(hint_no_write(hint_no_write(plain.unwritable())).hints(), [HINT]);
     }
 }

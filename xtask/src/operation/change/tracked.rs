@@ -10,7 +10,7 @@ use crate::ui::{self, Choice};
 
 /// Where a command puts its changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Writes {
+pub enum WriteMode {
     /// Into files; before one that git tracks, a person is asked.
     Files,
     /// The same, and where nobody can be asked, Compose's environment will do.
@@ -21,29 +21,29 @@ pub enum Writes {
     Environment,
 }
 
-impl Writes {
+impl WriteMode {
     /// The same by the project's own rule, where that can be kept.
     #[must_use]
-    pub fn by_rule(self, settings: &Settings) -> Writes {
-        if self == Writes::FilesOrEnvironment && settings.no_write { Writes::Environment } else { self }
+    pub fn with_settings(self, settings: &Settings) -> WriteMode {
+        if self == WriteMode::FilesOrEnvironment && settings.no_write { WriteMode::Environment } else { self }
     }
 
     /// Asks where a change of `files` goes, if git tracks any of them. `--yes` means
     /// the files. Without anybody to ask, `start` goes on without writing, and
     /// everything else is refused.
-    pub fn ask(self, ctx: &Context, files: &[PathBuf]) -> Result<Writes> {
+    pub fn ask(self, ctx: &Context, files: &[PathBuf]) -> Result<WriteMode> {
         Ok(self.ask_or_override(ctx, files, None)?.unwrap_or(self))
     }
 
     /// The same where nothing but the files will do.
-    pub fn agree(self, ctx: &Context, files: &[PathBuf]) -> Result<Writes> {
-        if self == Writes::FilesOrEnvironment { Writes::Files } else { self }.ask(ctx, files)
+    pub fn ask_for_files(self, ctx: &Context, files: &[PathBuf]) -> Result<WriteMode> {
+        if self == WriteMode::FilesOrEnvironment { WriteMode::Files } else { self }.ask(ctx, files)
     }
 
     /// The same where a compose file `on_top`, which git ignores, would do as well;
     /// `None` = that one.
-    pub fn ask_or_override(self, ctx: &Context, files: &[PathBuf], on_top: Option<&str>) -> Result<Option<Writes>> {
-        if matches!(self, Writes::TrackedFiles | Writes::Environment) {
+    pub fn ask_or_override(self, ctx: &Context, files: &[PathBuf], on_top: Option<&str>) -> Result<Option<WriteMode>> {
+        if matches!(self, WriteMode::TrackedFiles | WriteMode::Environment) {
             return Ok(Some(self));
         }
         let mut tracked: Vec<&PathBuf> = files.iter().filter(|file| git::tracks(file)).collect();
@@ -56,20 +56,20 @@ impl Writes {
         let typed = all(&|file| ctx.typed(file)).join(" ");
         if ctx.yes {
             ui::note(&format!("note: git tracks {names}: the change is there to be committed, or not"));
-            return Ok(Some(Writes::TrackedFiles));
+            return Ok(Some(WriteMode::TrackedFiles));
         }
-        let or_environment = self == Writes::FilesOrEnvironment;
+        let or_environment = self == WriteMode::FilesOrEnvironment;
         let unasked = if or_environment { 'e' } else { 'l' };
         let answer = if ctx.is_interactive() { choose(&names, on_top, or_environment) } else { unasked };
         match answer {
-            'w' => Ok(Some(Writes::TrackedFiles)),
+            'w' => Ok(Some(WriteMode::TrackedFiles)),
             'o' => Ok(None),
             'e' => {
                 ui::note(&format!(
                     "note: git tracks {names}, so no file is written: name and ports go to Compose by its environment \
                      (--no-write); --yes writes them"
                 ));
-                Ok(Some(Writes::Environment))
+                Ok(Some(WriteMode::Environment))
             }
             _ => Err(refusal(&names, &typed)),
         }

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use super::leases;
 use crate::error::{Error, Result};
 use crate::operation::change::checkout_name::name_checkout;
-use crate::operation::change::read_only::without_writing;
-use crate::operation::change::tracked::Writes;
+use crate::operation::change::read_only::hint_no_write;
+use crate::operation::change::tracked::WriteMode;
 use crate::operation::change::{env_file, moves, overrides};
 use crate::operation::check::project::CheckedProject;
 use crate::operation::check::report;
@@ -25,7 +25,7 @@ pub(crate) enum Answer {
         project: Box<Project>,
         moves: Vec<moves::Move>,
         /// Where changes go from here on.
-        writes: Writes,
+        writes: WriteMode,
     },
     ByName,
     Leave,
@@ -42,7 +42,7 @@ pub(crate) fn policy(asked: Option<OnConflict>, checked: &CheckedProject) -> OnC
 }
 
 /// Does it. Conflicts that are left were reported.
-pub(crate) fn resolve(checked: &CheckedProject, how: OnConflict, writes: Writes) -> Result<Answer> {
+pub(crate) fn resolve(checked: &CheckedProject, how: OnConflict, writes: WriteMode) -> Result<Answer> {
     match how {
         OnConflict::Fail => {
             report_conflicts(checked);
@@ -66,23 +66,23 @@ pub(crate) fn report_conflicts(checked: &CheckedProject) {
 
 /// Gives every port in conflict another one, in the env file or, as `writes` says,
 /// in Compose's environment; with `--dry-run` only says which.
-pub(crate) fn reassign(checked: &CheckedProject, writes: Writes) -> Result<Answer> {
+pub(crate) fn reassign(checked: &CheckedProject, writes: WriteMode) -> Result<Answer> {
     let (checked, writes) = named(checked, writes)?;
     let checked = leases::choose(checked);
     let (moves, writes) = plan(&checked, writes)?;
     let ctx = &checked.ctx;
     let project = match writes {
         _ if ctx.dry_run => checked.project.clone(),
-        Writes::Environment => {
+        WriteMode::Environment => {
             moves::show(ctx, &moves, writes);
-            let project = moves::pass_on(&checked, &moves)?.into();
+            let project = moves::apply_in_environment(&checked, &moves)?.into();
             return Ok(Answer::Resolved { project, moves, writes });
         }
         _ => {
             // With no `.env` yet the template becomes it first: its other values
             // must not be lost to a file that holds nothing but ports.
-            env_file::from_template(&checked).map_err(without_writing)?;
-            moves::apply(&checked, &moves, writes).map_err(without_writing)?
+            env_file::create_from_template(&checked).map_err(hint_no_write)?;
+            moves::apply(&checked, &moves, writes).map_err(hint_no_write)?
         }
     };
     moves::show(ctx, &moves, writes);
@@ -91,11 +91,11 @@ pub(crate) fn reassign(checked: &CheckedProject, writes: Writes) -> Result<Answe
 
 /// The checked under the name that the checkout will start by: ports are kept
 /// under it.
-fn named(checked: &CheckedProject, writes: Writes) -> Result<(CheckedProject, Writes)> {
+fn named(checked: &CheckedProject, writes: WriteMode) -> Result<(CheckedProject, WriteMode)> {
     let look = |project: Project| CheckedProject::new(project).judge(&BTreeMap::new());
     let mut checked = checked.clone();
-    if checked.needs_env_file() && writes != Writes::Environment && !checked.ctx.dry_run {
-        env_file::from_template(&checked).map_err(without_writing)?;
+    if checked.needs_env_file() && writes != WriteMode::Environment && !checked.ctx.dry_run {
+        env_file::create_from_template(&checked).map_err(hint_no_write)?;
         checked = look(checked.resolve_again(&checked.ctx)?);
     }
     // Without an engine nobody can tell which names are had.
@@ -107,10 +107,10 @@ fn named(checked: &CheckedProject, writes: Writes) -> Result<(CheckedProject, Wr
 }
 
 /// The moves, after asking where they go if git tracks the file.
-fn plan(checked: &CheckedProject, writes: Writes) -> Result<(Vec<moves::Move>, Writes)> {
+fn plan(checked: &CheckedProject, writes: WriteMode) -> Result<(Vec<moves::Move>, WriteMode)> {
     let moves = moves::plan(checked, writes)?;
     let ctx = &checked.ctx;
-    if writes == Writes::Environment || ctx.dry_run {
+    if writes == WriteMode::Environment || ctx.dry_run {
         return Ok((moves, writes));
     }
     let of_variable = moves.iter().filter(|step| step.variable().is_some());
@@ -119,11 +119,11 @@ fn plan(checked: &CheckedProject, writes: Writes) -> Result<(Vec<moves::Move>, W
     if files.len() < moves.len() {
         files.extend(listed.iter().cloned());
     }
-    let on_top = overrides::place(checked).ok().filter(|_| listed.is_empty()).map(|file| ctx.show(&file));
+    let on_top = overrides::override_path(checked).ok().filter(|_| listed.is_empty()).map(|file| ctx.show(&file));
     match writes.ask_or_override(ctx, &files, on_top.as_deref()) {
-        Ok(Some(Writes::Environment)) => Ok((moves::plan(checked, Writes::Environment)?, Writes::Environment)),
+        Ok(Some(WriteMode::Environment)) => Ok((moves::plan(checked, WriteMode::Environment)?, WriteMode::Environment)),
         Ok(Some(writes)) => Ok((moves, writes)),
-        Ok(None) => Ok((moves::plan_on_top(checked, writes)?, writes)),
+        Ok(None) => Ok((moves::plan_in_override(checked, writes)?, writes)),
         Err(error) => {
             let error = error.hint("or start on other ports without a file: `cargo xtask start --no-write`");
             Err(error.hint("and so at every start of yours: XTASK_NO_WRITE=true in .xtask.env"))
@@ -132,7 +132,7 @@ fn plan(checked: &CheckedProject, writes: Writes) -> Result<(Vec<moves::Move>, W
 }
 
 /// Stops every holder, after asking; with `--dry-run` only says whom.
-pub(crate) fn stop_holders(checked: &CheckedProject, writes: Writes) -> Result<Answer> {
+pub(crate) fn stop_holders(checked: &CheckedProject, writes: WriteMode) -> Result<Answer> {
     let ctx = &checked.ctx;
     if ctx.engine.endpoint().is_remote() {
         return Err(Error::new("the ports are held on another machine, where this tool stops nobody")
@@ -160,12 +160,12 @@ fn stoppable(checked: &CheckedProject) -> (Vec<stop::Request>, stop::Plan) {
 }
 
 /// Without a person to ask: the commands to type, as far as they would help.
-pub(crate) fn hints(checked: &CheckedProject, writes: Writes, reassign: &str, stop: &str) {
+pub(crate) fn hints(checked: &CheckedProject, writes: WriteMode, reassign: &str, stop: &str) {
     if checked.ctx.format != Format::Text {
         return;
     }
     match moves::plan(checked, writes) {
-        Ok(_) if writes == Writes::Environment => {
+        Ok(_) if writes == WriteMode::Environment => {
             ui::note(&format!("hint: other ports for this run: `cargo xtask {reassign}`"));
         }
         Ok(moves) => ui::note(&format!("hint: other ports in {}: `cargo xtask {reassign}`", files(&moves))),
@@ -190,7 +190,7 @@ fn immovable(error: &Error) {
     }
 }
 
-pub(crate) fn ask(checked: &CheckedProject, writes: Writes) -> Result<Answer> {
+pub(crate) fn ask(checked: &CheckedProject, writes: WriteMode) -> Result<Answer> {
     let mut choices = Vec::new();
     let mut offer = |key: char, label: String| choices.push(Choice { key, label });
     if !stoppable(checked).1.steps.is_empty() {
@@ -199,9 +199,9 @@ pub(crate) fn ask(checked: &CheckedProject, writes: Writes) -> Result<Answer> {
     let moves = moves::plan(checked, writes);
     if let Ok(moves) = &moves {
         let moved: Vec<String> =
-            moves.iter().map(|step| format!("{} {} -> {}", step.what, step.from, step.to)).collect();
+            moves.iter().map(|step| format!("{} {} -> {}", step.source, step.from, step.to)).collect();
         let place =
-            if writes == Writes::Environment { "for this run".to_owned() } else { format!("in {}", files(moves)) };
+            if writes == WriteMode::Environment { "for this run".to_owned() } else { format!("in {}", files(moves)) };
         offer('o', format!("other ports {place}: {}", moved.join(", ")));
     }
     offer('t', "names in place of ports: one proxy for all projects (Traefik)".to_owned());

@@ -7,18 +7,18 @@ use crate::context::{Context, set_up_script};
 use crate::error::{Error, Exit, Result};
 use crate::exec::Command;
 use crate::operation::change::env_file;
-use crate::operation::change::tracked::Writes;
+use crate::operation::change::tracked::WriteMode;
 use crate::project::{self, Project};
 use crate::ui;
 
 /// The project with an engine and Compose behind it. `set_up`: what is missing
 /// may be brought up. Where services read a `.env` that is not there, it is made:
 /// before that Compose cannot be asked.
-pub(crate) fn ready(ctx: &Context, set_up: bool, writes: Writes) -> Result<Project> {
+pub(crate) fn ready(ctx: &Context, set_up: bool, writes: WriteMode) -> Result<Project> {
     let mut project = project::resolve(ctx)?;
     let mut may_set_up = set_up;
     loop {
-        let writes_nothing = writes.by_rule(&project.settings) == Writes::Environment;
+        let writes_nothing = writes.with_settings(&project.settings) == WriteMode::Environment;
         if may_set_up && project.lacks_engine() {
             let script = script(&project)?;
             if ctx.dry_run {
@@ -50,7 +50,7 @@ fn cannot_make(project: &Project, error: Error) -> Error {
 
 /// Where it cannot be written, no option of ours helps: Compose reads it itself.
 fn make_env_file(project: &Project) -> Result<()> {
-    env_file::from_template(project).map_err(|error| {
+    env_file::create_from_template(project).map_err(|error| {
         if !error.is_unwritable() {
             return error;
         }

@@ -10,9 +10,9 @@ use super::{launch, leases, set_up};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::ledger::Turn;
-use crate::operation::change::checkout_name::{free_names, name_checkout};
-use crate::operation::change::read_only::without_writing;
-use crate::operation::change::tracked::Writes;
+use crate::operation::change::checkout_name::{name_checkout, reset_fixed_names};
+use crate::operation::change::read_only::hint_no_write;
+use crate::operation::change::tracked::WriteMode;
 use crate::operation::change::{env_file, moves, overrides};
 use crate::operation::check::project::CheckedProject;
 use crate::operation::check::{engine_host, namesakes};
@@ -70,7 +70,7 @@ pub(crate) fn bring_up(ctx: &Context, options: &Options) -> Result<Ending> {
         ending => ending,
     };
     let ending = ending.map(|ending| ending.unwrap_or(Ending::Conflict));
-    ending.map_err(|error| if options.no_write { error } else { without_writing(error) })
+    ending.map_err(|error| if options.no_write { error } else { hint_no_write(error) })
 }
 
 /// `None`: it is to be started by names.
@@ -102,7 +102,7 @@ struct Start<'a> {
     options: &'a Options,
     /// The project with everything settled but its ports.
     project: Project,
-    writes: Writes,
+    writes: WriteMode,
     by_name: Option<ByName>,
     moved: Vec<moves::Move>,
     /// Ports that are not to be had, and why.
@@ -117,12 +117,12 @@ impl<'a> Start<'a> {
     /// files that this start is to be made of.
     fn prepare(ctx: &Context, options: &'a Options) -> Result<Start<'a>> {
         let writes = match options {
-            Options { no_write: true, .. } => Writes::Environment,
-            Options { restore_ports: true, .. } => Writes::Files,
-            _ => Writes::FilesOrEnvironment,
+            Options { no_write: true, .. } => WriteMode::Environment,
+            Options { restore_ports: true, .. } => WriteMode::Files,
+            _ => WriteMode::FilesOrEnvironment,
         };
         let project = set_up::ready(ctx, options.setup, writes)?;
-        let writes = writes.by_rule(&project.settings);
+        let writes = writes.with_settings(&project.settings);
         let (project, writes) = name_checkout(project, writes)?;
         if !ctx.dry_run {
             project.refuse_if_running_elsewhere()?;
@@ -135,7 +135,7 @@ impl<'a> Start<'a> {
             None => project,
         };
         let project = settle_overrides(project, writes)?;
-        let (project, writes) = free_names(project, writes)?;
+        let (project, writes) = reset_fixed_names(project, writes)?;
         let (project, by_name) = with_names(project, options, writes)?;
         engine_host::note_mounts(&project.ctx);
         engine_host::note_container_host(&project);
@@ -158,7 +158,7 @@ impl<'a> Start<'a> {
         }
         if !self.project.ctx.dry_run {
             let files: Vec<PathBuf> = moves.iter().map(|step| step.file.clone()).collect();
-            let writes = self.writes.agree(&self.project.ctx, &files)?;
+            let writes = self.writes.ask_for_files(&self.project.ctx, &files)?;
             self.project = moves::apply(&self.project, &moves, writes)?;
         }
         moves::show(&self.project.ctx, &moves, self.writes);
@@ -280,18 +280,18 @@ impl<'a> Start<'a> {
 
 /// Brings the compose file of ours up to date. Values go into the project's own
 /// files unless `writes` says otherwise: one outside of it is not needed then.
-fn settle_overrides(project: Project, writes: Writes) -> Result<Project> {
-    if writes == Writes::Environment {
+fn settle_overrides(project: Project, writes: WriteMode) -> Result<Project> {
+    if writes == WriteMode::Environment {
         return Ok(project);
     }
     let project = overrides::refresh(project, writes)?;
     if !project.ctx.dry_run {
-        overrides::forget_environment(&project.ctx, &project.stack.dir);
+        overrides::remove_outside_file(&project.ctx, &project.stack.dir);
     }
     Ok(project)
 }
 
-fn with_names(project: Project, options: &Options, writes: Writes) -> Result<(Project, Option<ByName>)> {
+fn with_names(project: Project, options: &Options, writes: WriteMode) -> Result<(Project, Option<ByName>)> {
     if !options.by_name.unwrap_or(project.settings.by_name) {
         return Ok((project, None));
     }
@@ -302,22 +302,22 @@ fn with_names(project: Project, options: &Options, writes: Writes) -> Result<(Pr
 
 /// The `.env` that people expect, made from its template; where no file is
 /// written, the template is read in its place.
-fn with_env_file(project: Project, writes: Writes) -> Result<Project> {
+fn with_env_file(project: Project, writes: WriteMode) -> Result<Project> {
     let ctx = &project.ctx;
     let Some(template) = project.template.as_deref().filter(|_| !ctx.dry_run) else { return Ok(project) };
-    if writes == Writes::Environment {
+    if writes == WriteMode::Environment {
         return project.resolve_again(&ctx.with_template(Some(template)));
     }
-    env_file::from_template(&project)?;
+    env_file::create_from_template(&project)?;
     project.resolve_again(ctx)
 }
 
 /// A variable that moved twice on the way moved once in the end.
 fn last_of_each(moved: Vec<moves::Move>) -> Vec<moves::Move> {
-    let mut last: BTreeMap<moves::What, moves::Move> = BTreeMap::new();
+    let mut last: BTreeMap<moves::PortSource, moves::Move> = BTreeMap::new();
     for step in moved {
-        let from = last.get(&step.what).map_or(step.from, |before| before.from);
-        last.insert(step.what.clone(), moves::Move { from, ..step });
+        let from = last.get(&step.source).map_or(step.from, |before| before.from);
+        last.insert(step.source.clone(), moves::Move { from, ..step });
     }
     last.into_values().filter(|step| step.from != step.to).collect()
 }

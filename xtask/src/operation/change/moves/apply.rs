@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::ledger::{Kept, moves, values};
 use crate::model::Wanted;
 use crate::operation::change::proof::{self, Model};
-use crate::operation::change::tracked::Writes;
+use crate::operation::change::tracked::WriteMode;
 use crate::operation::change::{dependents, overrides};
 use crate::project::Project;
 use crate::{disk, stack, ui};
@@ -25,7 +25,7 @@ pub(super) struct File<'a> {
 /// Writes the moves, and has Compose prove that they took effect and changed no
 /// other port and no address; if they did not, every file is put back as it was.
 /// Returns the project after it.
-pub fn apply(project: &Project, moves: &[Move], writes: Writes) -> Result<Project> {
+pub fn apply(project: &Project, moves: &[Move], writes: WriteMode) -> Result<Project> {
     let ctx = &project.ctx;
     let (variables, literals): (Vec<&Move>, Vec<&Move>) = moves.iter().partition(|step| step.variable().is_some());
     let paths: BTreeSet<&Path> = variables.iter().map(|step| step.file.as_path()).collect();
@@ -52,12 +52,12 @@ fn attempt(
     project: &Project,
     files: &[File<'_>],
     (variables, literals): (&[&Move], &[&Move]),
-    writes: Writes,
+    writes: WriteMode,
 ) -> Result<(Project, Vec<Dependents>)> {
     if variables.is_empty() {
         return Ok((move_literals(project, literals, writes)?, Vec::new()));
     }
-    let before = Model::of(project)?;
+    let before = Model::of_project(project)?;
     disk::or_put_back(&files.iter().map(|file| file.path).collect::<Vec<_>>(), || {
         // What an earlier file says now counts for a later one.
         let followed = files.iter().map(|file| write(&project.ctx, file, variables)).collect::<Result<_>>()?;
@@ -68,7 +68,7 @@ fn attempt(
 }
 
 /// Proves itself, and puts back what it wrote.
-fn move_literals(project: &Project, moves: &[&Move], writes: Writes) -> Result<Project> {
+fn move_literals(project: &Project, moves: &[&Move], writes: WriteMode) -> Result<Project> {
     let request = literals_request(moves);
     if request.moves.is_empty() { Ok(project.clone()) } else { overrides::apply(project, &request, writes) }
 }
@@ -101,7 +101,7 @@ pub(super) fn write(ctx: &Context, file: &File<'_>, moves: &[&Move]) -> Result<D
             document.change(variable, &step.value(), &shell, &earlier)?;
         }
     }
-    dependents::write(ctx, &mut document, &follow)?;
+    dependents::apply(ctx, &mut document, &follow)?;
     let bytes = document.render();
     // It was made for these lines alone.
     disk::put(path, (!made || !bytes.is_empty()).then_some(bytes))?;
@@ -109,50 +109,50 @@ pub(super) fn write(ctx: &Context, file: &File<'_>, moves: &[&Move]) -> Result<D
 }
 
 /// Every variable must now feed its new port, and all else be as it was.
-fn prove(before: &Model, after: &Project, moves: &[&Move], writes: Writes) -> Result<()> {
+fn prove(before: &Model, after: &Project, moves: &[&Move], writes: WriteMode) -> Result<()> {
     let ctx = &after.ctx;
     let after = before.after(after)?;
-    let expect = |wanted: &Wanted| moves.iter().find_map(|step| step.expects(wanted)).unwrap_or(Expect::Same);
+    let expect = |wanted: &Wanted| moves.iter().find_map(|step| step.expectation(wanted)).unwrap_or(Expect::Same);
     let Some(difference) = before.port_differences(&after, &expect).into_iter().next() else { return Ok(()) };
     let of_move = difference.before.as_ref().and_then(|mapping| {
         let ports = before.stack.ports().find(|wanted| wanted.mapping == *mapping)?;
-        moves.iter().find(|step| step.expects(ports).is_some())
+        moves.iter().find(|step| step.expectation(ports).is_some())
     });
     if let (Some(step), Some(_)) =
         (of_move, difference.before.as_ref().filter(|b| difference.after.as_ref() == Some(b)))
     {
         return Err(Error::new(format!(
             "{}={} does not take effect: Compose still uses {}",
-            step.what,
+            step.source,
             step.value(),
             step.around.value(step.from)
         ))
-        .hint("`docker compose config --environment` shows what Compose reads"));
+        .hint("`docker compose config --environment` shows source Compose reads"));
     }
     let step = of_move.or_else(|| moves.first());
     let cause = step.map(|step| step.cause(ctx, writes)).unwrap_or_default();
     let error = proof::refusal(&cause, &difference);
     let error =
-        error.hint(if writes == Writes::Environment { "nothing was started" } else { "all files are as they were" });
+        error.hint(if writes == WriteMode::Environment { "nothing was started" } else { "all files are as they were" });
     Err(match step.and_then(|step| step.variable()) {
-        Some(variable) => error.hint(format!("see what uses it: `cargo xtask env explain {variable}`")),
+        Some(variable) => error.hint(format!("see source uses it: `cargo xtask env explain {variable}`")),
         None => error,
     })
 }
 
 /// Gives Compose the moves in its environment, and has it prove that they do
 /// what they would do in a file.
-pub fn pass_on(project: &Project, moves: &[Move]) -> Result<Project> {
+pub fn apply_in_environment(project: &Project, moves: &[Move]) -> Result<Project> {
     let (variables, literals): (Vec<&Move>, Vec<&Move>) = moves.iter().partition(|step| step.variable().is_some());
     let mut project = project.clone();
     if !variables.is_empty() {
-        let before = Model::of(&project)?;
+        let before = Model::of_project(&project)?;
         let values = variables.iter().filter_map(|step| Some((step.variable()?.to_owned(), step.value())));
         project = project.resolve_again(&project.ctx.with_vars(values))?;
-        prove(&before, &project, &variables, Writes::Environment)?;
+        prove(&before, &project, &variables, WriteMode::Environment)?;
     }
     let request = literals_request(&literals);
-    if request.moves.is_empty() { Ok(project) } else { overrides::environment(&project, &request) }
+    if request.moves.is_empty() { Ok(project) } else { overrides::apply_in_environment(&project, &request) }
 }
 
 fn remember(ctx: &Context, files: &[File<'_>], moves: &[&Move]) -> Result<()> {

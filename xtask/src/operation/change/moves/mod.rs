@@ -5,6 +5,6 @@ mod apply;
 mod plan;
 mod restore;
 
-pub use apply::{apply, pass_on};
-pub(crate) use plan::{Move, What, plan, plan_on_top, shadowed, show};
+pub use apply::{apply, apply_in_environment};
+pub(crate) use plan::{Move, PortSource, plan, plan_in_override, shadowed_by_shell, show};
 pub use restore::restorable;

@@ -14,7 +14,7 @@ use crate::envfile::{Dependents, Document, PortMove};
 use crate::error::{Error, Result};
 use crate::ledger::Kept;
 use crate::model::{Around, ComposeOptions, PortRange, Stack, Verdict, Wanted};
-use crate::operation::change::tracked::Writes;
+use crate::operation::change::tracked::WriteMode;
 use crate::operation::change::{dependents, overrides, proof};
 use crate::operation::check::project::{CheckedProject, Row};
 use crate::ports::too_many_replicas;
@@ -23,18 +23,18 @@ use crate::{disk, stack};
 
 /// What a port is written as.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum What {
+pub enum PortSource {
     /// The value of this variable.
     Variable(String),
     /// A literal in the compose file.
     Literal(Slot),
 }
 
-impl fmt::Display for What {
+impl fmt::Display for PortSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            What::Variable(name) => f.write_str(name),
-            What::Literal(slot) => f.write_str(&ui::clean(&slot.to_string())),
+            PortSource::Variable(name) => f.write_str(name),
+            PortSource::Literal(slot) => f.write_str(&ui::clean(&slot.to_string())),
         }
     }
 }
@@ -43,7 +43,7 @@ impl fmt::Display for What {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {
     /// What is changed.
-    pub what: What,
+    pub source: PortSource,
     /// Its port now.
     pub from: u16,
     /// Its port then; a free one.
@@ -58,8 +58,8 @@ pub struct Move {
 
 impl Move {
     /// One without anything around its number.
-    pub(super) fn bare(what: What, from: u16, to: u16, file: PathBuf) -> Move {
-        Move { what, from, to, file, around: Around::default(), back: None }
+    pub(super) fn number(source: PortSource, from: u16, to: u16, file: PathBuf) -> Move {
+        Move { source, from, to, file, around: Around::default(), back: None }
     }
 
     /// What is written: the new port, and what stood around the old one.
@@ -68,16 +68,16 @@ impl Move {
     }
 
     /// `DB_PORT=127.0.0.1:5433 in .env`.
-    pub(super) fn cause(&self, ctx: &Context, writes: Writes) -> String {
+    pub(super) fn cause(&self, ctx: &Context, writes: WriteMode) -> String {
         let place = match writes {
-            Writes::Environment => "the environment".to_owned(),
+            WriteMode::Environment => "the environment".to_owned(),
             _ => ctx.show(&self.file),
         };
-        format!("{}={} in {place}", self.what, ui::clean(&self.value()))
+        format!("{}={} in {place}", self.source, ui::clean(&self.value()))
     }
 
     /// What a port of the model has to be after this.
-    pub(super) fn expects(&self, wanted: &Wanted) -> Option<Expect> {
+    pub(super) fn expectation(&self, wanted: &Wanted) -> Option<Expect> {
         let variable = wanted.origin.as_ref().and_then(|origin| origin.variable.as_deref());
         let is_it = variable.is_some() && variable == self.variable();
         (is_it && wanted.mapping.published == Some(PortRange::one(self.from))).then_some(Expect::Port(self.to))
@@ -85,19 +85,19 @@ impl Move {
 
     /// The variable that is changed.
     pub fn variable(&self) -> Option<&str> {
-        if let What::Variable(name) = &self.what { Some(name) } else { None }
+        if let PortSource::Variable(name) = &self.source { Some(name) } else { None }
     }
 
     /// The entry of a compose file that is changed.
     pub fn slot(&self) -> Option<&Slot> {
-        if let What::Literal(slot) = &self.what { Some(slot) } else { None }
+        if let PortSource::Literal(slot) = &self.source { Some(slot) } else { None }
     }
 
     /// Whether the port of this row is the one.
-    pub fn is_of(&self, project: &CheckedProject, row: &Row) -> bool {
-        match &self.what {
-            What::Variable(name) => row.variable() == Some(name),
-            What::Literal(slot) => overrides::slot_of(project, row).as_ref() == Some(slot),
+    pub fn applies_to(&self, project: &CheckedProject, row: &Row) -> bool {
+        match &self.source {
+            PortSource::Variable(name) => row.variable() == Some(name),
+            PortSource::Literal(slot) => overrides::slot_of(project, row).as_ref() == Some(slot),
         }
     }
 }
@@ -106,18 +106,18 @@ impl Move {
 /// variable that the shell sets beats every file, so there nothing can be
 /// written that would take effect. One that would change more than its own
 /// ports is left alone: then only the host's side moves, as that of a literal.
-pub fn plan(project: &CheckedProject, writes: Writes) -> Result<Vec<Move>> {
-    planned(project, writes, true)
+pub fn plan(project: &CheckedProject, writes: WriteMode) -> Result<Vec<Move>> {
+    plan_moves(project, writes, true)
 }
 
 /// The same without any variable: by a compose file on top alone.
-pub fn plan_on_top(project: &CheckedProject, writes: Writes) -> Result<Vec<Move>> {
-    planned(project, writes, false)
+pub fn plan_in_override(project: &CheckedProject, writes: WriteMode) -> Result<Vec<Move>> {
+    plan_moves(project, writes, false)
 }
 
-fn planned(project: &CheckedProject, writes: Writes, by_variable: bool) -> Result<Vec<Move>> {
+fn plan_moves(project: &CheckedProject, writes: WriteMode, by_variable: bool) -> Result<Vec<Move>> {
     let ctx = &project.ctx;
-    let mut moves: BTreeMap<What, Move> = BTreeMap::new();
+    let mut moves: BTreeMap<PortSource, Move> = BTreeMap::new();
     let mut literals: Vec<(&Row, Move, Option<Error>)> = Vec::new();
     for row in project.conflicts() {
         if let Verdict::NotPublished { why, .. } = &row.verdict {
@@ -127,51 +127,53 @@ fn planned(project: &CheckedProject, writes: Writes, by_variable: bool) -> Resul
                 .finding());
         }
         let published = row.wanted.mapping.published.map(|range| range.first);
-        let mut spoiled = None;
+        let mut side_effect = None;
         match (row.variable(), published, row.suggestion) {
             (Some(variable), _, _) if by_variable && row.from_shell() && ctx.is_shell_var(variable) => {
-                return Err(shadowed(variable, ctx));
+                return Err(shadowed_by_shell(variable, ctx));
             }
             (Some(variable), Some(from), Some(to)) if by_variable => {
-                let what = What::Variable(variable.to_owned());
+                let source = PortSource::Variable(variable.to_owned());
                 let around = row.wanted.origin.as_ref().map(|origin| origin.around.clone()).unwrap_or_default();
                 let file = file_for(project, variable)?;
-                let step = Move { around, ..Move::bare(what.clone(), from, to, file) };
-                if moves.get(&what) == Some(&step) {
+                let step = Move { around, ..Move::number(source.clone(), from, to, file) };
+                if moves.get(&source) == Some(&step) {
                     continue;
                 }
-                spoiled = spoils(project, &step, row, writes);
-                if spoiled.is_none() {
-                    moves.insert(what, step);
+                side_effect = find_side_effect(project, &step, row, writes);
+                if side_effect.is_none() {
+                    moves.insert(source, step);
                     continue;
                 }
             }
             _ => {}
         }
         let (Some(from), Some(to)) = (published, row.suggestion) else {
-            return Err(
-                too_many_replicas(&project.stack, &row.wanted.mapping).map_or_else(|| immovable(ctx, row), crowded)
-            );
+            return Err(too_many_replicas(&project.stack, &row.wanted.mapping)
+                .map_or_else(|| cannot_move(ctx, row), too_many_replicas_error));
         };
         let slot = overrides::slot_of(project, row).filter(|_| row.wanted.origin.is_some());
-        let what = What::Literal(slot.ok_or_else(|| immovable(ctx, row))?);
-        literals.push((row, Move::bare(what, from, to, PathBuf::new()), spoiled));
+        let source = PortSource::Literal(slot.ok_or_else(|| cannot_move(ctx, row))?);
+        literals.push((row, Move::number(source, from, to, PathBuf::new()), side_effect));
     }
-    if let Some((row, _, spoiled)) = literals.first() {
-        let fact = || spoiled.clone().unwrap_or_else(|| immovable(ctx, row));
+    if let Some((row, _, side_effect)) = literals.first() {
+        let fact = || side_effect.clone().unwrap_or_else(|| cannot_move(ctx, row));
         if project.compose_trouble.is_some() {
             return Err(fact());
         }
-        let place = if writes == Writes::Environment { Ok(PathBuf::new()) } else { overrides::place(project) };
-        let file = place.map_err(|why| why_not(&fact(), &why))?;
-        moves.extend(literals.into_iter().map(|(_, step, _)| (step.what.clone(), Move { file: file.clone(), ..step })));
+        let place =
+            if writes == WriteMode::Environment { Ok(PathBuf::new()) } else { overrides::override_path(project) };
+        let file = place.map_err(|why| no_override_error(&fact(), &why))?;
+        moves.extend(
+            literals.into_iter().map(|(_, step, _)| (step.source.clone(), Move { file: file.clone(), ..step })),
+        );
     }
     Ok(moves.into_values().collect())
 }
 
 /// Why the variable of `step` cannot be written without changing another port,
 /// or an address; by our own reader, which sees what the value does everywhere.
-fn spoils(project: &CheckedProject, step: &Move, row: &Row, writes: Writes) -> Option<Error> {
+fn find_side_effect(project: &CheckedProject, step: &Move, row: &Row, writes: WriteMode) -> Option<Error> {
     let ctx = &project.ctx;
     let variable = step.variable().unwrap_or_default();
     let alone = |error: Error| {
@@ -206,14 +208,14 @@ fn spoils(project: &CheckedProject, step: &Move, row: &Row, writes: Writes) -> O
         let before = read(&options, None).ok()?;
         Some((options, before))
     })?;
-    changes_more(step, &before, read(&options, Some(&step.value())), &step.cause(ctx, writes)).map(alone)
+    other_changes(step, &before, read(&options, Some(&step.value())), &step.cause(ctx, writes)).map(alone)
 }
 
 /// What the new value would change besides the port of `step`.
-fn changes_more(step: &Move, before: &Stack, after: Result<Stack>, cause: &str) -> Option<Error> {
+fn other_changes(step: &Move, before: &Stack, after: Result<Stack>, cause: &str) -> Option<Error> {
     match after {
         Ok(after) => {
-            let expect = |wanted: &Wanted| step.expects(wanted).unwrap_or(Expect::Same);
+            let expect = |wanted: &Wanted| step.expectation(wanted).unwrap_or(Expect::Same);
             port_difference(before, &after, &expect).map(|difference| proof::refusal(cause, &difference))
         }
         Err(error) => Some(error.within(cause)),
@@ -221,7 +223,7 @@ fn changes_more(step: &Move, before: &Stack, after: Result<Stack>, cause: &str) 
 }
 
 /// No file on top: the other way is a variable.
-fn why_not(fact: &Error, why: &Error) -> Error {
+fn no_override_error(fact: &Error, why: &Error) -> Error {
     let error = Error::new(format!("{}; {why}", fact.message()));
     let error = why.hints().iter().fold(error, Error::hint);
     fact.hints().iter().fold(error, |error, hint| error.hint(format!("or {hint}"))).finding()
@@ -233,14 +235,14 @@ pub(crate) fn file_for(project: &CheckedProject, variable: &str) -> Result<PathB
 }
 
 /// Why a value in a file would have no effect.
-pub(crate) fn shadowed(variable: &str, ctx: &Context) -> Error {
+pub(crate) fn shadowed_by_shell(variable: &str, ctx: &Context) -> Error {
     let value = ctx.var(variable).unwrap_or_default();
     Error::new(format!("the shell sets {variable}={}, which beats any value in .env", ui::mask_value(variable, &value)))
         .hint(format!("`unset {variable}`, then run this again"))
         .hint(format!("or give it another value there: `export {variable}=…`"))
 }
 
-fn immovable(ctx: &Context, row: &Row) -> Error {
+fn cannot_move(ctx: &Context, row: &Row) -> Error {
     let mapping = &row.wanted.mapping;
     let address = mapping.address();
     let error = match (&row.wanted.origin, row.suggestion) {
@@ -266,7 +268,7 @@ fn immovable(ctx: &Context, row: &Row) -> Error {
     error.finding()
 }
 
-fn crowded(why: String) -> Error {
+fn too_many_replicas_error(why: String) -> Error {
     Error::new(why)
         .hint("give it a port for each: `\"8000-8001:80\"`; or one container (`scale:`, `deploy.replicas`)")
         .finding()
@@ -278,11 +280,11 @@ fn variable_name(service: &str) -> String {
 
 /// The moves as lines: `BACKEND_PORT 8000 -> 8001`. In JSON stdout is for the
 /// report alone, so they are notes.
-pub fn show(ctx: &Context, moves: &[Move], writes: Writes) {
+pub fn show(ctx: &Context, moves: &[Move], writes: WriteMode) {
     for step in moves {
-        let place = if writes == Writes::Environment { "for this run".to_owned() } else { ctx.show(&step.file) };
+        let place = if writes == WriteMode::Environment { "for this run".to_owned() } else { ctx.show(&step.file) };
         let value = |port: u16| ui::clean(&step.around.value(port));
-        let line = format!("{} {} -> {}  ({place})", step.what, value(step.from), value(step.to));
+        let line = format!("{} {} -> {}  ({place})", step.source, value(step.from), value(step.to));
         if ctx.format == Format::Json { ui::note(&line) } else { ui::out(&line) }
     }
     // What really followed `apply` has said.
@@ -304,5 +306,5 @@ pub(crate) fn dependents_of(ctx: &Context, file: &Path, document: &Document, mov
         Some(PortMove { variable: step.variable()?.to_owned(), from: step.from, to: step.to, before, after })
     };
     let moves: Vec<PortMove> = of_file.filter_map(port_move).collect();
-    dependents::of(ctx, file, document, &moves)
+    dependents::find(ctx, file, document, &moves)
 }

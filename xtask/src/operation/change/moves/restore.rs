@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::plan::{Move, What, file_for};
+use super::plan::{Move, PortSource, file_for};
 use crate::decide::exclude;
 use crate::ledger::{moves, values};
 use crate::model::Origin;
@@ -31,31 +31,33 @@ pub fn restorable(project: &CheckedProject) -> Vec<Move> {
         let Ok(file) = file_for(project, variable) else { continue };
         let moved = moves::of(&state, &file).into_iter().find(|(name, _, to)| name == variable && *to == now);
         if let Some((_, first, _)) = moved {
-            let what = What::Variable(variable.to_owned());
+            let source = PortSource::Variable(variable.to_owned());
             let kept = values::of(&state, &file).remove(variable);
-            back.push(Move { around: origin.around.clone(), back: kept, ..Move::bare(what, now, first, file) });
+            back.push(Move { around: origin.around.clone(), back: kept, ..Move::number(source, now, first, file) });
         }
     }
-    match overrides::moved(project) {
+    match overrides::moved_ports(project) {
         Ok(literals) => back.extend(
-            literals.into_iter().map(|moved| Move::bare(What::Literal(moved.slot), moved.now, moved.own, moved.file)),
+            literals
+                .into_iter()
+                .map(|moved| Move::number(PortSource::Literal(moved.slot), moved.now, moved.own, moved.file)),
         ),
         Err(error) => ui::detail(&format!("which literals are moved cannot be told: {error}")),
     }
-    back.retain(|step| could_be(project, step));
+    back.retain(|step| can_restore(project, step));
     back
 }
 
 /// Whether all that the move is of could be published on its port.
-fn could_be(project: &CheckedProject, step: &Move) -> bool {
+fn can_restore(project: &CheckedProject, step: &Move) -> bool {
     // One of an inactive profile is not looked at, and stays.
-    project.rows.iter().any(|row| step.is_of(project, row))
+    project.rows.iter().any(|row| step.applies_to(project, row))
         && project.rows.iter().all(|row| {
-            if step.is_of(project, row) {
+            if step.applies_to(project, row) {
                 is_free(project, &row.wanted.mapping, step.to)
             } else {
                 let mapping = &row.wanted.mapping;
-                let meets = |own: &&Row| step.is_of(project, own) && exclude(&own.wanted.mapping, mapping);
+                let meets = |own: &&Row| step.applies_to(project, own) && exclude(&own.wanted.mapping, mapping);
                 let has_it = mapping.published.is_some_and(|range| range.contains(step.to));
                 !has_it || !project.rows.iter().any(|own| meets(&own))
             }
