@@ -86,16 +86,16 @@ fn what_would_reach_the_main_checkouts_container_is_refused() {
     let service = "  api:\n    image: postgres:17-alpine\n    command: [sleep, infinity]\n";
     for (more, says, cure) in [
         ("    network_mode: container:DB\n", "services.api.network_mode", "network_mode: service:postgres"),
-        ("    external_links: ['DB:db']\n", "services.api.external_links", "ask for `postgres`"),
+        ("    external_links: ['DB:db']\n", "services.api.external_links", "use `postgres`"),
         ("    volumes_from: ['container:DB']\n", "services.api.volumes_from", "volumes_from: [postgres]"),
     ] {
         let pair = Pair::new(&format!("{service}{more}"));
         let refused = pair.run(pair.other(), &["start"]).exits(2);
-        refused.says(says).says("which is the other checkout's").says(cure).says(&pair.database);
+        refused.says(says).says("which belongs to the other checkout").says(cure).says(&pair.database);
         assert!(!pair.other().join("docker-compose.override.yml").exists());
     }
     let shared = "    networks: [default, shared]\nnetworks:\n  shared: {external: true, name: DB-net}\n";
     let pair = Pair::new(&format!("    networks: [default, shared]\n{service}{shared}"));
     let refused = pair.run(pair.other(), &["start"]).exits(2);
-    refused.says("would lead to the other checkout's container").says("take `container_name` out");
+    refused.says("would resolve to the other checkout's container").says("remove `container_name`");
 }

@@ -254,7 +254,7 @@ fn the_template_of_adopt_keeps_the_address() {
     let lines: Vec<String> =
         template.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(str::to_owned).collect();
     assert_eq!(lines, [project.fill("P=127.0.0.1:@0"), project.fill("M=[::1]:@1:80/udp"), project.fill("Q=@2")]);
-    let why = "left: .env.template: S has no line: S=18003 would publish 81/tcp of service `s4` on port 18003 of every address; now it is on 127.0.0.1:18004";
+    let why = "left: .env.template: S has no line: S=18003 would publish 81/tcp of service `s4` on port 18003 of every address; currently it is on 127.0.0.1:18004";
     assert!(run.stderr.contains(why), "{run}");
     assert!(!run.stderr.contains("only part of the published port"), "{run}");
     // And the template is a true copy of the defaults.

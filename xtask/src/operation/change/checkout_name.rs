@@ -98,7 +98,7 @@ pub(crate) fn reset_fixed_names(project: Project, writes: WriteMode) -> Result<(
         return Ok((project, writes));
     }
     let uses = stack::name_uses(&ctx.options, &ctx.dir, &|name| ctx.var(name)).unwrap_or_default();
-    fixed_names::refuse(ctx, &uses, names.iter().map(|name| &name.what))?;
+    fixed_names::refuse_used_names(ctx, &uses, names.iter().map(|name| &name.what))?;
     let request = overrides::reset_request(&project, &names)?;
     let writes = if ctx.dry_run { writes } else { writes.ask(ctx, &overrides::env_file_to_write(ctx))? };
     let freed = match writes {

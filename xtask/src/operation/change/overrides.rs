@@ -170,7 +170,7 @@ pub fn apply(project: &Project, request: &Request, writes: WriteMode) -> Result<
     check_version(ctx)?;
     let current = Current::read(project)?;
     let changes = current.changes_for(request)?;
-    fixed_names::refuse(ctx, &current.uses, &changes.resets)?;
+    fixed_names::refuse_used_names(ctx, &current.uses, &changes.resets)?;
     let expected = current.expected(project, &changes)?;
     let steps = current.steps(&changes)?;
     let changed = steps.iter().filter(|(file, bytes)| disk::read(file).ok().as_ref() != Some(bytes));
@@ -195,7 +195,7 @@ pub fn apply_in_environment(project: &Project, request: &Request) -> Result<Proj
     }
     let current = Current::read_outside(project)?;
     let changes = current.changes_for(request)?;
-    fixed_names::refuse(ctx, &current.uses, &changes.resets)?;
+    fixed_names::refuse_used_names(ctx, &current.uses, &changes.resets)?;
     if changes.is_empty() {
         return Ok(project.clone());
     }

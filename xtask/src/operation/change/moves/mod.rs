@@ -1,5 +1,4 @@
-//! Other ports, in `.env` or, for literals, in a compose file on top: a plan of
-//! edits, and carrying it out so that the files are either as they were or right.
+//! Moves ports: by variables in `.env` or, for literals, by an override file.
 
 mod apply;
 mod plan;

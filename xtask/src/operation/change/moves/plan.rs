@@ -1,5 +1,4 @@
-//! Other ports, in `.env` or, for literals, in a compose file on top: a plan of
-//! edits, and carrying it out so that the files are either as they were or right.
+//! Plans moves of ports: by variables in `.env` or, for literals, by an override file.
 
 #[cfg(test)]
 mod tests;
@@ -21,12 +20,11 @@ use crate::ports::too_many_replicas;
 use crate::ui::{self, Format};
 use crate::{disk, stack};
 
-/// What a port is written as.
+/// How a port is written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PortSource {
-    /// The value of this variable.
     Variable(String),
-    /// A literal in the compose file.
+    /// In the compose file.
     Literal(Slot),
 }
 
@@ -39,30 +37,27 @@ impl fmt::Display for PortSource {
     }
 }
 
-/// One port that becomes another.
+/// The change of one port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {
-    /// What is changed.
     pub source: PortSource,
-    /// Its port now.
     pub from: u16,
-    /// Its port then; a free one.
     pub to: u16,
-    /// The file to write to, so that Compose reads it.
+    /// The file to write, which Compose reads.
     pub file: PathBuf,
-    /// What stands around the port in the variable's value, and stays.
+    /// The unchanged text around the port in the variable's value.
     pub around: Around,
-    /// How the variable was written before it was moved, when it goes back.
+    /// For a restore: how the variable was written before it was moved.
     pub back: Option<Kept>,
 }
 
 impl Move {
-    /// One without anything around its number.
+    /// A move of a value that is only a number.
     pub(super) fn number(source: PortSource, from: u16, to: u16, file: PathBuf) -> Move {
         Move { source, from, to, file, around: Around::default(), back: None }
     }
 
-    /// What is written: the new port, and what stood around the old one.
+    /// The new value: the new port with the text around it.
     pub fn value(&self) -> String {
         self.around.value(self.to)
     }
@@ -76,24 +71,21 @@ impl Move {
         format!("{}={} in {place}", self.source, ui::clean(&self.value()))
     }
 
-    /// What a port of the model has to be after this.
+    /// What the move should do to a port of the model; `None`: it doesn't concern it.
     pub(super) fn expectation(&self, wanted: &Wanted) -> Option<Expect> {
         let variable = wanted.origin.as_ref().and_then(|origin| origin.variable.as_deref());
-        let is_it = variable.is_some() && variable == self.variable();
-        (is_it && wanted.mapping.published == Some(PortRange::one(self.from))).then_some(Expect::Port(self.to))
+        let is_same = variable.is_some() && variable == self.variable();
+        (is_same && wanted.mapping.published == Some(PortRange::one(self.from))).then_some(Expect::Port(self.to))
     }
 
-    /// The variable that is changed.
     pub fn variable(&self) -> Option<&str> {
         if let PortSource::Variable(name) = &self.source { Some(name) } else { None }
     }
 
-    /// The entry of a compose file that is changed.
     pub fn slot(&self) -> Option<&Slot> {
         if let PortSource::Literal(slot) = &self.source { Some(slot) } else { None }
     }
 
-    /// Whether the port of this row is the one.
     pub fn applies_to(&self, project: &CheckedProject, row: &Row) -> bool {
         match &self.source {
             PortSource::Variable(name) => row.variable() == Some(name),
@@ -102,15 +94,15 @@ impl Move {
     }
 }
 
-/// Plans a move for each conflict: of its variable, else of the literal. A
-/// variable that the shell sets beats every file, so there nothing can be
-/// written that would take effect. One that would change more than its own
-/// ports is left alone: then only the host's side moves, as that of a literal.
+/// Plans a move for each conflict: of its variable, otherwise of the literal. It is an
+/// error if the shell sets the variable, because no file could override that. A variable
+/// that would change more than its own ports is left alone, and its port is moved like a
+/// literal.
 pub fn plan(project: &CheckedProject, writes: WriteMode) -> Result<Vec<Move>> {
     plan_moves(project, writes, true)
 }
 
-/// The same without any variable: by a compose file on top alone.
+/// Like `plan`, but moves every port by the override file.
 pub fn plan_in_override(project: &CheckedProject, writes: WriteMode) -> Result<Vec<Move>> {
     plan_moves(project, writes, false)
 }
@@ -123,7 +115,7 @@ fn plan_moves(project: &CheckedProject, writes: WriteMode, by_variable: bool) ->
         if let Verdict::NotPublished { why, .. } = &row.verdict {
             let (service, address) = (ui::clean(&row.wanted.mapping.service), row.wanted.mapping.address());
             return Err(Error::new(format!("{service} cannot publish {address}: {why}"))
-                .hint("no other port helps: move these lines of `ports:`, or take them out")
+                .hint("another port does not help: move these lines of `ports:` to another service, or remove them")
                 .finding());
         }
         let published = row.wanted.mapping.published.map(|range| range.first);
@@ -171,8 +163,8 @@ fn plan_moves(project: &CheckedProject, writes: WriteMode, by_variable: bool) ->
     Ok(moves.into_values().collect())
 }
 
-/// Why the variable of `step` cannot be written without changing another port,
-/// or an address; by our own reader, which sees what the value does everywhere.
+/// Why writing the variable of `step` would change another port or an address. Our own
+/// reader finds this out, because it sees every use of the value.
 fn find_side_effect(project: &CheckedProject, step: &Move, row: &Row, writes: WriteMode) -> Option<Error> {
     let ctx = &project.ctx;
     let variable = step.variable().unwrap_or_default();
@@ -184,7 +176,7 @@ fn find_side_effect(project: &CheckedProject, step: &Move, row: &Row, writes: Wr
             row.wanted.mapping.target
         );
         error
-            .hint(format!("give service `{}` a variable of its own: {own}", ui::clean(&row.wanted.mapping.service)))
+            .hint(format!("give service `{}` its own variable: {own}", ui::clean(&row.wanted.mapping.service)))
             .finding()
     };
     let also = project.rows.iter().find(|other| {
@@ -195,7 +187,7 @@ fn find_side_effect(project: &CheckedProject, step: &Move, row: &Row, writes: Wr
     if let Some(other) = also {
         let (service, address) = (ui::clean(&other.wanted.mapping.service), other.wanted.mapping.address());
         return Some(alone(Error::new(format!(
-            "{variable} also feeds {address} of service `{service}`, and the two cannot have one number"
+            "{variable} also sets {address} of service `{service}`, and the two cannot use the same port"
         ))));
     }
     let read = |options: &ComposeOptions, value: Option<&str>| {
@@ -211,7 +203,7 @@ fn find_side_effect(project: &CheckedProject, step: &Move, row: &Row, writes: Wr
     other_changes(step, &before, read(&options, Some(&step.value())), &step.cause(ctx, writes)).map(alone)
 }
 
-/// What the new value would change besides the port of `step`.
+/// An error if the new value would change more than the port of `step`.
 fn other_changes(step: &Move, before: &Stack, after: Result<Stack>, cause: &str) -> Option<Error> {
     match after {
         Ok(after) => {
@@ -222,24 +214,26 @@ fn other_changes(step: &Move, before: &Stack, after: Result<Stack>, cause: &str)
     }
 }
 
-/// No file on top: the other way is a variable.
+/// Combines both reasons: no variable can be written, and no override file either.
 fn no_override_error(fact: &Error, why: &Error) -> Error {
     let error = Error::new(format!("{}; {why}", fact.message()));
     let error = why.hints().iter().fold(error, Error::hint);
     fact.hints().iter().fold(error, |error, hint| error.hint(format!("or {hint}"))).finding()
 }
 
-/// With no `.env` yet, the one that the template becomes.
+/// The file to write `variable` to: without a `.env`, the one that the template becomes.
 pub(crate) fn file_for(project: &CheckedProject, variable: &str) -> Result<PathBuf> {
     project.env_files.file_for(variable).map(Path::to_path_buf)
 }
 
-/// Why a value in a file would have no effect.
 pub(crate) fn shadowed_by_shell(variable: &str, ctx: &Context) -> Error {
     let value = ctx.var(variable).unwrap_or_default();
-    Error::new(format!("the shell sets {variable}={}, which beats any value in .env", ui::mask_value(variable, &value)))
-        .hint(format!("`unset {variable}`, then run this again"))
-        .hint(format!("or give it another value there: `export {variable}=…`"))
+    Error::new(format!(
+        "the shell sets {variable}={}, which overrides any value in .env",
+        ui::mask_value(variable, &value)
+    ))
+    .hint(format!("`unset {variable}`, then run this again"))
+    .hint(format!("or set another value in the shell: `export {variable}=…`"))
 }
 
 fn cannot_move(ctx: &Context, row: &Row) -> Error {
@@ -253,24 +247,22 @@ fn cannot_move(ctx: &Context, row: &Row) -> Error {
             origin.line
         ))
         .hint(format!(
-            "make it a variable: `\"${{{}_PORT:-{}}}:{}\"`, then run this again; {port} is free",
+            "use a variable instead: `\"${{{}_PORT:-{}}}:{}\"`, then run this again; {port} is free",
             variable_name(&mapping.service),
             mapping.published.map(|range| range.first).unwrap_or_default(),
             mapping.target
         )),
-        (_, Some(_)) => Error::new(format!("no variable feeds {address} of service `{}`", mapping.service))
-            .hint("give it one: `\"${NAME:-8000}:8000\"`"),
-        (_, None) => {
-            Error::new(format!("no other port could be project for {address} of service `{}`", mapping.service))
-                .hint("widen port_range in xtask.toml, or stop the holder: `cargo xtask check-ports --stop-holders`")
-        }
+        (_, Some(_)) => Error::new(format!("no variable sets {address} of service `{}`", mapping.service))
+            .hint("use one: `\"${NAME:-8000}:8000\"`"),
+        (_, None) => Error::new(format!("no free port was found for {address} of service `{}`", mapping.service))
+            .hint("widen port_range in xtask.toml, or stop the holder: `cargo xtask check-ports --stop-holders`"),
     };
     error.finding()
 }
 
 fn too_many_replicas_error(why: String) -> Error {
     Error::new(why)
-        .hint("give it a port for each: `\"8000-8001:80\"`; or one container (`scale:`, `deploy.replicas`)")
+        .hint("publish one port per container: `\"8000-8001:80\"`; or run one container (`scale:`, `deploy.replicas`)")
         .finding()
 }
 
@@ -278,8 +270,8 @@ fn variable_name(service: &str) -> String {
     service.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
 }
 
-/// The moves as lines: `BACKEND_PORT 8000 -> 8001`. In JSON stdout is for the
-/// report alone, so they are notes.
+/// Prints each move: `BACKEND_PORT 8000 -> 8001`. With JSON they are notes on stderr, because
+/// stdout is only for the report.
 pub fn show(ctx: &Context, moves: &[Move], writes: WriteMode) {
     for step in moves {
         let place = if writes == WriteMode::Environment { "for this run".to_owned() } else { ctx.show(&step.file) };
@@ -287,7 +279,7 @@ pub fn show(ctx: &Context, moves: &[Move], writes: WriteMode) {
         let line = format!("{} {} -> {}  ({place})", step.source, value(step.from), value(step.to));
         if ctx.format == Format::Json { ui::note(&line) } else { ui::out(&line) }
     }
-    // What really followed `apply` has said.
+    // `apply` has already printed the dependent lines.
     if ctx.dry_run {
         let files: BTreeSet<&Path> = moves.iter().map(|step| step.file.as_path()).collect();
         for file in files {
@@ -298,7 +290,7 @@ pub fn show(ctx: &Context, moves: &[Move], writes: WriteMode) {
     }
 }
 
-/// Other lines of `file` that go with its moves.
+/// The lines of `file` that depend on its moves.
 pub(crate) fn dependents_of(ctx: &Context, file: &Path, document: &Document, moves: &[Move]) -> Dependents {
     let of_file = moves.iter().filter(|step| step.file == file);
     let port_move = |step: &Move| {

@@ -1,4 +1,4 @@
-//! The way back: which moves of earlier runs could be undone now.
+//! Finds moves of earlier runs that can be undone.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,9 @@ use crate::operation::change::overrides;
 use crate::operation::check::project::{CheckedProject, Row, is_free};
 use crate::ui;
 
-/// Moves of earlier runs that could go back now: the old port is free again,
-/// and the file still has the port that we wrote. In a checkout that is not the
-/// only one the old ports are the main one's.
+/// Moves of earlier runs that can be undone: the old port is free, and the file still has
+/// the port that we wrote. Empty in a secondary checkout, where the old ports belong to the
+/// main checkout.
 pub fn restorable(project: &CheckedProject) -> Vec<Move> {
     if project.is_secondary_checkout {
         return Vec::new();
@@ -42,24 +42,24 @@ pub fn restorable(project: &CheckedProject) -> Vec<Move> {
                 .into_iter()
                 .map(|moved| Move::number(PortSource::Literal(moved.slot), moved.now, moved.own, moved.file)),
         ),
-        Err(error) => ui::detail(&format!("which literals are moved cannot be told: {error}")),
+        Err(error) => ui::detail(&format!("cannot tell which literals were moved: {error}")),
     }
     back.retain(|step| can_restore(project, step));
     back
 }
 
-/// Whether all that the move is of could be published on its port.
+/// Whether every port that the move concerns could be published on the old port.
 fn can_restore(project: &CheckedProject, step: &Move) -> bool {
-    // One of an inactive profile is not looked at, and stays.
+    // Ports of inactive profiles have no row, so they are not restored.
     project.rows.iter().any(|row| step.applies_to(project, row))
         && project.rows.iter().all(|row| {
             if step.applies_to(project, row) {
                 is_free(project, &row.wanted.mapping, step.to)
             } else {
                 let mapping = &row.wanted.mapping;
-                let meets = |own: &&Row| step.applies_to(project, own) && exclude(&own.wanted.mapping, mapping);
-                let has_it = mapping.published.is_some_and(|range| range.contains(step.to));
-                !has_it || !project.rows.iter().any(|own| meets(&own))
+                let collides = |own: &&Row| step.applies_to(project, own) && exclude(&own.wanted.mapping, mapping);
+                let has_port = mapping.published.is_some_and(|range| range.contains(step.to));
+                !has_port || !project.rows.iter().any(|own| collides(&own))
             }
         })
 }
