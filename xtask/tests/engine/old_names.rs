@@ -78,7 +78,7 @@ fn the_old_name_leads_to_the_worktrees_own_container() {
     docker(["stop", "-t", "1", &format!("{name}-other-postgres-1")]).exits(0);
     assert_ne!(ask(&format!("{name}-other-api-1"), &pair.database, "select 1").code, 0);
     // A second start finds nothing to change.
-    pair.run(pair.other(), &["start"]).exits(0).never_says("made anew");
+    pair.run(pair.other(), &["start"]).exits(0).never_says("generated again");
 }
 
 #[test]

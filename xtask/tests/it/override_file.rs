@@ -130,7 +130,7 @@ fn files_that_were_not_there_are_gone_again() {
         let gone = Slot { nth: 7, ..slot.clone() };
         let request = Request { moves: [(gone, project.port(2))].into(), ..Request::default() };
         let error = apply(&ctx, &request).unwrap_err();
-        assert!(error.message().contains("publishes web:80 on a port of its own"), "{error}");
+        assert!(error.message().contains("publishes web:80 on a fixed port"), "{error}");
         assert_eq!(project.everything(), after);
         apply(&ctx, &to(project.port(0))).unwrap();
         assert_eq!(project.everything(), before);

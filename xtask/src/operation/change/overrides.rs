@@ -1,9 +1,8 @@
-//! Ports that no variable feeds, and names that a file fixes: moved by a
-//! compose file of ours on top of the project's own.
+//! Changes literal ports and fixed names by a generated override file.
 //!
-//! What is moved now is told by the project itself, read with our file and
-//! without it, so there is nothing to remember that could get lost. A change
-//! writes the whole file again; where nothing is left to change, it goes.
+//! The current changes are found by reading the project with and without our file, so no
+//! separate record can get lost. Each change rewrites the whole file; without changes it is
+//! removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -23,47 +22,40 @@ use crate::project::{Project, compose_file_vars};
 use crate::stack::{self, COMPOSE_FILE, List, NameUse, Place, override_place};
 use crate::{disk, exec, ui};
 
-/// What is to change.
+/// A change of the override file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Request {
-    /// New published ports. The port that the project's own files give takes a
-    /// slot out again.
+    /// New published ports. A slot with the port of the project's own files is removed.
     pub moves: BTreeMap<Slot, u16>,
-    /// Names to leave to Compose; `None` = as it is current.
+    /// Fixed names to reset; `None`: no change.
     pub resets: Option<BTreeSet<Named>>,
 }
 
 impl Request {
-    /// Leaves these names to Compose, as far as a file on top can: the
-    /// project's own is COMPOSE_PROJECT_NAME's business.
+    /// Resets these names, except for the project's own, which COMPOSE_PROJECT_NAME sets.
     pub fn reset_names(names: &[FixedName]) -> Request {
         let resets = names.iter().map(|name| name.what.clone()).filter(|what| *what != Named::Project).collect();
         Request { resets: Some(resets), ..Request::default() }
     }
 }
 
-/// A port that is moved by our file current.
+/// A port that our file moves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MovedPort {
-    /// Which.
     pub slot: Slot,
     /// The port in the project's own files.
     pub own: u16,
-    /// The port current.
     pub now: u16,
-    /// Our file.
     pub file: PathBuf,
 }
 
-/// The slot of a row of the project.
 pub fn slot_of(project: &CheckedProject, row: &Row) -> Option<Slot> {
     let service = project.stack.service(&row.wanted.mapping.service)?;
     let at = service.ports.iter().position(|wanted| wanted.mapping == row.wanted.mapping)?;
     slots(service).into_iter().nth(at)
 }
 
-/// The file that a change would be written to; an error says why it could not
-/// take effect.
+/// The override file to write, or an error if it would have no effect.
 pub fn override_path(project: &Project) -> Result<PathBuf> {
     if let Some(trouble) = &project.compose_trouble {
         return Err(project.ctx.compose_error(trouble));
@@ -72,29 +64,29 @@ pub fn override_path(project: &Project) -> Result<PathBuf> {
     Ok(Current::read(project)?.place.file)
 }
 
-/// The env file in which COMPOSE_FILE has to name our file; mostly none has to.
+/// The env file, if any, whose COMPOSE_FILE must list our file.
 pub fn env_file_to_write(ctx: &Context) -> Vec<PathBuf> {
     let place = override_place(&ctx.options, &ctx.dir, &|name| ctx.var(name));
     place.ok().and_then(|place| place.list).map(|list| list.env_file).into_iter().collect()
 }
 
-/// Compose before 2.24.4 takes `!override` for nothing, and publishes both.
+/// Compose before 2.24.4 ignores `!override`, and publishes both ports.
 fn check_version(ctx: &Context) -> Result<()> {
     match docker::compose_version().map(|text| text.parse::<Version>()) {
         Some(Ok(version)) if version >= OVERRIDE => Ok(()),
         Some(Ok(version)) => Err(Error::new(format!(
-            "Compose {version} does not know `!override`, which another port for a literal needs: 2.24.4 does"
+            "Compose {version} does not support `!override`, which is needed to move a literal port: 2.24.4 does"
         ))
         .hint(ctx.cures().plugin())),
         _ => Err(ctx.compose_absence().unwrap_or_else(|| {
-            Error::new("which version of Compose this is cannot be told")
-                .hint("see what it says: `docker compose version --short`")
+            Error::new("cannot determine the version of Compose")
+                .hint("see its output: `docker compose version --short`")
         })),
     }
 }
 
-/// Whether the project's own files changed since ours was written: its lists of
-/// ports take the place of theirs, so a port that was added there is hidden.
+/// Whether the project's own files changed since ours was written. Our lists of ports
+/// replace theirs, so a port added there would be hidden.
 pub fn is_stale(project: &Project) -> Result<bool> {
     if !has_override(project) {
         return Ok(false);
@@ -103,33 +95,32 @@ pub fn is_stale(project: &Project) -> Result<bool> {
     Ok(disk::read(&current.place.file)? != current.bytes(&current.changes))
 }
 
-/// Writes a file that is stale again. Without a reading of our own there is
-/// nothing to compare with, and the file stays.
+/// Writes a stale file again. If our reader can't read the project, the file stays.
 pub fn refresh(project: Project, writes: WriteMode) -> Result<Project> {
     match is_stale(&project) {
         Ok(true) if !project.ctx.dry_run => {
             let after = apply(&project, &Request::default(), writes)?;
-            ui::note("the compose files have changed: the generated one was made anew");
+            ui::note("the compose files have changed: the override file was generated again");
             return Ok(after);
         }
         Ok(_) => {}
         Err(error) => {
-            ui::detail(&format!("whether the generated compose file is up to date cannot be told: {error}"));
+            ui::detail(&format!("cannot tell whether the override file is up to date: {error}"));
         }
     }
     Ok(project)
 }
 
-/// Says so where a person only looks; `start` makes it anew.
+/// Warns about a stale file in commands that don't write; `start` generates it again.
 pub fn note_stale(project: &Project) {
     let file = project.stack.files.iter().find(|file| is_generated_file(file));
     if let (Some(file), Ok(true)) = (file, is_stale(project)) {
         let file = project.ctx.show(file);
-        ui::warn(&format!("{file} is older than the compose files: `cargo xtask start` makes it anew"));
+        ui::warn(&format!("{file} is older than the compose files: `cargo xtask start` generates it again"));
     }
 }
 
-/// Whether a file of ours is among the project's.
+/// Whether the project has a generated override file.
 fn has_override(project: &Project) -> bool {
     project.stack.files.iter().any(|file| is_generated_file(file))
 }
@@ -138,7 +129,6 @@ fn is_generated_file(file: &Path) -> bool {
     disk::read(file).is_ok_and(|bytes| bytes.is_some_and(|bytes| is_generated(&bytes)))
 }
 
-/// Ports that our file moves now; none where there is no such file.
 pub fn moved_ports(project: &Project) -> Result<Vec<MovedPort>> {
     if !has_override(project) {
         return Ok(Vec::new());
@@ -151,7 +141,7 @@ pub fn moved_ports(project: &Project) -> Result<Vec<MovedPort>> {
     Ok(current.changes.moves.iter().filter_map(moved).collect())
 }
 
-/// Leaves further names to Compose.
+/// A request to reset these names in addition to those that are reset already.
 pub fn reset_request(project: &Project, names: &[FixedName]) -> Result<Request> {
     let mut request = Request::reset_names(names);
     if has_override(project)
@@ -162,9 +152,8 @@ pub fn reset_request(project: &Project, names: &[FixedName]) -> Result<Request> 
     Ok(request)
 }
 
-/// Writes the file (or removes it), and has Compose prove that exactly the
-/// wanted ports and names changed; otherwise every file is as it was. Returns the
-/// project after it.
+/// Writes or removes the file, and has Compose prove that exactly the requested ports and
+/// names changed; otherwise every file is restored. Returns the changed project.
 pub fn apply(project: &Project, request: &Request, writes: WriteMode) -> Result<Project> {
     let ctx = &project.ctx;
     check_version(ctx)?;
@@ -179,19 +168,19 @@ pub fn apply(project: &Project, request: &Request, writes: WriteMode) -> Result<
     if !changes.is_empty()
         && let Some(exclude) = stack::git::ignore(&current.place.file)?
     {
-        ui::note(&format!("{} is ignored by git current: see {}", ctx.show(&current.place.file), ctx.show(&exclude)));
+        ui::note(&format!("git now ignores {}: see {}", ctx.show(&current.place.file), ctx.show(&exclude)));
     }
     Ok(after)
 }
 
-/// The same change without a word in the project's folder: the file lies in
-/// the state folder, and the project returned is read with it by the environment.
+/// Makes the same change without writing to the project's folder: the file is in the state
+/// folder, and the environment of the returned project includes it.
 pub fn apply_in_environment(project: &Project, request: &Request) -> Result<Project> {
     let ctx = &project.ctx;
     check_version(ctx)?;
     if !ctx.options.files.is_empty() {
-        return Err(Error::new("-f on the command line beats COMPOSE_FILE in the environment")
-            .hint("name the files there instead: `COMPOSE_FILE=a.yaml:b.yaml cargo xtask start …`"));
+        return Err(Error::new("-f on the command line overrides COMPOSE_FILE in the environment")
+            .hint("list the files there instead: `COMPOSE_FILE=a.yaml:b.yaml cargo xtask start …`"));
     }
     let current = Current::read_outside(project)?;
     let changes = current.changes_for(request)?;
@@ -208,23 +197,22 @@ pub fn apply_in_environment(project: &Project, request: &Request) -> Result<Proj
     disk::write_proved(&[(file, Some(text.into_bytes()))], || prove(&expected, project.resolve_again(&ctx)?))
 }
 
-/// Takes that file away again, where values go into the project's own files.
+/// Removes that file, once values go into the project's own files.
 pub fn remove_outside_file(ctx: &Context, dir: &Path) {
-    // Where it cannot be, it stays as it was.
     drop(ctx.override_file(dir, "").map(std::fs::remove_file));
 }
 
-/// The project current.
+/// The project with and without our file.
 struct Current {
     place: Place,
-    /// Read without our file, in all profiles: a change for a service that
-    /// takes no part today must not get lost.
+    /// Without our file, in all profiles: a change for a currently inactive service must
+    /// not get lost.
     without: Stack,
-    /// What our file does.
+    /// The changes that our file makes.
     changes: Changes,
-    /// Where the files use fixed names of containers.
+    /// Where the files use fixed container names.
     uses: Vec<NameUse>,
-    /// The options, without our file.
+    /// Without our file.
     options: ComposeOptions,
 }
 
@@ -234,7 +222,7 @@ impl Current {
         Self::with_place(project, override_place(&ctx.options, &ctx.dir, &|name| ctx.var(name))?)
     }
 
-    /// Whatever files there are, with nothing of ours to write among them.
+    /// For changes outside the project: the existing files, none of which is written.
     fn read_outside(project: &Project) -> Result<Current> {
         let ctx = &project.ctx;
         let files = stack::locate(&ctx.options, &ctx.dir, &|name| ctx.var(name))?.files;
@@ -247,7 +235,7 @@ impl Current {
     fn with_place(project: &Project, place: Place) -> Result<Current> {
         let ctx = &project.ctx;
         let mut options = ctx.options.clone().with_every_profile();
-        // A template stands for an `.env` that is not there yet.
+        // The template replaces a missing `.env`.
         let template =
             project.template.clone().filter(|_| project.env_files.default_file().is_some_and(|file| !file.exists()));
         options.env_files.extend(template);
@@ -272,14 +260,14 @@ impl Current {
         Ok(Current { place, without, changes, uses, options })
     }
 
-    /// What hides our file from Compose. Options would do it as well, but with
-    /// `-f` the `.env` of the current folder is not read.
+    /// Variables that hide our file from Compose. With `-f` instead, Compose would not read
+    /// the `.env` of the current folder.
     fn hiding_vars(options: &ComposeOptions, place: &Place) -> BTreeMap<String, String> {
         let listed = place.present && options.files.is_empty();
         if listed { compose_file_vars(&place.others).into_iter().collect() } else { BTreeMap::new() }
     }
 
-    /// What Compose has to say of the project after the changes.
+    /// The JSON that Compose must output after the changes.
     fn expected(&self, project: &Project, changes: &Changes) -> Result<Value> {
         let ctx = &project.ctx;
         let compose = ctx.compose_with(self.options.clone()).with_env(Self::hiding_vars(&self.options, &self.place));
@@ -291,7 +279,7 @@ impl Current {
         Ok(expected(&before, &stack, changes))
     }
 
-    /// What our file has to do.
+    /// The changes of our file after `request`.
     fn changes_for(&self, request: &Request) -> Result<Changes> {
         let own = published(&self.without);
         let mut changes = self.changes.clone();
@@ -300,8 +288,8 @@ impl Current {
                 Some(own) if own == port => changes.moves.remove(slot),
                 Some(_) => changes.moves.insert(slot.clone(), *port),
                 None => {
-                    return Err(Error::new(format!("no file of this project publishes {slot} on a port of its own"))
-                        .hint("look again: `cargo xtask check-ports`"));
+                    return Err(Error::new(format!("no file of this project publishes {slot} on a fixed port"))
+                        .hint("check again: `cargo xtask check-ports`"));
                 }
             };
         }
@@ -311,7 +299,7 @@ impl Current {
         Ok(changes)
     }
 
-    /// Our file; `None` where it has to go.
+    /// Our file's content; `None`: it must be removed.
     fn bytes(&self, changes: &Changes) -> Option<Vec<u8>> {
         if changes.is_empty() && !self.place.pinned {
             return None;
@@ -323,7 +311,7 @@ impl Current {
         Some(render(&self.without, changes, listed).into_bytes())
     }
 
-    /// The files to write, with their bytes; `None` = to remove.
+    /// The files to write; `None`: to remove.
     fn steps(&self, changes: &Changes) -> Result<Vec<(PathBuf, Option<Vec<u8>>)>> {
         let bytes = self.bytes(changes);
         let mut steps = Vec::new();
@@ -335,7 +323,7 @@ impl Current {
     }
 }
 
-/// The env file with COMPOSE_FILE as it has to be.
+/// The env file with our file added to COMPOSE_FILE or removed from it.
 fn updated_env_file(list: &List, remove: bool) -> Result<Option<Vec<u8>>> {
     let file = &list.env_file;
     let bytes = disk::read(file)?.unwrap_or_default();
@@ -352,7 +340,7 @@ fn updated_env_file(list: &List, remove: bool) -> Result<Option<Vec<u8>>> {
     };
     let lines = document.render().split_inclusive(|byte| *byte == b'\n').enumerate();
     let kept: Vec<u8> = lines.filter(|(at, _)| at + 1 != line).flat_map(|(_, text)| text).copied().collect();
-    // It was made for this line alone.
+    // Remove a file that was created only for this line.
     Ok((!kept.is_empty()).then_some(kept))
 }
 
@@ -374,8 +362,8 @@ fn prove(expected: &Value, after: Project) -> Result<Project> {
     match difference(expected, &actual) {
         None => Ok(after),
         Some(path) => Err(Error::new(format!(
-            "the generated file does not do what it should: with it Compose gives another `{path}`; all files are as they were"
+            "the override file does not have the expected effect: Compose's `{path}` differs; all files were restored"
         ))
-        .hint("see what Compose makes of the project: `docker compose config`")),
+        .hint("see the effective model: `docker compose config`")),
     }
 }
