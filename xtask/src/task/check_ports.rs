@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     }
     let look = |project: Project| -> Result<CheckedProject> {
         let found = CheckedProject::new(project);
-        let found = if args.probe_remote { found.with_sockets_there()? } else { found };
+        let found = if args.probe_remote { found.with_remote_sockets()? } else { found };
         Ok(found.judge(&BTreeMap::new()))
     };
     let found = look(project::resolve_started(ctx)?)?;

@@ -332,7 +332,7 @@ fn data_in_a_volume_without_a_name_is_told_of() {
     let compose = format!("services:\n  web:\n{SERVICE}    ports: [\"{port}:8080\"]\n    volumes: [\"/data\"]\n");
     project.write("docker-compose.yml", compose);
     project.xtask(["start"]).exits(0);
-    let told = "web keeps /data in a volume without a name";
+    let told = "web keeps /data in an anonymous volume";
     project.xtask(["prune-network", "--recreate", "--dry-run"]).exits(0).says(told);
     project.xtask(["stop", "--volumes", "--yes"]).exits(0).never_says(told);
     project.xtask(["start"]).exits(0);

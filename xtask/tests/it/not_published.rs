@@ -81,7 +81,7 @@ fn the_address_comes_from_the_network() {
         project.hold("127.0.0.1", &[0]);
         let found = row(&project.run("check-ports --format json").exits(0));
         assert_eq!((&found["verdict"], &found["network_ip"]), (&json!("free"), &json!("127.0.0.2")), "{networks}");
-        assert!(project.run("check-ports").stdout.contains("on 127.0.0.2, which its network says"));
+        assert!(project.run("check-ports").stdout.contains("on 127.0.0.2, set by its network"));
         project.hold("127.0.0.2", &[0]);
         let found = row(&project.run("check-ports --format json").exits(1));
         assert_eq!((&found["verdict"], &found["host_ip"]), (&json!("taken"), &Value::Null), "{networks}");

@@ -1,4 +1,4 @@
-//! The verdicts of all ports of a project.
+//! Checks all published ports of a project.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -16,15 +16,14 @@ use crate::project::{self, Project};
 /// A project and the verdicts of its ports.
 #[derive(Debug, Clone)]
 pub struct CheckedProject {
-    /// The project.
     pub project: Project,
-    /// One row a published port, in the order of the model.
+    /// One row per published port, in the order of the model.
     pub rows: Vec<Row>,
-    /// Ports that are not to be had although they look free, and why.
+    /// Ports that can't be used although they look free, and why.
     pub refused: BTreeMap<u16, String>,
-    /// Ports that stopped stacks of others will want again.
+    /// Ports that other, stopped stacks will need again.
     pub avoid: BTreeSet<u16>,
-    /// What becomes of the ports of each service.
+    /// How the ports of each service are published.
     pub publishing: BTreeMap<String, Publishing>,
 }
 
@@ -37,7 +36,7 @@ impl Deref for CheckedProject {
 }
 
 impl CheckedProject {
-    /// The project without a look at any port.
+    /// No port is judged yet.
     pub fn new(project: Project) -> CheckedProject {
         let engine = project.containers.is_ok().then_some(&project.ctx.engine);
         let publishing = ports::publishing_of(engine, &project.stack);
@@ -45,9 +44,8 @@ impl CheckedProject {
         CheckedProject { project, rows, refused, avoid, publishing }
     }
 
-    /// Judges every port; once more, where that was done before. `refused` are
-    /// ports that are not to be had and why: what cannot be seen from here (the
-    /// engine's own books, a machine in between) is believed.
+    /// Judges every port, also a second time. `refused` are ports that the engine or another
+    /// start has refused, for reasons that may not be visible from here.
     #[must_use]
     pub fn judge(self, refused: &BTreeMap<u16, String>) -> CheckedProject {
         let (rows, avoid) = with_facts(&self, &self.leases, refused, |mut facts| {
@@ -56,15 +54,15 @@ impl CheckedProject {
                 return (rows, BTreeSet::new());
             }
             let mut avoid = ports::ports_of_stopped(&self.ctx.engine, &facts);
-            avoid.extend(of_every_profile(&self));
+            avoid.extend(ports_of_every_profile(&self));
             ports::suggest_for_conflicts(&facts, &mut rows, &rules(&self, &avoid));
             (rows, avoid)
         });
         CheckedProject { rows, avoid, refused: refused.clone(), ..self }
     }
 
-    /// The same, with all that is bound on the machine of an engine elsewhere.
-    pub fn with_sockets_there(mut self) -> Result<CheckedProject> {
+    /// Adds all sockets of a remote engine's machine.
+    pub fn with_remote_sockets(mut self) -> Result<CheckedProject> {
         if let (Some(host), Ok(containers)) = (&self.host, &self.containers) {
             let sockets = Some(ports::sockets_of_engine_host(&self.ctx, &self.stack, containers)?);
             self.project.host = Some(EngineHost { sockets, ..host.clone() });
@@ -72,17 +70,16 @@ impl CheckedProject {
         Ok(self)
     }
 
-    /// Rows that will make `up` fail.
+    /// The rows that would make `up` fail.
     pub fn conflicts(&self) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(|row| row.verdict.is_conflict())
     }
 
-    /// Whether anything will make `up` fail.
     pub fn has_conflicts(&self) -> bool {
         self.conflicts().next().is_some()
     }
 
-    /// The address that the engine binds for a mapping because of its network.
+    /// The address that a network sets for a mapping without a host IP.
     pub fn network_ip(&self, mapping: &PortMapping) -> Option<IpAddr> {
         match self.publishing.get(&mapping.service) {
             Some(Publishing::Bound(ip)) if mapping.host_ip.is_none() => *ip,
@@ -90,8 +87,8 @@ impl CheckedProject {
         }
     }
 
-    /// The rows of `services` and of all they depend on.
-    pub fn narrow(mut self, services: &[String]) -> Result<CheckedProject> {
+    /// Keeps only `services` and their dependencies.
+    pub fn only_services(mut self, services: &[String]) -> Result<CheckedProject> {
         if services.is_empty() {
             return Ok(self);
         }
@@ -109,13 +106,12 @@ impl CheckedProject {
     }
 }
 
-/// Surveys the project that `ctx` means.
 pub fn check_project(ctx: &Context) -> Result<CheckedProject> {
     project::resolve(ctx).map(|project| CheckedProject::new(project).judge(&BTreeMap::new()))
 }
 
-/// Chooses anew for every conflict, with what the book says now.
-pub fn choose_again(checked: &mut CheckedProject, leases: &Leases) {
+/// Suggests ports for every conflict again, with the given leases.
+pub fn suggest_again(checked: &mut CheckedProject, leases: &Leases) {
     let mut rows = std::mem::take(&mut checked.rows);
     with_facts(checked, leases, &checked.refused, |facts| {
         ports::suggest_for_conflicts(&facts, &mut rows, &rules(checked, &checked.avoid));
@@ -123,19 +119,19 @@ pub fn choose_again(checked: &mut CheckedProject, leases: &Leases) {
     checked.rows = rows;
 }
 
-/// A block for this project that nobody else has, and on whose ports nobody is.
+/// A block for this project that no other project has and whose ports are free.
 pub fn free_range(checked: &CheckedProject, leases: &Leases) -> Option<PortRange> {
     with_facts(checked, leases, &checked.refused, |facts| ports::free_range(&facts, &checked.rows, &checked.avoid))
 }
 
-/// Whether `port` could be published in the place of the mapping's own.
+/// Whether `port` could be published instead of the mapping's own.
 pub fn is_free(checked: &CheckedProject, mapping: &PortMapping, port: u16) -> bool {
     let effective = ports::effective(&checked.publishing, mapping);
     let none = (Leases::default(), BTreeMap::new());
     effective.is_ok_and(|mapping| with_facts(checked, &none.0, &none.1, |facts| facts.is_free(&mapping, port)))
 }
 
-/// Facts of this moment: what was free before may be held by now.
+/// Gathers new facts, because a port that was free before may be held now.
 fn with_facts<T>(
     checked: &CheckedProject,
     leases: &Leases,
@@ -153,9 +149,9 @@ fn rules<'a>(checked: &'a CheckedProject, avoid: &'a BTreeSet<u16>) -> Rules<'a>
     Rules { stack, publishing, port_range: checked.settings.port_range, avoid }
 }
 
-/// What the project publishes, services of inactive profiles included: they may
-/// come up beside the others any time.
-fn of_every_profile(project: &Project) -> BTreeSet<u16> {
+/// The project's ports, including those of inactive profiles, which may be started at any
+/// time.
+fn ports_of_every_profile(project: &Project) -> BTreeSet<u16> {
     let Ok(every) = project.read_every_profile() else { return BTreeSet::new() };
     every.ports().filter_map(|wanted| wanted.mapping.published).flat_map(PortRange::iter).collect()
 }

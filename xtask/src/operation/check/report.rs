@@ -1,4 +1,4 @@
-//! A project as text and as JSON.
+//! Prints a checked project as text or JSON.
 
 use std::path::Path;
 
@@ -13,12 +13,12 @@ use crate::model::{Origin, PortRange, Source, Unpublished, Verdict};
 use crate::ports::{OwnerReport, reasons, taken_by};
 use crate::ui::{self, Column};
 
-/// The JSON of `check-ports`; every key is always there, absent is `null`.
+/// The JSON of `check-ports`. Every key is always present; a missing value is `null`.
 #[derive(Debug, Serialize)]
 pub struct Report<'a> {
     schema: u32,
     project: &'a str,
-    /// The engine's machine, where it is not this one.
+    /// The engine's machine, if it isn't this one.
     remote: Option<RemoteReport<'a>>,
     ports: Vec<PortReport<'a>>,
 }
@@ -26,8 +26,7 @@ pub struct Report<'a> {
 #[derive(Debug, Serialize)]
 struct RemoteReport<'a> {
     host: &'a str,
-    /// Whether all that is bound there was looked at, and not the engine's
-    /// bindings alone.
+    /// Whether all sockets there were checked, and not only the engine's bindings.
     probed: bool,
 }
 
@@ -36,7 +35,7 @@ struct PortReport<'a> {
     service: &'a str,
     host_ip: Option<String>,
     published: Option<u16>,
-    /// The last port, where the engine picks one of a range.
+    /// The last port of a range from which the engine picks one.
     published_end: Option<u16>,
     target: u16,
     protocol: &'static str,
@@ -48,10 +47,9 @@ struct PortReport<'a> {
     reserved: Option<PortRange>,
     /// Why it is not published.
     why: Option<String>,
-    /// The address that the engine binds because of a network, where the mapping
-    /// names none.
+    /// The address that a network sets for a mapping without a host IP.
     network_ip: Option<String>,
-    /// Somebody else that the port is kept for.
+    /// Another project that has leased the port.
     lease: Option<LeaseReport<'a>>,
 }
 
@@ -62,7 +60,6 @@ struct LeaseReport<'a> {
     dir: &'a Path,
 }
 
-/// The project as JSON.
 pub fn json(project: &CheckedProject) -> Report<'_> {
     let port = |row| port_report(project, row);
     let remote = project.host.as_ref().map(|host| RemoteReport { host: &host.name, probed: host.sockets.is_some() });
@@ -96,8 +93,7 @@ fn port_report<'a>(project: &CheckedProject, row: &'a Row) -> PortReport<'a> {
     }
 }
 
-/// Where the value comes from: `shell`, `.env:3`, `.env.template:3 (template)`,
-/// `default`, `literal`.
+/// The value's source: `shell`, `.env:3`, `.env.template:3 (template)`, `default`, `literal`.
 fn source(project: &CheckedProject, origin: &Origin) -> String {
     match (&origin.source, &project.template) {
         (Source::EnvFile { path, .. }, Some(template)) if path == template => format!("{} (template)", origin.source),
@@ -105,7 +101,7 @@ fn source(project: &CheckedProject, origin: &Origin) -> String {
     }
 }
 
-/// The table, and under each conflict who has it and where to go.
+/// Prints the table, and under each conflict the owner and a free port.
 pub fn text(ctx: &Context, project: &CheckedProject) {
     let ports = project.rows.len();
     let count = match project.conflicts().count() {
@@ -121,7 +117,7 @@ pub fn text(ctx: &Context, project: &CheckedProject) {
     for (row, line) in project.rows.iter().zip(ui::table(&columns, &cells)) {
         ui::out(&format!("  {line}"));
         if let Some(ip) = project.network_ip(&row.wanted.mapping) {
-            ui::out(&format!("      on {ip}, which its network says"));
+            ui::out(&format!("      on {ip}, set by its network"));
         }
         for line in explanations(ctx, row) {
             ui::out(&format!("      {line}"));
@@ -141,7 +137,7 @@ fn cells(project: &CheckedProject, row: &Row) -> Vec<String> {
     };
     let verdict = match &row.verdict {
         Verdict::Free if mapping.published.is_none() => style("the engine picks").green(),
-        // Not seen is not free.
+        // The host's sockets are unknown, so the port may be held.
         Verdict::Free if project.host.as_ref().is_some_and(|host| host.is_container_host && host.sockets.is_none()) => {
             style("no container has it").green()
         }
@@ -157,7 +153,7 @@ fn cells(project: &CheckedProject, row: &Row) -> Vec<String> {
     vec![ui::clean(&mapping.service), mapping.address(), ui::clean(&from), verdict.to_string()]
 }
 
-/// Who has the port or why it is not published, and where it could go.
+/// The port's owner or why it is not published, and a free port.
 fn explanations(ctx: &Context, row: &Row) -> Vec<String> {
     let mut lines = match &row.verdict {
         Verdict::Taken(owners) => owners.iter().map(|owner| taken_by(ctx, owner)).collect(),
@@ -167,7 +163,7 @@ fn explanations(ctx: &Context, row: &Row) -> Vec<String> {
     lines
 }
 
-/// What a project could not do as usual.
+/// Notes about what limited the check.
 pub fn notes(ctx: &Context, project: &CheckedProject) {
     if let Some(template) = &project.template {
         ui::note(&format!("note: no .env yet: judged by {}, which `cargo xtask start` copies", ctx.show(template)));
@@ -175,7 +171,7 @@ pub fn notes(ctx: &Context, project: &CheckedProject) {
     if let Some(trouble) = &project.compose_trouble {
         let error = ctx.compose_error(trouble);
         ui::note(&format!("note: {error}: the built-in reader was used instead"));
-        // Who has no Docker at all may well do without.
+        // Without Docker at all, the hints to install Compose are not wanted.
         if *trouble != ComposeTrouble::Absent(Absence::NoDocker) {
             error.hints().iter().for_each(|hint| ui::note(&format!("hint: {hint}")));
         }
@@ -186,8 +182,8 @@ pub fn notes(ctx: &Context, project: &CheckedProject) {
     engine_host::note_container_host(project);
     if let Some(host) = project.host.as_ref().filter(|host| !host.is_container_host) {
         let seen = match host.sockets {
-            Some(_) => "its containers and all that is bound on that machine were looked at",
-            None => "only what its containers have was looked at, --probe-remote looks at the machine too",
+            Some(_) => "its containers and all sockets of that machine were checked",
+            None => "only its containers' ports are known, --probe-remote checks that machine's sockets too",
         };
         ui::note(&format!("note: the engine is at {}: ports are bound there; {seen}", ctx.engine.endpoint().host));
     }

@@ -47,7 +47,7 @@ pub(crate) fn prove(project: &CheckedProject, containers: &[Container], patience
     }
     if !unchecked.is_empty() {
         ui::note(&format!(
-            "note: not checked from inside this container: {}; try them on the machine that hosts it",
+            "note: not checked from inside this container: {}; try them on the machine around it",
             unchecked.join(", ")
         ));
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::envfile::Document;
 use crate::model::{Lease, Leases, NamesFile, Protocol, Source, Unpublished, Verdict};
-use crate::operation::check::project::{CheckedProject, Row, choose_again, free_range};
+use crate::operation::check::project::{CheckedProject, Row, free_range, suggest_again};
 use crate::project::leases::{being_started, close, is_starting, kept_by, new_lease, open, take_over, this_process};
 use crate::{disk, ports, stack};
 
@@ -112,7 +112,7 @@ pub fn choose(checked: CheckedProject) -> CheckedProject {
 /// its project says no range, or where that is used up.
 fn choose_from(mut checked: CheckedProject, leases: &mut Leases) -> CheckedProject {
     if checked.is_secondary_checkout && checked.settings.port_range.is_some() {
-        choose_again(&mut checked, leases);
+        suggest_again(&mut checked, leases);
         if checked.conflicts().all(|row| row.suggestion.is_some()) {
             return checked;
         }
@@ -123,7 +123,7 @@ fn choose_from(mut checked: CheckedProject, leases: &mut Leases) -> CheckedProje
     if checked.is_secondary_checkout && !has_range {
         leases.tenant_mut(&name, &dir).range = free_range(&checked, leases);
     }
-    choose_again(&mut checked, leases);
+    suggest_again(&mut checked, leases);
     checked
 }
 

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::model::{Container, Network};
 use crate::operation::networks::prune::{Kept, Outcome, disconnect, remove};
-use crate::operation::stop::compose_down::{down, take_down, warn_unnamed};
+use crate::operation::stop::compose_down::{compose_down, down_command, warn_unnamed_volumes};
 use crate::project::{self, Project, take_turn};
 use crate::stack::OnConflict;
 use crate::ui;
@@ -65,7 +65,7 @@ impl Recreation {
 
     /// Says whose data would not be project again.
     pub fn warn(&self) {
-        warn_unnamed(&self.containers);
+        warn_unnamed_volumes(&self.containers);
     }
 
     /// Does it, and waits until every service is well.
@@ -73,7 +73,7 @@ impl Recreation {
         let ctx = &self.project.ctx;
         let mut outcome = Outcome::default();
         let turn = take_turn(ctx, &self.project.stack.name);
-        take_down(ctx, &self.project.stack.name, &whole(ctx))?;
+        compose_down(ctx, &self.project.stack.name, &whole(ctx))?;
         // Compose leaves a network that it could not remove, and says nothing.
         for network in &self.networks {
             match remove(ctx, network) {
@@ -95,7 +95,7 @@ impl Recreation {
 }
 
 fn whole(ctx: &Context) -> Command {
-    down::<&str>(ctx, [])
+    down_command::<&str>(ctx, [])
 }
 
 fn refuse_strangers(project: &str, networks: &[Network], containers: &[Container]) -> Result<()> {

@@ -15,7 +15,7 @@ use crate::operation::change::read_only::hint_no_write;
 use crate::operation::change::tracked::WriteMode;
 use crate::operation::change::{env_file, moves, overrides};
 use crate::operation::check::project::CheckedProject;
-use crate::operation::check::{engine_host, namesakes};
+use crate::operation::check::{engine_host, shared_names};
 use crate::operation::proxy;
 use crate::operation::proxy::by_name::{self, ByName};
 use crate::parse::engine_message::{Cause, PortProblem};
@@ -139,7 +139,7 @@ impl<'a> Start<'a> {
         let (project, by_name) = with_names(project, options, writes)?;
         engine_host::note_mounts(&project.ctx);
         engine_host::note_container_host(&project);
-        namesakes::warn(&project);
+        shared_names::warn(&project);
         let project = with_env_file(project, writes)?;
         let (moved, refused) = Default::default();
         let mut start =
@@ -171,7 +171,7 @@ impl<'a> Start<'a> {
     fn checked(&self) -> Result<CheckedProject> {
         let checked = CheckedProject::new(self.project.clone());
         // Who is on the ports is not asked until it matters.
-        let checked = if self.options.probe_remote { checked.with_sockets_there()? } else { checked };
+        let checked = if self.options.probe_remote { checked.with_remote_sockets()? } else { checked };
         Ok(checked.judge(&self.refused))
     }
 
@@ -194,7 +194,7 @@ impl<'a> Start<'a> {
                 how = OnConflict::Reassign;
             }
         }
-        let checked = Box::new(checked.narrow(&self.options.up.services)?);
+        let checked = Box::new(checked.only_services(&self.options.up.services)?);
         Ok(if checked.has_conflicts() { Step::Settle(checked, how) } else { Step::Launch(checked) })
     }
 
@@ -216,7 +216,7 @@ impl<'a> Start<'a> {
         let checked = self.checked()?;
         // What is still wanted was freed; what is not must not be chosen again.
         self.refused = refused.into_iter().filter(|(port, _)| !wants(&checked, *port)).collect();
-        let checked = checked.narrow(&self.options.up.services)?;
+        let checked = checked.only_services(&self.options.up.services)?;
         if !checked.has_conflicts() {
             return Ok(Step::Launch(Box::new(checked)));
         }
@@ -271,7 +271,7 @@ impl<'a> Start<'a> {
 
     fn give_up(&mut self) -> Result<Step> {
         self.project = self.project.refreshed();
-        conflicts::report_conflicts(&self.checked()?.narrow(&self.options.up.services)?);
+        conflicts::report_conflicts(&self.checked()?.only_services(&self.options.up.services)?);
         Err(Error::new(format!("the engine refused ports {ATTEMPTS} times; what was started was taken back"))
             .hint("`cargo xtask check-ports` shows who has them; a restart of the engine frees ports that nobody has")
             .finding())
