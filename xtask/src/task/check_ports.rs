@@ -9,7 +9,7 @@ use crate::operation::change::tracked::WriteMode;
 use crate::operation::check::project::CheckedProject;
 use crate::operation::check::report;
 use crate::operation::machine::check_all;
-use crate::operation::start::conflicts::{self, Answer};
+use crate::operation::start::conflicts::{self, Resolution};
 use crate::project::{self, Project};
 use crate::ui::{self, Format};
 
@@ -95,15 +95,15 @@ fn act(args: &Args, found: &CheckedProject) -> Result<Option<Project>> {
     } else if ctx.is_interactive() && !ctx.yes && !ctx.dry_run {
         conflicts::ask(found, writes)?
     } else {
-        conflicts::hints(found, writes, "check-ports --reassign", "check-ports --stop-holders");
-        Answer::Leave
+        conflicts::print_hints(found, writes, "check-ports --reassign", "check-ports --stop-holders");
+        Resolution::Leave
     };
     Ok(match answer {
-        Answer::Resolved { project, .. } => Some(*project).filter(|_| !ctx.dry_run),
-        Answer::ByName => {
+        Resolution::Resolved { project, .. } => Some(*project).filter(|_| !ctx.dry_run),
+        Resolution::ByName => {
             ui::note("`cargo xtask start --traefik` starts it so");
             None
         }
-        Answer::Leave => None,
+        Resolution::Leave => None,
     })
 }

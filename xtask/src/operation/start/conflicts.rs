@@ -19,7 +19,7 @@ use crate::ui::{self, Choice, Format};
 
 /// What came of it.
 #[derive(Debug)]
-pub(crate) enum Answer {
+pub(crate) enum Resolution {
     Resolved {
         /// The project after it; where ports were moved, with its new ones.
         project: Box<Project>,
@@ -42,12 +42,12 @@ pub(crate) fn policy(asked: Option<OnConflict>, checked: &CheckedProject) -> OnC
 }
 
 /// Does it. Conflicts that are left were reported.
-pub(crate) fn resolve(checked: &CheckedProject, how: OnConflict, writes: WriteMode) -> Result<Answer> {
+pub(crate) fn resolve(checked: &CheckedProject, how: OnConflict, writes: WriteMode) -> Result<Resolution> {
     match how {
         OnConflict::Fail => {
             report_conflicts(checked);
-            hints(checked, writes, "start --on-conflict reassign", "start --on-conflict stop");
-            Ok(Answer::Leave)
+            print_hints(checked, writes, "start --on-conflict reassign", "start --on-conflict stop");
+            Ok(Resolution::Leave)
         }
         OnConflict::Reassign => reassign(checked, writes),
         OnConflict::Stop => stop_holders(checked, writes),
@@ -66,17 +66,17 @@ pub(crate) fn report_conflicts(checked: &CheckedProject) {
 
 /// Gives every port in conflict another one, in the env file or, as `writes` says,
 /// in Compose's environment; with `--dry-run` only says which.
-pub(crate) fn reassign(checked: &CheckedProject, writes: WriteMode) -> Result<Answer> {
-    let (checked, writes) = named(checked, writes)?;
-    let checked = leases::choose(checked);
-    let (moves, writes) = plan(&checked, writes)?;
+pub(crate) fn reassign(checked: &CheckedProject, writes: WriteMode) -> Result<Resolution> {
+    let (checked, writes) = with_checkout_name(checked, writes)?;
+    let checked = leases::choose_ports(checked);
+    let (moves, writes) = plan_moves(&checked, writes)?;
     let ctx = &checked.ctx;
     let project = match writes {
         _ if ctx.dry_run => checked.project.clone(),
         WriteMode::Environment => {
             moves::show(ctx, &moves, writes);
             let project = moves::apply_in_environment(&checked, &moves)?.into();
-            return Ok(Answer::Resolved { project, moves, writes });
+            return Ok(Resolution::Resolved { project, moves, writes });
         }
         _ => {
             // With no `.env` yet the template becomes it first: its other values
@@ -86,28 +86,28 @@ pub(crate) fn reassign(checked: &CheckedProject, writes: WriteMode) -> Result<An
         }
     };
     moves::show(ctx, &moves, writes);
-    Ok(Answer::Resolved { project: project.into(), moves, writes })
+    Ok(Resolution::Resolved { project: project.into(), moves, writes })
 }
 
 /// The checked under the name that the checkout will start by: ports are kept
 /// under it.
-fn named(checked: &CheckedProject, writes: WriteMode) -> Result<(CheckedProject, WriteMode)> {
-    let look = |project: Project| CheckedProject::new(project).judge(&BTreeMap::new());
+fn with_checkout_name(checked: &CheckedProject, writes: WriteMode) -> Result<(CheckedProject, WriteMode)> {
+    let check = |project: Project| CheckedProject::new(project).judge(&BTreeMap::new());
     let mut checked = checked.clone();
     if checked.needs_env_file() && writes != WriteMode::Environment && !checked.ctx.dry_run {
         env_file::create_from_template(&checked).map_err(hint_no_write)?;
-        checked = look(checked.resolve_again(&checked.ctx)?);
+        checked = check(checked.resolve_again(&checked.ctx)?);
     }
     // Without an engine nobody can tell which names are had.
     if checked.containers.is_err() {
         return Ok((checked, writes));
     }
     let (project, writes) = name_checkout(checked.project.clone(), writes)?;
-    Ok((if project.stack.name == checked.stack.name { checked } else { look(project) }, writes))
+    Ok((if project.stack.name == checked.stack.name { checked } else { check(project) }, writes))
 }
 
 /// The moves, after asking where they go if git tracks the file.
-fn plan(checked: &CheckedProject, writes: WriteMode) -> Result<(Vec<moves::Move>, WriteMode)> {
+fn plan_moves(checked: &CheckedProject, writes: WriteMode) -> Result<(Vec<moves::Move>, WriteMode)> {
     let moves = moves::plan(checked, writes)?;
     let ctx = &checked.ctx;
     if writes == WriteMode::Environment || ctx.dry_run {
@@ -132,7 +132,7 @@ fn plan(checked: &CheckedProject, writes: WriteMode) -> Result<(Vec<moves::Move>
 }
 
 /// Stops every holder, after asking; with `--dry-run` only says whom.
-pub(crate) fn stop_holders(checked: &CheckedProject, writes: WriteMode) -> Result<Answer> {
+pub(crate) fn stop_holders(checked: &CheckedProject, writes: WriteMode) -> Result<Resolution> {
     let ctx = &checked.ctx;
     if ctx.engine.endpoint().is_remote() {
         return Err(Error::new("the ports are held on another machine, where this tool stops nobody")
@@ -146,7 +146,7 @@ pub(crate) fn stop_holders(checked: &CheckedProject, writes: WriteMode) -> Resul
             .map_err(|error| error.hint("or take other ports: `cargo xtask start --on-conflict reassign`"))?;
         stop::run(ctx, &plan, &requests, &stop::StopOptions::default()).error.map_or(Ok(()), Err)?;
     }
-    Ok(Answer::Resolved { project: checked.refreshed().into(), moves: Vec::new(), writes })
+    Ok(Resolution::Resolved { project: checked.refreshed().into(), moves: Vec::new(), writes })
 }
 
 /// Who could be stopped for the conflicts; nobody on another machine.
@@ -160,7 +160,7 @@ fn stoppable(checked: &CheckedProject) -> (Vec<stop::Request>, stop::Plan) {
 }
 
 /// Without a person to ask: the commands to type, as far as they would help.
-pub(crate) fn hints(checked: &CheckedProject, writes: WriteMode, reassign: &str, stop: &str) {
+pub(crate) fn print_hints(checked: &CheckedProject, writes: WriteMode, reassign: &str, stop: &str) {
     if checked.ctx.format != Format::Text {
         return;
     }
@@ -168,8 +168,8 @@ pub(crate) fn hints(checked: &CheckedProject, writes: WriteMode, reassign: &str,
         Ok(_) if writes == WriteMode::Environment => {
             ui::note(&format!("hint: other ports for this run: `cargo xtask {reassign}`"));
         }
-        Ok(moves) => ui::note(&format!("hint: other ports in {}: `cargo xtask {reassign}`", files(&moves))),
-        Err(error) => immovable(&error),
+        Ok(moves) => ui::note(&format!("hint: other ports in {}: `cargo xtask {reassign}`", file_names(&moves))),
+        Err(error) => note_cannot_move(&error),
     }
     if !stoppable(checked).1.steps.is_empty() {
         ui::note(&format!("hint: stop the holders: `cargo xtask {stop}`"));
@@ -177,20 +177,20 @@ pub(crate) fn hints(checked: &CheckedProject, writes: WriteMode, reassign: &str,
 }
 
 /// The files to write, by name: `.env, docker-compose.override.yml`.
-fn files(moves: &[moves::Move]) -> String {
+fn file_names(moves: &[moves::Move]) -> String {
     let name = |step: &moves::Move| ui::clean(&step.file.file_name().unwrap_or_default().to_string_lossy());
     let names: BTreeSet<String> = moves.iter().map(name).collect();
     names.into_iter().collect::<Vec<String>>().join(", ")
 }
 
-fn immovable(error: &Error) {
+fn note_cannot_move(error: &Error) {
     ui::note(&format!("note: other ports cannot be written: {error}"));
     for hint in error.hints() {
         ui::note(&format!("hint: {hint}"));
     }
 }
 
-pub(crate) fn ask(checked: &CheckedProject, writes: WriteMode) -> Result<Answer> {
+pub(crate) fn ask(checked: &CheckedProject, writes: WriteMode) -> Result<Resolution> {
     let mut choices = Vec::new();
     let mut offer = |key: char, label: String| choices.push(Choice { key, label });
     if !stoppable(checked).1.steps.is_empty() {
@@ -200,19 +200,22 @@ pub(crate) fn ask(checked: &CheckedProject, writes: WriteMode) -> Result<Answer>
     if let Ok(moves) = &moves {
         let moved: Vec<String> =
             moves.iter().map(|step| format!("{} {} -> {}", step.source, step.from, step.to)).collect();
-        let place =
-            if writes == WriteMode::Environment { "for this run".to_owned() } else { format!("in {}", files(moves)) };
+        let place = if writes == WriteMode::Environment {
+            "for this run".to_owned()
+        } else {
+            format!("in {}", file_names(moves))
+        };
         offer('o', format!("other ports {place}: {}", moved.join(", ")));
     }
     offer('t', "names in place of ports: one proxy for all projects (Traefik)".to_owned());
     offer('l', "leave it".to_owned());
     if let Err(error) = &moves {
-        immovable(error);
+        note_cannot_move(error);
     }
     match ui::choose("what now?", &choices, 'l') {
         's' => stop_holders(checked, writes),
         'o' => reassign(checked, writes),
-        't' => Ok(Answer::ByName),
-        _ => Ok(Answer::Leave),
+        't' => Ok(Resolution::ByName),
+        _ => Ok(Resolution::Leave),
     }
 }

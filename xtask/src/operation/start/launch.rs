@@ -38,7 +38,7 @@ pub(crate) fn launch(run: &mut Run<'_>, command: &Command) -> Result<Option<Port
             next = Instant::now() + POLL;
         }
     });
-    let Some(text) = watched else { return Err(stopped(&running)) };
+    let Some(text) = watched else { return Err(stop_compose(&running)) };
     if running.code()? == 0 {
         return Ok(None);
     }
@@ -48,7 +48,7 @@ pub(crate) fn launch(run: &mut Run<'_>, command: &Command) -> Result<Option<Port
     if let Some(problem) = engine_message::port_problem(text.as_bytes()) {
         return Ok(Some(problem));
     }
-    Err(run.project.ctx.compose_absence().unwrap_or_else(|| failed(run.project, &text)))
+    Err(run.project.ctx.compose_absence().unwrap_or_else(|| launch_error(run.project, &text)))
 }
 
 /// What a program writes until it ends, its last line on a live line; `None` where
@@ -80,7 +80,7 @@ pub fn watch(
     Some(text)
 }
 
-pub(crate) fn up(compose: &Compose, options: &Options) -> Command {
+pub(crate) fn up_command(compose: &Compose, options: &Options) -> Command {
     let mut args = vec!["up", "-d"];
     args.extend(options.build.then_some("--build"));
     compose.command(args.into_iter().chain(options.services.iter().map(String::as_str)))
@@ -88,7 +88,7 @@ pub(crate) fn up(compose: &Compose, options: &Options) -> Command {
 
 /// New containers for these services alone. Their volumes stay, also those
 /// without a name.
-pub(crate) fn recreate<'a>(compose: &Compose, services: impl Iterator<Item = &'a String>) -> Command {
+pub(crate) fn recreate_command<'a>(compose: &Compose, services: impl Iterator<Item = &'a String>) -> Command {
     let args = ["up", "-d", "--force-recreate", "--no-deps"].into_iter();
     compose.command(args.chain(services.map(String::as_str)))
 }
@@ -104,7 +104,7 @@ fn show_line(live: &mut Live, label: &str, line: &str) {
 }
 
 /// Ends Compose the way Ctrl-C does, and gives it a while.
-fn stopped(running: &Running) -> Error {
+fn stop_compose(running: &Running) -> Error {
     running.interrupt();
     let deadline = Instant::now() + Duration::from_secs(10);
     while Instant::now() < deadline {
@@ -118,12 +118,12 @@ fn stopped(running: &Running) -> Error {
 
 /// Compose gave up for another reason than a port: because of a service, or
 /// because of itself.
-fn failed(project: &CheckedProject, text: &str) -> Error {
+fn launch_error(project: &CheckedProject, text: &str) -> Error {
     if let Some(problem) = engine_message::network_problem(text.as_bytes()) {
-        return network_failed(&problem);
+        return network_error(&problem);
     }
     if let Some(conflict) = engine_message::name_conflict(text.as_bytes()) {
-        return name_taken(project, &conflict);
+        return name_conflict_error(project, &conflict);
     }
     if let Some(error) = wait::failure(project) {
         return error;
@@ -134,7 +134,7 @@ fn failed(project: &CheckedProject, text: &str) -> Error {
     Error::new(format!("`docker compose up` failed: {tail}")).hint("all of its output: `cargo xtask start -v`")
 }
 
-fn name_taken(project: &CheckedProject, conflict: &NameConflict) -> Error {
+fn name_conflict_error(project: &CheckedProject, conflict: &NameConflict) -> Error {
     let name = ui::clean(&conflict.name);
     let is_holder = |id: &str| conflict.holder.as_deref().is_some_and(|holder| id.starts_with(holder));
     let holder = project.containers.iter().flatten().find(|container| is_holder(&container.id));
@@ -148,7 +148,7 @@ fn name_taken(project: &CheckedProject, conflict: &NameConflict) -> Error {
     .finding()
 }
 
-fn network_failed(problem: &NetworkProblem) -> Error {
+fn network_error(problem: &NetworkProblem) -> Error {
     match problem {
         NetworkProblem::PoolsExhausted => Error::new("the engine has no address range left for another network")
             .hint("`cargo xtask prune-network` removes those that nobody needs; `docker compose -p NAME down` those of a project")

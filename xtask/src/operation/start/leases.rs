@@ -16,15 +16,15 @@ use crate::{disk, ports, stack};
 ///   main checkout's, and this one gets a port of its own;
 /// * where ports may be moved unasked, a default that is kept for others. A
 ///   person who asks for a port by name gets it as long as nobody is on it.
-pub fn spoken_for(checked: &CheckedProject, may_move: bool) -> BTreeMap<u16, String> {
+pub fn unavailable_ports(checked: &CheckedProject, may_move: bool) -> BTreeMap<u16, String> {
     let ctx = &checked.ctx;
     let leases = ctx.leases();
     let dir = checked.real_dir();
     let tenant = leases.tenant(&checked.stack.name, &dir);
     let mut defaults = Defaults::new(checked);
-    let mut spoken_for = BTreeMap::new();
+    let mut unavailable = BTreeMap::new();
     for (at, row) in checked.rows.iter().enumerate() {
-        let (Some(port), Verdict::Free) = (single(row), &row.verdict) else { continue };
+        let (Some(port), Verdict::Free) = (fixed_port(row), &row.verdict) else { continue };
         let protocol = row.wanted.mapping.protocol;
         let kept = tenant.and_then(|tenant| ports::leased_port(tenant, &checked.rows, at));
         if kept == Some(port) {
@@ -42,13 +42,13 @@ pub fn spoken_for(checked: &CheckedProject, may_move: bool) -> BTreeMap<u16, Str
             }
             _ => None,
         };
-        spoken_for.extend(why.map(|why| (port, why)));
+        unavailable.extend(why.map(|why| (port, why)));
     }
-    spoken_for
+    unavailable
 }
 
 /// The one port that a row will have; none where the engine binds nothing.
-fn single(row: &Row) -> Option<u16> {
+fn fixed_port(row: &Row) -> Option<u16> {
     if matches!(row.verdict, Verdict::NotPublished { cause: Unpublished::Discarded | Unpublished::Refused, .. }) {
         return None;
     }
@@ -83,8 +83,8 @@ impl Defaults {
             let values = model.values(&|_| None, &|_| None).unwrap_or_default();
             values.get(variable).map(|entry| entry.value.clone())
         };
-        let is_now = |value: String| value == port.to_string() || value == origin.around.value(port);
-        models.iter().filter_map(says).any(is_now)
+        let is_current = |value: String| value == port.to_string() || value == origin.around.value(port);
+        models.iter().filter_map(says).any(is_current)
     }
 }
 
@@ -94,15 +94,15 @@ fn document(path: &Path) -> Option<Document> {
 
 /// Chooses for every conflict under the lock, so that no two choose the same,
 /// and keeps what was chosen; with `--dry-run` only chooses.
-pub fn choose(checked: CheckedProject) -> CheckedProject {
+pub fn choose_ports(checked: CheckedProject) -> CheckedProject {
     if checked.ctx.dry_run {
         let mut leases = checked.ctx.leases();
-        return choose_from(checked, &mut leases);
+        return suggest_ports(checked, &mut leases);
     }
     let Some(mut book) = open(&checked.ctx, checked.containers.as_deref().ok()) else { return checked };
-    let checked = choose_from(checked, &mut book.leases);
-    let chosen = |row: &Row| row.suggestion.or_else(|| single(row));
-    keep_rows(&mut book.leases, &checked, &chosen);
+    let checked = suggest_ports(checked, &mut book.leases);
+    let chosen = |row: &Row| row.suggestion.or_else(|| fixed_port(row));
+    set_leases(&mut book.leases, &checked, &chosen);
     book.leases.tenant_mut(&checked.stack.name, &checked.real_dir()).starting = this_process();
     close(book);
     checked
@@ -110,7 +110,7 @@ pub fn choose(checked: CheckedProject) -> CheckedProject {
 
 /// Chooses. A checkout that is not the only one gets a block of its own where
 /// its project says no range, or where that is used up.
-fn choose_from(mut checked: CheckedProject, leases: &mut Leases) -> CheckedProject {
+fn suggest_ports(mut checked: CheckedProject, leases: &mut Leases) -> CheckedProject {
     if checked.is_secondary_checkout && checked.settings.port_range.is_some() {
         suggest_again(&mut checked, leases);
         if checked.conflicts().all(|row| row.suggestion.is_some()) {
@@ -128,7 +128,7 @@ fn choose_from(mut checked: CheckedProject, leases: &mut Leases) -> CheckedProje
 }
 
 /// Keeps `port_of` each row; leases of services that were not looked at stay.
-fn keep_rows(leases: &mut Leases, checked: &CheckedProject, port_of: &dyn Fn(&Row) -> Option<u16>) {
+fn set_leases(leases: &mut Leases, checked: &CheckedProject, port_of: &dyn Fn(&Row) -> Option<u16>) {
     let (name, dir) = (&checked.stack.name, checked.real_dir());
     let services: BTreeSet<&str> = checked.rows.iter().map(|row| row.wanted.mapping.service.as_str()).collect();
     let tenant = leases.tenant_mut(name, &dir);
@@ -145,16 +145,16 @@ fn keep_rows(leases: &mut Leases, checked: &CheckedProject, port_of: &dyn Fn(&Ro
 }
 
 /// Keeps the ports of a start that is about to happen, as it checked them, and
-/// says so to others until [`settled`]. Ports that somebody else is being
+/// says so to others until [`end_start`]. Ports that somebody else is being
 /// started on are given back instead, with the reason. A lease of somebody who
 /// is not on the port ends, and that is said.
 /// `names` is how it is started by names.
-pub fn keep(checked: &CheckedProject, names: Option<&NamesFile>) -> Result<(), BTreeMap<u16, String>> {
+pub fn record(checked: &CheckedProject, names: Option<&NamesFile>) -> Result<(), BTreeMap<u16, String>> {
     let ctx = &checked.ctx;
     let Some(mut book) = open(ctx, checked.containers.as_deref().ok()) else { return Ok(()) };
     let (name, dir) = (&checked.stack.name, checked.real_dir());
     let ports: Vec<(u16, Protocol)> =
-        checked.rows.iter().filter_map(|row| Some((single(row)?, row.wanted.mapping.protocol))).collect();
+        checked.rows.iter().filter_map(|row| Some((fixed_port(row)?, row.wanted.mapping.protocol))).collect();
     let mut refused = BTreeMap::new();
     for (port, protocol) in &ports {
         let mut others = book.leases.others(name, &dir);
@@ -167,7 +167,7 @@ pub fn keep(checked: &CheckedProject, names: Option<&NamesFile>) -> Result<(), B
     for (port, protocol) in ports {
         take_over(ctx, &mut book.leases, (port, protocol), (name, &dir));
     }
-    keep_rows(&mut book.leases, checked, &single);
+    set_leases(&mut book.leases, checked, &fixed_port);
     let tenant = book.leases.tenant_mut(name, &dir);
     tenant.starting = this_process();
     tenant.names = names.cloned();
@@ -176,7 +176,7 @@ pub fn keep(checked: &CheckedProject, names: Option<&NamesFile>) -> Result<(), B
 }
 
 /// The start is over, one way or the other: its leases stay.
-pub fn settled(checked: &CheckedProject) {
+pub fn end_start(checked: &CheckedProject) {
     let Some(mut book) = open(&checked.ctx, None) else { return };
     let (name, dir) = (&checked.stack.name, checked.real_dir());
     if book.leases.tenant(name, &dir).is_some() {

@@ -11,8 +11,8 @@ use crate::project::compose_file_vars;
 use crate::{disk, ui};
 
 /// Compose for `up`, so that this engine takes it.
-pub(crate) fn compose(ctx: &Context, project: &CheckedProject) -> Result<Compose> {
-    let Some(text) = without_start_interval(&project.stack).filter(|_| refuses(ctx)) else {
+pub(crate) fn compose_for_engine(ctx: &Context, project: &CheckedProject) -> Result<Compose> {
+    let Some(text) = without_start_interval(&project.stack).filter(|_| engine_refuses(ctx)) else {
         return Ok(ctx.compose());
     };
     let file = ctx.override_file(&project.stack.dir, "-old-engine")?;
@@ -33,7 +33,7 @@ pub(crate) fn compose(ctx: &Context, project: &CheckedProject) -> Result<Compose
 
 /// Compose speaks the version of DOCKER_API_VERSION, where that is set, and else
 /// the newest that the engine knows. One that cannot be read is believed to be new.
-fn refuses(ctx: &Context) -> bool {
+fn engine_refuses(ctx: &Context) -> bool {
     let api = match ctx.var("DOCKER_API_VERSION").filter(|version| !version.is_empty()) {
         Some(version) => version.parse().ok(),
         None => ctx.engine.version().ok().and_then(|version| version.api),

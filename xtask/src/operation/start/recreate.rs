@@ -56,7 +56,7 @@ impl Recreation {
     pub fn lines(&self) -> Vec<String> {
         let ctx = &self.project.ctx;
         let remove = |network: &Network| format!("docker network rm {}", ui::clean(&network.name));
-        let mut lines = vec![whole(ctx).line()];
+        let mut lines = vec![down(ctx).line()];
         lines.extend(self.networks.iter().map(remove));
         let up = ["up", "-d"].into_iter().chain(self.services.iter().map(String::as_str));
         lines.push(ctx.compose().command(up).line());
@@ -73,7 +73,7 @@ impl Recreation {
         let ctx = &self.project.ctx;
         let mut outcome = Outcome::default();
         let turn = take_turn(ctx, &self.project.stack.name);
-        compose_down(ctx, &self.project.stack.name, &whole(ctx))?;
+        compose_down(ctx, &self.project.stack.name, &down(ctx))?;
         // Compose leaves a network that it could not remove, and says nothing.
         for network in &self.networks {
             match remove(ctx, network) {
@@ -94,7 +94,7 @@ impl Recreation {
     }
 }
 
-fn whole(ctx: &Context) -> Command {
+fn down(ctx: &Context) -> Command {
     down_command::<&str>(ctx, [])
 }
 

@@ -14,33 +14,33 @@ use crate::ui;
 /// The project with an engine and Compose behind it. `set_up`: what is missing
 /// may be brought up. Where services read a `.env` that is not there, it is made:
 /// before that Compose cannot be asked.
-pub(crate) fn ready(ctx: &Context, set_up: bool, writes: WriteMode) -> Result<Project> {
+pub(crate) fn prepare(ctx: &Context, set_up: bool, writes: WriteMode) -> Result<Project> {
     let mut project = project::resolve(ctx)?;
-    let mut may_set_up = set_up;
+    let mut can_set_up = set_up;
     loop {
         let writes_nothing = writes.with_settings(&project.settings) == WriteMode::Environment;
-        if may_set_up && project.lacks_engine() {
-            let script = script(&project)?;
+        if can_set_up && project.lacks_engine() {
+            let script = find_script(&project)?;
             if ctx.dry_run {
                 ui::out(&format!("would run: {}", ctx.show(&script)));
                 return Ok(project);
             }
-            run(ctx, &script)?;
-            may_set_up = false;
+            run_script(ctx, &script)?;
+            can_set_up = false;
         } else if project.containers.is_ok() && project.needs_env_file() && !writes_nothing {
-            make_env_file(&project)?;
+            create_env_file(&project)?;
             if ctx.dry_run {
                 return Ok(project);
             }
         } else {
-            return project.require_engine().map_err(|error| cannot_make(&project, error)).map(|()| project);
+            return project.require_engine().map_err(|error| explain_no_write(&project, error)).map(|()| project);
         }
         project = project::resolve(ctx)?;
     }
 }
 
 /// Names the option, where it is the reason.
-fn cannot_make(project: &Project, error: Error) -> Error {
+fn explain_no_write(project: &Project, error: Error) -> Error {
     if project.containers.is_err() || !project.needs_env_file() {
         return error;
     }
@@ -49,7 +49,7 @@ fn cannot_make(project: &Project, error: Error) -> Error {
 }
 
 /// Where it cannot be written, no option of ours helps: Compose reads it itself.
-fn make_env_file(project: &Project) -> Result<()> {
+fn create_env_file(project: &Project) -> Result<()> {
     env_file::create_from_template(project).map_err(|error| {
         if !error.is_unwritable() {
             return error;
@@ -63,11 +63,11 @@ fn make_env_file(project: &Project) -> Result<()> {
 
 /// Runs the project's own engine script, where there is no engine or no Compose.
 pub(crate) fn set_up(ctx: &Context) -> Result<()> {
-    run(ctx, &script(&project::resolve(ctx)?)?)
+    run_script(ctx, &find_script(&project::resolve(ctx)?)?)
 }
 
 /// The script; without one, that an engine or Compose is missing.
-fn script(project: &Project) -> Result<PathBuf> {
+fn find_script(project: &Project) -> Result<PathBuf> {
     let script = set_up_script(&project.stack.dir);
     if !cfg!(windows) && script.is_file() {
         return Ok(script);
@@ -79,7 +79,7 @@ fn script(project: &Project) -> Result<PathBuf> {
 
 /// With 2 the script has said what is missing and what to type, with 130 that it
 /// was interrupted.
-fn run(ctx: &Context, script: &Path) -> Result<()> {
+fn run_script(ctx: &Context, script: &Path) -> Result<()> {
     let name = ctx.show(script);
     let code = Command::new(script).dir(&ctx.dir).show(false);
     match code.map_err(|error| if error.exit() == Exit::Interrupted { error.already_shown() } else { error })? {

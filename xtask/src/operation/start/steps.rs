@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::conflicts::{self, Answer};
-use super::settle::until_settled;
+use super::busy_engine::wait_while_busy;
+use super::conflicts::{self, Resolution};
 use super::up::{self, Attempt};
 use super::{launch, leases, set_up};
 use crate::context::Context;
@@ -76,11 +76,11 @@ pub(crate) fn bring_up(ctx: &Context, options: &Options) -> Result<Ending> {
 /// `None`: it is to be started by names.
 fn run(ctx: &Context, options: &Options) -> Result<Option<Ending>> {
     let mut start = Start::prepare(ctx, options)?;
-    let mut step = Step::Look;
+    let mut step = Step::Check;
     loop {
         step = match step {
-            Step::Look => start.look()?,
-            Step::Settle(checked, how) => start.settle(&checked, how)?,
+            Step::Check => start.check()?,
+            Step::Resolve(checked, how) => start.resolve(&checked, how)?,
             Step::Launch(checked) => start.launch(*checked)?,
             Step::End(ending) => return Ok(Some(ending)),
             Step::StartByName => return Ok(None),
@@ -90,8 +90,8 @@ fn run(ctx: &Context, options: &Options) -> Result<Option<Ending>> {
 
 /// What a start does next.
 enum Step {
-    Look,
-    Settle(Box<CheckedProject>, OnConflict),
+    Check,
+    Resolve(Box<CheckedProject>, OnConflict),
     Launch(Box<CheckedProject>),
     End(Ending),
     StartByName,
@@ -121,7 +121,7 @@ impl<'a> Start<'a> {
             Options { restore_ports: true, .. } => WriteMode::Files,
             _ => WriteMode::FilesOrEnvironment,
         };
-        let project = set_up::ready(ctx, options.setup, writes)?;
+        let project = set_up::prepare(ctx, options.setup, writes)?;
         let writes = writes.with_settings(&project.settings);
         let (project, writes) = name_checkout(project, writes)?;
         if !ctx.dry_run {
@@ -134,7 +134,7 @@ impl<'a> Start<'a> {
             Some(_) => project.refreshed(),
             None => project,
         };
-        let project = settle_overrides(project, writes)?;
+        let project = update_overrides(project, writes)?;
         let (project, writes) = reset_fixed_names(project, writes)?;
         let (project, by_name) = with_names(project, options, writes)?;
         engine_host::note_mounts(&project.ctx);
@@ -168,14 +168,14 @@ impl<'a> Start<'a> {
         Ok(())
     }
 
-    fn checked(&self) -> Result<CheckedProject> {
+    fn check_ports(&self) -> Result<CheckedProject> {
         let checked = CheckedProject::new(self.project.clone());
         // Who is on the ports is not asked until it matters.
         let checked = if self.options.probe_remote { checked.with_remote_sockets()? } else { checked };
         Ok(checked.judge(&self.refused))
     }
 
-    fn look(&mut self) -> Result<Step> {
+    fn check(&mut self) -> Result<Step> {
         if self.attempts == ATTEMPTS {
             return self.give_up();
         }
@@ -183,27 +183,27 @@ impl<'a> Start<'a> {
         if self.rounds > 1 {
             self.project = self.project.refreshed();
         }
-        let mut checked = until_settled(self.checked()?, &self.refused);
+        let mut checked = wait_while_busy(self.check_ports()?, &self.refused);
         let mut how = conflicts::policy(self.options.on_conflict, &checked);
-        let mut spoken_for = leases::spoken_for(&checked, how == OnConflict::Reassign);
-        if !spoken_for.is_empty() {
-            spoken_for.extend(self.refused.clone());
-            checked = checked.judge(&spoken_for);
+        let mut unavailable = leases::unavailable_ports(&checked, how == OnConflict::Reassign);
+        if !unavailable.is_empty() {
+            unavailable.extend(self.refused.clone());
+            checked = checked.judge(&unavailable);
             if checked.is_secondary_checkout {
                 // Not a conflict that somebody decided about: its own ports.
                 how = OnConflict::Reassign;
             }
         }
         let checked = Box::new(checked.only_services(&self.options.up.services)?);
-        Ok(if checked.has_conflicts() { Step::Settle(checked, how) } else { Step::Launch(checked) })
+        Ok(if checked.has_conflicts() { Step::Resolve(checked, how) } else { Step::Launch(checked) })
     }
 
     /// Does something about conflicts, and looks whether it helped.
-    fn settle(&mut self, checked: &CheckedProject, how: OnConflict) -> Result<Step> {
+    fn resolve(&mut self, checked: &CheckedProject, how: OnConflict) -> Result<Step> {
         let (project, moves, writes) = match conflicts::resolve(checked, how, self.writes)? {
-            Answer::Resolved { project, moves, writes } => (*project, moves, writes),
-            Answer::ByName => return Ok(Step::StartByName),
-            Answer::Leave => return Ok(Step::End(Ending::Conflict)),
+            Resolution::Resolved { project, moves, writes } => (*project, moves, writes),
+            Resolution::ByName => return Ok(Step::StartByName),
+            Resolution::Leave => return Ok(Step::End(Ending::Conflict)),
         };
         if checked.ctx.dry_run {
             let would_do = how == OnConflict::Reassign && checked.is_secondary_checkout;
@@ -213,16 +213,16 @@ impl<'a> Start<'a> {
         self.moved.extend(moves);
         (self.project, self.writes) = (project, writes);
         let refused = std::mem::take(&mut self.refused);
-        let checked = self.checked()?;
+        let checked = self.check_ports()?;
         // What is still wanted was freed; what is not must not be chosen again.
-        self.refused = refused.into_iter().filter(|(port, _)| !wants(&checked, *port)).collect();
+        self.refused = refused.into_iter().filter(|(port, _)| !publishes(&checked, *port)).collect();
         let checked = checked.only_services(&self.options.up.services)?;
         if !checked.has_conflicts() {
             return Ok(Step::Launch(Box::new(checked)));
         }
         // Somebody took the very port that was chosen, just now.
         if how == OnConflict::Reassign && self.rounds < ROUNDS {
-            return Ok(Step::Look);
+            return Ok(Step::Check);
         }
         conflicts::report_conflicts(&checked);
         Ok(Step::End(Ending::Conflict))
@@ -232,29 +232,29 @@ impl<'a> Start<'a> {
         if checked.ctx.dry_run {
             return Ok(Step::End(Ending::WouldStart(Box::new(checked))));
         }
-        if let Err(spoken_for) = leases::keep(&checked, self.by_name.as_ref().map(|by_name| &by_name.file))
+        if let Err(unavailable) = leases::record(&checked, self.by_name.as_ref().map(|by_name| &by_name.file))
             && self.rounds < ROUNDS
         {
             // They are seen as conflicts from now on, and settled like others.
-            self.refused.extend(spoken_for);
-            return Ok(Step::Look);
+            self.refused.extend(unavailable);
+            return Ok(Step::Check);
         }
         self.attempts += 1;
         let ended = up::attempt(&checked, &self.options.up);
-        leases::settled(&checked);
+        leases::end_start(&checked);
         match ended? {
             Attempt::Up => self.finish(checked),
             Attempt::PortRefused { problem, replaced } => {
-                refused_note(&checked.ctx, &problem, &replaced, self.attempts);
+                warn_port_refused(&checked.ctx, &problem, &replaced, self.attempts);
                 match problem.port {
                     Some(port) => {
                         self.refused.insert(port, format!("the engine refused it: {}", problem.cause.as_str()));
                     }
                     // The next look shows which it was, or that it is free again.
                     None if problem.cause == Cause::InUse && self.attempts < ATTEMPTS => {}
-                    None => return Err(nameless(&problem)),
+                    None => return Err(unknown_port_error(&problem)),
                 }
-                Ok(Step::Look)
+                Ok(Step::Check)
             }
         }
     }
@@ -265,13 +265,13 @@ impl<'a> Start<'a> {
             None => proxy::drop_link(&checked.ctx, &checked.stack.name),
         }
         let by_name = self.by_name.take().map(Box::new);
-        let moved = last_of_each(std::mem::take(&mut self.moved));
+        let moved = merge_moves(std::mem::take(&mut self.moved));
         Ok(Step::End(Ending::Up { project: Box::new(checked), moved, by_name }))
     }
 
     fn give_up(&mut self) -> Result<Step> {
         self.project = self.project.refreshed();
-        conflicts::report_conflicts(&self.checked()?.only_services(&self.options.up.services)?);
+        conflicts::report_conflicts(&self.check_ports()?.only_services(&self.options.up.services)?);
         Err(Error::new(format!("the engine refused ports {ATTEMPTS} times; what was started was taken back"))
             .hint("`cargo xtask check-ports` shows who has them; a restart of the engine frees ports that nobody has")
             .finding())
@@ -280,7 +280,7 @@ impl<'a> Start<'a> {
 
 /// Brings the compose file of ours up to date. Values go into the project's own
 /// files unless `writes` says otherwise: one outside of it is not needed then.
-fn settle_overrides(project: Project, writes: WriteMode) -> Result<Project> {
+fn update_overrides(project: Project, writes: WriteMode) -> Result<Project> {
     if writes == WriteMode::Environment {
         return Ok(project);
     }
@@ -313,7 +313,7 @@ fn with_env_file(project: Project, writes: WriteMode) -> Result<Project> {
 }
 
 /// A variable that moved twice on the way moved once in the end.
-fn last_of_each(moved: Vec<moves::Move>) -> Vec<moves::Move> {
+fn merge_moves(moved: Vec<moves::Move>) -> Vec<moves::Move> {
     let mut last: BTreeMap<moves::PortSource, moves::Move> = BTreeMap::new();
     for step in moved {
         let from = last.get(&step.source).map_or(step.from, |before| before.from);
@@ -322,18 +322,18 @@ fn last_of_each(moved: Vec<moves::Move>) -> Vec<moves::Move> {
     last.into_values().filter(|step| step.from != step.to).collect()
 }
 
-fn wants(checked: &CheckedProject, port: u16) -> bool {
+fn publishes(checked: &CheckedProject, port: u16) -> bool {
     checked.rows.iter().any(|row| row.wanted.mapping.published.is_some_and(|range| range.contains(port)))
 }
 
 /// Without a port there is nothing to choose again.
-fn nameless(problem: &PortProblem) -> Error {
+fn unknown_port_error(problem: &PortProblem) -> Error {
     Error::new(format!("the engine refused to publish a port and does not say which: {}", problem.cause.as_str()))
         .hint("its own words: `docker compose up -d`")
         .finding()
 }
 
-fn refused_note(ctx: &Context, problem: &PortProblem, replaced: &[String], attempt: u32) {
+fn warn_port_refused(ctx: &Context, problem: &PortProblem, replaced: &[String], attempt: u32) {
     let port = problem.port.map_or_else(|| "a port".to_owned(), |port| format!("port {port}"));
     ui::warn(&format!(
         "the engine refused {port} ({}) on attempt {attempt} of {ATTEMPTS}; what this attempt started was taken back",

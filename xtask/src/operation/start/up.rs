@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::launch::{self, Options};
-use super::{old_engine, take_back};
+use super::{old_engine, rollback};
 use crate::error::Result;
 use crate::operation::check::project::CheckedProject;
 use crate::operation::services::run::Run;
@@ -35,23 +35,23 @@ pub fn attempt(project: &CheckedProject, options: &Options) -> Result<Attempt> {
     let (patience, live) = (crate::exec::patience(), Live::new());
     let mut run = Run { project, limit, deadline: Instant::now() + limit, patience, live };
     let (ctx, name) = (&project.ctx, &project.stack.name);
-    let compose = old_engine::compose(ctx, project)?;
-    let before = take_back::Snapshot::take(ctx, name)?;
-    let launched = launch::launch(&mut run, &launch::up(&compose, options));
+    let compose = old_engine::compose_for_engine(ctx, project)?;
+    let before = rollback::Snapshot::take(ctx, name)?;
+    let launched = launch::launch(&mut run, &launch::up_command(&compose, options));
     if launched.is_err() {
-        before.take_back_networks(ctx, name);
+        before.roll_back_networks(ctx, name);
     }
     if let Some(problem) = launched? {
-        let replaced = before.take_back(ctx, name)?;
+        let replaced = before.roll_back(ctx, name)?;
         return Ok(Attempt::PortRefused { problem, replaced });
     }
     let mut containers = wait::wait(&mut run)?;
     let missing = bound::missing_bindings(project, &containers);
     if !missing.is_empty() {
         bound::note_recreation(&missing);
-        let anew = launch::recreate(&compose, missing.keys());
-        if let Some(problem) = launch::launch(&mut run, &anew)? {
-            let replaced = before.take_back(ctx, name)?;
+        let command = launch::recreate_command(&compose, missing.keys());
+        if let Some(problem) = launch::launch(&mut run, &command)? {
+            let replaced = before.roll_back(ctx, name)?;
             return Ok(Attempt::PortRefused { problem, replaced });
         }
         containers = wait::wait(&mut run)?;

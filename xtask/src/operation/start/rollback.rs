@@ -26,7 +26,7 @@ impl Snapshot {
 
     /// Takes new containers, then new networks away. Returns the services
     /// whose old containers the attempt had replaced: those cannot come back.
-    pub(crate) fn take_back(&self, ctx: &Context, project: &str) -> Result<Vec<String>> {
+    pub(crate) fn roll_back(&self, ctx: &Context, project: &str) -> Result<Vec<String>> {
         let failed = |what: &str, trouble: &Trouble| {
             Error::new(format!("{what} could not be taken back: {}", ctx.engine_error(trouble)))
                 .hint("`cargo xtask stop` takes all containers of this project away; volumes stay")
@@ -49,7 +49,7 @@ impl Snapshot {
     /// For an attempt that ended before it made a container: networks that
     /// nobody is on are of no use, and there are few of them. What cannot be
     /// taken back is no news beside the error that led here.
-    pub(crate) fn take_back_networks(&self, ctx: &Context, project: &str) {
+    pub(crate) fn roll_back_networks(&self, ctx: &Context, project: &str) {
         let Ok(containers) = ctx.engine.containers_of(project) else { return };
         if !containers.is_empty() {
             return;

@@ -8,26 +8,26 @@ use crate::model::{Container, Owner, State, Verdict};
 use crate::operation::check::project::{CheckedProject, Row};
 
 /// How often, and how far apart, an engine at work is looked at again.
-const SETTLING: (u32, Duration) = (10, Duration::from_millis(200));
+const RETRIES: (u32, Duration) = (10, Duration::from_millis(200));
 
 /// Looks again for a while where the engine seems to be starting or stopping a
 /// container of this very service: its port is held then, and not yet listed as
 /// the container's. A start that was killed in the middle leaves that.
 #[must_use]
-pub(crate) fn until_settled(mut checked: CheckedProject, refused: &BTreeMap<u16, String>) -> CheckedProject {
+pub(crate) fn wait_while_busy(mut checked: CheckedProject, refused: &BTreeMap<u16, String>) -> CheckedProject {
     // Elsewhere nothing is probed that an engine at work could hold.
-    let times = if checked.host.is_some() { 0 } else { SETTLING.0 };
+    let times = if checked.host.is_some() { 0 } else { RETRIES.0 };
     for _ in 0..times {
-        if !checked.conflicts().any(|row| is_settling(&checked, row)) {
+        if !checked.conflicts().any(|row| is_busy_with(&checked, row)) {
             break;
         }
-        std::thread::sleep(SETTLING.1);
+        std::thread::sleep(RETRIES.1);
         checked = CheckedProject::new(checked.refreshed()).judge(refused);
     }
     checked
 }
 
-fn is_settling(checked: &CheckedProject, row: &Row) -> bool {
+fn is_busy_with(checked: &CheckedProject, row: &Row) -> bool {
     let Verdict::Taken(owners) = &row.verdict else { return false };
     let by_engine = |owner: &Owner| match owner {
         Owner::Process(process) => is_engine_process(process),
