@@ -37,7 +37,7 @@ fn a_literal_is_started_on_another_port_and_goes_back() {
     assert!(docker_compose(&["port", "web", "8080"]).trim().ends_with(&format!(":{}", port + 1)));
 
     // Nothing to go back to while the port is held.
-    project.xtask(["start", "--restore-ports"]).exits(0).says("no port can go back");
+    project.xtask(["start", "--restore-ports"]).exits(0).says("no port can be restored");
     drop(holder);
     let hint = format!("web:8080 could go back {} -> {port}: `cargo xtask start --restore-ports`", port + 1);
     project.xtask(["start"]).exits(0).says(&hint);

@@ -91,7 +91,7 @@ fn a_process_steals_it_and_everything_is_taken_back() {
     let thief = Thief::process(&project, port);
     let output = thief.start(&["fail"]).exits(1);
     let pid = thief.pid().expect("the thief ran");
-    let output = output.says("the engine refused").says("taken back").says(&format!("(pid {pid}"));
+    let output = output.says("the engine refused").says("rolled back").says(&format!("(pid {pid}"));
     assert!(
         output.stderr.contains("address already in use") || output.stderr.contains("another process"),
         "{}",

@@ -64,7 +64,7 @@ fn start_makes_it() {
         assert!(run.stderr.contains(&format!(".env would be made from {template}")), "{run}");
         assert!(!project.path(".env").exists() && project.calls().is_empty());
         let run = project.run("start --no-write").exits(2);
-        assert!(run.stderr.starts_with("error: .env does not exist, but service `web` reads it (compose.yaml:6): --no-write cannot make it\nhint: "), "{run}");
+        assert!(run.stderr.starts_with("error: .env does not exist, but service `web` reads it (compose.yaml:6): --no-write cannot create it\nhint: "), "{run}");
         for command in ["stop", "restart", "logs"] {
             let run = project.run(command).exits(2);
             assert!(run.stderr.contains("hint: `cargo xtask env init` makes it"), "{run}");

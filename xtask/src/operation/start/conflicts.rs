@@ -1,5 +1,5 @@
-//! Out of a conflict: other ports, or stopping the holders; by option, or by
-//! asking a person.
+//! Resolves conflicts, by other ports or by stopping the holders, as an option says or the
+//! user answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -17,31 +17,30 @@ use crate::project::Project;
 use crate::stack::OnConflict;
 use crate::ui::{self, Choice, Format};
 
-/// What came of it.
 #[derive(Debug)]
 pub(crate) enum Resolution {
     Resolved {
-        /// The project after it; where ports were moved, with its new ones.
+        /// The project afterwards, with the moved ports.
         project: Box<Project>,
         moves: Vec<moves::Move>,
-        /// Where changes go from here on.
+        /// Where later changes go.
         writes: WriteMode,
     },
     ByName,
     Leave,
 }
 
-/// What to do about conflicts: as was asked for, else as the project says. A
-/// checkout that is not the only one takes ports of its own without being told.
+/// What to do about conflicts: as requested, otherwise as the project's settings say. A
+/// secondary checkout takes its own ports without being asked.
 pub(crate) fn policy(asked: Option<OnConflict>, checked: &CheckedProject) -> OnConflict {
     let default = if checked.ctx.is_interactive() { OnConflict::Ask } else { OnConflict::Fail };
     let how = asked.or(checked.settings.on_conflict);
     let how = how.unwrap_or(if checked.is_secondary_checkout { OnConflict::Reassign } else { default });
-    // Without a terminal nobody can be asked.
+    // Without a terminal the user can't be asked.
     if how == OnConflict::Ask { default } else { how }
 }
 
-/// Does it. Conflicts that are left were reported.
+/// Remaining conflicts have been reported.
 pub(crate) fn resolve(checked: &CheckedProject, how: OnConflict, writes: WriteMode) -> Result<Resolution> {
     match how {
         OnConflict::Fail => {
@@ -64,8 +63,8 @@ pub(crate) fn report_conflicts(checked: &CheckedProject) {
     ctx.print(|| report::json(checked), || report::text(ctx, checked));
 }
 
-/// Gives every port in conflict another one, in the env file or, as `writes` says,
-/// in Compose's environment; with `--dry-run` only says which.
+/// Moves every port in conflict, in the files or the environment, as `writes` says; with
+/// `--dry-run` only prints the moves.
 pub(crate) fn reassign(checked: &CheckedProject, writes: WriteMode) -> Result<Resolution> {
     let (checked, writes) = with_checkout_name(checked, writes)?;
     let checked = leases::choose_ports(checked);
@@ -79,8 +78,8 @@ pub(crate) fn reassign(checked: &CheckedProject, writes: WriteMode) -> Result<Re
             return Ok(Resolution::Resolved { project, moves, writes });
         }
         _ => {
-            // With no `.env` yet the template becomes it first: its other values
-            // must not be lost to a file that holds nothing but ports.
+            // A missing `.env` is created from the template first, so that it doesn't contain
+            // only the ports.
             env_file::create_from_template(&checked).map_err(hint_no_write)?;
             moves::apply(&checked, &moves, writes).map_err(hint_no_write)?
         }
@@ -89,8 +88,8 @@ pub(crate) fn reassign(checked: &CheckedProject, writes: WriteMode) -> Result<Re
     Ok(Resolution::Resolved { project: project.into(), moves, writes })
 }
 
-/// The checked under the name that the checkout will start by: ports are kept
-/// under it.
+/// The project under the name with which the checkout will be started, because leases are
+/// recorded under that name.
 fn with_checkout_name(checked: &CheckedProject, writes: WriteMode) -> Result<(CheckedProject, WriteMode)> {
     let check = |project: Project| CheckedProject::new(project).judge(&BTreeMap::new());
     let mut checked = checked.clone();
@@ -98,7 +97,7 @@ fn with_checkout_name(checked: &CheckedProject, writes: WriteMode) -> Result<(Ch
         env_file::create_from_template(&checked).map_err(hint_no_write)?;
         checked = check(checked.resolve_again(&checked.ctx)?);
     }
-    // Without an engine nobody can tell which names are had.
+    // Without an engine it is unknown which names are taken.
     if checked.containers.is_err() {
         return Ok((checked, writes));
     }
@@ -106,7 +105,7 @@ fn with_checkout_name(checked: &CheckedProject, writes: WriteMode) -> Result<(Ch
     Ok((if project.stack.name == checked.stack.name { checked } else { check(project) }, writes))
 }
 
-/// The moves, after asking where they go if git tracks the file.
+/// Plans the moves, and asks where they go if git tracks a file.
 fn plan_moves(checked: &CheckedProject, writes: WriteMode) -> Result<(Vec<moves::Move>, WriteMode)> {
     let moves = moves::plan(checked, writes)?;
     let ctx = &checked.ctx;
@@ -125,31 +124,31 @@ fn plan_moves(checked: &CheckedProject, writes: WriteMode) -> Result<(Vec<moves:
         Ok(Some(writes)) => Ok((moves, writes)),
         Ok(None) => Ok((moves::plan_in_override(checked, writes)?, writes)),
         Err(error) => {
-            let error = error.hint("or start on other ports without a file: `cargo xtask start --no-write`");
-            Err(error.hint("and so at every start of yours: XTASK_NO_WRITE=true in .xtask.env"))
+            let error = error.hint("or start on other ports without writing a file: `cargo xtask start --no-write`");
+            Err(error.hint("to do so at every start: XTASK_NO_WRITE=true in .xtask.env"))
         }
     }
 }
 
-/// Stops every holder, after asking; with `--dry-run` only says whom.
+/// Stops every holder, after asking; with `--dry-run` only prints them.
 pub(crate) fn stop_holders(checked: &CheckedProject, writes: WriteMode) -> Result<Resolution> {
     let ctx = &checked.ctx;
     if ctx.engine.endpoint().is_remote() {
-        return Err(Error::new("the ports are held on another machine, where this tool stops nobody")
-            .hint("take other ports: `cargo xtask start --on-conflict reassign`")
+        return Err(Error::new("the ports are held on another machine, where this tool stops nothing")
+            .hint("use other ports: `cargo xtask start --on-conflict reassign`")
             .finding());
     }
     let (requests, plan) = stoppable(checked);
     stop::show(&plan, ctx.format == Format::Json);
     if !ctx.dry_run {
         stop::consent(ctx, &plan)
-            .map_err(|error| error.hint("or take other ports: `cargo xtask start --on-conflict reassign`"))?;
+            .map_err(|error| error.hint("or use other ports: `cargo xtask start --on-conflict reassign`"))?;
         stop::run(ctx, &plan, &requests, &stop::StopOptions::default()).error.map_or(Ok(()), Err)?;
     }
     Ok(Resolution::Resolved { project: checked.refreshed().into(), moves: Vec::new(), writes })
 }
 
-/// Who could be stopped for the conflicts; nobody on another machine.
+/// The holders that could be stopped; none on another machine.
 fn stoppable(checked: &CheckedProject) -> (Vec<stop::Request>, stop::Plan) {
     if checked.ctx.engine.endpoint().is_remote() {
         return (Vec::new(), stop::Plan::default());
@@ -159,7 +158,7 @@ fn stoppable(checked: &CheckedProject) -> (Vec<stop::Request>, stop::Plan) {
     (requests, plan)
 }
 
-/// Without a person to ask: the commands to type, as far as they would help.
+/// Prints the commands that would help, if the user can't be asked.
 pub(crate) fn print_hints(checked: &CheckedProject, writes: WriteMode, reassign: &str, stop: &str) {
     if checked.ctx.format != Format::Text {
         return;
@@ -176,7 +175,7 @@ pub(crate) fn print_hints(checked: &CheckedProject, writes: WriteMode, reassign:
     }
 }
 
-/// The files to write, by name: `.env, docker-compose.override.yml`.
+/// The names of the files to write: `.env, docker-compose.override.yml`.
 fn file_names(moves: &[moves::Move]) -> String {
     let name = |step: &moves::Move| ui::clean(&step.file.file_name().unwrap_or_default().to_string_lossy());
     let names: BTreeSet<String> = moves.iter().map(name).collect();
@@ -194,7 +193,7 @@ pub(crate) fn ask(checked: &CheckedProject, writes: WriteMode) -> Result<Resolut
     let mut choices = Vec::new();
     let mut offer = |key: char, label: String| choices.push(Choice { key, label });
     if !stoppable(checked).1.steps.is_empty() {
-        offer('s', "stop the holders (shows whom, and asks again)".to_owned());
+        offer('s', "stop the holders (lists them, and asks again)".to_owned());
     }
     let moves = moves::plan(checked, writes);
     if let Ok(moves) = &moves {
@@ -207,7 +206,7 @@ pub(crate) fn ask(checked: &CheckedProject, writes: WriteMode) -> Result<Resolut
         };
         offer('o', format!("other ports {place}: {}", moved.join(", ")));
     }
-    offer('t', "names in place of ports: one proxy for all projects (Traefik)".to_owned());
+    offer('t', "names instead of ports: one proxy for all projects (Traefik)".to_owned());
     offer('l', "leave it".to_owned());
     if let Err(error) = &moves {
         note_cannot_move(error);

@@ -1,4 +1,4 @@
-//! Leases of a start: which of its ports are spoken for, and keeping its own.
+//! The leases of a start: which ports it must not take, and recording its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,11 +11,11 @@ use crate::{disk, ports, stack};
 
 /// Ports that this start must not take although they are free, and why:
 ///
-/// * one that somebody else is being started on at this moment;
-/// * in a checkout that is not the project's only one, a default: it is the
-///   main checkout's, and this one gets a port of its own;
-/// * where ports may be moved unasked, a default that is kept for others. A
-///   person who asks for a port by name gets it as long as nobody is on it.
+/// * a port on which another project is being started;
+/// * in a secondary checkout, a default port: it belongs to the main checkout, and this one
+///   gets its own;
+/// * if ports may be moved without asking, a default port that another project has leased. A
+///   port that the user set explicitly can be used as long as it is free.
 pub fn unavailable_ports(checked: &CheckedProject, may_move: bool) -> BTreeMap<u16, String> {
     let ctx = &checked.ctx;
     let leases = ctx.leases();
@@ -32,12 +32,12 @@ pub fn unavailable_ports(checked: &CheckedProject, may_move: bool) -> BTreeMap<u
         }
         let other = leases.others(&checked.stack.name, &dir).find(|tenant| tenant.keeps(port, protocol));
         let other = other.filter(|tenant| disk::is_folder(&tenant.dir));
-        let mut is_default = || defaults.has(row, port);
+        let mut is_default = || defaults.include(row, port);
         let why = match other {
             Some(other) if is_starting(other, port, protocol) => Some(being_started(ctx, other)),
             Some(other) if (may_move || checked.is_secondary_checkout) && is_default() => Some(kept_by(ctx, other)),
             _ if checked.is_secondary_checkout && is_default() => {
-                let own = kept.map_or_else(|| "gets a port of its own".to_owned(), |kept| format!("keeps {kept}"));
+                let own = kept.map_or_else(|| "gets its own port".to_owned(), |kept| format!("keeps {kept}"));
                 Some(format!("it is the project's default, and this checkout {own}"))
             }
             _ => None,
@@ -47,7 +47,7 @@ pub fn unavailable_ports(checked: &CheckedProject, may_move: bool) -> BTreeMap<u
     unavailable
 }
 
-/// The one port that a row will have; none where the engine binds nothing.
+/// The port of a row, if it is a single one and the engine binds it.
 fn fixed_port(row: &Row) -> Option<u16> {
     if matches!(row.verdict, Verdict::NotPublished { cause: Unpublished::Discarded | Unpublished::Refused, .. }) {
         return None;
@@ -55,8 +55,8 @@ fn fixed_port(row: &Row) -> Option<u16> {
     row.wanted.mapping.published.filter(|range| range.is_one()).map(|range| range.first)
 }
 
-/// Which values nobody chose: those of the compose file, of the template, and of
-/// the main checkout's `.env`, which is what people copy into a worktree.
+/// Tells values that nobody chose: those of the compose file, the template, and the main
+/// checkout's `.env`, which people copy into worktrees.
 struct Defaults {
     templates: BTreeMap<PathBuf, Vec<Document>>,
     main: Option<PathBuf>,
@@ -69,7 +69,7 @@ impl Defaults {
         Defaults { templates: BTreeMap::new(), main, all: checked.template.is_some() }
     }
 
-    fn has(&mut self, row: &Row, port: u16) -> bool {
+    fn include(&mut self, row: &Row, port: u16) -> bool {
         let Some(origin) = &row.wanted.origin else { return true };
         let Source::EnvFile { path, .. } = &origin.source else { return origin.source != Source::Shell };
         let Some(variable) = &origin.variable else { return true };
@@ -92,8 +92,8 @@ fn document(path: &Path) -> Option<Document> {
     Document::parse(disk::read(path).ok()??).ok()
 }
 
-/// Chooses for every conflict under the lock, so that no two choose the same,
-/// and keeps what was chosen; with `--dry-run` only chooses.
+/// Chooses a port for every conflict and records the leases under the lock, so that no two
+/// starts choose the same; with `--dry-run` only chooses.
 pub fn choose_ports(checked: CheckedProject) -> CheckedProject {
     if checked.ctx.dry_run {
         let mut leases = checked.ctx.leases();
@@ -108,8 +108,8 @@ pub fn choose_ports(checked: CheckedProject) -> CheckedProject {
     checked
 }
 
-/// Chooses. A checkout that is not the only one gets a block of its own where
-/// its project says no range, or where that is used up.
+/// A secondary checkout gets its own block if its project sets no range, or the range is
+/// used up.
 fn suggest_ports(mut checked: CheckedProject, leases: &mut Leases) -> CheckedProject {
     if checked.is_secondary_checkout && checked.settings.port_range.is_some() {
         suggest_again(&mut checked, leases);
@@ -127,7 +127,7 @@ fn suggest_ports(mut checked: CheckedProject, leases: &mut Leases) -> CheckedPro
     checked
 }
 
-/// Keeps `port_of` each row; leases of services that were not looked at stay.
+/// Leases the port of each row. Leases of services without rows stay.
 fn set_leases(leases: &mut Leases, checked: &CheckedProject, port_of: &dyn Fn(&Row) -> Option<u16>) {
     let (name, dir) = (&checked.stack.name, checked.real_dir());
     let services: BTreeSet<&str> = checked.rows.iter().map(|row| row.wanted.mapping.service.as_str()).collect();
@@ -144,11 +144,10 @@ fn set_leases(leases: &mut Leases, checked: &CheckedProject, port_of: &dyn Fn(&R
     tenant.leases = after;
 }
 
-/// Keeps the ports of a start that is about to happen, as it checked them, and
-/// says so to others until [`end_start`]. Ports that somebody else is being
-/// started on are given back instead, with the reason. A lease of somebody who
-/// is not on the port ends, and that is said.
-/// `names` is how it is started by names.
+/// Records the leases of a start before it launches, and marks them as starting until
+/// [`end_start`]. If another project is being started on some of the ports, returns these
+/// with the reasons instead. Ends other projects' leases of the ports with a note.
+/// `names`: the names file, if it is started with names.
 pub fn record(checked: &CheckedProject, names: Option<&NamesFile>) -> Result<(), BTreeMap<u16, String>> {
     let ctx = &checked.ctx;
     let Some(mut book) = open(ctx, checked.containers.as_deref().ok()) else { return Ok(()) };
@@ -175,7 +174,7 @@ pub fn record(checked: &CheckedProject, names: Option<&NamesFile>) -> Result<(),
     Ok(())
 }
 
-/// The start is over, one way or the other: its leases stay.
+/// Ends the mark of a start that succeeded or failed. Its leases stay.
 pub fn end_start(checked: &CheckedProject) {
     let Some(mut book) = open(&checked.ctx, None) else { return };
     let (name, dir) = (&checked.stack.name, checked.real_dir());

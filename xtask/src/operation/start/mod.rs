@@ -1,4 +1,4 @@
-//! `start`: resolve the project, settle conflicts, launch, prove.
+//! `start`: resolves the project and its conflicts, launches it, and proves that it answers.
 
 mod busy_engine;
 pub(crate) mod conflicts;

@@ -1,5 +1,4 @@
-//! An engine and Compose, brought up by the project's own script where there is
-//! none.
+//! Installs an engine and Compose with the project's own script if they are missing.
 
 use std::path::{Path, PathBuf};
 
@@ -11,9 +10,9 @@ use crate::operation::change::tracked::WriteMode;
 use crate::project::{self, Project};
 use crate::ui;
 
-/// The project with an engine and Compose behind it. `set_up`: what is missing
-/// may be brought up. Where services read a `.env` that is not there, it is made:
-/// before that Compose cannot be asked.
+/// Resolves the project, and ensures that there is an engine and Compose. `set_up`: they may
+/// be installed. Also creates a missing `.env` that services read, because Compose refuses
+/// without it.
 pub(crate) fn prepare(ctx: &Context, set_up: bool, writes: WriteMode) -> Result<Project> {
     let mut project = project::resolve(ctx)?;
     let mut can_set_up = set_up;
@@ -39,16 +38,16 @@ pub(crate) fn prepare(ctx: &Context, set_up: bool, writes: WriteMode) -> Result<
     }
 }
 
-/// Names the option, where it is the reason.
+/// Explains that `--no-write` is the reason, if it is.
 fn explain_no_write(project: &Project, error: Error) -> Error {
     if project.containers.is_err() || !project.needs_env_file() {
         return error;
     }
-    Error::new(format!("{}: --no-write cannot make it", error.message()))
-        .hint("Compose reads that file itself: `cargo xtask start` makes it from its template")
+    Error::new(format!("{}: --no-write cannot create it", error.message()))
+        .hint("Compose reads that file itself: `cargo xtask start` creates it from its template")
 }
 
-/// Where it cannot be written, no option of ours helps: Compose reads it itself.
+/// If the file can't be written, no option of ours helps, because Compose reads it itself.
 fn create_env_file(project: &Project) -> Result<()> {
     env_file::create_from_template(project).map_err(|error| {
         if !error.is_unwritable() {
@@ -56,17 +55,16 @@ fn create_env_file(project: &Project) -> Result<()> {
         }
         let needs = project.compose_trouble.as_ref().map(|trouble| project.ctx.compose_error(trouble));
         let needs = needs.map(|needs| format!("{needs}; ")).unwrap_or_default();
-        Error::new(needs + error.message())
-            .hint("Compose reads that file itself: start from a checkout that can be written")
+        Error::new(needs + error.message()).hint("Compose reads that file itself: start from a writable checkout")
     })
 }
 
-/// Runs the project's own engine script, where there is no engine or no Compose.
+/// Runs the project's script that installs an engine and Compose.
 pub(crate) fn set_up(ctx: &Context) -> Result<()> {
     run_script(ctx, &find_script(&project::resolve(ctx)?)?)
 }
 
-/// The script; without one, that an engine or Compose is missing.
+/// The script, or an error that an engine or Compose is missing.
 fn find_script(project: &Project) -> Result<PathBuf> {
     let script = set_up_script(&project.stack.dir);
     if !cfg!(windows) && script.is_file() {
@@ -77,8 +75,8 @@ fn find_script(project: &Project) -> Result<PathBuf> {
     Err(missing.hint("--setup runs scripts/engine/up of the project, and this one has none"))
 }
 
-/// With 2 the script has said what is missing and what to type, with 130 that it
-/// was interrupted.
+/// With exit code 2 the script has printed what is missing and what to type, with 130 that
+/// it was interrupted.
 fn run_script(ctx: &Context, script: &Path) -> Result<()> {
     let name = ctx.show(script);
     let code = Command::new(script).dir(&ctx.dir).show(false);

@@ -1,4 +1,4 @@
-//! From a project on disk to a stack that runs.
+//! The steps of a start, from a project on disk to a running stack.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,49 +23,47 @@ use crate::project::{self, Project, take_turn};
 use crate::stack::OnConflict;
 use crate::ui;
 
-/// Attempts of `docker compose up`, each after a new look at the ports.
+/// Attempts of `docker compose up`, each after another check of the ports.
 const ATTEMPTS: u32 = 3;
-/// Looks at the ports, where somebody else takes what was just chosen.
+/// Checks of the ports, in case others keep taking the chosen ones.
 const ROUNDS: u32 = 10;
 
-/// How to start.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
-    /// What to do about conflicts; `None` = the project's setting, else ask on
-    /// a terminal and fail elsewhere.
+    /// `None`: the project's setting, otherwise ask on a terminal and fail without one.
     pub(crate) on_conflict: Option<OnConflict>,
     pub(crate) setup: bool,
     pub(crate) restore_ports: bool,
     pub(crate) no_write: bool,
-    /// Names at the proxy in place of ports; `None` = as the project says.
+    /// Names at the proxy instead of ports; `None`: the project's setting.
     pub(crate) by_name: Option<bool>,
-    /// With names: these services keep their ports as well.
+    /// With names, these services also keep their ports.
     pub(crate) also_publish: Vec<String>,
-    /// Look at the machine of an engine elsewhere itself.
+    /// Check all sockets of a remote engine's machine.
     pub(crate) probe_remote: bool,
     pub(crate) up: launch::Options,
 }
 
-/// How it ended, when nothing went wrong.
+/// How a start without errors ended.
 #[derive(Debug)]
 pub(crate) enum Ending {
     Up {
         project: Box<CheckedProject>,
-        /// Variables that got other ports on the way.
+        /// The ports that were moved.
         moved: Vec<moves::Move>,
         by_name: Option<Box<ByName>>,
     },
-    /// Conflicts stay; they were reported.
+    /// Conflicts remain and were reported.
     Conflict,
-    /// `--dry-run`: nothing was done, and `start` would work.
+    /// With `--dry-run`: `start` would work.
     WouldStart(Box<CheckedProject>),
 }
 
-/// Check, resolve, up; again where the engine refuses a port all the same, or
-/// where somebody was quicker.
+/// Checks the ports, resolves conflicts and launches; repeats that if the engine refuses a
+/// port or another process takes it first.
 pub(crate) fn bring_up(ctx: &Context, options: &Options) -> Result<Ending> {
     let ending = match run(ctx, options) {
-        // Asked what to do about a conflict, a person chose names.
+        // The user chose names to resolve a conflict.
         Ok(None) => run(ctx, &Options { by_name: Some(true), ..options.clone() }),
         ending => ending,
     };
@@ -73,7 +71,7 @@ pub(crate) fn bring_up(ctx: &Context, options: &Options) -> Result<Ending> {
     ending.map_err(|error| if options.no_write { error } else { hint_no_write(error) })
 }
 
-/// `None`: it is to be started by names.
+/// `None`: start it with names instead.
 fn run(ctx: &Context, options: &Options) -> Result<Option<Ending>> {
     let mut start = Start::prepare(ctx, options)?;
     let mut step = Step::Check;
@@ -88,7 +86,7 @@ fn run(ctx: &Context, options: &Options) -> Result<Option<Ending>> {
     }
 }
 
-/// What a start does next.
+/// The next step of a start.
 enum Step {
     Check,
     Resolve(Box<CheckedProject>, OnConflict),
@@ -97,15 +95,15 @@ enum Step {
     StartByName,
 }
 
-/// A start on its way.
+/// A start in progress.
 struct Start<'a> {
     options: &'a Options,
-    /// The project with everything settled but its ports.
+    /// The project, in which only the ports may still change.
     project: Project,
     writes: WriteMode,
     by_name: Option<ByName>,
     moved: Vec<moves::Move>,
-    /// Ports that are not to be had, and why.
+    /// Ports that can't be used, and why.
     refused: BTreeMap<u16, String>,
     attempts: u32,
     rounds: u32,
@@ -113,8 +111,8 @@ struct Start<'a> {
 }
 
 impl<'a> Start<'a> {
-    /// Gives the checkout its name, waits for its turn, and settles the compose
-    /// files that this start is to be made of.
+    /// Names the checkout, waits for its turn, and determines the compose files of this
+    /// start.
     fn prepare(ctx: &Context, options: &'a Options) -> Result<Start<'a>> {
         let writes = match options {
             Options { no_write: true, .. } => WriteMode::Environment,
@@ -129,7 +127,7 @@ impl<'a> Start<'a> {
         }
         let turn = take_turn(&project.ctx, &project.stack.name);
         let project = match &turn {
-            // Another start of this very project has ended since.
+            // Another start of this project has changed it meanwhile.
             Some(turn) if turn.waited => project.resolve_again(&project.ctx)?,
             Some(_) => project.refreshed(),
             None => project,
@@ -153,7 +151,7 @@ impl<'a> Start<'a> {
     fn restore(&mut self) -> Result<()> {
         let moves = moves::restorable(&CheckedProject::new(self.project.clone()).judge(&self.refused));
         if moves.is_empty() {
-            ui::note("no port can go back: none was moved, or its old port is taken");
+            ui::note("no port can be restored: none was moved, or its old port is taken");
             return Ok(());
         }
         if !self.project.ctx.dry_run {
@@ -170,7 +168,7 @@ impl<'a> Start<'a> {
 
     fn check_ports(&self) -> Result<CheckedProject> {
         let checked = CheckedProject::new(self.project.clone());
-        // Who is on the ports is not asked until it matters.
+        // Sockets of a remote machine are read only on request.
         let checked = if self.options.probe_remote { checked.with_remote_sockets()? } else { checked };
         Ok(checked.judge(&self.refused))
     }
@@ -190,7 +188,7 @@ impl<'a> Start<'a> {
             unavailable.extend(self.refused.clone());
             checked = checked.judge(&unavailable);
             if checked.is_secondary_checkout {
-                // Not a conflict that somebody decided about: its own ports.
+                // The policy for conflicts doesn't apply: it gets its own ports.
                 how = OnConflict::Reassign;
             }
         }
@@ -198,7 +196,7 @@ impl<'a> Start<'a> {
         Ok(if checked.has_conflicts() { Step::Resolve(checked, how) } else { Step::Launch(checked) })
     }
 
-    /// Does something about conflicts, and looks whether it helped.
+    /// Resolves conflicts, and checks the result.
     fn resolve(&mut self, checked: &CheckedProject, how: OnConflict) -> Result<Step> {
         let (project, moves, writes) = match conflicts::resolve(checked, how, self.writes)? {
             Resolution::Resolved { project, moves, writes } => (*project, moves, writes),
@@ -214,13 +212,14 @@ impl<'a> Start<'a> {
         (self.project, self.writes) = (project, writes);
         let refused = std::mem::take(&mut self.refused);
         let checked = self.check_ports()?;
-        // What is still wanted was freed; what is not must not be chosen again.
+        // A refused port that the project still publishes was freed. Others must not be chosen
+        // again.
         self.refused = refused.into_iter().filter(|(port, _)| !publishes(&checked, *port)).collect();
         let checked = checked.only_services(&self.options.up.services)?;
         if !checked.has_conflicts() {
             return Ok(Step::Launch(Box::new(checked)));
         }
-        // Somebody took the very port that was chosen, just now.
+        // Another process has just taken the chosen port.
         if how == OnConflict::Reassign && self.rounds < ROUNDS {
             return Ok(Step::Check);
         }
@@ -235,7 +234,7 @@ impl<'a> Start<'a> {
         if let Err(unavailable) = leases::record(&checked, self.by_name.as_ref().map(|by_name| &by_name.file))
             && self.rounds < ROUNDS
         {
-            // They are seen as conflicts from now on, and settled like others.
+            // From now on they are conflicts, and resolved like others.
             self.refused.extend(unavailable);
             return Ok(Step::Check);
         }
@@ -250,7 +249,7 @@ impl<'a> Start<'a> {
                     Some(port) => {
                         self.refused.insert(port, format!("the engine refused it: {}", problem.cause.as_str()));
                     }
-                    // The next look shows which it was, or that it is free again.
+                    // The next check shows which port it was, or that it is free again.
                     None if problem.cause == Cause::InUse && self.attempts < ATTEMPTS => {}
                     None => return Err(unknown_port_error(&problem)),
                 }
@@ -272,14 +271,14 @@ impl<'a> Start<'a> {
     fn give_up(&mut self) -> Result<Step> {
         self.project = self.project.refreshed();
         conflicts::report_conflicts(&self.check_ports()?.only_services(&self.options.up.services)?);
-        Err(Error::new(format!("the engine refused ports {ATTEMPTS} times; what was started was taken back"))
-            .hint("`cargo xtask check-ports` shows who has them; a restart of the engine frees ports that nobody has")
+        Err(Error::new(format!("the engine refused ports {ATTEMPTS} times; what was started was rolled back"))
+            .hint("`cargo xtask check-ports` shows their owners; restarting the engine frees ports without an owner")
             .finding())
     }
 }
 
-/// Brings the compose file of ours up to date. Values go into the project's own
-/// files unless `writes` says otherwise: one outside of it is not needed then.
+/// Updates our override file. If values go into the project's own files, an override file
+/// outside the project is no longer needed.
 fn update_overrides(project: Project, writes: WriteMode) -> Result<Project> {
     if writes == WriteMode::Environment {
         return Ok(project);
@@ -300,8 +299,8 @@ fn with_names(project: Project, options: &Options, writes: WriteMode) -> Result<
     Ok((project, Some(by_name)))
 }
 
-/// The `.env` that people expect, made from its template; where no file is
-/// written, the template is read in its place.
+/// Creates a missing `.env` from its template, or reads the template instead if no file may
+/// be written.
 fn with_env_file(project: Project, writes: WriteMode) -> Result<Project> {
     let ctx = &project.ctx;
     let Some(template) = project.template.as_deref().filter(|_| !ctx.dry_run) else { return Ok(project) };
@@ -312,7 +311,7 @@ fn with_env_file(project: Project, writes: WriteMode) -> Result<Project> {
     project.resolve_again(ctx)
 }
 
-/// A variable that moved twice on the way moved once in the end.
+/// Merges successive moves of the same port into one.
 fn merge_moves(moved: Vec<moves::Move>) -> Vec<moves::Move> {
     let mut last: BTreeMap<moves::PortSource, moves::Move> = BTreeMap::new();
     for step in moved {
@@ -326,22 +325,21 @@ fn publishes(checked: &CheckedProject, port: u16) -> bool {
     checked.rows.iter().any(|row| row.wanted.mapping.published.is_some_and(|range| range.contains(port)))
 }
 
-/// Without a port there is nothing to choose again.
 fn unknown_port_error(problem: &PortProblem) -> Error {
-    Error::new(format!("the engine refused to publish a port and does not say which: {}", problem.cause.as_str()))
-        .hint("its own words: `docker compose up -d`")
+    Error::new(format!("the engine refused to publish a port, but does not say which: {}", problem.cause.as_str()))
+        .hint("see its own message: `docker compose up -d`")
         .finding()
 }
 
 fn warn_port_refused(ctx: &Context, problem: &PortProblem, replaced: &[String], attempt: u32) {
     let port = problem.port.map_or_else(|| "a port".to_owned(), |port| format!("port {port}"));
     ui::warn(&format!(
-        "the engine refused {port} ({}) on attempt {attempt} of {ATTEMPTS}; what this attempt started was taken back",
+        "the engine refused {port} ({}) on attempt {attempt} of {ATTEMPTS}; what this attempt started was rolled back",
         problem.cause.as_str()
     ));
     if !replaced.is_empty() {
         ui::warn(&format!(
-            "containers of {} had been replaced and are gone; the next start makes them anew",
+            "containers of {} had been replaced and are lost; the next start creates new ones",
             replaced.join(", ")
         ));
     }

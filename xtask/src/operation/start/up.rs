@@ -1,5 +1,5 @@
-//! Up: start the containers, wait until they are well, prove from outside that
-//! they answer.
+//! One attempt: starts the containers, waits until they are ready, and proves from outside
+//! that they answer.
 
 use std::time::{Duration, Instant};
 
@@ -12,24 +12,23 @@ use crate::operation::services::{bound, prove, wait};
 use crate::parse::engine_message::PortProblem;
 use crate::ui::Live;
 
-/// Seconds for that, where nobody says otherwise.
+/// The default time limit in seconds.
 const WAIT: u64 = 120;
 
 /// How an attempt ended.
 #[derive(Debug)]
 pub enum Attempt {
-    /// Every service is well and every published port answers.
+    /// Every service is ready and every published port answers.
     Up,
-    /// The engine refused a port; what this attempt made is gone again.
+    /// The engine refused a port, and the attempt was rolled back.
     PortRefused {
-        /// Which, as far as the engine said.
         problem: PortProblem,
-        /// Services whose old containers were replaced and are gone now.
+        /// Services whose old containers were replaced and are lost.
         replaced: Vec<String>,
     },
 }
 
-/// One attempt. Errors are findings (a service failed, 1) or failures (2).
+/// Errors are findings (a service failed) or failures.
 pub fn attempt(project: &CheckedProject, options: &Options) -> Result<Attempt> {
     let limit = Duration::from_secs(options.wait_timeout.or(project.settings.wait_timeout).unwrap_or(WAIT));
     let (patience, live) = (crate::exec::patience(), Live::new());
