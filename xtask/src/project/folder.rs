@@ -10,16 +10,16 @@ use crate::parse::compose::normalise_name;
 use crate::{disk, stack};
 
 #[derive(Debug, Clone)]
-pub struct ProjectFolder {
+pub(crate) struct ProjectFolder {
     /// The Compose project's name, or one made from the folder's name by the same rules.
-    pub project: String,
+    pub(crate) project: String,
     /// Without symbolic links.
-    pub dir: PathBuf,
+    pub(crate) dir: PathBuf,
     /// According to our own reader; `None` without a Compose project.
-    pub stack: Option<Stack>,
+    pub(crate) stack: Option<Stack>,
 }
 
-pub fn project_folder(ctx: &Context) -> Result<ProjectFolder> {
+pub(crate) fn project_folder(ctx: &Context) -> Result<ProjectFolder> {
     let env = |name: &str| ctx.var(name);
     match stack::read(&ctx.options, &ctx.dir, &env) {
         Ok(stack) => Ok(ProjectFolder { project: stack.name.clone(), dir: disk::real(&stack.dir), stack: Some(stack) }),
@@ -33,7 +33,7 @@ pub fn project_folder(ctx: &Context) -> Result<ProjectFolder> {
 }
 
 /// Only the folder, which is known even if the compose files can't be read.
-pub fn project_dir(ctx: &Context) -> PathBuf {
+pub(crate) fn project_dir(ctx: &Context) -> PathBuf {
     let env = |name: &str| ctx.var(name);
     let located = stack::locate(&ctx.options, &ctx.dir, &env).ok();
     located.map_or_else(|| plain_dir(ctx), |project| disk::real(&project.dir))
@@ -52,7 +52,7 @@ fn plain_dir(ctx: &Context) -> PathBuf {
 impl ProjectFolder {
     /// The name in the folder's leases, which can differ from the current project name: a
     /// checkout can get a name of its own, and lose it.
-    pub fn tenant_name(&self, leases: &Leases) -> String {
+    pub(crate) fn tenant_name(&self, leases: &Leases) -> String {
         let here = leases.tenants.iter().filter(|tenant| tenant.dir == self.dir);
         let located = here.max_by_key(|tenant| (tenant.is_stack(), tenant.project == self.project));
         located.map_or_else(|| self.project.clone(), |tenant| tenant.project.clone())

@@ -10,7 +10,7 @@ use crate::model::{ComposeOptions, Container, Leases, Tenant};
 use crate::parse::compose::normalise_name;
 use crate::stack::{self, Checkout};
 
-pub const PROJECT_NAME: &str = "COMPOSE_PROJECT_NAME";
+pub(crate) const PROJECT_NAME: &str = "COMPOSE_PROJECT_NAME";
 
 /// The folder of a container of this project name, if it is another one. A stopped
 /// container counts while its folder exists: `up` would replace it too, and
@@ -65,24 +65,24 @@ pub(super) fn default_worktree_name(dir: &Path) -> Option<String> {
 
 impl Project {
     /// Whether the name was given on the command line or in the shell.
-    pub fn is_name_explicit(&self) -> bool {
+    pub(crate) fn is_name_explicit(&self) -> bool {
         self.ctx.options.project_name.is_some() || self.ctx.var(PROJECT_NAME).is_some()
     }
 
     /// The project's folder in the main checkout, for a linked worktree.
-    pub fn main_dir(&self) -> Option<PathBuf> {
+    pub(crate) fn main_dir(&self) -> Option<PathBuf> {
         folder_in_main(self.checkout.as_ref()?, &self.real_dir())
     }
 
     /// The project name of the main checkout, as a bare `docker compose` there uses it.
-    pub fn main_name(&self) -> Option<String> {
+    pub(crate) fn main_name(&self) -> Option<String> {
         read_project_name(&self.main_dir()?)
     }
 
     /// The other checkout that owns the project's name, if this one has neither containers
     /// nor leases under it: whatever the engine has of that name isn't this checkout's. A
     /// name on the command line is always used as given.
-    pub fn name_owner(&self) -> Option<PathBuf> {
+    pub(crate) fn name_owner(&self) -> Option<PathBuf> {
         let (name, dir) = (&self.stack.name, self.real_dir());
         if self.ctx.options.project_name.is_some() || self.own_containers().next().is_some() {
             return None;
@@ -99,7 +99,7 @@ impl Project {
 
     /// The name that the checkout already has: from its containers, `.env`, leases or
     /// volumes.
-    pub fn existing_name(&self) -> Result<Option<String>> {
+    pub(crate) fn existing_name(&self) -> Result<Option<String>> {
         let (current, dir) = (&self.stack.name, self.real_dir());
         let here = self.containers.iter().flatten().filter(|container| container.is_from(&dir));
         let mut container_names: Vec<&String> = here.filter_map(|container| container.project.as_ref()).collect();
@@ -135,7 +135,7 @@ impl Project {
     }
 
     /// A name that no other checkout has.
-    pub fn new_name(&self, leases: &Leases) -> String {
+    pub(crate) fn new_name(&self, leases: &Leases) -> String {
         let dir = self.real_dir();
         let base = self.base_name();
         let folder = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -150,7 +150,7 @@ impl Project {
     }
 
     /// The prefix of all checkouts' names.
-    pub fn base_name(&self) -> String {
+    pub(crate) fn base_name(&self) -> String {
         let of = |checkout: &Checkout| {
             let of_repository = || Some(normalise_name(&checkout.repository)).filter(|name| !name.is_empty());
             self.main_name().or_else(of_repository)

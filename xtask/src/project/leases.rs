@@ -11,22 +11,22 @@ use crate::model::{Container, Lease, Leases, Protocol, Starter, Tenant};
 use crate::{disk, host, ui};
 
 /// Why a port is unavailable: a tenant is being started on it.
-pub fn being_started(ctx: &Context, tenant: &Tenant) -> String {
+pub(crate) fn being_started(ctx: &Context, tenant: &Tenant) -> String {
     format!("{} in {} is being started on it", ui::clean(&tenant.project), ctx.show(&tenant.dir))
 }
 
 /// Why a port is unavailable: a tenant has leased it.
-pub fn kept_by(ctx: &Context, tenant: &Tenant) -> String {
+pub(crate) fn kept_by(ctx: &Context, tenant: &Tenant) -> String {
     format!("it is kept for {} in {}", ui::clean(&tenant.project), ctx.show(&tenant.dir))
 }
 
 /// Whether a process that will bind the tenant's port is still running.
-pub fn is_starting(tenant: &Tenant, port: u16, protocol: Protocol) -> bool {
+pub(crate) fn is_starting(tenant: &Tenant, port: u16, protocol: Protocol) -> bool {
     tenant.starters(port, protocol).any(is_alive)
 }
 
 /// Whether exactly that process is still running, and isn't this one.
-pub fn is_alive(starter: Starter) -> bool {
+pub(crate) fn is_alive(starter: Starter) -> bool {
     starter.pid != std::process::id()
         && host::processes(&[starter.pid]).iter().any(|process| process.start_mark == starter.mark)
 }
@@ -34,12 +34,12 @@ pub fn is_alive(starter: Starter) -> bool {
 /// Opens the ledger of the engine's machine. Without a state folder a start works, but
 /// ports are not kept, and a warning says so. A damaged ledger is rebuilt from the running
 /// containers.
-pub fn open(ctx: &Context, containers: Option<&[Container]>) -> Option<Book> {
+pub(crate) fn open(ctx: &Context, containers: Option<&[Container]>) -> Option<Book> {
     open_at(ctx, ctx.ledger_dir(), containers)
 }
 
 /// Opens the ledger of this machine, wherever the engine is.
-pub fn open_local(ctx: &Context, containers: &[Container]) -> Option<Book> {
+pub(crate) fn open_local(ctx: &Context, containers: &[Container]) -> Option<Book> {
     open_at(ctx, ctx.state_dir(), Some(containers))
 }
 
@@ -67,7 +67,7 @@ fn open_at(ctx: &Context, dir: Result<PathBuf>, containers: Option<&[Container]>
 }
 
 /// Writes the ledger, and warns if it can't be written.
-pub fn close(book: Book) {
+pub(crate) fn close(book: Book) {
     if let Err(error) = book.close() {
         warn_not_kept(&error);
     }
@@ -98,19 +98,24 @@ fn rebuild(leases: &mut Leases, containers: &[Container]) {
 }
 
 /// A lease that starts now.
-pub fn new_lease(service: &str, target: u16, protocol: Protocol, published: u16) -> Lease {
+pub(crate) fn new_lease(service: &str, target: u16, protocol: Protocol, published: u16) -> Lease {
     let since = ui::rfc3339(SystemTime::now());
     Lease::new(service, target, protocol, published, since)
 }
 
 /// Identifies this process, so that others can check whether it is still running.
-pub fn this_process() -> Option<Starter> {
+pub(crate) fn this_process() -> Option<Starter> {
     let pid = std::process::id();
     host::processes(&[pid]).first().map(|process| Starter { pid, mark: process.start_mark })
 }
 
 /// Ends all other leases of a port, and prints a note for each.
-pub fn take_over(ctx: &Context, leases: &mut Leases, (port, protocol): (u16, Protocol), (project, dir): (&str, &Path)) {
+pub(crate) fn take_over(
+    ctx: &Context,
+    leases: &mut Leases,
+    (port, protocol): (u16, Protocol),
+    (project, dir): (&str, &Path),
+) {
     for (project, folder) in leases.take_over(port, protocol, project, dir) {
         if disk::is_folder(&folder) {
             let whose = format!("{} in {}", ui::clean(&project), ctx.show(&folder));

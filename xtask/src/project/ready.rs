@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 impl Project {
     /// An error if a project of this name runs from another folder: Compose would replace
     /// its containers, and `down` would remove them.
-    pub fn refuse_if_running_elsewhere(&self) -> Result<()> {
+    pub(crate) fn refuse_if_running_elsewhere(&self) -> Result<()> {
         let Some(other) = &self.other_folder else { return Ok(()) };
         let (ctx, name) = (&self.ctx, &self.stack.name);
         Err(Error::new(format!(
@@ -24,13 +24,13 @@ impl Project {
 
     /// An error without an engine, without Compose, or if the project runs from another
     /// folder.
-    pub fn require_ready(&self) -> Result<()> {
+    pub(crate) fn require_ready(&self) -> Result<()> {
         self.require_engine()?;
         self.refuse_if_running_elsewhere()
     }
 
     /// An error without an engine or without Compose.
-    pub fn require_engine(&self) -> Result<()> {
+    pub(crate) fn require_engine(&self) -> Result<()> {
         let ctx = &self.ctx;
         match (&self.containers, &self.compose_trouble) {
             (Ok(_), None) => Ok(()),
@@ -48,14 +48,14 @@ impl Project {
     }
 
     /// Whether Compose can be asked only after `.env` was created from its template.
-    pub fn needs_env_file(&self) -> bool {
+    pub(crate) fn needs_env_file(&self) -> bool {
         matches!(self.compose_trouble, Some(ComposeTrouble::NeedsEnvFile(_)))
     }
 
     /// Whether there is no engine or no Compose, so that the project's own script may
     /// install both. A script can't repair an engine that doesn't answer, or not to this
     /// user.
-    pub fn lacks_engine(&self) -> bool {
+    pub(crate) fn lacks_engine(&self) -> bool {
         match &self.containers {
             Ok(_) => matches!(self.compose_trouble, Some(ComposeTrouble::Absent(_))),
             Err(trouble) => trouble.is_absence(self.ctx.engine.endpoint()),

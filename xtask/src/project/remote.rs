@@ -60,7 +60,7 @@ impl Project {
     }
 
     /// Whether it still has to get a name of this person's own.
-    pub fn needs_person_name(&self) -> bool {
+    pub(crate) fn needs_person_name(&self) -> bool {
         self.is_per_person() && !(self.has_person_name() && self.has_chosen_name())
     }
 
@@ -77,11 +77,11 @@ impl Project {
     }
 
     /// What the person's own project name is based on.
-    pub fn person_base_name(&self) -> String {
+    pub(crate) fn person_base_name(&self) -> String {
         default_worktree_name(&self.real_dir()).unwrap_or_else(|| self.stack.name.clone())
     }
 
-    pub fn new_person_name(&self, leases: &Leases) -> Result<String> {
+    pub(crate) fn new_person_name(&self, leases: &Leases) -> Result<String> {
         let containers = self.containers.as_deref().unwrap_or_default();
         choose_person_name(&self.ctx, &self.person_base_name(), &self.real_dir(), containers, leases)
     }

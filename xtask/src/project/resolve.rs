@@ -1,4 +1,4 @@
-//! Resolves the project of a context.
+//! Resolves projects.
 
 use std::path::Path;
 
@@ -11,13 +11,14 @@ use crate::error::Result;
 use crate::model::Leases;
 use crate::stack::{self, Checkout, Settings};
 
+/// Resolves the project of a context.
 pub fn resolve(ctx: &Context) -> Result<Project> {
     resolve_as(ctx, false)
 }
 
 /// For commands that don't start the project: with the name and the files that it was
 /// started with.
-pub fn resolve_started(ctx: &Context) -> Result<Project> {
+pub(crate) fn resolve_started(ctx: &Context) -> Result<Project> {
     resolve(&started_context(ctx)?)
 }
 
@@ -48,13 +49,13 @@ fn resolve_as(ctx: &Context, is_secondary_checkout: bool) -> Result<Project> {
 impl Project {
     /// Resolves the project from changed inputs. A secondary checkout stays one, whatever
     /// its name is now.
-    pub fn resolve_again(&self, ctx: &Context) -> Result<Project> {
+    pub(crate) fn resolve_again(&self, ctx: &Context) -> Result<Project> {
         resolve_as(ctx, self.is_secondary_checkout)
     }
 
     /// Keeps the inputs and the model, and asks the engine and the ledger again.
     #[must_use]
-    pub fn refreshed(&self) -> Project {
+    pub(crate) fn refreshed(&self) -> Project {
         Project { containers: containers(&self.ctx), ..self.clone() }.with_engine_and_ledger()
     }
 
@@ -73,7 +74,7 @@ impl Project {
     }
 
     /// Whether other checkouts use its name, according to git and the engine.
-    pub fn has_other_checkouts(&self) -> bool {
+    pub(crate) fn has_other_checkouts(&self) -> bool {
         let of_git = |checkout: &Checkout| checkout.linked || self.other_folder.is_some();
         self.checkout.as_ref().is_some_and(of_git) || self.is_per_person()
     }

@@ -14,7 +14,7 @@ use crate::stack::{self, COMPOSE_FILE, SEPARATOR, default_separator};
 /// Adds what only the state folder knows: the names file that the project was started
 /// with, our override file after `--no-write`, and the name of a linked worktree if nothing
 /// else sets one.
-pub fn started_context(ctx: &Context) -> Result<Context> {
+pub(crate) fn started_context(ctx: &Context) -> Result<Context> {
     let project = stack::locate(&ctx.options, &ctx.dir, &|name| ctx.var(name))?;
     let by_hand = ctx.options.project_name.is_some() || ctx.var(PROJECT_NAME).is_some();
     let linked = stack::checkout(&project.dir).is_some_and(|checkout| checkout.linked);
@@ -36,7 +36,7 @@ pub fn started_context(ctx: &Context) -> Result<Context> {
 }
 
 /// Adds the names file to the project's compose files.
-pub fn with_names(ctx: &Context, names: &NamesFile) -> Result<Context> {
+pub(crate) fn with_names(ctx: &Context, names: &NamesFile) -> Result<Context> {
     let mut files = stack::locate(&ctx.options, &ctx.dir, &|name| ctx.var(name))?.files;
     files.retain(|file| *file != names.path && file.file_name().is_none_or(|name| name != labels::FILE));
     files.push(names.path.clone());
@@ -52,7 +52,7 @@ pub fn with_names(ctx: &Context, names: &NamesFile) -> Result<Context> {
 }
 
 /// The proxy's network, which the environment may set.
-pub fn proxy_network(ctx: &Context) -> Result<String> {
+pub(crate) fn proxy_network(ctx: &Context) -> Result<String> {
     let network = ctx.var(NETWORK_VARIABLE).filter(|name| !name.is_empty()).unwrap_or_else(|| NETWORK.to_owned());
     if is_host(&network) && !network.contains('.') {
         return Ok(network);
@@ -71,7 +71,7 @@ fn override_vars(ctx: &Context, project: &stack::Project) -> Result<Vec<(String,
     Ok(compose_file_vars(&project.files.iter().cloned().chain([file]).collect::<Vec<PathBuf>>()))
 }
 
-pub fn compose_file_vars(files: &[PathBuf]) -> Vec<(String, String)> {
+pub(crate) fn compose_file_vars(files: &[PathBuf]) -> Vec<(String, String)> {
     let separator = default_separator();
     let list: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
     vec![(COMPOSE_FILE.to_owned(), list.join(separator)), (SEPARATOR.to_owned(), separator.to_owned())]

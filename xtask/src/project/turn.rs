@@ -6,7 +6,7 @@ use crate::ui;
 
 /// Waits until no other start or stop of the project is in progress. Without a state folder
 /// there are no turns, and Compose's own errors must do.
-pub fn take_turn(ctx: &Context, name: &str) -> Option<Turn> {
+pub(crate) fn take_turn(ctx: &Context, name: &str) -> Option<Turn> {
     if ctx.dry_run {
         return None;
     }

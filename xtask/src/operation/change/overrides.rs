@@ -42,13 +42,15 @@ impl Request {
 /// A port that our file moves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MovedPort {
-    pub slot: Slot,
+    pub(crate) slot: Slot,
     /// The port in the project's own files.
     pub own: u16,
+    /// The port that our file sets.
     pub now: u16,
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
 }
 
+/// Identifies the row's entry in the compose file.
 pub fn slot_of(project: &CheckedProject, row: &Row) -> Option<Slot> {
     let service = project.stack.service(&row.wanted.mapping.service)?;
     let at = service.ports.iter().position(|wanted| wanted.mapping == row.wanted.mapping)?;
@@ -56,7 +58,7 @@ pub fn slot_of(project: &CheckedProject, row: &Row) -> Option<Slot> {
 }
 
 /// The override file to write, or an error if it would have no effect.
-pub fn override_path(project: &Project) -> Result<PathBuf> {
+pub(crate) fn override_path(project: &Project) -> Result<PathBuf> {
     if let Some(trouble) = &project.compose_trouble {
         return Err(project.ctx.compose_error(trouble));
     }
@@ -65,7 +67,7 @@ pub fn override_path(project: &Project) -> Result<PathBuf> {
 }
 
 /// The env file, if any, whose COMPOSE_FILE must list our file.
-pub fn env_file_to_write(ctx: &Context) -> Vec<PathBuf> {
+pub(crate) fn env_file_to_write(ctx: &Context) -> Vec<PathBuf> {
     let place = override_place(&ctx.options, &ctx.dir, &|name| ctx.var(name));
     place.ok().and_then(|place| place.list).map(|list| list.env_file).into_iter().collect()
 }
@@ -87,7 +89,7 @@ fn check_version(ctx: &Context) -> Result<()> {
 
 /// Whether the project's own files changed since ours was written. Our lists of ports
 /// replace theirs, so a port added there would be hidden.
-pub fn is_stale(project: &Project) -> Result<bool> {
+pub(crate) fn is_stale(project: &Project) -> Result<bool> {
     if !has_override(project) {
         return Ok(false);
     }
@@ -96,7 +98,7 @@ pub fn is_stale(project: &Project) -> Result<bool> {
 }
 
 /// Writes a stale file again. If our reader can't read the project, the file stays.
-pub fn refresh(project: Project, writes: WriteMode) -> Result<Project> {
+pub(crate) fn refresh(project: Project, writes: WriteMode) -> Result<Project> {
     match is_stale(&project) {
         Ok(true) if !project.ctx.dry_run => {
             let after = apply(&project, &Request::default(), writes)?;
@@ -112,7 +114,7 @@ pub fn refresh(project: Project, writes: WriteMode) -> Result<Project> {
 }
 
 /// Warns about a stale file in commands that don't write; `start` generates it again.
-pub fn note_stale(project: &Project) {
+pub(crate) fn note_stale(project: &Project) {
     let file = project.stack.files.iter().find(|file| is_generated_file(file));
     if let (Some(file), Ok(true)) = (file, is_stale(project)) {
         let file = project.ctx.show(file);
@@ -129,6 +131,7 @@ fn is_generated_file(file: &Path) -> bool {
     disk::read(file).is_ok_and(|bytes| bytes.is_some_and(|bytes| is_generated(&bytes)))
 }
 
+/// The ports that our file moves.
 pub fn moved_ports(project: &Project) -> Result<Vec<MovedPort>> {
     if !has_override(project) {
         return Ok(Vec::new());
@@ -142,7 +145,7 @@ pub fn moved_ports(project: &Project) -> Result<Vec<MovedPort>> {
 }
 
 /// A request to reset these names in addition to those that are reset already.
-pub fn reset_request(project: &Project, names: &[FixedName]) -> Result<Request> {
+pub(crate) fn reset_request(project: &Project, names: &[FixedName]) -> Result<Request> {
     let mut request = Request::reset_names(names);
     if has_override(project)
         && let Some(resets) = &mut request.resets
@@ -198,7 +201,7 @@ pub fn apply_in_environment(project: &Project, request: &Request) -> Result<Proj
 }
 
 /// Removes that file, once values go into the project's own files.
-pub fn remove_outside_file(ctx: &Context, dir: &Path) {
+pub(crate) fn remove_outside_file(ctx: &Context, dir: &Path) {
     drop(ctx.override_file(dir, "").map(std::fs::remove_file));
 }
 

@@ -24,25 +24,25 @@ pub enum WriteMode {
 impl WriteMode {
     /// Applies `no_write` of the project's settings, where possible.
     #[must_use]
-    pub fn with_settings(self, settings: &Settings) -> WriteMode {
+    pub(crate) fn with_settings(self, settings: &Settings) -> WriteMode {
         if self == WriteMode::FilesOrEnvironment && settings.no_write { WriteMode::Environment } else { self }
     }
 
     /// Asks where a change of `files` goes if git tracks any of them. `--yes` means the
     /// files. Without a terminal `start` continues without writing, and other commands
     /// refuse.
-    pub fn ask(self, ctx: &Context, files: &[PathBuf]) -> Result<WriteMode> {
+    pub(crate) fn ask(self, ctx: &Context, files: &[PathBuf]) -> Result<WriteMode> {
         Ok(self.ask_or_override(ctx, files, None)?.unwrap_or(self))
     }
 
     /// Like `ask`, if the change can only go into the files.
-    pub fn ask_for_files(self, ctx: &Context, files: &[PathBuf]) -> Result<WriteMode> {
+    pub(crate) fn ask_for_files(self, ctx: &Context, files: &[PathBuf]) -> Result<WriteMode> {
         if self == WriteMode::FilesOrEnvironment { WriteMode::Files } else { self }.ask(ctx, files)
     }
 
     /// Like `ask`, but also offers an override file that git ignores; `None`: the user chose
     /// that file.
-    pub fn ask_or_override(
+    pub(crate) fn ask_or_override(
         self,
         ctx: &Context,
         files: &[PathBuf],

@@ -16,15 +16,15 @@ use crate::project::{self, Project};
 /// A project and the verdicts of its ports.
 #[derive(Debug, Clone)]
 pub struct CheckedProject {
-    pub project: Project,
+    pub(crate) project: Project,
     /// One row per published port, in the order of the model.
     pub rows: Vec<Row>,
     /// Ports that can't be used although they look free, and why.
-    pub refused: BTreeMap<u16, String>,
+    pub(crate) refused: BTreeMap<u16, String>,
     /// Ports that other, stopped stacks will need again.
-    pub avoid: BTreeSet<u16>,
+    pub(crate) avoid: BTreeSet<u16>,
     /// How the ports of each service are published.
-    pub publishing: BTreeMap<String, Publishing>,
+    pub(crate) publishing: BTreeMap<String, Publishing>,
 }
 
 impl Deref for CheckedProject {
@@ -37,7 +37,7 @@ impl Deref for CheckedProject {
 
 impl CheckedProject {
     /// No port is judged yet.
-    pub fn new(project: Project) -> CheckedProject {
+    pub(crate) fn new(project: Project) -> CheckedProject {
         let engine = project.containers.is_ok().then_some(&project.ctx.engine);
         let publishing = ports::publishing_of(engine, &project.stack);
         let (rows, refused, avoid) = Default::default();
@@ -47,7 +47,7 @@ impl CheckedProject {
     /// Judges every port, also a second time. `refused` are ports that the engine or another
     /// start has refused, for reasons that may not be visible from here.
     #[must_use]
-    pub fn judge(self, refused: &BTreeMap<u16, String>) -> CheckedProject {
+    pub(crate) fn judge(self, refused: &BTreeMap<u16, String>) -> CheckedProject {
         let (rows, avoid) = with_facts(&self, &self.leases, refused, |mut facts| {
             let mut rows = ports::judge_stack(&mut facts, &self.stack, &self.publishing);
             if !rows.iter().any(|row| row.verdict.is_conflict()) {
@@ -62,7 +62,7 @@ impl CheckedProject {
     }
 
     /// Adds all sockets of a remote engine's machine.
-    pub fn with_remote_sockets(mut self) -> Result<CheckedProject> {
+    pub(crate) fn with_remote_sockets(mut self) -> Result<CheckedProject> {
         if let (Some(host), Ok(containers)) = (&self.host, &self.containers) {
             let sockets = Some(ports::sockets_of_engine_host(&self.ctx, &self.stack, containers)?);
             self.project.host = Some(EngineHost { sockets, ..host.clone() });
@@ -71,16 +71,16 @@ impl CheckedProject {
     }
 
     /// The rows that would make `up` fail.
-    pub fn conflicts(&self) -> impl Iterator<Item = &Row> {
+    pub(crate) fn conflicts(&self) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(|row| row.verdict.is_conflict())
     }
 
-    pub fn has_conflicts(&self) -> bool {
+    pub(crate) fn has_conflicts(&self) -> bool {
         self.conflicts().next().is_some()
     }
 
     /// The address that a network sets for a mapping without a host IP.
-    pub fn network_ip(&self, mapping: &PortMapping) -> Option<IpAddr> {
+    pub(crate) fn network_ip(&self, mapping: &PortMapping) -> Option<IpAddr> {
         match self.publishing.get(&mapping.service) {
             Some(Publishing::Bound(ip)) if mapping.host_ip.is_none() => *ip,
             _ => None,
@@ -88,7 +88,7 @@ impl CheckedProject {
     }
 
     /// Keeps only `services` and their dependencies.
-    pub fn only_services(mut self, services: &[String]) -> Result<CheckedProject> {
+    pub(crate) fn only_services(mut self, services: &[String]) -> Result<CheckedProject> {
         if services.is_empty() {
             return Ok(self);
         }
@@ -106,12 +106,13 @@ impl CheckedProject {
     }
 }
 
+/// Resolves the project of a context, and judges its ports.
 pub fn check_project(ctx: &Context) -> Result<CheckedProject> {
     project::resolve(ctx).map(|project| CheckedProject::new(project).judge(&BTreeMap::new()))
 }
 
 /// Suggests ports for every conflict again, with the given leases.
-pub fn suggest_again(checked: &mut CheckedProject, leases: &Leases) {
+pub(crate) fn suggest_again(checked: &mut CheckedProject, leases: &Leases) {
     let mut rows = std::mem::take(&mut checked.rows);
     with_facts(checked, leases, &checked.refused, |facts| {
         ports::suggest_for_conflicts(&facts, &mut rows, &rules(checked, &checked.avoid));
@@ -120,12 +121,12 @@ pub fn suggest_again(checked: &mut CheckedProject, leases: &Leases) {
 }
 
 /// A block for this project that no other project has and whose ports are free.
-pub fn free_range(checked: &CheckedProject, leases: &Leases) -> Option<PortRange> {
+pub(crate) fn free_range(checked: &CheckedProject, leases: &Leases) -> Option<PortRange> {
     with_facts(checked, leases, &checked.refused, |facts| ports::free_range(&facts, &checked.rows, &checked.avoid))
 }
 
 /// Whether `port` could be published instead of the mapping's own.
-pub fn is_free(checked: &CheckedProject, mapping: &PortMapping, port: u16) -> bool {
+pub(crate) fn is_free(checked: &CheckedProject, mapping: &PortMapping, port: u16) -> bool {
     let effective = ports::effective(&checked.publishing, mapping);
     let none = (Leases::default(), BTreeMap::new());
     effective.is_ok_and(|mapping| with_facts(checked, &none.0, &none.1, |facts| facts.is_free(&mapping, port)))
