@@ -106,8 +106,8 @@ fn missing_env_file_error(ctx: &Context, missing: &MissingEnvFile) -> Error {
     match &missing.template {
         Some(template) => {
             let (from, to) = (ctx.typed(template), ctx.typed(&missing.file));
-            error.hint(format!("create it from its template: `cp {from} {to}`"))
+            error.hint(format!("make it from its template: `cp {from} {to}`"))
         }
-        None => error.hint("create it, or make it optional: `env_file: [{path: FILE, required: false}]`"),
+        None => error.hint("make it, or let it be optional: `env_file: [{path: FILE, required: false}]`"),
     }
 }

@@ -175,7 +175,7 @@ fn what_was_replaced_is_named() {
     project.write(".env", format!("LATE_PORT={other}\n"));
     let thief = Thief::process(&project, other);
     let output = thief.start(&["fail"]).exits(1);
-    output.says("containers of late had been replaced and are gone").says(&other.to_string());
+    output.says("containers of late had been replaced and are lost").says(&other.to_string());
     assert_eq!(project.containers(), [early]);
     drop(thief);
     project.write(".env", format!("LATE_PORT={port}\n"));

@@ -194,7 +194,7 @@ fn set_takes_a_value_with_an_address_and_keeps_what_stands_around() {
 fn set_may_take_addresses_away() {
     let project = project(&[r#""${IP:-0.0.0.0}:${P:-@0}:6379""#, r#""${Q:-@1}:80""#], "");
     project.run("env set IP=127.0.0.1 Q=127.0.0.1:@2").exits(0);
-    assert!(refused(&project, "env set IP=0.0.0.0").stderr.contains("now it is on 127.0.0.1:18000"));
+    assert!(refused(&project, "env set IP=0.0.0.0").stderr.contains("currently it is on 127.0.0.1:18000"));
 }
 
 /// Runs it; it must fail and change nothing.

@@ -293,7 +293,7 @@ fn what_was_replaced_is_named() {
     let new = container(("demo", "web", dir.to_str().unwrap()), ("created", "Created"), &[]);
     engine.has(old).on("up", move |state| state.containers = vec![new.clone()]);
     let run = project.run("start").exits(1);
-    assert!(run.stderr.contains("warning: containers of web had been replaced and are gone"), "{run}");
+    assert!(run.stderr.contains("warning: containers of web had been replaced and are lost"), "{run}");
     assert_eq!(engine.state().changes, ["POST /up", "DELETE /containers/demo-web-id?force=1"]);
 }
 

@@ -114,7 +114,7 @@ fn the_template_of_another_env_file_is_named() {
     project.file("dev.env.example", "A=1\n");
     let run = project.run("check-ports --env-file dev.env").exits(2);
     assert!(
-        run.stderr.contains("hint: create it from its template: `cp [root]/demo/dev.env.example [root]/demo/dev.env`"),
+        run.stderr.contains("hint: make it from its template: `cp [root]/demo/dev.env.example [root]/demo/dev.env`"),
         "{run}"
     );
 }
