@@ -61,14 +61,14 @@ fn over_ssh(ssh: &Command) -> Result<Vec<Socket>> {
     if let Some(sockets) = proc_net::sockets(&answer.stdout) {
         return Ok(sockets);
     }
-    let said = answer.error_text();
-    let said = said.lines().last().unwrap_or("unexpected output");
-    Err(hint(Error::new(format!("cannot read the ports of the engine's machine over ssh: {}", ui::clean(said)))))
+    let message = answer.error_text();
+    let message = message.lines().last().unwrap_or("unexpected output");
+    Err(hint(Error::new(format!("cannot read the ports of the engine's machine over ssh: {}", ui::clean(message)))))
 }
 
 fn in_container(ctx: &Context, stack: &Stack, containers: &[Container]) -> Result<Vec<Socket>> {
     let images = images(ctx, stack, containers).map_err(|trouble| ctx.engine_error(&trouble))?;
-    let mut said = None;
+    let mut message = None;
     for image in images.iter().take(MAX_IMAGES) {
         let run = tables_in_container(image);
         ui::detail(&format!("$ {}", run.line()));
@@ -76,12 +76,14 @@ fn in_container(ctx: &Context, stack: &Stack, containers: &[Container]) -> Resul
         if let Some(sockets) = proc_net::sockets(&answer.stdout) {
             return Ok(sockets);
         }
-        said = answer.error_text().lines().next().map(|line| ui::clip(&ui::clean(line), 200)).or(said);
+        message = answer.error_text().lines().next().map(|line| ui::clip(&ui::clean(line), 200)).or(message);
     }
     let host = &ctx.engine.endpoint().host;
-    let error = match said {
+    let error = match message {
         None => Error::new(format!("the engine at {host} has no image that could read its machine's ports")),
-        Some(said) => Error::new(format!("no image of the engine at {host} can read its machine's ports: {said}")),
+        Some(message) => {
+            Error::new(format!("no image of the engine at {host} can read its machine's ports: {message}"))
+        }
     };
     Err(error
         .hint("any image with `cat` will do, but none is pulled automatically: `docker pull busybox`")

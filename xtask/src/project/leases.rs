@@ -11,12 +11,12 @@ use crate::model::{Container, Lease, Leases, Protocol, Starter, Tenant};
 use crate::{disk, host, ui};
 
 /// Why a port is unavailable: a tenant is being started on it.
-pub(crate) fn being_started(ctx: &Context, tenant: &Tenant) -> String {
+pub(crate) fn starting_reason(ctx: &Context, tenant: &Tenant) -> String {
     format!("{} in {} is being started on it", ui::clean(&tenant.project), ctx.show(&tenant.dir))
 }
 
 /// Why a port is unavailable: a tenant has leased it.
-pub(crate) fn kept_by(ctx: &Context, tenant: &Tenant) -> String {
+pub(crate) fn lease_reason(ctx: &Context, tenant: &Tenant) -> String {
     format!("it is kept for {} in {}", ui::clean(&tenant.project), ctx.show(&tenant.dir))
 }
 

@@ -109,7 +109,7 @@ fn used(folder: &ProjectFolder, leases: &Leases, name: &str) -> BTreeSet<u16> {
 fn asked_for(ctx: &Context, server: &mut DevServer<'_>, port: u16) -> Result<u16> {
     let mut others = server.facts.other_tenants().filter(|tenant| tenant.keeps(port, Protocol::Tcp));
     if let Some(other) = others.find(|tenant| leases::is_starting(tenant, port, Protocol::Tcp)) {
-        let why = leases::being_started(ctx, other);
+        let why = leases::starting_reason(ctx, other);
         return Err(Error::new(format!("port {port} is not to be had: {why}")).finding());
     }
     if server.is_free(port) {

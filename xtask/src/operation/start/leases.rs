@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::envfile::Document;
 use crate::model::{Lease, Leases, NamesFile, Protocol, Source, Unpublished, Verdict};
 use crate::operation::check::project::{CheckedProject, Row, free_range, suggest_again};
-use crate::project::leases::{being_started, close, is_starting, kept_by, new_lease, open, take_over, this_process};
+use crate::project::leases::{
+    close, is_starting, lease_reason, new_lease, open, starting_reason, take_over, this_process,
+};
 use crate::{disk, ports, stack};
 
 /// Ports that this start must not take although they are free, and why:
@@ -34,8 +36,10 @@ pub fn unavailable_ports(checked: &CheckedProject, may_move: bool) -> BTreeMap<u
         let other = other.filter(|tenant| disk::is_folder(&tenant.dir));
         let mut is_default = || defaults.include(row, port);
         let why = match other {
-            Some(other) if is_starting(other, port, protocol) => Some(being_started(ctx, other)),
-            Some(other) if (may_move || checked.is_secondary_checkout) && is_default() => Some(kept_by(ctx, other)),
+            Some(other) if is_starting(other, port, protocol) => Some(starting_reason(ctx, other)),
+            Some(other) if (may_move || checked.is_secondary_checkout) && is_default() => {
+                Some(lease_reason(ctx, other))
+            }
             _ if checked.is_secondary_checkout && is_default() => {
                 let own = kept.map_or_else(|| "gets its own port".to_owned(), |kept| format!("keeps {kept}"));
                 Some(format!("it is the project's default, and this checkout {own}"))
@@ -158,7 +162,7 @@ pub fn record(checked: &CheckedProject, names: Option<&NamesFile>) -> Result<(),
     for (port, protocol) in &ports {
         let mut others = book.leases.others(name, &dir);
         let starting = others.find(|tenant| tenant.keeps(*port, *protocol) && is_starting(tenant, *port, *protocol));
-        refused.extend(starting.map(|tenant| (*port, being_started(ctx, tenant))));
+        refused.extend(starting.map(|tenant| (*port, starting_reason(ctx, tenant))));
     }
     if !refused.is_empty() {
         return Err(refused);

@@ -71,7 +71,7 @@ fn find_script(project: &Project) -> Result<PathBuf> {
         return Ok(script);
     }
     let missing =
-        project.require_engine().err().unwrap_or_else(|| Error::new("an engine and Compose are there already"));
+        project.require_engine().err().unwrap_or_else(|| Error::new("an engine and Compose are already installed"));
     Err(missing.hint("--setup runs scripts/engine/up of the project, and this one has none"))
 }
 

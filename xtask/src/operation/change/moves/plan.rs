@@ -168,7 +168,7 @@ fn plan_moves(project: &CheckedProject, writes: WriteMode, by_variable: bool) ->
 fn find_side_effect(project: &CheckedProject, step: &Move, row: &Row, writes: WriteMode) -> Option<Error> {
     let ctx = &project.ctx;
     let variable = step.variable().unwrap_or_default();
-    let alone = |error: Error| {
+    let with_hint = |error: Error| {
         let own = format!(
             "`\"${{{}_PORT:-{}}}:{}\"`",
             variable_name(&row.wanted.mapping.service),
@@ -186,7 +186,7 @@ fn find_side_effect(project: &CheckedProject, step: &Move, row: &Row, writes: Wr
     });
     if let Some(other) = also {
         let (service, address) = (ui::clean(&other.wanted.mapping.service), other.wanted.mapping.address());
-        return Some(alone(Error::new(format!(
+        return Some(with_hint(Error::new(format!(
             "{variable} also sets {address} of service `{service}`, and the two cannot use the same port"
         ))));
     }
@@ -200,7 +200,7 @@ fn find_side_effect(project: &CheckedProject, step: &Move, row: &Row, writes: Wr
         let before = read(&options, None).ok()?;
         Some((options, before))
     })?;
-    other_changes(step, &before, read(&options, Some(&step.value())), &step.cause(ctx, writes)).map(alone)
+    other_changes(step, &before, read(&options, Some(&step.value())), &step.cause(ctx, writes)).map(with_hint)
 }
 
 /// An error if the new value would change more than the port of `step`.
