@@ -1,4 +1,4 @@
-//! What every operation and task may touch.
+//! The context of a command: folder, environment, options, engine.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,35 +14,34 @@ use crate::model::{ComposeOptions, Leases, MissingEnvFile, NamesFile};
 use crate::stack;
 use crate::ui::Format;
 
-/// Made by the command line and never changed: what needs other inputs derives
-/// a new one.
+/// Made from the command line and never changed. Code that needs other inputs derives a new
+/// context.
 #[derive(Debug, Clone)]
 pub struct Context {
     /// The folder the command was typed in.
     pub dir: PathBuf,
-    /// The person's home folder.
+    /// The user's home folder.
     pub home: Option<PathBuf>,
-    /// The process environment, read once. Names that are no UTF-8 are left out.
+    /// The process environment, without variables that aren't UTF-8.
     pub env: BTreeMap<String, String>,
-    /// Which project.
+    /// Options that select the project.
     pub options: ComposeOptions,
-    /// The engine that the CLI would talk to.
+    /// The engine that the Docker CLI would use.
     pub engine: Engine,
-    /// `--yes`: answer questions with yes.
+    /// `--yes`: answer yes to every question.
     pub yes: bool,
-    /// `--dry-run`: say what would be done, and do nothing.
+    /// `--dry-run`: only print what would be done.
     pub dry_run: bool,
     /// `--format`.
     pub format: Format,
-    /// How the project was started by names, where it was.
+    /// The names file, if the project was started with names.
     pub names: Option<NamesFile>,
-    /// Variables that were set on top of the environment, for Compose too: by
-    /// [`Context::with_vars`] alone.
+    /// Variables added by [`Context::with_vars`], which Compose gets too.
     pub(crate) set: BTreeMap<String, String>,
 }
 
 impl Context {
-    /// Reads the environment.
+    /// Reads the process environment.
     pub fn new(dir: PathBuf, options: ComposeOptions) -> Self {
         let env: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -68,8 +67,7 @@ impl Context {
         self.env.get(name).cloned()
     }
 
-    /// The same with these variables in the environment, for everything that is
-    /// asked or started.
+    /// Adds variables to the environment, also for every program that is run.
     #[must_use]
     pub fn with_vars(&self, vars: impl IntoIterator<Item = (String, String)>) -> Context {
         let mut ctx = self.clone();
@@ -80,35 +78,35 @@ impl Context {
         ctx
     }
 
-    /// The same for a project that other options mean.
+    /// The same context with other options.
     #[must_use]
     pub fn with_options(&self, options: ComposeOptions) -> Context {
         Context { options, ..self.clone() }
     }
 
-    /// The same with `template` read in the place of env files, if there is one.
+    /// The same context, in which `template`, if any, replaces the env files.
     #[must_use]
     pub fn with_template(&self, template: Option<&Path>) -> Context {
         let env_files = template.map_or_else(|| self.options.env_files.clone(), |path| vec![path.to_path_buf()]);
         self.with_options(ComposeOptions { env_files, ..self.options.clone() })
     }
 
-    /// Whether the person's own environment has the variable.
+    /// Whether the user's own environment has the variable.
     pub fn is_shell_var(&self, name: &str) -> bool {
         self.env.contains_key(name) && !self.set.contains_key(name)
     }
 
-    /// Compose, as if typed in the same folder with the same options.
+    /// Compose in the same folder with the same options.
     pub fn compose(&self) -> Compose {
         self.compose_with(self.options.clone())
     }
 
-    /// The same with other options.
+    /// Compose in the same folder with other options.
     pub fn compose_with(&self, options: ComposeOptions) -> Compose {
         Compose::new(options, self.dir.clone(), self.set.clone())
     }
 
-    /// A path as people write it.
+    /// A path to display: relative to the current folder, or with `~`.
     pub fn show(&self, path: &Path) -> String {
         match path.strip_prefix(&self.dir) {
             Ok(inside) if !inside.as_os_str().is_empty() => crate::ui::clean(&inside.display().to_string()),
@@ -116,7 +114,7 @@ impl Context {
         }
     }
 
-    /// A path as a word of a command that is printed to be pasted.
+    /// A path quoted for a shell command that the user can paste.
     pub fn typed(&self, path: &Path) -> String {
         match path.strip_prefix(&self.dir) {
             Ok(inside) if !inside.as_os_str().is_empty() => crate::ui::quoted_path(inside, None),
@@ -124,25 +122,25 @@ impl Context {
         }
     }
 
-    /// What the engine's trouble means, and what to do.
+    /// An error with hints for an engine's failure.
     pub fn engine_error(&self, trouble: &Trouble) -> Error {
         trouble.error(self.engine.endpoint(), &self.cures())
     }
 
-    /// What Compose's trouble means, and what to do.
+    /// An error with hints for Compose's failure.
     pub fn compose_error(&self, trouble: &ComposeTrouble) -> Error {
         match trouble {
             ComposeTrouble::NeedsEnvFile(missing) => self
                 .missing_env_file(missing)
-                .hint("`cargo xtask env init` makes it from its template, and `cargo xtask start` by itself"),
+                .hint("`cargo xtask env init` makes it from its template, and so does `cargo xtask start`"),
             trouble => trouble.error(&self.cures()),
         }
     }
 
-    /// That an env file of a service is not there.
+    /// An error for a service's missing env file.
     pub fn missing_env_file(&self, missing: &MissingEnvFile) -> Error {
         Error::new(format!(
-            "{} is not there, and service `{}` reads it ({}:{})",
+            "{} does not exist, but service `{}` reads it ({}:{})",
             self.show(&missing.file),
             crate::ui::clean(&missing.service),
             self.show(&missing.place.file),
@@ -150,59 +148,58 @@ impl Context {
         ))
     }
 
-    /// That there is no Compose, where there is none; after a call of it failed,
-    /// in whose place this is the error.
-    pub fn without_compose(&self) -> Option<Error> {
+    /// After Compose failed: the error to show instead if it isn't installed at all.
+    pub fn compose_absence(&self) -> Option<Error> {
         self.compose().absence().map(|trouble| self.compose_error(&trouble))
     }
 
-    /// What to install here.
+    /// What to install on this machine.
     pub fn cures(&self) -> Cures {
         let project = stack::locate(&self.options, &self.dir, &|name| self.var(name)).ok();
         let script = project.map(|project| set_up_script(&project.dir)).filter(|script| script.is_file());
-        // To be typed after `sudo`: no `~`, which is root's in a root's shell.
+        // No `~`: after `sudo` it would be root's home.
         let typed = |script: PathBuf| script.strip_prefix(&self.dir).unwrap_or(&script).display().to_string();
         Cures::here(script.map(typed))
     }
 
-    /// Where this tool remembers things.
+    /// The folder where this tool keeps its state.
     pub fn state_dir(&self) -> Result<PathBuf> {
         ledger::state_dir(&|name| self.var(name))
     }
 
-    /// Where a compose file of ours for the project in `dir` lies outside of it.
+    /// The path of our override file outside the project in `dir`.
     pub fn override_file(&self, dir: &Path, suffix: &str) -> Result<PathBuf> {
         Ok(self.state_dir()?.join("overrides").join(format!("{}{suffix}.yml", path_digits(dir))))
     }
 
-    /// Where the leases of the machine are on which the engine binds ports.
+    /// The folder of the ledger for the machine on which the engine binds ports.
     pub fn ledger_dir(&self) -> Result<PathBuf> {
         let host = self.engine.endpoint().remote_host();
         self.state_dir().map(|state| ledger::ledger_dir(&state, host.as_deref()))
     }
 
-    /// What is kept for whom there.
+    /// The leases in that ledger.
     pub fn leases(&self) -> Leases {
         self.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default()
     }
 
-    /// Asks, unless `--yes` has answered. An error where nobody can be asked, and so
-    /// `declined` (`nothing was stopped`) is the outcome.
+    /// Asks the user; `--yes` answers yes. Without a terminal it is an error that ends with
+    /// `declined`, such as `nothing was stopped`.
     pub fn ask(&self, question: &str, declined: &str) -> Result<bool> {
         if self.yes || self.is_interactive() {
             return Ok(self.yes || crate::ui::confirm(question));
         }
         Err(Error::new(format!("{question} There is no terminal to ask on, so {declined}"))
-            .hint("add --yes to answer it beforehand")
+            .hint("add --yes to answer yes in advance")
             .finding())
     }
 
-    /// The same; the error `declined` where the answer is no.
+    /// Like `ask`, but the answer no is the error `declined`.
     pub fn confirm(&self, question: &str, declined: &str) -> Result<()> {
         if self.ask(question, declined)? { Ok(()) } else { Err(Error::new(declined).finding()) }
     }
 
-    /// Prints a report as `--format` asks for it.
+    /// Prints a report in the format that `--format` selects.
     pub fn print<T: Serialize>(&self, json: impl FnOnce() -> T, text: impl FnOnce()) {
         match self.format {
             Format::Json => crate::ui::json(&json()),
@@ -216,7 +213,7 @@ impl Context {
     }
 }
 
-/// The script of the project in `dir` that brings an engine up.
+/// The script of the project in `dir` that installs and starts an engine.
 pub fn set_up_script(dir: &Path) -> PathBuf {
     dir.join("scripts").join("engine").join("up")
 }

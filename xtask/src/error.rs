@@ -1,23 +1,22 @@
 //! What went wrong, what to type next, and the exit code.
 //!
-//! An [`Error`] is a fact: lower case, no full stop, fit to stand after
-//! `error: `. Advice is kept apart as [`Error::hints`], one line each, and
-//! names the command to type.
+//! An [`Error`] is a fact: lower case, no full stop, printed after `error: `. Advice is
+//! separate, in [`Error::hints`]: one line each, with the command to type.
 
 use std::fmt;
 use std::process::ExitCode;
 
-/// The result of everything here that can fail.
+/// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Exit codes; scripts may rely on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Done, or nothing was found.
+    /// Done, or no finding.
     Success = 0,
-    /// A finding: a conflict, a service that failed, a port still held.
+    /// A conflict, a failed service, a port that is still held.
     Finding = 1,
-    /// It could not be done, or the command line was wrong.
+    /// The command could not run, or the command line is wrong.
     Failure = 2,
     /// Ctrl-C (128 + SIGINT).
     Interrupted = 130,
@@ -29,81 +28,86 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// One fact, the chain of what it is part of, and hints.
+/// One fact with its context, hints and exit code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     message: String,
     hints: Vec<String>,
     exit: Exit,
     unwritable: bool,
-    told: bool,
+    already_shown: bool,
 }
 
 impl Error {
-    /// A fact that ends the command with exit code 2.
+    /// An error with exit code 2.
     pub fn new(message: impl Into<String>) -> Self {
-        Error { message: message.into(), hints: Vec::new(), exit: Exit::Failure, unwritable: false, told: false }
+        Error {
+            message: message.into(),
+            hints: Vec::new(),
+            exit: Exit::Failure,
+            unwritable: false,
+            already_shown: false,
+        }
     }
 
-    /// The user pressed Ctrl-C; `message` says what state things were left in.
+    /// The user pressed Ctrl-C; `message` describes what was left behind.
     pub fn interrupted(message: impl Into<String>) -> Self {
         Error { exit: Exit::Interrupted, ..Error::new(message) }
     }
 
-    /// The same error with one more line of advice.
+    /// Adds a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
-    /// The same error as a finding (exit code 1): the command worked, its
-    /// answer is bad news.
+    /// Makes it a finding (exit code 1): the command worked, but its result is bad news.
     #[must_use]
     pub fn finding(mut self) -> Self {
         self.exit = Exit::Finding;
         self
     }
 
-    /// The same error: a place where this user may not write is the cause, so
-    /// whatever writes nothing would work.
+    /// Marks an error caused by a place where this user may not write: a command that
+    /// writes nothing would work.
     #[must_use]
     pub fn unwritable(mut self) -> Self {
         self.unwritable = true;
         self
     }
 
-    /// Whether a place where this user may not write is the cause.
+    /// Whether it was marked by [`Error::unwritable`].
     pub fn is_unwritable(&self) -> bool {
         self.unwritable
     }
 
-    /// The same error as part of something larger: `what: message`.
+    /// Prefixes the message with its context: `what: message`.
     #[must_use]
     pub fn within(mut self, what: impl fmt::Display) -> Self {
         self.message = format!("{what}: {}", self.message);
         self
     }
 
-    /// The same error, which a program that was run has told the person already:
-    /// on a terminal nothing is added to its words.
+    /// Marks an error that a child process has already printed: on a terminal it isn't
+    /// printed again.
     #[must_use]
-    pub fn told(mut self) -> Self {
-        self.told = true;
+    pub fn already_shown(mut self) -> Self {
+        self.already_shown = true;
         self
     }
 
-    /// Whether a person has read it already.
-    pub fn is_told(&self) -> bool {
-        self.told
+    /// Whether it was marked by [`Error::already_shown`].
+    pub fn is_already_shown(&self) -> bool {
+        self.already_shown
     }
 
-    /// The fact.
+    /// The fact, with its context.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The advice, best first.
+    /// The hints, best first.
     pub fn hints(&self) -> &[String] {
         &self.hints
     }
@@ -122,7 +126,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Turns a foreign error into ours, saying what was being done.
+/// Converts a foreign error, and adds what was being done.
 pub trait Context<T> {
     /// `what` is a fragment such as "read `.env`".
     fn context(self, what: impl fmt::Display) -> Result<T>;

@@ -107,7 +107,7 @@ mod tests {
     }
 
     fn verdict(mapping: &PortMapping, containers: &[Container], sockets: Option<Vec<Socket>>) -> Verdict {
-        let host = EngineHost { name: "box.lan".into(), is_around: false, sockets, seed: 0 };
+        let host = EngineHost { name: "box.lan".into(), is_container_host: false, sockets, seed: 0 };
         let me = Identity { name: "demo", dir: Path::new("/src/demo") };
         judge_by_tables(mapping, 8000, me, containers, &host)
     }

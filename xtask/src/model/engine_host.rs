@@ -10,7 +10,7 @@ pub struct EngineHost {
     pub name: String,
     /// It is the machine around the container that this runs in. The engine is
     /// this person's own then, and no other checkouts than theirs are there.
-    pub is_around: bool,
+    pub is_container_host: bool,
     /// What is bound there, where that was asked for; else only the engine's
     /// bindings are known.
     pub sockets: Option<Vec<Socket>>,

@@ -1,19 +1,19 @@
-//! What to do about somebody who has a port.
+//! Advice about the owner of a port.
 
 use crate::decide::{self, advice, is_engine_process, stop_behind};
 use crate::docker;
 use crate::host;
 use crate::model::{Container, Owner, Process, Verdict};
 
-/// Advice about the first owner that anything is known of. `can_bind`: the port
-/// could be bound all the same. `containers`: those of the engine, if it told.
+/// Advice about the first owner for which there is any. `can_bind`: the port can be bound
+/// despite its owner. `containers`: all of the engine's, if it answered.
 pub(crate) fn advise(verdict: &Verdict, can_bind: bool, containers: Option<&[Container]>) -> Option<String> {
     if matches!(verdict, Verdict::Reserved { .. }) {
-        return Some("as administrator: `net stop winnat`, then `net start winnat` moves the reserved ranges; or choose another port".to_owned());
+        return Some("as administrator, `net stop winnat` and `net start winnat` move the reserved ranges; or choose another port".to_owned());
     }
     verdict.owners().iter().find_map(|owner| match owner {
         Owner::Container(container) if can_bind => Some(format!(
-            "nobody listens for this container, its port forwarder has died: `docker restart {}`",
+            "nothing listens for this container, its port forwarder has died: `docker restart {}`",
             container.reference()
         )),
         Owner::Container(container) => {
@@ -26,15 +26,15 @@ pub(crate) fn advise(verdict: &Verdict, can_bind: bool, containers: Option<&[Con
 
 fn about_process(process: &Process, knows_containers: bool) -> Option<String> {
     if let Some(stop) = stop_behind(process) {
-        return Some(format!("it holds the port for a container of Podman; stop that: {stop}"));
+        return Some(format!("it holds the port for a Podman container; stop that: {stop}"));
     }
     if !is_engine_process(process) {
         return advice(process).map(str::to_owned);
     }
-    // Its engine's containers are none of ours, or it is nobody's any more.
+    // It belongs to another engine, or no engine owns it any more.
     Some(if knows_containers && is_leftover_proxy(process, false) {
         format!(
-            "a docker-proxy that its engine left behind, for no container: `kill {}` is safe, a restart of the engine would not end it",
+            "a docker-proxy that its engine left behind without a container: `kill {}` is safe, restarting the engine does not end it",
             process.pid
         )
     } else {
@@ -42,8 +42,7 @@ fn about_process(process: &Process, knows_containers: bool) -> Option<String> {
     })
 }
 
-/// Whether a process is a docker-proxy that its engine left behind.
-/// `is_published`: a container publishes its port.
+/// `is_published`: a container publishes the process's port.
 pub(crate) fn is_leftover_proxy(process: &Process, is_published: bool) -> bool {
     let parent = process.parent.and_then(|pid| host::processes(&[pid]).pop());
     decide::is_leftover_proxy(process, parent.as_ref(), is_published)

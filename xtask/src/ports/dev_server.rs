@@ -1,4 +1,4 @@
-//! A port for something that no compose file knows: a dev server.
+//! Ports for dev servers, which are in no compose file.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -9,15 +9,14 @@ use crate::decide::{Limits, suggest};
 use crate::host::Depth;
 use crate::model::{Owner, PortMapping, PortRange, Protocol};
 
-/// A dev server that a port is looked for, and what is known.
+/// What the choice of a port for a dev server depends on.
 pub(crate) struct DevServer<'a> {
-    /// Of its project on this machine.
     pub(crate) facts: PortFacts<'a>,
-    /// The address to be bound; `None` = the port has to be free on all.
+    /// The address to bind; `None`: the port must be free on all addresses.
     pub(crate) host_ip: Option<IpAddr>,
-    /// `port_range` of the project's xtask.toml: no port outside it is chosen.
+    /// `port_range` in the project's xtask.toml: no port outside it is chosen.
     pub(crate) port_range: Option<PortRange>,
-    /// Ports that the project itself wants or keeps.
+    /// Ports that the project itself publishes or has leased.
     pub(crate) used: &'a BTreeSet<u16>,
 }
 
@@ -30,29 +29,29 @@ impl DevServer<'_> {
         self.facts.is_free(&self.mapping(port), port)
     }
 
-    /// Who is on `port`: the first of them.
+    /// The first owner of `port`.
     pub(crate) fn owner(&mut self, port: u16) -> Option<Owner> {
         let mapping = self.mapping(port);
         self.facts.explain([mapping.clone()], Depth::Quick).ok()?;
         self.facts.verdict(&mapping, port).owners().first().cloned()
     }
 
-    /// A block that nobody else has, and on whose ports nobody is.
+    /// A block that no other project has and whose ports are free.
     pub(crate) fn free_block(&self) -> Option<PortRange> {
         let mapping = PortMapping::of_port(None, 1, Protocol::Tcp);
         self.facts.free_block(1, &mapping, &|port| self.used.contains(&port))
     }
 
-    /// A port of `port_range`; without one a port of `block`, and one elsewhere
-    /// where that is full.
+    /// A port of `port_range`. Without a `port_range` a port of `block`, or any other port
+    /// if the block is full.
     pub(crate) fn choose(&self, ctx: &Context, block: Option<PortRange>) -> Option<u16> {
-        let (avoid, kept) = (ports_of_stopped(&ctx.engine, &self.facts), self.facts.kept());
+        let (avoid, kept) = (ports_of_stopped(&ctx.engine, &self.facts), self.facts.kept_for_others());
         let is_kept = |port: u16| kept.has(port) || avoid.contains(&port);
         let unsuitable = self.facts.unsuitable();
         let within = self.port_range.or(block);
         let limits = Limits { within, outside: &unsuitable, used: self.used, kept: &is_kept };
         let mut is_free = |port: u16| self.is_free(port);
-        // No port is wanted in particular: 0 is in no range.
+        // 0 is in no range: no particular port is preferred.
         let port = within.and_then(|_| suggest(0, &limits, &mut is_free));
         let above = block.map_or(1023, |block| block.last);
         let anywhere = || suggest(above, &Limits { within: None, ..limits }, &mut is_free);

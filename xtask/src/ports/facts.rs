@@ -1,5 +1,4 @@
-//! What is known of ports: whether each can be bound, and what explains it where
-//! it cannot.
+//! Facts about ports: whether each can be bound and, if not, what explains that.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,8 +16,8 @@ use crate::model::{
 
 const NO_LEASES: &Leases = &Leases { tenants: Vec::new() };
 
-/// The facts that one command judges ports by. Each address is probed when it is
-/// first asked about, and only once: two answers could differ.
+/// The facts by which one command judges ports. Each address is probed only once, when
+/// it is first needed, because two probes could give different results.
 pub(crate) struct PortFacts<'a> {
     pub(crate) project: Identity<'a>,
     pub(super) containers: &'a [Container],
@@ -32,8 +31,8 @@ pub(crate) struct PortFacts<'a> {
 }
 
 impl<'a> PortFacts<'a> {
-    /// `containers`: the engine's, their folders without symbolic links.
-    /// `engine_host`: the machine that binds the ports, where it is not this one.
+    /// `containers`: the engine's, with folders without symbolic links.
+    /// `engine_host`: the machine that binds the ports, if it isn't this one.
     pub(crate) fn new(project: Identity<'a>, containers: &'a [Container], engine_host: Option<&'a EngineHost>) -> Self {
         PortFacts {
             project,
@@ -48,25 +47,24 @@ impl<'a> PortFacts<'a> {
         }
     }
 
-    /// The same with containers that the engine listed in the meantime.
     #[must_use]
     pub(crate) fn with_containers(self, containers: &'a [Container]) -> Self {
         PortFacts { containers, ..self }
     }
 
-    /// The same with everything that is kept on the machine that binds the ports.
+    /// With the leases on the machine that binds the ports.
     #[must_use]
     pub(crate) fn with_leases(self, leases: &'a Leases) -> Self {
         PortFacts { leases, ..self }
     }
 
-    /// The same with ports that cannot be had although they look free, and why.
+    /// With ports that can't be used although they look free, and the reasons.
     #[must_use]
     pub(crate) fn with_refused(self, refused: &'a BTreeMap<u16, String>) -> Self {
         PortFacts { refused: Some(refused), ..self }
     }
 
-    /// Reads the system's tables once for all of `mappings` that cannot be bound.
+    /// Reads the system's tables once for those of `mappings` that can't be bound.
     pub(crate) fn explain(&mut self, mappings: impl IntoIterator<Item = PortMapping>, depth: Depth) -> Result<()> {
         let mut held: Vec<(u16, Protocol)> = Vec::new();
         for mapping in mappings {
@@ -81,7 +79,7 @@ impl<'a> PortFacts<'a> {
         if held.is_empty() { Ok(()) } else { self.read_tables(&held, depth) }
     }
 
-    /// Reads the system's tables about `ports`, whether they can be bound or not.
+    /// Reads the system's tables for `ports`, whether they can be bound or not.
     pub(crate) fn read_tables(&mut self, ports: &[(u16, Protocol)], depth: Depth) -> Result<()> {
         let sockets = host::sockets(ports, depth)?;
         self.processes = host::processes_of(&sockets);
@@ -92,7 +90,7 @@ impl<'a> PortFacts<'a> {
         Ok(())
     }
 
-    /// The sockets on a port, as far as the tables were read.
+    /// The sockets on a port whose tables were read.
     pub(crate) fn sockets_on(&self, port: u16, protocol: Protocol) -> &[Socket] {
         self.sockets.get(&(port, protocol)).map(Vec::as_slice).unwrap_or_default()
     }
@@ -120,7 +118,7 @@ impl<'a> PortFacts<'a> {
         }
     }
 
-    /// Whether nobody has `port` or keeps it from being bound.
+    /// Whether `port` can be bound and has no owner.
     pub(crate) fn is_free(&self, mapping: &PortMapping, port: u16) -> bool {
         let is_reserved = self.reservations.iter().any(|kept| kept.blocks && kept.range.contains(port));
         let can_bind =
@@ -134,34 +132,31 @@ impl<'a> PortFacts<'a> {
         !probes.is_empty() && probes.iter().all(|(_, probe)| *probe == Probe::Free)
     }
 
-    /// Ports that are never suggested: ephemeral ones, which an outgoing
-    /// connection may take at any moment, and those that the system reserves.
+    /// Ports that are never suggested: ephemeral ones, which an outgoing connection may
+    /// take at any moment, and those that the system reserves.
     pub(crate) fn unsuitable(&self) -> Vec<PortRange> {
-        let ephemeral = if self.engine_host.is_some() { engine_host::ephemeral() } else { host::ephemeral() };
+        let ephemeral = if self.engine_host.is_some() { engine_host::default_ephemeral() } else { host::ephemeral() };
         ephemeral.into_iter().chain(self.reservations.iter().map(|kept| kept.range)).collect()
     }
 
-    /// What the project keeps.
     pub(crate) fn tenant(&self) -> Option<&'a Tenant> {
         self.leases.tenant(self.project.name, self.project.dir)
     }
 
-    /// Everybody else who keeps ports.
     pub(crate) fn other_tenants(&self) -> impl Iterator<Item = &'a Tenant> + use<'a> {
         self.leases.others(self.project.name, self.project.dir)
     }
 
-    /// The ports that are kept for others.
-    pub(super) fn kept(&self) -> Kept<'a> {
+    pub(super) fn kept_for_others(&self) -> Kept<'a> {
         Kept::new(self.leases, self.project.name, self.project.dir, &disk::is_folder)
     }
 
-    /// Where the search for a block of ports begins.
+    /// Where the search for a block of ports starts.
     pub(crate) fn seed(&self) -> u64 {
         self.engine_host.map_or(0, |host| host.seed)
     }
 
-    /// None where the engine is elsewhere: a probe here would say nothing.
+    /// Empty if the engine is on another machine, because a probe here would be meaningless.
     fn probes(&self, mapping: &PortMapping, port: u16) -> Vec<(IpAddr, Probe)> {
         if self.engine_host.is_some() {
             return Vec::new();
@@ -174,8 +169,8 @@ impl<'a> PortFacts<'a> {
     }
 }
 
-/// A process in a container on the host's network is the container's; not where
-/// we run in that container ourselves.
+/// Replaces processes in containers on the host's network by their containers, except for
+/// the container that this process runs in.
 fn name_containers(owners: Vec<Owner>, containers: &[Container]) -> Vec<Owner> {
     let mut named: Vec<Owner> = Vec::new();
     for owner in owners {

@@ -1,8 +1,8 @@
-//! Who is on a port: everything that this machine and its engine know of it.
+//! The holders of a port, according to this machine and its engine.
 
 use std::collections::BTreeSet;
 
-use super::{PortFacts, advise, is_around};
+use super::{PortFacts, advise, runs_in_container};
 use crate::context::Context;
 use crate::decide::{Identity, is_engine_process};
 use crate::docker::Trouble;
@@ -15,26 +15,25 @@ use crate::ui;
 pub struct PortHolders {
     pub port: u16,
     pub protocol: Protocol,
-    /// The verdict of publishing it on every address.
+    /// The verdict for publishing the port on every address.
     pub verdict: Verdict,
     pub sockets: Vec<Socket>,
     pub advice: Option<String>,
 }
 
-/// What is known of several ports, and what the engine said.
 #[derive(Debug, Clone)]
 pub(crate) struct Holders {
     /// In the order asked for.
     pub ports: Vec<PortHolders>,
-    /// All containers, or why the engine did not tell.
+    /// All containers, or why the engine could not list them.
     pub containers: Result<Vec<Container>, Trouble>,
-    /// This runs in one of them: what processes hold around it is not seen.
-    pub is_around: bool,
+    /// This process runs in one of them, so the host's processes are not visible.
+    pub in_container: bool,
 }
 
-/// Above this many ports the tables are read first, and only ports with a socket
-/// or a binding are probed.
-const PROBED_AT_MOST: usize = 1024;
+/// For more ports than this, the tables are read first, and only ports with a socket or a
+/// binding are probed.
+const MAX_PROBED: usize = 1024;
 
 pub(crate) fn each_port(ranges: &[PortRange], udp: bool) -> Vec<(u16, Protocol)> {
     let protocol = if udp { Protocol::Udp } else { Protocol::Tcp };
@@ -42,13 +41,13 @@ pub(crate) fn each_port(ranges: &[PortRange], udp: bool) -> Vec<(u16, Protocol)>
     ports.into_iter().map(|port| (port, protocol)).collect()
 }
 
-/// Finds who is on `ports` of this machine; the engine is asked side by side.
+/// Finds the holders of `ports` on this machine, and asks the engine in parallel.
 pub(crate) fn find_holders(ctx: &Context, ports: &[(u16, Protocol)], depth: Depth) -> Result<Holders> {
     let mapping = |(port, protocol): &(u16, Protocol)| PortMapping::of_port(None, *port, *protocol);
-    let are_many = ports.len() > PROBED_AT_MOST;
+    let tables_first = ports.len() > MAX_PROBED;
     let gather = || -> Result<PortFacts<'_>> {
         let mut facts = PortFacts::new(Identity::nobody(), &[], None);
-        if are_many {
+        if tables_first {
             facts.read_tables(ports, depth)?;
         } else {
             facts.explain(ports.iter().map(mapping), depth)?;
@@ -57,7 +56,7 @@ pub(crate) fn find_holders(ctx: &Context, ports: &[(u16, Protocol)], depth: Dept
     };
     let (containers, facts) = if ctx.engine.endpoint().is_remote() {
         ui::note(&format!("note: this looks at this machine; the engine is at {}", ctx.engine.endpoint().host));
-        // Containers elsewhere hold no port of this machine.
+        // Containers on another machine hold no port of this one.
         (Ok(Vec::new()), gather())
     } else {
         ctx.engine.containers_beside(gather)
@@ -67,28 +66,28 @@ pub(crate) fn find_holders(ctx: &Context, ports: &[(u16, Protocol)], depth: Dept
     let published: BTreeSet<(u16, Protocol)> =
         known.iter().flat_map(Container::held).map(|binding| (binding.published, binding.protocol)).collect();
     let is_used =
-        |at: &&(u16, Protocol)| !are_many || published.contains(at) || !facts.sockets_on(at.0, at.1).is_empty();
-    let is_around = is_around(known);
+        |at: &&(u16, Protocol)| !tables_first || published.contains(at) || !facts.sockets_on(at.0, at.1).is_empty();
+    let in_container = runs_in_container(known);
     let ports = ports.iter().filter(is_used).map(|at| {
         let ((port, protocol), mapping) = (*at, mapping(at));
         let verdict = facts.verdict(&mapping, port);
-        // What can be bound in here says nothing of a forwarder around it.
-        let can_bind = !is_around && facts.can_bind_all(&mapping, port);
+        // In a container a successful bind says nothing about the host's port forwarder.
+        let can_bind = !in_container && facts.can_bind_all(&mapping, port);
         let advice = advise(&verdict, can_bind, containers.as_deref().ok());
         PortHolders { port, protocol, verdict, sockets: facts.sockets_on(port, protocol).to_vec(), advice }
     });
     let ports = ports.collect();
-    Ok(Holders { ports, containers, is_around })
+    Ok(Holders { ports, containers, in_container })
 }
 
-/// Listeners on `ports` that are no engine's, each with its process.
-pub(crate) fn strangers(ports: &[(u16, Protocol)]) -> Vec<(Socket, Process)> {
+/// Listeners on `ports` that belong to no engine, each with its process.
+pub(crate) fn foreign_listeners(ports: &[(u16, Protocol)]) -> Vec<(Socket, Process)> {
     let listeners = host::listeners(ports, Depth::Quick);
     let processes = host::processes_of(&listeners);
-    let stranger = |socket: &Socket| {
+    let with_process = |socket: &Socket| {
         processes.iter().find(|process| socket.pids.contains(&process.pid) && !is_engine_process(process)).cloned()
     };
-    listeners.into_iter().filter_map(|socket| stranger(&socket).map(|process| (socket, process))).collect()
+    listeners.into_iter().filter_map(|socket| with_process(&socket).map(|process| (socket, process))).collect()
 }
 
 impl PortHolders {
@@ -101,7 +100,7 @@ impl PortHolders {
         self.sockets.iter().filter(|socket| socket.pids.contains(&pid)).collect()
     }
 
-    /// Whether what blocks the port is somebody's outgoing connection.
+    /// Whether only outgoing connections block the port.
     pub fn is_client_port(&self) -> bool {
         !self.sockets.is_empty() && self.sockets.iter().all(|socket| socket.state == SocketState::Connected)
     }

@@ -1,5 +1,5 @@
-//! Who has a port, and which one is free: facts are gathered once, and verdicts,
-//! owners and suggestions follow from them.
+//! Facts about ports, gathered once, and the verdicts, owners and suggestions that follow
+//! from them.
 
 mod advice;
 mod dev_server;
@@ -14,9 +14,9 @@ mod suggest;
 
 pub(crate) use advice::{advise, is_leftover_proxy};
 pub(crate) use dev_server::DevServer;
-pub(crate) use engine_host::{is_around, sockets_of_engine_host};
+pub(crate) use engine_host::{runs_in_container, sockets_of_engine_host};
 pub(crate) use facts::PortFacts;
-pub(crate) use holders::{Holders, PortHolders, each_port, find_holders, strangers};
+pub(crate) use holders::{Holders, PortHolders, each_port, find_holders, foreign_listeners};
 pub(crate) use owner::{OwnerReport, describe, describe_process, reasons, taken_by};
 pub(crate) use publishing::{effective, publishing_of};
 pub use stack_ports::Row;

@@ -1,4 +1,4 @@
-//! Owners and verdicts in words and in JSON.
+//! Owners and verdicts as text and as JSON.
 
 use serde::Serialize;
 
@@ -7,26 +7,24 @@ use crate::decide::container_behind;
 use crate::model::{Owner, Process, Verdict};
 use crate::ui;
 
-/// Why a port cannot be had, a line for each reason.
+/// Why a port is unavailable, one line per reason.
 pub(crate) fn reasons(ctx: &Context, verdict: &Verdict) -> Vec<String> {
     match verdict {
         Verdict::Free | Verdict::Ours(_) => Vec::new(),
         Verdict::Taken(owners) => owners.iter().map(|owner| describe(ctx, owner)).collect(),
-        Verdict::Reserved { range, by } => vec![format!("ports {range} are kept by {}", ui::clean(by))],
+        Verdict::Reserved { range, by } => vec![format!("ports {range} are reserved by {}", ui::clean(by))],
         Verdict::NotPublished { why, .. } | Verdict::Unknown { why } => vec![ui::clean(why)],
     }
 }
 
-/// The same for one owner of a port that is taken: by whom.
 pub(crate) fn taken_by(ctx: &Context, owner: &Owner) -> String {
     match owner {
-        // A sentence of its own, not a name.
+        // Already a whole sentence.
         Owner::Unknown { why } => ui::clean(why),
         owner => format!("by {}", describe(ctx, owner)),
     }
 }
 
-/// One owner on one line.
 pub(crate) fn describe(ctx: &Context, owner: &Owner) -> String {
     match owner {
         Owner::Process(process) => describe_process(process),
@@ -58,14 +56,14 @@ pub(crate) fn describe_process(process: &Process) -> String {
     format!("{} (pid {}{}{})", ui::clip(&shown, 100), process.pid, user.unwrap_or_default(), since.unwrap_or_default())
 }
 
-/// An owner in JSON. Text of others is cleaned and its secrets are masked.
+/// An owner as JSON. Foreign text is cleaned, and secrets in it are masked.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub(crate) enum OwnerReport {
     Process {
         pid: u32,
         name: String,
-        /// Command line; `null` when it may not be read.
+        /// The command line; `null` if it isn't readable.
         command: Option<String>,
         user: Option<String>,
         started: Option<String>,
@@ -83,7 +81,7 @@ pub(crate) enum OwnerReport {
 }
 
 impl OwnerReport {
-    /// Everybody who has the port, this project's own container included.
+    /// All owners of the port, including this project's own container.
     pub(crate) fn of_verdict(verdict: &Verdict) -> Vec<OwnerReport> {
         match verdict {
             Verdict::Ours(container) => vec![OwnerReport::from(&Owner::Container((**container).clone()))],

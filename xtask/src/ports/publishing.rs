@@ -1,5 +1,5 @@
-//! What becomes of each service's ports: the model says it, and of networks that
-//! exist the engine knows more (its own defaults, what is external).
+//! How each service's ports are published, according to the model. For existing networks
+//! the engine knows more: its defaults, and external networks.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,11 @@ use crate::decide::{Publishing, publishing};
 use crate::docker::{Engine, default_host_ip};
 use crate::model::{NetworkSettings, PortMapping, Stack, Verdict, Wanted};
 
-/// By service. An engine that answers is asked about networks where anything
-/// depends on them.
+/// Keyed by service. Asks the engine about networks only if something depends on them.
 pub(crate) fn publishing_of(engine: Option<&Engine>, stack: &Stack) -> BTreeMap<String, Publishing> {
     let publishing_services = || stack.services.iter().filter(|service| !service.ports.is_empty());
     let mut networks = stack.networks.clone();
-    // Nothing depends on them where every mapping names its address.
+    // Nothing depends on networks if every mapping has a host IP.
     let names_none = |port: &Wanted| port.mapping.host_ip.is_none();
     let asks = |networks: &BTreeMap<String, NetworkSettings>| {
         publishing_services().any(|service| {
@@ -21,12 +20,12 @@ pub(crate) fn publishing_of(engine: Option<&Engine>, stack: &Stack) -> BTreeMap<
         })
     };
     if let Some(engine) = engine.filter(|_| asks(&networks)) {
-        let there = engine.all_networks().unwrap_or_default();
+        let existing = engine.all_networks().unwrap_or_default();
         let mut default = None;
         for service in publishing_services() {
             for name in service.networks.values() {
                 let known = networks.entry(name.clone()).or_default();
-                if let Some(network) = there.iter().find(|network| network.name == *name) {
+                if let Some(network) = existing.iter().find(|network| network.name == *name) {
                     known.internal = network.settings.internal || known.internal && !known.external;
                     known.host_ip = network.settings.host_ip.or(known.host_ip);
                 } else if known.host_ip.is_none() && !known.external {
@@ -38,8 +37,7 @@ pub(crate) fn publishing_of(engine: Option<&Engine>, stack: &Stack) -> BTreeMap<
     publishing_services().map(|service| (service.name.clone(), publishing(service, &networks))).collect()
 }
 
-/// The mapping with the address that the engine binds; the verdict where it binds
-/// nothing.
+/// The mapping with the address that the engine binds, or the verdict if it binds nothing.
 pub(crate) fn effective(
     publishing: &BTreeMap<String, Publishing>,
     mapping: &PortMapping,

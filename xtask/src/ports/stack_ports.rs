@@ -12,18 +12,18 @@ use crate::model::{
 };
 use crate::ui;
 
-/// One published port.
+/// One published port and its verdict.
 #[derive(Debug, Clone)]
 pub struct Row {
-    /// The mapping and where it stands.
+    /// The mapping and where it is written.
     pub wanted: Wanted,
-    /// Whether it can be published, and who has it if not.
+    /// Whether it can be published and, if not, who has the port.
     pub verdict: Verdict,
-    /// Index of the earlier row of this model on the same port.
+    /// Index of an earlier row with the same port.
     pub clash: Option<usize>,
-    /// Another port that is really free, for a conflict.
+    /// A free port that could be used instead.
     pub suggestion: Option<u16>,
-    /// The project and folder of somebody else that the port is kept for.
+    /// Another project, with its folder, that has leased the port.
     pub kept_for: Option<(String, PathBuf)>,
 }
 
@@ -33,7 +33,7 @@ impl Row {
         self.wanted.origin.as_ref()?.variable.as_deref()
     }
 
-    /// Whether the port's value comes from the shell, which beats every file.
+    /// Whether the port's value comes from the shell, which overrides every file.
     pub fn from_shell(&self) -> bool {
         self.wanted.origin.as_ref().is_some_and(|origin| origin.source == Source::Shell)
     }
@@ -47,15 +47,15 @@ pub(crate) fn judge_stack(
     let effective: Vec<Result<PortMapping, Verdict>> =
         stack.ports().map(|wanted| effective(publishing, &wanted.mapping)).collect();
     if let Err(error) = facts.explain(effective.iter().flatten().cloned(), Depth::Complete) {
-        ui::detail(&format!("who holds a port cannot be told: {error}"));
+        ui::detail(&format!("cannot find out who holds the ports: {error}"));
     }
-    // A port that is not bound is in nobody's way.
+    // A port that is not bound can't clash.
     let unbound = PortMapping { published: None, ..PortMapping::of_port(None, 1, Protocol::Tcp) };
     let clashes = clashes(&effective.iter().map(|mapping| mapping.as_ref().unwrap_or(&unbound)).collect::<Vec<_>>());
     let judge = |(wanted, (effective, clash)): (&Wanted, (Result<PortMapping, Verdict>, Option<usize>))| {
         let earlier = clash.and_then(|earlier| stack.ports().nth(earlier)).map(|other| {
             let mapping = &other.mapping;
-            format!("service `{}` of this project publishes {} too", mapping.service, mapping.address())
+            format!("service `{}` of this project also publishes {}", mapping.service, mapping.address())
         });
         let verdict = effective.map_or_else(std::convert::identity, |effective| {
             match earlier.or_else(|| too_many_replicas(stack, &wanted.mapping)) {
@@ -63,24 +63,26 @@ pub(crate) fn judge_stack(
                 None => facts.verdict_of_mapping(&effective),
             }
         });
-        let kept_for = facts.kept_for_another(&wanted.mapping);
+        let kept_for = facts.leased_by_other(&wanted.mapping);
         Row { wanted: wanted.clone(), verdict, clash, suggestion: None, kept_for }
     };
     stack.ports().zip(effective.into_iter().zip(clashes)).map(judge).collect()
 }
 
-/// That a service has more containers than ports to publish, which no other port
-/// would solve.
+/// Describes a service with more containers than published ports, which moving the port
+/// would not solve.
 pub(crate) fn too_many_replicas(stack: &Stack, mapping: &PortMapping) -> Option<String> {
     let count = too_many(stack.service(&mapping.service)?, mapping)?;
     Some(format!("{count} containers of `{}` cannot all publish {}", mapping.service, mapping.address()))
 }
 
 impl PortFacts<'_> {
-    /// That of its port, or the best of a range, of which the engine takes one.
+    /// The verdict of the mapping's port, or the best one of a range, from which the engine
+    /// picks a port.
     fn verdict_of_mapping(&self, mapping: &PortMapping) -> Verdict {
-        if let Some(name) = self.running_without(mapping) {
-            let why = format!("{name} runs, and the engine has not bound it: `cargo xtask start` makes it anew");
+        if let Some(name) = self.running_without_binding(mapping) {
+            let why =
+                format!("{name} is running, but the engine has not bound this port: `cargo xtask start` recreates it");
             return Verdict::NotPublished { why, cause: Unpublished::Missing };
         }
         let mut first = None;
@@ -94,9 +96,9 @@ impl PortFacts<'_> {
         first.unwrap_or(Verdict::Free)
     }
 
-    /// The container of this project that runs without what the mapping asks for,
-    /// while nobody has it.
-    fn running_without(&self, mapping: &PortMapping) -> Option<String> {
+    /// The name of this project's container that runs without the mapping's binding
+    /// although its port is free.
+    fn running_without_binding(&self, mapping: &PortMapping) -> Option<String> {
         let is_own = |container: &&Container| {
             self.project.owns(container)
                 && container.service.as_deref() == Some(&mapping.service)
@@ -106,13 +108,13 @@ impl PortFacts<'_> {
         let own: Vec<&Container> = self.containers.iter().filter(is_own).collect();
         let has_any = own.iter().any(|container| container.held().next().is_some());
         let lacks = own.iter().find(|container| !is_bound(mapping, container.held()))?;
-        // One that has others was made for another mapping: `up` replaces it.
-        let nobody = || mapping.published.is_none_or(|range| self.verdict(mapping, range.first) == Verdict::Free);
-        (!has_any && nobody()).then(|| ui::clean(&lacks.name))
+        // A container with other bindings was created for another mapping: `up` replaces it.
+        let is_free = || mapping.published.is_none_or(|range| self.verdict(mapping, range.first) == Verdict::Free);
+        (!has_any && is_free()).then(|| ui::clean(&lacks.name))
     }
 
-    /// Who else keeps the port of a mapping; a folder that is gone keeps nothing.
-    fn kept_for_another(&self, mapping: &PortMapping) -> Option<(String, PathBuf)> {
+    /// Another project, whose folder still exists, that has leased the mapping's port.
+    fn leased_by_other(&self, mapping: &PortMapping) -> Option<(String, PathBuf)> {
         let port = mapping.published.filter(|range| range.is_one())?.first;
         let keeps = |tenant: &&Tenant| tenant.keeps(port, mapping.protocol) && disk::is_folder(&tenant.dir);
         let other = self.other_tenants().find(keeps)?;

@@ -1,4 +1,4 @@
-//! Ports that nobody has now, and that stopped stacks will want again.
+//! Ports that are free now but that stopped stacks will need again.
 
 use std::collections::BTreeSet;
 
@@ -9,19 +9,19 @@ use crate::model::Container;
 
 /// Inspecting a container costs a millisecond or two.
 const MAX_INSPECTED: usize = 200;
-/// To a remote engine, where each request is a call of the CLI.
+/// For a remote engine, where each request runs the CLI.
 const PARALLEL_REQUESTS: usize = 8;
 
-/// What stopped containers of other Compose projects publish when they are
-/// started again. Leases already cover the stacks that this tool started.
+/// The ports that stopped containers of other Compose projects will publish again. Leases
+/// already cover the stacks that this tool started.
 pub(crate) fn ports_of_stopped(engine: &Engine, facts: &PortFacts<'_>) -> BTreeSet<u16> {
-    let is_anothers = |container: &&Container| {
+    let is_of_other_project = |container: &&Container| {
         let (Some(other), Some(dir)) = (&container.project, &container.working_dir) else { return false };
         !container.state.holds_ports()
             && other != facts.project.name
             && facts.leases.tenant(other, &disk::real(dir)).is_none()
     };
-    let stopped: Vec<&Container> = facts.containers.iter().filter(is_anothers).take(MAX_INSPECTED).collect();
+    let stopped: Vec<&Container> = facts.containers.iter().filter(is_of_other_project).take(MAX_INSPECTED).collect();
     let requests = if engine.endpoint().is_remote() { PARALLEL_REQUESTS } else { 1 };
     let share = stopped.len().div_ceil(requests).max(1);
     let ports = |some: &[&Container]| -> Vec<u16> {

@@ -1,4 +1,4 @@
-//! Other ports for those in conflict: really free, and nobody else's.
+//! Suggests free ports for conflicts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,22 +8,21 @@ use crate::disk;
 use crate::model::{PortMapping, PortRange, Stack, Tenant, Verdict, Wanted};
 use crate::stack::Settings;
 
-/// What a project's other ports are chosen by, besides facts.
+/// What limits the choice of ports, besides the facts.
 #[derive(Clone, Copy)]
 pub(crate) struct Rules<'a> {
     pub stack: &'a Stack,
-    /// What becomes of the ports of each service.
     pub publishing: &'a BTreeMap<String, Publishing>,
-    /// `port_range` of its settings: no port outside it is chosen.
+    /// `port_range` of the project's settings: no port outside it is chosen.
     pub port_range: Option<PortRange>,
-    /// Ports that nobody keeps, and that others will want again.
+    /// Ports without a lease that others will need again.
     pub avoid: &'a BTreeSet<u16>,
 }
 
-/// Chooses another port for every conflict among `rows`. Ports fed by one
-/// variable move together.
+/// Suggests another port for every conflict among `rows`. Ports set by the same variable
+/// get the same suggestion.
 pub(crate) fn suggest_for_conflicts(facts: &PortFacts<'_>, rows: &mut [Row], rules: &Rules<'_>) {
-    let (kept, tenant) = (facts.kept(), facts.tenant());
+    let (kept, tenant) = (facts.kept_for_others(), facts.tenant());
     let unsuitable = facts.unsuitable();
     let mut used: BTreeSet<u16> = published(rows).collect();
     let mut found: Vec<Option<u16>> = vec![None; rows.len()];
@@ -31,7 +30,7 @@ pub(crate) fn suggest_for_conflicts(facts: &PortFacts<'_>, rows: &mut [Row], rul
         let mapping = &row.wanted.mapping;
         let published = mapping.published.filter(|range| range.is_one());
         let (true, None, Some(published)) = (row.verdict.is_conflict(), found[i], published) else { continue };
-        // No other port would help.
+        // Another port would not help.
         let is_refused = matches!(row.verdict, Verdict::NotPublished { .. });
         if is_refused || too_many_replicas(rules.stack, mapping).is_some() {
             continue;
@@ -46,7 +45,7 @@ pub(crate) fn suggest_for_conflicts(facts: &PortFacts<'_>, rows: &mut [Row], rul
             continue;
         };
         let mut is_free = |port: u16| bound.iter().all(|mapping| facts.is_free(mapping, port));
-        // A dev server of the same project keeps its port against the stack, too.
+        // The stack must not take the port of its own project's dev server either.
         let of_server = |port| tenant.is_some_and(|tenant| tenant.has_dev_server(port));
         let is_kept = |port: u16| kept.has(port) || of_server(port) || rules.avoid.contains(&port);
         let own = tenant.and_then(|tenant| tenant.range);
@@ -54,7 +53,7 @@ pub(crate) fn suggest_for_conflicts(facts: &PortFacts<'_>, rows: &mut [Row], rul
         let before = tenant.and_then(|tenant| leased_port(tenant, rows, i));
         let port = before.filter(|port| *port != published.first && limits.allow(*port) && is_free(*port));
         let port = port.or_else(|| suggest(published.first, &limits, &mut is_free)).or_else(|| {
-            // A block that was given may be left; a range in xtask.toml may not.
+            // A port may be outside the project's block, but not outside a range in xtask.toml.
             own.filter(|_| rules.port_range.is_none())?;
             limits.within = None;
             suggest(published.first, &limits, &mut is_free)
@@ -73,7 +72,7 @@ fn published(rows: &[Row]) -> impl Iterator<Item = u16> {
     rows.iter().filter_map(|row| row.wanted.mapping.published).flat_map(PortRange::iter)
 }
 
-/// Whether one value gives both their number, and can go on doing so.
+/// Whether one value sets both ports, and can continue to do so.
 fn move_together(a: &Wanted, b: &Wanted) -> bool {
     let value = |wanted: &Wanted| {
         let origin = wanted.origin.as_ref()?;
@@ -82,8 +81,8 @@ fn move_together(a: &Wanted, b: &Wanted) -> bool {
     value(a).is_some_and(|value_of_a| value(b) == Some(value_of_a)) && !exclude(&a.mapping, &b.mapping)
 }
 
-/// The port that the tenant keeps for the row at `at`: a service may publish one
-/// target several times, and then their order tells them apart.
+/// The port that the tenant has leased for the row at `at`. If a service publishes a
+/// target several times, their order identifies them.
 pub(crate) fn leased_port(tenant: &Tenant, rows: &[Row], at: usize) -> Option<u16> {
     let key = |row: &Row| {
         let mapping = &row.wanted.mapping;
@@ -94,7 +93,7 @@ pub(crate) fn leased_port(tenant: &Tenant, rows: &[Row], at: usize) -> Option<u1
     tenant.ports_of(&wanted.0, wanted.1, wanted.2).nth(nth)
 }
 
-/// A block for the project that nobody else has, and on whose ports nobody is.
+/// A block that no other project has and whose ports are free.
 pub(crate) fn free_range(facts: &PortFacts<'_>, rows: &[Row], avoid: &BTreeSet<u16>) -> Option<PortRange> {
     let own: BTreeSet<u16> = published(rows).collect();
     let protocol = rows.first()?.wanted.mapping.protocol;
@@ -104,15 +103,15 @@ pub(crate) fn free_range(facts: &PortFacts<'_>, rows: &[Row], avoid: &BTreeSet<u
 }
 
 impl PortFacts<'_> {
-    /// A block of at least `count` ports that nobody else keeps or has in the
-    /// settings of their project, and each of which `mapping` could have.
+    /// A block of at least `count` ports, each free for `mapping`, which no other project
+    /// has leased or configured in its settings.
     pub(super) fn free_block(
         &self,
         count: usize,
         mapping: &PortMapping,
         is_excluded: &dyn Fn(u16) -> bool,
     ) -> Option<PortRange> {
-        let kept = self.kept();
+        let kept = self.kept_for_others();
         let of_settings = |tenant: &Tenant| {
             let dir = tenant.dir.clone();
             disk::within(&tenant.dir, move || Settings::read(&dir)).and_then(Result::ok)?.port_range

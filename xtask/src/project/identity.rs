@@ -1,4 +1,4 @@
-//! Whose a project name is: this checkout's, or that of another folder.
+//! Which checkout owns a project name, and which name a checkout gets.
 
 use std::path::{Path, PathBuf};
 
@@ -10,14 +10,13 @@ use crate::model::{ComposeOptions, Container, Leases, Tenant};
 use crate::parse::compose::normalise_name;
 use crate::stack::{self, Checkout};
 
-/// The variable that names a project.
-pub const NAME: &str = "COMPOSE_PROJECT_NAME";
+pub(crate) const PROJECT_NAME: &str = "COMPOSE_PROJECT_NAME";
 
-/// The other folder of a container of this name. Stopped ones count as long as
-/// their folder is there: `up` would replace them too, and `down --volumes` take
-/// their data. Where it is gone, this is the same project after a move; that
-/// cannot be told of folders on other people's machines.
-pub(super) fn elsewhere(
+/// The folder of a container of this project name, if it is another one. A stopped
+/// container counts while its folder exists: `up` would replace it too, and
+/// `down --volumes` would remove its data. If the folder is gone, this is the same project
+/// after a move. For folders on other people's machines that can't be checked.
+pub(super) fn other_folder(
     container: &Container,
     name: &str,
     dir: &Path,
@@ -27,98 +26,96 @@ pub(super) fn elsewhere(
     (other != dir && (container.state.holds_ports() || is_there(other))).then(|| other.to_path_buf())
 }
 
-/// Another folder that has the project's name in the book, where this one has
-/// not. With git or without: a copy of a folder is another one.
-pub(super) fn namesake<'a>(leases: &'a Leases, name: &str, dir: &Path) -> Option<&'a Path> {
-    other_of_name(leases, name, dir).filter(|_| leases.tenant(name, dir).is_none())
+/// Another folder with leases under the project's name, if this folder has none. Doesn't
+/// depend on git: a copy of a folder is another folder.
+pub(super) fn other_leaseholder<'a>(leases: &'a Leases, name: &str, dir: &Path) -> Option<&'a Path> {
+    other_folder_with_lease(leases, name, dir).filter(|_| leases.tenant(name, dir).is_none())
 }
 
-/// Another folder, which is there, that has the project's name in the book.
-fn other_of_name<'a>(leases: &'a Leases, name: &str, dir: &Path) -> Option<&'a Path> {
+/// Another existing folder with leases under the project's name.
+fn other_folder_with_lease<'a>(leases: &'a Leases, name: &str, dir: &Path) -> Option<&'a Path> {
     let is_other = |tenant: &&Tenant| tenant.project == *name && tenant.is_stack() && disk::is_folder(&tenant.dir);
     leases.tenants.iter().filter(|tenant| tenant.dir != dir).find(is_other).map(|tenant| tenant.dir.as_path())
 }
 
-/// The folder in the main checkout that is `dir` in a linked one.
-fn in_main(checkout: &Checkout, dir: &Path) -> Option<PathBuf> {
+/// The folder in the main checkout that corresponds to `dir` in a linked worktree.
+fn folder_in_main(checkout: &Checkout, dir: &Path) -> Option<PathBuf> {
     Some(checkout.main.as_ref()?.join(dir.strip_prefix(&checkout.root).ok()?))
 }
 
-/// The project name of the main checkout of a linked worktree.
-pub(super) fn main_name_of(dir: &Path) -> Option<String> {
-    name_in(&in_main(&stack::checkout(dir)?, dir)?)
+/// The project name in the main checkout of a linked worktree.
+pub(super) fn main_checkout_name(dir: &Path) -> Option<String> {
+    read_project_name(&folder_in_main(&stack::checkout(dir)?, dir)?)
 }
 
-fn name_in(main: &Path) -> Option<String> {
+fn read_project_name(main: &Path) -> Option<String> {
     let dir = main.to_path_buf();
     let read = move || stack::read(&ComposeOptions::default(), &dir, &|_| None).ok();
     disk::within(main, read).flatten().map(|stack| stack.name)
 }
 
-/// The name that a linked worktree is given on this machine, where nobody else
-/// has it.
-pub(super) fn worktree_of(dir: &Path) -> Option<String> {
+/// The name that a linked worktree gets on this machine unless it is taken.
+pub(super) fn default_worktree_name(dir: &Path) -> Option<String> {
     let checkout = stack::checkout(dir).filter(|checkout| checkout.linked)?;
-    let main = main_name_of(dir);
+    let main = main_checkout_name(dir);
     let base = main.clone().unwrap_or_else(|| normalise_name(&checkout.repository));
     let worktree = checkout.root.file_name()?.to_string_lossy().into_owned();
     (!base.is_empty()).then(|| worktree_name(&base, &worktree, dir, &|name| main.as_deref() == Some(name)))
 }
 
 impl Project {
-    /// Whether the person said this name, on the command line or in the shell.
-    pub fn is_named_by_hand(&self) -> bool {
-        self.ctx.options.project_name.is_some() || self.ctx.var(NAME).is_some()
+    /// Whether the name was given on the command line or in the shell.
+    pub(crate) fn is_name_explicit(&self) -> bool {
+        self.ctx.options.project_name.is_some() || self.ctx.var(PROJECT_NAME).is_some()
     }
 
     /// The project's folder in the main checkout, for a linked worktree.
-    pub fn main_dir(&self) -> Option<PathBuf> {
-        in_main(self.checkout.as_ref()?, &self.real_dir())
+    pub(crate) fn main_dir(&self) -> Option<PathBuf> {
+        folder_in_main(self.checkout.as_ref()?, &self.real_dir())
     }
 
-    /// The project name of the main checkout, as a bare `docker compose` there has
-    /// it.
-    pub fn main_name(&self) -> Option<String> {
-        name_in(&self.main_dir()?)
+    /// The project name of the main checkout, as a bare `docker compose` there uses it.
+    pub(crate) fn main_name(&self) -> Option<String> {
+        read_project_name(&self.main_dir()?)
     }
 
-    /// The other checkout that the project's name is of, where this one has neither
-    /// containers nor leases under it: what the engine has of that name is then not
-    /// this one's. A name on the command line is meant as it is said.
-    pub fn name_owner(&self) -> Option<PathBuf> {
+    /// The other checkout that owns the project's name, if this one has neither containers
+    /// nor leases under it: whatever the engine has of that name isn't this checkout's. A
+    /// name on the command line is always used as given.
+    pub(crate) fn name_owner(&self) -> Option<PathBuf> {
         let (name, dir) = (&self.stack.name, self.real_dir());
         if self.ctx.options.project_name.is_some() || self.own_containers().next().is_some() {
             return None;
         }
-        // Both are in the book where they were started before copies got names.
-        if let Some(other) = other_of_name(&self.leases, name, &dir) {
+        // Both have leases if they were started before copies got their own names.
+        if let Some(other) = other_folder_with_lease(&self.leases, name, &dir) {
             return Some(other.to_path_buf());
         }
         if self.leases.tenant(name, &dir).is_some() {
             return None;
         }
-        self.main_dir().filter(|_| self.is_secondary && self.main_name().as_ref() == Some(name))
+        self.main_dir().filter(|_| self.is_secondary_checkout && self.main_name().as_ref() == Some(name))
     }
 
-    /// The name that the checkout has already: that of its containers, of its
-    /// volumes, of its `.env`, of its leases.
-    pub fn own_name(&self) -> Result<Option<String>> {
+    /// The name that the checkout already has: from its containers, `.env`, leases or
+    /// volumes.
+    pub(crate) fn existing_name(&self) -> Result<Option<String>> {
         let (current, dir) = (&self.stack.name, self.real_dir());
         let here = self.containers.iter().flatten().filter(|container| container.is_from(&dir));
-        let mut of_containers: Vec<&String> = here.filter_map(|container| container.project.as_ref()).collect();
-        of_containers.sort();
-        if of_containers.contains(&current) {
+        let mut container_names: Vec<&String> = here.filter_map(|container| container.project.as_ref()).collect();
+        container_names.sort();
+        if container_names.contains(&current) {
             return Ok(Some(current.clone()));
         }
         let main = self.main_name();
         let is_free = |name: &str| !self.is_taken(name, &self.leases) && Some(name) != main.as_deref();
-        if self.env_files.get(NAME).is_some() && is_free(current) {
+        if self.env_files.get(PROJECT_NAME).is_some() && is_free(current) {
             return Ok(Some(current.clone()));
         }
-        if let Some(name) = of_containers.first() {
+        if let Some(name) = container_names.first() {
             return Ok(Some((*name).clone()));
         }
-        // A name that only dev servers go by was given without a look at Compose's.
+        // A name used only by dev servers was chosen without checking Compose's names.
         let is_own = |tenant: &&Tenant| tenant.dir == dir && tenant.is_stack() && is_free(&tenant.project);
         if let Some(tenant) = self.leases.tenants.iter().find(is_own) {
             return Ok(Some(tenant.project.clone()));
@@ -128,23 +125,23 @@ impl Project {
         Ok(has_volumes.then(|| current.clone()))
     }
 
-    /// Whether another folder has `name`: in the book, or with containers.
+    /// Whether another folder has leases or containers under `name`.
     fn is_taken(&self, name: &str, leases: &Leases) -> bool {
         let dir = self.real_dir();
         let has_it = |tenant: &Tenant| tenant.project == name && tenant.dir != dir && tenant.is_stack();
         let mut containers = self.containers.iter().flatten();
         leases.tenants.iter().any(|tenant| has_it(tenant) && disk::is_folder(&tenant.dir))
-            || containers.any(|container| elsewhere(container, name, &dir, &disk::is_folder).is_some())
+            || containers.any(|container| other_folder(container, name, &dir, &disk::is_folder).is_some())
     }
 
-    /// A name that no other checkout has, by what is kept in `leases`.
-    pub fn new_name(&self, leases: &Leases) -> String {
+    /// A name that no other checkout has.
+    pub(crate) fn new_name(&self, leases: &Leases) -> String {
         let dir = self.real_dir();
         let base = self.base_name();
         let folder = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let root = self.checkout.as_ref().map_or(dir.as_path(), |checkout| &checkout.root);
         let mut worktree = folder(root);
-        // Clones and copies often differ in the folder above only.
+        // Clones and copies often differ only in their parent folder.
         if normalise_name(&worktree) == base {
             worktree = root.parent().map(folder).unwrap_or_default();
         }
@@ -152,8 +149,8 @@ impl Project {
         worktree_name(&base, &worktree, &dir, &|name| self.is_taken(name, leases) || main.as_deref() == Some(name))
     }
 
-    /// What all checkouts' names begin with.
-    pub fn base_name(&self) -> String {
+    /// The prefix of all checkouts' names.
+    pub(crate) fn base_name(&self) -> String {
         let of = |checkout: &Checkout| {
             let of_repository = || Some(normalise_name(&checkout.repository)).filter(|name| !name.is_empty());
             self.main_name().or_else(of_repository)

@@ -1,4 +1,4 @@
-//! The ledger as commands use it: opened, closed, and what a lease means.
+//! Opens and writes the ledger for commands, and interprets its leases.
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -10,36 +10,36 @@ use crate::ledger::{self, Book};
 use crate::model::{Container, Lease, Leases, Protocol, Starter, Tenant};
 use crate::{disk, host, ui};
 
-/// Why a port is not to be had that a tenant is being started on.
-pub fn being_started(ctx: &Context, tenant: &Tenant) -> String {
+/// Why a port is unavailable: a tenant is being started on it.
+pub(crate) fn starting_reason(ctx: &Context, tenant: &Tenant) -> String {
     format!("{} in {} is being started on it", ui::clean(&tenant.project), ctx.show(&tenant.dir))
 }
 
-/// Why a port is not to be had that a tenant keeps.
-pub fn kept_by(ctx: &Context, tenant: &Tenant) -> String {
+/// Why a port is unavailable: a tenant has leased it.
+pub(crate) fn lease_reason(ctx: &Context, tenant: &Tenant) -> String {
     format!("it is kept for {} in {}", ui::clean(&tenant.project), ctx.show(&tenant.dir))
 }
 
-/// Whether a process that is about to take the tenant's port still lives.
-pub fn is_starting(tenant: &Tenant, port: u16, protocol: Protocol) -> bool {
-    tenant.starters(port, protocol).any(lives)
+/// Whether a process that will bind the tenant's port is still running.
+pub(crate) fn is_starting(tenant: &Tenant, port: u16, protocol: Protocol) -> bool {
+    tenant.starters(port, protocol).any(is_alive)
 }
 
-/// Whether that very process still lives, and is not this one.
-pub fn lives(starter: Starter) -> bool {
+/// Whether exactly that process is still running, and isn't this one.
+pub(crate) fn is_alive(starter: Starter) -> bool {
     starter.pid != std::process::id()
         && host::processes(&[starter.pid]).iter().any(|process| process.start_mark == starter.mark)
 }
 
-/// Opens the book. Without a folder to remember in, ports are not kept, and that
-/// is said; a start works all the same. A book that was damaged begins anew with
-/// what runs.
-pub fn open(ctx: &Context, containers: Option<&[Container]>) -> Option<Book> {
+/// Opens the ledger of the engine's machine. Without a state folder a start works, but
+/// ports are not kept, and a warning says so. A damaged ledger is rebuilt from the running
+/// containers.
+pub(crate) fn open(ctx: &Context, containers: Option<&[Container]>) -> Option<Book> {
     open_at(ctx, ctx.ledger_dir(), containers)
 }
 
-/// The same for what is bound on this machine, wherever the engine is.
-pub fn open_here(ctx: &Context, containers: &[Container]) -> Option<Book> {
+/// Opens the ledger of this machine, wherever the engine is.
+pub(crate) fn open_local(ctx: &Context, containers: &[Container]) -> Option<Book> {
     open_at(ctx, ctx.state_dir(), Some(containers))
 }
 
@@ -50,15 +50,15 @@ fn open_at(ctx: &Context, dir: Result<PathBuf>, containers: Option<&[Container]>
             static SAID: Once = Once::new();
             let folder = ui::clean(&dir.display().to_string());
             SAID.call_once(|| {
-                ui::note(&format!("note: HOME is not set; which ports are kept is written to {folder}"));
+                ui::note(&format!("note: HOME is not set; port leases are written to {folder}"));
             });
         }
         Ok(book)
     });
-    let mut book = opened.inspect_err(not_kept).ok()?;
+    let mut book = opened.inspect_err(warn_not_kept).ok()?;
     if let Some(aside) = &book.set_aside {
         ui::warn(&format!(
-            "the ledger of ports was damaged and is now {}; a new one begins with what runs",
+            "the port ledger was damaged and was moved to {}; a new one starts from the running containers",
             ctx.show(aside)
         ));
         rebuild(&mut book.leases, containers.unwrap_or_default());
@@ -66,20 +66,20 @@ fn open_at(ctx: &Context, dir: Result<PathBuf>, containers: Option<&[Container]>
     Some(book)
 }
 
-/// Writes the book. What cannot be written is not kept, and that is said.
-pub fn close(book: Book) {
+/// Writes the ledger, and warns if it can't be written.
+pub(crate) fn close(book: Book) {
     if let Err(error) = book.close() {
-        not_kept(&error);
+        warn_not_kept(&error);
     }
 }
 
-fn not_kept(why: &Error) {
-    // The ledger is opened several times in a start: once is enough.
+fn warn_not_kept(why: &Error) {
+    // A start opens the ledger several times.
     static SAID: Once = Once::new();
     SAID.call_once(|| ui::warn_of("ports are not kept for this project", why));
 }
 
-/// A lease for each port that a running container of a Compose project has.
+/// Adds a lease for each port that a running container of a Compose project has.
 fn rebuild(leases: &mut Leases, containers: &[Container]) {
     for container in containers {
         let (Some(project), Some(dir), Some(service)) =
@@ -91,31 +91,36 @@ fn rebuild(leases: &mut Leases, containers: &[Container]) {
         for binding in container.held() {
             let tenant = leases.tenant_mut(project, &dir);
             if !tenant.keeps(binding.published, binding.protocol) {
-                tenant.leases.push(lease(service, binding.target, binding.protocol, binding.published));
+                tenant.leases.push(new_lease(service, binding.target, binding.protocol, binding.published));
             }
         }
     }
 }
 
-/// A lease that begins now.
-pub fn lease(service: &str, target: u16, protocol: Protocol, published: u16) -> Lease {
+/// A lease that starts now.
+pub(crate) fn new_lease(service: &str, target: u16, protocol: Protocol, published: u16) -> Lease {
     let since = ui::rfc3339(SystemTime::now());
     Lease::new(service, target, protocol, published, since)
 }
 
-/// This process, as others can tell whether it still lives.
-pub fn starter() -> Option<Starter> {
+/// Identifies this process, so that others can check whether it is still running.
+pub(crate) fn this_process() -> Option<Starter> {
     let pid = std::process::id();
     host::processes(&[pid]).first().map(|process| Starter { pid, mark: process.start_mark })
 }
 
-/// Ends the lease of a port with everybody but this project, and says so.
-pub fn take_over(ctx: &Context, leases: &mut Leases, (port, protocol): (u16, Protocol), (project, dir): (&str, &Path)) {
+/// Ends all other leases of a port, and prints a note for each.
+pub(crate) fn take_over(
+    ctx: &Context,
+    leases: &mut Leases,
+    (port, protocol): (u16, Protocol),
+    (project, dir): (&str, &Path),
+) {
     for (project, folder) in leases.take_over(port, protocol, project, dir) {
         if disk::is_folder(&folder) {
             let whose = format!("{} in {}", ui::clean(&project), ctx.show(&folder));
             ui::note(&format!(
-                "note: port {port} was kept for {whose}, which does not use it; it is this project's now"
+                "note: port {port} was kept for {whose}, which does not use it: this project takes it over"
             ));
         }
     }

@@ -1,10 +1,10 @@
-//! The project that a context means, resolved once: its folder, checkout, name,
-//! env files, model, leases and containers. Nothing here is changed in place;
-//! after a change of an input the project is resolved again.
+//! A context's project, resolved once: its folder, checkout, name, env files, model,
+//! leases and containers. It is never changed in place; after an input has changed, it is
+//! resolved again.
 
-pub mod folder;
+pub(crate) mod folder;
 mod identity;
-pub mod leases;
+pub(crate) mod leases;
 mod model;
 mod ready;
 mod remote;
@@ -13,8 +13,10 @@ mod resolved;
 mod started;
 mod turn;
 
-pub use identity::NAME;
-pub use resolve::{resolve, resolve_started};
-pub use resolved::{Project, containers, with_real_folder};
-pub use started::{compose_file_vars, proxy_network, started, with_names};
-pub use turn::turn;
+pub(crate) use identity::PROJECT_NAME;
+pub use resolve::resolve;
+pub(crate) use resolve::resolve_started;
+pub use resolved::Project;
+pub(crate) use resolved::{containers, with_real_folder};
+pub(crate) use started::{compose_file_vars, proxy_network, started_context, with_names};
+pub(crate) use turn::take_turn;

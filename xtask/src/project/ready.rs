@@ -1,73 +1,72 @@
-//! Whether a project can be started at all: an engine, Compose, and nobody else
-//! of its name.
+//! Whether a project can be started: there is an engine and Compose, and no other folder
+//! runs a project of its name.
 
 use super::resolved::Project;
 use crate::docker::{Absence, ComposeTrouble};
 use crate::error::{Error, Result};
 
 impl Project {
-    /// An error where a project of this name runs from another folder: Compose
-    /// would replace its containers, and `down` end them.
-    pub fn refuse_elsewhere(&self) -> Result<()> {
-        let Some(other) = &self.elsewhere else { return Ok(()) };
+    /// An error if a project of this name runs from another folder: Compose would replace
+    /// its containers, and `down` would remove them.
+    pub(crate) fn refuse_if_running_elsewhere(&self) -> Result<()> {
+        let Some(other) = &self.other_folder else { return Ok(()) };
         let (ctx, name) = (&self.ctx, &self.stack.name);
         Err(Error::new(format!(
-            "a project named `{name}` has containers from {}: this would replace or end them",
+            "a project named `{name}` has containers from {}: this would replace or remove them",
             ctx.show(other)
         ))
         .hint(format!(
-            "give this one a name of its own: COMPOSE_PROJECT_NAME={name}-2 in {}",
+            "give this project its own name: COMPOSE_PROJECT_NAME={name}-2 in {}",
             ctx.show(&self.stack.dir.join(".env"))
         ))
-        .hint(format!("or stop the other one: `cd {} && cargo xtask stop`", ctx.typed(other))))
+        .hint(format!("or stop the other project: `cd {} && cargo xtask stop`", ctx.typed(other))))
     }
 
-    /// An error where there is no engine, no Compose, or the project runs from
-    /// another folder.
-    pub fn ready(&self) -> Result<()> {
-        self.has_engine()?;
-        self.refuse_elsewhere()
+    /// An error without an engine, without Compose, or if the project runs from another
+    /// folder.
+    pub(crate) fn require_ready(&self) -> Result<()> {
+        self.require_engine()?;
+        self.refuse_if_running_elsewhere()
     }
 
-    /// An error where there is no engine or no Compose.
-    pub fn has_engine(&self) -> Result<()> {
+    /// An error without an engine or without Compose.
+    pub(crate) fn require_engine(&self) -> Result<()> {
         let ctx = &self.ctx;
-        match (&self.containers, &self.without_compose) {
+        match (&self.containers, &self.compose_trouble) {
             (Ok(_), None) => Ok(()),
             (Ok(_), Some(trouble)) => Err(ctx.compose_error(trouble)),
-            // Without `docker` there is not much else to be said.
+            // Without `docker` the engine's error says it all.
             (Err(trouble), Some(ComposeTrouble::Absent(absence))) if *absence != Absence::NoDocker => {
                 let compose = ctx.compose_error(&ComposeTrouble::Absent(absence.clone()));
                 let engine = ctx.engine_error(trouble);
-                // What installs an engine installs Compose with it.
+                // Whatever installs an engine also installs Compose.
                 let both = trouble.is_absence(ctx.engine.endpoint()) && !ctx.cures().has_engine;
-                Err(neither(&compose, &engine, both))
+                Err(both_missing(&compose, &engine, both))
             }
             (Err(trouble), _) => Err(ctx.engine_error(trouble)),
         }
     }
 
-    /// Whether Compose can be asked only after `.env` was made from its template.
-    pub fn needs_env_file(&self) -> bool {
-        matches!(self.without_compose, Some(ComposeTrouble::NeedsEnvFile(_)))
+    /// Whether Compose can be asked only after `.env` was created from its template.
+    pub(crate) fn needs_env_file(&self) -> bool {
+        matches!(self.compose_trouble, Some(ComposeTrouble::NeedsEnvFile(_)))
     }
 
-    /// Whether there is no engine or no Compose, so that the project's own script
-    /// may bring both up. What is there and does not answer, or not to this user,
-    /// no script makes anew.
-    pub fn lacks_engine(&self) -> bool {
+    /// Whether there is no engine or no Compose, so that the project's own script may
+    /// install both. A script can't repair an engine that doesn't answer, or not to this
+    /// user.
+    pub(crate) fn lacks_engine(&self) -> bool {
         match &self.containers {
-            Ok(_) => matches!(self.without_compose, Some(ComposeTrouble::Absent(_))),
+            Ok(_) => matches!(self.compose_trouble, Some(ComposeTrouble::Absent(_))),
             Err(trouble) => trouble.is_absence(self.ctx.engine.endpoint()),
         }
     }
 }
 
-/// Both are missing: one error, whose hints are said once.
-/// `by_engine`: those of the engine are enough.
-fn neither(compose: &Error, engine: &Error, by_engine: bool) -> Error {
+/// One error for both, without repeated hints.
+fn both_missing(compose: &Error, engine: &Error, engine_hints_suffice: bool) -> Error {
     let error = Error::new(format!("{}, and {}", compose.message(), engine.message()));
-    let first = if by_engine { &[] } else { compose.hints() };
+    let first = if engine_hints_suffice { &[] } else { compose.hints() };
     let more = engine.hints().iter().filter(|hint| !first.contains(hint));
     first.iter().chain(more).fold(error, |error, hint| error.hint(hint.clone()))
 }
@@ -77,12 +76,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cures_both_is_said_once() {
+    fn a_hint_for_both_is_given_once() {
         let compose = Error::new("no Compose").hint("`make both`").hint("`install compose`");
         let engine = Error::new("no engine").hint("`make both`").hint("`install engine`");
-        let both = neither(&compose, &engine, false);
+        let both = both_missing(&compose, &engine, false);
         assert_eq!(both.message(), "no Compose, and no engine");
         assert_eq!(both.hints(), ["`make both`", "`install compose`", "`install engine`"]);
-        assert_eq!(neither(&compose, &engine, true).hints(), engine.hints());
+        assert_eq!(both_missing(&compose, &engine, true).hints(), engine.hints());
     }
 }

@@ -1,94 +1,102 @@
-//! An engine elsewhere: its machine, and a person's own project name there.
+//! An engine on another machine: that machine, and each person's own project name there.
 //!
-//! Compose knows a stack by its project's name alone, and a container says only
-//! the folder that it was made from. On one machine that is enough: a folder is
-//! one folder. On an engine that several people use it is not: ~/src/shop may have
-//! one path on all of their machines, and the second `up` would replace the first one's
-//! containers and go on with their data. No label of Compose tells the machine,
-//! and one of ours would be missing from whatever a bare `docker compose` makes.
-//! So the name has to tell: there nobody's checkout is the project's only one,
-//! and each gets a name with its person in it and ports of its own, in the way
-//! that a linked worktree gets them here. Whoever writes COMPOSE_PROJECT_NAME
-//! means that very project, with its own ports: nothing is given then.
+//! Compose identifies a stack only by its project name, and a container records only the
+//! folder that it was created from. On one machine that is enough. On an engine that
+//! several people use it isn't: ~/src/shop can be the same path on all their machines, and
+//! the second `up` would replace the first person's containers and use their data. No
+//! Compose label records the machine, and a label of ours would be missing from containers
+//! that a bare `docker compose` creates. So the name must identify the person: on such an
+//! engine every checkout is a secondary one, and gets a name that contains the person's
+//! name, and its own ports, just like a linked worktree on this machine. If somebody sets
+//! COMPOSE_PROJECT_NAME, exactly that project is used, with its own ports.
 
 use std::path::Path;
 
-use super::NAME;
-use super::identity::worktree_of;
+use super::PROJECT_NAME;
+use super::identity::default_worktree_name;
 use super::resolved::Project;
 use crate::context::Context;
 use crate::decide::{has_person, person_name, stable_hash};
 use crate::error::Result;
 use crate::model::{Container, EngineHost, Leases};
-use crate::ports::is_around;
+use crate::ports::runs_in_container;
 use crate::{disk, host, stack};
 
-const AROUND: &str = "the machine around this container";
+const CONTAINER_HOST: &str = "the machine that hosts this container";
 
-/// The machine of the engine, nothing of which was looked at yet; `None` where it
-/// is this one.
+/// The engine's machine, whose sockets are not known yet; `None` if it is this one.
 pub(super) fn engine_host(ctx: &Context, containers: &[Container]) -> Option<EngineHost> {
     match ctx.engine.endpoint().remote_host() {
-        Some(name) => Some(EngineHost { name, is_around: false, sockets: None, seed: stable_hash(&whole_person(ctx)) }),
-        None if is_around(containers) => {
-            Some(EngineHost { name: AROUND.to_owned(), is_around: true, sockets: None, seed: 0 })
+        Some(name) => Some(EngineHost {
+            name,
+            is_container_host: false,
+            sockets: None,
+            seed: stable_hash(&person_at_machine(ctx)),
+        }),
+        None if runs_in_container(containers) => {
+            Some(EngineHost { name: CONTAINER_HOST.to_owned(), is_container_host: true, sockets: None, seed: 0 })
         }
         None => None,
     }
 }
 
-/// The person's name, as the system has it.
+/// The user name.
 fn person(ctx: &Context) -> String {
     let names = ["USER", "LOGNAME", "USERNAME"].into_iter().filter_map(|name| ctx.var(name));
     names.into_iter().find(|name| !name.is_empty()).unwrap_or_default()
 }
 
-/// The person and the machine: two people may have one name, and one two
-/// machines.
-fn whole_person(ctx: &Context) -> String {
+/// Includes the machine, because two people may have the same user name, and one person
+/// may use two machines.
+fn person_at_machine(ctx: &Context) -> String {
     format!("{}@{}", person(ctx), host::name().unwrap_or_default())
 }
 
 impl Project {
-    /// Whether the project's name and ports are to be this person's alone: the
-    /// engine is elsewhere, and nobody chose the name.
-    pub(super) fn is_shared(&self) -> bool {
-        self.ctx.engine.endpoint().is_remote() && (self.has_persons_name() || !self.is_named())
+    /// Whether the project's name and ports should be this person's own: the engine is on
+    /// another machine, and nobody chose the name.
+    pub(super) fn is_per_person(&self) -> bool {
+        self.ctx.engine.endpoint().is_remote() && (self.has_person_name() || !self.has_chosen_name())
     }
 
-    /// Whether it still has to get a name of the person's own.
-    pub fn needs_persons_name(&self) -> bool {
-        self.is_shared() && !(self.has_persons_name() && self.is_named())
+    /// Whether it still has to get a name of this person's own.
+    pub(crate) fn needs_person_name(&self) -> bool {
+        self.is_per_person() && !(self.has_person_name() && self.has_chosen_name())
     }
 
-    /// Whether the name was given by this tool, or might have been.
-    fn has_persons_name(&self) -> bool {
+    /// Whether this tool chose the name, or might have.
+    fn has_person_name(&self) -> bool {
         has_person(&self.stack.name, &person(&self.ctx))
     }
 
-    /// Whether somebody wrote the name down for this checkout. What a linked
-    /// worktree was given for this machine is nobody's choice for another one.
-    fn is_named(&self) -> bool {
-        let is_worktrees = || worktree_of(&self.real_dir()).as_ref() == Some(&self.stack.name);
-        self.is_named_by_hand() || self.env_files.get(NAME).is_some() && !is_worktrees()
+    /// Whether somebody chose the name for this checkout. The name that a linked worktree
+    /// got for this machine was not chosen for another machine.
+    fn has_chosen_name(&self) -> bool {
+        let is_worktree_name = || default_worktree_name(&self.real_dir()).as_ref() == Some(&self.stack.name);
+        self.is_name_explicit() || self.env_files.get(PROJECT_NAME).is_some() && !is_worktree_name()
     }
 
-    /// What the person's own name is made from.
-    pub fn shared_name(&self) -> String {
-        worktree_of(&self.real_dir()).unwrap_or_else(|| self.stack.name.clone())
+    /// What the person's own project name is based on.
+    pub(crate) fn person_base_name(&self) -> String {
+        default_worktree_name(&self.real_dir()).unwrap_or_else(|| self.stack.name.clone())
     }
 
-    /// A name of the person's own, by what is kept in `leases`.
-    pub fn persons_name(&self, leases: &Leases) -> Result<String> {
+    pub(crate) fn new_person_name(&self, leases: &Leases) -> Result<String> {
         let containers = self.containers.as_deref().unwrap_or_default();
-        choose(&self.ctx, &self.shared_name(), &self.real_dir(), containers, leases)
+        choose_person_name(&self.ctx, &self.person_base_name(), &self.real_dir(), containers, leases)
     }
 }
 
-/// The name that the book has for this folder, else a new one that nothing at
-/// the engine goes by. What is there under a name that this person's own book
-/// does not know may be anybody's, whatever folder it says.
-fn choose(ctx: &Context, base: &str, dir: &Path, containers: &[Container], leases: &Leases) -> Result<String> {
+/// The name that the ledger has for this folder, otherwise a new one that nothing on the
+/// engine uses. Anything there under a name that this person's ledger doesn't have may be
+/// somebody else's, whatever folder it records.
+fn choose_person_name(
+    ctx: &Context,
+    base: &str,
+    dir: &Path,
+    containers: &[Container],
+    leases: &Leases,
+) -> Result<String> {
     let person = person(ctx);
     let mut tenants = leases.tenants.iter().filter(|tenant| tenant.dir == dir && tenant.is_stack());
     if let Some(tenant) = tenants.find(|tenant| has_person(&tenant.project, &person)) {
@@ -101,25 +109,24 @@ fn choose(ctx: &Context, base: &str, dir: &Path, containers: &[Container], lease
             || containers.iter().any(|container| container.project.as_deref() == Some(name))
             || volumes.iter().any(|name| name.starts_with(&volume))
     };
-    let whole = format!("{}:{}", whole_person(ctx), dir.display());
+    let whole = format!("{}:{}", person_at_machine(ctx), dir.display());
     Ok(person_name(base, &person, &whole, &is_taken))
 }
 
-/// The name for commands that give none, where nothing else says one: what
-/// `start` gave, or would give. Never the bare one, which may be another
-/// person's.
-pub(super) fn known_name(ctx: &Context) -> Option<String> {
-    if !ctx.engine.endpoint().is_remote() || ctx.options.project_name.is_some() || ctx.var(NAME).is_some() {
+/// The default name for commands: the one that `start` chose, or would choose. Never the
+/// bare project name, which may be another person's.
+pub(super) fn default_remote_name(ctx: &Context) -> Option<String> {
+    if !ctx.engine.endpoint().is_remote() || ctx.options.project_name.is_some() || ctx.var(PROJECT_NAME).is_some() {
         return None;
     }
     let env = |name: &str| ctx.var(name);
     let read = stack::read(&ctx.options, &ctx.dir, &env).ok()?;
-    let written = stack::locate(&ctx.options, &ctx.dir, &env).ok()?.env_files.get(NAME).is_some();
+    let written = stack::locate(&ctx.options, &ctx.dir, &env).ok()?.env_files.get(PROJECT_NAME).is_some();
     let dir = disk::real(&read.dir);
-    let worktree = worktree_of(&dir);
+    let worktree = default_worktree_name(&dir);
     if written && worktree.as_ref() != Some(&read.name) {
         return None;
     }
     let leases = ctx.leases();
-    choose(ctx, &worktree.unwrap_or(read.name), &dir, &super::resolved::containers(ctx).ok()?, &leases).ok()
+    choose_person_name(ctx, &worktree.unwrap_or(read.name), &dir, &super::resolved::containers(ctx).ok()?, &leases).ok()
 }

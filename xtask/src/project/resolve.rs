@@ -1,10 +1,9 @@
-//! Resolves the project that a context means: its folder, checkout, name, env files,
-//! model, leases and containers. After a change of an input it is resolved again.
+//! Resolves projects.
 
 use std::path::Path;
 
 use super::resolved::{Project, containers};
-use super::started::started;
+use super::started::started_context;
 use super::{identity, model, remote};
 use crate::context::Context;
 use crate::disk;
@@ -12,20 +11,20 @@ use crate::error::Result;
 use crate::model::Leases;
 use crate::stack::{self, Checkout, Settings};
 
-/// Resolves the project that `ctx` means.
+/// Resolves the project of a context.
 pub fn resolve(ctx: &Context) -> Result<Project> {
     resolve_as(ctx, false)
 }
 
-/// The same for commands that do not start it: with the name and the files that
-/// it was started with.
-pub fn resolve_started(ctx: &Context) -> Result<Project> {
-    resolve(&started(ctx)?)
+/// For commands that don't start the project: with the name and the files that it was
+/// started with.
+pub(crate) fn resolve_started(ctx: &Context) -> Result<Project> {
+    resolve(&started_context(ctx)?)
 }
 
-fn resolve_as(ctx: &Context, is_secondary: bool) -> Result<Project> {
+fn resolve_as(ctx: &Context, is_secondary_checkout: bool) -> Result<Project> {
     let env_files = stack::env_files(&ctx.options, &ctx.dir, &|name| ctx.var(name))?;
-    let template = model::missing_env(&env_files);
+    let template = model::template_for_missing_env(&env_files);
     let (model, containers) = model::ask(ctx, template.as_deref(), &env_files)?;
     let settings = Settings::read(&model.stack.dir)?;
     let checkout = stack::checkout(&disk::real(&model.stack.dir));
@@ -35,50 +34,48 @@ fn resolve_as(ctx: &Context, is_secondary: bool) -> Result<Project> {
         config: model.config,
         settings,
         containers,
-        elsewhere: None,
+        other_folder: None,
         checkout,
-        is_secondary,
+        is_secondary_checkout,
         env_files,
         template,
-        without_compose: model.without_compose,
+        compose_trouble: model.compose_trouble,
         host: None,
         leases: Leases::default(),
     };
-    Ok(project.among_others())
+    Ok(project.with_engine_and_ledger())
 }
 
 impl Project {
-    /// Resolves it from changed inputs. A checkout that was not the only one stays
-    /// so, whatever its name is now.
-    pub fn resolve_again(&self, ctx: &Context) -> Result<Project> {
-        resolve_as(ctx, self.is_secondary)
+    /// Resolves the project from changed inputs. A secondary checkout stays one, whatever
+    /// its name is now.
+    pub(crate) fn resolve_again(&self, ctx: &Context) -> Result<Project> {
+        resolve_as(ctx, self.is_secondary_checkout)
     }
 
-    /// The same inputs and the same model, with what the engine and the ledger say
-    /// now.
+    /// Keeps the inputs and the model, and asks the engine and the ledger again.
     #[must_use]
-    pub fn refreshed(&self) -> Project {
-        Project { containers: containers(&self.ctx), ..self.clone() }.among_others()
+    pub(crate) fn refreshed(&self) -> Project {
+        Project { containers: containers(&self.ctx), ..self.clone() }.with_engine_and_ledger()
     }
 
-    /// Finds its place among what the engine and the ledger know.
-    fn among_others(self) -> Project {
+    fn with_engine_and_ledger(self) -> Project {
         let (ctx, name, dir) = (&self.ctx, &self.stack.name, self.real_dir());
         let known = self.containers.as_deref().unwrap_or_default();
         let host = remote::engine_host(ctx, known);
-        let is_there = |dir: &Path| host.as_ref().is_some_and(|host| !host.is_around) || disk::is_folder(dir);
-        let elsewhere = known.iter().find_map(|one| identity::elsewhere(one, name, &dir, &is_there));
+        let is_there = |dir: &Path| host.as_ref().is_some_and(|host| !host.is_container_host) || disk::is_folder(dir);
+        let other_folder = known.iter().find_map(|one| identity::other_folder(one, name, &dir, &is_there));
         let leases = ctx.leases();
-        let project = Project { elsewhere, host, leases, ..self };
-        let is_secondary = project.is_secondary
+        let project = Project { other_folder, host, leases, ..self };
+        let is_secondary_checkout = project.is_secondary_checkout
             || project.has_other_checkouts()
-            || identity::namesake(&project.leases, &project.stack.name, &dir).is_some();
-        Project { is_secondary, ..project }
+            || identity::other_leaseholder(&project.leases, &project.stack.name, &dir).is_some();
+        Project { is_secondary_checkout, ..project }
     }
 
-    /// Whether other checkouts go by its name, as far as git and the engine tell.
-    pub fn has_other_checkouts(&self) -> bool {
-        let of_git = |checkout: &Checkout| checkout.linked || self.elsewhere.is_some();
-        self.checkout.as_ref().is_some_and(of_git) || self.is_shared()
+    /// Whether other checkouts use its name, according to git and the engine.
+    pub(crate) fn has_other_checkouts(&self) -> bool {
+        let of_git = |checkout: &Checkout| checkout.linked || self.other_folder.is_some();
+        self.checkout.as_ref().is_some_and(of_git) || self.is_per_person()
     }
 }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::operation::change::overrides;
-use crate::operation::change::tracked::Writes;
+use crate::operation::change::tracked::WriteMode;
+use crate::operation::check::project::CheckedProject;
 use crate::operation::check::report;
-use crate::operation::check::survey::Survey;
 use crate::operation::machine::check_all;
-use crate::operation::start::conflicts::{self, Answer};
+use crate::operation::start::conflicts::{self, Resolution};
 use crate::project::{self, Project};
 use crate::ui::{self, Format};
 
@@ -48,9 +48,9 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if args.all {
         return everything(ctx);
     }
-    let look = |project: Project| -> Result<Survey> {
-        let found = Survey::of(project);
-        let found = if args.probe_remote { found.with_sockets_there()? } else { found };
+    let look = |project: Project| -> Result<CheckedProject> {
+        let found = CheckedProject::new(project);
+        let found = if args.probe_remote { found.with_remote_sockets()? } else { found };
         Ok(found.judge(&BTreeMap::new()))
     };
     let found = look(project::resolve_started(ctx)?)?;
@@ -83,8 +83,8 @@ fn everything(ctx: &Context) -> Result<Exit> {
 
 /// What was asked for on the command line, or on the terminal. `Some` where
 /// something changed: the project after it.
-fn act(args: &Args, found: &Survey) -> Result<Option<Project>> {
-    let (ctx, writes) = (&found.ctx, Writes::Files);
+fn act(args: &Args, found: &CheckedProject) -> Result<Option<Project>> {
+    let (ctx, writes) = (&found.ctx, WriteMode::Files);
     if !found.has_conflicts() {
         return Ok(None);
     }
@@ -95,15 +95,15 @@ fn act(args: &Args, found: &Survey) -> Result<Option<Project>> {
     } else if ctx.is_interactive() && !ctx.yes && !ctx.dry_run {
         conflicts::ask(found, writes)?
     } else {
-        conflicts::hints(found, writes, "check-ports --reassign", "check-ports --stop-holders");
-        Answer::Leave
+        conflicts::print_hints(found, writes, "check-ports --reassign", "check-ports --stop-holders");
+        Resolution::Leave
     };
     Ok(match answer {
-        Answer::Resolved { project, .. } => Some(*project).filter(|_| !ctx.dry_run),
-        Answer::ByName => {
+        Resolution::Resolved { project, .. } => Some(*project).filter(|_| !ctx.dry_run),
+        Resolution::ByName => {
             ui::note("`cargo xtask start --traefik` starts it so");
             None
         }
-        Answer::Leave => None,
+        Resolution::Leave => None,
     })
 }

@@ -26,12 +26,12 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let found = project::resolve_started(ctx)?;
     let ctx = &found.ctx;
-    found.ready()?;
+    found.require_ready()?;
     let mut words = vec!["logs", "--tail", &args.tail];
     words.extend(args.follow.then_some("--follow"));
     words.extend(args.services.iter().map(String::as_str));
     match ctx.compose().command(words).show(true)? {
         0 => Ok(Exit::Success),
-        _ => ctx.without_compose().map_or(Ok(Exit::Failure), Err),
+        _ => ctx.compose_absence().map_or(Ok(Exit::Failure), Err),
     }
 }

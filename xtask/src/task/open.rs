@@ -22,9 +22,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let found = project::resolve_started(ctx)?;
     let ctx = &found.ctx;
-    found.ready()?;
+    found.require_ready()?;
     if let Some(name) = &args.service {
-        found.has_service(name)?;
+        found.require_service(name)?;
     }
     let containers = found.containers_now()?;
     let mut known = by_name::known(&found)?.map(|by_name| by_name.urls(&found)).unwrap_or_default();

@@ -233,7 +233,7 @@ fn logs(args: &LogsArgs, ctx: &Context) -> Result<Exit> {
 
 fn lint(ctx: &Context) -> Result<Exit> {
     // With the host and the network that the checkout was started with.
-    let linted = lint::lint(&project::started(ctx)?)?;
+    let linted = lint::lint(&project::started_context(ctx)?)?;
     ctx.print(|| lint::json(&linted), || lint::print(ctx, &linted));
     Ok(if linted.findings.is_empty() { Exit::Success } else { Exit::Finding })
 }

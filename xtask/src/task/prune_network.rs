@@ -174,14 +174,14 @@ fn recreate(ctx: &Context) -> Result<Exit> {
     if ctx.format == Format::Text || matches!(ending, Ending::Up { .. }) {
         tell(ctx, (candidates, Vec::new()), &outcome, before.zip(pools_now(ctx)));
     }
-    let Ending::Up { found, .. } = ending else {
+    let Ending::Up { project, .. } = ending else {
         return Err(Error::new("the containers are down, and a port of theirs was taken meanwhile")
             .hint("`cargo xtask start` offers another port, or stops the holder")
             .finding());
     };
     if ctx.format == Format::Text {
-        let containers = found.containers_now()?;
-        for known in urls(ctx, &found, &containers) {
+        let containers = project.containers_now()?;
+        for known in urls(ctx, &project, &containers) {
             ui::out(&format!("{}  {}", ui::clean(&known.service), known.urls.join("  ")));
         }
     }

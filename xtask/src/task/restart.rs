@@ -21,7 +21,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let found = project::resolve_started(ctx)?;
     let ctx = &found.ctx;
-    found.ready()?;
+    found.require_ready()?;
     let words = std::iter::once("restart").chain(args.services.iter().map(String::as_str));
     let command = ctx.compose().command(words);
     if ctx.dry_run {
@@ -30,6 +30,6 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     }
     match command.show(false)? {
         0 => Ok(Exit::Success),
-        _ => ctx.without_compose().map_or(Ok(Exit::Failure), Err),
+        _ => ctx.compose_absence().map_or(Ok(Exit::Failure), Err),
     }
 }

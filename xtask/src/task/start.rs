@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::model::{Unpublished, Verdict};
 use crate::operation::change::moves;
-use crate::operation::check::survey::{Row, Survey};
+use crate::operation::check::project::{CheckedProject, Row};
 use crate::operation::check::{engine_host, report};
 use crate::operation::proxy::by_name::ByName;
 use crate::operation::services::urls::{self, ServiceUrls};
@@ -87,7 +87,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         up: launch::Options { services: args.services.clone(), build: args.build, wait_timeout: args.wait_timeout },
     };
     match bring_up(ctx, &options)? {
-        Ending::Up { found, moved, by_name } => done(&found, &moved, by_name.as_deref()),
+        Ending::Up { project, moved, by_name } => done(&project, &moved, by_name.as_deref()),
         Ending::Conflict => Ok(Exit::Finding),
         Ending::WouldStart(found) => {
             match ctx.format {
@@ -123,7 +123,7 @@ struct NotPublished {
     why: String,
 }
 
-fn not_published(found: &Survey) -> Vec<NotPublished> {
+fn not_published(found: &CheckedProject) -> Vec<NotPublished> {
     let of_row = |row: &Row| match &row.verdict {
         Verdict::NotPublished { why, cause: Unpublished::Discarded } => Some(NotPublished {
             service: ui::clean(&row.wanted.mapping.service),
@@ -153,7 +153,7 @@ struct Moved<'a> {
     to: u16,
 }
 
-fn done(found: &Survey, moved: &[moves::Move], by_name: Option<&ByName>) -> Result<Exit> {
+fn done(found: &CheckedProject, moved: &[moves::Move], by_name: Option<&ByName>) -> Result<Exit> {
     let ctx = &found.ctx;
     let project = &found.stack.name;
     let containers = found.containers_now()?;
@@ -175,9 +175,9 @@ fn done(found: &Survey, moved: &[moves::Move], by_name: Option<&ByName>) -> Resu
             let moved = moved
                 .iter()
                 .map(|step| {
-                    let (variable, literal) = match &step.what {
-                        moves::What::Variable(name) => (Some(name.as_str()), None),
-                        moves::What::Literal(slot) => (None, Some(slot.to_string())),
+                    let (variable, literal) = match &step.source {
+                        moves::PortSource::Variable(name) => (Some(name.as_str()), None),
+                        moves::PortSource::Literal(slot) => (None, Some(slot.to_string())),
                     };
                     Moved { variable, literal, from: step.from, to: step.to }
                 })
@@ -196,14 +196,14 @@ fn done(found: &Survey, moved: &[moves::Move], by_name: Option<&ByName>) -> Resu
     for step in moves::restorable(found) {
         ui::note(&format!(
             "note: {} could go back {} -> {}: `cargo xtask start --restore-ports`",
-            step.what, step.from, step.to
+            step.source, step.from, step.to
         ));
     }
     Ok(Exit::Success)
 }
 
 fn print(project: &str, states: &BTreeMap<String, ServiceState>, urls: &[ServiceUrls]) {
-    let up = states.values().filter(|state| state.is_well()).count();
+    let up = states.values().filter(|state| state.is_ready()).count();
     ui::note(&format!("{}: {} up", ui::clean(project), ui::count(up, "service")));
     let mut rows = Vec::new();
     for known in urls {

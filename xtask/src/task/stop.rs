@@ -4,8 +4,8 @@ use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::model::{FixedName, Named};
 use crate::operation::proxy::drop_link;
-use crate::operation::stop::compose_down::{down, take_down, warn_unnamed};
-use crate::project::{self, Project, turn};
+use crate::operation::stop::compose_down::{compose_down, down_command, warn_unnamed_volumes};
+use crate::project::{self, Project, take_turn};
 use crate::{stack, ui};
 
 /// Stop the stack and take its containers and networks away; named volumes stay
@@ -29,7 +29,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let found = project::resolve_started(ctx)?;
     let ctx = &found.ctx;
-    found.ready()?;
+    found.require_ready()?;
     let trouble = |trouble: crate::docker::Trouble| ctx.engine_error(&trouble);
     let name = &found.stack.name;
     let volumes = ctx.engine.volumes_of(name).map_err(trouble)?;
@@ -50,17 +50,17 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if let Some(seconds) = args.timeout {
         words.extend(["--timeout".to_owned(), seconds.to_string()]);
     }
-    let command = down(ctx, words);
+    let command = down_command(ctx, words);
     if ctx.dry_run {
         ui::out(&format!("would run: {}", command.line()));
         return Ok(Exit::Success);
     }
     if !args.volumes {
         let own = found.containers.iter().flatten();
-        warn_unnamed(own.filter(|container| container.project.as_ref() == Some(name)));
+        warn_unnamed_volumes(own.filter(|container| container.project.as_ref() == Some(name)));
     }
-    let _turn = turn(ctx, name);
-    take_down(ctx, name, &command)?;
+    let _turn = take_turn(ctx, name);
+    compose_down(ctx, name, &command)?;
     // A network that Compose does not take away, because it did not make it.
     drop_link(ctx, name);
     left(&found)

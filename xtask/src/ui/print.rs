@@ -64,7 +64,7 @@ pub fn warn_of(what: &str, why: &Error) {
 
 /// Why the command ends, and what to type next.
 pub fn error(error: &Error) {
-    if error.is_told() {
+    if error.is_already_shown() {
         return;
     }
     let head = console::style("error:").for_stderr().red().bold();

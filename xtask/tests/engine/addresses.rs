@@ -89,7 +89,7 @@ fn a_port_twice_in_one_model_is_a_clash() {
             "docker-compose.yml",
             format!("services:\n{}{}", service("web", &wildcard), service("web2", &second)),
         );
-        project.xtask(["check-ports"]).exits(1).says("clash").says("service `web` of this project publishes");
+        project.xtask(["check-ports"]).exits(1).says("clash").says("service `web` of this project also publishes");
         project.xtask(["start"]).exits(1);
         project.has_nothing();
     }

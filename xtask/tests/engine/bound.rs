@@ -43,7 +43,7 @@ fn reassigned_and_restored_a_port_stays_on_its_address() {
     assert_eq!(address, [format!("8080/tcp -> 127.0.0.1:{to}")]);
     assert_eq!(text(&project), env(to));
     // As long as somebody is on the old one, nothing goes back.
-    project.xtask(["start", "--restore-ports"]).exits(0).says("no port can go back");
+    project.xtask(["start", "--restore-ports"]).exits(0).says("no port can be restored");
     drop(holder);
     project.xtask(["start", "--restore-ports"]).exits(0).says(&format!("DB_PORT 127.0.0.1:{to} -> 127.0.0.1:{port}"));
     assert_eq!(text(&project), env(port));

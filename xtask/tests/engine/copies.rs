@@ -29,7 +29,7 @@ fn the_second_copy_has_data_of_its_own_and_takes_the_first_one_s_never() {
     // Never started, it has nothing to take.
     xtask(&second, &["stop", "--volumes", "--yes"]).exits(2).says("is the project of");
     let said = xtask(&second, &["start"]).exits(0).stderr;
-    let own = said.split_once("is a project of its own: ").unwrap().1.lines().next().unwrap().to_owned();
+    let own = said.split_once("gets its own project name: ").unwrap().1.lines().next().unwrap().to_owned();
     let suffix = own.strip_prefix(&format!("{}-", second.name)).unwrap().to_owned();
     assert_eq!(second.also(&suffix), own);
     assert!(volumes(&own).contains("_data"));

@@ -15,7 +15,7 @@ fn a_clone_whose_services_read_env_starts_from_its_template() {
     );
     project.write("env.example", format!("WEB_PORT={port}\n"));
     project.xtask(["check-ports"]).exits(0).says(&port.to_string()).says("free");
-    project.xtask(["start", "--no-write"]).exits(2).says(".env is not there, and service `web` reads it");
+    project.xtask(["start", "--no-write"]).exits(2).says(".env does not exist, but service `web` reads it");
     project.xtask(["start"]).exits(0).says(".env made from env.example").says(&format!("http://localhost:{port}"));
     project.xtask(["stop"]).exits(0);
 }
@@ -29,7 +29,7 @@ fn start_interval_is_left_out_for_an_engine_that_refuses_it() {
         "services:\n  app:\n    image: python:3.13-slim\n    command: [sleep, '600']\n    init: true\n    healthcheck:\n      test: [CMD, python, -c, '']\n      start_interval: ${HEALTH:-300ms}\n      start_period: 20s\n      interval: 1s\n",
     );
     let old = [("DOCKER_API_VERSION", "1.41")];
-    project.xtask_env(&old, ["start"]).exits(0).says("note: this engine knows no start_interval");
+    project.xtask_env(&old, ["start"]).exits(0).says("note: this engine does not support start_interval");
     let (_, id, _) = &project.containers()[0];
     let check = docker(["inspect", "--format", "{{json .Config.Healthcheck}}", id]).exits(0).stdout;
     assert!(check.contains("Interval") && !check.contains("StartInterval"), "{check}");

@@ -57,7 +57,7 @@ fn ports_are_judged_by_the_engine_and_proved_over_the_gateway() {
     run.says(NOTE)
         .says(&format!("http://localhost:{open}"))
         .never_says("not reachable")
-        .says(&format!("note: not checked from within this container: own {own}"));
+        .says(&format!("note: not checked from inside this container: own {own}"));
     inside(&project, &[], "check-ports").unwrap().exits(0).says("ours, running");
     inside(&project, &[], &format!("who {open}")).unwrap().exits(0).says("by container").never_says("forwarder");
     inside(&project, &[], "stop").unwrap().exits(0);

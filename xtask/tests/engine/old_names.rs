@@ -78,7 +78,7 @@ fn the_old_name_leads_to_the_worktrees_own_container() {
     docker(["stop", "-t", "1", &format!("{name}-other-postgres-1")]).exits(0);
     assert_ne!(ask(&format!("{name}-other-api-1"), &pair.database, "select 1").code, 0);
     // A second start finds nothing to change.
-    pair.run(pair.other(), &["start"]).exits(0).never_says("made anew");
+    pair.run(pair.other(), &["start"]).exits(0).never_says("generated again");
 }
 
 #[test]
@@ -86,16 +86,16 @@ fn what_would_reach_the_main_checkouts_container_is_refused() {
     let service = "  api:\n    image: postgres:17-alpine\n    command: [sleep, infinity]\n";
     for (more, says, cure) in [
         ("    network_mode: container:DB\n", "services.api.network_mode", "network_mode: service:postgres"),
-        ("    external_links: ['DB:db']\n", "services.api.external_links", "ask for `postgres`"),
+        ("    external_links: ['DB:db']\n", "services.api.external_links", "use `postgres`"),
         ("    volumes_from: ['container:DB']\n", "services.api.volumes_from", "volumes_from: [postgres]"),
     ] {
         let pair = Pair::new(&format!("{service}{more}"));
         let refused = pair.run(pair.other(), &["start"]).exits(2);
-        refused.says(says).says("which is the other checkout's").says(cure).says(&pair.database);
+        refused.says(says).says("which belongs to the other checkout").says(cure).says(&pair.database);
         assert!(!pair.other().join("docker-compose.override.yml").exists());
     }
     let shared = "    networks: [default, shared]\nnetworks:\n  shared: {external: true, name: DB-net}\n";
     let pair = Pair::new(&format!("    networks: [default, shared]\n{service}{shared}"));
     let refused = pair.run(pair.other(), &["start"]).exits(2);
-    refused.says("would lead to the other checkout's container").says("take `container_name` out");
+    refused.says("would resolve to the other checkout's container").says("remove `container_name`");
 }

@@ -12,7 +12,7 @@ fn ports_go_back() {
     project.write(".env", &env);
     let holder = Holder::http(port);
     project.xtask(["start", "--on-conflict", "reassign"]).exits(0).never_says("--restore-ports");
-    project.xtask(["start", "--restore-ports"]).exits(0).says("no port can go back");
+    project.xtask(["start", "--restore-ports"]).exits(0).says("no port can be restored");
     drop(holder);
     let moved = port + 1;
     project

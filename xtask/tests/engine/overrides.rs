@@ -37,7 +37,7 @@ fn a_literal_is_started_on_another_port_and_goes_back() {
     assert!(docker_compose(&["port", "web", "8080"]).trim().ends_with(&format!(":{}", port + 1)));
 
     // Nothing to go back to while the port is held.
-    project.xtask(["start", "--restore-ports"]).exits(0).says("no port can go back");
+    project.xtask(["start", "--restore-ports"]).exits(0).says("no port can be restored");
     drop(holder);
     let hint = format!("web:8080 could go back {} -> {port}: `cargo xtask start --restore-ports`", port + 1);
     project.xtask(["start"]).exits(0).says(&hint);
@@ -80,7 +80,7 @@ fn a_changed_compose_file_makes_ours_anew() {
     let both = format!("services:\n  web:\n    image: engine-web\n    ports: [\"{port}:8080\", \"{more}:8080\"]\n");
     project.write("docker-compose.yml", both);
     project.xtask(["check-ports"]).exits(0).says("docker-compose.override.yml is older than the compose files");
-    let output = project.xtask(["start"]).exits(0).says("the generated one was made anew");
+    let output = project.xtask(["start"]).exits(0).says("the override file was generated again");
     output.says(&format!("http://localhost:{}", port + 1)).says(&format!("http://localhost:{more}"));
     project.xtask(["stop"]).exits(0);
 }

@@ -12,7 +12,7 @@ fn a_container_without_its_binding_is_made_anew() {
     docker(["compose", "-f", &file, "-p", &project.name, "create"]).exits(0);
     docker(["network", "disconnect", "-f", &network, &container]).exits(0);
     docker(["start", &container]).exits(0);
-    project.xtask(["check-ports"]).exits(0).says("not published").says("the engine has not bound it");
+    project.xtask(["check-ports"]).exits(0).says("not published").says("the engine has not bound this port");
     let started = project.xtask(["start"]).exits(0);
     assert!(get(&format!("http://localhost:{port}/")).starts_with("name="), "{}", started.stderr);
     project.xtask(["check-ports"]).exits(0).says("ours, running");
@@ -60,7 +60,7 @@ fn the_address_of_a_network_is_the_one_that_is_looked_at() {
         ),
     );
     let beside = Holder::socket("tcp", "127.0.0.1", port);
-    project.xtask(["check-ports"]).exits(0).says("free").says("on 127.0.0.2, which its network says");
+    project.xtask(["check-ports"]).exits(0).says("free").says("on 127.0.0.2, set by its network");
     project.xtask(["start"]).exits(0).says(&format!("http://127.0.0.2:{port}"));
     assert!(get(&format!("http://127.0.0.2:{port}/")).starts_with("name="));
     project.xtask(["check-ports"]).exits(0).says("ours, running");

@@ -91,7 +91,7 @@ fn a_process_steals_it_and_everything_is_taken_back() {
     let thief = Thief::process(&project, port);
     let output = thief.start(&["fail"]).exits(1);
     let pid = thief.pid().expect("the thief ran");
-    let output = output.says("the engine refused").says("taken back").says(&format!("(pid {pid}"));
+    let output = output.says("the engine refused").says("rolled back").says(&format!("(pid {pid}"));
     assert!(
         output.stderr.contains("address already in use") || output.stderr.contains("another process"),
         "{}",
@@ -175,7 +175,7 @@ fn what_was_replaced_is_named() {
     project.write(".env", format!("LATE_PORT={other}\n"));
     let thief = Thief::process(&project, other);
     let output = thief.start(&["fail"]).exits(1);
-    output.says("containers of late had been replaced and are gone").says(&other.to_string());
+    output.says("containers of late had been replaced and are lost").says(&other.to_string());
     assert_eq!(project.containers(), [early]);
     drop(thief);
     project.write(".env", format!("LATE_PORT={port}\n"));

@@ -138,15 +138,15 @@ fn a_process_of_that_machine_is_seen_when_it_is_asked_for() {
     let ann = Person::new(&engine, &project, "ann");
     // What is taken here is free there.
     let here = Holder::http(port);
-    ann.xtask(&["check-ports"]).exits(0).says("free").says("--probe-remote looks at the machine too");
+    ann.xtask(&["check-ports"]).exits(0).says("free").says("--probe-remote checks that machine's sockets too");
     // No image yet: nothing is pulled, and that is no answer.
     let none = ann.xtask(&["check-ports", "--probe-remote"]).exits(2);
-    none.says("has no image to look at its machine's ports with").says("docker pull busybox");
+    none.says("has no image that could read its machine's ports").says("docker pull busybox");
     engine.load("engine-web");
     let none = ann.xtask(&["check-ports", "--probe-remote"]).exits(2);
-    none.says("can show its machine's ports").says("docker pull busybox");
+    none.says("can read its machine's ports").says("docker pull busybox");
     engine.load("nginx:alpine");
-    ann.xtask(&["check-ports", "--probe-remote"]).exits(0).says("all that is bound on that machine");
+    ann.xtask(&["check-ports", "--probe-remote"]).exits(0).says("all sockets of that machine were checked");
     let there = hold_there(&engine, "127.0.0.1", port);
     ann.xtask(&["check-ports"]).exits(0).says("free");
     let seen = ann.xtask(&["check-ports", "--probe-remote"]).exits(1).says(&format!("free: {}", port + 1));

@@ -14,7 +14,7 @@ fn a_service_that_ends_with_3_is_named_with_its_code() {
         ),
     );
     let output = project.xtask(["start"]).exits(1);
-    output.says("service `job` failed: it ended with exit code 3").says("| about to fail").says("cargo xtask logs job");
+    output.says("service `job` failed: it exited with code 3").says("| about to fail").says("cargo xtask logs job");
     assert_eq!(project.running(), ["web"]);
 }
 
@@ -31,7 +31,7 @@ fn a_service_that_ends_while_it_is_waited_for() {
         ),
     );
     let output = project.xtask(["start"]).exits(1);
-    output.says("service `app` failed: it ended with exit code 1").says("| no module named app");
+    output.says("service `app` failed: it exited with code 1").says("| no module named app");
 }
 
 /// Seen while it restarts: that it runs in between means nothing.

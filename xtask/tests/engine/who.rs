@@ -134,7 +134,7 @@ fn a_docker_proxy_that_nobody_wants_any_more_is_ended() {
     let [pid] = proxies(port)[..] else { panic!("{:?}", proxies(port)) };
     let _ended = Ended(pid);
     let said = project.xtask(["who", &words]).exits(0).says(&format!("(pid {pid}"));
-    said.says("a docker-proxy that its engine left behind, for no container").says(&format!("`kill {pid}` is safe"));
+    said.says("a docker-proxy that its engine left behind without a container").says(&format!("`kill {pid}` is safe"));
     project.xtask(["kill", &words, "--yes"]).exits(0).says(&format!("stop: kill {pid} ")).says("free now");
     assert_eq!(proxies(port), [0u32; 0]);
 }

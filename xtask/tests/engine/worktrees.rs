@@ -131,7 +131,7 @@ fn a_worktree_has_its_own_name_and_ports_and_the_main_checkout_its_defaults() {
     repository.add_worktree("login");
     let name = repository.project.name.clone();
     let started = repository.start("login", &[]).finish(LIMIT).exits(0);
-    started.says(&format!("this checkout of {name} is a project of its own: {name}-login"));
+    started.says(&format!("this checkout of {name} gets its own project name: {name}-login"));
     assert_eq!(repository.name("login"), format!("{name}-login"));
     let own = repository.published("login")["web"];
     // The main checkout starts as if it were alone.
@@ -223,7 +223,7 @@ fn literal_ports_and_fixed_names_are_no_obstacle() {
     repository.add_worktree("two");
     repository.start(&name, &[]).finish(LIMIT).exits(0);
     let told = repository.start("one", &[]).finish(LIMIT).exits(0);
-    told.says("services.web.container_name is `").says("docker-compose.yml:6): here Compose names it");
+    told.says("services.web.container_name is `").says("docker-compose.yml:6): in this checkout Compose names it");
     repository.start("two", &["--no-write"]).finish(LIMIT).exits(0);
     assert_eq!(git(repository.dir("two"), &["status", "--porcelain", "--ignored"]).stdout, "");
     let list = docker(["ps", "--filter", &format!("name={name}"), "--format", "{{.Names}} {{.Ports}}"]).exits(0).stdout;
@@ -332,7 +332,7 @@ fn data_in_a_volume_without_a_name_is_told_of() {
     let compose = format!("services:\n  web:\n{SERVICE}    ports: [\"{port}:8080\"]\n    volumes: [\"/data\"]\n");
     project.write("docker-compose.yml", compose);
     project.xtask(["start"]).exits(0);
-    let told = "web keeps /data in a volume without a name";
+    let told = "web keeps /data in an anonymous volume";
     project.xtask(["prune-network", "--recreate", "--dry-run"]).exits(0).says(told);
     project.xtask(["stop", "--volumes", "--yes"]).exits(0).never_says(told);
     project.xtask(["start"]).exits(0);

@@ -194,7 +194,7 @@ fn set_takes_a_value_with_an_address_and_keeps_what_stands_around() {
 fn set_may_take_addresses_away() {
     let project = project(&[r#""${IP:-0.0.0.0}:${P:-@0}:6379""#, r#""${Q:-@1}:80""#], "");
     project.run("env set IP=127.0.0.1 Q=127.0.0.1:@2").exits(0);
-    assert!(refused(&project, "env set IP=0.0.0.0").stderr.contains("now it is on 127.0.0.1:18000"));
+    assert!(refused(&project, "env set IP=0.0.0.0").stderr.contains("currently it is on 127.0.0.1:18000"));
 }
 
 /// Runs it; it must fail and change nothing.
@@ -254,7 +254,7 @@ fn the_template_of_adopt_keeps_the_address() {
     let lines: Vec<String> =
         template.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(str::to_owned).collect();
     assert_eq!(lines, [project.fill("P=127.0.0.1:@0"), project.fill("M=[::1]:@1:80/udp"), project.fill("Q=@2")]);
-    let why = "left: .env.template: S has no line: S=18003 would publish 81/tcp of service `s4` on port 18003 of every address; now it is on 127.0.0.1:18004";
+    let why = "left: .env.template: S has no line: S=18003 would publish 81/tcp of service `s4` on port 18003 of every address; currently it is on 127.0.0.1:18004";
     assert!(run.stderr.contains(why), "{run}");
     assert!(!run.stderr.contains("only part of the published port"), "{run}");
     // And the template is a true copy of the defaults.

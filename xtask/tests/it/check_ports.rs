@@ -301,7 +301,7 @@ fn a_service_of_more_containers_than_ports_is_said_to_be_one() {
         ));
         let run = project.run("check-ports --reassign").exits(1);
         assert!(run.stdout.contains("2 containers of `web` cannot all publish 18000"), "{run}");
-        assert!(!run.stdout.contains("free:") && run.stderr.contains("give it a port for each"), "{run}");
+        assert!(!run.stdout.contains("free:") && run.stderr.contains("publish one port per container"), "{run}");
         assert!(!project.path(".env").exists());
     }
     let project = Project::new("services:\n  web:\n    image: web\n    ports: [\"@0-@1:80\"]\n    scale: 2\n");

@@ -44,7 +44,7 @@ fn copies() -> (Project, Engine) {
 fn a_copy_gets_a_name_of_its_own() {
     let (project, engine) = copies();
     let run = project.run("start").exits(0);
-    assert!(run.stderr.contains("this copy of demo is a project of its own: demo-"), "{run}");
+    assert!(run.stderr.contains("this copy of demo gets its own project name: demo-"), "{run}");
     let env = project.read(".env");
     assert!(env.contains("COMPOSE_PROJECT_NAME=demo-") && !env.contains(&format!("={}\n", project.port(0))), "{env}");
     let name = engine.state().containers[0]["Labels"]["com.docker.compose.project"].clone();

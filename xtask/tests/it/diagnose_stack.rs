@@ -84,7 +84,7 @@ fn a_container_that_failed_says_why_and_what_it_said_last() {
     engine.state().details.insert("demo-web-id".into(), state);
     let run = diagnose(&project, "containers").exits(1);
     let seen = one(&run, "containers.state")["seen"].as_str().unwrap().to_owned();
-    assert_eq!(seen, "it ended with exit code 3\n  | starting\n  | TOKEN=*** is wrong");
+    assert_eq!(seen, "it exited with code 3\n  | starting\n  | TOKEN=*** is wrong");
     let out_of_memory = json!({ "State": { "ExitCode": 137, "OOMKilled": true } });
     engine.state().details.insert("demo-web-id".into(), out_of_memory);
     let run = diagnose(&project, "containers").exits(1);

@@ -48,7 +48,7 @@ fn an_old_engine_is_not_given_what_it_refuses() {
     };
     let (old, _engine, _proxies) = with("1.41");
     let run = old.run("start -f compose.yaml").exits(0);
-    assert!(run.stderr.contains("note: this engine knows no start_interval"), "{run}");
+    assert!(run.stderr.contains("note: this engine does not support start_interval"), "{run}");
     let up = old.calls().lines().find(|line| line.contains(" up -d")).unwrap().to_owned();
     assert!(up.starts_with("docker compose -f compose.yaml -f [root]/state/overrides/"), "{up}");
     let file = up.split(' ').nth(5).unwrap().replace("[root]", &old.root().display().to_string());
@@ -57,7 +57,7 @@ fn an_old_engine_is_not_given_what_it_refuses() {
     assert!(!new.run("start").exits(0).stderr.contains("start_interval"));
     // Which API is spoken is the person's choice, too.
     new.set("DOCKER_API_VERSION", "1.43");
-    assert!(new.run("start").exits(0).stderr.contains("note: this engine knows no start_interval"));
+    assert!(new.run("start").exits(0).stderr.contains("note: this engine does not support start_interval"));
 }
 
 /// Somebody took the port while the container came up, as forwarders of virtual
@@ -258,7 +258,7 @@ fn ports_go_back_when_they_are_free_again() {
     snapshot!("fake-restore-ports", project.run("start --restore-ports").exits(0));
     assert_eq!(project.read(".env"), project.fill("# mine\nWEB_PORT=@0\n"));
     let run = project.run("start --restore-ports").exits(0);
-    assert!(run.stderr.contains("no port can go back"), "{run}");
+    assert!(run.stderr.contains("no port can be restored"), "{run}");
 }
 
 /// Messages without a port: there is nothing to choose again.
@@ -293,7 +293,7 @@ fn what_was_replaced_is_named() {
     let new = container(("demo", "web", dir.to_str().unwrap()), ("created", "Created"), &[]);
     engine.has(old).on("up", move |state| state.containers = vec![new.clone()]);
     let run = project.run("start").exits(1);
-    assert!(run.stderr.contains("warning: containers of web had been replaced and are gone"), "{run}");
+    assert!(run.stderr.contains("warning: containers of web had been replaced and are lost"), "{run}");
     assert_eq!(engine.state().changes, ["POST /up", "DELETE /containers/demo-web-id?force=1"]);
 }
 
@@ -353,6 +353,6 @@ fn a_container_of_a_name_that_is_had_is_named_with_the_cure() {
     let said = "Error response from daemon: Conflict. The container name \"/shop-db\" is already in use by container \"0f2c0f2c0f2c\". You have to remove (or rename) that container to be able to reuse that name.\n";
     let (project, _engine) = project(vec![Rule::when("docker compose up -d").stderr(said).exit(1)]);
     let run = project.run("start").exits(1);
-    assert!(run.stderr.contains("there is a container named `shop-db` already"), "{run}");
+    assert!(run.stderr.contains("a container named `shop-db` already exists"), "{run}");
     assert!(run.stderr.contains("container_name:") && run.stderr.contains("`docker rm shop-db`"), "{run}");
 }

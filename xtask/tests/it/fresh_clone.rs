@@ -41,7 +41,7 @@ fn the_template_is_judged_and_nothing_is_written() {
             run.stdout.contains("18000") && run.stdout.contains(&format!("WEB_PORT ({template}:2")),
             "{form}: {run}"
         );
-        let words = "note: .env is not there, and service `web` reads it (compose.yaml:6): the built-in reader was used instead";
+        let words = "note: .env does not exist, but service `web` reads it (compose.yaml:6): the built-in reader was used instead";
         assert!(run.stderr.contains(words), "{form}: {run}");
         assert!(run.stderr.contains("hint: `cargo xtask env init` makes it from its template"), "{run}");
         let run = project.run("diagnose --only project --only ports").exits(0);
@@ -64,7 +64,7 @@ fn start_makes_it() {
         assert!(run.stderr.contains(&format!(".env would be made from {template}")), "{run}");
         assert!(!project.path(".env").exists() && project.calls().is_empty());
         let run = project.run("start --no-write").exits(2);
-        assert!(run.stderr.starts_with("error: .env is not there, and service `web` reads it (compose.yaml:6): --no-write cannot make it\nhint: "), "{run}");
+        assert!(run.stderr.starts_with("error: .env does not exist, but service `web` reads it (compose.yaml:6): --no-write cannot create it\nhint: "), "{run}");
         for command in ["stop", "restart", "logs"] {
             let run = project.run(command).exits(2);
             assert!(run.stderr.contains("hint: `cargo xtask env init` makes it"), "{run}");
@@ -105,7 +105,7 @@ fn the_template_of_another_env_file_is_named() {
         }
         let run = project.run("check-ports").exits(2);
         let fact = format!(
-            "error: {} is not there, and service `web` reads it (compose.yaml:6)\nhint: ",
+            "error: {} does not exist, but service `web` reads it (compose.yaml:6)\nhint: ",
             file.trim_start_matches("./")
         );
         assert!(run.stderr.starts_with(&fact) && run.stderr.contains(hint), "{run}");

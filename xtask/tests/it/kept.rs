@@ -224,7 +224,7 @@ fn a_damaged_ledger_is_set_aside_and_said() {
     let project = Project::new(WEB);
     fs::write(ledger(&project), "{\"schema\":1,").unwrap();
     let run = project.run("release").exits(0);
-    assert!(run.stderr.contains("was damaged and is now"), "{run}");
+    assert!(run.stderr.contains("was damaged and was moved to"), "{run}");
 }
 
 // --- check-ports --all -----------------------------------------------------

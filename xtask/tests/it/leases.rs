@@ -113,7 +113,7 @@ fn a_damaged_ledger_is_set_aside_and_begun_anew_with_what_runs() {
     fs::write(folder.join("leases.json"), "{\"schema\":1,\"tenants\":[{").unwrap();
     stack.engine.has(container(("shop", "api", "/src/shop"), ("running", "Up 2 hours"), &[("0.0.0.0", 9999, 80)]));
     let run = stack.project.run("start").exits(0);
-    assert!(run.stderr.contains("warning: the ledger of ports was damaged and is now "), "{run}");
+    assert!(run.stderr.contains("warning: the port ledger was damaged and was moved to "), "{run}");
     let aside = fs::read_dir(folder)
         .unwrap()
         .flatten()

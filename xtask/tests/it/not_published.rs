@@ -81,7 +81,7 @@ fn the_address_comes_from_the_network() {
         project.hold("127.0.0.1", &[0]);
         let found = row(&project.run("check-ports --format json").exits(0));
         assert_eq!((&found["verdict"], &found["network_ip"]), (&json!("free"), &json!("127.0.0.2")), "{networks}");
-        assert!(project.run("check-ports").stdout.contains("on 127.0.0.2, which its network says"));
+        assert!(project.run("check-ports").stdout.contains("on 127.0.0.2, set by its network"));
         project.hold("127.0.0.2", &[0]);
         let found = row(&project.run("check-ports --format json").exits(1));
         assert_eq!((&found["verdict"], &found["host_ip"]), (&json!("taken"), &Value::Null), "{networks}");
@@ -104,11 +104,14 @@ fn a_missing_binding_is_seen_and_mended_once() {
     engine.has(unbound(&project)).on("up", |_| {});
     let check = project.run("check-ports").exits(0);
     assert!(check.stdout.contains("not published"), "{check}");
-    assert!(check.stdout.contains("demo-web-1 runs, and the engine has not bound it: `cargo xtask start`"), "{check}");
+    assert!(
+        check.stdout.contains("demo-web-1 is running, but the engine has not bound this port: `cargo xtask start`"),
+        "{check}"
+    );
     let _proxies = comes_up(&project, &engine, "anew", project.port(0), "Up 1 second (healthy)");
     let run = project.run("start").exits(0);
     assert!(
-        run.stderr.contains("note: web runs, and the engine has not bound 18000: its container is made anew"),
+        run.stderr.contains("note: web is running, but the engine has not bound 18000: recreating its container"),
         "{run}"
     );
     assert_eq!(engine.state().changes, ["POST /up", "POST /anew"]);

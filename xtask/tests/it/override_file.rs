@@ -6,8 +6,8 @@ use xtask::context::Context;
 use xtask::decide::Slot;
 use xtask::model::ComposeOptions;
 use xtask::operation::change::overrides::{self, Request};
-use xtask::operation::change::tracked::Writes;
-use xtask::operation::check::survey::survey;
+use xtask::operation::change::tracked::WriteMode;
+use xtask::operation::check::project::check_project;
 use xtask::project::{self, resolve};
 
 use crate::overrides::{config, one, project};
@@ -22,7 +22,7 @@ fn context(project: &Project) -> Context {
 }
 
 fn apply(ctx: &Context, request: &Request) -> xtask::error::Result<project::Project> {
-    overrides::apply(&resolve(ctx)?, request, Writes::Files)
+    overrides::apply(&resolve(ctx)?, request, WriteMode::Files)
 }
 
 #[test]
@@ -64,7 +64,7 @@ volumes:
     wanted["volumes"]["data"]["name"] = json!("fixed_data");
     assert_eq!(config(&project, ""), wanted);
     // A port moves in the same file, and names stay as they are then.
-    let mut found = survey(&ctx).unwrap();
+    let mut found = check_project(&ctx).unwrap();
     found.rows.truncate(1);
     let slot = overrides::slot_of(&found, &found.rows[0]).unwrap();
     let request = Request { moves: [(slot.clone(), project.port(1))].into(), ..Request::default() };
@@ -87,20 +87,20 @@ fn a_literal_moves_without_a_word_in_the_project() {
     let Some(mut project) = project(&files) else { return };
     let (mut before, everything) = (config(&project, ""), project.everything());
     let ctx = context(&project);
-    let found = survey(&ctx).unwrap();
+    let found = check_project(&ctx).unwrap();
     let slot = overrides::slot_of(&found, &found.rows[0]).unwrap();
     let request = Request { moves: [(slot, project.port(1))].into(), ..Request::default() };
-    let after = overrides::environment(&found, &request).unwrap();
+    let after = overrides::apply_in_environment(&found, &request).unwrap();
     for name in ["COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR"] {
         project.set(name, after.ctx.var(name).unwrap());
     }
     before["services"]["web"]["ports"][0]["published"] = json!(project.port(1).to_string());
     assert_eq!(config(&project, ""), before);
     assert_eq!(project.everything(), everything);
-    let unchanged = overrides::environment(&found, &Request::default()).unwrap();
+    let unchanged = overrides::apply_in_environment(&found, &Request::default()).unwrap();
     assert_eq!(unchanged.ctx.var("COMPOSE_FILE"), None);
     let named = ctx.with_options(ComposeOptions { files: vec!["compose.yaml".into()], ..ComposeOptions::default() });
-    let error = overrides::environment(&survey(&named).unwrap(), &request).unwrap_err();
+    let error = overrides::apply_in_environment(&check_project(&named).unwrap(), &request).unwrap_err();
     assert!(error.message().starts_with("-f on the command line"), "{error}");
 }
 
@@ -117,20 +117,20 @@ fn files_that_were_not_there_are_gone_again() {
         let before = project.everything();
         let mut ctx = context(&project);
         ctx.dir = project.path(folder);
-        let found = survey(&ctx).unwrap();
+        let found = check_project(&ctx).unwrap();
         let slot = overrides::slot_of(&found, &found.rows[0]).unwrap();
         let to = |port| Request { moves: [(slot.clone(), port)].into(), ..Request::default() };
         apply(&ctx, &to(project.port(1))).unwrap();
         let after = project.everything();
         let new: Vec<_> = after.keys().filter(|path| !before.contains_key(*path)).collect();
         assert_eq!(new, made.iter().map(|name| project.path(name)).collect::<Vec<_>>().iter().collect::<Vec<_>>());
-        let moved = overrides::moved(&survey(&ctx).unwrap()).unwrap();
+        let moved = overrides::moved_ports(&check_project(&ctx).unwrap()).unwrap();
         assert_eq!((moved[0].own, moved[0].now), (project.port(0), project.port(1)));
         // A slot that is not there is an error, and nothing happens.
         let gone = Slot { nth: 7, ..slot.clone() };
         let request = Request { moves: [(gone, project.port(2))].into(), ..Request::default() };
         let error = apply(&ctx, &request).unwrap_err();
-        assert!(error.message().contains("publishes web:80 on a port of its own"), "{error}");
+        assert!(error.message().contains("publishes web:80 on a fixed port"), "{error}");
         assert_eq!(project.everything(), after);
         apply(&ctx, &to(project.port(0))).unwrap();
         assert_eq!(project.everything(), before);

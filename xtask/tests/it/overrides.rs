@@ -211,10 +211,10 @@ fn an_old_compose_is_told_of() {
         (
             "2.24.3",
             1,
-            "error: service `web` publishes 18000 as a literal in compose.yaml:5; Compose 2.24.3 does not know `!override`, which another port for a literal needs: 2.24.4 does\n\
+            "error: service `web` publishes 18000 as a literal in compose.yaml:5; Compose 2.24.3 does not support `!override`, which is needed to move a literal port: 2.24.4 does\n\
           hint: ",
         ),
-        ("dev", 1, "; which version of Compose this is cannot be told"),
+        ("dev", 1, "; cannot determine the version of Compose"),
     ] {
         let mut project = Project::new(&one("\"@0:80\""));
         project.fake_docker(&[Rule::config("@0"), Rule::when("docker compose version").stdout(format!("{version}\n"))]);
@@ -245,7 +245,7 @@ fn what_compose_does_not_prove_is_put_back() {
         let pid = project.hold("0.0.0.0", &[0]);
         let before = project.everything();
         let run = project.run("check-ports --reassign").exits(2);
-        let words = format!("with it Compose gives another `{path}`; all files are as they were");
+        let words = format!("Compose's `{path}` differs; all files were restored");
         assert!(run.stderr.contains(&words), "{run}");
         assert_eq!(project.everything(), before);
         crate::support::end(pid);
@@ -264,10 +264,7 @@ fn git_ignores_the_generated_file() {
     git(project.dir(), &["worktree", "add", "-q", "../tree"]);
     project.hold("0.0.0.0", &[0]);
     let run = project.run_in("../tree", "check-ports --reassign").exits(0);
-    assert!(
-        run.stderr.contains("compose.override.yaml is ignored by git now: see [root]/demo/.git/info/exclude\n"),
-        "{run}"
-    );
+    assert!(run.stderr.contains("git now ignores compose.override.yaml: see [root]/demo/.git/info/exclude\n"), "{run}");
     assert_eq!(git(project.path("../tree"), &["status", "--porcelain"]).stdout, "");
     let exclude = project.read(".git/info/exclude");
     assert!(exclude.ends_with("\ncompose.override.yaml\n"), "{exclude}");

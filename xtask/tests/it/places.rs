@@ -9,7 +9,7 @@ use crate::fake_docker::{comes_up, project};
 use crate::support::engine::Engine;
 use crate::support::{Project, Rule, XTASK};
 
-const NO_WRITE: &str = "hint: `cargo xtask start --no-write` gives ports and name to Compose by its environment";
+const NO_WRITE: &str = "hint: `cargo xtask start --no-write` passes ports and name to Compose in its environment";
 
 fn close(project: &Project) {
     fs::set_permissions(project.dir(), fs::Permissions::from_mode(0o555)).unwrap();

@@ -38,10 +38,7 @@ fn a_file_that_git_tracks_is_asked_about() {
         }
         git(project.dir(), &["add", ".env"]);
         let Some(mut terminal) = project.terminal("check-ports --reassign") else { return };
-        terminal
-            .sees("git tracks .env, and a change there can end up in a commit: what now?")
-            .sees("[w/l] ")
-            .types(keys);
+        terminal.sees("git tracks .env, so a change could be committed: what now?").sees("[w/l] ").types(keys);
         let (code, screen) = project.screen(terminal);
         assert_eq!(code, want, "{screen}");
         assert_eq!(project.read(".env"), project.fill(&format!("WEB_PORT={port}\n")), "{screen}");

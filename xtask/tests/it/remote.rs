@@ -67,7 +67,7 @@ fn no_answer_over_ssh_is_no_free_port() {
     let ssh = project.root().join("bin/ssh");
     fs::write(&ssh, "#!/bin/sh\necho 'This account is currently not available.'\n").unwrap();
     let run = project.run("check-ports --probe-remote").exits(2);
-    assert!(run.stderr.contains("cannot be seen over ssh"), "{run}");
+    assert!(run.stderr.contains("cannot read the ports of the engine's machine over ssh"), "{run}");
 }
 
 /// Nothing here knows what is bound there: that is not the same as free.

@@ -1,56 +1,55 @@
-//! A checkout that is not the project's only one (a linked git worktree, a
-//! second clone) gets a project name of its own: two checkouts of one name
-//! would replace each other's containers and share their volumes. On an engine
-//! elsewhere each person's checkout does.
+//! Gives a secondary checkout (a linked git worktree, a second clone) its own project name:
+//! two checkouts with one name would replace each other's containers and share their
+//! volumes. On a remote engine every checkout gets its own name.
 
 use std::path::Path;
 
-use super::tracked::Writes;
+use super::tracked::WriteMode;
 use super::{env_file, fixed_names, overrides, proof};
 use crate::context::Context;
 use crate::decide::{Expect, port_difference};
 use crate::envfile::Document;
 use crate::error::{Error, Result};
 use crate::model::{FixedName, Leases, Named};
-use crate::project::{NAME, Project, leases};
+use crate::project::{PROJECT_NAME, Project, leases};
 use crate::{disk, stack, ui};
 
-/// Gives the checkout a name where it needs one: into the env file that Compose
-/// reads, so that a bare `docker compose` there meets the same stack; to Compose's
-/// environment alone with `--no-write` and `--dry-run`.
-pub(crate) fn name_checkout(project: Project, writes: Writes) -> Result<(Project, Writes)> {
-    if project.host.as_ref().is_some_and(|host| !host.is_around) {
-        return if project.needs_persons_name() { name_for_person(&project, writes) } else { Ok((project, writes)) };
+/// Names the checkout if necessary: in the env file that Compose reads, so that a bare
+/// `docker compose` there uses the same stack, or only in Compose's environment with
+/// `--no-write` and `--dry-run`.
+pub(crate) fn name_checkout(project: Project, writes: WriteMode) -> Result<(Project, WriteMode)> {
+    if project.host.as_ref().is_some_and(|host| !host.is_container_host) {
+        return if project.needs_person_name() { name_for_person(&project, writes) } else { Ok((project, writes)) };
     }
-    if !project.is_secondary || project.is_named_by_hand() {
+    if !project.is_secondary_checkout || project.is_name_explicit() {
         return Ok((project, writes));
     }
-    if let Some(name) = project.own_name()? {
-        return if name == project.stack.name { Ok((project, writes)) } else { take_name(&project, &name, writes) };
+    if let Some(name) = project.existing_name()? {
+        return if name == project.stack.name { Ok((project, writes)) } else { set_name(&project, &name, writes) };
     }
-    let name = keep_name(&project, |leases| Ok(project.new_name(leases)))?;
+    let name = reserve_name(&project, |leases| Ok(project.new_name(leases)))?;
     let what = if project.checkout.is_some() { "checkout" } else { "copy" };
-    ui::note(&format!("this {what} of {} is a project of its own: {name}", ui::clean(&project.base_name())));
-    take_name(&project, &name, writes)
+    ui::note(&format!("this {what} of {} gets its own project name: {name}", ui::clean(&project.base_name())));
+    set_name(&project, &name, writes)
 }
 
-fn name_for_person(project: &Project, writes: Writes) -> Result<(Project, Writes)> {
-    let name = keep_name(project, |leases| project.persons_name(leases))?;
-    let base = project.shared_name();
+fn name_for_person(project: &Project, writes: WriteMode) -> Result<(Project, WriteMode)> {
+    let name = reserve_name(project, |leases| project.new_person_name(leases))?;
+    let base = project.person_base_name();
     let host = ui::clean(&project.ctx.engine.endpoint().remote_host().unwrap_or_default());
-    ui::note(&format!("on {host} this checkout of {} is a project of its own: {name}", ui::clean(&base)));
+    ui::note(&format!("on {host} this checkout of {} gets its own project name: {name}", ui::clean(&base)));
     let dir = project.real_dir();
     if project.containers.iter().flatten().any(|container| container.belongs_to(&base, &dir)) {
         ui::note(&format!(
-            "note: containers of {base} there say this very folder: if they are yours, {NAME}={base} in .env keeps them"
+            "note: containers of {base} there come from a folder with this path: if they are yours, {PROJECT_NAME}={base} in .env keeps them"
         ));
     }
-    take_name(project, &name, writes)
+    set_name(project, &name, writes)
 }
 
-/// Chooses a name and keeps it under the lock, so that no other checkout gets the
-/// same; with `--dry-run` only chooses.
-fn keep_name(project: &Project, choose: impl Fn(&Leases) -> Result<String>) -> Result<String> {
+/// Chooses a name and records it under the lock, so that no other checkout gets the same;
+/// with `--dry-run` only chooses.
+fn reserve_name(project: &Project, choose: impl Fn(&Leases) -> Result<String>) -> Result<String> {
     let containers = project.containers.as_deref().unwrap_or_default();
     let book = if project.ctx.dry_run { None } else { leases::open(&project.ctx, Some(containers)) };
     let Some(mut book) = book else { return choose(&project.leases) };
@@ -60,69 +59,68 @@ fn keep_name(project: &Project, choose: impl Fn(&Leases) -> Result<String>) -> R
     Ok(name)
 }
 
-fn take_name(project: &Project, name: &str, writes: Writes) -> Result<(Project, Writes)> {
+fn set_name(project: &Project, name: &str, writes: WriteMode) -> Result<(Project, WriteMode)> {
     let prove = |ctx: &Context| {
         let after = project.resolve_again(ctx)?;
         let difference = port_difference(&project.stack, &after.stack, &|_| Expect::Same);
-        difference.map_or(Ok(after), |difference| Err(proof::refusal(&format!("{NAME}={name}"), &difference)))
+        difference.map_or(Ok(after), |difference| Err(proof::refusal(&format!("{PROJECT_NAME}={name}"), &difference)))
     };
     let ctx = &project.ctx;
-    let file = project.env_files.file_for(NAME).map(Path::to_path_buf);
+    let file = project.env_files.file_for(PROJECT_NAME).map(Path::to_path_buf);
     let writes = match &file {
         Ok(file) if !ctx.dry_run => writes.ask(ctx, std::slice::from_ref(file))?,
         _ => writes,
     };
-    if ctx.dry_run || writes == Writes::Environment {
-        return Ok((prove(&ctx.with_vars([(NAME.to_owned(), name.to_owned())]))?, writes));
+    if ctx.dry_run || writes == WriteMode::Environment {
+        return Ok((prove(&ctx.with_vars([(PROJECT_NAME.to_owned(), name.to_owned())]))?, writes));
     }
-    env_file::from_template(project)?;
+    env_file::create_from_template(project)?;
     let file = file?;
     let before = disk::read(&file)?.unwrap_or_default();
     let mut document = Document::parse(before).map_err(|error| error.within(file.display()))?;
-    document.set(NAME, name)?;
+    document.set(PROJECT_NAME, name)?;
     let after = disk::write_proved(&[(file.clone(), Some(document.render().to_vec()))], || {
-        ui::note(&format!("{NAME}={name} written to {}", ctx.show(&file)));
+        ui::note(&format!("{PROJECT_NAME}={name} written to {}", ctx.show(&file)));
         prove(ctx)
     })?;
     Ok((after, writes))
 }
 
-/// Names that the compose files fix are the same in every checkout: containers
-/// of two could not be there at once, and their volumes would be one. They are
-/// left to Compose, which makes them from the project's name; where that cannot
-/// be, it is said what to do.
-pub(crate) fn free_names(project: Project, writes: Writes) -> Result<(Project, Writes)> {
+/// Names that the compose files fix are the same in every checkout: two checkouts could not
+/// have their containers at the same time, and would share volumes. Resets them, so that
+/// Compose derives them from the project's name; if that is impossible, prints what to do.
+pub(crate) fn reset_fixed_names(project: Project, writes: WriteMode) -> Result<(Project, WriteMode)> {
     let ctx = &project.ctx;
     let names = fixed_names(&project);
     if names.is_empty() {
         return Ok((project, writes));
     }
     let uses = stack::name_uses(&ctx.options, &ctx.dir, &|name| ctx.var(name)).unwrap_or_default();
-    fixed_names::refuse(ctx, &uses, names.iter().map(|name| &name.what))?;
-    let request = overrides::resetting(&project, &names)?;
+    fixed_names::refuse_used_names(ctx, &uses, names.iter().map(|name| &name.what))?;
+    let request = overrides::reset_request(&project, &names)?;
     let writes = if ctx.dry_run { writes } else { writes.ask(ctx, &overrides::env_file_to_write(ctx))? };
-    let freed = match writes {
+    let reset = match writes {
         _ if ctx.dry_run => Ok(None),
-        Writes::Environment => overrides::environment(&project, &request).map(Some),
+        WriteMode::Environment => overrides::apply_in_environment(&project, &request).map(Some),
         writes => {
-            env_file::from_template(&project)?;
+            env_file::create_from_template(&project)?;
             overrides::apply(&project, &request, writes).map(Some)
         }
     };
-    report_names(ctx, &names, freed.as_ref().err());
-    Ok((freed.ok().flatten().unwrap_or(project), writes))
+    report_names(ctx, &names, reset.as_ref().err());
+    Ok((reset.ok().flatten().unwrap_or(project), writes))
 }
 
-/// Those of a checkout that is not the only one, as long as nothing runs under
-/// them: what does has its data there.
+/// The fixed names to reset in a secondary checkout. Empty if it has containers, which keep
+/// their data under these names.
 fn fixed_names(project: &Project) -> Vec<FixedName> {
-    if !project.is_secondary {
+    if !project.is_secondary_checkout {
         return Vec::new();
     }
     let (ctx, dir) = (&project.ctx, project.real_dir());
     let names = stack::fixed_names(&ctx.options, &ctx.dir, &|name| ctx.var(name)).unwrap_or_default();
     let names: Vec<FixedName> = names.into_iter().filter(|name| name.what != Named::Project).collect();
-    // Elsewhere the folder may be one of another person's machine.
+    // On a remote engine the folder may be on another person's machine.
     let has_containers = match project.host {
         Some(_) => project.own_containers().next().is_some(),
         None => project.containers.iter().flatten().any(|container| container.is_from(&dir)),
@@ -135,13 +133,13 @@ fn report_names(ctx: &Context, names: &[FixedName], error: Option<&Error>) {
         let place = format!("{}:{}", ctx.show(&name.file), name.line);
         let fixed = format!("{} is `{}` in every checkout ({place})", name.what, ui::clean(&name.value));
         match error {
-            None => ui::note(&format!("{fixed}: here Compose names it")),
+            None => ui::note(&format!("{fixed}: in this checkout Compose names it")),
             Some(_) => ui::warn(&format!(
-                "{fixed}: two of them meet; take the line out, or begin the name with ${{COMPOSE_PROJECT_NAME}}-"
+                "{fixed}: two checkouts collide; remove the line, or prefix the name with ${{COMPOSE_PROJECT_NAME}}-"
             )),
         }
     }
     if let Some(error) = error {
-        ui::note(&format!("note: names cannot be changed for this checkout alone: {error}"));
+        ui::note(&format!("note: cannot reset the names for this checkout: {error}"));
     }
 }

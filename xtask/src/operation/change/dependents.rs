@@ -1,5 +1,5 @@
-//! Other lines of `.env` that belong to a port: what moves along with it, and
-//! what is only pointed out.
+//! Other lines of `.env` that contain a port: those that move along with it, and those that
+//! are only reported.
 
 use std::path::Path;
 
@@ -11,27 +11,26 @@ use crate::parse::interpolate::interpolate;
 use crate::stack::{self, Project};
 use crate::ui::{self, Format};
 
-/// What follows in `file` when each variable of `moves` goes from one port to
-/// another. Without a template beside it nothing follows: nobody declared it.
-pub fn of(ctx: &Context, file: &Path, document: &Document, moves: &[PortMove]) -> Dependents {
+/// The lines of `file` that follow the variables in `moves`. Without a template, which
+/// declares dependent values, none do.
+pub fn find(ctx: &Context, file: &Path, document: &Document, moves: &[PortMove]) -> Dependents {
     let template = template_of(file).unwrap_or_default();
     dependents(&template, document, &|name| ctx.var(name), moves)
 }
 
-/// A template that cannot be read declares nothing; `env check` says why.
+/// A template that can't be read declares nothing; `env check` reports it.
 fn template_of(file: &Path) -> Option<Document> {
     let template = stack::template_for(file)?;
     Document::parse(std::fs::read(template).ok()?).ok()
 }
 
-/// Changes the lines that follow.
-pub fn write(ctx: &Context, document: &mut Document, dependents: &Dependents) -> Result<()> {
+pub fn apply(ctx: &Context, document: &mut Document, dependents: &Dependents) -> Result<()> {
     let mut steps = dependents.follow.iter();
     steps.try_for_each(|step| document.change(&step.variable, &step.to, &|name| ctx.var(name), &|_| None))
 }
 
-/// `VITE_API_URL http://localhost:8000 -> http://localhost:8001  (.env)`, and a
-/// note for each mention. In JSON stdout is for the report alone.
+/// Prints `VITE_API_URL http://localhost:8000 -> http://localhost:8001  (.env)`, and a note
+/// for each other mention. With JSON, stdout is only for the report.
 pub fn show(ctx: &Context, file: &Path, dependents: &Dependents) {
     let place = ctx.show(file);
     for step in &dependents.follow {
@@ -43,15 +42,15 @@ pub fn show(ctx: &Context, file: &Path, dependents: &Dependents) {
         let (name, line) = (ui::clean(&mention.variable), mention.line);
         let value = ui::mask_value(&mention.variable, &mention.value);
         ui::note(&format!(
-            "note: {place}:{line}: {name}={value} still names {}, the port that {} had",
+            "note: {place}:{line}: {name}={value} still contains {}, the old port of {}",
             mention.port, mention.of
         ));
     }
 }
 
-/// Variables whose template says one port and whose value is another. Those that
-/// feed a published port, and those called PORT. A default that another of them
-/// has now is left out: to name it may be right.
+/// Variables that differ from their template's port: those that set a published port, or
+/// have PORT in their name. A default that another of them has now is left out, because
+/// mentions of it may be right.
 pub fn port_moves(ctx: &Context, project: &Project, template: &Document) -> Vec<PortMove> {
     let env = |name: &str| ctx.var(name);
     let value = |name: &str| env(name).or_else(|| project.env_files.get(name).map(|(value, _)| value.to_owned()));

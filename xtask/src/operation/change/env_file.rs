@@ -1,4 +1,4 @@
-//! Making `.env` from its template.
+//! Creates `.env` from its template.
 
 use std::path::Path;
 
@@ -7,15 +7,15 @@ use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::{disk, ui};
 
-/// Makes `.env` from its template where there is none yet, so that people have
-/// the file the guide speaks of.
-pub(crate) fn from_template(project: &Project) -> Result<()> {
+/// Creates `.env` from its template if there is none yet, because the project's guide
+/// refers to that file.
+pub(crate) fn create_from_template(project: &Project) -> Result<()> {
     let (Some(template), Some(file)) = (&project.template, project.env_files.default_file()) else { return Ok(()) };
-    make(&project.ctx, template, file)
+    copy_template(&project.ctx, template, file)
 }
 
-/// Copies the template to `file`, which is not there yet.
-pub(crate) fn make(ctx: &Context, template: &Path, file: &Path) -> Result<()> {
+/// Copies the template to `file`, which doesn't exist yet.
+pub(crate) fn copy_template(ctx: &Context, template: &Path, file: &Path) -> Result<()> {
     let (from, to) = (ctx.show(template), ctx.show(file));
     if ctx.dry_run {
         ui::note(&format!("{to} would be made from {from}"));
@@ -26,9 +26,8 @@ pub(crate) fn make(ctx: &Context, template: &Path, file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The bytes of an env file.
 pub(crate) fn read(ctx: &Context, file: &Path) -> Result<Vec<u8>> {
     std::fs::read(file).map_err(|error| {
-        Error::new(format!("failed to read {}: {error}", ctx.show(file))).hint("look at its permissions with `ls -l`")
+        Error::new(format!("failed to read {}: {error}", ctx.show(file))).hint("check its permissions: `ls -l`")
     })
 }

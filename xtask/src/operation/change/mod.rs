@@ -1,5 +1,5 @@
-//! Changes to a project's files: other ports, names and values. Each is proved by
-//! Compose, or every file is put back.
+//! Changes to a project's files: ports, names and values. Compose must prove each change;
+//! otherwise every file is restored.
 
 pub(crate) mod checkout_name;
 pub(crate) mod dependents;

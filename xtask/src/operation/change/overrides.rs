@@ -1,9 +1,8 @@
-//! Ports that no variable feeds, and names that a file fixes: moved by a
-//! compose file of ours on top of the project's own.
+//! Changes literal ports and fixed names by a generated override file.
 //!
-//! What is moved now is told by the project itself, read with our file and
-//! without it, so there is nothing to remember that could get lost. A change
-//! writes the whole file again; where nothing is left to change, it goes.
+//! The current changes are found by reading the project with and without our file, so no
+//! separate record can get lost. Each change rewrites the whole file; without changes it is
+//! removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,243 +10,235 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::fixed_names;
-use super::tracked::Writes;
+use super::tracked::WriteMode;
 use crate::context::Context;
 use crate::decide::{Changes, Listed, Slot, difference, expected, is_generated, published, render, slots};
 use crate::docker::{self, Compose, OVERRIDE};
 use crate::envfile::Document;
 use crate::error::{Context as _, Error, Result};
 use crate::model::{ComposeOptions, FixedName, Named, Stack, Version};
-use crate::operation::check::survey::{Row, Survey};
+use crate::operation::check::project::{CheckedProject, Row};
 use crate::project::{Project, compose_file_vars};
 use crate::stack::{self, COMPOSE_FILE, List, NameUse, Place, override_place};
 use crate::{disk, exec, ui};
 
-/// What is to change.
+/// A change of the override file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Request {
-    /// New published ports. The port that the project's own files give takes a
-    /// slot out again.
+    /// New published ports. A slot with the port of the project's own files is removed.
     pub moves: BTreeMap<Slot, u16>,
-    /// Names to leave to Compose; `None` = as it is now.
+    /// Fixed names to reset; `None`: no change.
     pub resets: Option<BTreeSet<Named>>,
 }
 
 impl Request {
-    /// Leaves these names to Compose, as far as a file on top can: the
-    /// project's own is COMPOSE_PROJECT_NAME's business.
+    /// Resets these names, except for the project's own, which COMPOSE_PROJECT_NAME sets.
     pub fn reset_names(names: &[FixedName]) -> Request {
         let resets = names.iter().map(|name| name.what.clone()).filter(|what| *what != Named::Project).collect();
         Request { resets: Some(resets), ..Request::default() }
     }
 }
 
-/// A port that is moved by our file now.
+/// A port that our file moves.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moved {
-    /// Which.
-    pub slot: Slot,
+pub struct MovedPort {
+    pub(crate) slot: Slot,
     /// The port in the project's own files.
     pub own: u16,
-    /// The port now.
+    /// The port that our file sets.
     pub now: u16,
-    /// Our file.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
 }
 
-/// The slot of a row of the survey.
-pub fn slot_of(survey: &Survey, row: &Row) -> Option<Slot> {
-    let service = survey.stack.service(&row.wanted.mapping.service)?;
+/// Identifies the row's entry in the compose file.
+pub fn slot_of(project: &CheckedProject, row: &Row) -> Option<Slot> {
+    let service = project.stack.service(&row.wanted.mapping.service)?;
     let at = service.ports.iter().position(|wanted| wanted.mapping == row.wanted.mapping)?;
     slots(service).into_iter().nth(at)
 }
 
-/// The file that a change would be written to; an error says why it could not
-/// take effect.
-pub fn place(project: &Project) -> Result<PathBuf> {
-    if let Some(trouble) = &project.without_compose {
+/// The override file to write, or an error if it would have no effect.
+pub(crate) fn override_path(project: &Project) -> Result<PathBuf> {
+    if let Some(trouble) = &project.compose_trouble {
         return Err(project.ctx.compose_error(trouble));
     }
     check_version(&project.ctx)?;
-    Ok(Now::gather(project)?.place.file)
+    Ok(Current::read(project)?.place.file)
 }
 
-/// The env file in which COMPOSE_FILE has to name our file; mostly none has to.
-pub fn env_file_to_write(ctx: &Context) -> Vec<PathBuf> {
+/// The env file, if any, whose COMPOSE_FILE must list our file.
+pub(crate) fn env_file_to_write(ctx: &Context) -> Vec<PathBuf> {
     let place = override_place(&ctx.options, &ctx.dir, &|name| ctx.var(name));
     place.ok().and_then(|place| place.list).map(|list| list.env_file).into_iter().collect()
 }
 
-/// Compose before 2.24.4 takes `!override` for nothing, and publishes both.
+/// Compose before 2.24.4 ignores `!override`, and publishes both ports.
 fn check_version(ctx: &Context) -> Result<()> {
     match docker::compose_version().map(|text| text.parse::<Version>()) {
         Some(Ok(version)) if version >= OVERRIDE => Ok(()),
         Some(Ok(version)) => Err(Error::new(format!(
-            "Compose {version} does not know `!override`, which another port for a literal needs: 2.24.4 does"
+            "Compose {version} does not support `!override`, which is needed to move a literal port: 2.24.4 does"
         ))
         .hint(ctx.cures().plugin())),
-        _ => Err(ctx.without_compose().unwrap_or_else(|| {
-            Error::new("which version of Compose this is cannot be told")
-                .hint("see what it says: `docker compose version --short`")
+        _ => Err(ctx.compose_absence().unwrap_or_else(|| {
+            Error::new("cannot determine the version of Compose")
+                .hint("see its output: `docker compose version --short`")
         })),
     }
 }
 
-/// Whether the project's own files changed since ours was written: its lists of
-/// ports take the place of theirs, so a port that was added there is hidden.
-pub fn is_stale(project: &Project) -> Result<bool> {
-    if !is_there(project) {
+/// Whether the project's own files changed since ours was written. Our lists of ports
+/// replace theirs, so a port added there would be hidden.
+pub(crate) fn is_stale(project: &Project) -> Result<bool> {
+    if !has_override(project) {
         return Ok(false);
     }
-    let now = Now::gather(project)?;
-    Ok(disk::read(&now.place.file)? != now.bytes(&now.changes))
+    let current = Current::read(project)?;
+    Ok(disk::read(&current.place.file)? != current.bytes(&current.changes))
 }
 
-/// Writes a file that is stale again. Without a reading of our own there is
-/// nothing to compare with, and the file stays.
-pub fn refresh(project: Project, writes: Writes) -> Result<Project> {
+/// Writes a stale file again. If our reader can't read the project, the file stays.
+pub(crate) fn refresh(project: Project, writes: WriteMode) -> Result<Project> {
     match is_stale(&project) {
         Ok(true) if !project.ctx.dry_run => {
             let after = apply(&project, &Request::default(), writes)?;
-            ui::note("the compose files have changed: the generated one was made anew");
+            ui::note("the compose files have changed: the override file was generated again");
             return Ok(after);
         }
         Ok(_) => {}
         Err(error) => {
-            ui::detail(&format!("whether the generated compose file is up to date cannot be told: {error}"));
+            ui::detail(&format!("cannot tell whether the override file is up to date: {error}"));
         }
     }
     Ok(project)
 }
 
-/// Says so where a person only looks; `start` makes it anew.
-pub fn note_stale(project: &Project) {
-    let file = project.stack.files.iter().find(|file| is_ours(file));
+/// Warns about a stale file in commands that don't write; `start` generates it again.
+pub(crate) fn note_stale(project: &Project) {
+    let file = project.stack.files.iter().find(|file| is_generated_file(file));
     if let (Some(file), Ok(true)) = (file, is_stale(project)) {
         let file = project.ctx.show(file);
-        ui::warn(&format!("{file} is older than the compose files: `cargo xtask start` makes it anew"));
+        ui::warn(&format!("{file} is older than the compose files: `cargo xtask start` generates it again"));
     }
 }
 
-/// Whether a file of ours is among the project's.
-fn is_there(project: &Project) -> bool {
-    project.stack.files.iter().any(|file| is_ours(file))
+/// Whether the project has a generated override file.
+fn has_override(project: &Project) -> bool {
+    project.stack.files.iter().any(|file| is_generated_file(file))
 }
 
-fn is_ours(file: &Path) -> bool {
+fn is_generated_file(file: &Path) -> bool {
     disk::read(file).is_ok_and(|bytes| bytes.is_some_and(|bytes| is_generated(&bytes)))
 }
 
-/// Ports that our file moves now; none where there is no such file.
-pub fn moved(project: &Project) -> Result<Vec<Moved>> {
-    if !is_there(project) {
+/// The ports that our file moves.
+pub fn moved_ports(project: &Project) -> Result<Vec<MovedPort>> {
+    if !has_override(project) {
         return Ok(Vec::new());
     }
-    let now = Now::gather(project)?;
-    let own = published(&now.without);
+    let current = Current::read(project)?;
+    let own = published(&current.without);
     let moved = |(slot, port): (&Slot, &u16)| {
-        Some(Moved { slot: slot.clone(), own: *own.get(slot)?, now: *port, file: now.place.file.clone() })
+        Some(MovedPort { slot: slot.clone(), own: *own.get(slot)?, now: *port, file: current.place.file.clone() })
     };
-    Ok(now.changes.moves.iter().filter_map(moved).collect())
+    Ok(current.changes.moves.iter().filter_map(moved).collect())
 }
 
-/// Leaves further names to Compose.
-pub fn resetting(project: &Project, names: &[FixedName]) -> Result<Request> {
+/// A request to reset these names in addition to those that are reset already.
+pub(crate) fn reset_request(project: &Project, names: &[FixedName]) -> Result<Request> {
     let mut request = Request::reset_names(names);
-    if is_there(project)
+    if has_override(project)
         && let Some(resets) = &mut request.resets
     {
-        resets.extend(Now::elsewhere(project)?.changes.resets);
+        resets.extend(Current::read_outside(project)?.changes.resets);
     }
     Ok(request)
 }
 
-/// Writes the file (or removes it), and has Compose prove that exactly the
-/// wanted ports and names changed; otherwise every file is as it was. Returns the
-/// project after it.
-pub fn apply(project: &Project, request: &Request, writes: Writes) -> Result<Project> {
+/// Writes or removes the file, and has Compose prove that exactly the requested ports and
+/// names changed; otherwise every file is restored. Returns the changed project.
+pub fn apply(project: &Project, request: &Request, writes: WriteMode) -> Result<Project> {
     let ctx = &project.ctx;
     check_version(ctx)?;
-    let now = Now::gather(project)?;
-    let changes = now.with(request)?;
-    fixed_names::refuse(ctx, &now.uses, &changes.resets)?;
-    let expected = now.expected(project, &changes)?;
-    let steps = now.steps(&changes)?;
+    let current = Current::read(project)?;
+    let changes = current.changes_for(request)?;
+    fixed_names::refuse_used_names(ctx, &current.uses, &changes.resets)?;
+    let expected = current.expected(project, &changes)?;
+    let steps = current.steps(&changes)?;
     let changed = steps.iter().filter(|(file, bytes)| disk::read(file).ok().as_ref() != Some(bytes));
-    writes.agree(ctx, &changed.map(|(file, _)| file.clone()).collect::<Vec<PathBuf>>())?;
+    writes.ask_for_files(ctx, &changed.map(|(file, _)| file.clone()).collect::<Vec<PathBuf>>())?;
     let after = disk::write_proved(&steps, || prove(&expected, project.resolve_again(ctx)?))?;
     if !changes.is_empty()
-        && let Some(exclude) = stack::git::ignore(&now.place.file)?
+        && let Some(exclude) = stack::git::ignore(&current.place.file)?
     {
-        ui::note(&format!("{} is ignored by git now: see {}", ctx.show(&now.place.file), ctx.show(&exclude)));
+        ui::note(&format!("git now ignores {}: see {}", ctx.show(&current.place.file), ctx.show(&exclude)));
     }
     Ok(after)
 }
 
-/// The same change without a word in the project's folder: the file lies in
-/// the state folder, and the project returned is read with it by the environment.
-pub fn environment(project: &Project, request: &Request) -> Result<Project> {
+/// Makes the same change without writing to the project's folder: the file is in the state
+/// folder, and the environment of the returned project includes it.
+pub fn apply_in_environment(project: &Project, request: &Request) -> Result<Project> {
     let ctx = &project.ctx;
     check_version(ctx)?;
     if !ctx.options.files.is_empty() {
-        return Err(Error::new("-f on the command line beats COMPOSE_FILE in the environment")
-            .hint("name the files there instead: `COMPOSE_FILE=a.yaml:b.yaml cargo xtask start …`"));
+        return Err(Error::new("-f on the command line overrides COMPOSE_FILE in the environment")
+            .hint("list the files there instead: `COMPOSE_FILE=a.yaml:b.yaml cargo xtask start …`"));
     }
-    let now = Now::elsewhere(project)?;
-    let changes = now.with(request)?;
-    fixed_names::refuse(ctx, &now.uses, &changes.resets)?;
+    let current = Current::read_outside(project)?;
+    let changes = current.changes_for(request)?;
+    fixed_names::refuse_used_names(ctx, &current.uses, &changes.resets)?;
     if changes.is_empty() {
         return Ok(project.clone());
     }
-    let file = ctx.override_file(&now.without.dir, "")?;
+    let file = ctx.override_file(&current.without.dir, "")?;
     disk::private_folder(file.parent().unwrap_or(&file))?;
-    let text = render(&now.without, &changes, None);
-    let expected = now.expected(project, &changes)?;
-    let files: Vec<PathBuf> = now.place.others.iter().cloned().chain([file.clone()]).collect();
+    let text = render(&current.without, &changes, None);
+    let expected = current.expected(project, &changes)?;
+    let files: Vec<PathBuf> = current.place.others.iter().cloned().chain([file.clone()]).collect();
     let ctx = ctx.with_vars(compose_file_vars(&files));
     disk::write_proved(&[(file, Some(text.into_bytes()))], || prove(&expected, project.resolve_again(&ctx)?))
 }
 
-/// Takes that file away again, where values go into the project's own files.
-pub fn forget_environment(ctx: &Context, dir: &Path) {
-    // Where it cannot be, it stays as it was.
+/// Removes that file, once values go into the project's own files.
+pub(crate) fn remove_outside_file(ctx: &Context, dir: &Path) {
     drop(ctx.override_file(dir, "").map(std::fs::remove_file));
 }
 
-/// The project now.
-struct Now {
+/// The project with and without our file.
+struct Current {
     place: Place,
-    /// Read without our file, in all profiles: a change for a service that
-    /// takes no part today must not get lost.
+    /// Without our file, in all profiles: a change for a currently inactive service must
+    /// not get lost.
     without: Stack,
-    /// What our file does.
+    /// The changes that our file makes.
     changes: Changes,
-    /// Where the files use fixed names of containers.
+    /// Where the files use fixed container names.
     uses: Vec<NameUse>,
-    /// The options, without our file.
+    /// Without our file.
     options: ComposeOptions,
 }
 
-impl Now {
-    fn gather(project: &Project) -> Result<Now> {
+impl Current {
+    fn read(project: &Project) -> Result<Current> {
         let ctx = &project.ctx;
-        Self::at(project, override_place(&ctx.options, &ctx.dir, &|name| ctx.var(name))?)
+        Self::with_place(project, override_place(&ctx.options, &ctx.dir, &|name| ctx.var(name))?)
     }
 
-    /// Whatever files there are, with nothing of ours to write among them.
-    fn elsewhere(project: &Project) -> Result<Now> {
+    /// For changes outside the project: the existing files, none of which is written.
+    fn read_outside(project: &Project) -> Result<Current> {
         let ctx = &project.ctx;
         let files = stack::locate(&ctx.options, &ctx.dir, &|name| ctx.var(name))?.files;
-        let (ours, others): (Vec<PathBuf>, _) = files.into_iter().partition(|file| is_ours(file));
+        let (ours, others): (Vec<PathBuf>, _) = files.into_iter().partition(|file| is_generated_file(file));
         let present = !ours.is_empty();
         let file = ours.into_iter().next().unwrap_or_default();
-        Self::at(project, Place { file, present, pinned: true, others, list: None })
+        Self::with_place(project, Place { file, present, pinned: true, others, list: None })
     }
 
-    fn at(project: &Project, place: Place) -> Result<Now> {
+    fn with_place(project: &Project, place: Place) -> Result<Current> {
         let ctx = &project.ctx;
         let mut options = ctx.options.clone().with_every_profile();
-        // A template stands for an `.env` that is not there yet.
+        // The template replaces a missing `.env`.
         let template =
             project.template.clone().filter(|_| project.env_files.default_file().is_some_and(|file| !file.exists()));
         options.env_files.extend(template);
@@ -255,34 +246,34 @@ impl Now {
         if !place.present {
             let without = stack::read(&options, &ctx.dir, &env)?;
             let uses = stack::name_uses(&options, &ctx.dir, &env)?;
-            return Ok(Now { place, without, changes: Changes::default(), uses, options });
+            return Ok(Current { place, without, changes: Changes::default(), uses, options });
         }
         let with = stack::read(&options, &ctx.dir, &env)?;
         let names = stack::fixed_names(&options, &ctx.dir, &env)?;
         if !options.files.is_empty() {
             options.files.clone_from(&place.others);
         }
-        let hidden = Self::hidden(&options, &place);
+        let hidden = Self::hiding_vars(&options, &place);
         let env = |name: &str| hidden.get(name).cloned().or_else(|| ctx.var(name));
         let without = stack::read(&options, &ctx.dir, &env)?;
         let mut changes = Changes::between(&without, &with);
         let fixed = stack::fixed_names(&options, &ctx.dir, &env)?.into_iter().map(|name| name.what);
         changes.resets = fixed.filter(|what| names.iter().all(|name| name.what != *what)).collect();
         let uses = stack::name_uses(&options, &ctx.dir, &env)?;
-        Ok(Now { place, without, changes, uses, options })
+        Ok(Current { place, without, changes, uses, options })
     }
 
-    /// What hides our file from Compose. Options would do it as well, but with
-    /// `-f` the `.env` of the current folder is not read.
-    fn hidden(options: &ComposeOptions, place: &Place) -> BTreeMap<String, String> {
+    /// Variables that hide our file from Compose. With `-f` instead, Compose would not read
+    /// the `.env` of the current folder.
+    fn hiding_vars(options: &ComposeOptions, place: &Place) -> BTreeMap<String, String> {
         let listed = place.present && options.files.is_empty();
         if listed { compose_file_vars(&place.others).into_iter().collect() } else { BTreeMap::new() }
     }
 
-    /// What Compose has to say of the project after the changes.
+    /// The JSON that Compose must output after the changes.
     fn expected(&self, project: &Project, changes: &Changes) -> Result<Value> {
         let ctx = &project.ctx;
-        let compose = ctx.compose_with(self.options.clone()).with_env(Self::hidden(&self.options, &self.place));
+        let compose = ctx.compose_with(self.options.clone()).with_env(Self::hiding_vars(&self.options, &self.place));
         let known = project.whole_config().filter(|_| !self.place.present);
         let (stack, before) = match known {
             Some(config) => (project.stack.clone(), read_json(config)?),
@@ -291,8 +282,8 @@ impl Now {
         Ok(expected(&before, &stack, changes))
     }
 
-    /// What our file has to do.
-    fn with(&self, request: &Request) -> Result<Changes> {
+    /// The changes of our file after `request`.
+    fn changes_for(&self, request: &Request) -> Result<Changes> {
         let own = published(&self.without);
         let mut changes = self.changes.clone();
         for (slot, port) in &request.moves {
@@ -300,8 +291,8 @@ impl Now {
                 Some(own) if own == port => changes.moves.remove(slot),
                 Some(_) => changes.moves.insert(slot.clone(), *port),
                 None => {
-                    return Err(Error::new(format!("no file of this project publishes {slot} on a port of its own"))
-                        .hint("look again: `cargo xtask check-ports`"));
+                    return Err(Error::new(format!("no file of this project publishes {slot} on a fixed port"))
+                        .hint("check again: `cargo xtask check-ports`"));
                 }
             };
         }
@@ -311,7 +302,7 @@ impl Now {
         Ok(changes)
     }
 
-    /// Our file; `None` where it has to go.
+    /// Our file's content; `None`: it must be removed.
     fn bytes(&self, changes: &Changes) -> Option<Vec<u8>> {
         if changes.is_empty() && !self.place.pinned {
             return None;
@@ -323,24 +314,24 @@ impl Now {
         Some(render(&self.without, changes, listed).into_bytes())
     }
 
-    /// The files to write, with their bytes; `None` = to remove.
+    /// The files to write; `None`: to remove.
     fn steps(&self, changes: &Changes) -> Result<Vec<(PathBuf, Option<Vec<u8>>)>> {
         let bytes = self.bytes(changes);
         let mut steps = Vec::new();
         if let Some(list) = &self.place.list {
-            steps.push((list.env_file.clone(), env_file(list, bytes.is_none())?));
+            steps.push((list.env_file.clone(), updated_env_file(list, bytes.is_none())?));
         }
         steps.push((self.place.file.clone(), bytes));
         Ok(steps)
     }
 }
 
-/// The env file with COMPOSE_FILE as it has to be.
-fn env_file(list: &List, goes: bool) -> Result<Option<Vec<u8>>> {
+/// The env file with our file added to COMPOSE_FILE or removed from it.
+fn updated_env_file(list: &List, remove: bool) -> Result<Option<Vec<u8>>> {
     let file = &list.env_file;
     let bytes = disk::read(file)?.unwrap_or_default();
     let mut document = Document::parse(bytes).map_err(|error| error.within(file.display()))?;
-    if !goes {
+    if !remove {
         document.set(COMPOSE_FILE, &list.with)?;
         return Ok(Some(document.render().to_vec()));
     }
@@ -352,7 +343,7 @@ fn env_file(list: &List, goes: bool) -> Result<Option<Vec<u8>>> {
     };
     let lines = document.render().split_inclusive(|byte| *byte == b'\n').enumerate();
     let kept: Vec<u8> = lines.filter(|(at, _)| at + 1 != line).flat_map(|(_, text)| text).copied().collect();
-    // It was made for this line alone.
+    // Remove a file that was created only for this line.
     Ok((!kept.is_empty()).then_some(kept))
 }
 
@@ -374,8 +365,8 @@ fn prove(expected: &Value, after: Project) -> Result<Project> {
     match difference(expected, &actual) {
         None => Ok(after),
         Some(path) => Err(Error::new(format!(
-            "the generated file does not do what it should: with it Compose gives another `{path}`; all files are as they were"
+            "the override file does not have the expected effect: Compose's `{path}` differs; all files were restored"
         ))
-        .hint("see what Compose makes of the project: `docker compose config`")),
+        .hint("see the effective model: `docker compose config`")),
     }
 }

@@ -1,14 +1,14 @@
-//! A checkout where nothing can be written: which command does without.
+//! A hint for checkouts where this user may not write.
 
 use crate::error::Error;
 
 const HINT: &str =
-    "`cargo xtask start --no-write` gives ports and name to Compose by its environment, and writes no file here";
+    "`cargo xtask start --no-write` passes ports and name to Compose in its environment, and writes no file here";
 
-/// Names the command, where that is why something failed.
-pub fn without_writing(error: Error) -> Error {
-    let is_said = error.hints().iter().any(|hint| hint == HINT);
-    if error.is_unwritable() && !is_said { error.hint(HINT) } else { error }
+/// Adds the hint if the error's cause is a file that can't be written.
+pub fn hint_no_write(error: Error) -> Error {
+    let has_hint = error.hints().iter().any(|hint| hint == HINT);
+    if error.is_unwritable() && !has_hint { error.hint(HINT) } else { error }
 }
 
 #[cfg(test)]
@@ -16,9 +16,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_file_that_cannot_be_written_is_a_reason_and_it_is_said_once() {
+    fn the_hint_is_added_once_and_only_for_unwritable_files() {
         let plain = Error::new("no");
-        assert_eq!(without_writing(plain.clone()), plain);
-        assert_eq!(without_writing(without_writing(plain.unwritable())).hints(), [HINT]);
+        assert_eq!(hint_no_write(plain.clone()), plain);
+        assert_eq!(hint_no_write(hint_no_write(plain.unwritable())).hints(), [HINT]);
     }
 }

@@ -1,5 +1,5 @@
-//! Files that git tracks: what is written there can end up in everybody's
-//! checkout by the next commit, so it is said and asked first.
+//! Changes to files that git tracks could be committed and reach every checkout, so the user
+//! is asked first.
 
 use std::path::PathBuf;
 
@@ -10,40 +10,45 @@ use crate::ui::{self, Choice};
 
 /// Where a command puts its changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Writes {
-    /// Into files; before one that git tracks, a person is asked.
+pub enum WriteMode {
+    /// Into files; asks before changing one that git tracks.
     Files,
-    /// The same, and where nobody can be asked, Compose's environment will do.
+    /// Like `Files`, but into Compose's environment if nobody can be asked.
     FilesOrEnvironment,
-    /// Into files, tracked or not: the person has agreed.
+    /// Into files, tracked or not: the user has agreed.
     TrackedFiles,
-    /// To Compose by its environment, for this run; no file is written.
+    /// Into Compose's environment for this run; no file is written.
     Environment,
 }
 
-impl Writes {
-    /// The same by the project's own rule, where that can be kept.
+impl WriteMode {
+    /// Applies `no_write` of the project's settings, where possible.
     #[must_use]
-    pub fn by_rule(self, settings: &Settings) -> Writes {
-        if self == Writes::FilesOrEnvironment && settings.no_write { Writes::Environment } else { self }
+    pub(crate) fn with_settings(self, settings: &Settings) -> WriteMode {
+        if self == WriteMode::FilesOrEnvironment && settings.no_write { WriteMode::Environment } else { self }
     }
 
-    /// Asks where a change of `files` goes, if git tracks any of them. `--yes` means
-    /// the files. Without anybody to ask, `start` goes on without writing, and
-    /// everything else is refused.
-    pub fn ask(self, ctx: &Context, files: &[PathBuf]) -> Result<Writes> {
+    /// Asks where a change of `files` goes if git tracks any of them. `--yes` means the
+    /// files. Without a terminal `start` continues without writing, and other commands
+    /// refuse.
+    pub(crate) fn ask(self, ctx: &Context, files: &[PathBuf]) -> Result<WriteMode> {
         Ok(self.ask_or_override(ctx, files, None)?.unwrap_or(self))
     }
 
-    /// The same where nothing but the files will do.
-    pub fn agree(self, ctx: &Context, files: &[PathBuf]) -> Result<Writes> {
-        if self == Writes::FilesOrEnvironment { Writes::Files } else { self }.ask(ctx, files)
+    /// Like `ask`, if the change can only go into the files.
+    pub(crate) fn ask_for_files(self, ctx: &Context, files: &[PathBuf]) -> Result<WriteMode> {
+        if self == WriteMode::FilesOrEnvironment { WriteMode::Files } else { self }.ask(ctx, files)
     }
 
-    /// The same where a compose file `on_top`, which git ignores, would do as well;
-    /// `None` = that one.
-    pub fn ask_or_override(self, ctx: &Context, files: &[PathBuf], on_top: Option<&str>) -> Result<Option<Writes>> {
-        if matches!(self, Writes::TrackedFiles | Writes::Environment) {
+    /// Like `ask`, but also offers an override file that git ignores; `None`: the user chose
+    /// that file.
+    pub(crate) fn ask_or_override(
+        self,
+        ctx: &Context,
+        files: &[PathBuf],
+        override_file: Option<&str>,
+    ) -> Result<Option<WriteMode>> {
+        if matches!(self, WriteMode::TrackedFiles | WriteMode::Environment) {
             return Ok(Some(self));
         }
         let mut tracked: Vec<&PathBuf> = files.iter().filter(|file| git::tracks(file)).collect();
@@ -55,40 +60,40 @@ impl Writes {
         let names = all(&|file| ctx.show(file)).join(", ");
         let typed = all(&|file| ctx.typed(file)).join(" ");
         if ctx.yes {
-            ui::note(&format!("note: git tracks {names}: the change is there to be committed, or not"));
-            return Ok(Some(Writes::TrackedFiles));
+            ui::note(&format!("note: git tracks {names}: commit the change, or don't"));
+            return Ok(Some(WriteMode::TrackedFiles));
         }
-        let or_environment = self == Writes::FilesOrEnvironment;
+        let or_environment = self == WriteMode::FilesOrEnvironment;
         let unasked = if or_environment { 'e' } else { 'l' };
-        let answer = if ctx.is_interactive() { choose(&names, on_top, or_environment) } else { unasked };
+        let answer = if ctx.is_interactive() { choose(&names, override_file, or_environment) } else { unasked };
         match answer {
-            'w' => Ok(Some(Writes::TrackedFiles)),
+            'w' => Ok(Some(WriteMode::TrackedFiles)),
             'o' => Ok(None),
             'e' => {
                 ui::note(&format!(
-                    "note: git tracks {names}, so no file is written: name and ports go to Compose by its environment \
+                    "note: git tracks {names}, so no file is written: Compose gets name and ports in its environment \
                      (--no-write); --yes writes them"
                 ));
-                Ok(Some(Writes::Environment))
+                Ok(Some(WriteMode::Environment))
             }
             _ => Err(refusal(&names, &typed)),
         }
     }
 }
 
-fn choose(names: &str, on_top: Option<&str>, or_environment: bool) -> char {
+fn choose(names: &str, override_file: Option<&str>, or_environment: bool) -> char {
     let choice = |key: char, label: String| Choice { key, label };
-    let mut choices = vec![choice('w', format!("write into {names} all the same"))];
-    choices.extend(on_top.map(|file| choice('o', format!("other ports in {file}, which git ignores"))));
+    let mut choices = vec![choice('w', format!("write to {names} anyway"))];
+    choices.extend(override_file.map(|file| choice('o', format!("other ports in {file}, which git ignores"))));
     if or_environment {
-        choices.push(choice('e', "for this run, by Compose's environment: no file is written".to_owned()));
+        choices.push(choice('e', "only for this run, in Compose's environment: no file is written".to_owned()));
     }
     choices.push(choice('l', "leave it".to_owned()));
-    ui::choose(&format!("git tracks {names}, and a change there can end up in a commit: what now?"), &choices, 'l')
+    ui::choose(&format!("git tracks {names}, so a change could be committed: what now?"), &choices, 'l')
 }
 
 fn refusal(names: &str, typed: &str) -> Error {
-    Error::new(format!("git tracks {names}, and a change there can end up in a commit: nothing was written"))
-        .hint("to change it all the same, add --yes")
-        .hint(format!("or take it out of git and keep the file: `git rm --cached {typed}`, and a line in .gitignore"))
+    Error::new(format!("git tracks {names}, so a change could be committed: nothing was written"))
+        .hint("to change it anyway, add --yes")
+        .hint(format!("or untrack it and keep the file: `git rm --cached {typed}`, and add it to .gitignore"))
 }

@@ -1,7 +1,6 @@
-//! Check before start: the verdicts of a project's ports, and what else a start
-//! should know.
+//! Checks before a start: the verdicts of a project's ports, and problems to report.
 
 pub(crate) mod engine_host;
-pub(crate) mod namesakes;
+pub mod project;
 pub(crate) mod report;
-pub mod survey;
+pub(crate) mod shared_names;

@@ -1,4 +1,4 @@
-//! A survey as text and as JSON.
+//! Prints a checked project as text or JSON.
 
 use std::path::Path;
 
@@ -6,19 +6,19 @@ use console::style;
 use serde::Serialize;
 
 use super::engine_host;
-use super::survey::{Row, Survey};
+use super::project::{CheckedProject, Row};
 use crate::context::Context;
 use crate::docker::{Absence, ComposeTrouble};
 use crate::model::{Origin, PortRange, Source, Unpublished, Verdict};
 use crate::ports::{OwnerReport, reasons, taken_by};
 use crate::ui::{self, Column};
 
-/// The JSON of `check-ports`; every key is always there, absent is `null`.
+/// The JSON of `check-ports`. Every key is always present; a missing value is `null`.
 #[derive(Debug, Serialize)]
 pub struct Report<'a> {
     schema: u32,
     project: &'a str,
-    /// The engine's machine, where it is not this one.
+    /// The engine's machine, if it isn't this one.
     remote: Option<RemoteReport<'a>>,
     ports: Vec<PortReport<'a>>,
 }
@@ -26,8 +26,7 @@ pub struct Report<'a> {
 #[derive(Debug, Serialize)]
 struct RemoteReport<'a> {
     host: &'a str,
-    /// Whether all that is bound there was looked at, and not the engine's
-    /// bindings alone.
+    /// Whether all sockets there were checked, and not only the engine's bindings.
     probed: bool,
 }
 
@@ -36,7 +35,7 @@ struct PortReport<'a> {
     service: &'a str,
     host_ip: Option<String>,
     published: Option<u16>,
-    /// The last port, where the engine picks one of a range.
+    /// The last port of a range from which the engine picks one.
     published_end: Option<u16>,
     target: u16,
     protocol: &'static str,
@@ -48,10 +47,9 @@ struct PortReport<'a> {
     reserved: Option<PortRange>,
     /// Why it is not published.
     why: Option<String>,
-    /// The address that the engine binds because of a network, where the mapping
-    /// names none.
+    /// The address that a network sets for a mapping without a host IP.
     network_ip: Option<String>,
-    /// Somebody else that the port is kept for.
+    /// Another project that has leased the port.
     lease: Option<LeaseReport<'a>>,
 }
 
@@ -62,14 +60,13 @@ struct LeaseReport<'a> {
     dir: &'a Path,
 }
 
-/// The survey as JSON.
-pub fn json(survey: &Survey) -> Report<'_> {
-    let port = |row| port_report(survey, row);
-    let remote = survey.host.as_ref().map(|host| RemoteReport { host: &host.name, probed: host.sockets.is_some() });
-    Report { schema: 1, project: &survey.stack.name, remote, ports: survey.rows.iter().map(port).collect() }
+pub fn json(project: &CheckedProject) -> Report<'_> {
+    let port = |row| port_report(project, row);
+    let remote = project.host.as_ref().map(|host| RemoteReport { host: &host.name, probed: host.sockets.is_some() });
+    Report { schema: 1, project: &project.stack.name, remote, ports: project.rows.iter().map(port).collect() }
 }
 
-fn port_report<'a>(survey: &Survey, row: &'a Row) -> PortReport<'a> {
+fn port_report<'a>(project: &CheckedProject, row: &'a Row) -> PortReport<'a> {
     let mapping = &row.wanted.mapping;
     PortReport {
         service: &mapping.service,
@@ -82,7 +79,7 @@ fn port_report<'a>(survey: &Survey, row: &'a Row) -> PortReport<'a> {
         verdict: row.verdict.as_str(),
         owners: OwnerReport::of_verdict(&row.verdict),
         suggestion: row.suggestion,
-        source: row.wanted.origin.as_ref().map(|origin| source(survey, origin)),
+        source: row.wanted.origin.as_ref().map(|origin| source(project, origin)),
         reserved: match &row.verdict {
             Verdict::Reserved { range, .. } => Some(*range),
             _ => None,
@@ -91,38 +88,36 @@ fn port_report<'a>(survey: &Survey, row: &'a Row) -> PortReport<'a> {
             Verdict::NotPublished { why, .. } => Some(ui::clean(why)),
             _ => None,
         },
-        network_ip: survey.network_ip(mapping).map(|ip| ip.to_string()),
+        network_ip: project.network_ip(mapping).map(|ip| ip.to_string()),
         lease: row.kept_for.as_ref().map(|(project, dir)| LeaseReport { project, dir }),
     }
 }
 
-/// Where the value comes from: `shell`, `.env:3`, `.env.template:3 (template)`,
-/// `default`, `literal`.
-fn source(survey: &Survey, origin: &Origin) -> String {
-    match (&origin.source, &survey.template) {
+/// The value's source: `shell`, `.env:3`, `.env.template:3 (template)`, `default`, `literal`.
+fn source(project: &CheckedProject, origin: &Origin) -> String {
+    match (&origin.source, &project.template) {
         (Source::EnvFile { path, .. }, Some(template)) if path == template => format!("{} (template)", origin.source),
         (source, _) => source.to_string(),
     }
 }
 
-/// The table, and under each conflict who has it and where to go.
-pub fn text(ctx: &Context, survey: &Survey) {
-    let found = survey.conflicts().count();
-    let ports = survey.rows.len();
-    let count = match found {
+/// Prints the table, and under each conflict the owner and a free port.
+pub fn text(ctx: &Context, project: &CheckedProject) {
+    let ports = project.rows.len();
+    let count = match project.conflicts().count() {
         0 => "no conflicts".to_owned(),
         n => ui::count(n, "conflict"),
     };
-    ui::out(&format!("{}: {}, {count}", style(&survey.stack.name).bold(), ui::count(ports, "port")));
+    ui::out(&format!("{}: {}, {count}", style(&project.stack.name).bold(), ui::count(ports, "port")));
     if ports == 0 {
         return;
     }
     let columns = [Column::Left, Column::Left, Column::Left, Column::Left];
-    let cells: Vec<Vec<String>> = survey.rows.iter().map(|row| cells(survey, row)).collect();
-    for (row, line) in survey.rows.iter().zip(ui::table(&columns, &cells)) {
+    let cells: Vec<Vec<String>> = project.rows.iter().map(|row| cells(project, row)).collect();
+    for (row, line) in project.rows.iter().zip(ui::table(&columns, &cells)) {
         ui::out(&format!("  {line}"));
-        if let Some(ip) = survey.network_ip(&row.wanted.mapping) {
-            ui::out(&format!("      on {ip}, which its network says"));
+        if let Some(ip) = project.network_ip(&row.wanted.mapping) {
+            ui::out(&format!("      on {ip}, set by its network"));
         }
         for line in explanations(ctx, row) {
             ui::out(&format!("      {line}"));
@@ -130,10 +125,10 @@ pub fn text(ctx: &Context, survey: &Survey) {
     }
 }
 
-fn cells(survey: &Survey, row: &Row) -> Vec<String> {
+fn cells(project: &CheckedProject, row: &Row) -> Vec<String> {
     let mapping = &row.wanted.mapping;
     let from = match (&row.wanted.origin, row.variable()) {
-        (Some(origin), Some(variable)) => format!("{variable} ({})", source(survey, origin)),
+        (Some(origin), Some(variable)) => format!("{variable} ({})", source(project, origin)),
         (Some(origin), None) => {
             let file = origin.file.file_name().unwrap_or(origin.file.as_os_str());
             format!("{}:{}", file.to_string_lossy(), origin.line)
@@ -142,8 +137,8 @@ fn cells(survey: &Survey, row: &Row) -> Vec<String> {
     };
     let verdict = match &row.verdict {
         Verdict::Free if mapping.published.is_none() => style("the engine picks").green(),
-        // Not seen is not free.
-        Verdict::Free if survey.host.as_ref().is_some_and(|host| host.is_around && host.sockets.is_none()) => {
+        // The host's sockets are unknown, so the port may be held.
+        Verdict::Free if project.host.as_ref().is_some_and(|host| host.is_container_host && host.sockets.is_none()) => {
             style("no container has it").green()
         }
         Verdict::Free => style("free").green(),
@@ -158,7 +153,7 @@ fn cells(survey: &Survey, row: &Row) -> Vec<String> {
     vec![ui::clean(&mapping.service), mapping.address(), ui::clean(&from), verdict.to_string()]
 }
 
-/// Who has the port or why it is not published, and where it could go.
+/// The port's owner or why it is not published, and a free port.
 fn explanations(ctx: &Context, row: &Row) -> Vec<String> {
     let mut lines = match &row.verdict {
         Verdict::Taken(owners) => owners.iter().map(|owner| taken_by(ctx, owner)).collect(),
@@ -168,34 +163,34 @@ fn explanations(ctx: &Context, row: &Row) -> Vec<String> {
     lines
 }
 
-/// What a survey could not do as usual.
-pub fn notes(ctx: &Context, survey: &Survey) {
-    if let Some(template) = &survey.template {
+/// Notes about what limited the check.
+pub fn notes(ctx: &Context, project: &CheckedProject) {
+    if let Some(template) = &project.template {
         ui::note(&format!("note: no .env yet: judged by {}, which `cargo xtask start` copies", ctx.show(template)));
     }
-    if let Some(trouble) = &survey.without_compose {
+    if let Some(trouble) = &project.compose_trouble {
         let error = ctx.compose_error(trouble);
         ui::note(&format!("note: {error}: the built-in reader was used instead"));
-        // Who has no Docker at all may well do without.
+        // Without Docker at all, the hints to install Compose are not wanted.
         if *trouble != ComposeTrouble::Absent(Absence::NoDocker) {
             error.hints().iter().for_each(|hint| ui::note(&format!("hint: {hint}")));
         }
     }
-    if let Err(trouble) = &survey.containers {
+    if let Err(trouble) = &project.containers {
         ui::warn(&format!("containers are not seen: {}", ctx.engine_error(trouble)));
     }
-    engine_host::note_around(survey);
-    if let Some(host) = survey.host.as_ref().filter(|host| !host.is_around) {
+    engine_host::note_container_host(project);
+    if let Some(host) = project.host.as_ref().filter(|host| !host.is_container_host) {
         let seen = match host.sockets {
-            Some(_) => "its containers and all that is bound on that machine were looked at",
-            None => "only what its containers have was looked at, --probe-remote looks at the machine too",
+            Some(_) => "its containers and all sockets of that machine were checked",
+            None => "only its containers' ports are known, --probe-remote checks that machine's sockets too",
         };
         ui::note(&format!("note: the engine is at {}: ports are bound there; {seen}", ctx.engine.endpoint().host));
     }
-    if let Some(other) = &survey.elsewhere {
+    if let Some(other) = &project.other_folder {
         ui::warn(&format!(
             "a project named `{}` has containers from {}: `start` here would replace them",
-            survey.stack.name,
+            project.stack.name,
             ctx.show(other)
         ));
     }

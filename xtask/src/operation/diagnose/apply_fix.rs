@@ -98,7 +98,7 @@ fn compose(ctx: &Context, what: &str) -> Result<()> {
     if code == 0 {
         return Ok(());
     }
-    if let Some(error) = ctx.without_compose() {
+    if let Some(error) = ctx.compose_absence() {
         return Err(error);
     }
     let lines: Vec<String> = text.lines().map(|line| ui::clean(line.trim())).collect();

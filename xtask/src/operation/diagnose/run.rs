@@ -10,7 +10,7 @@ use super::finding::{Finding, Status};
 use super::scene::Scene;
 use crate::context::Context;
 use crate::docker::Engine;
-use crate::project::started;
+use crate::project::started_context;
 use crate::ui::Live;
 
 /// A check: its name for `--only`, what it is about, and how it is done.
@@ -52,7 +52,7 @@ pub fn names() -> Vec<&'static str> {
 pub fn checkup(ctx: &Context, only: &[String]) -> Vec<Finding> {
     let wanted = |check: &&Check| only.is_empty() || only.iter().any(|name| name == check.name);
     let checks: Vec<&'static Check> = CHECKS.iter().filter(wanted).collect();
-    let ctx = started(ctx).unwrap_or_else(|_| ctx.clone());
+    let ctx = started_context(ctx).unwrap_or_else(|_| ctx.clone());
     let engine = Engine::new(ctx.engine.endpoint().clone(), ENGINE_LIMIT.min(ctx.engine.limit()));
     let scene = Arc::new(Scene::new(Context { engine, ..ctx }));
     let (sender, receiver) = mpsc::channel();

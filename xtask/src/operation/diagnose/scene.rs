@@ -7,7 +7,7 @@ use crate::disk;
 use crate::docker::Trouble;
 use crate::error::Result;
 use crate::model::{Container, Network};
-use crate::operation::check::survey::{Survey, survey};
+use crate::operation::check::project::{CheckedProject, check_project};
 use crate::parse::engine::Info;
 
 /// All networks, and all containers with theirs.
@@ -18,7 +18,7 @@ type Networks = (Vec<Network>, Vec<Container>);
 pub struct Scene {
     /// Which project, which engine.
     pub ctx: Context,
-    survey: OnceLock<Result<Survey>>,
+    survey: OnceLock<Result<CheckedProject>>,
     info: OnceLock<Result<Info, Trouble>>,
     networks: OnceLock<Result<Networks, Trouble>>,
 }
@@ -30,12 +30,12 @@ impl Scene {
     }
 
     /// The project, its ports and all containers.
-    pub fn survey(&self) -> &Result<Survey> {
-        self.survey.get_or_init(|| survey(&self.ctx))
+    pub fn survey(&self) -> &Result<CheckedProject> {
+        self.survey.get_or_init(|| check_project(&self.ctx))
     }
 
     /// The survey, for checks that have nothing to say without one.
-    pub fn project(&self) -> Option<&Survey> {
+    pub fn project(&self) -> Option<&CheckedProject> {
         self.survey().as_ref().ok()
     }
 

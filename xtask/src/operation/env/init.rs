@@ -8,10 +8,10 @@ use crate::decide::Expect;
 use crate::envfile::Document;
 use crate::error::{Error, Exit, Result};
 use crate::exec::{self, Command};
-use crate::operation::change::env_file::{make, read};
+use crate::operation::change::env_file::{copy_template, read};
 use crate::operation::change::proof::{self, Model};
-use crate::operation::change::read_only::without_writing;
-use crate::operation::change::tracked::Writes;
+use crate::operation::change::read_only::hint_no_write;
+use crate::operation::change::tracked::WriteMode;
 use crate::{disk, ui};
 
 /// Makes `.env` from its template, or (`missing`) adds what it lacks; then sees
@@ -24,7 +24,7 @@ pub fn init(ctx: &Context, env: &EnvProject, missing: bool) -> Result<Exit> {
     } else {
         let file = env.project.env_files.default_file().ok_or_else(disabled)?;
         writable(ctx, file)?;
-        make(ctx, template(ctx, env)?.0, file).map_err(without_writing)?;
+        copy_template(ctx, template(ctx, env)?.0, file).map_err(hint_no_write)?;
         file
     };
     // A file that the person named may well be meant for everybody.
@@ -61,7 +61,7 @@ fn there(ctx: &Context, env: &EnvProject, (file, document): (&Path, &Document), 
     let mut complete = document.clone();
     complete.append_from(declared, &names).map_err(|error| error.within(&place))?;
     if !ctx.dry_run {
-        Writes::Files.agree(ctx, &[file.to_path_buf()])?;
+        WriteMode::Files.ask_for_files(ctx, &[file.to_path_buf()])?;
         write_proved(ctx, file, complete.render(), &names)?;
     }
     let (added, from) = (if ctx.dry_run { "would be added" } else { "added" }, ctx.show(path));
@@ -76,10 +76,10 @@ fn there(ctx: &Context, env: &EnvProject, (file, document): (&Path, &Document), 
 /// now, the file is put back.
 fn write_proved(ctx: &Context, file: &Path, bytes: &[u8], names: &[String]) -> Result<()> {
     // Where the project cannot be read, these lines may be what it lacks.
-    let before = Model::now(ctx).ok();
+    let before = Model::read(ctx).ok();
     disk::write_proved(&[(file.to_path_buf(), Some(bytes.to_vec()))], || {
         let Some(before) = before else { return Ok(()) };
-        let differences = before.port_differences(&before.again(ctx)?, &|_| Expect::Any);
+        let differences = before.port_differences(&before.read_again(ctx)?, &|_| Expect::Any);
         match differences.iter().find(|difference| !difference.only_narrows()) {
             None => Ok(()),
             Some(difference) => {

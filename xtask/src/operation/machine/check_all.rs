@@ -14,7 +14,7 @@ use crate::host::{self, Depth};
 use crate::ledger::Book;
 use crate::model::{ComposeOptions, Lease, Owner, Process, Protocol, Stack, Starter, Tenant, Verdict};
 use crate::ports::{self, OwnerReport, PortHolders, find_holders};
-use crate::project::{leases as keep, with_real_folder};
+use crate::project::{leases, with_real_folder};
 use crate::{disk, stack, ui};
 
 /// Everything that was found; the JSON of `check-ports --all`.
@@ -201,7 +201,7 @@ fn judge_claim(name: &str, dir: &Path, claim: &mut Claim, holders: &PortHolders)
 fn is_server(process: &Process, dir: &Path, runner: Option<Starter>) -> bool {
     let around = host::surroundings(process);
     let is_child = |runner: Starter| {
-        keep::lives(runner) && (process.pid == runner.pid || around.parents.iter().any(|of| of.pid == runner.pid))
+        leases::is_alive(runner) && (process.pid == runner.pid || around.parents.iter().any(|of| of.pid == runner.pid))
     };
     runner.is_some_and(is_child) || around.cwd.is_some_and(|cwd| cwd.starts_with(dir))
 }

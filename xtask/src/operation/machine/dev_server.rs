@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use crate::ledger::Book;
 use crate::model::{Container, Lease, Leases, Owner, PortRange, Process, Protocol, Stack, Starter};
 use crate::ports::{DevServer, PortFacts, describe};
-use crate::project::folder::{Home, home};
-use crate::project::{self, leases as keep};
+use crate::project::folder::{ProjectFolder, project_folder};
+use crate::project::{self, leases};
 use crate::stack::Settings;
 use crate::{host, ui};
 
@@ -32,26 +32,26 @@ pub(crate) const HOST: &str = "127.0.0.1";
 /// Chooses the server's port and keeps it: under the lock, so that no two get
 /// the same. From then on this process is taken for the server.
 pub(crate) fn take(ctx: &Context, request: &Request<'_>) -> Result<u16> {
-    let home = home(ctx)?;
-    let settings = Settings::read(&home.dir)?;
+    let folder = project_folder(ctx)?;
+    let settings = Settings::read(&folder.dir)?;
     let containers = containers(ctx);
-    let mut book = if ctx.dry_run { None } else { keep::open_here(ctx, &containers) };
+    let mut book = if ctx.dry_run { None } else { leases::open_local(ctx, &containers) };
     let peeked = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
     let leases = book.as_ref().map_or(&peeked, |book| &book.leases);
 
-    let project = home.tenant_name(leases);
-    let before = servers(leases, &home.dir).find(|lease| lease.service == request.name);
+    let project = folder.tenant_name(leases);
+    let before = servers(leases, &folder.dir).find(|lease| lease.service == request.name);
     if let Some((pid, port)) = before.and_then(|lease| running(lease).zip(Some(lease.published))) {
         return Err(runs(ctx, request, port, &Owner::Process(pid)));
     }
-    let used = used(&home, leases, request.name);
+    let used = used(&folder, leases, request.name);
     let mut server = DevServer {
-        facts: PortFacts::new(Identity { name: &project, dir: &home.dir }, &containers, None).with_leases(leases),
+        facts: PortFacts::new(Identity { name: &project, dir: &folder.dir }, &containers, None).with_leases(leases),
         host_ip: request.host.and_then(|host| host.parse().ok()).filter(|ip: &IpAddr| !ip.is_unspecified()),
         port_range: settings.port_range,
         used: &used,
     };
-    let mut block = leases.tenant(&project, &home.dir).and_then(|tenant| tenant.range);
+    let mut block = leases.tenant(&project, &folder.dir).and_then(|tenant| tenant.range);
     let asked = match request.port {
         Some(port) => Some(asked_for(ctx, &mut server, port)?),
         None => same_again(ctx, &mut server, request, before)?,
@@ -64,13 +64,13 @@ pub(crate) fn take(ctx: &Context, request: &Request<'_>) -> Result<u16> {
     };
     if let Some(book) = &mut book {
         if request.port.is_some() {
-            keep::take_over(ctx, &mut book.leases, (port, Protocol::Tcp), (&project, &home.dir));
+            leases::take_over(ctx, &mut book.leases, (port, Protocol::Tcp), (&project, &folder.dir));
         }
-        write(&mut book.leases, &project, &home.dir, request.name, port);
-        let tenant = book.leases.tenant_mut(&project, &home.dir);
+        write(&mut book.leases, &project, &folder.dir, request.name, port);
+        let tenant = book.leases.tenant_mut(&project, &folder.dir);
         tenant.range = tenant.range.or(block);
     }
-    book.into_iter().for_each(keep::close);
+    book.into_iter().for_each(leases::close);
     Ok(port)
 }
 
@@ -92,14 +92,14 @@ fn servers<'a>(leases: &'a Leases, dir: &'a Path) -> impl Iterator<Item = &'a Le
 
 /// The server's process, where it lives.
 fn running(lease: &Lease) -> Option<Process> {
-    let Starter { pid, .. } = lease.runner.filter(|runner| keep::lives(*runner))?;
+    let Starter { pid, .. } = lease.runner.filter(|runner| leases::is_alive(*runner))?;
     host::processes(&[pid]).pop()
 }
 
 /// What the project wants in its compose files, and keeps for all but `name`.
-fn used(home: &Home, leases: &Leases, name: &str) -> BTreeSet<u16> {
-    let wanted = home.stack.iter().flat_map(Stack::ports).filter_map(|wanted| wanted.mapping.published);
-    let here = leases.tenants.iter().filter(|tenant| tenant.dir == home.dir);
+fn used(folder: &ProjectFolder, leases: &Leases, name: &str) -> BTreeSet<u16> {
+    let wanted = folder.stack.iter().flat_map(Stack::ports).filter_map(|wanted| wanted.mapping.published);
+    let here = leases.tenants.iter().filter(|tenant| tenant.dir == folder.dir);
     let others =
         here.flat_map(|tenant| &tenant.leases).filter(|lease| !(lease.is_dev_server() && lease.service == name));
     wanted.flat_map(PortRange::iter).chain(others.map(|lease| lease.published)).collect()
@@ -108,8 +108,8 @@ fn used(home: &Home, leases: &Leases, name: &str) -> BTreeSet<u16> {
 /// A person who asks for a port by name gets it, as long as nobody is on it.
 fn asked_for(ctx: &Context, server: &mut DevServer<'_>, port: u16) -> Result<u16> {
     let mut others = server.facts.other_tenants().filter(|tenant| tenant.keeps(port, Protocol::Tcp));
-    if let Some(other) = others.find(|tenant| keep::is_starting(tenant, port, Protocol::Tcp)) {
-        let why = keep::being_started(ctx, other);
+    if let Some(other) = others.find(|tenant| leases::is_starting(tenant, port, Protocol::Tcp)) {
+        let why = leases::starting_reason(ctx, other);
         return Err(Error::new(format!("port {port} is not to be had: {why}")).finding());
     }
     if server.is_free(port) {
@@ -175,11 +175,11 @@ fn write(leases: &mut Leases, project: &str, dir: &Path, name: &str, port: u16) 
         servers.extend(tenant.leases.extract_if(.., |lease| lease.is_dev_server()));
     }
     let since = servers.iter().find(|lease| lease.service == name && lease.published == port);
-    let mut lease = keep::lease(name, 0, Protocol::Tcp, port);
+    let mut lease = leases::new_lease(name, 0, Protocol::Tcp, port);
     if let Some(before) = since {
         lease.since.clone_from(&before.since);
     }
-    lease.runner = keep::starter();
+    lease.runner = leases::this_process();
     // Another server that does not run had the port that was asked for by name.
     servers.retain(|other| other.service != name && other.published != port);
     servers.push(lease);
@@ -197,7 +197,7 @@ mod tests {
         let mut leases = Leases::default();
         write(&mut leases, "login", dir, "vite", 8010);
         write(&mut leases, "login", dir, "docs", 8011);
-        leases.tenant_mut("performia-login", dir).leases.push(keep::lease("web", 80, Protocol::Tcp, 8012));
+        leases.tenant_mut("performia-login", dir).leases.push(leases::new_lease("web", 80, Protocol::Tcp, 8012));
         write(&mut leases, "performia-login", dir, "vite", 8010);
         assert_eq!(leases.tenants.len(), 1, "{leases:?}");
         let kept: Vec<(&str, u16)> =

@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::ledger::{Book, Turn};
 use crate::model::{Container, Lease, Leases, PortRange, Protocol, Tenant};
-use crate::project::folder::home_dir;
+use crate::project::folder::project_dir;
 use crate::project::{self, leases};
 use crate::{disk, ui};
 
@@ -59,7 +59,7 @@ struct EndedBlock {
 /// Ends them. Ports that their own project is using end only with `--yes` or
 /// after a question: as soon as it stops, anybody may take them.
 pub fn release(ctx: &Context, which: &Which) -> Result<Released> {
-    let here = home_dir(ctx);
+    let here = project_dir(ctx);
     let containers = project::containers(ctx).unwrap_or_default();
     let state = ctx.ledger_dir()?;
     // Looked at without the lock, because questions take their time; done with it.
@@ -204,7 +204,7 @@ mod tests {
         for (project, ports) in [("one", vec![8000, 8001]), ("two", vec![8002]), ("empty", vec![])] {
             let tenant = leases.tenant_mut(project, Path::new("/src"));
             tenant.range = PortRange::new(8000, 8009);
-            tenant.leases.extend(ports.into_iter().map(|port| leases::lease("web", 80, Protocol::Tcp, port)));
+            tenant.leases.extend(ports.into_iter().map(|port| leases::new_lease("web", 80, Protocol::Tcp, port)));
         }
         leases
     }

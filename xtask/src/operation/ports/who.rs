@@ -171,7 +171,7 @@ pub(crate) fn text(ctx: &Context, found: &Holders) {
     for port in &found.ports {
         let word = match &port.verdict {
             // Not seen is not free.
-            Verdict::Free | Verdict::Ours(_) if found.is_around => style("no container has it").green(),
+            Verdict::Free | Verdict::Ours(_) if found.in_container => style("no container has it").green(),
             Verdict::Free | Verdict::Ours(_) => style("free").green(),
             Verdict::Taken(_) if port.is_client_port() => style("taken, though nobody listens").red().bold(),
             Verdict::Taken(_) => style("taken").red().bold(),
@@ -233,7 +233,7 @@ fn of_process(ctx: &Context, port: &PortHolders, process: &Process, around: &Aro
 /// that does not answer may.
 fn note_unseen(ctx: &Context, found: &Holders) {
     use crate::docker::Trouble;
-    if found.is_around {
+    if found.in_container {
         ui::note(
             "note: this is a container, and its engine binds ports on the machine around it: processes there are not seen from here",
         );

@@ -15,9 +15,9 @@ use crate::error::{Context as _, Error, Result};
 use crate::exec::Patience;
 use crate::labels::{self, Kind, Ports, hosts};
 use crate::model::NamesFile;
-use crate::operation::change::tracked::Writes;
-use crate::operation::check::survey::Survey;
-use crate::operation::services::urls::{ServiceUrls, further};
+use crate::operation::change::tracked::WriteMode;
+use crate::operation::check::project::CheckedProject;
+use crate::operation::services::urls::{ServiceUrls, url_with_path};
 use crate::project::Project;
 use crate::{disk, ui};
 
@@ -47,7 +47,7 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// Makes all ready: the compose file of names, the proxy, the certificate. Services
 /// in `also` keep their ports beside their names.
-pub fn prepare(project: &Project, also: &[String], writes: Writes) -> Result<ByName> {
+pub fn prepare(project: &Project, also: &[String], writes: WriteMode) -> Result<ByName> {
     let (ctx, name) = (&project.ctx, &project.stack.name);
     let plan = names::plan(project, also)?;
     if plan.routes.is_empty() {
@@ -83,8 +83,8 @@ fn named(route: &labels::Route, host: &str) -> Named {
 
 /// The file of names: the project's own, which people may commit; what is for
 /// this run alone lies in the state folder.
-fn write(ctx: &Context, plan: &Plan, also: &[String], writes: Writes) -> Result<PathBuf> {
-    if also.is_empty() && writes != Writes::Environment {
+fn write(ctx: &Context, plan: &Plan, also: &[String], writes: WriteMode) -> Result<PathBuf> {
+    if also.is_empty() && writes != WriteMode::Environment {
         match names::write(ctx, plan) {
             Ok(true) => ui::note(&format!("{} written", ctx.show(&plan.file))),
             Ok(false) => {}
@@ -118,7 +118,7 @@ pub fn known(project: &Project) -> Result<Option<ByName>> {
 impl ByName {
     /// Waits until the proxy really leads to every service that was started, and
     /// names the cause where it does not.
-    pub fn prove(&self, ctx: &Context, survey: &Survey, patience: &Patience) -> Result<()> {
+    pub fn prove(&self, ctx: &Context, survey: &CheckedProject, patience: &Patience) -> Result<()> {
         let home = Home::of(ctx)?;
         refuse_rivals(ctx, &home, &survey.stack.name)?;
         let deadline = Instant::now() + ROUTED;
@@ -198,7 +198,7 @@ impl ByName {
             let account = if named.kind == Kind::Postgres { account(&service.environment) } else { String::new() };
             let base = connection(&named.host, named.kind, self.ports, &self.ca, &account);
             let paths = survey.settings.urls.get(&service.name).filter(|_| named.kind.is_http()).into_iter().flatten();
-            let further = paths.map(|path| further(&base, path));
+            let further = paths.map(|path| url_with_path(&base, path));
             let urls = std::iter::once(base.clone()).chain(further).collect();
             Some(ServiceUrls { service: service.name.clone(), urls })
         };

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::labels::{self, DASHBOARD, Ports, Proxy};
 use crate::model::{Container, Health, OF_PROXY, Version};
 use crate::parse::engine_message;
-use crate::ports::is_around;
+use crate::ports::runs_in_container;
 use crate::{disk, docker, exec, ui};
 
 /// What a person asked for.
@@ -51,7 +51,7 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
     }
     let turn = if ctx.dry_run { None } else { Some(proxy_turn(&home)?) };
     let containers = ctx.engine.containers().map_err(trouble(ctx))?;
-    if is_around(&containers) {
+    if runs_in_container(&containers) {
         return Err(Error::new("this is a container, and the engine around it would not find the proxy's files")
             .hint("run this on the machine around it; without names: `cargo xtask start --no-traefik`"));
     }
@@ -79,7 +79,7 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
     let before = std::fs::read(home.compose_file()).ok().filter(|_| runs);
     let launched = launch(ctx, &home, &image, &wanted, choice, anew);
     let launched =
-        launched.map_err(|error| ctx.without_compose().unwrap_or_else(|| go_back(&home, before.as_deref(), error)));
+        launched.map_err(|error| ctx.compose_absence().unwrap_or_else(|| go_back(&home, before.as_deref(), error)));
     // Also the one that runs again as before may be a new container.
     let joined = links::join_all(ctx, &home);
     let choice = launched?;

@@ -1,24 +1,23 @@
-//! Whether the engine has bound what the model publishes. A container can run
-//! without: an engine that fails in the middle of a start leaves that, and so
-//! does `docker network disconnect`.
+//! Checks that the engine has bound what the model publishes. A container can run
+//! without its bindings after an engine failed during a start, or after
+//! `docker network disconnect`.
 
 use std::collections::BTreeMap;
 
 use crate::decide::is_bound;
 use crate::error::{Error, Result};
 use crate::model::{Container, State};
-use crate::operation::check::survey::Survey;
+use crate::operation::check::project::CheckedProject;
 use crate::ports::effective;
 use crate::ui;
 
-/// Addresses that are missing, by service.
+/// Addresses that are not bound, by service.
 pub(crate) type Missing = BTreeMap<String, Vec<String>>;
 
-/// What each running container lacks.
-pub(crate) fn missing(survey: &Survey, containers: &[Container]) -> Missing {
+pub(crate) fn missing_bindings(project: &CheckedProject, containers: &[Container]) -> Missing {
     let mut missing = Missing::new();
-    for wanted in survey.stack.ports() {
-        let Ok(mapping) = effective(&survey.publishing, &wanted.mapping) else { continue };
+    for wanted in project.stack.ports() {
+        let Ok(mapping) = effective(&project.publishing, &wanted.mapping) else { continue };
         let runs = |container: &&Container| {
             container.service.as_deref() == Some(&mapping.service)
                 && container.state == State::Running
@@ -31,19 +30,17 @@ pub(crate) fn missing(survey: &Survey, containers: &[Container]) -> Missing {
     missing
 }
 
-/// Says what is done about it.
-pub(crate) fn note(missing: &Missing) {
+pub(crate) fn note_recreation(missing: &Missing) {
     for (service, addresses) in missing {
         let service = ui::clean(service);
         ui::note(&format!(
-            "note: {service} runs, and the engine has not bound {}: its container is made anew",
+            "note: {service} is running, but the engine has not bound {}: recreating its container",
             addresses.join(", ")
         ));
     }
 }
 
-/// An error where something is missing.
-pub(crate) fn check(missing: &Missing) -> Result<()> {
+pub(crate) fn check_none_missing(missing: &Missing) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
@@ -51,7 +48,7 @@ pub(crate) fn check(missing: &Missing) -> Result<()> {
         |(service, addresses): (&String, &Vec<String>)| format!("{} of {}", addresses.join(", "), ui::clean(service));
     let all: Vec<String> = missing.iter().map(of).collect();
     Err(Error::new(format!("started, but the engine has not bound {}", all.join("; ")))
-        .hint("`docker compose ps` shows what it publishes; `cargo xtask prune-network --recreate` makes containers and networks anew")
-        .hint("`cargo xtask diagnose` looks at the engine")
+        .hint("see what it publishes: `docker compose ps`; recreate containers and networks: `cargo xtask prune-network --recreate`")
+        .hint("check the engine: `cargo xtask diagnose`")
         .finding())
 }

@@ -1,46 +1,47 @@
-//! The proof: from this host each published TCP port is answered, on every
-//! address family that is bound, by speaking to it. A mere connect proves
-//! nothing: docker-proxy accepts before the container listens.
+//! Proves that every published TCP port answers from this host, on every address
+//! family that is bound. Connecting alone proves nothing: docker-proxy accepts
+//! connections before the container listens.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::knock::{Door, doors, knock};
+use super::answers::{ServiceEndpoint, service_endpoints, wait_for_answer};
 use super::run::{Run, interrupted};
-use super::{around, wait};
+use super::{via_gateway, wait};
 use crate::decide::overlaps;
 use crate::error::{Error, Result};
 use crate::model::{Container, Protocol, Socket};
-use crate::ports::{describe_process, strangers};
+use crate::ports::{describe_process, foreign_listeners};
 use crate::ui;
 
-/// Healthy services answer; this much more is given to those without a
-/// healthcheck, at the least.
-const LEAST: Duration = Duration::from_secs(5);
-/// How often it is looked whether the containers still run.
-const WATCH: Duration = Duration::from_millis(300);
+/// Services without a healthcheck get at least this long to answer.
+const MIN_WAIT: Duration = Duration::from_secs(5);
+/// How often to check whether the containers still run.
+const STATE_POLL: Duration = Duration::from_millis(300);
 
 pub(crate) fn prove(run: &Run<'_>, containers: &[Container]) -> Result<()> {
-    let (survey, patience) = (run.survey, &run.patience);
-    if survey.ctx.engine.endpoint().is_remote() {
+    let (project, patience) = (run.project, &run.patience);
+    if project.ctx.engine.endpoint().is_remote() {
         return Ok(());
     }
-    if survey.host.as_ref().is_some_and(|host| host.is_around) {
-        around::prove(survey, containers, patience);
+    if project.host.as_ref().is_some_and(|host| host.is_container_host) {
+        via_gateway::prove(project, containers, patience);
         return Ok(());
     }
-    let doors = doors(survey, containers);
-    let (answers, ended) = knock_at_all(run, &doors);
+    let endpoints = service_endpoints(project, containers);
+    let (answers, ended) = wait_for_answers(run, &endpoints);
     if patience.interrupted() {
         return Err(interrupted());
     }
-    if let Some(error) = ended.or_else(|| wait::ended(survey)).or_else(|| stranger(&doors)) {
+    if let Some(error) = ended.or_else(|| wait::failure_after_start(project)).or_else(|| foreign_listener(&endpoints)) {
         return Err(error);
     }
-    let silent: Vec<String> = doors
+    let silent: Vec<String> = endpoints
         .iter()
         .zip(&answers)
-        .filter_map(|(door, answer)| Some(format!("{} at {} ({})", door.service, door.address, answer.as_ref().err()?)))
+        .filter_map(|(endpoint, answer)| {
+            Some(format!("{} at {} ({})", endpoint.service, endpoint.address, answer.as_ref().err()?))
+        })
         .collect();
     if silent.is_empty() {
         return Ok(());
@@ -50,47 +51,51 @@ pub(crate) fn prove(run: &Run<'_>, containers: &[Container]) -> Result<()> {
         .finding())
 }
 
-/// The answers of all doors, and why a container has ended, if one has: nobody
-/// will ever answer for that one.
-fn knock_at_all(run: &Run<'_>, doors: &[Door<'_>]) -> (Vec<Result<(), String>>, Option<Error>) {
-    let (survey, patience) = (run.survey, &run.patience);
-    let deadline = run.deadline.max(Instant::now() + LEAST);
+/// The answers of all endpoints. Stops waiting if a container has ended, and also
+/// returns that error.
+fn wait_for_answers(run: &Run<'_>, endpoints: &[ServiceEndpoint<'_>]) -> (Vec<Result<(), String>>, Option<Error>) {
+    let (project, patience) = (run.project, &run.patience);
+    let deadline = run.deadline.max(Instant::now() + MIN_WAIT);
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let knocks: Vec<_> = doors.iter().map(|door| scope.spawn(|| knock(door, deadline, patience, &stop))).collect();
-        let mut next = Instant::now() + WATCH;
+        let probes: Vec<_> = endpoints
+            .iter()
+            .map(|endpoint| scope.spawn(|| wait_for_answer(endpoint, deadline, patience, &stop)))
+            .collect();
+        let mut next = Instant::now() + STATE_POLL;
         let mut ended = None;
-        while ended.is_none() && !knocks.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+        while ended.is_none() && !probes.iter().all(std::thread::ScopedJoinHandle::is_finished) {
             std::thread::sleep(Duration::from_millis(2));
             if Instant::now() >= next {
-                ended = wait::ended(survey);
-                next = Instant::now() + WATCH;
+                ended = wait::failure_after_start(project);
+                next = Instant::now() + STATE_POLL;
             }
         }
         stop.store(ended.is_some(), Ordering::Relaxed);
-        let answer = |knock: std::thread::ScopedJoinHandle<'_, Result<(), String>>| {
-            knock.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let answer = |probe: std::thread::ScopedJoinHandle<'_, Result<(), String>>| {
+            probe.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
-        (knocks.into_iter().map(answer).collect(), ended)
+        (probes.into_iter().map(answer).collect(), ended)
     })
 }
 
-/// A process of this machine, and no engine's, that has one of our ports: it
-/// answers in the container's place.
-fn stranger(doors: &[Door<'_>]) -> Option<Error> {
-    let ports: Vec<(u16, Protocol)> = doors.iter().map(|door| (door.address.port(), Protocol::Tcp)).collect();
-    let strangers = strangers(&ports);
-    doors.iter().find_map(|door| {
+/// A process on this machine, not one of the engine's, that listens on one of our
+/// ports and answers instead of the container.
+fn foreign_listener(endpoints: &[ServiceEndpoint<'_>]) -> Option<Error> {
+    let ports: Vec<(u16, Protocol)> =
+        endpoints.iter().map(|endpoint| (endpoint.address.port(), Protocol::Tcp)).collect();
+    let foreign_listeners = foreign_listeners(&ports);
+    endpoints.iter().find_map(|endpoint| {
         let answers = |socket: &Socket| {
-            socket.port == door.address.port() && overlaps(door.address.ip(), socket.ip, socket.v6_only)
+            socket.port == endpoint.address.port() && overlaps(endpoint.address.ip(), socket.ip, socket.v6_only)
         };
-        let (_, process) = strangers.iter().find(|(socket, _)| answers(socket))?;
+        let (_, process) = foreign_listeners.iter().find(|(socket, _)| answers(socket))?;
         Some(
             Error::new(format!(
                 "{} is answered by {}, not by the container of `{}`",
-                door.address,
+                endpoint.address,
                 describe_process(process),
-                ui::clean(door.service)
+                ui::clean(endpoint.service)
             ))
             .hint("end that process, or move the port: `cargo xtask start --on-conflict reassign`")
             .finding(),

@@ -1,23 +1,21 @@
-//! An attempt to start, on its way.
+//! An attempt to start that is in progress.
 
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::exec::Patience;
-use crate::operation::check::survey::Survey;
+use crate::operation::check::project::CheckedProject;
 use crate::ui::Live;
 
-/// An attempt on its way.
 pub(crate) struct Run<'a> {
-    pub(crate) survey: &'a Survey,
+    pub(crate) project: &'a CheckedProject,
     pub(crate) limit: Duration,
     pub(crate) deadline: Instant,
     pub(crate) patience: Patience,
     pub(crate) live: Live,
 }
 
-/// What Ctrl-C leaves.
 pub(crate) fn interrupted() -> Error {
     Error::interrupted("interrupted: containers that were started keep running")
-        .hint("`cargo xtask start` goes on from here, `cargo xtask stop` takes them away")
+        .hint("`cargo xtask start` continues, `cargo xtask stop` removes them")
 }

@@ -1,4 +1,4 @@
-//! How each service is reached from here.
+//! The URLs of each service, as reached from this machine.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,66 +9,59 @@ use crate::project::Project;
 use crate::stack::Settings;
 use crate::ui;
 
-/// What speaks on a port.
+/// The application protocol on a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Speech {
-    /// HTTP, or something that we do not know.
+pub(crate) enum ServiceProtocol {
+    /// HTTP, or unknown.
     Http,
-    /// HTTPS.
     Https,
-    /// PostgreSQL.
     Postgres,
-    /// Redis and its kin.
+    /// Redis or a compatible server.
     Redis,
 }
 
-/// Told by the port in the container, and where that is unusual by the image.
-pub(crate) fn speech(service: Option<&Service>, target: u16) -> Speech {
+/// Determined by the target port, and by the image if the port is unusual.
+pub(crate) fn service_protocol(service: Option<&Service>, target: u16) -> ServiceProtocol {
     let image = service.and_then(|service| service.image.as_deref()).unwrap_or_default();
     // registry:5000/group/postgres:17 -> postgres
     let name = image.rsplit('/').next().unwrap_or_default().split([':', '@']).next().unwrap_or_default();
     let is = |names: &[&str]| names.iter().any(|known| name.contains(known));
     match target {
-        5432 => Speech::Postgres,
-        6379 => Speech::Redis,
-        443 | 8443 => Speech::Https,
-        // Servers moved to another port inside; not their exporters and panels,
-        // which speak HTTP on ports of four digits and an own image name.
-        _ if is(&["postgres", "postgis"]) && (5400..5500).contains(&target) => Speech::Postgres,
-        _ if is(&["redis", "valkey"]) && (6300..6500).contains(&target) => Speech::Redis,
-        _ => Speech::Http,
+        5432 => ServiceProtocol::Postgres,
+        6379 => ServiceProtocol::Redis,
+        443 | 8443 => ServiceProtocol::Https,
+        // Servers on a non-default target port. Their exporters and web interfaces have
+        // similar image names, but speak HTTP on ports outside these ranges.
+        _ if is(&["postgres", "postgis"]) && (5400..5500).contains(&target) => ServiceProtocol::Postgres,
+        _ if is(&["redis", "valkey"]) && (6300..6500).contains(&target) => ServiceProtocol::Redis,
+        _ => ServiceProtocol::Http,
     }
 }
 
-/// The URLs of one service.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct ServiceUrls {
-    /// The service.
     pub service: String,
-    /// Its URLs, the shortest first.
     pub urls: Vec<String>,
 }
 
-/// URLs of every service that publishes a TCP port, by what the engine really
-/// published.
-pub fn urls(ctx: &Context, survey: &Project, containers: &[Container]) -> Vec<ServiceUrls> {
+/// The URLs of every service that publishes a TCP port, from the engine's bindings.
+pub fn urls(ctx: &Context, project: &Project, containers: &[Container]) -> Vec<ServiceUrls> {
     let of_service = |service: &Service| {
         let own = containers.iter().filter(|container| container.service.as_deref() == Some(&service.name));
-        let urls = service_urls(ctx, &survey.settings, service, own.flat_map(Container::held));
+        let urls = service_urls(ctx, &project.settings, service, own.flat_map(Container::held));
         (!urls.is_empty()).then(|| ServiceUrls { service: service.name.clone(), urls })
     };
-    survey.stack.services.iter().filter_map(of_service).collect()
+    project.stack.services.iter().filter_map(of_service).collect()
 }
 
-/// The URLs of one service by its bindings, each followed by the further paths
-/// that the settings name.
+/// The URLs of one service from its bindings, each followed by the paths in the settings.
 pub fn service_urls<'a>(
     ctx: &Context,
     settings: &Settings,
     service: &Service,
     bindings: impl Iterator<Item = &'a Binding>,
 ) -> Vec<String> {
-    // The loopback of another machine is not to be reached from here.
+    // The loopback of another machine can't be reached from here.
     let remote = ctx.engine.endpoint().is_remote();
     let reachable = |binding: &&Binding| !(remote && binding.host_ip.is_loopback());
     let mut bindings: Vec<&Binding> =
@@ -76,11 +69,11 @@ pub fn service_urls<'a>(
     bindings.sort_by_key(|binding| (binding.target, binding.published, binding.host_ip));
     let mut urls: Vec<String> = Vec::new();
     for binding in bindings {
-        let base = base(ctx, service, binding);
+        let base = base_url(ctx, service, binding);
         let http = base.starts_with("http");
         if !urls.contains(&base) {
             let paths = settings.urls.get(&service.name).filter(|_| http).into_iter().flatten();
-            let further: Vec<String> = paths.map(|path| further(&base, path)).collect();
+            let further: Vec<String> = paths.map(|path| url_with_path(&base, path)).collect();
             urls.push(base);
             urls.extend(further);
         }
@@ -88,20 +81,18 @@ pub fn service_urls<'a>(
     urls
 }
 
-/// A further path of a URL.
-pub fn further(base: &str, path: &str) -> String {
+pub fn url_with_path(base: &str, path: &str) -> String {
     format!("{base}/{}", ui::url_part(path.trim_start_matches('/'), ui::URL_PATH))
 }
 
-fn base(ctx: &Context, service: &Service, binding: &Binding) -> String {
+fn base_url(ctx: &Context, service: &Service, binding: &Binding) -> String {
     url(service, binding.target, &host(ctx, binding.host_ip), binding.published)
 }
 
-/// Well-known ports of what speaks neither HTTP nor has a URL of its own.
+/// Well-known ports of protocols that are neither HTTP nor have a URL scheme.
 const NO_HTTP: [u16; 16] = [21, 22, 25, 53, 110, 143, 389, 465, 587, 993, 1025, 1433, 1521, 2181, 9092, 11211];
 
-/// The URL that a service will most likely have on this machine, before it has
-/// ever been started.
+/// The URL that a service will probably have on this machine once it is started.
 pub fn likely_url(service: &Service, target: u16, port: u16) -> String {
     match target {
         3306 => format!("mysql://localhost:{port}"),
@@ -113,21 +104,21 @@ pub fn likely_url(service: &Service, target: u16, port: u16) -> String {
 }
 
 fn url(service: &Service, target: u16, host: &str, port: u16) -> String {
-    match speech(Some(service), target) {
-        Speech::Postgres => {
+    match service_protocol(Some(service), target) {
+        ServiceProtocol::Postgres => {
             let (user, database) = postgres_account(&service.environment);
             format!("postgres://{}@{host}:{port}/{}", ui::url_part(user, ""), ui::url_part(database, ""))
         }
-        Speech::Redis => format!("redis://{host}:{port}"),
-        Speech::Https if port == 443 => format!("https://{host}"),
-        Speech::Https => format!("https://{host}:{port}"),
-        Speech::Http if port == 80 => format!("http://{host}"),
-        Speech::Http => format!("http://{host}:{port}"),
+        ServiceProtocol::Redis => format!("redis://{host}:{port}"),
+        ServiceProtocol::Https if port == 443 => format!("https://{host}"),
+        ServiceProtocol::Https => format!("https://{host}:{port}"),
+        ServiceProtocol::Http if port == 80 => format!("http://{host}"),
+        ServiceProtocol::Http => format!("http://{host}:{port}"),
     }
 }
 
-/// User and database of a PostgreSQL service with this environment, as its image
-/// has them (hub.docker.com/_/postgres).
+/// User and database of a PostgreSQL service with this environment
+/// (hub.docker.com/_/postgres).
 pub fn postgres_account(environment: &BTreeMap<String, String>) -> (&str, &str) {
     let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty());
     let user = variable("POSTGRES_USER").map_or("postgres", String::as_str);
@@ -151,19 +142,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_speaks_is_told_by_image_and_port() {
+    fn the_protocol_is_determined_by_port_and_image() {
         let with = |image: &str| Service { image: Some(image.into()), ..Service::default() };
         for (image, target, want) in [
-            ("postgres:17-alpine", 5432, Speech::Postgres),
-            ("reg:5000/x/postgis@sha256:ab", 5432, Speech::Postgres),
-            ("postgres-exporter", 9187, Speech::Http),
-            ("redis:7", 6379, Speech::Redis),
-            ("redis/redis-stack:latest", 8001, Speech::Http),
-            ("nginx", 443, Speech::Https),
-            ("own", 8000, Speech::Http),
+            ("postgres:17-alpine", 5432, ServiceProtocol::Postgres),
+            ("reg:5000/x/postgis@sha256:ab", 5432, ServiceProtocol::Postgres),
+            ("postgres-exporter", 9187, ServiceProtocol::Http),
+            ("redis:7", 6379, ServiceProtocol::Redis),
+            ("redis/redis-stack:latest", 8001, ServiceProtocol::Http),
+            ("nginx", 443, ServiceProtocol::Https),
+            ("own", 8000, ServiceProtocol::Http),
         ] {
-            assert_eq!(speech(Some(&with(image)), target), want, "{image} {target}");
+            assert_eq!(service_protocol(Some(&with(image)), target), want, "{image} {target}");
         }
-        assert_eq!(speech(None, 5432), Speech::Postgres);
+        assert_eq!(service_protocol(None, 5432), ServiceProtocol::Postgres);
     }
 }

@@ -1,12 +1,12 @@
-//! `start`: resolve the project, settle conflicts, launch, prove.
+//! `start`: resolves the project and its conflicts, launches it, and proves that it answers.
 
+mod busy_engine;
 pub(crate) mod conflicts;
 pub(crate) mod launch;
 mod leases;
 mod old_engine;
 pub(crate) mod recreate;
+mod rollback;
 pub(crate) mod set_up;
-mod settle;
 pub(crate) mod steps;
-mod take_back;
 pub(crate) mod up;

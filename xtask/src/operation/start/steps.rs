@@ -1,111 +1,109 @@
-//! From a project on disk to a stack that runs.
+//! The steps of a start, from a project on disk to a running stack.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::conflicts::{self, Answer};
-use super::settle::until_settled;
+use super::busy_engine::wait_while_busy;
+use super::conflicts::{self, Resolution};
 use super::up::{self, Attempt};
 use super::{launch, leases, set_up};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::ledger::Turn;
-use crate::operation::change::checkout_name::{free_names, name_checkout};
-use crate::operation::change::read_only::without_writing;
-use crate::operation::change::tracked::Writes;
+use crate::operation::change::checkout_name::{name_checkout, reset_fixed_names};
+use crate::operation::change::read_only::hint_no_write;
+use crate::operation::change::tracked::WriteMode;
 use crate::operation::change::{env_file, moves, overrides};
-use crate::operation::check::survey::Survey;
-use crate::operation::check::{engine_host, namesakes};
+use crate::operation::check::project::CheckedProject;
+use crate::operation::check::{engine_host, shared_names};
 use crate::operation::proxy;
 use crate::operation::proxy::by_name::{self, ByName};
 use crate::parse::engine_message::{Cause, PortProblem};
-use crate::project::{self, Project, turn};
+use crate::project::{self, Project, take_turn};
 use crate::stack::OnConflict;
 use crate::ui;
 
-/// Attempts of `docker compose up`, each after a new look at the ports.
+/// Attempts of `docker compose up`, each after another check of the ports.
 const ATTEMPTS: u32 = 3;
-/// Looks at the ports, where somebody else takes what was just chosen.
+/// Checks of the ports, in case others keep taking the chosen ones.
 const ROUNDS: u32 = 10;
 
-/// How to start.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
-    /// What to do about conflicts; `None` = the project's setting, else ask on
-    /// a terminal and fail elsewhere.
+    /// `None`: the project's setting, otherwise ask on a terminal and fail without one.
     pub(crate) on_conflict: Option<OnConflict>,
     pub(crate) setup: bool,
     pub(crate) restore_ports: bool,
     pub(crate) no_write: bool,
-    /// Names at the proxy in place of ports; `None` = as the project says.
+    /// Names at the proxy instead of ports; `None`: the project's setting.
     pub(crate) by_name: Option<bool>,
-    /// With names: these services keep their ports as well.
+    /// With names, these services also keep their ports.
     pub(crate) also_publish: Vec<String>,
-    /// Look at the machine of an engine elsewhere itself.
+    /// Check all sockets of a remote engine's machine.
     pub(crate) probe_remote: bool,
     pub(crate) up: launch::Options,
 }
 
-/// How it ended, when nothing went wrong.
+/// How a start without errors ended.
 #[derive(Debug)]
 pub(crate) enum Ending {
     Up {
-        found: Box<Survey>,
-        /// Variables that got other ports on the way.
+        project: Box<CheckedProject>,
+        /// The ports that were moved.
         moved: Vec<moves::Move>,
         by_name: Option<Box<ByName>>,
     },
-    /// Conflicts stay; they were reported.
+    /// Conflicts remain and were reported.
     Conflict,
-    /// `--dry-run`: nothing was done, and `start` would work.
-    WouldStart(Box<Survey>),
+    /// With `--dry-run`: `start` would work.
+    WouldStart(Box<CheckedProject>),
 }
 
-/// Check, resolve, up; again where the engine refuses a port all the same, or
-/// where somebody was quicker.
+/// Checks the ports, resolves conflicts and launches; repeats that if the engine refuses a
+/// port or another process takes it first.
 pub(crate) fn bring_up(ctx: &Context, options: &Options) -> Result<Ending> {
     let ending = match run(ctx, options) {
-        // Asked what to do about a conflict, a person chose names.
+        // The user chose names to resolve a conflict.
         Ok(None) => run(ctx, &Options { by_name: Some(true), ..options.clone() }),
         ending => ending,
     };
     let ending = ending.map(|ending| ending.unwrap_or(Ending::Conflict));
-    ending.map_err(|error| if options.no_write { error } else { without_writing(error) })
+    ending.map_err(|error| if options.no_write { error } else { hint_no_write(error) })
 }
 
-/// `None`: it is to be started by names.
+/// `None`: start it with names instead.
 fn run(ctx: &Context, options: &Options) -> Result<Option<Ending>> {
     let mut start = Start::prepare(ctx, options)?;
-    let mut step = Step::Look;
+    let mut step = Step::Check;
     loop {
         step = match step {
-            Step::Look => start.look()?,
-            Step::Settle(found, how) => start.settle(&found, how)?,
-            Step::Launch(found) => start.launch(*found)?,
+            Step::Check => start.check()?,
+            Step::Resolve(checked, how) => start.resolve(&checked, how)?,
+            Step::Launch(checked) => start.launch(*checked)?,
             Step::End(ending) => return Ok(Some(ending)),
             Step::StartByName => return Ok(None),
         };
     }
 }
 
-/// What a start does next.
+/// The next step of a start.
 enum Step {
-    Look,
-    Settle(Box<Survey>, OnConflict),
-    Launch(Box<Survey>),
+    Check,
+    Resolve(Box<CheckedProject>, OnConflict),
+    Launch(Box<CheckedProject>),
     End(Ending),
     StartByName,
 }
 
-/// A start on its way.
+/// A start in progress.
 struct Start<'a> {
     options: &'a Options,
-    /// The project with everything settled but its ports.
+    /// The project, in which only the ports may still change.
     project: Project,
-    writes: Writes,
+    writes: WriteMode,
     by_name: Option<ByName>,
     moved: Vec<moves::Move>,
-    /// Ports that are not to be had, and why.
+    /// Ports that can't be used, and why.
     refused: BTreeMap<u16, String>,
     attempts: u32,
     rounds: u32,
@@ -113,33 +111,33 @@ struct Start<'a> {
 }
 
 impl<'a> Start<'a> {
-    /// Gives the checkout its name, waits for its turn, and settles the compose
-    /// files that this start is to be made of.
+    /// Names the checkout, waits for its turn, and determines the compose files of this
+    /// start.
     fn prepare(ctx: &Context, options: &'a Options) -> Result<Start<'a>> {
         let writes = match options {
-            Options { no_write: true, .. } => Writes::Environment,
-            Options { restore_ports: true, .. } => Writes::Files,
-            _ => Writes::FilesOrEnvironment,
+            Options { no_write: true, .. } => WriteMode::Environment,
+            Options { restore_ports: true, .. } => WriteMode::Files,
+            _ => WriteMode::FilesOrEnvironment,
         };
-        let project = set_up::ready(ctx, options.setup, writes)?;
-        let writes = writes.by_rule(&project.settings);
+        let project = set_up::prepare(ctx, options.setup, writes)?;
+        let writes = writes.with_settings(&project.settings);
         let (project, writes) = name_checkout(project, writes)?;
         if !ctx.dry_run {
-            project.refuse_elsewhere()?;
+            project.refuse_if_running_elsewhere()?;
         }
-        let turn = turn(&project.ctx, &project.stack.name);
+        let turn = take_turn(&project.ctx, &project.stack.name);
         let project = match &turn {
-            // Another start of this very project has ended since.
+            // Another start of this project has changed it meanwhile.
             Some(turn) if turn.waited => project.resolve_again(&project.ctx)?,
             Some(_) => project.refreshed(),
             None => project,
         };
-        let project = settle_overrides(project, writes)?;
-        let (project, writes) = free_names(project, writes)?;
+        let project = update_overrides(project, writes)?;
+        let (project, writes) = reset_fixed_names(project, writes)?;
         let (project, by_name) = with_names(project, options, writes)?;
         engine_host::note_mounts(&project.ctx);
-        engine_host::note_around(&project);
-        namesakes::warn(&project);
+        engine_host::note_container_host(&project);
+        shared_names::warn(&project);
         let project = with_env_file(project, writes)?;
         let (moved, refused) = Default::default();
         let mut start =
@@ -151,14 +149,14 @@ impl<'a> Start<'a> {
     }
 
     fn restore(&mut self) -> Result<()> {
-        let moves = moves::restorable(&Survey::of(self.project.clone()).judge(&self.refused));
+        let moves = moves::restorable(&CheckedProject::new(self.project.clone()).judge(&self.refused));
         if moves.is_empty() {
-            ui::note("no port can go back: none was moved, or its old port is taken");
+            ui::note("no port can be restored: none was moved, or its old port is taken");
             return Ok(());
         }
         if !self.project.ctx.dry_run {
             let files: Vec<PathBuf> = moves.iter().map(|step| step.file.clone()).collect();
-            let writes = self.writes.agree(&self.project.ctx, &files)?;
+            let writes = self.writes.ask_for_files(&self.project.ctx, &files)?;
             self.project = moves::apply(&self.project, &moves, writes)?;
         }
         moves::show(&self.project.ctx, &moves, self.writes);
@@ -168,14 +166,14 @@ impl<'a> Start<'a> {
         Ok(())
     }
 
-    fn survey(&self) -> Result<Survey> {
-        let found = Survey::of(self.project.clone());
-        // Who is on the ports is not asked until it matters.
-        let found = if self.options.probe_remote { found.with_sockets_there()? } else { found };
-        Ok(found.judge(&self.refused))
+    fn check_ports(&self) -> Result<CheckedProject> {
+        let checked = CheckedProject::new(self.project.clone());
+        // Sockets of a remote machine are read only on request.
+        let checked = if self.options.probe_remote { checked.with_remote_sockets()? } else { checked };
+        Ok(checked.judge(&self.refused))
     }
 
-    fn look(&mut self) -> Result<Step> {
+    fn check(&mut self) -> Result<Step> {
         if self.attempts == ATTEMPTS {
             return self.give_up();
         }
@@ -183,115 +181,116 @@ impl<'a> Start<'a> {
         if self.rounds > 1 {
             self.project = self.project.refreshed();
         }
-        let mut found = until_settled(self.survey()?, &self.refused);
-        let mut how = conflicts::policy(self.options.on_conflict, &found);
-        let mut spoken_for = leases::spoken_for(&found, how == OnConflict::Reassign);
-        if !spoken_for.is_empty() {
-            spoken_for.extend(self.refused.clone());
-            found = found.judge(&spoken_for);
-            if found.is_secondary {
-                // Not a conflict that somebody decided about: its own ports.
+        let mut checked = wait_while_busy(self.check_ports()?, &self.refused);
+        let mut how = conflicts::policy(self.options.on_conflict, &checked);
+        let mut unavailable = leases::unavailable_ports(&checked, how == OnConflict::Reassign);
+        if !unavailable.is_empty() {
+            unavailable.extend(self.refused.clone());
+            checked = checked.judge(&unavailable);
+            if checked.is_secondary_checkout {
+                // The policy for conflicts doesn't apply: it gets its own ports.
                 how = OnConflict::Reassign;
             }
         }
-        let found = Box::new(found.narrow(&self.options.up.services)?);
-        Ok(if found.has_conflicts() { Step::Settle(found, how) } else { Step::Launch(found) })
+        let checked = Box::new(checked.only_services(&self.options.up.services)?);
+        Ok(if checked.has_conflicts() { Step::Resolve(checked, how) } else { Step::Launch(checked) })
     }
 
-    /// Does something about conflicts, and looks whether it helped.
-    fn settle(&mut self, found: &Survey, how: OnConflict) -> Result<Step> {
-        let (project, moves, writes) = match conflicts::resolve(found, how, self.writes)? {
-            Answer::Resolved { project, moves, writes } => (*project, moves, writes),
-            Answer::ByName => return Ok(Step::StartByName),
-            Answer::Leave => return Ok(Step::End(Ending::Conflict)),
+    /// Resolves conflicts, and checks the result.
+    fn resolve(&mut self, checked: &CheckedProject, how: OnConflict) -> Result<Step> {
+        let (project, moves, writes) = match conflicts::resolve(checked, how, self.writes)? {
+            Resolution::Resolved { project, moves, writes } => (*project, moves, writes),
+            Resolution::ByName => return Ok(Step::StartByName),
+            Resolution::Leave => return Ok(Step::End(Ending::Conflict)),
         };
-        if found.ctx.dry_run {
-            let would_do = how == OnConflict::Reassign && found.is_secondary;
-            let found = || Ending::WouldStart(Box::new(found.clone()));
-            return Ok(Step::End(if would_do { found() } else { Ending::Conflict }));
+        if checked.ctx.dry_run {
+            let would_do = how == OnConflict::Reassign && checked.is_secondary_checkout;
+            let checked = || Ending::WouldStart(Box::new(checked.clone()));
+            return Ok(Step::End(if would_do { checked() } else { Ending::Conflict }));
         }
         self.moved.extend(moves);
         (self.project, self.writes) = (project, writes);
         let refused = std::mem::take(&mut self.refused);
-        let found = self.survey()?;
-        // What is still wanted was freed; what is not must not be chosen again.
-        self.refused = refused.into_iter().filter(|(port, _)| !wants(&found, *port)).collect();
-        let found = found.narrow(&self.options.up.services)?;
-        if !found.has_conflicts() {
-            return Ok(Step::Launch(Box::new(found)));
+        let checked = self.check_ports()?;
+        // A refused port that the project still publishes was freed. Others must not be chosen
+        // again.
+        self.refused = refused.into_iter().filter(|(port, _)| !publishes(&checked, *port)).collect();
+        let checked = checked.only_services(&self.options.up.services)?;
+        if !checked.has_conflicts() {
+            return Ok(Step::Launch(Box::new(checked)));
         }
-        // Somebody took the very port that was chosen, just now.
+        // Another process has just taken the chosen port.
         if how == OnConflict::Reassign && self.rounds < ROUNDS {
-            return Ok(Step::Look);
+            return Ok(Step::Check);
         }
-        conflicts::report_conflicts(&found);
+        conflicts::report_conflicts(&checked);
         Ok(Step::End(Ending::Conflict))
     }
 
-    fn launch(&mut self, found: Survey) -> Result<Step> {
-        if found.ctx.dry_run {
-            return Ok(Step::End(Ending::WouldStart(Box::new(found))));
+    fn launch(&mut self, checked: CheckedProject) -> Result<Step> {
+        if checked.ctx.dry_run {
+            return Ok(Step::End(Ending::WouldStart(Box::new(checked))));
         }
-        if let Err(spoken_for) = leases::keep(&found, self.by_name.as_ref().map(|by_name| &by_name.file))
+        if let Err(unavailable) = leases::record(&checked, self.by_name.as_ref().map(|by_name| &by_name.file))
             && self.rounds < ROUNDS
         {
-            // They are seen as conflicts from now on, and settled like others.
-            self.refused.extend(spoken_for);
-            return Ok(Step::Look);
+            // From now on they are conflicts, and resolved like others.
+            self.refused.extend(unavailable);
+            return Ok(Step::Check);
         }
         self.attempts += 1;
-        let ended = up::attempt(&found, &self.options.up);
-        leases::settled(&found);
+        let ended = up::attempt(&checked, &self.options.up);
+        leases::end_start(&checked);
         match ended? {
-            Attempt::Up => self.finish(found),
+            Attempt::Up => self.finish(checked),
             Attempt::PortRefused { problem, replaced } => {
-                refused_note(&found.ctx, &problem, &replaced, self.attempts);
+                warn_port_refused(&checked.ctx, &problem, &replaced, self.attempts);
                 match problem.port {
                     Some(port) => {
                         self.refused.insert(port, format!("the engine refused it: {}", problem.cause.as_str()));
                     }
-                    // The next look shows which it was, or that it is free again.
+                    // The next check shows which port it was, or that it is free again.
                     None if problem.cause == Cause::InUse && self.attempts < ATTEMPTS => {}
-                    None => return Err(nameless(&problem)),
+                    None => return Err(unknown_port_error(&problem)),
                 }
-                Ok(Step::Look)
+                Ok(Step::Check)
             }
         }
     }
 
-    fn finish(&mut self, found: Survey) -> Result<Step> {
+    fn finish(&mut self, checked: CheckedProject) -> Result<Step> {
         match &self.by_name {
-            Some(by_name) => by_name.prove(&found.ctx, &found, &crate::exec::patience())?,
-            None => proxy::drop_link(&found.ctx, &found.stack.name),
+            Some(by_name) => by_name.prove(&checked.ctx, &checked, &crate::exec::patience())?,
+            None => proxy::drop_link(&checked.ctx, &checked.stack.name),
         }
         let by_name = self.by_name.take().map(Box::new);
-        let moved = last_of_each(std::mem::take(&mut self.moved));
-        Ok(Step::End(Ending::Up { found: Box::new(found), moved, by_name }))
+        let moved = merge_moves(std::mem::take(&mut self.moved));
+        Ok(Step::End(Ending::Up { project: Box::new(checked), moved, by_name }))
     }
 
     fn give_up(&mut self) -> Result<Step> {
         self.project = self.project.refreshed();
-        conflicts::report_conflicts(&self.survey()?.narrow(&self.options.up.services)?);
-        Err(Error::new(format!("the engine refused ports {ATTEMPTS} times; what was started was taken back"))
-            .hint("`cargo xtask check-ports` shows who has them; a restart of the engine frees ports that nobody has")
+        conflicts::report_conflicts(&self.check_ports()?.only_services(&self.options.up.services)?);
+        Err(Error::new(format!("the engine refused ports {ATTEMPTS} times; what was started was rolled back"))
+            .hint("`cargo xtask check-ports` shows their owners; restarting the engine frees ports without an owner")
             .finding())
     }
 }
 
-/// Brings the compose file of ours up to date. Values go into the project's own
-/// files unless `writes` says otherwise: one outside of it is not needed then.
-fn settle_overrides(project: Project, writes: Writes) -> Result<Project> {
-    if writes == Writes::Environment {
+/// Updates our override file. If values go into the project's own files, an override file
+/// outside the project is no longer needed.
+fn update_overrides(project: Project, writes: WriteMode) -> Result<Project> {
+    if writes == WriteMode::Environment {
         return Ok(project);
     }
     let project = overrides::refresh(project, writes)?;
     if !project.ctx.dry_run {
-        overrides::forget_environment(&project.ctx, &project.stack.dir);
+        overrides::remove_outside_file(&project.ctx, &project.stack.dir);
     }
     Ok(project)
 }
 
-fn with_names(project: Project, options: &Options, writes: Writes) -> Result<(Project, Option<ByName>)> {
+fn with_names(project: Project, options: &Options, writes: WriteMode) -> Result<(Project, Option<ByName>)> {
     if !options.by_name.unwrap_or(project.settings.by_name) {
         return Ok((project, None));
     }
@@ -300,48 +299,47 @@ fn with_names(project: Project, options: &Options, writes: Writes) -> Result<(Pr
     Ok((project, Some(by_name)))
 }
 
-/// The `.env` that people expect, made from its template; where no file is
-/// written, the template is read in its place.
-fn with_env_file(project: Project, writes: Writes) -> Result<Project> {
+/// Creates a missing `.env` from its template, or reads the template instead if no file may
+/// be written.
+fn with_env_file(project: Project, writes: WriteMode) -> Result<Project> {
     let ctx = &project.ctx;
     let Some(template) = project.template.as_deref().filter(|_| !ctx.dry_run) else { return Ok(project) };
-    if writes == Writes::Environment {
+    if writes == WriteMode::Environment {
         return project.resolve_again(&ctx.with_template(Some(template)));
     }
-    env_file::from_template(&project)?;
+    env_file::create_from_template(&project)?;
     project.resolve_again(ctx)
 }
 
-/// A variable that moved twice on the way moved once in the end.
-fn last_of_each(moved: Vec<moves::Move>) -> Vec<moves::Move> {
-    let mut last: BTreeMap<moves::What, moves::Move> = BTreeMap::new();
+/// Merges successive moves of the same port into one.
+fn merge_moves(moved: Vec<moves::Move>) -> Vec<moves::Move> {
+    let mut last: BTreeMap<moves::PortSource, moves::Move> = BTreeMap::new();
     for step in moved {
-        let from = last.get(&step.what).map_or(step.from, |before| before.from);
-        last.insert(step.what.clone(), moves::Move { from, ..step });
+        let from = last.get(&step.source).map_or(step.from, |before| before.from);
+        last.insert(step.source.clone(), moves::Move { from, ..step });
     }
     last.into_values().filter(|step| step.from != step.to).collect()
 }
 
-fn wants(found: &Survey, port: u16) -> bool {
-    found.rows.iter().any(|row| row.wanted.mapping.published.is_some_and(|range| range.contains(port)))
+fn publishes(checked: &CheckedProject, port: u16) -> bool {
+    checked.rows.iter().any(|row| row.wanted.mapping.published.is_some_and(|range| range.contains(port)))
 }
 
-/// Without a port there is nothing to choose again.
-fn nameless(problem: &PortProblem) -> Error {
-    Error::new(format!("the engine refused to publish a port and does not say which: {}", problem.cause.as_str()))
-        .hint("its own words: `docker compose up -d`")
+fn unknown_port_error(problem: &PortProblem) -> Error {
+    Error::new(format!("the engine refused to publish a port, but does not say which: {}", problem.cause.as_str()))
+        .hint("see its own message: `docker compose up -d`")
         .finding()
 }
 
-fn refused_note(ctx: &Context, problem: &PortProblem, replaced: &[String], attempt: u32) {
+fn warn_port_refused(ctx: &Context, problem: &PortProblem, replaced: &[String], attempt: u32) {
     let port = problem.port.map_or_else(|| "a port".to_owned(), |port| format!("port {port}"));
     ui::warn(&format!(
-        "the engine refused {port} ({}) on attempt {attempt} of {ATTEMPTS}; what this attempt started was taken back",
+        "the engine refused {port} ({}) on attempt {attempt} of {ATTEMPTS}; what this attempt started was rolled back",
         problem.cause.as_str()
     ));
     if !replaced.is_empty() {
         ui::warn(&format!(
-            "containers of {} had been replaced and are gone; the next start makes them anew",
+            "containers of {} had been replaced and are lost; the next start creates new ones",
             replaced.join(", ")
         ));
     }

@@ -1,61 +1,60 @@
-//! Up: start the containers, wait until they are well, prove from outside that
-//! they answer.
+//! One attempt: starts the containers, waits until they are ready, and proves from outside
+//! that they answer.
 
 use std::time::{Duration, Instant};
 
 use super::launch::{self, Options};
-use super::{old_engine, take_back};
+use super::{old_engine, rollback};
 use crate::error::Result;
-use crate::operation::check::survey::Survey;
+use crate::operation::check::project::CheckedProject;
 use crate::operation::services::run::Run;
 use crate::operation::services::{bound, prove, wait};
 use crate::parse::engine_message::PortProblem;
 use crate::ui::Live;
 
-/// Seconds for that, where nobody says otherwise.
+/// The default time limit in seconds.
 const WAIT: u64 = 120;
 
 /// How an attempt ended.
 #[derive(Debug)]
 pub enum Attempt {
-    /// Every service is well and every published port answers.
+    /// Every service is ready and every published port answers.
     Up,
-    /// The engine refused a port; what this attempt made is gone again.
+    /// The engine refused a port, and the attempt was rolled back.
     PortRefused {
-        /// Which, as far as the engine said.
         problem: PortProblem,
-        /// Services whose old containers were replaced and are gone now.
+        /// Services whose old containers were replaced and are lost.
         replaced: Vec<String>,
     },
 }
 
-/// One attempt. Errors are findings (a service failed, 1) or failures (2).
-pub fn attempt(survey: &Survey, options: &Options) -> Result<Attempt> {
-    let limit = Duration::from_secs(options.wait_timeout.or(survey.settings.wait_timeout).unwrap_or(WAIT));
+/// Errors are findings (a service failed) or failures.
+pub fn attempt(project: &CheckedProject, options: &Options) -> Result<Attempt> {
+    let limit = Duration::from_secs(options.wait_timeout.or(project.settings.wait_timeout).unwrap_or(WAIT));
     let (patience, live) = (crate::exec::patience(), Live::new());
-    let mut run = Run { survey, limit, deadline: Instant::now() + limit, patience, live };
-    let (ctx, project) = (&survey.ctx, &survey.stack.name);
-    let compose = old_engine::compose(ctx, survey)?;
-    let before = take_back::Snapshot::take(ctx, project)?;
-    let launched = launch::launch(&mut run, &launch::up(&compose, options));
+    let mut run = Run { project, limit, deadline: Instant::now() + limit, patience, live };
+    let (ctx, name) = (&project.ctx, &project.stack.name);
+    let compose = old_engine::compose_for_engine(ctx, project)?;
+    let before = rollback::Snapshot::take(ctx, name)?;
+    let launched = launch::launch(&mut run, &launch::up_command(&compose, options));
     if launched.is_err() {
-        before.take_back_networks(ctx, project);
+        before.roll_back_networks(ctx, name);
     }
     if let Some(problem) = launched? {
-        let replaced = before.take_back(ctx, project)?;
+        let replaced = before.roll_back(ctx, name)?;
         return Ok(Attempt::PortRefused { problem, replaced });
     }
     let mut containers = wait::wait(&mut run)?;
-    let missing = bound::missing(survey, &containers);
+    let missing = bound::missing_bindings(project, &containers);
     if !missing.is_empty() {
-        bound::note(&missing);
-        let anew = launch::recreate(&compose, missing.keys());
-        if let Some(problem) = launch::launch(&mut run, &anew)? {
-            let replaced = before.take_back(ctx, project)?;
+        bound::note_recreation(&missing);
+        let command = launch::recreate_command(&compose, missing.keys());
+        if let Some(problem) = launch::launch(&mut run, &command)? {
+            let replaced = before.roll_back(ctx, name)?;
             return Ok(Attempt::PortRefused { problem, replaced });
         }
         containers = wait::wait(&mut run)?;
-        bound::check(&bound::missing(survey, &containers))?;
+        bound::check_none_missing(&bound::missing_bindings(project, &containers))?;
     }
     prove::prove(&run, &containers)?;
     Ok(Attempt::Up)

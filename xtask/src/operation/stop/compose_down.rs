@@ -1,4 +1,4 @@
-//! A project's containers and networks, away.
+//! Removes a project's containers and networks.
 
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -6,39 +6,38 @@ use crate::exec::Command;
 use crate::model::Container;
 use crate::ui;
 
-/// `docker compose down` with these words behind it, as a person would type it.
-pub fn down<S: AsRef<std::ffi::OsStr>>(ctx: &Context, words: impl IntoIterator<Item = S>) -> Command {
-    let words: Vec<std::ffi::OsString> = words.into_iter().map(|word| word.as_ref().to_owned()).collect();
-    ctx.compose().command(std::iter::once("down".into()).chain(words))
+/// `docker compose down` with these arguments.
+pub fn down_command<S: AsRef<std::ffi::OsStr>>(ctx: &Context, args: impl IntoIterator<Item = S>) -> Command {
+    let args: Vec<std::ffi::OsString> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
+    ctx.compose().command(std::iter::once("down".into()).chain(args))
 }
 
-/// Says whose data is not found again: `down` leaves volumes without a name where
-/// they are, and the next `up` makes new ones. Those of the image alone (`VOLUME`
-/// in its Dockerfile) are such.
-pub fn warn_unnamed<'a>(containers: impl IntoIterator<Item = &'a Container>) {
+/// Warns about data in anonymous volumes, such as those of a `VOLUME` in the Dockerfile:
+/// `down` leaves them behind, and the next `up` creates new ones.
+pub fn warn_unnamed_volumes<'a>(containers: impl IntoIterator<Item = &'a Container>) {
     for container in containers {
         for path in &container.unnamed_volumes {
             let service = ui::clean(container.service.as_deref().unwrap_or(&container.name));
             let path = ui::clean(path);
             ui::warn(&format!(
-                "{service} keeps {path} in a volume without a name: the next container begins with an empty one"
+                "{service} keeps {path} in an anonymous volume: the next container starts with an empty one"
             ));
             ui::note(&format!("hint: name it in the compose file: `volumes: [{service}-data:{path}]`"));
         }
     }
 }
 
-/// Runs that, in sight of the person. Where it fails because the engine has
-/// gone, that is the error.
-pub fn take_down(ctx: &Context, project: &str, down: &Command) -> Result<()> {
+/// Runs `down`, showing its output. If it fails because the engine is gone, the error says
+/// so.
+pub fn compose_down(ctx: &Context, project: &str, down: &Command) -> Result<()> {
     let code = down.show(false)?;
     if code == 0 {
         return Ok(());
     }
-    if let Some(error) = ctx.without_compose() {
+    if let Some(error) = ctx.compose_absence() {
         return Err(error);
     }
     ctx.engine.containers_of(project).map_err(|trouble| ctx.engine_error(&trouble))?;
     Err(Error::new(format!("`docker compose down` failed with exit code {code}"))
-        .hint("why stands above; what was not stopped yet, the same command stops when that is mended"))
+        .hint("its output above says why; once that is fixed, run the same command again"))
 }

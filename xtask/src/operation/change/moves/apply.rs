@@ -1,4 +1,4 @@
-//! Carrying moves out: written, proved by Compose, or put back.
+//! Writes moves and has Compose prove them; otherwise the files are restored.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,28 +11,27 @@ use crate::error::{Error, Result};
 use crate::ledger::{Kept, moves, values};
 use crate::model::Wanted;
 use crate::operation::change::proof::{self, Model};
-use crate::operation::change::tracked::Writes;
+use crate::operation::change::tracked::WriteMode;
 use crate::operation::change::{dependents, overrides};
 use crate::project::Project;
 use crate::{disk, stack, ui};
 
-/// An env file that is written.
+/// An env file to write.
 pub(super) struct File<'a> {
     pub(super) path: &'a Path,
     pub(super) before: Option<Vec<u8>>,
 }
 
-/// Writes the moves, and has Compose prove that they took effect and changed no
-/// other port and no address; if they did not, every file is put back as it was.
-/// Returns the project after it.
-pub fn apply(project: &Project, moves: &[Move], writes: Writes) -> Result<Project> {
+/// Writes the moves, and has Compose prove that they took effect and changed no other port
+/// and no address; otherwise every file is restored. Returns the changed project.
+pub fn apply(project: &Project, moves: &[Move], writes: WriteMode) -> Result<Project> {
     let ctx = &project.ctx;
     let (variables, literals): (Vec<&Move>, Vec<&Move>) = moves.iter().partition(|step| step.variable().is_some());
     let paths: BTreeSet<&Path> = variables.iter().map(|step| step.file.as_path()).collect();
     let read = |path| Ok(File { path, before: disk::read(path)? });
     let files: Vec<File<'_>> = paths.into_iter().map(read).collect::<Result<_>>()?;
     let mut done = attempt(project, &files, (&variables, &literals), writes);
-    // What was written first may mean something else today.
+    // The original text may have another meaning by now, so write only the number.
     if done.is_err() && variables.iter().any(|step| step.back.is_some()) {
         let numbers: Vec<Move> = variables.iter().map(|step| Move { back: None, ..(*step).clone() }).collect();
         done = attempt(project, &files, (&numbers.iter().collect::<Vec<_>>(), &literals), writes);
@@ -41,9 +40,9 @@ pub fn apply(project: &Project, moves: &[Move], writes: Writes) -> Result<Projec
     for (file, followed) in files.iter().zip(&followed) {
         dependents::show(ctx, file.path, followed);
     }
-    // Only a convenience (`start --restore-ports`) is lost with it.
+    // Only `start --restore-ports` needs this.
     if let Err(error) = remember(ctx, &files, &variables) {
-        ui::detail(&format!("the move was not remembered: {error}"));
+        ui::detail(&format!("the move was not recorded: {error}"));
     }
     Ok(after)
 }
@@ -52,14 +51,14 @@ fn attempt(
     project: &Project,
     files: &[File<'_>],
     (variables, literals): (&[&Move], &[&Move]),
-    writes: Writes,
+    writes: WriteMode,
 ) -> Result<(Project, Vec<Dependents>)> {
     if variables.is_empty() {
         return Ok((move_literals(project, literals, writes)?, Vec::new()));
     }
-    let before = Model::of(project)?;
+    let before = Model::of_project(project)?;
     disk::or_put_back(&files.iter().map(|file| file.path).collect::<Vec<_>>(), || {
-        // What an earlier file says now counts for a later one.
+        // In order: values in an earlier file affect later ones.
         let followed = files.iter().map(|file| write(&project.ctx, file, variables)).collect::<Result<_>>()?;
         let after = project.resolve_again(&project.ctx)?;
         prove(&before, &after, variables, writes)?;
@@ -67,8 +66,8 @@ fn attempt(
     })
 }
 
-/// Proves itself, and puts back what it wrote.
-fn move_literals(project: &Project, moves: &[&Move], writes: Writes) -> Result<Project> {
+/// Has its own proof, and restores what it wrote.
+fn move_literals(project: &Project, moves: &[&Move], writes: WriteMode) -> Result<Project> {
     let request = literals_request(moves);
     if request.moves.is_empty() { Ok(project.clone()) } else { overrides::apply(project, &request, writes) }
 }
@@ -86,11 +85,10 @@ pub(super) fn write(ctx: &Context, file: &File<'_>, moves: &[&Move]) -> Result<D
     let follow = dependents_of(ctx, path, &document, &owned);
     let env_files = stack::env_files(&ctx.options, &ctx.dir, &|name| ctx.var(name))?;
     let earlier = |name: &str| env_files.before(path, name);
-    // Compose takes the `.env` of another folder that it read first for the
-    // environment.
+    // Compose treats a `.env` of another folder that it read earlier as environment.
     let shell = |name: &str| ctx.var(name).or_else(|| earlier(name).filter(|_| !env_files.is_explicit()));
     let mut made = false;
-    // Of lines that go again the last goes first.
+    // Added lines are removed last one first.
     let (back, other): (Vec<&Move>, Vec<&Move>) =
         moves.iter().filter(|step| step.file == path).partition(|step| step.back.is_some());
     for step in back.into_iter().rev().chain(other) {
@@ -101,29 +99,29 @@ pub(super) fn write(ctx: &Context, file: &File<'_>, moves: &[&Move]) -> Result<D
             document.change(variable, &step.value(), &shell, &earlier)?;
         }
     }
-    dependents::write(ctx, &mut document, &follow)?;
+    dependents::apply(ctx, &mut document, &follow)?;
     let bytes = document.render();
-    // It was made for these lines alone.
+    // Remove a file that was created only for these lines.
     disk::put(path, (!made || !bytes.is_empty()).then_some(bytes))?;
     Ok(follow)
 }
 
-/// Every variable must now feed its new port, and all else be as it was.
-fn prove(before: &Model, after: &Project, moves: &[&Move], writes: Writes) -> Result<()> {
+/// Every variable must set its new port, and everything else must be unchanged.
+fn prove(before: &Model, after: &Project, moves: &[&Move], writes: WriteMode) -> Result<()> {
     let ctx = &after.ctx;
     let after = before.after(after)?;
-    let expect = |wanted: &Wanted| moves.iter().find_map(|step| step.expects(wanted)).unwrap_or(Expect::Same);
+    let expect = |wanted: &Wanted| moves.iter().find_map(|step| step.expectation(wanted)).unwrap_or(Expect::Same);
     let Some(difference) = before.port_differences(&after, &expect).into_iter().next() else { return Ok(()) };
     let of_move = difference.before.as_ref().and_then(|mapping| {
         let ports = before.stack.ports().find(|wanted| wanted.mapping == *mapping)?;
-        moves.iter().find(|step| step.expects(ports).is_some())
+        moves.iter().find(|step| step.expectation(ports).is_some())
     });
     if let (Some(step), Some(_)) =
         (of_move, difference.before.as_ref().filter(|b| difference.after.as_ref() == Some(b)))
     {
         return Err(Error::new(format!(
-            "{}={} does not take effect: Compose still uses {}",
-            step.what,
+            "{}={} has no effect: Compose still uses {}",
+            step.source,
             step.value(),
             step.around.value(step.from)
         ))
@@ -133,26 +131,26 @@ fn prove(before: &Model, after: &Project, moves: &[&Move], writes: Writes) -> Re
     let cause = step.map(|step| step.cause(ctx, writes)).unwrap_or_default();
     let error = proof::refusal(&cause, &difference);
     let error =
-        error.hint(if writes == Writes::Environment { "nothing was started" } else { "all files are as they were" });
+        error.hint(if writes == WriteMode::Environment { "nothing was started" } else { "all files were restored" });
     Err(match step.and_then(|step| step.variable()) {
-        Some(variable) => error.hint(format!("see what uses it: `cargo xtask env explain {variable}`")),
+        Some(variable) => error.hint(format!("see where it is used: `cargo xtask env explain {variable}`")),
         None => error,
     })
 }
 
-/// Gives Compose the moves in its environment, and has it prove that they do
-/// what they would do in a file.
-pub fn pass_on(project: &Project, moves: &[Move]) -> Result<Project> {
+/// Passes the moves to Compose in its environment, and has it prove that they have the same
+/// effect as in a file.
+pub fn apply_in_environment(project: &Project, moves: &[Move]) -> Result<Project> {
     let (variables, literals): (Vec<&Move>, Vec<&Move>) = moves.iter().partition(|step| step.variable().is_some());
     let mut project = project.clone();
     if !variables.is_empty() {
-        let before = Model::of(&project)?;
+        let before = Model::of_project(&project)?;
         let values = variables.iter().filter_map(|step| Some((step.variable()?.to_owned(), step.value())));
         project = project.resolve_again(&project.ctx.with_vars(values))?;
-        prove(&before, &project, &variables, Writes::Environment)?;
+        prove(&before, &project, &variables, WriteMode::Environment)?;
     }
     let request = literals_request(&literals);
-    if request.moves.is_empty() { Ok(project) } else { overrides::environment(&project, &request) }
+    if request.moves.is_empty() { Ok(project) } else { overrides::apply_in_environment(&project, &request) }
 }
 
 fn remember(ctx: &Context, files: &[File<'_>], moves: &[&Move]) -> Result<()> {
@@ -165,7 +163,7 @@ fn remember(ctx: &Context, files: &[File<'_>], moves: &[&Move]) -> Result<()> {
             let variable = step.variable().unwrap_or_default();
             moves::record(&state, &step.file, &[(variable.to_owned(), step.from, step.to)])?;
             if let (Some(was), Some(now)) = (before.was(variable), after.was(variable)) {
-                // Where the line break before it was is known as long as it is there.
+                // Where its line was is known only while the line exists.
                 let now =
                     if matches!(now, Was::Absent(_)) { was_before(&state, file.path, variable, now) } else { now };
                 values::record(&state, &step.file, variable, Kept { was, now, made })?;
@@ -175,8 +173,7 @@ fn remember(ctx: &Context, files: &[File<'_>], moves: &[&Move]) -> Result<()> {
     Ok(())
 }
 
-/// A variable that is gone again is as it was before, whatever stands at the end
-/// of the file by now.
+/// A variable that was removed again counts as unchanged, whatever the file ends with now.
 fn was_before(state: &Path, file: &Path, variable: &str, now: Was) -> Was {
     values::of(state, file).remove(variable).map_or(now, |kept| kept.was)
 }

@@ -1,4 +1,4 @@
-//! An engine on another machine, which others may use too.
+//! Notes about an engine on another machine.
 
 mod mounts;
 
@@ -9,13 +9,13 @@ use crate::ui;
 
 pub use mounts::{describe as describe_mount, mounts, note as note_mounts, note_loopback};
 
-/// Says once that the engine is around the container that this runs in.
-pub fn note_around(found: &Project) {
+/// Notes once that this process runs in a container of the engine.
+pub fn note_container_host(project: &Project) {
     static SAID: Once = Once::new();
-    let Some(host) = found.host.as_ref().filter(|host| host.is_around) else { return };
+    let Some(host) = project.host.as_ref().filter(|host| host.is_container_host) else { return };
     let seen = match host.sockets {
-        Some(_) => "its containers and all that is bound there were looked at",
-        None => "only what its containers have is seen, --probe-remote looks at that machine too",
+        Some(_) => "its containers and all sockets there were checked",
+        None => "only its containers' ports are known, --probe-remote checks that machine's sockets too",
     };
     SAID.call_once(|| {
         ui::note(&format!("note: this is a container, and its engine binds ports on the machine around it: {seen}"));

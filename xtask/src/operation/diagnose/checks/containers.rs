@@ -32,7 +32,7 @@ pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
 
 fn ailing(scene: &Scene, container: &Container) -> Option<Finding> {
     let ctx = &scene.ctx;
-    let state = wait::of(container);
+    let state = wait::container_state(container);
     let reason = || wait::reason(ctx, container);
     let seen = match (state, container.state) {
         (ServiceState::Failed | ServiceState::Unhealthy, _) => reason(),

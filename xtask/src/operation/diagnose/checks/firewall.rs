@@ -13,7 +13,7 @@ pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
 /// Ports of this project that every address of the machine has.
 fn open_ports(scene: &Scene) -> Vec<String> {
     let rows = scene.project().map(|found| found.rows.as_slice()).unwrap_or_default();
-    let is_open = |row: &&crate::operation::check::survey::Row| {
+    let is_open = |row: &&crate::operation::check::project::Row| {
         row.wanted.mapping.host_ip.is_none_or(|ip| ip.is_unspecified()) && row.wanted.mapping.published.is_some()
     };
     let open = rows.iter().filter(is_open);

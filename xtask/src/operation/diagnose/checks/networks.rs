@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::decide::{Fate, Namesake, Pools, Wanted, as_it_runs, fate, namesakes, pools};
 use crate::model::{Container, Network, Route};
-use crate::operation::check::namesakes::CURE;
+use crate::operation::check::shared_names::REMEDY;
 use crate::operation::diagnose::finding::{Finding, Status};
 use crate::operation::diagnose::fix::Mend;
 use crate::operation::diagnose::scene::Scene;
@@ -119,7 +119,7 @@ fn mistaken(found: &[Namesake]) -> Option<Finding> {
     (!lines.is_empty()).then(|| {
         Finding::new("networks.names", "services of one name", Status::Warning, lines.join("\n"))
             .why("the engine answers a name with any container of that name, and with another project's while its own is stopped")
-            .remedy(CURE)
+            .remedy(REMEDY)
     })
 }
 

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::model::Container;
 use crate::operation::diagnose::finding::{Finding, Status};
 use crate::operation::diagnose::scene::Scene;
-use crate::operation::services::knock::{Knock, Silence, knock_once};
+use crate::operation::services::answers::{AnswerCheck, NoAnswer, check_answers};
 use crate::{host, ui};
 
 pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
@@ -15,21 +15,21 @@ pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
     if !scene.is_local() || own.is_empty() {
         return Vec::new();
     }
-    let knocks = knock_once(survey, &own);
-    if knocks.is_empty() {
+    let checks = check_answers(survey, &own);
+    if checks.is_empty() {
         return Vec::new();
     }
     let mut found: Vec<Finding> = Vec::new();
-    for (knock, silence) in knocks.iter().filter_map(|knock| Some((knock, knock.silence.as_ref()?))) {
-        let Some(container) = own.iter().find(|container| container.id == knock.container) else { continue };
-        let new = finding(scene, container, knock, silence);
+    for (check, no_answer) in checks.iter().filter_map(|check| Some((check, check.no_answer.as_ref()?))) {
+        let Some(container) = own.iter().find(|container| container.id == check.container) else { continue };
+        let new = finding(scene, container, check, no_answer);
         // Both address families end in the same place.
         if found.iter().all(|old| old.remedy != new.remedy || old.title != new.title) {
             found.push(new);
         }
     }
     if found.is_empty() {
-        let seen = format!("{} tried, each is answered", ui::count(knocks.len(), "way"));
+        let seen = format!("{} tried, each is answered", ui::count(checks.len(), "way"));
         found.push(Finding::ok("path.answers", "from port to process", seen));
     }
     found
@@ -54,8 +54,8 @@ enum End {
 
 /// `inside`: where something listens in the container's network; `None` = that
 /// could not be looked at.
-fn end(silence: &Silence, target: u16, inside: Option<&[SocketAddr]>) -> End {
-    if *silence == Silence::Refused {
+fn end(no_answer: &NoAnswer, target: u16, inside: Option<&[SocketAddr]>) -> End {
+    if *no_answer == NoAnswer::Refused {
         return End::Forwarder;
     }
     let Some(inside) = inside else { return End::Unseen };
@@ -84,13 +84,13 @@ fn is_engine_dns(ip: IpAddr) -> bool {
     ip == IpAddr::from([127, 0, 0, 11])
 }
 
-fn finding(scene: &Scene, container: &Container, knock: &Knock, silence: &Silence) -> Finding {
-    let (name, service) = (ui::clean(&container.name), ui::clean(&knock.service));
+fn finding(scene: &Scene, container: &Container, check: &AnswerCheck, no_answer: &NoAnswer) -> Finding {
+    let (name, service) = (ui::clean(&container.name), ui::clean(&check.service));
     // As words of commands.
-    let (id, word) = (ui::argument(container.reference()), ui::argument(&knock.service));
-    let target = knock.target;
+    let (id, word) = (ui::argument(container.reference()), ui::argument(&check.service));
+    let target = check.target;
     let inside = look_inside(scene, container);
-    let (seen, why, remedy) = match end(silence, target, inside.as_deref()) {
+    let (seen, why, remedy) = match end(no_answer, target, inside.as_deref()) {
         End::Forwarder => (
             "nobody listens on this machine".to_owned(),
             "the engine's port forwarder has died, or binds the port elsewhere",
@@ -129,8 +129,8 @@ fn finding(scene: &Scene, container: &Container, knock: &Knock, silence: &Silenc
             ),
         ),
     };
-    let title = format!("port {} of {name}", knock.address.port());
-    Finding::new("path.answers", title, Status::Problem, format!("{}: {silence}; {seen}", knock.address))
+    let title = format!("port {} of {name}", check.address.port());
+    Finding::new("path.answers", title, Status::Problem, format!("{}: {no_answer}; {seen}", check.address))
         .why(why)
         .remedy(remedy)
 }
@@ -160,9 +160,9 @@ mod tests {
             (vec![at("127.0.0.1:80"), at("[::]:80")], End::Program),
             (vec![dns, at("0.0.0.0:3000")], End::OtherPort(vec![3000])),
         ] {
-            assert_eq!(end(&Silence::Closed, 80, Some(&inside)), want);
+            assert_eq!(end(&NoAnswer::Closed, 80, Some(&inside)), want);
         }
-        assert_eq!(end(&Silence::Closed, 80, None), End::Unseen);
-        assert_eq!(end(&Silence::Refused, 80, None), End::Forwarder);
+        assert_eq!(end(&NoAnswer::Closed, 80, None), End::Unseen);
+        assert_eq!(end(&NoAnswer::Refused, 80, None), End::Forwarder);
     }
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::host::{self, Probe};
 use crate::model::{Binding, Container, Owner, PortRange, Protocol, State};
-use crate::operation::check::survey::{Row, Survey};
+use crate::operation::check::project::{CheckedProject, Row};
 use crate::operation::diagnose::finding::{Finding, Status};
 use crate::operation::diagnose::fix::Mend;
 use crate::operation::diagnose::scene::Scene;
 use crate::operation::ports::stop_holders::{Request, StopAction};
-use crate::ports::{advise, describe_process, is_leftover_proxy, reasons, strangers};
+use crate::ports::{advise, describe_process, foreign_listeners, is_leftover_proxy, reasons};
 use crate::ui;
 
 pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
@@ -34,7 +34,7 @@ pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
     found
 }
 
-fn conflict(scene: &Scene, survey: &Survey, row: &Row) -> Finding {
+fn conflict(scene: &Scene, survey: &CheckedProject, row: &Row) -> Finding {
     let mapping = &row.wanted.mapping;
     let title = format!("port {} ({})", mapping.address(), ui::clean(&mapping.service));
     let seen = reasons(&scene.ctx, &row.verdict).join("\n");
@@ -43,7 +43,7 @@ fn conflict(scene: &Scene, survey: &Survey, row: &Row) -> Finding {
     let instead = row.suggestion.map(|port| format!("`cargo xtask start --on-conflict reassign` takes {port}"));
     let remedy: Vec<String> = advice.into_iter().chain(instead).collect();
     let remedy = if remedy.is_empty() { "cargo xtask check-ports".to_owned() } else { remedy.join("; or ") };
-    if survey.is_secondary && row.suggestion.is_some() {
+    if survey.is_secondary_checkout && row.suggestion.is_some() {
         return Finding::new("ports.taken", title, Status::Note, seen)
             .why("this is not the project's only checkout: it gets ports of its own")
             .remedy("cargo xtask start");
@@ -69,7 +69,7 @@ fn is_leftover(request: &Request, containers: &[Container]) -> bool {
 /// (a container that publishes them again, or `docker restart`, brings it back),
 /// or the engine binds them elsewhere: a namespace of its own, another machine
 /// behind a socket of this one.
-fn forwarders(scene: &Scene, survey: &Survey) -> Vec<Finding> {
+fn forwarders(scene: &Scene, survey: &CheckedProject) -> Vec<Finding> {
     let containers = survey.containers.as_deref().unwrap_or_default();
     let publishing: Vec<(&Container, Vec<&Binding>)> = containers
         .iter()
@@ -150,7 +150,7 @@ fn shadows(scene: &Scene) -> Vec<Finding> {
     ports.sort_unstable();
     ports.dedup();
     let mut found = Vec::new();
-    for (socket, stranger) in strangers(&ports) {
+    for (socket, stranger) in foreign_listeners(&ports) {
         let binding = bindings.iter().find(|(_, binding)| binding.published == socket.port);
         let Some((container, _)) = binding else { continue };
         let address = SocketAddr::new(socket.ip, socket.port);
@@ -171,7 +171,7 @@ fn shadows(scene: &Scene) -> Vec<Finding> {
 }
 
 /// Any outgoing connection may be given such a port (ip(7), `ip_local_port_range`).
-fn in_ephemeral(survey: &Survey, range: Option<PortRange>) -> Option<Finding> {
+fn in_ephemeral(survey: &CheckedProject, range: Option<PortRange>) -> Option<Finding> {
     let range = range?;
     let wanted = |row: &&Row| row.wanted.mapping.published.is_some_and(|ports| range.contains(ports.first));
     let inside: Vec<String> = survey.rows.iter().filter(wanted).map(|row| row.wanted.mapping.address()).collect();

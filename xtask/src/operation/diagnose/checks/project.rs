@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::exec::{self, Command};
 use crate::model::{Leases, Named, PortRange};
-use crate::operation::check::survey::Survey;
+use crate::operation::check::project::CheckedProject;
 use crate::operation::diagnose::finding::{Finding, Status};
 use crate::operation::diagnose::fix::Mend;
 use crate::operation::diagnose::scene::Scene;
@@ -31,11 +31,11 @@ pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
     found
 }
 
-fn folder(survey: &Survey) -> Finding {
+fn folder(survey: &CheckedProject) -> Finding {
     let (id, title) = ("project.name", "project name");
-    match survey.refuse_elsewhere() {
+    match survey.refuse_if_running_elsewhere() {
         // The first start of a second checkout names it.
-        Err(_) if survey.is_secondary && !survey.is_named_by_hand() => {
+        Err(_) if survey.is_secondary_checkout && !survey.is_name_explicit() => {
             Finding::new(id, title, Status::Note, format!("`{}` is another checkout's", survey.stack.name))
                 .why("two folders with one project name share containers and data")
                 .remedy("cargo xtask start (gives this checkout a name and ports of its own)")
@@ -46,7 +46,7 @@ fn folder(survey: &Survey) -> Finding {
     }
 }
 
-fn env_files(scene: &Scene, survey: &Survey) -> Vec<Finding> {
+fn env_files(scene: &Scene, survey: &CheckedProject) -> Vec<Finding> {
     let (id, title) = ("project.env", ".env");
     if let Some(template) = &survey.template {
         let seen = format!("not there; {} is", scene.ctx.show(template));
@@ -135,8 +135,8 @@ fn ignored(scene: &Scene, file: &Path) -> Option<Finding> {
     }
 }
 
-fn literals(scene: &Scene, survey: &Survey) -> Option<Finding> {
-    let literal = |row: &&crate::operation::check::survey::Row| {
+fn literals(scene: &Scene, survey: &CheckedProject) -> Option<Finding> {
+    let literal = |row: &&crate::operation::check::project::Row| {
         row.variable().is_none() && row.wanted.mapping.published.is_some()
     };
     let rows: Vec<String> = survey
@@ -179,7 +179,7 @@ fn fixed_names(scene: &Scene) -> Option<Finding> {
 }
 
 /// `port_range` in xtask.toml against what is kept for others.
-fn range(scene: &Scene, survey: &Survey) -> Option<Finding> {
+fn range(scene: &Scene, survey: &CheckedProject) -> Option<Finding> {
     let (id, title) = ("project.range", "range of ports");
     let range = survey.settings.port_range?;
     let leases = scene.ctx.leases();

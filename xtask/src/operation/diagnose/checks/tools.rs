@@ -43,7 +43,7 @@ fn compose(scene: &Scene) -> Option<Finding> {
     exec::find("docker")?;
     let Some(version) = docker::compose_version() else {
         let why = "the stack is started by Compose";
-        let Some(error) = scene.ctx.without_compose() else {
+        let Some(error) = scene.ctx.compose_absence() else {
             let found = Finding::new(id, title, Status::Problem, "`docker compose version` does not answer");
             return Some(found.why(why).remedy("docker compose version"));
         };

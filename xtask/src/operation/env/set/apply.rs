@@ -8,16 +8,16 @@ use crate::context::Context;
 use crate::decide::Expect;
 use crate::error::{Error, Result};
 use crate::operation::change::proof::Model;
-use crate::operation::change::tracked::Writes;
+use crate::operation::change::tracked::WriteMode;
 use crate::{disk, stack, ui};
 
 /// Writes the plan, and has Compose prove it; where Compose refuses the project,
 /// or publishes or mounts something otherwise, every file is put back.
 pub fn apply(ctx: &Context, plan: &Plan) -> Result<()> {
     let changed = plan.files.iter().filter(|file| file.before.as_deref() != Some(file.after.render()));
-    Writes::Files.agree(ctx, &changed.map(|file| file.path.clone()).collect::<Vec<_>>())?;
+    WriteMode::Files.ask_for_files(ctx, &changed.map(|file| file.path.clone()).collect::<Vec<_>>())?;
     // A project that Compose refuses already is mended one value at a time.
-    let before = Model::now(&ctx.with_options(plan.options.clone())).ok();
+    let before = Model::read(&ctx.with_options(plan.options.clone())).ok();
     let files = plan.files.iter().map(|file| (file.path.clone(), Some(file.after.render().to_vec())));
     disk::write_proved(&files.collect::<Vec<_>>(), || {
         takes_effect(ctx, plan)?;
@@ -40,7 +40,7 @@ fn prove(ctx: &Context, plan: &Plan, before: &Model) -> Result<()> {
     let shown: Vec<String> =
         values.iter().map(|(name, value)| format!("{name}={}", ui::mask_value(name, value))).collect();
     let cause = shown.join(" ");
-    let after = before.again(ctx).map_err(|error| {
+    let after = before.read_again(ctx).map_err(|error| {
         let refused = Error::new(format!("Compose refuses the project with {cause}: {}", error.message()));
         refused.hint("the file is as it was")
     })?;

@@ -64,7 +64,7 @@ struct Changed {
 pub fn plan(ctx: &Context, words: &[String]) -> Result<Plan> {
     let values = assignments(words)?;
     if let Some(name) = values.keys().find(|name| ctx.var(name).is_some()) {
-        return Err(moves::shadowed(name, ctx));
+        return Err(moves::shadowed_by_shell(name, ctx));
     }
     let turn = turn(ctx);
     let env = crate::operation::env::files::gather(ctx)?;
@@ -156,7 +156,7 @@ fn written(ctx: &Context, env: &EnvProject, path: &Path, edits: &[Edit], moves: 
         (None, None) => Vec::new(),
     };
     let document = Document::parse(start).map_err(|error| error.within(ctx.show(path)))?;
-    let mut follow = dependents::of(ctx, path, &document, moves);
+    let mut follow = dependents::find(ctx, path, &document, moves);
     follow.follow.retain(|step| !edits.iter().any(|edit| edit.variable == step.variable));
     let mut after = document.clone();
     for edit in edits.iter().filter(|edit| edit.file == path) {
@@ -165,7 +165,7 @@ fn written(ctx: &Context, env: &EnvProject, path: &Path, edits: &[Edit], moves: 
             after.set(&edit.variable, &edit.to).map_err(|error| error.within(ctx.show(path)))?;
         }
     }
-    dependents::write(ctx, &mut after, &follow)?;
+    dependents::apply(ctx, &mut after, &follow)?;
     Ok(Written { path: path.to_path_buf(), before, after, template, dependents: follow })
 }
 

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::model::{Around, Origin, PortMapping, PortRange, Stack, Tenant};
 use crate::operation::change::proof;
-use crate::operation::check::survey::{self, Survey};
+use crate::operation::check::project::{CheckedProject, is_free};
 use crate::{disk, project, ui};
 
 fn fed<'a>(model: &'a Stack, name: &'a str) -> impl Iterator<Item = (&'a PortMapping, String)> {
@@ -118,7 +118,7 @@ pub(super) fn taken(ctx: &Context, then: &Stack, moves: &[PortMove]) -> Vec<Stri
     if moves.is_empty() {
         return warnings;
     }
-    let Ok(found) = project::resolve(ctx).map(Survey::of) else { return warnings };
+    let Ok(found) = project::resolve(ctx).map(CheckedProject::new) else { return warnings };
     let dir = found.real_dir();
     for PortMove { variable: name, to: port, .. } in moves {
         for (mapping, _) in fed(then, name) {
@@ -130,7 +130,7 @@ pub(super) fn taken(ctx: &Context, then: &Stack, moves: &[PortMove]) -> Vec<Stri
             });
             let keeps = |tenant: &&Tenant| tenant.keeps(*port, mapping.protocol) && disk::is_folder(&tenant.dir);
             let kept = found.leases.others(&found.stack.name, &dir).find(keeps);
-            let free = || survey::is_free(&found, mapping, *port);
+            let free = || is_free(&found, mapping, *port);
             let warning = match (clash, kept) {
                 (Some(other), _) => format!("{port} is what service `{}` publishes too", all[other].service),
                 (None, _) if !free() => format!("{port} is not free: `cargo xtask who {port}` says who has it"),

@@ -13,7 +13,7 @@ use crate::ledger::Book;
 use crate::model::{Binding, ComposeOptions, Container, Health, Lease, Leases, PortRange, Protocol, Service, Tenant};
 use crate::operation::proxy::{running_ports, urls_of};
 use crate::operation::services::urls::service_urls;
-use crate::project::folder::home_dir;
+use crate::project::folder::project_dir;
 use crate::project::leases;
 use crate::stack::{self, Checkout, Settings};
 
@@ -119,7 +119,7 @@ pub fn inventory(ctx: &Context) -> Inventory {
     let (containers, (leases, here)) = ctx.engine.containers_beside(|| {
         let leases = ctx.leases();
         let leases = with_dev_servers(ctx, leases);
-        (leases, home_dir(ctx))
+        (leases, project_dir(ctx))
     });
     let (containers, trouble) = match containers {
         Ok(containers) => (containers, None),
@@ -301,7 +301,7 @@ fn service(
 fn server(lease: &Lease, listening: &BTreeSet<u16>) -> ServiceEntry {
     let state = if listening.contains(&lease.published) {
         Activity::Running
-    } else if lease.runner.is_some_and(leases::lives) {
+    } else if lease.runner.is_some_and(leases::is_alive) {
         Activity::Starting
     } else {
         Activity::Leased

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
-use super::{Move, What, changes_more};
+use super::{Move, PortSource, other_changes};
 use crate::context::Context;
 use crate::decide::{Changes, Expect, port_differences, published, render, slots};
 use crate::envfile::Document;
@@ -249,7 +249,7 @@ impl Project {
 
 /// A move for every variable that can have one, and the ports that need a file
 /// on top.
-fn planned(project: &Project, before: &Stack) -> (Vec<Move>, Vec<PortMapping>) {
+fn plan_moves(project: &Project, before: &Stack) -> (Vec<Move>, Vec<PortMapping>) {
     let env_files = stack::env_files(&project.ctx.options, &project.dir, &|_| None).unwrap();
     let mut moves: BTreeMap<String, Move> = BTreeMap::new();
     let mut on_top = Vec::new();
@@ -262,11 +262,11 @@ fn planned(project: &Project, before: &Stack) -> (Vec<Move>, Vec<PortMapping>) {
         let step = origin.variable.as_ref().map(|name| {
             let file = env_files.file_for(name).unwrap().to_path_buf();
             let around = origin.around.clone();
-            Move { around, ..Move::bare(What::Variable(name.clone()), from, to, file) }
+            Move { around, ..Move::number(PortSource::Variable(name.clone()), from, to, file) }
         });
         let alone = step.filter(|step| {
             let (name, value) = (step.variable().unwrap(), step.value());
-            changes_more(step, before, project.read(Some((name, &value))), "it").is_none()
+            other_changes(step, before, project.read(Some((name, &value))), "it").is_none()
         });
         match alone {
             Some(step) => drop(moves.insert(step.variable().unwrap().to_owned(), step)),
@@ -288,7 +288,7 @@ proptest! {
         // Two with one variable may have no reading at all.
         let Ok(before) = project.read(None) else { return Ok(()) };
         let bytes = project.bytes();
-        let (moves, on_top) = planned(&project, &before);
+        let (moves, on_top) = plan_moves(&project, &before);
 
         for (at, entry) in entries.iter().enumerate() {
             let shared = entry.shared || entries.get(at + 1).is_some_and(|next| next.shared);
@@ -301,7 +301,7 @@ proptest! {
 
         project.write(&moves);
         let after = project.read(None).unwrap();
-        let expect = |wanted: &Wanted| moves.iter().find_map(|step| step.expects(wanted)).unwrap_or(Expect::Same);
+        let expect = |wanted: &Wanted| moves.iter().find_map(|step| step.expectation(wanted)).unwrap_or(Expect::Same);
         prop_assert_eq!(port_differences(&before, &after, &expect), []);
 
         // What no variable can move, a file on top moves.

@@ -1,5 +1,5 @@
-//! What an attempt made, so that it can be taken away again: containers and
-//! networks that were not there before. Volumes are never touched.
+//! Rolls back an attempt: removes the containers and networks that it created. Volumes are
+//! never touched.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::model::{Container, Network};
 use crate::ui;
 
-/// Ids of a project before an attempt.
+/// A project's containers and networks before an attempt.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     containers: Vec<Container>,
@@ -24,38 +24,38 @@ impl Snapshot {
         Ok(Snapshot { containers, networks: networks.into_iter().map(|network| network.id).collect() })
     }
 
-    /// Takes new containers, then new networks away. Returns the services
-    /// whose old containers the attempt had replaced: those cannot come back.
-    pub(crate) fn take_back(&self, ctx: &Context, project: &str) -> Result<Vec<String>> {
+    /// Removes new containers, then new networks. Returns the services whose old containers
+    /// the attempt had replaced, which can't be restored.
+    pub(crate) fn roll_back(&self, ctx: &Context, project: &str) -> Result<Vec<String>> {
         let failed = |what: &str, trouble: &Trouble| {
-            Error::new(format!("{what} could not be taken back: {}", ctx.engine_error(trouble)))
-                .hint("`cargo xtask stop` takes all containers of this project away; volumes stay")
+            Error::new(format!("{what} could not be rolled back: {}", ctx.engine_error(trouble)))
+                .hint("`cargo xtask stop` removes all containers of this project; volumes stay")
         };
         let now = ctx.engine.containers_of(project).map_err(|trouble| failed("containers", &trouble))?;
         let old: BTreeSet<&str> = self.containers.iter().map(|container| container.id.as_str()).collect();
         for container in now.iter().filter(|container| !old.contains(container.id.as_str())) {
-            ui::detail(&format!("taking back container {}", container.name));
+            ui::detail(&format!("removing container {}", container.name));
             ctx.engine.remove_container(&container.id).map_err(|trouble| failed(&container.name, &trouble))?;
         }
         for network in self.new_networks(ctx, project).map_err(|trouble| failed("networks", &trouble))? {
-            ui::detail(&format!("taking back network {}", network.name));
+            ui::detail(&format!("removing network {}", network.name));
             ctx.engine.remove_network(&network.id).map_err(|trouble| failed(&network.name, &trouble))?;
         }
-        let left: BTreeSet<&str> = now.iter().map(|container| container.id.as_str()).collect();
-        let gone = self.containers.iter().filter(|container| !left.contains(container.id.as_str()));
+        let remaining: BTreeSet<&str> = now.iter().map(|container| container.id.as_str()).collect();
+        let gone = self.containers.iter().filter(|container| !remaining.contains(container.id.as_str()));
         Ok(gone.filter_map(|container| container.service.clone()).collect::<BTreeSet<_>>().into_iter().collect())
     }
 
-    /// For an attempt that ended before it made a container: networks that
-    /// nobody is on are of no use, and there are few of them. What cannot be
-    /// taken back is no news beside the error that led here.
-    pub(crate) fn take_back_networks(&self, ctx: &Context, project: &str) {
+    /// For an attempt that failed before it created a container: removes its networks, because
+    /// the engine has few address ranges. Errors are ignored, since the attempt's own error
+    /// is reported.
+    pub(crate) fn roll_back_networks(&self, ctx: &Context, project: &str) {
         let Ok(containers) = ctx.engine.containers_of(project) else { return };
         if !containers.is_empty() {
             return;
         }
         for network in self.new_networks(ctx, project).unwrap_or_default() {
-            ui::detail(&format!("taking back network {}", network.name));
+            ui::detail(&format!("removing network {}", network.name));
             drop(ctx.engine.remove_network(&network.id));
         }
     }

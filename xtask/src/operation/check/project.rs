@@ -1,0 +1,158 @@
+//! Checks all published ports of a project.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::ops::Deref;
+
+pub use crate::ports::Row;
+
+use crate::context::Context;
+use crate::decide::{Identity, Publishing};
+use crate::error::Result;
+use crate::model::{EngineHost, Leases, PortMapping, PortRange};
+use crate::ports::{self, PortFacts, Rules};
+use crate::project::{self, Project};
+
+/// A project and the verdicts of its ports.
+#[derive(Debug, Clone)]
+pub struct CheckedProject {
+    pub(crate) project: Project,
+    /// One row per published port, in the order of the model.
+    pub rows: Vec<Row>,
+    /// Ports that can't be used although they look free, and why.
+    pub(crate) refused: BTreeMap<u16, String>,
+    /// Ports that other, stopped stacks will need again.
+    pub(crate) avoid: BTreeSet<u16>,
+    /// How the ports of each service are published.
+    pub(crate) publishing: BTreeMap<String, Publishing>,
+}
+
+impl Deref for CheckedProject {
+    type Target = Project;
+
+    fn deref(&self) -> &Project {
+        &self.project
+    }
+}
+
+impl CheckedProject {
+    /// No port is judged yet.
+    pub(crate) fn new(project: Project) -> CheckedProject {
+        let engine = project.containers.is_ok().then_some(&project.ctx.engine);
+        let publishing = ports::publishing_of(engine, &project.stack);
+        let (rows, refused, avoid) = Default::default();
+        CheckedProject { project, rows, refused, avoid, publishing }
+    }
+
+    /// Judges every port, also a second time. `refused` are ports that the engine or another
+    /// start has refused, for reasons that may not be visible from here.
+    #[must_use]
+    pub(crate) fn judge(self, refused: &BTreeMap<u16, String>) -> CheckedProject {
+        let (rows, avoid) = with_facts(&self, &self.leases, refused, |mut facts| {
+            let mut rows = ports::judge_stack(&mut facts, &self.stack, &self.publishing);
+            if !rows.iter().any(|row| row.verdict.is_conflict()) {
+                return (rows, BTreeSet::new());
+            }
+            let mut avoid = ports::ports_of_stopped(&self.ctx.engine, &facts);
+            avoid.extend(ports_of_every_profile(&self));
+            ports::suggest_for_conflicts(&facts, &mut rows, &rules(&self, &avoid));
+            (rows, avoid)
+        });
+        CheckedProject { rows, avoid, refused: refused.clone(), ..self }
+    }
+
+    /// Adds all sockets of a remote engine's machine.
+    pub(crate) fn with_remote_sockets(mut self) -> Result<CheckedProject> {
+        if let (Some(host), Ok(containers)) = (&self.host, &self.containers) {
+            let sockets = Some(ports::sockets_of_engine_host(&self.ctx, &self.stack, containers)?);
+            self.project.host = Some(EngineHost { sockets, ..host.clone() });
+        }
+        Ok(self)
+    }
+
+    /// The rows that would make `up` fail.
+    pub(crate) fn conflicts(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| row.verdict.is_conflict())
+    }
+
+    pub(crate) fn has_conflicts(&self) -> bool {
+        self.conflicts().next().is_some()
+    }
+
+    /// The address that a network sets for a mapping without a host IP.
+    pub(crate) fn network_ip(&self, mapping: &PortMapping) -> Option<IpAddr> {
+        match self.publishing.get(&mapping.service) {
+            Some(Publishing::Bound(ip)) if mapping.host_ip.is_none() => *ip,
+            _ => None,
+        }
+    }
+
+    /// Keeps only `services` and their dependencies.
+    pub(crate) fn only_services(mut self, services: &[String]) -> Result<CheckedProject> {
+        if services.is_empty() {
+            return Ok(self);
+        }
+        let mut wanted: BTreeSet<String> = BTreeSet::new();
+        let mut queue: Vec<String> = services.to_vec();
+        while let Some(name) = queue.pop() {
+            let service = self.require_service(&name)?;
+            if wanted.insert(name) {
+                queue.extend(service.depends_on.keys().cloned());
+            }
+        }
+        self.rows.retain(|row| wanted.contains(&row.wanted.mapping.service));
+        self.project.stack.services.retain(|service| wanted.contains(&service.name));
+        Ok(self)
+    }
+}
+
+/// Resolves the project of a context, and judges its ports.
+pub fn check_project(ctx: &Context) -> Result<CheckedProject> {
+    project::resolve(ctx).map(|project| CheckedProject::new(project).judge(&BTreeMap::new()))
+}
+
+/// Suggests ports for every conflict again, with the given leases.
+pub(crate) fn suggest_again(checked: &mut CheckedProject, leases: &Leases) {
+    let mut rows = std::mem::take(&mut checked.rows);
+    with_facts(checked, leases, &checked.refused, |facts| {
+        ports::suggest_for_conflicts(&facts, &mut rows, &rules(checked, &checked.avoid));
+    });
+    checked.rows = rows;
+}
+
+/// A block for this project that no other project has and whose ports are free.
+pub(crate) fn free_range(checked: &CheckedProject, leases: &Leases) -> Option<PortRange> {
+    with_facts(checked, leases, &checked.refused, |facts| ports::free_range(&facts, &checked.rows, &checked.avoid))
+}
+
+/// Whether `port` could be published instead of the mapping's own.
+pub(crate) fn is_free(checked: &CheckedProject, mapping: &PortMapping, port: u16) -> bool {
+    let effective = ports::effective(&checked.publishing, mapping);
+    let none = (Leases::default(), BTreeMap::new());
+    effective.is_ok_and(|mapping| with_facts(checked, &none.0, &none.1, |facts| facts.is_free(&mapping, port)))
+}
+
+/// Gathers new facts, because a port that was free before may be held now.
+fn with_facts<T>(
+    checked: &CheckedProject,
+    leases: &Leases,
+    refused: &BTreeMap<u16, String>,
+    work: impl FnOnce(PortFacts<'_>) -> T,
+) -> T {
+    let dir = checked.real_dir();
+    let identity = Identity { name: &checked.stack.name, dir: &dir };
+    let facts = PortFacts::new(identity, checked.containers.as_deref().unwrap_or_default(), checked.host.as_ref());
+    work(facts.with_leases(leases).with_refused(refused))
+}
+
+fn rules<'a>(checked: &'a CheckedProject, avoid: &'a BTreeSet<u16>) -> Rules<'a> {
+    let (stack, publishing) = (&checked.stack, &checked.publishing);
+    Rules { stack, publishing, port_range: checked.settings.port_range, avoid }
+}
+
+/// The project's ports, including those of inactive profiles, which may be started at any
+/// time.
+fn ports_of_every_profile(project: &Project) -> BTreeSet<u16> {
+    let Ok(every) = project.read_every_profile() else { return BTreeSet::new() };
+    every.ports().filter_map(|wanted| wanted.mapping.published).flat_map(PortRange::iter).collect()
+}
