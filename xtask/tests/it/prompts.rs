@@ -250,11 +250,11 @@ fn diagnose_fix_asks_about_each_repair() {
     let book = format!(r#"{{"schema":1,"tenants":[{tenant}]}}"#);
     fs::write(project.root().join("state/leases.json"), book).unwrap();
     let Some(mut terminal) = project.terminal("diagnose --fix --only project --only leases") else { return };
-    terminal.sees(".env: make .env from its template").sees("[y/N]").types("n\n");
-    terminal.sees("forget ports that are kept for folders which are gone?").sees("[y/N]").types("y\n");
+    terminal.sees(".env: create .env from its template").sees("[y/N]").types("n\n");
+    terminal.sees("release ports that are kept for deleted folders?").sees("[y/N]").types("y\n");
     let (code, screen) = project.screen(terminal);
     assert_eq!(code, 0, "{screen}");
-    assert!(screen.contains("mended: ports kept for folders"), "{screen}");
+    assert!(screen.contains("fixed: ports kept for folders"), "{screen}");
     assert!(!project.path(".env").exists());
     assert!(!fs::read_to_string(project.root().join("state/leases.json")).unwrap().contains("gone"));
 }
