@@ -100,7 +100,7 @@ fn act(args: &Args, found: &Survey) -> Result<Option<Project>> {
     };
     Ok(match answer {
         Answer::Resolved { project, .. } => Some(*project).filter(|_| !ctx.dry_run),
-        Answer::ByName => {
+        Answer::NamedStart => {
             ui::note("`cargo xtask start --traefik` starts it so");
             None
         }

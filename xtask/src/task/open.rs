@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::exec::{self, Command};
-use crate::operation::proxy::by_name;
+use crate::operation::proxy::named_start;
 use crate::operation::services::urls::{ServiceUrls, urls};
 use crate::{project, ui};
 
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         found.has_service(name)?;
     }
     let containers = found.containers_now()?;
-    let mut known = by_name::known(&found)?.map(|by_name| by_name.urls(&found)).unwrap_or_default();
+    let mut known = named_start::started(&found)?.map(|named_start| named_start.urls(&found)).unwrap_or_default();
     known.extend(urls(ctx, &found, &containers));
     let url = choose(&known, args.service.as_deref()).ok_or_else(|| {
         let error = match &args.service {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::docker::log_lines;
 use crate::error::{Error, Exit, Result};
-use crate::operation::proxy::{self, Home, Wish, lint, names, trust};
+use crate::operation::proxy::{self, Instance, Options, lint, names, trust};
 use crate::project;
 use crate::ui::{self, Column, Format};
 
@@ -165,7 +165,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
 
 fn up(args: &UpArgs, ctx: &Context) -> Result<Exit> {
     let ports = [args.http_port, args.https_port, args.postgres_port, args.redis_port];
-    proxy::up(ctx, &Wish { image: args.image.clone(), ports })?;
+    proxy::up(ctx, &Options { image: args.image.clone(), ports })?;
     if ctx.dry_run {
         return Ok(Exit::Success);
     }
@@ -179,7 +179,7 @@ fn status(ctx: &Context) -> Result<Exit> {
     if !status.is_up() {
         ui::note("`cargo xtask proxy up` starts it");
     }
-    Ok(if status.is_well() { Exit::Success } else { Exit::Finding })
+    Ok(if status.is_healthy() { Exit::Success } else { Exit::Finding })
 }
 
 fn show(ctx: &Context, status: &proxy::Status) {
@@ -200,7 +200,7 @@ fn trust(ctx: &Context) -> Result<Exit> {
         trust::ensure_ca(ctx)?;
     }
     let plan = trust::plan(ctx)?;
-    let others = trust::others(&plan.ca);
+    let others = trust::manual_steps(&plan.ca);
     match ctx.format {
         Format::Json => {
             let lines = |commands: &[crate::exec::Command]| commands.iter().map(crate::exec::Command::line).collect();
@@ -224,7 +224,7 @@ fn trust(ctx: &Context) -> Result<Exit> {
 }
 
 fn logs(args: &LogsArgs, ctx: &Context) -> Result<Exit> {
-    let Some(logs) = Home::of(ctx)?.logs(ctx, &args.tail, args.follow)? else {
+    let Some(logs) = Instance::resolve(ctx)?.logs(ctx, &args.tail, args.follow)? else {
         return Err(Error::new("the proxy is not there").hint("`cargo xtask proxy up`"));
     };
     let code = logs.show(true)?;
@@ -300,7 +300,7 @@ fn labels(args: &LabelsArgs, ctx: &Context) -> Result<Exit> {
     for line in ui::table(&[Column::Left, Column::Left, Column::Left, Column::Right], &rows) {
         ui::out(&line);
     }
-    if plan.unsaid {
+    if plan.needs_host_variable {
         ui::note(&format!(
             "note: these are this worktree's names once Compose knows: PROXY_HOST={} in .env (else {}.localhost)",
             plan.host, plan.base

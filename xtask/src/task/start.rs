@@ -10,7 +10,7 @@ use crate::model::{Unpublished, Verdict};
 use crate::operation::change::moves;
 use crate::operation::check::survey::{Row, Survey};
 use crate::operation::check::{engine_host, report};
-use crate::operation::proxy::by_name::ByName;
+use crate::operation::proxy::named_start::NamedStart;
 use crate::operation::services::urls::{self, ServiceUrls};
 use crate::operation::services::wait::{ServiceState, states};
 use crate::operation::start::launch;
@@ -81,13 +81,13 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         setup: args.setup,
         restore_ports: args.restore_ports,
         no_write: args.no_write,
-        by_name: if args.traefik { Some(true) } else { args.no_traefik.then_some(false) },
+        named_start: if args.traefik { Some(true) } else { args.no_traefik.then_some(false) },
         also_publish: args.also_publish.clone(),
         probe_remote: args.probe_remote,
         up: launch::Options { services: args.services.clone(), build: args.build, wait_timeout: args.wait_timeout },
     };
     match bring_up(ctx, &options)? {
-        Ending::Up { found, moved, by_name } => done(&found, &moved, by_name.as_deref()),
+        Ending::Up { found, moved, named_start } => done(&found, &moved, named_start.as_deref()),
         Ending::Conflict => Ok(Exit::Finding),
         Ending::WouldStart(found) => {
             match ctx.format {
@@ -153,12 +153,12 @@ struct Moved<'a> {
     to: u16,
 }
 
-fn done(found: &Survey, moved: &[moves::Move], by_name: Option<&ByName>) -> Result<Exit> {
+fn done(found: &Survey, moved: &[moves::Move], named_start: Option<&NamedStart>) -> Result<Exit> {
     let ctx = &found.ctx;
     let project = &found.stack.name;
     let containers = found.containers_now()?;
     let states = states(&found.stack, &containers);
-    let mut urls = by_name.map(|by_name| by_name.urls(found)).unwrap_or_default();
+    let mut urls = named_start.map(|named_start| named_start.urls(found)).unwrap_or_default();
     for published in urls::urls(ctx, found, &containers) {
         match urls.iter_mut().find(|known| known.service == published.service) {
             Some(known) => known.urls.extend(published.urls),
@@ -190,8 +190,8 @@ fn done(found: &Survey, moved: &[moves::Move], by_name: Option<&ByName>) -> Resu
         ui::note(&format!("note: {address} of {service} is not published: {why}"));
     }
     engine_host::note_loopback(found);
-    if let Some(by_name) = by_name {
-        by_name.note_names();
+    if let Some(named_start) = named_start {
+        named_start.note_hosts_file();
     }
     for step in moves::restorable(found) {
         ui::note(&format!(

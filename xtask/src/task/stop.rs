@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::model::{FixedName, Named};
-use crate::operation::proxy::drop_link;
+use crate::operation::proxy::remove_link;
 use crate::operation::stop::compose_down::{down, take_down, warn_unnamed};
 use crate::project::{self, Project, turn};
 use crate::{stack, ui};
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let _turn = turn(ctx, name);
     take_down(ctx, name, &command)?;
     // A network that Compose does not take away, because it did not make it.
-    drop_link(ctx, name);
+    remove_link(ctx, name);
     left(&found)
 }
 

@@ -63,7 +63,7 @@ impl Proxy {
         self.compose(project, &["up", "-d", "--wait"]).exits(0);
         for (host, kind) in hosts {
             let answer = || route_answers(host, *kind, self.ports);
-            wait_until(|| format!("{host}: {:?}", answer()), || answer() == Answer::Yes);
+            wait_until(|| format!("{host}: {:?}", answer()), || answer() == Answer::Routed);
         }
     }
 

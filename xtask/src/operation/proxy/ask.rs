@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::hello::{certificate, client_hello};
+use super::tls_hello::{certificate, client_hello};
 use crate::labels::{DASHBOARD, Kind, Ports, Transport, hosts};
 
 /// How long an answer may take.
-const LIMIT: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 /// More than that is no answer that is wanted here.
-const LONGEST: u64 = 4 << 20;
+const MAX_RESPONSE: u64 = 4 << 20;
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,9 +24,9 @@ pub(super) struct Reply {
 
 /// `GET path` of `host` at this port of the IPv4 loopback.
 pub(super) fn get(port: u16, host: &str, path: &str) -> std::io::Result<Reply> {
-    let deadline = Instant::now() + LIMIT;
+    let deadline = Instant::now() + TIMEOUT;
     let mut stream = connect(port)?;
-    // 1.0: the answer then ends with the connection, and comes in one piece.
+    // 1.0: the answer then ends with the url_or_command, and comes in one piece.
     let request = format!("GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: cargo-xtask\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut bytes = Vec::new();
@@ -39,7 +39,7 @@ pub(super) fn get(port: u16, host: &str, path: &str) -> std::io::Result<Reply> {
         stream.set_read_timeout(Some(left))?;
         let length = stream.read(&mut buffer)?;
         bytes.extend_from_slice(&buffer[..length]);
-        if length == 0 || bytes.len() as u64 > LONGEST {
+        if length == 0 || bytes.len() as u64 > MAX_RESPONSE {
             break;
         }
     }
@@ -50,9 +50,9 @@ pub(super) fn get(port: u16, host: &str, path: &str) -> std::io::Result<Reply> {
 }
 
 fn connect(port: u16) -> std::io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), LIMIT)?;
-    stream.set_read_timeout(Some(LIMIT))?;
-    stream.set_write_timeout(Some(LIMIT))?;
+    let stream = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
     Ok(stream)
 }
 
@@ -120,7 +120,7 @@ pub(super) enum Pool {
     /// The addresses that it leads to.
     Addresses(Vec<IpAddr>),
     /// Something else than addresses: a name, or services of a service.
-    Else,
+    Other,
 }
 
 /// What is behind a router that labels define.
@@ -162,14 +162,14 @@ pub(super) fn pool(ports: Ports, transport: Transport, router: &str) -> std::io:
     let service = if found.service.contains('@') { found.service } else { format!("{}@docker", found.service) };
     let reply = get(ports.web, DASHBOARD, &format!("{api}/services/{service}"))?;
     let found: ApiService = serde_json::from_slice(&reply.body).map_err(invalid)?;
-    let Some(balancer) = found.load_balancer else { return Ok(Pool::Else) };
+    let Some(balancer) = found.load_balancer else { return Ok(Pool::Other) };
     let address = |server: ApiServer| {
         let url = server.url.as_deref().and_then(|url| url.split_once("://")).map(|(_, rest)| rest.to_owned());
         let authority = url.or(server.address)?;
         authority.trim_end_matches('/').parse::<SocketAddr>().ok().map(|address| address.ip())
     };
     let addresses: Option<Vec<IpAddr>> = balancer.servers.into_iter().map(address).collect();
-    Ok(addresses.map_or(Pool::Else, Pool::Addresses))
+    Ok(addresses.map_or(Pool::Other, Pool::Addresses))
 }
 
 /// How a name answers at the proxy.
@@ -177,16 +177,16 @@ pub(super) fn pool(ports: Ports, transport: Transport, router: &str) -> std::io:
 pub enum Answer {
     /// What is behind the route answers. For databases: the proxy has the
     /// route, and ends its TLS.
-    Yes,
+    Routed,
     /// The proxy has no such route: its container is not healthy (yet), not
     /// there, or another one has the same router name.
     NoRoute,
     /// The proxy has the route and reaches nobody behind it (502): another
     /// port, or one that listens on 127.0.0.1 of its container only.
-    NobodyThere,
+    BadGateway,
     /// The proxy has the route and waits in vain (504, or silence): the
     /// container is not on the proxy's network.
-    Unreachable,
+    GatewayTimeout,
     /// The proxy itself does not answer.
     NoProxy(String),
 }
@@ -200,7 +200,7 @@ pub fn route_answers(host: &str, kind: Kind, ports: Ports) -> Answer {
         Kind::Redis => ask_tls(host, "redis", ports.redis, false),
     };
     asked.unwrap_or_else(|error| match error.kind() {
-        ErrorKind::TimedOut | ErrorKind::WouldBlock => Answer::Unreachable,
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => Answer::GatewayTimeout,
         _ => Answer::NoProxy(error.to_string()),
     })
 }
@@ -210,9 +210,9 @@ fn ask_http(host: &str, ports: Ports) -> std::io::Result<Answer> {
     Ok(match reply.status {
         // Traefik's own words, which a program of one's own may say as well.
         404 if reply.body == b"404 page not found\n" && !is_routed(host, ports)? => Answer::NoRoute,
-        502 => Answer::NobodyThere,
-        504 => Answer::Unreachable,
-        _ => Answer::Yes,
+        502 => Answer::BadGateway,
+        504 => Answer::GatewayTimeout,
+        _ => Answer::Routed,
     })
 }
 
@@ -236,12 +236,12 @@ fn ask_tls(host: &str, alpn: &str, port: u16, postgres: bool) -> std::io::Result
     stream.write_all(&client_hello(host, alpn))?;
     // 22: it goes on with the handshake. 21: an alert.
     let routed = stream.read(&mut first)? == 1 && first == [22];
-    Ok(if routed { Answer::Yes } else { Answer::NoRoute })
+    Ok(if routed { Answer::Routed } else { Answer::NoRoute })
 }
 
 /// The certificate (DER) that the proxy shows to whoever asks for `host`.
-pub(super) fn shown(host: &str, ports: Ports) -> std::io::Result<Vec<u8>> {
-    let deadline = Instant::now() + LIMIT;
+pub(super) fn presented_certificate(host: &str, ports: Ports) -> std::io::Result<Vec<u8>> {
+    let deadline = Instant::now() + TIMEOUT;
     let mut stream = connect(ports.websecure)?;
     stream.write_all(&client_hello(host, "http/1.1"))?;
     let mut bytes = Vec::new();
@@ -252,7 +252,7 @@ pub(super) fn shown(host: &str, ports: Ports) -> std::io::Result<Vec<u8>> {
         if let Some(certificate) = certificate(&bytes) {
             return Ok(certificate);
         }
-        if length == 0 || bytes.len() as u64 > LONGEST || Instant::now() >= deadline {
+        if length == 0 || bytes.len() as u64 > MAX_RESPONSE || Instant::now() >= deadline {
             return Err(ErrorKind::InvalidData.into());
         }
     }
@@ -286,19 +286,19 @@ mod tests {
     #[test]
     fn an_answer_says_what_is_wrong() {
         let ask = |answers: &'static [&'static str]| route_answers("a.localhost", Kind::Web, server(answers));
-        assert_eq!(ask(&["HTTP/1.0 200 OK\r\n\r\nx"]), Answer::Yes);
-        assert_eq!(ask(&["HTTP/1.0 404 Not Found\r\n\r\nmine"]), Answer::Yes);
-        assert_eq!(ask(&["HTTP/1.1 502 Bad Gateway\r\n\r\n"]), Answer::NobodyThere);
-        assert_eq!(ask(&["HTTP/1.1 504 Gateway Timeout\r\n\r\n"]), Answer::Unreachable);
+        assert_eq!(ask(&["HTTP/1.0 200 OK\r\n\r\nx"]), Answer::Routed);
+        assert_eq!(ask(&["HTTP/1.0 404 Not Found\r\n\r\nmine"]), Answer::Routed);
+        assert_eq!(ask(&["HTTP/1.1 502 Bad Gateway\r\n\r\n"]), Answer::BadGateway);
+        assert_eq!(ask(&["HTTP/1.1 504 Gateway Timeout\r\n\r\n"]), Answer::GatewayTimeout);
         assert_eq!(ask(&[LOST, "HTTP/1.0 200 OK\r\n\r\n[]", "HTTP/1.0 200 OK\r\n\r\n[]"]), Answer::NoRoute);
-        assert_eq!(ask(&[LOST, KNOWN, "HTTP/1.0 200 OK\r\n\r\n[]"]), Answer::Yes);
+        assert_eq!(ask(&[LOST, KNOWN, "HTTP/1.0 200 OK\r\n\r\n[]"]), Answer::Routed);
         assert!(matches!(ask(&[""]), Answer::NoProxy(_)));
     }
 
     #[test]
     fn a_handshake_is_a_route_and_an_alert_is_none() {
         let ask = |answers: &'static [&'static str]| route_answers("r.localhost", Kind::Redis, server(answers));
-        assert_eq!(ask(&["\u{16}"]), Answer::Yes);
+        assert_eq!(ask(&["\u{16}"]), Answer::Routed);
         assert_eq!(ask(&["\u{15}"]), Answer::NoRoute);
         assert_eq!(route_answers("d.localhost", Kind::Postgres, server(&["N"])), Answer::NoRoute);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::home::Home;
+use super::instance::Instance;
 use super::names::files_with_names;
 use super::proof::labelled as labelled_containers;
 use crate::context::Context;
@@ -32,7 +32,7 @@ pub fn lint(ctx: &Context) -> Result<Linted> {
     let located = stack::locate(&ctx.options, &ctx.dir, &env)?;
     let files = files_with_names(located.files, &located.dir);
     let found = project::resolve(&ctx.with_options(ComposeOptions { files, ..ctx.options.clone() }))?;
-    let home = Home::of(ctx)?;
+    let instance = Instance::resolve(ctx)?;
     let labelled: Vec<&Service> = found.stack.services.iter().filter(|service| !service.labels.is_empty()).collect();
     let mut exposed = BTreeMap::new();
     let containers = found.containers.as_deref().unwrap_or_default();
@@ -46,8 +46,8 @@ pub fn lint(ctx: &Context) -> Result<Linted> {
             }
         }
     }
-    let running = labelled_containers(&home, containers);
-    let findings = labels::lint(&found.stack, &home.network, &exposed, &running);
+    let running = labelled_containers(&instance, containers);
+    let findings = labels::lint(&found.stack, &instance.network, &exposed, &running);
     let mut notes = labels::fallbacks(&found.stack, &running);
     let mistaken = namesakes(&as_it_runs(&found.stack, containers), containers);
     notes.extend(mistaken.iter().map(ToString::to_string));

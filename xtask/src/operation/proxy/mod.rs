@@ -1,29 +1,29 @@
 //! The shared proxy: one Traefik for all projects of this machine, and the
 //! names that projects have at it.
 //!
-//! [`by_name`] is what a start of a project by names needs of it.
+//! [`named_start`] is what a start of a project by names needs of it.
 
 mod ask;
-pub mod by_name;
 mod certify;
-mod connect;
 mod down;
-mod hello;
-mod home;
-mod links;
+mod instance;
+mod link_networks;
 pub mod lint;
+pub mod named_start;
 pub mod names;
 mod ports;
 mod proof;
 mod status;
+mod tls_hello;
 pub mod trust;
 mod up;
+mod urls;
 
 pub use ask::{Answer, Route, route_answers};
 pub use certify::certify;
-pub use connect::{connection, hosts_lines};
 pub use down::down;
-pub use home::{Home, running_ports};
-pub use links::drop_link;
+pub use instance::{Instance, running_ports};
+pub use link_networks::remove_link;
 pub use status::{Status, print, status, urls_of};
-pub use up::{Wish, up};
+pub use up::{Options, up};
+pub use urls::{hosts_lines, url_or_command};

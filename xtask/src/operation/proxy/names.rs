@@ -18,7 +18,7 @@ pub struct Plan {
     /// PROXY_HOST, in a linked one `NAME.base`, else `base`.
     pub host: String,
     /// Whether that has to be said to Compose: PROXY_HOST is not set.
-    pub unsaid: bool,
+    pub needs_host_variable: bool,
     /// Services with a name.
     pub routes: Vec<Route>,
     /// Services without one.
@@ -31,7 +31,7 @@ pub struct Plan {
 
 /// Makes the plan of a project, from its model without the file that is planned
 /// here. Services in `also` keep their ports beside their names.
-pub fn plan(found: &Project, also: &[String]) -> Result<Plan> {
+pub fn plan(found: &Project, also_publish: &[String]) -> Result<Plan> {
     let ctx = &found.ctx;
     let is_ours = |file: &Path| {
         let is_named = ctx.names.as_ref().is_some_and(|names| names.path == file);
@@ -40,7 +40,7 @@ pub fn plan(found: &Project, also: &[String]) -> Result<Plan> {
     let files: Vec<PathBuf> = found.stack.files.iter().filter(|file| !is_ours(file)).cloned().collect();
     if files != found.stack.files {
         let without = ctx.with_options(ComposeOptions { files, ..ctx.options.clone() });
-        return plan(&project::resolve(&without)?, also);
+        return plan(&project::resolve(&without)?, also_publish);
     }
     let wishes = &found.settings.proxy_services;
     if let Some(name) = wishes.keys().find(|name| found.stack.service(name).is_none()) {
@@ -52,13 +52,13 @@ pub fn plan(found: &Project, also: &[String]) -> Result<Plan> {
         ))
         .hint(format!("services are: {}", known.join(", "))));
     }
-    let base = base(found)?;
+    let base = base_host(found)?;
     let (routes, unrouted) = labels::routes(&found.stack, wishes);
-    let text = labels::compose_file(&base, labels::network_key(&found.stack), &routes, &unrouted, also);
-    let given = given(found);
-    let host = given.clone().unwrap_or_else(|| own_host(found, &base));
+    let text = labels::compose_file(&base, labels::network_key(&found.stack), &routes, &unrouted, also_publish);
+    let given = host_from_environment(found);
+    let host = given.clone().unwrap_or_else(|| checkout_host(found, &base));
     Ok(Plan {
-        unsaid: given.is_none() && host != base,
+        needs_host_variable: given.is_none() && host != base,
         host,
         file: found.stack.dir.join(labels::FILE),
         base,
@@ -70,13 +70,13 @@ pub fn plan(found: &Project, also: &[String]) -> Result<Plan> {
 
 /// `host` of xtask.toml, else the project's name; in a linked working tree that
 /// of the main one.
-fn base(found: &Project) -> Result<String> {
+fn base_host(found: &Project) -> Result<String> {
     let (stack, settings) = (&found.stack, &found.settings);
     if let Some(host) = &settings.proxy_host {
         return Ok(host.clone());
     }
     let main = found.main_name();
-    let name = dns(&main.unwrap_or_else(|| stack.name.clone()));
+    let name = dns_label(&main.unwrap_or_else(|| stack.name.clone()));
     if labels::is_host(&name) {
         return Ok(name);
     }
@@ -85,25 +85,25 @@ fn base(found: &Project) -> Result<String> {
 }
 
 /// What the environment says: it is what Compose will see.
-fn given(found: &Project) -> Option<String> {
+fn host_from_environment(found: &Project) -> Option<String> {
     let of_file = || found.env_files.get(HOST_VARIABLE).map(|(value, _)| value.to_owned());
     found.ctx.var(HOST_VARIABLE).or_else(of_file).filter(|host| !host.is_empty())
 }
 
 /// `NAME.base` in a checkout that is not the only one, else `base`. NAME is the
 /// rest of the project's own name, which no other checkout has.
-fn own_host(found: &Project, base: &str) -> String {
+fn checkout_host(found: &Project, base: &str) -> String {
     let main = found.main_name();
     if !found.has_other_checkouts() || main.as_ref() == Some(&found.stack.name) {
         return base.to_owned();
     }
     let name = &found.stack.name;
     let rest = main.as_deref().and_then(|main| name.strip_prefix(main)?.strip_prefix('-')).unwrap_or(name);
-    format!("{}.{base}", dns(rest))
+    format!("{}.{base}", dns_label(rest))
 }
 
 /// A project's name as part of a host name.
-fn dns(name: &str) -> String {
+fn dns_label(name: &str) -> String {
     name.replace('_', "-").trim_matches('-').to_owned()
 }
 

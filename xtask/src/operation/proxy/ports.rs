@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
-use super::home::{Home, published};
+use super::instance::{Instance, published_ports};
 use crate::context::Context;
 use crate::decide::{Identity, Limits, suggest};
 use crate::disk;
@@ -29,11 +29,11 @@ pub(super) struct Taken {
 
 /// Ports that somebody asked for, by entry point.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Wanted {
+pub(super) struct Requested {
     /// With this command: these or none.
     pub(super) now: [Option<u16>; 4],
     /// Once, in place of the usual ones.
-    pub(super) ever: [Option<u16>; 4],
+    pub(super) saved: [Option<u16>; 4],
     /// What the proxy had last.
     pub(super) last: Option<Ports>,
 }
@@ -51,7 +51,7 @@ pub(super) fn has_ipv6() -> bool {
 }
 
 /// The option of `proxy up` that gives an entry point its port.
-pub(super) fn option(entrypoint: &str) -> &'static str {
+pub(super) fn port_option(entrypoint: &str) -> &'static str {
     match entrypoint {
         "web" => "--http-port",
         "websecure" => "--https-port",
@@ -60,13 +60,13 @@ pub(super) fn option(entrypoint: &str) -> &'static str {
     }
 }
 
-impl Wanted {
+impl Requested {
     /// Refuses a port that is asked for twice, or that another entry point has
     /// in `now` or by an earlier wish, and keeps. To the machine it is the
     /// proxy's own, and looks free.
-    fn refuse_equal(&self, now: [Option<u16>; 4]) -> Result<()> {
+    fn refuse_duplicates(&self, now: [Option<u16>; 4]) -> Result<()> {
         let names = Ports::USUAL.entries().map(|entry| entry.0);
-        let kept = now.iter().zip(self.ever).map(|(now, ever)| now.or(ever));
+        let kept = now.iter().zip(self.saved).map(|(now, saved)| now.or(saved));
         let claims: Vec<Option<u16>> = self.now.iter().zip(kept).map(|(wish, kept)| wish.or(kept)).collect();
         for (at, port) in self.now.iter().enumerate().filter_map(|(at, wish)| Some((at, (*wish)?))) {
             let Some(other) = (0..claims.len()).find(|other| *other != at && claims[*other] == Some(port)) else {
@@ -75,7 +75,7 @@ impl Wanted {
             let (name, whose) = (names[at], names[other]);
             let how = if self.now[other].is_some() { "is to have it too" } else { "has it" };
             return Err(Error::new(format!("port {port} cannot be for {name}: {whose} {how}"))
-                .hint(format!("another one for {whose}: `{} PORT`", option(whose))));
+                .hint(format!("another one for {whose}: `{} PORT`", port_option(whose))));
         }
         Ok(())
     }
@@ -84,22 +84,22 @@ impl Wanted {
 /// Chooses ports for the proxy.
 pub(super) struct PortChooser<'a> {
     ctx: &'a Context,
-    home: &'a Home,
+    instance: &'a Instance,
     containers: &'a [Container],
     dir: PathBuf,
     ips: Vec<IpAddr>,
 }
 
 impl<'a> PortChooser<'a> {
-    pub(super) fn new(ctx: &'a Context, home: &'a Home, containers: &'a [Container]) -> Self {
+    pub(super) fn new(ctx: &'a Context, instance: &'a Instance, containers: &'a [Container]) -> Self {
         let v6 = has_ipv6().then_some(IpAddr::V6(Ipv6Addr::LOCALHOST));
         let ips = std::iter::once(IpAddr::V4(Ipv4Addr::LOCALHOST)).chain(v6).collect();
-        let dir = disk::real(&home.dir);
-        PortChooser { ctx, home, containers, dir, ips }
+        let dir = disk::real(&instance.dir);
+        PortChooser { ctx, instance, containers, dir, ips }
     }
 
     fn facts(&self, ports: &[u16]) -> PortFacts<'_> {
-        let project = Identity { name: &self.home.project, dir: &self.dir };
+        let project = Identity { name: &self.instance.project, dir: &self.dir };
         let mut facts = PortFacts::new(project, self.containers, None);
         let mappings = ports.iter().flat_map(|port| self.ips.iter().map(|ip| mapping(*ip, *port)));
         // Without the tables a port is held all the same, by nobody known.
@@ -109,10 +109,10 @@ impl<'a> PortChooser<'a> {
 
     /// Who keeps the proxy from `port`; `None` where nobody does.
     pub(super) fn holder(&self, port: u16) -> Option<String> {
-        self.holder_by(&self.facts(&[port]), port)
+        self.holder_in(&self.facts(&[port]), port)
     }
 
-    fn holder_by(&self, facts: &PortFacts<'_>, port: u16) -> Option<String> {
+    fn holder_in(&self, facts: &PortFacts<'_>, port: u16) -> Option<String> {
         self.ips.iter().find_map(|ip| match facts.verdict(&mapping(*ip, port), port) {
             Verdict::Free | Verdict::Ours(_) | Verdict::NotPublished { .. } => None,
             verdict => Some(reasons(self.ctx, &verdict).join(" and ")),
@@ -123,28 +123,32 @@ impl<'a> PortChooser<'a> {
     /// proxy has while it runs stays; else the usual port (or what was asked for
     /// once), the one it had last, and the next one that is free. `refused` is
     /// what the engine would not give, and why.
-    pub(super) fn choose(&self, wanted: &Wanted, refused: &BTreeMap<u16, String>) -> Result<Choice> {
-        let wish = wanted.now;
-        let now = self.home.own(self.containers).and_then(published).map(|ports| ports.entries().map(|entry| entry.1));
+    pub(super) fn choose(&self, requested: &Requested, refused: &BTreeMap<u16, String>) -> Result<Choice> {
+        let wish = requested.now;
+        let now = self
+            .instance
+            .container(self.containers)
+            .and_then(published_ports)
+            .map(|ports| ports.entries().map(|entry| entry.1));
         let now =
             now.map_or([None; 4], |ports| ports.map(|port| Some(port).filter(|port| !refused.contains_key(port))));
-        wanted.refuse_equal(now)?;
+        requested.refuse_duplicates(now)?;
         let ephemeral: Vec<PortRange> = host::ephemeral().into_iter().collect();
         let mut used: BTreeSet<u16> = wish.iter().zip(now).filter_map(|(wish, now)| wish.or(now)).collect();
         // A project may ask for its own again; a usual port is everybody's.
-        let leases = self.home.dir.parent().map(Book::peek).unwrap_or_default();
+        let leases = self.instance.dir.parent().map(Book::peek).unwrap_or_default();
         let leases = leases.tenants.iter().flat_map(|tenant| &tenant.leases);
         let kept: BTreeSet<u16> = leases.map(|lease| lease.published).collect();
         let mut taken = Vec::new();
         let mut chosen = [0; 4];
         let candidates = |at: usize| {
-            let usual = wanted.ever[at].unwrap_or(Ports::USUAL.entries()[at].1);
-            let last = wanted.last.map(|ports| ports.entries()[at].1).filter(|port| *port != usual);
+            let usual = requested.saved[at].unwrap_or(Ports::USUAL.entries()[at].1);
+            let last = requested.last.map(|ports| ports.entries()[at].1).filter(|port| *port != usual);
             std::iter::once(usual).chain(last)
         };
         let open = (0..4).filter(|at| wish[*at].is_none() && now[*at].is_none());
         let facts = self.facts(&wish.into_iter().flatten().chain(open.flat_map(candidates)).collect::<Vec<_>>());
-        let who = |port: u16| refused.get(&port).cloned().or_else(|| self.holder_by(&facts, port));
+        let who = |port: u16| refused.get(&port).cloned().or_else(|| self.holder_in(&facts, port));
         for (at, (entrypoint, ..)) in Ports::USUAL.entries().into_iter().enumerate() {
             if let Some(port) = wish[at] {
                 if let Some(who) = who(port) {
@@ -194,8 +198,8 @@ mod tests {
     fn one_port_is_never_for_two_entry_points() {
         let running = [Some(80), Some(443), Some(5432), Some(6379)];
         let ask = |now: [Option<u16>; 4], running| {
-            let ever = [now[0], now[1], now[2].or(Some(7000)), now[3]];
-            Wanted { now, ever, last: None }.refuse_equal(running)
+            let saved = [now[0], now[1], now[2].or(Some(7000)), now[3]];
+            Requested { now, saved, last: None }.refuse_duplicates(running)
         };
         let said = |now, running| ask(now, running).unwrap_err();
         let error = said([Some(5432), None, None, None], running);

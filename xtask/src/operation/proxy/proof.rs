@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::ask::{Pool, pool};
-use super::home::{Home, trouble};
+use super::instance::{Instance, engine_error};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::labels::{self, Labelled, Ports, Rival, hosts, rivals, routers};
@@ -13,32 +13,32 @@ use crate::ui;
 
 /// Who is behind a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Proof {
+pub(super) enum Backends {
     /// This project's own containers, and nobody else.
     Own,
     /// None of this project's containers yet.
-    Missing,
+    None,
     /// The proxy does not say: why.
-    Untold(String),
+    Unknown(String),
     /// These as well, or in their place.
-    Strangers(Vec<String>),
+    Foreign(Vec<String>),
 }
 
 /// Who is behind `host`: the routers that the containers of `project` define for it
 /// are looked up at the proxy, and the addresses that it has for them compared with
 /// the containers' own. Labels that were written by hand (not `generated`) may lead
 /// there in other ways, which are believed.
-pub(super) fn behind(
+pub(super) fn backends(
     containers: &[Container],
     project: &str,
     host: &str,
     generated: bool,
     ports: Ports,
-) -> std::io::Result<Proof> {
+) -> std::io::Result<Backends> {
     let own = containers
         .iter()
         .filter(|own| own.project.as_deref() == Some(project) && !own.one_off && own.state.holds_ports());
-    let mut found = if generated { Proof::Missing } else { Proof::Own };
+    let mut found = if generated { Backends::None } else { Backends::Own };
     let mut seen: Vec<String> = Vec::new();
     for container in own.clone() {
         for router in routers(&container.traefik) {
@@ -46,11 +46,11 @@ pub(super) fn behind(
                 continue;
             }
             found = match pool(ports, router.transport, &router.name)? {
-                Pool::NoRouter => Proof::Missing,
+                Pool::NoRouter => Backends::None,
                 Pool::Addresses(addresses) => judge(containers, project, &addresses),
-                Pool::Else => Proof::Own,
+                Pool::Other => Backends::Own,
             };
-            if found != Proof::Own {
+            if found != Backends::Own {
                 return Ok(found);
             }
             seen.push(router.name);
@@ -59,9 +59,9 @@ pub(super) fn behind(
     Ok(found)
 }
 
-fn judge(containers: &[Container], project: &str, addresses: &[IpAddr]) -> Proof {
+fn judge(containers: &[Container], project: &str, addresses: &[IpAddr]) -> Backends {
     if addresses.is_empty() {
-        return Proof::Missing;
+        return Backends::None;
     }
     let has =
         |container: &&Container, address: &IpAddr| container.networks.iter().any(|on| on.address == Some(*address));
@@ -75,15 +75,15 @@ fn judge(containers: &[Container], project: &str, addresses: &[IpAddr]) -> Proof
         Some(holders.next().map_or_else(|| address.to_string(), name))
     };
     let strangers: Vec<String> = addresses.iter().filter_map(stranger).collect();
-    if strangers.is_empty() { Proof::Own } else { Proof::Strangers(strangers) }
+    if strangers.is_empty() { Backends::Own } else { Backends::Foreign(strangers) }
 }
 
 /// Containers of others whose labels take names from those of `project`: Traefik drops
 /// a router that two containers define a moment after it has seen the second, when a
 /// start is long over, and asks services of one name in turns.
-pub(super) fn refuse_rivals(ctx: &Context, home: &Home, project: &str) -> Result<()> {
-    let containers = ctx.engine.containers().map_err(trouble(ctx))?;
-    let found = found(home, &containers, Some(project));
+pub(super) fn refuse_rivals(ctx: &Context, instance: &Instance, project: &str) -> Result<()> {
+    let containers = ctx.engine.containers().map_err(engine_error(ctx))?;
+    let found = find_rivals(instance, &containers, Some(project));
     for (_, rival, whose) in found.iter().filter(|(_, rival, _)| !rival.is_harm()) {
         ui::note(&format!("note: {}", ui::clean(&rival.fact(&whose.whose()))));
     }
@@ -96,15 +96,15 @@ pub(super) fn refuse_rivals(ctx: &Context, home: &Home, project: &str) -> Result
 
 /// All that takes names from `project`, or from any project, and from the dashboard:
 /// whose names, how, and by which container. Each way of one container is told once.
-pub(super) fn found<'a>(
-    home: &Home,
+pub(super) fn find_rivals<'a>(
+    instance: &Instance,
     containers: &'a [Container],
     project: Option<&str>,
 ) -> Vec<(String, Rival, Labelled<'a>)> {
-    let seen: Vec<Labelled<'a>> = labelled(home, containers);
+    let seen: Vec<Labelled<'a>> = labelled(instance, containers);
     let mut found: Vec<(String, Rival, Labelled<'_>)> = Vec::new();
     let dashboard = labels::dashboard_labels();
-    let dashboard = Labelled { project: &home.project, container: "", labels: &dashboard };
+    let dashboard = Labelled { project: &instance.project, container: "", labels: &dashboard };
     let owns = seen.iter().filter(|own| project.is_none_or(|project| own.project == project));
     for own in owns.chain([&dashboard]) {
         for other in seen.iter().filter(|other| other.project != own.project || own.project.is_empty()) {
@@ -112,10 +112,10 @@ pub(super) fn found<'a>(
                 continue;
             }
             // The dashboard is never down.
-            let is_told = |rival: &Rival| rival.is_harm() || own.project != home.project;
+            let is_told = |rival: &Rival| rival.is_harm() || own.project != instance.project;
             for rival in rivals(own.labels, other).into_iter().filter(is_told) {
                 let is_same = |(whose, known, by): &(String, Rival, Labelled<'_>)| {
-                    *whose == own.project && by.container == other.container && same(known, &rival)
+                    *whose == own.project && by.container == other.container && is_same_router(known, &rival)
                 };
                 if !found.iter().any(is_same) {
                     found.push((own.project.to_owned(), rival, *other));
@@ -127,7 +127,7 @@ pub(super) fn found<'a>(
 }
 
 /// Whether two say the same of one router: of the hosts that it gets one is named.
-fn same(one: &Rival, two: &Rival) -> bool {
+fn is_same_router(one: &Rival, two: &Rival) -> bool {
     match (one, two) {
         (Rival::Outranks { router: one, .. }, Rival::Outranks { router: two, .. })
         | (Rival::Fallback { router: one, .. }, Rival::Fallback { router: two, .. }) => one == two,
@@ -136,8 +136,8 @@ fn same(one: &Rival, two: &Rival) -> bool {
 }
 
 /// The running containers that this proxy looks at, with their labels.
-pub(super) fn labelled<'a>(home: &Home, containers: &'a [Container]) -> Vec<Labelled<'a>> {
-    let seen = containers.iter().filter(|container| container.state.holds_ports() && home.routes(container));
+pub(super) fn labelled<'a>(instance: &Instance, containers: &'a [Container]) -> Vec<Labelled<'a>> {
+    let seen = containers.iter().filter(|container| container.state.holds_ports() && instance.watches(container));
     let labelled = |container: &'a Container| Labelled {
         project: container.project.as_deref().unwrap_or_default(),
         container: &container.name,
@@ -170,10 +170,10 @@ mod tests {
             let addresses: Vec<IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
             judge(&all, "p", &addresses)
         };
-        assert_eq!(ask(&["172.18.0.3"]), Proof::Own);
-        assert_eq!(ask(&[]), Proof::Missing);
-        assert_eq!(ask(&["172.18.0.3", "172.18.0.4"]), Proof::Strangers(vec!["container q-web-1".into()]));
-        assert_eq!(ask(&["172.18.0.5"]), Proof::Strangers(vec!["container p-web-run-1".into()]));
-        assert_eq!(ask(&["10.0.0.1"]), Proof::Strangers(vec!["10.0.0.1".into()]));
+        assert_eq!(ask(&["172.18.0.3"]), Backends::Own);
+        assert_eq!(ask(&[]), Backends::None);
+        assert_eq!(ask(&["172.18.0.3", "172.18.0.4"]), Backends::Foreign(vec!["container q-web-1".into()]));
+        assert_eq!(ask(&["172.18.0.5"]), Backends::Foreign(vec!["container p-web-run-1".into()]));
+        assert_eq!(ask(&["10.0.0.1"]), Backends::Foreign(vec!["10.0.0.1".into()]));
     }
 }

@@ -4,10 +4,10 @@
 use serde::Serialize;
 
 use super::ask::routes;
-use super::connect::{account, connection, url};
-use super::home::{Home, published, trouble};
-use super::ports::{PortChooser, option};
+use super::instance::{Instance, engine_error, published_ports};
+use super::ports::{PortChooser, port_option};
 use super::proof;
+use super::urls::{account, url, url_or_command};
 use crate::context::Context;
 use crate::error::Result;
 use crate::labels::{self, DASHBOARD, Kind, Labelled, Ports, Rival, Transport, hosts, routers};
@@ -82,7 +82,7 @@ struct RivalRow {
 
 impl Status {
     /// Whether it runs, and every route is as it should be.
-    pub fn is_well(&self) -> bool {
+    pub fn is_healthy(&self) -> bool {
         self.state == "running"
             && self.trouble.is_none()
             && self.routes.iter().all(|route| route.errors.is_empty())
@@ -109,7 +109,7 @@ impl Status {
 
     /// What is wrong with it: why it cannot be asked, and what Traefik says of
     /// single routes.
-    pub fn complaints(&self) -> Vec<String> {
+    pub fn problems(&self) -> Vec<String> {
         let of_route = |route: &RouteRow| {
             let router = ui::clean(&route.router);
             route.errors.iter().map(|error| format!("{router}: {}", ui::clean(error))).collect::<Vec<String>>()
@@ -125,7 +125,7 @@ impl Status {
     }
 
     /// Ports that it has because others hold the usual ones.
-    pub fn detours(&self) -> Vec<String> {
+    pub fn displaced_ports(&self) -> Vec<String> {
         let other = |entry: &EntryPoint| {
             let holder = entry.held_by.as_ref()?;
             Some(format!("{} is on {}, because {} is held: {holder}", entry.entrypoint, entry.port, entry.usual))
@@ -135,22 +135,22 @@ impl Status {
 
     /// The command that takes the usual ports, once they are free; projects may
     /// go on running.
-    pub fn way_back(&self) -> String {
-        back(self.ports.iter().filter(|entry| entry.held_by.is_some()))
+    pub fn reclaim_command(&self) -> String {
+        reclaim(self.ports.iter().filter(|entry| entry.held_by.is_some()))
     }
 }
 
-fn back<'a>(entries: impl IntoIterator<Item = &'a EntryPoint>) -> String {
-    let options = entries.into_iter().map(|entry| format!(" {} {}", option(entry.entrypoint), entry.usual));
+fn reclaim<'a>(entries: impl IntoIterator<Item = &'a EntryPoint>) -> String {
+    let options = entries.into_iter().map(|entry| format!(" {} {}", port_option(entry.entrypoint), entry.usual));
     format!("cargo xtask proxy up{}", options.collect::<String>())
 }
 
 /// Looks.
 pub fn status(ctx: &Context) -> Result<Status> {
-    let home = Home::of(ctx)?;
-    let containers = ctx.engine.containers().map_err(trouble(ctx))?;
-    let own = home.own(&containers);
-    let memory = home.recall();
+    let instance = Instance::resolve(ctx)?;
+    let containers = ctx.engine.containers().map_err(engine_error(ctx))?;
+    let own = instance.container(&containers);
+    let saved = instance.load_state();
     let state = match own.map(|own| (own.state, own.health)) {
         None => "absent",
         Some((State::Running, Some(Health::Healthy))) => "running",
@@ -158,18 +158,18 @@ pub fn status(ctx: &Context) -> Result<Status> {
         Some((State::Running | State::Restarting, _)) => "starting",
         Some(_) => "stopped",
     };
-    let ports = own.and_then(published);
+    let ports = own.and_then(published_ports);
     let asked = ports.map(|ports| (ports, routes(ports)));
     let (rows, trouble) = match asked {
         Some((ports, Ok(routes))) => {
-            (routes.into_iter().map(|route| row(ctx, route, ports, &home, &containers)).collect(), None)
+            (routes.into_iter().map(|route| row(ctx, route, ports, &instance, &containers)).collect(), None)
         }
         Some((ports, Err(error))) => {
             (Vec::new(), Some(format!("{} does not answer: {error}", url("http", DASHBOARD, ports.web))))
         }
         None => (Vec::new(), None),
     };
-    let certs = home.certs();
+    let certs = instance.certs();
     let certificate = |issued: crate::certs::Issued| Certificate {
         ends: ui::rfc3339(issued.ends_at()),
         name: issued.name,
@@ -179,21 +179,23 @@ pub fn status(ctx: &Context) -> Result<Status> {
         schema: 1,
         state,
         image: own.map(|own| own.image.clone()),
-        version: memory.version.map(|(_, version)| version),
+        version: saved.version.map(|(_, version)| version),
         dashboard: ports.map(|ports| url("http", DASHBOARD, ports.web)),
-        ports: ports.map(|ports| entry_points(ctx, &home, &containers, ports, memory.wished)).unwrap_or_default(),
+        ports: ports
+            .map(|ports| entry_points(ctx, &instance, &containers, ports, saved.chosen_ports))
+            .unwrap_or_default(),
         ca: certs.ca_file().is_file().then(|| certs.ca_file().display().to_string()),
         certificates: certs.list().into_iter().map(certificate).collect(),
         routes: rows,
-        rivals: rivals(&home, &containers),
-        trouble: trouble.or_else(|| outdated(&home, own)),
-        project: home.project,
-        network: home.network,
-        folder: home.dir.display().to_string(),
+        rivals: rivals(&instance, &containers),
+        trouble: trouble.or_else(|| outdated(&instance, own)),
+        project: instance.project,
+        network: instance.network,
+        folder: instance.dir.display().to_string(),
     })
 }
 
-fn rivals(home: &Home, containers: &[Container]) -> Vec<RivalRow> {
+fn rivals(instance: &Instance, containers: &[Container]) -> Vec<RivalRow> {
     let row = |(project, rival, by): (String, Rival, Labelled<'_>)| RivalRow {
         project,
         container: by.container.to_owned(),
@@ -201,14 +203,14 @@ fn rivals(home: &Home, containers: &[Container]) -> Vec<RivalRow> {
         message: rival.fact(&by.whose()),
         cure: rival.cure(),
     };
-    proof::found(home, containers, None).into_iter().map(row).collect()
+    proof::find_rivals(instance, containers, None).into_iter().map(row).collect()
 }
 
 /// A checkout with an older program shares this proxy, and started it last.
-fn outdated(home: &Home, own: Option<&Container>) -> Option<String> {
+fn outdated(instance: &Instance, own: Option<&Container>) -> Option<String> {
     own?;
-    let text = std::fs::read_to_string(home.compose_file()).ok()?;
-    (!text.contains(&labels::constraint(&home.network))).then(|| {
+    let text = std::fs::read_to_string(instance.compose_file()).ok()?;
+    (!text.contains(&labels::constraint(&instance.network))).then(|| {
         "an older `cargo xtask` of another checkout started it: it does not see names that this one gives; \
          `cargo xtask proxy up` heals it"
             .to_owned()
@@ -217,20 +219,20 @@ fn outdated(home: &Home, own: Option<&Container>) -> Option<String> {
 
 fn entry_points(
     ctx: &Context,
-    home: &Home,
+    instance: &Instance,
     containers: &[Container],
     ports: Ports,
-    wished: [Option<u16>; 4],
+    chosen: [Option<u16>; 4],
 ) -> Vec<EntryPoint> {
-    let chooser = PortChooser::new(ctx, home, containers);
+    let chooser = PortChooser::new(ctx, instance, containers);
     // Its own ports look free to it.
     let itself = |usual| ports.entries().into_iter().find(|entry| entry.1 == usual).map(|entry| entry.0);
-    let entry = |((entrypoint, port, usual), wished): ((&'static str, u16, u16), Option<u16>)| {
-        let usual = wished.unwrap_or(usual);
+    let entry = |((entrypoint, port, usual), chosen): ((&'static str, u16, u16), Option<u16>)| {
+        let usual = chosen.unwrap_or(usual);
         let other = || itself(usual).map(|name| format!("{name} of this proxy")).or_else(|| chooser.holder(usual));
         EntryPoint { entrypoint, port, usual, held_by: if port == usual { None } else { other() } }
     };
-    ports.entries().into_iter().zip(wished).map(entry).collect()
+    ports.entries().into_iter().zip(chosen).map(entry).collect()
 }
 
 /// What a container is reached by at a proxy with these ports, as its labels
@@ -251,7 +253,7 @@ fn row(
     ctx: &Context,
     route: crate::operation::proxy::ask::Route,
     ports: Ports,
-    home: &Home,
+    instance: &Instance,
     containers: &[Container],
 ) -> RouteRow {
     let name = route.name.strip_suffix("@docker");
@@ -261,7 +263,7 @@ fn row(
                 .iter()
                 .any(|router| Some(router.name.as_str()) == name && router.transport == route.transport)
     };
-    let owner = home.guests(containers).into_iter().find(defines);
+    let owner = instance.guests(containers).into_iter().find(defines);
     let of_entry = |entry: &str| ports.entries().into_iter().find(|known| known.0 == entry).map(|known| known.1);
     let names = hosts(&route.rule);
     let mut urls = Vec::new();
@@ -274,10 +276,10 @@ fn row(
         "redis" => Some(Kind::Redis),
         _ => None,
     });
-    let ca = home.certs().ca_file();
+    let ca = instance.certs().ca_file();
     let asked = owner.filter(|_| kind == Some(Kind::Postgres)).and_then(|owner| ctx.engine.detail(&owner.id).ok());
     let account = asked.map(|detail| account(&detail.environment)).unwrap_or_default();
-    let connect = kind.zip(names.first()).map(|(kind, host)| connection(host, kind, ports, &ca, &account));
+    let connect = kind.zip(names.first()).map(|(kind, host)| url_or_command(host, kind, ports, &ca, &account));
     RouteRow {
         connect,
         transport: route.transport,
@@ -314,7 +316,7 @@ pub fn print(ctx: &Context, status: &Status) {
     for entry in &status.ports {
         let note = match &entry.held_by {
             Some(who) => format!("{} is held: {who}", entry.usual),
-            None if entry.port != entry.usual => format!("{} is free again: `{}`", entry.usual, back([entry])),
+            None if entry.port != entry.usual => format!("{} is free again: `{}`", entry.usual, reclaim([entry])),
             None => String::new(),
         };
         rows.push(vec![entry.entrypoint.to_owned(), entry.port.to_string(), note]);
@@ -368,9 +370,9 @@ mod tests {
         let entry = |entrypoint, usual| EntryPoint { entrypoint, port: 1, usual, held_by: Some("nginx".to_owned()) };
         let all = [entry("web", 80), entry("websecure", 443), entry("postgres", 5432), entry("redis", 6379)];
         assert_eq!(
-            back(&all),
+            reclaim(&all),
             "cargo xtask proxy up --http-port 80 --https-port 443 --postgres-port 5432 --redis-port 6379"
         );
-        assert_eq!(back(&all[2..3]), "cargo xtask proxy up --postgres-port 5432");
+        assert_eq!(reclaim(&all[2..3]), "cargo xtask proxy up --postgres-port 5432");
     }
 }

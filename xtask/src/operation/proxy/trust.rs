@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::certify::write_dynamic;
-use super::home::Home;
+use super::instance::Instance;
 use crate::certs::{CA_NAME, Change};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -40,7 +40,7 @@ enum System {
 
 /// Plans; nothing is changed.
 pub fn plan(ctx: &Context) -> Result<Plan> {
-    let ca = Home::of(ctx)?.certs().ca_file();
+    let ca = Instance::resolve(ctx)?.certs().ca_file();
     let system = if cfg!(windows) {
         System::Windows
     } else if cfg!(target_os = "macos") {
@@ -90,9 +90,9 @@ fn steps(system: System, ca: &Path, root: bool, has: &dyn Fn(&str) -> bool) -> O
 
 /// Makes sure that there is a CA.
 pub fn ensure_ca(ctx: &Context) -> Result<()> {
-    let home = Home::of(ctx)?;
-    if home.certs().ensure(&home.project, &[DASHBOARD.to_owned()], SystemTime::now())? != Change::None {
-        write_dynamic(&home)?;
+    let instance = Instance::resolve(ctx)?;
+    if instance.certs().ensure(&instance.project, &[DASHBOARD.to_owned()], SystemTime::now())? != Change::None {
+        write_dynamic(&instance)?;
     }
     Ok(())
 }
@@ -129,7 +129,7 @@ pub fn trust(ctx: &Context, plan: &Plan) -> Result<()> {
 }
 
 /// Commands for programs that do not look into the system's store.
-pub fn others(ca: &Path) -> Vec<(&'static str, String)> {
+pub fn manual_steps(ca: &Path) -> Vec<(&'static str, String)> {
     let path = &*ca.to_string_lossy();
     let line = |program: &str, words: &[&str]| Command::new(program).args(words).line();
     let word = ui::quoted(path);

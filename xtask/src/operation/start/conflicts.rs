@@ -27,7 +27,7 @@ pub(crate) enum Answer {
         /// Where changes go from here on.
         writes: Writes,
     },
-    ByName,
+    NamedStart,
     Leave,
 }
 
@@ -212,7 +212,7 @@ pub(crate) fn ask(survey: &Survey, writes: Writes) -> Result<Answer> {
     match ui::choose("what now?", &choices, 'l') {
         's' => stop_holders(survey, writes),
         'o' => reassign(survey, writes),
-        't' => Ok(Answer::ByName),
+        't' => Ok(Answer::NamedStart),
         _ => Ok(Answer::Leave),
     }
 }

@@ -87,7 +87,7 @@ impl Recreation {
             on_conflict: Some(OnConflict::Fail),
             up: launch::Options { services: self.services, ..launch::Options::default() },
             // As it was started.
-            by_name: ctx.names.is_some().then_some(true),
+            named_start: ctx.names.is_some().then_some(true),
             ..Options::default()
         };
         Ok((outcome, bring_up(ctx, &options)?))

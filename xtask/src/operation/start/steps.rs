@@ -17,7 +17,7 @@ use crate::operation::change::{env_file, moves, overrides};
 use crate::operation::check::survey::Survey;
 use crate::operation::check::{engine_host, namesakes};
 use crate::operation::proxy;
-use crate::operation::proxy::by_name::{self, ByName};
+use crate::operation::proxy::named_start::{self, NamedStart};
 use crate::parse::engine_message::{Cause, PortProblem};
 use crate::project::{self, Project, turn};
 use crate::stack::OnConflict;
@@ -38,7 +38,7 @@ pub(crate) struct Options {
     pub(crate) restore_ports: bool,
     pub(crate) no_write: bool,
     /// Names at the proxy in place of ports; `None` = as the project says.
-    pub(crate) by_name: Option<bool>,
+    pub(crate) named_start: Option<bool>,
     /// With names: these services keep their ports as well.
     pub(crate) also_publish: Vec<String>,
     /// Look at the machine of an engine elsewhere itself.
@@ -53,7 +53,7 @@ pub(crate) enum Ending {
         found: Box<Survey>,
         /// Variables that got other ports on the way.
         moved: Vec<moves::Move>,
-        by_name: Option<Box<ByName>>,
+        named_start: Option<Box<NamedStart>>,
     },
     /// Conflicts stay; they were reported.
     Conflict,
@@ -66,7 +66,7 @@ pub(crate) enum Ending {
 pub(crate) fn bring_up(ctx: &Context, options: &Options) -> Result<Ending> {
     let ending = match run(ctx, options) {
         // Asked what to do about a conflict, a person chose names.
-        Ok(None) => run(ctx, &Options { by_name: Some(true), ..options.clone() }),
+        Ok(None) => run(ctx, &Options { named_start: Some(true), ..options.clone() }),
         ending => ending,
     };
     let ending = ending.map(|ending| ending.unwrap_or(Ending::Conflict));
@@ -103,7 +103,7 @@ struct Start<'a> {
     /// The project with everything settled but its ports.
     project: Project,
     writes: Writes,
-    by_name: Option<ByName>,
+    named_start: Option<NamedStart>,
     moved: Vec<moves::Move>,
     /// Ports that are not to be had, and why.
     refused: BTreeMap<u16, String>,
@@ -136,14 +136,14 @@ impl<'a> Start<'a> {
         };
         let project = settle_overrides(project, writes)?;
         let (project, writes) = free_names(project, writes)?;
-        let (project, by_name) = with_names(project, options, writes)?;
+        let (project, named_start) = with_names(project, options, writes)?;
         engine_host::note_mounts(&project.ctx);
         engine_host::note_around(&project);
         namesakes::warn(&project);
         let project = with_env_file(project, writes)?;
         let (moved, refused) = Default::default();
         let mut start =
-            Start { options, project, writes, by_name, moved, refused, attempts: 0, rounds: 0, _turn: turn };
+            Start { options, project, writes, named_start, moved, refused, attempts: 0, rounds: 0, _turn: turn };
         if options.restore_ports {
             start.restore()?;
         }
@@ -202,7 +202,7 @@ impl<'a> Start<'a> {
     fn settle(&mut self, found: &Survey, how: OnConflict) -> Result<Step> {
         let (project, moves, writes) = match conflicts::resolve(found, how, self.writes)? {
             Answer::Resolved { project, moves, writes } => (*project, moves, writes),
-            Answer::ByName => return Ok(Step::StartByName),
+            Answer::NamedStart => return Ok(Step::StartByName),
             Answer::Leave => return Ok(Step::End(Ending::Conflict)),
         };
         if found.ctx.dry_run {
@@ -232,7 +232,7 @@ impl<'a> Start<'a> {
         if found.ctx.dry_run {
             return Ok(Step::End(Ending::WouldStart(Box::new(found))));
         }
-        if let Err(spoken_for) = leases::keep(&found, self.by_name.as_ref().map(|by_name| &by_name.file))
+        if let Err(spoken_for) = leases::keep(&found, self.named_start.as_ref().map(|named_start| &named_start.file))
             && self.rounds < ROUNDS
         {
             // They are seen as conflicts from now on, and settled like others.
@@ -260,13 +260,13 @@ impl<'a> Start<'a> {
     }
 
     fn finish(&mut self, found: Survey) -> Result<Step> {
-        match &self.by_name {
-            Some(by_name) => by_name.prove(&found.ctx, &found, &crate::exec::patience())?,
-            None => proxy::drop_link(&found.ctx, &found.stack.name),
+        match &self.named_start {
+            Some(named_start) => named_start.prove(&found.ctx, &found, &crate::exec::patience())?,
+            None => proxy::remove_link(&found.ctx, &found.stack.name),
         }
-        let by_name = self.by_name.take().map(Box::new);
+        let named_start = self.named_start.take().map(Box::new);
         let moved = last_of_each(std::mem::take(&mut self.moved));
-        Ok(Step::End(Ending::Up { found: Box::new(found), moved, by_name }))
+        Ok(Step::End(Ending::Up { found: Box::new(found), moved, named_start }))
     }
 
     fn give_up(&mut self) -> Result<Step> {
@@ -291,13 +291,13 @@ fn settle_overrides(project: Project, writes: Writes) -> Result<Project> {
     Ok(project)
 }
 
-fn with_names(project: Project, options: &Options, writes: Writes) -> Result<(Project, Option<ByName>)> {
-    if !options.by_name.unwrap_or(project.settings.by_name) {
+fn with_names(project: Project, options: &Options, writes: Writes) -> Result<(Project, Option<NamedStart>)> {
+    if !options.named_start.unwrap_or(project.settings.named_start) {
         return Ok((project, None));
     }
-    let by_name = by_name::prepare(&project, &options.also_publish, writes)?;
-    let project = project.resolve_again(&project::with_names(&project.ctx, &by_name.file)?)?;
-    Ok((project, Some(by_name)))
+    let named_start = named_start::prepare(&project, &options.also_publish, writes)?;
+    let project = project.resolve_again(&project::with_names(&project.ctx, &named_start.file)?)?;
+    Ok((project, Some(named_start)))
 }
 
 /// The `.env` that people expect, made from its template; where no file is

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::operation::diagnose::facts::Facts;
 use crate::operation::diagnose::finding::{Finding, Status};
-use crate::operation::proxy::{self, Home};
+use crate::operation::proxy::{self, Instance};
 
 const NAMES_UNREACHABLE: &str = "the names of this project lead nowhere";
 const PROXY_UP: &str = "cargo xtask proxy up";
@@ -26,11 +26,11 @@ pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
         let how = if needed { Status::Problem } else { Status::Note };
         return vec![Finding::new(id, title, how, status.summary()).why(NAMES_UNREACHABLE).remedy(PROXY_UP)];
     }
-    let complaints = status.complaints();
-    let mut found = vec![if complaints.is_empty() {
+    let problems = status.problems();
+    let mut found = vec![if problems.is_empty() {
         Finding::ok(id, title, status.summary())
     } else {
-        Finding::new(id, title, Status::Warning, complaints.join("\n"))
+        Finding::new(id, title, Status::Warning, problems.join("\n"))
             .why("Traefik drops routers that are invalid or that two containers define, and of several that match it takes the first")
             .remedy("`cargo xtask proxy status` shows a remedy for each; `cargo xtask proxy labels --lint` checks this project's labels")
     }];
@@ -47,12 +47,12 @@ pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
             .remedy("name hosts in their rules, or give them a separate proxy: PROXY_NETWORK=NAME"),
         );
     }
-    let detours = status.detours();
-    if !detours.is_empty() {
+    let displaced_ports = status.displaced_ports();
+    if !displaced_ports.is_empty() {
         found.push(
-            Finding::new("proxy.ports", "ports of the proxy", Status::Note, detours.join("\n"))
+            Finding::new("proxy.ports", "ports of the proxy", Status::Note, displaced_ports.join("\n"))
                 .why("URLs need these port numbers, as `start --traefik` prints them")
-                .remedy(format!("free the port, then `{}`", status.way_back())),
+                .remedy(format!("free the port, then `{}`", status.reclaim_command())),
         );
     }
     found.push(certificates(facts));
@@ -61,7 +61,7 @@ pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
 
 fn certificates(facts: &Facts) -> Finding {
     let (id, title) = ("proxy.certificates", "certificates of the proxy");
-    let issued = Home::of(&facts.ctx).map(|home| home.certs().list()).unwrap_or_default();
+    let issued = Instance::resolve(&facts.ctx).map(|home| home.certs().list()).unwrap_or_default();
     let now = SystemTime::now();
     let expired: Vec<String> = issued
         .iter()

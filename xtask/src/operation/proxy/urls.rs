@@ -25,7 +25,7 @@ pub(super) fn url(scheme: &str, host: &str, port: u16) -> String {
 /// What to type or to open. For PostgreSQL `account` is `user=… dbname=…`, or
 /// empty; the name goes into TLS and the address beside it, so that nothing has
 /// to be resolved.
-pub fn connection(host: &str, kind: Kind, ports: Ports, ca: &Path, account: &str) -> String {
+pub fn url_or_command(host: &str, kind: Kind, ports: Ports, ca: &Path, account: &str) -> String {
     let ca = ca.to_string_lossy();
     match kind {
         Kind::Web | Kind::Api | Kind::Other => url("http", host, ports.web),
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_connection_needs_no_resolver() {
-        let ask = |kind, account| connection("x.a.localhost", kind, Ports::USUAL, Path::new("/s/ca.crt"), account);
+        let ask = |kind, account| url_or_command("x.a.localhost", kind, Ports::USUAL, Path::new("/s/ca.crt"), account);
         assert_eq!(ask(Kind::Api, ""), "http://x.a.localhost");
         assert_eq!(
             ask(Kind::Postgres, "user=me dbname=d"),
@@ -109,12 +109,12 @@ mod tests {
         let account = account(&environment);
         assert_eq!(account, r"user=$(x) dbname='a b\'c'");
         let ca = Path::new("/h/my state/ca.crt");
-        let psql = connection("x.localhost", Kind::Postgres, Ports::USUAL, ca, &account);
+        let psql = url_or_command("x.localhost", Kind::Postgres, Ports::USUAL, ca, &account);
         assert!(
             psql.starts_with("psql 'host=x.localhost hostaddr=127.0.0.1 port=5432 user=$(x) dbname='\\''a b"),
             "{psql}"
         );
-        let redis = connection("x.localhost", Kind::Redis, Ports::USUAL, ca, "");
+        let redis = url_or_command("x.localhost", Kind::Redis, Ports::USUAL, ca, "");
         assert!(redis.ends_with("--cacert '/h/my state/ca.crt'"), "{redis}");
     }
 

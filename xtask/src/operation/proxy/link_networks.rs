@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::home::{Home, proxy_turn, trouble};
+use super::instance::{Instance, engine_error, lock};
 use crate::context::Context;
 use crate::decide::users;
 use crate::error::{Error, Result};
@@ -15,37 +15,37 @@ use crate::{disk, docker, exec, ui};
 
 /// Whether a file of names reads the name of the checkout's own network: one that
 /// was written by hand has its services on the network that projects share.
-pub(super) fn is_used_by(file: &Path) -> bool {
+pub(super) fn names_file_uses_link(file: &Path) -> bool {
     std::fs::read_to_string(file).is_ok_and(|text| text.contains(&format!("${{{LINK_VARIABLE}")))
 }
 
 /// Makes the network of `project` in `folder` where it is not there, and has the
 /// running proxy join it.
-pub(super) fn ensure(ctx: &Context, home: &Home, project: &str, folder: &Path) -> Result<()> {
-    let _turn = proxy_turn(home)?;
-    let name = link_network(&home.network, project);
-    let there = |ctx: &Context| -> Result<Option<Network>> {
-        Ok(ctx.engine.all_networks().map_err(trouble(ctx))?.into_iter().find(|network| network.name == name))
+pub(super) fn ensure(ctx: &Context, instance: &Instance, project: &str, folder: &Path) -> Result<()> {
+    let _turn = lock(instance)?;
+    let name = link_network(&instance.network, project);
+    let find = |ctx: &Context| -> Result<Option<Network>> {
+        Ok(ctx.engine.all_networks().map_err(engine_error(ctx))?.into_iter().find(|network| network.name == name))
     };
-    let mut found = there(ctx)?;
+    let mut found = find(ctx)?;
     if found.is_none() {
-        make(&name, home, project, folder)?;
-        found = there(ctx)?;
+        create(&name, instance, project, folder)?;
+        found = find(ctx)?;
     }
     let link = found.ok_or_else(|| Error::new(format!("the network `{name}` was removed as soon as it was made")))?;
-    if link.link().is_none_or(|link| link.proxy != home.project) {
+    if link.link().is_none_or(|link| link.proxy != instance.project) {
         return Err(Error::new(format!("there is a network `{name}` that this tool did not make"))
             .hint(format!("the services of this project share it with the proxy: `docker network rm {name}`")));
     }
-    let containers = ctx.engine.containers_of(&home.project).map_err(trouble(ctx))?;
-    let proxy = home.own(&containers).filter(|own| own.state.holds_ports());
+    let containers = ctx.engine.containers_of(&instance.project).map_err(engine_error(ctx))?;
+    let proxy = instance.container(&containers).filter(|own| own.state.holds_ports());
     let proxy = proxy.ok_or_else(|| Error::new("the proxy has ended").hint("`cargo xtask proxy logs`"))?;
     join(ctx, proxy, &link)
 }
 
-fn make(name: &str, home: &Home, project: &str, folder: &Path) -> Result<()> {
+fn create(name: &str, instance: &Instance, project: &str, folder: &Path) -> Result<()> {
     let labels = [
-        (OF_PROXY, home.project.clone()),
+        (OF_PROXY, instance.project.clone()),
         (LINK, project.to_owned()),
         (LINK_FOLDER, folder.to_string_lossy().into_owned()),
     ];
@@ -53,11 +53,11 @@ fn make(name: &str, home: &Home, project: &str, folder: &Path) -> Result<()> {
     if answer.ok() {
         return Ok(());
     }
-    Err(not_made(name, &answer.error_text()))
+    Err(create_error(name, &answer.error_text()))
 }
 
 /// The error that a network could not be made.
-pub(super) fn not_made(name: &str, why: &str) -> Error {
+pub(super) fn create_error(name: &str, why: &str) -> Error {
     Error::new(format!("the network `{name}` could not be made: {why}"))
         .hint("too many networks? `cargo xtask prune-network` removes those that nobody needs")
 }
@@ -66,22 +66,22 @@ fn join(ctx: &Context, proxy: &Container, link: &Network) -> Result<()> {
     if proxy.is_on(&link.name) {
         return Ok(());
     }
-    ctx.engine.connect(&link.id, &proxy.id).map_err(trouble(ctx))
+    ctx.engine.connect(&link.id, &proxy.id).map_err(engine_error(ctx))
 }
 
 /// Has the proxy join all networks that are its own, as after it was made anew, and
 /// takes those away that nobody is on and whose folder is gone.
-pub(super) fn join_all(ctx: &Context, home: &Home) -> Result<()> {
-    let (networks, containers) = prune::look(ctx).map_err(trouble(ctx))?;
-    let own = ctx.engine.containers_of(&home.project).map_err(trouble(ctx))?;
-    let Some(proxy) = home.own(&own) else { return Ok(()) };
-    for network in networks.iter().filter(|network| is_ours(home, network)) {
+pub(super) fn join_all(ctx: &Context, instance: &Instance) -> Result<()> {
+    let (networks, containers) = prune::look(ctx).map_err(engine_error(ctx))?;
+    let own = ctx.engine.containers_of(&instance.project).map_err(engine_error(ctx))?;
+    let Some(proxy) = instance.container(&own) else { return Ok(()) };
+    for network in networks.iter().filter(|network| is_ours(instance, network)) {
         let is_gone = network.link().is_some_and(|link| !disk::is_folder(link.folder));
         if is_gone && users(network, &containers).is_empty() {
-            link::remove(ctx, network, &containers).map_err(trouble(ctx))?;
+            link::remove(ctx, network, &containers).map_err(engine_error(ctx))?;
         } else if let Err(error) = join(ctx, proxy, network) {
             // `prune-network` may have taken it away just now.
-            if ctx.engine.network(&network.name).map_err(trouble(ctx))?.is_some() {
+            if ctx.engine.network(&network.name).map_err(engine_error(ctx))?.is_some() {
                 return Err(error);
             }
         }
@@ -89,15 +89,15 @@ pub(super) fn join_all(ctx: &Context, home: &Home) -> Result<()> {
     Ok(())
 }
 
-fn is_ours(home: &Home, network: &Network) -> bool {
-    network.link().is_some_and(|link| link.proxy == home.project)
+fn is_ours(instance: &Instance, network: &Network) -> bool {
+    network.link().is_some_and(|link| link.proxy == instance.project)
 }
 
 /// Whether the proxy's container names a network that is gone: it could not be
 /// started again.
-pub(super) fn is_stale(ctx: &Context, home: &Home) -> Result<bool> {
-    let (networks, containers) = prune::look(ctx).map_err(trouble(ctx))?;
-    let is_own = |container: &&Container| container.project.as_deref() == Some(&home.project);
+pub(super) fn references_removed_network(ctx: &Context, instance: &Instance) -> Result<bool> {
+    let (networks, containers) = prune::look(ctx).map_err(engine_error(ctx))?;
+    let is_own = |container: &&Container| container.project.as_deref() == Some(&instance.project);
     let is_there = |id: &str| id.is_empty() || networks.iter().any(|network| network.id == id);
     let mut ids = containers.iter().filter(is_own).flat_map(|container| &container.networks);
     Ok(ids.any(|attachment| !is_there(&attachment.id)))
@@ -106,45 +106,45 @@ pub(super) fn is_stale(ctx: &Context, home: &Home) -> Result<bool> {
 /// Takes the network of a project away, where only the proxy is on it: once it is
 /// stopped, or goes by ports. It takes an address range of the engine, of which there
 /// are few, and is made again in a moment.
-pub fn drop_link(ctx: &Context, project: &str) {
+pub fn remove_link(ctx: &Context, project: &str) {
     // There is no proxy, and a question takes long.
     if ctx.engine.endpoint().is_remote() {
         return;
     }
-    let Ok(home) = Home::of(ctx) else { return };
-    let name = link_network(&home.network, project);
-    let dropped = || -> Result<()> {
+    let Ok(instance) = Instance::resolve(ctx) else { return };
+    let name = link_network(&instance.network, project);
+    let removed = || -> Result<()> {
         // As a rule there is none, and that is a short question.
-        if ctx.engine.network(&name).map_err(trouble(ctx))?.is_none() {
+        if ctx.engine.network(&name).map_err(engine_error(ctx))?.is_none() {
             return Ok(());
         }
-        let _turn = proxy_turn(&home)?;
-        let (networks, containers) = prune::look(ctx).map_err(trouble(ctx))?;
-        let link = networks.iter().find(|network| network.name == name && is_ours(&home, network));
+        let _turn = lock(&instance)?;
+        let (networks, containers) = prune::look(ctx).map_err(engine_error(ctx))?;
+        let link = networks.iter().find(|network| network.name == name && is_ours(&instance, network));
         let Some(link) = link else { return Ok(()) };
-        if !link::remove_unused(ctx, link, &containers).map_err(trouble(ctx))? {
+        if !link::remove_unused(ctx, link, &containers).map_err(engine_error(ctx))? {
             let on_it: Vec<&str> = users(link, &containers).into_iter().map(|user| user.name.as_str()).collect();
             ui::note(&format!("left: network {name}, because of {}", ui::clean(&on_it.join(", "))));
         }
         Ok(())
     };
     // What is left is found by `prune-network`.
-    if let Err(error) = dropped() {
+    if let Err(error) = removed() {
         ui::detail(&format!("network {name} stays: {error}"));
     }
 }
 
 /// Takes all networks of the proxy away that nobody else is on, and gives the names
 /// of the others.
-pub(super) fn drop_all(ctx: &Context, home: &Home) -> Result<Vec<String>> {
-    let (networks, containers) = prune::look(ctx).map_err(trouble(ctx))?;
+pub(super) fn remove_all(ctx: &Context, instance: &Instance) -> Result<Vec<String>> {
+    let (networks, containers) = prune::look(ctx).map_err(engine_error(ctx))?;
     let mut left = Vec::new();
-    for network in networks.iter().filter(|network| is_ours(home, network)) {
+    for network in networks.iter().filter(|network| is_ours(instance, network)) {
         let on_it = users(network, &containers);
         if on_it.is_empty() && ctx.dry_run {
             ui::out(&format!("would remove network {}", ui::clean(&network.name)));
         } else if on_it.is_empty() {
-            link::remove(ctx, network, &containers).map_err(trouble(ctx))?;
+            link::remove(ctx, network, &containers).map_err(engine_error(ctx))?;
         } else {
             left.push(network.name.clone());
         }

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::ask::{Answer, route_answers, routes};
-use super::certify::{self, is_shown, not_shown};
-use super::connect::account;
+use super::certify::{self, presents_current_certificate, stale_certificate};
 use super::names::{self, Plan};
-use super::proof::{Proof, behind, refuse_rivals};
-use super::{Home, Wish, connection, hosts_lines, links, up};
+use super::proof::{Backends, backends, refuse_rivals};
+use super::urls::account;
+use super::{Instance, Options, hosts_lines, link_networks, up, url_or_command};
 use crate::context::Context;
 use crate::error::{Context as _, Error, Result};
 use crate::exec::Patience;
@@ -23,7 +23,7 @@ use crate::{disk, ui};
 
 /// A project that is started by names.
 #[derive(Debug, Clone)]
-pub struct ByName {
+pub struct NamedStart {
     /// The compose file that gives them, and the host name of this checkout: what
     /// other commands have to know later.
     pub file: NamesFile,
@@ -42,39 +42,39 @@ struct Named {
 
 /// How long the proxy may take to see a container that is well. It looks at the
 /// engine's events, so this is short.
-const ROUTED: Duration = Duration::from_secs(20);
+const ROUTE_TIMEOUT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(100);
 
 /// Makes all ready: the compose file of names, the proxy, the certificate. Services
 /// in `also` keep their ports beside their names.
-pub fn prepare(project: &Project, also: &[String], writes: Writes) -> Result<ByName> {
+pub fn prepare(project: &Project, also_publish: &[String], writes: Writes) -> Result<NamedStart> {
     let (ctx, name) = (&project.ctx, &project.stack.name);
-    let plan = names::plan(project, also)?;
+    let plan = names::plan(project, also_publish)?;
     if plan.routes.is_empty() {
         return Err(Error::new("no service of this project can have a name")
             .hint("say what they are in xtask.toml: `[proxy.services]` and `web = { kind = \"web\", port = 8080 }`"));
     }
-    if let Some(name) = also.iter().find(|name| plan.routes.iter().all(|route| route.service != **name)) {
+    if let Some(name) = also_publish.iter().find(|name| plan.routes.iter().all(|route| route.service != **name)) {
         let known: Vec<&str> = plan.routes.iter().map(|route| route.service.as_str()).collect();
         return Err(Error::new(format!("--also-publish {}: no service of that name has a route", ui::clean(name)))
             .hint(format!("services with one are: {}", known.join(", "))));
     }
     let named: Vec<Named> = plan.routes.iter().map(|route| named(route, &plan.host)).collect();
-    up(ctx, &Wish::default())?;
-    let home = Home::of(ctx)?;
+    up(ctx, &Options::default())?;
+    let instance = Instance::resolve(ctx)?;
     let mut ports = Ports::USUAL;
     let mut file = plan.file.clone();
     if !ctx.dry_run {
-        file = write(ctx, &plan, also, writes)?;
+        file = write(ctx, &plan, also_publish, writes)?;
         certify::certify(ctx, name, &named.iter().map(|named| named.host.clone()).collect::<Vec<String>>())?;
-        let running = home.ports(ctx)?;
+        let running = instance.ports(ctx)?;
         ports = running.ok_or_else(|| Error::new("the proxy has ended").hint("`cargo xtask proxy logs`"))?;
-        if links::is_used_by(&file) {
-            links::ensure(ctx, &home, name, &disk::real(plan.file.parent().unwrap_or(&ctx.dir)))?;
+        if link_networks::names_file_uses_link(&file) {
+            link_networks::ensure(ctx, &instance, name, &disk::real(plan.file.parent().unwrap_or(&ctx.dir)))?;
         }
     }
     let file = NamesFile { path: file, host: plan.host };
-    Ok(ByName { file, named, ports, ca: home.certs().ca_file() })
+    Ok(NamedStart { file, named, ports, ca: instance.certs().ca_file() })
 }
 
 fn named(route: &labels::Route, host: &str) -> Named {
@@ -83,8 +83,8 @@ fn named(route: &labels::Route, host: &str) -> Named {
 
 /// The file of names: the project's own, which people may commit; what is for
 /// this run alone lies in the state folder.
-fn write(ctx: &Context, plan: &Plan, also: &[String], writes: Writes) -> Result<PathBuf> {
-    if also.is_empty() && writes != Writes::Environment {
+fn write(ctx: &Context, plan: &Plan, also_publish: &[String], writes: Writes) -> Result<PathBuf> {
+    if also_publish.is_empty() && writes != Writes::Environment {
         match names::write(ctx, plan) {
             Ok(true) => ui::note(&format!("{} written", ctx.show(&plan.file))),
             Ok(false) => {}
@@ -105,35 +105,36 @@ fn write(ctx: &Context, plan: &Plan, also: &[String], writes: Writes) -> Result<
 
 /// The names of a project that was started by names before; `None` where it was
 /// not, and while no proxy runs.
-pub fn known(project: &Project) -> Result<Option<ByName>> {
+pub fn started(project: &Project) -> Result<Option<NamedStart>> {
     let ctx = &project.ctx;
     let Some(file) = &ctx.names else { return Ok(None) };
-    let home = Home::of(ctx)?;
-    let Some(ports) = home.ports(ctx)? else { return Ok(None) };
+    let instance = Instance::resolve(ctx)?;
+    let Some(ports) = instance.ports(ctx)? else { return Ok(None) };
     let plan = names::plan(project, &[])?;
     let named = plan.routes.iter().map(|route| named(route, &file.host)).collect();
-    Ok(Some(ByName { file: file.clone(), named, ports, ca: home.certs().ca_file() }))
+    Ok(Some(NamedStart { file: file.clone(), named, ports, ca: instance.certs().ca_file() }))
 }
 
-impl ByName {
+impl NamedStart {
     /// Waits until the proxy really leads to every service that was started, and
     /// names the cause where it does not.
     pub fn prove(&self, ctx: &Context, survey: &Survey, patience: &Patience) -> Result<()> {
-        let home = Home::of(ctx)?;
-        refuse_rivals(ctx, &home, &survey.stack.name)?;
-        let deadline = Instant::now() + ROUTED;
+        let instance = Instance::resolve(ctx)?;
+        refuse_rivals(ctx, &instance, &survey.stack.name)?;
+        let deadline = Instant::now() + ROUTE_TIMEOUT;
         for named in self.named.iter().filter(|named| survey.stack.service(&named.service).is_some()) {
             loop {
                 let answer = route_answers(&named.host, named.kind, self.ports);
-                let shown = answer != Answer::Yes || is_shown(&home, &named.host, self.ports);
+                let shown =
+                    answer != Answer::Routed || presents_current_certificate(&instance, &named.host, self.ports);
                 // Somebody answers; whether it is this project's container, the proxy
                 // itself knows.
-                let proof = if answer == Answer::Yes && shown {
-                    self.led(ctx, &survey.stack.name, named)?
+                let proof = if answer == Answer::Routed && shown {
+                    self.backends_of(ctx, &survey.stack.name, named)?
                 } else {
-                    Proof::Missing
+                    Backends::None
                 };
-                if proof == Proof::Own {
+                if proof == Backends::Own {
                     break;
                 }
                 if patience.interrupted() {
@@ -142,11 +143,11 @@ impl ByName {
                 }
                 if Instant::now() >= deadline {
                     return Err(match proof {
-                        Proof::Strangers(who) => strangers(named, &who),
-                        Proof::Untold(why) => untold(named, &why),
-                        _ if !shown => not_shown(&home, &named.host),
-                        _ if answer == Answer::Yes => strangers(named, &["somebody else".to_owned()]),
-                        _ => self.lost(named, &answer),
+                        Backends::Foreign(who) => foreign_backend(named, &who),
+                        Backends::Unknown(why) => unknown_backend(named, &why),
+                        _ if !shown => stale_certificate(&instance, &named.host),
+                        _ if answer == Answer::Routed => foreign_backend(named, &["somebody else".to_owned()]),
+                        _ => self.no_answer(named, &answer),
                     });
                 }
                 std::thread::sleep(POLL);
@@ -156,36 +157,37 @@ impl ByName {
     }
 
     /// Who is behind a name, as the proxy and the engine have it now.
-    fn led(&self, ctx: &Context, project: &str, named: &Named) -> Result<Proof> {
+    fn backends_of(&self, ctx: &Context, project: &str, named: &Named) -> Result<Backends> {
         let containers = ctx.engine.containers().map_err(|trouble| ctx.engine_error(&trouble))?;
-        let generated = links::is_used_by(&self.file.path);
-        let proof = behind(&containers, project, &named.host, generated, self.ports);
-        Ok(proof.unwrap_or_else(|error| Proof::Untold(error.to_string())))
+        let generated = link_networks::names_file_uses_link(&self.file.path);
+        let proof = backends(&containers, project, &named.host, generated, self.ports);
+        Ok(proof.unwrap_or_else(|error| Backends::Unknown(error.to_string())))
     }
 
-    fn lost(&self, named: &Named, answer: &Answer) -> Error {
+    fn no_answer(&self, named: &Named, answer: &Answer) -> Error {
         let Named { service, host, .. } = named;
         let service = ui::clean(service);
         let error = match answer {
-            Answer::Yes | Answer::NoRoute => Error::new(format!("{host} leads nowhere: the proxy has no route for it"))
+            Answer::Routed | Answer::NoRoute => Error::new(format!("{host} leads nowhere: the proxy has no route for it"))
                 .hint("it leaves out containers that are not healthy, and routers that two containers give one name"),
-            Answer::NobodyThere => {
+            Answer::BadGateway => {
                 Error::new(format!("{host} has a route, and nobody answers behind it (502)")).hint(format!(
                     "`{service}` may listen on 127.0.0.1 of its container only, or on another port: `port = …` under [proxy.services] in xtask.toml"
                 ))
             }
-            Answer::Unreachable => Error::new(format!("{host} has a route that the proxy cannot follow (504)"))
+            Answer::GatewayTimeout => Error::new(format!("{host} has a route that the proxy cannot follow (504)"))
                 .hint(format!("`{service}` is not on the proxy's network: it needs `networks: [default, web]`")),
             Answer::NoProxy(why) => Error::new(format!("the proxy does not answer: {}", ui::clean(why)))
                 .hint("`cargo xtask proxy logs` says why; `cargo xtask proxy up` starts it again"),
         };
-        let said = self.complaints(host).into_iter().fold(error, |error, said| error.hint(format!("it says: {said}")));
+        let said =
+            self.traefik_errors(host).into_iter().fold(error, |error, said| error.hint(format!("it says: {said}")));
         said.hint("`cargo xtask proxy labels --lint` looks at the labels, `cargo xtask proxy status` at the routes")
             .finding()
     }
 
     /// What Traefik itself says of the routers of a host.
-    fn complaints(&self, host: &str) -> Vec<String> {
+    fn traefik_errors(&self, host: &str) -> Vec<String> {
         let routes = routes(self.ports).unwrap_or_default();
         let of_host = routes.into_iter().filter(|route| hosts(&route.rule).iter().any(|known| known == host));
         of_host.flat_map(|route| route.errors).map(|text| ui::clean(&text)).collect()
@@ -196,7 +198,7 @@ impl ByName {
         let of = |named: &Named| {
             let service = survey.stack.service(&named.service)?;
             let account = if named.kind == Kind::Postgres { account(&service.environment) } else { String::new() };
-            let base = connection(&named.host, named.kind, self.ports, &self.ca, &account);
+            let base = url_or_command(&named.host, named.kind, self.ports, &self.ca, &account);
             let paths = survey.settings.urls.get(&service.name).filter(|_| named.kind.is_http()).into_iter().flatten();
             let further = paths.map(|path| further(&base, path));
             let urls = std::iter::once(base.clone()).chain(further).collect();
@@ -206,7 +208,7 @@ impl ByName {
     }
 
     /// Says what to do where this system does not resolve the names.
-    pub fn note_names(&self) {
+    pub fn note_hosts_file(&self) {
         let hosts: Vec<String> = self.named.iter().map(|named| named.host.clone()).collect();
         if let Some(lines) = hosts_lines(&hosts) {
             let file = if cfg!(windows) { "the hosts file" } else { "/etc/hosts" };
@@ -218,7 +220,7 @@ impl ByName {
     }
 }
 
-fn untold(named: &Named, why: &str) -> Error {
+fn unknown_backend(named: &Named, why: &str) -> Error {
     Error::new(format!(
         "{} is answered, and the proxy does not say whether by `{}`: {}",
         named.host,
@@ -229,7 +231,7 @@ fn untold(named: &Named, why: &str) -> Error {
     .finding()
 }
 
-fn strangers(named: &Named, who: &[String]) -> Error {
+fn foreign_backend(named: &Named, who: &[String]) -> Error {
     Error::new(format!(
         "{} is answered by {}, and not by `{}` of this project alone",
         named.host,

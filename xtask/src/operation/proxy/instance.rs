@@ -24,7 +24,7 @@ const PROJECT: &str = "xtask-proxy";
 
 /// The proxy's place.
 #[derive(Debug, Clone)]
-pub struct Home {
+pub struct Instance {
     /// The network that it shares with projects.
     pub network: String,
     /// Its Compose project.
@@ -35,27 +35,27 @@ pub struct Home {
 
 /// What is remembered from one `up` to the next.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Memory {
+pub(super) struct SavedState {
     schema: u32,
     /// What it had last.
     pub(super) ports: Option<Ports>,
     /// What a person asked for, instead of the usual ones.
-    #[serde(default)]
-    pub(super) wished: [Option<u16>; 4],
+    #[serde(default, rename = "wished")]
+    pub(super) chosen_ports: [Option<u16>; 4],
     /// What a person asked for, instead of the usual one.
     pub(super) image: Option<String>,
     /// Id of that image, and the version of Traefik in it.
     pub(super) version: Option<(String, String)>,
 }
 
-impl Home {
+impl Instance {
     /// The place that the environment means.
-    pub fn of(ctx: &Context) -> Result<Home> {
+    pub fn resolve(ctx: &Context) -> Result<Instance> {
         let state = ctx.state_dir()?;
         let state = std::path::absolute(&state).unwrap_or(state);
         let network = proxy_network(ctx)?;
         let suffix = if network == NETWORK { String::new() } else { format!("-{network}") };
-        Ok(Home { project: format!("{PROJECT}{suffix}"), dir: state.join(format!("proxy{suffix}")), network })
+        Ok(Instance { project: format!("{PROJECT}{suffix}"), dir: state.join(format!("proxy{suffix}")), network })
     }
 
     /// Its certificates.
@@ -75,7 +75,7 @@ impl Home {
 
     /// Whether all is there that its container has to see. What was deleted and
     /// made again is another folder: the container goes on seeing the old one.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(super) fn has_all_files(&self) -> bool {
         self.compose_file().is_file() && self.dynamic().is_dir() && self.certs().folder().is_dir()
     }
 
@@ -94,12 +94,12 @@ impl Home {
     /// Its logs, for a person's terminal; `None` where it has no container. One
     /// that ended has the most to say.
     pub fn logs(&self, ctx: &Context, tail: &str, follow: bool) -> Result<Option<Command>> {
-        let containers = ctx.engine.containers_of(&self.project).map_err(trouble(ctx))?;
-        Ok(self.own(&containers).map(|own| docker::logs(&own.id, tail, follow)))
+        let containers = ctx.engine.containers_of(&self.project).map_err(engine_error(ctx))?;
+        Ok(self.container(&containers).map(|own| docker::logs(&own.id, tail, follow)))
     }
 
     /// Its own containers of `all`.
-    pub(super) fn own<'a>(&self, all: &'a [Container]) -> Option<&'a Container> {
+    pub(super) fn container<'a>(&self, all: &'a [Container]) -> Option<&'a Container> {
         let mut own = all.iter().filter(|container| container.project.as_deref() == Some(&self.project));
         own.find(|container| container.service.as_deref() == Some("traefik") && !container.one_off)
     }
@@ -114,7 +114,7 @@ impl Home {
     }
 
     /// Whether this proxy looks at a container's labels, as `labels::constraint` says.
-    pub(super) fn routes(&self, container: &Container) -> bool {
+    pub(super) fn watches(&self, container: &Container) -> bool {
         let network = container.traefik.get("traefik.docker.network");
         let is_named = [container.proxy.as_ref(), network].contains(&Some(&self.network));
         let is_nameless = container.proxy.is_none() && network.is_none() && !container.traefik.is_empty();
@@ -123,29 +123,29 @@ impl Home {
 
     /// The ports that it really has, while it runs.
     pub fn ports(&self, ctx: &Context) -> Result<Option<Ports>> {
-        let containers = ctx.engine.containers_of(&self.project).map_err(trouble(ctx))?;
-        Ok(self.own(&containers).and_then(published))
+        let containers = ctx.engine.containers_of(&self.project).map_err(engine_error(ctx))?;
+        Ok(self.container(&containers).and_then(published_ports))
     }
 
-    pub(super) fn recall(&self) -> Memory {
+    pub(super) fn load_state(&self) -> SavedState {
         let bytes = disk::read_own(&self.dir.join("state.json")).ok().flatten();
         bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }
 
-    pub(super) fn remember(&self, memory: &Memory) -> Result<()> {
-        let memory = Memory { schema: 1, ..memory.clone() };
-        let json = serde_json::to_vec_pretty(&memory).context("write what the proxy remembers")?;
+    pub(super) fn save_state(&self, saved: &SavedState) -> Result<()> {
+        let saved = SavedState { schema: 1, ..saved.clone() };
+        let json = serde_json::to_vec_pretty(&saved).context("write what the proxy remembers")?;
         disk::write_atomic(&self.dir.join("state.json"), &json)
     }
 }
 
 /// The ports of the proxy, where it is one of these containers and runs.
 pub fn running_ports(ctx: &Context, containers: &[Container]) -> Option<Ports> {
-    Home::of(ctx).ok()?.own(containers).and_then(published)
+    Instance::resolve(ctx).ok()?.container(containers).and_then(published_ports)
 }
 
 /// The ports of this machine that a running proxy has.
-pub(super) fn published(container: &Container) -> Option<Ports> {
+pub(super) fn published_ports(container: &Container) -> Option<Ports> {
     let usual = Ports::USUAL;
     let of = |target: u16| container.held().find(|binding| binding.target == target).map(|binding| binding.published);
     Some(Ports {
@@ -157,13 +157,13 @@ pub(super) fn published(container: &Container) -> Option<Ports> {
 }
 
 /// The engine's trouble as an error.
-pub(super) fn trouble(ctx: &Context) -> impl Fn(Trouble) -> Error + '_ {
+pub(super) fn engine_error(ctx: &Context) -> impl Fn(Trouble) -> Error + '_ {
     |trouble| ctx.engine_error(&trouble)
 }
 
 /// Waits for whoever changes the proxy or its networks.
-pub(super) fn proxy_turn(home: &Home) -> Result<Turn> {
-    Turn::take(&home.dir, "proxy", || ui::note("another `proxy` command is at work: waiting for it"))
+pub(super) fn lock(instance: &Instance) -> Result<Turn> {
+    Turn::take(&instance.dir, "proxy", || ui::note("another `proxy` command is at work: waiting for it"))
 }
 
 #[cfg(test)]
@@ -173,11 +173,11 @@ mod tests {
     /// As `labels::constraint` says it to Traefik.
     #[test]
     fn a_proxy_looks_at_its_own_containers() {
-        let home = |network: &str| Home { network: network.into(), project: "x".into(), dir: PathBuf::new() };
+        let instance = |network: &str| Instance { network: network.into(), project: "x".into(), dir: PathBuf::new() };
         let seen = |labels: &[(&str, &str)], proxy: Option<&str>, one_off: bool| {
             let traefik = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
             let container = Container { traefik, proxy: proxy.map(str::to_owned), one_off, ..Container::default() };
-            ["web", "edge"].map(|network| home(network).routes(&container))
+            ["web", "edge"].map(|network| instance(network).watches(&container))
         };
         let on = |network| [("traefik.enable", "true"), ("traefik.docker.network", network)];
         assert_eq!(seen(&on("web-link.p"), Some("web"), false), [true, false]);
