@@ -1,4 +1,4 @@
-//! Certificates for what the proxy serves.
+//! Certificates for the hosts that the proxy serves.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -13,8 +13,8 @@ use crate::labels::{self, DASHBOARD, DOMAIN, Ports, hosts, routers};
 use crate::model::{ComposeOptions, Container};
 use crate::{disk, stack};
 
-/// Makes sure that the proxy has a certificate for these hosts of a project,
-/// and shows it. For whoever starts a project by names; the proxy may run.
+/// Issues a certificate for these hosts of a project if there is none, and has the proxy
+/// load it. The proxy may be running.
 pub fn certify(ctx: &Context, project: &str, hosts: &[String]) -> Result<Change> {
     let instance = Instance::resolve(ctx)?;
     let change = instance.certs().ensure(project, hosts, SystemTime::now())?;
@@ -24,8 +24,8 @@ pub fn certify(ctx: &Context, project: &str, hosts: &[String]) -> Result<Change>
     Ok(change)
 }
 
-/// The certificates of the proxy itself, of all projects on its network, and of
-/// the project of the current folder, if there is one.
+/// Issues what is missing for the proxy itself, for all projects on its networks, and for
+/// the project in the current folder, if there is one.
 pub(super) fn certify_all(ctx: &Context, instance: &Instance, containers: &[Container]) -> Result<Change> {
     let guests = instance.guests(containers).into_iter().filter(|guest| guest.state.holds_ports());
     let running = guests.map(|guest| {
@@ -38,7 +38,7 @@ pub(super) fn certify_all(ctx: &Context, instance: &Instance, containers: &[Cont
     for (project, hosts) in wanted.iter().filter(|(_, hosts)| !hosts.is_empty()) {
         match instance.certs().ensure(project, hosts, now)? {
             Change::None => {}
-            // A new CA stays one, whatever comes after it.
+            // A new CA outweighs whatever comes after it.
             new => change = if change.is_authority() { change } else { new },
         }
     }
@@ -46,8 +46,8 @@ pub(super) fn certify_all(ctx: &Context, instance: &Instance, containers: &[Cont
     Ok(change)
 }
 
-/// Hosts by project. What runs says its names itself: the files alone do not say
-/// which names a checkout was started by.
+/// The labels of running containers win over the current folder's files, which do not
+/// tell the names that the checkout was started with.
 fn hosts_by_project(
     proxy: &str,
     running: impl Iterator<Item = (String, Vec<String>)>,
@@ -67,14 +67,14 @@ fn hosts_by_project(
     wanted
 }
 
-/// Hosts of routers that end TLS. The CA may speak for `*.localhost` only.
+/// Hosts of routers with TLS. The CA may sign for `*.localhost` only.
 pub(super) fn tls_hosts(labels: &BTreeMap<String, String>) -> Vec<String> {
     let hosts = routers(labels).into_iter().filter(|router| router.tls).flat_map(|router| hosts(&router.rule));
     hosts.filter(|host| labels::is_host(host) && host.ends_with(&format!(".{DOMAIN}"))).collect()
 }
 
-/// The current folder's project, where it has labels. Our own reader is enough,
-/// and takes a millisecond.
+/// The project in the current folder and its hosts, if it has labels. Read by our own
+/// reader, which takes a millisecond.
 fn current_project(ctx: &Context) -> Option<(String, Vec<String>)> {
     let env = |name: &str| ctx.var(name);
     let located = stack::locate(&ctx.options, &ctx.dir, &env).ok()?;
@@ -85,27 +85,27 @@ fn current_project(ctx: &Context) -> Option<(String, Vec<String>)> {
     (!hosts.is_empty()).then_some((stack.name, hosts))
 }
 
-/// Whether the running proxy shows the certificate for `host` that lies in its
-/// folder. It sees a new one a moment after it was written (Traefik's file
-/// provider waits for more changes), and shows the old one until then.
+/// Whether the running proxy presents the certificate for `host` that is on disk. It keeps
+/// presenting the old one for a moment after a change (Traefik's file provider waits for
+/// more changes).
 pub(super) fn presents_current_certificate(instance: &Instance, host: &str, ports: Ports) -> bool {
     let own = instance.certs().of_host(host);
     own.is_empty() || presented_certificate(host, ports).is_ok_and(|shown| own.contains(&shown))
 }
 
-/// The error that says so.
 pub(super) fn stale_certificate(instance: &Instance, host: &str) -> Error {
-    Error::new(format!("the proxy shows an old certificate for {host}: https and databases would be refused"))
-        .hint(format!("is the change of a file here seen in a container? `{}`", instance.command(["restart"]).line()))
-        .finding()
+    Error::new(format!(
+        "the proxy presents an old certificate for {host}: clients of https and databases would refuse it"
+    ))
+    .hint(format!("do containers see changes of files on this machine? `{}`", instance.command(["restart"]).line()))
+    .finding()
 }
 
-/// Writes the configuration that the proxy watches. Also where nothing in it
-/// changes: a certificate may have, and the proxy looks again when it is
-/// written.
+/// Writes the configuration that the proxy watches, even if its text is unchanged: a
+/// certificate may have changed, and the write makes the proxy reload it.
 pub(super) fn write_dynamic(instance: &Instance) -> Result<()> {
     let mut names: Vec<String> = instance.certs().list().into_iter().map(|issued| issued.name).collect();
-    // The first one is shown to whoever asks for an unknown name.
+    // The first one is presented for unknown names.
     names.sort_by_key(|name| *name != instance.project);
     disk::private_folder(&instance.dynamic())?;
     disk::write_atomic(&instance.dynamic().join("xtask.yml"), labels::dynamic(&names).as_bytes())

@@ -1,4 +1,4 @@
-//! Taking the proxy away.
+//! Removes the proxy.
 
 use super::instance::{Instance, engine_error, lock};
 use super::link_networks;
@@ -7,9 +7,9 @@ use crate::error::{Error, Result};
 use crate::model::{Container, OF_PROXY};
 use crate::ui;
 
-/// Removes the proxy's container, and those of its networks that this made and
-/// nobody is on. Refuses while others would lose their names, unless `force`.
-/// Certificates and remembered ports stay.
+/// Removes the proxy's container, and its networks that this tool created and nothing else
+/// uses. Refuses while running projects depend on it, unless `force`. Certificates and
+/// saved ports stay.
 pub fn down(ctx: &Context, force: bool) -> Result<()> {
     let instance = Instance::resolve(ctx)?;
     let containers = ctx.engine.containers().map_err(engine_error(ctx))?;
@@ -18,11 +18,11 @@ pub fn down(ctx: &Context, force: bool) -> Result<()> {
     if !running.is_empty() && !force {
         let names: Vec<String> = running.iter().map(|guest| name(guest)).collect();
         return Err(Error::new(format!("still reached through the proxy: {}", names.join(", ")))
-            .hint("stop them first, or take the proxy from them: `cargo xtask proxy down --force`")
+            .hint("stop them first, or remove the proxy anyway: `cargo xtask proxy down --force`")
             .finding());
     }
     let Some(own) = instance.container(&containers) else {
-        ui::note("the proxy is not there");
+        ui::note("there is no proxy");
         return remove_networks(ctx, &instance, &guests);
     };
     if ctx.dry_run {
@@ -30,16 +30,15 @@ pub fn down(ctx: &Context, force: bool) -> Result<()> {
         return Ok(());
     }
     let _turn = lock(&instance)?;
-    // By id: the compose file may be gone, or of another version.
+    // By id: the compose file may be missing, or of another version.
     for own in containers.iter().filter(|own| own.project.as_deref() == Some(&instance.project)) {
         ctx.engine.remove_container(&own.id).map_err(engine_error(ctx))?;
     }
-    ui::note("the proxy is gone; certificates stay");
+    ui::note("removed the proxy; certificates stay");
     remove_networks(ctx, &instance, &guests)
 }
 
-/// A network that stopped containers still name must stay: without it they
-/// could not be started again.
+/// Keeps a network that stopped containers refer to: without it they could not start.
 fn remove_networks(ctx: &Context, instance: &Instance, guests: &[&Container]) -> Result<()> {
     let left = link_networks::remove_all(ctx, instance)?;
     let names = |network: &str| -> Vec<String> {

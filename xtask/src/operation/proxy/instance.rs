@@ -1,6 +1,5 @@
-//! Where the proxy lives and what it is called. PROXY_NETWORK names another
-//! network, and with it another proxy: project and folder follow, so that two
-//! of them never meet.
+//! One proxy: its network, project and folder. PROXY_NETWORK selects another network and so
+//! another proxy; project and folder derive from it, so two proxies share nothing.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,37 +18,36 @@ use crate::model::{Attachment, ComposeOptions, Container};
 use crate::project::proxy_network;
 use crate::ui;
 
-/// The proxy's Compose project, for the usual network.
+/// The Compose project of the proxy on the default network.
 const PROJECT: &str = "xtask-proxy";
 
-/// The proxy's place.
 #[derive(Debug, Clone)]
 pub struct Instance {
-    /// The network that it shares with projects.
+    /// The network that projects with hand-written labels join.
     pub network: String,
-    /// Its Compose project.
+    /// Compose project.
     pub project: String,
-    /// Its folder.
+    /// Folder with its configuration, certificates and state.
     pub dir: PathBuf,
 }
 
-/// What is remembered from one `up` to the next.
+/// What one `up` saves for the next, in `state.json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SavedState {
     schema: u32,
-    /// What it had last.
+    /// The ports that it had last.
     pub(super) ports: Option<Ports>,
-    /// What a person asked for, instead of the usual ones.
+    /// Ports that the user chose, by entry point.
     #[serde(default, rename = "wished")]
     pub(super) chosen_ports: [Option<u16>; 4],
-    /// What a person asked for, instead of the usual one.
+    /// The image that the user chose.
     pub(super) image: Option<String>,
-    /// Id of that image, and the version of Traefik in it.
+    /// Id of the image, and its version of Traefik.
     pub(super) version: Option<(String, String)>,
 }
 
 impl Instance {
-    /// The place that the environment means.
+    /// The proxy that PROXY_NETWORK selects.
     pub fn resolve(ctx: &Context) -> Result<Instance> {
         let state = ctx.state_dir()?;
         let state = std::path::absolute(&state).unwrap_or(state);
@@ -58,29 +56,26 @@ impl Instance {
         Ok(Instance { project: format!("{PROJECT}{suffix}"), dir: state.join(format!("proxy{suffix}")), network })
     }
 
-    /// Its certificates.
     pub fn certs(&self) -> Certs {
         Certs::new(&self.dir)
     }
 
-    /// The folder of the configuration that it watches.
+    /// The folder with the configuration that Traefik watches.
     pub(super) fn dynamic(&self) -> PathBuf {
         self.dir.join("dynamic")
     }
 
-    /// Its compose file.
     pub(super) fn compose_file(&self) -> PathBuf {
         self.dir.join("compose.yml")
     }
 
-    /// Whether all is there that its container has to see. What was deleted and
-    /// made again is another folder: the container goes on seeing the old one.
+    /// Whether all files and folders that its container mounts exist. If one was deleted and
+    /// created again, a running container still sees the old one.
     pub(super) fn has_all_files(&self) -> bool {
         self.compose_file().is_file() && self.dynamic().is_dir() && self.certs().folder().is_dir()
     }
 
-    /// `docker compose …` of the proxy; what the project's variables say is not
-    /// for it.
+    /// `docker compose …` for the proxy, without the project's COMPOSE_* variables.
     pub(super) fn command<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let options = ComposeOptions {
             files: vec![self.compose_file()],
@@ -91,20 +86,18 @@ impl Instance {
         ["COMPOSE_FILE", "COMPOSE_ENV_FILES", "COMPOSE_PROFILES"].iter().fold(command, Command::env_remove)
     }
 
-    /// Its logs, for a person's terminal; `None` where it has no container. One
-    /// that ended has the most to say.
+    /// The command that shows its logs, also of an exited container; `None` if it has none.
     pub fn logs(&self, ctx: &Context, tail: &str, follow: bool) -> Result<Option<Command>> {
         let containers = ctx.engine.containers_of(&self.project).map_err(engine_error(ctx))?;
         Ok(self.container(&containers).map(|own| docker::logs(&own.id, tail, follow)))
     }
 
-    /// Its own containers of `all`.
     pub(super) fn container<'a>(&self, all: &'a [Container]) -> Option<&'a Container> {
         let mut own = all.iter().filter(|container| container.project.as_deref() == Some(&self.project));
         own.find(|container| container.service.as_deref() == Some("traefik") && !container.one_off)
     }
 
-    /// Containers of `all` that are on a network of this proxy and not its own.
+    /// Other containers on a network of this proxy.
     pub(super) fn guests<'a>(&self, all: &'a [Container]) -> Vec<&'a Container> {
         let is_there = |on: &Attachment| on.name == self.network || is_link(&self.network, &on.name);
         let guest = |container: &&Container| {
@@ -113,7 +106,7 @@ impl Instance {
         all.iter().filter(guest).collect()
     }
 
-    /// Whether this proxy looks at a container's labels, as `labels::constraint` says.
+    /// Whether this proxy reads a container's labels, as `labels::constraint` tells Traefik.
     pub(super) fn watches(&self, container: &Container) -> bool {
         let network = container.traefik.get("traefik.docker.network");
         let is_named = [container.proxy.as_ref(), network].contains(&Some(&self.network));
@@ -121,7 +114,7 @@ impl Instance {
         !container.one_off && (is_named || (is_nameless && self.network == NETWORK))
     }
 
-    /// The ports that it really has, while it runs.
+    /// The ports that the engine publishes for it; `None` while it does not run.
     pub fn ports(&self, ctx: &Context) -> Result<Option<Ports>> {
         let containers = ctx.engine.containers_of(&self.project).map_err(engine_error(ctx))?;
         Ok(self.container(&containers).and_then(published_ports))
@@ -134,17 +127,16 @@ impl Instance {
 
     pub(super) fn save_state(&self, saved: &SavedState) -> Result<()> {
         let saved = SavedState { schema: 1, ..saved.clone() };
-        let json = serde_json::to_vec_pretty(&saved).context("write what the proxy remembers")?;
+        let json = serde_json::to_vec_pretty(&saved).context("serialize the proxy's state")?;
         disk::write_atomic(&self.dir.join("state.json"), &json)
     }
 }
 
-/// The ports of the proxy, where it is one of these containers and runs.
+/// The published ports of the proxy, if it is running and among these containers.
 pub fn running_ports(ctx: &Context, containers: &[Container]) -> Option<Ports> {
     Instance::resolve(ctx).ok()?.container(containers).and_then(published_ports)
 }
 
-/// The ports of this machine that a running proxy has.
 pub(super) fn published_ports(container: &Container) -> Option<Ports> {
     let usual = Ports::USUAL;
     let of = |target: u16| container.held().find(|binding| binding.target == target).map(|binding| binding.published);
@@ -156,14 +148,13 @@ pub(super) fn published_ports(container: &Container) -> Option<Ports> {
     })
 }
 
-/// The engine's trouble as an error.
 pub(super) fn engine_error(ctx: &Context) -> impl Fn(Trouble) -> Error + '_ {
     |trouble| ctx.engine_error(&trouble)
 }
 
-/// Waits for whoever changes the proxy or its networks.
+/// Locks the proxy and its networks; waits while another command changes them.
 pub(super) fn lock(instance: &Instance) -> Result<Turn> {
-    Turn::take(&instance.dir, "proxy", || ui::note("another `proxy` command is at work: waiting for it"))
+    Turn::take(&instance.dir, "proxy", || ui::note("waiting for another `proxy` command"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! The networks that single checkouts share with the proxy. `start` makes one and
-//! has the running proxy join it; its compose file does not name them, because with
-//! another list of networks Compose would make it anew and end every connection.
+//! Link networks: each is shared by one checkout and the proxy. `start` creates one and
+//! connects the running proxy to it. The proxy's compose file does not list them, because
+//! Compose would recreate the proxy for a new list and break every connection.
 
 use std::path::Path;
 
@@ -13,14 +13,14 @@ use crate::model::{Container, LINK, LINK_FOLDER, Network, OF_PROXY};
 use crate::operation::networks::{link, prune};
 use crate::{disk, docker, exec, ui};
 
-/// Whether a file of names reads the name of the checkout's own network: one that
-/// was written by hand has its services on the network that projects share.
+/// Whether a compose file with labels puts its services on the checkout's link network. A
+/// hand-written one uses the network that projects share.
 pub(super) fn names_file_uses_link(file: &Path) -> bool {
     std::fs::read_to_string(file).is_ok_and(|text| text.contains(&format!("${{{LINK_VARIABLE}")))
 }
 
-/// Makes the network of `project` in `folder` where it is not there, and has the
-/// running proxy join it.
+/// Creates the link network of `project` in `folder` if it is missing, and connects the
+/// running proxy to it.
 pub(super) fn ensure(ctx: &Context, instance: &Instance, project: &str, folder: &Path) -> Result<()> {
     let _turn = lock(instance)?;
     let name = link_network(&instance.network, project);
@@ -32,14 +32,15 @@ pub(super) fn ensure(ctx: &Context, instance: &Instance, project: &str, folder: 
         create(&name, instance, project, folder)?;
         found = find(ctx)?;
     }
-    let link = found.ok_or_else(|| Error::new(format!("the network `{name}` was removed as soon as it was made")))?;
+    let link =
+        found.ok_or_else(|| Error::new(format!("the network `{name}` was removed right after it was created")))?;
     if link.link().is_none_or(|link| link.proxy != instance.project) {
-        return Err(Error::new(format!("there is a network `{name}` that this tool did not make"))
-            .hint(format!("the services of this project share it with the proxy: `docker network rm {name}`")));
+        return Err(Error::new(format!("there is already a network `{name}` that this tool did not create"))
+            .hint(format!("this project needs that name for its network with the proxy: `docker network rm {name}`")));
     }
     let containers = ctx.engine.containers_of(&instance.project).map_err(engine_error(ctx))?;
     let proxy = instance.container(&containers).filter(|own| own.state.holds_ports());
-    let proxy = proxy.ok_or_else(|| Error::new("the proxy has ended").hint("`cargo xtask proxy logs`"))?;
+    let proxy = proxy.ok_or_else(|| Error::new("the proxy has exited").hint("`cargo xtask proxy logs`"))?;
     join(ctx, proxy, &link)
 }
 
@@ -56,10 +57,9 @@ fn create(name: &str, instance: &Instance, project: &str, folder: &Path) -> Resu
     Err(create_error(name, &answer.error_text()))
 }
 
-/// The error that a network could not be made.
 pub(super) fn create_error(name: &str, why: &str) -> Error {
-    Error::new(format!("the network `{name}` could not be made: {why}"))
-        .hint("too many networks? `cargo xtask prune-network` removes those that nobody needs")
+    Error::new(format!("cannot create the network `{name}`: {why}"))
+        .hint("too many networks? `cargo xtask prune-network` removes unused ones")
 }
 
 fn join(ctx: &Context, proxy: &Container, link: &Network) -> Result<()> {
@@ -69,8 +69,8 @@ fn join(ctx: &Context, proxy: &Container, link: &Network) -> Result<()> {
     ctx.engine.connect(&link.id, &proxy.id).map_err(engine_error(ctx))
 }
 
-/// Has the proxy join all networks that are its own, as after it was made anew, and
-/// takes those away that nobody is on and whose folder is gone.
+/// Connects the proxy to all its link networks, which a recreated container has lost, and
+/// removes unused ones whose folder was deleted.
 pub(super) fn join_all(ctx: &Context, instance: &Instance) -> Result<()> {
     let (networks, containers) = prune::look(ctx).map_err(engine_error(ctx))?;
     let own = ctx.engine.containers_of(&instance.project).map_err(engine_error(ctx))?;
@@ -80,7 +80,7 @@ pub(super) fn join_all(ctx: &Context, instance: &Instance) -> Result<()> {
         if is_gone && users(network, &containers).is_empty() {
             link::remove(ctx, network, &containers).map_err(engine_error(ctx))?;
         } else if let Err(error) = join(ctx, proxy, network) {
-            // `prune-network` may have taken it away just now.
+            // `prune-network` may just have removed it.
             if ctx.engine.network(&network.name).map_err(engine_error(ctx))?.is_some() {
                 return Err(error);
             }
@@ -93,8 +93,7 @@ fn is_ours(instance: &Instance, network: &Network) -> bool {
     network.link().is_some_and(|link| link.proxy == instance.project)
 }
 
-/// Whether the proxy's container names a network that is gone: it could not be
-/// started again.
+/// Whether the proxy's container refers to a removed network, so that it could not start.
 pub(super) fn references_removed_network(ctx: &Context, instance: &Instance) -> Result<bool> {
     let (networks, containers) = prune::look(ctx).map_err(engine_error(ctx))?;
     let is_own = |container: &&Container| container.project.as_deref() == Some(&instance.project);
@@ -103,18 +102,18 @@ pub(super) fn references_removed_network(ctx: &Context, instance: &Instance) -> 
     Ok(ids.any(|attachment| !is_there(&attachment.id)))
 }
 
-/// Takes the network of a project away, where only the proxy is on it: once it is
-/// stopped, or goes by ports. It takes an address range of the engine, of which there
-/// are few, and is made again in a moment.
+/// Removes a project's link network if only the proxy is connected to it: the project was
+/// stopped, or now uses ports. It occupies one of the engine's few address ranges, and is
+/// quickly created again.
 pub fn remove_link(ctx: &Context, project: &str) {
-    // There is no proxy, and a question takes long.
+    // There is no proxy, and a request is slow.
     if ctx.engine.endpoint().is_remote() {
         return;
     }
     let Ok(instance) = Instance::resolve(ctx) else { return };
     let name = link_network(&instance.network, project);
     let removed = || -> Result<()> {
-        // As a rule there is none, and that is a short question.
+        // Usually there is none, and this request is cheap.
         if ctx.engine.network(&name).map_err(engine_error(ctx))?.is_none() {
             return Ok(());
         }
@@ -128,14 +127,13 @@ pub fn remove_link(ctx: &Context, project: &str) {
         }
         Ok(())
     };
-    // What is left is found by `prune-network`.
+    // `prune-network` finds what is left.
     if let Err(error) = removed() {
         ui::detail(&format!("network {name} stays: {error}"));
     }
 }
 
-/// Takes all networks of the proxy away that nobody else is on, and gives the names
-/// of the others.
+/// Removes the link networks that only the proxy uses; returns the names of the others.
 pub(super) fn remove_all(ctx: &Context, instance: &Instance) -> Result<Vec<String>> {
     let (networks, containers) = prune::look(ctx).map_err(engine_error(ctx))?;
     let mut left = Vec::new();

@@ -1,5 +1,5 @@
-//! A start by names: what has to be there before Compose is called, the proof
-//! that every name leads to its service, and how to say so.
+//! Starting a project with host names (`start --traefik`): what is prepared before Compose
+//! runs, the proof that every name reaches its service, and the URLs.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -8,8 +8,8 @@ use super::ask::{Answer, route_answers, routes};
 use super::certify::{self, presents_current_certificate, stale_certificate};
 use super::names::{self, Plan};
 use super::proof::{Backends, backends, refuse_rivals};
-use super::urls::account;
-use super::{Instance, Options, hosts_lines, link_networks, up, url_or_command};
+use super::urls::{account, hosts_lines, url_or_command};
+use super::{Instance, Options, link_networks, up};
 use crate::context::Context;
 use crate::error::{Context as _, Error, Result};
 use crate::exec::Patience;
@@ -21,18 +21,16 @@ use crate::operation::services::urls::{ServiceUrls, further};
 use crate::project::Project;
 use crate::{disk, ui};
 
-/// A project that is started by names.
 #[derive(Debug, Clone)]
 pub struct NamedStart {
-    /// The compose file that gives them, and the host name of this checkout: what
-    /// other commands have to know later.
+    /// The compose file with the labels, and the host name of this checkout; saved for
+    /// later commands.
     pub file: NamesFile,
     named: Vec<Named>,
     ports: Ports,
     ca: PathBuf,
 }
 
-/// One service with a name.
 #[derive(Debug, Clone)]
 struct Named {
     service: String,
@@ -40,24 +38,24 @@ struct Named {
     host: String,
 }
 
-/// How long the proxy may take to see a container that is well. It looks at the
-/// engine's events, so this is short.
+/// For a healthy container to get its route. The proxy watches the engine's events, so
+/// this takes a moment only.
 const ROUTE_TIMEOUT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(100);
 
-/// Makes all ready: the compose file of names, the proxy, the certificate. Services
-/// in `also` keep their ports beside their names.
+/// Starts the proxy, writes the compose file with the labels, and issues the certificate.
+/// Services in `also_publish` keep their published ports.
 pub fn prepare(project: &Project, also_publish: &[String], writes: Writes) -> Result<NamedStart> {
     let (ctx, name) = (&project.ctx, &project.stack.name);
     let plan = names::plan(project, also_publish)?;
     if plan.routes.is_empty() {
         return Err(Error::new("no service of this project can have a name")
-            .hint("say what they are in xtask.toml: `[proxy.services]` and `web = { kind = \"web\", port = 8080 }`"));
+            .hint("declare one in xtask.toml: `[proxy.services]` and `web = { kind = \"web\", port = 8080 }`"));
     }
     if let Some(name) = also_publish.iter().find(|name| plan.routes.iter().all(|route| route.service != **name)) {
         let known: Vec<&str> = plan.routes.iter().map(|route| route.service.as_str()).collect();
         return Err(Error::new(format!("--also-publish {}: no service of that name has a route", ui::clean(name)))
-            .hint(format!("services with one are: {}", known.join(", "))));
+            .hint(format!("services with a route: {}", known.join(", "))));
     }
     let named: Vec<Named> = plan.routes.iter().map(|route| named(route, &plan.host)).collect();
     up(ctx, &Options::default())?;
@@ -68,7 +66,7 @@ pub fn prepare(project: &Project, also_publish: &[String], writes: Writes) -> Re
         file = write(ctx, &plan, also_publish, writes)?;
         certify::certify(ctx, name, &named.iter().map(|named| named.host.clone()).collect::<Vec<String>>())?;
         let running = instance.ports(ctx)?;
-        ports = running.ok_or_else(|| Error::new("the proxy has ended").hint("`cargo xtask proxy logs`"))?;
+        ports = running.ok_or_else(|| Error::new("the proxy has exited").hint("`cargo xtask proxy logs`"))?;
         if link_networks::names_file_uses_link(&file) {
             link_networks::ensure(ctx, &instance, name, &disk::real(plan.file.parent().unwrap_or(&ctx.dir)))?;
         }
@@ -81,16 +79,16 @@ fn named(route: &labels::Route, host: &str) -> Named {
     Named { service: route.service.clone(), kind: route.kind, host: route.host(host) }
 }
 
-/// The file of names: the project's own, which people may commit; what is for
-/// this run alone lies in the state folder.
+/// Writes the compose file with the labels: in the project, where it may be committed, or
+/// in the state folder if it is for this run only.
 fn write(ctx: &Context, plan: &Plan, also_publish: &[String], writes: Writes) -> Result<PathBuf> {
     if also_publish.is_empty() && writes != Writes::Environment {
         match names::write(ctx, plan) {
             Ok(true) => ui::note(&format!("{} written", ctx.show(&plan.file))),
             Ok(false) => {}
-            // Somebody's own labels are as good, if they are right.
+            // Hand-written labels will do, if they are correct.
             Err(_) if plan.file.is_file() => {
-                ui::note(&format!("note: {} was written by hand, and is used as it is", ctx.show(&plan.file)));
+                ui::note(&format!("note: {} was written by hand and is used as it is", ctx.show(&plan.file)));
             }
             Err(error) => return Err(error),
         }
@@ -103,8 +101,8 @@ fn write(ctx: &Context, plan: &Plan, also_publish: &[String], writes: Writes) ->
     Ok(file)
 }
 
-/// The names of a project that was started by names before; `None` where it was
-/// not, and while no proxy runs.
+/// The project as `start --traefik` started it; `None` if it was not started that way, or
+/// no proxy runs.
 pub fn started(project: &Project) -> Result<Option<NamedStart>> {
     let ctx = &project.ctx;
     let Some(file) = &ctx.names else { return Ok(None) };
@@ -116,8 +114,8 @@ pub fn started(project: &Project) -> Result<Option<NamedStart>> {
 }
 
 impl NamedStart {
-    /// Waits until the proxy really leads to every service that was started, and
-    /// names the cause where it does not.
+    /// Waits until the proxy routes to every service that was started; the error names the
+    /// cause if it does not.
     pub fn prove(&self, ctx: &Context, survey: &Survey, patience: &Patience) -> Result<()> {
         let instance = Instance::resolve(ctx)?;
         refuse_rivals(ctx, &instance, &survey.stack.name)?;
@@ -127,8 +125,7 @@ impl NamedStart {
                 let answer = route_answers(&named.host, named.kind, self.ports);
                 let shown =
                     answer != Answer::Routed || presents_current_certificate(&instance, &named.host, self.ports);
-                // Somebody answers; whether it is this project's container, the proxy
-                // itself knows.
+                // Something answers; the proxy's API says which container it is.
                 let proof = if answer == Answer::Routed && shown {
                     self.backends_of(ctx, &survey.stack.name, named)?
                 } else {
@@ -139,14 +136,14 @@ impl NamedStart {
                 }
                 if patience.interrupted() {
                     return Err(Error::interrupted("interrupted: containers that were started keep running")
-                        .hint("`cargo xtask start --traefik` goes on from here"));
+                        .hint("`cargo xtask start --traefik` continues from here"));
                 }
                 if Instant::now() >= deadline {
                     return Err(match proof {
                         Backends::Foreign(who) => foreign_backend(named, &who),
                         Backends::Unknown(why) => unknown_backend(named, &why),
                         _ if !shown => stale_certificate(&instance, &named.host),
-                        _ if answer == Answer::Routed => foreign_backend(named, &["somebody else".to_owned()]),
+                        _ if answer == Answer::Routed => foreign_backend(named, &["another service".to_owned()]),
                         _ => self.no_answer(named, &answer),
                     });
                 }
@@ -156,7 +153,6 @@ impl NamedStart {
         Ok(())
     }
 
-    /// Who is behind a name, as the proxy and the engine have it now.
     fn backends_of(&self, ctx: &Context, project: &str, named: &Named) -> Result<Backends> {
         let containers = ctx.engine.containers().map_err(|trouble| ctx.engine_error(&trouble))?;
         let generated = link_networks::names_file_uses_link(&self.file.path);
@@ -168,32 +164,33 @@ impl NamedStart {
         let Named { service, host, .. } = named;
         let service = ui::clean(service);
         let error = match answer {
-            Answer::Routed | Answer::NoRoute => Error::new(format!("{host} leads nowhere: the proxy has no route for it"))
-                .hint("it leaves out containers that are not healthy, and routers that two containers give one name"),
+            Answer::Routed | Answer::NoRoute => Error::new(format!("the proxy has no route for {host}"))
+                .hint("it skips containers that are not healthy, and routers that two containers define"),
             Answer::BadGateway => {
-                Error::new(format!("{host} has a route, and nobody answers behind it (502)")).hint(format!(
-                    "`{service}` may listen on 127.0.0.1 of its container only, or on another port: `port = …` under [proxy.services] in xtask.toml"
+                Error::new(format!("{host} has a route, but the service does not accept connections (502)")).hint(format!(
+                    "`{service}` may listen only on 127.0.0.1 of its container, or on another port: `port = …` under [proxy.services] in xtask.toml"
                 ))
             }
-            Answer::GatewayTimeout => Error::new(format!("{host} has a route that the proxy cannot follow (504)"))
+            Answer::GatewayTimeout => Error::new(format!("{host} has a route, but the proxy cannot reach the service (504)"))
                 .hint(format!("`{service}` is not on the proxy's network: it needs `networks: [default, web]`")),
             Answer::NoProxy(why) => Error::new(format!("the proxy does not answer: {}", ui::clean(why)))
-                .hint("`cargo xtask proxy logs` says why; `cargo xtask proxy up` starts it again"),
+                .hint("`cargo xtask proxy logs` shows why; `cargo xtask proxy up` restarts it"),
         };
-        let said =
-            self.traefik_errors(host).into_iter().fold(error, |error, said| error.hint(format!("it says: {said}")));
-        said.hint("`cargo xtask proxy labels --lint` looks at the labels, `cargo xtask proxy status` at the routes")
+        let said = self
+            .traefik_errors(host)
+            .into_iter()
+            .fold(error, |error, said| error.hint(format!("Traefik reports: {said}")));
+        said.hint("`cargo xtask proxy labels --lint` checks the labels, `cargo xtask proxy status` shows the routes")
             .finding()
     }
 
-    /// What Traefik itself says of the routers of a host.
+    /// The errors that Traefik reports for the routers of a host.
     fn traefik_errors(&self, host: &str) -> Vec<String> {
         let routes = routes(self.ports).unwrap_or_default();
         let of_host = routes.into_iter().filter(|route| hosts(&route.rule).iter().any(|known| known == host));
         of_host.flat_map(|route| route.errors).map(|text| ui::clean(&text)).collect()
     }
 
-    /// How each service is reached, in the order of the names.
     pub fn urls(&self, survey: &Project) -> Vec<ServiceUrls> {
         let of = |named: &Named| {
             let service = survey.stack.service(&named.service)?;
@@ -207,12 +204,12 @@ impl NamedStart {
         self.named.iter().filter_map(of).collect()
     }
 
-    /// Says what to do where this system does not resolve the names.
+    /// Prints lines for the hosts file if this system does not resolve the names.
     pub fn note_hosts_file(&self) {
         let hosts: Vec<String> = self.named.iter().map(|named| named.host.clone()).collect();
         if let Some(lines) = hosts_lines(&hosts) {
             let file = if cfg!(windows) { "the hosts file" } else { "/etc/hosts" };
-            ui::note(&format!("note: browsers and curl find these names; for other programs add to {file}:"));
+            ui::note(&format!("note: browsers and curl resolve these names; for other programs add to {file}:"));
             for line in lines.lines() {
                 ui::note(&format!("  {line}"));
             }
@@ -222,22 +219,22 @@ impl NamedStart {
 
 fn unknown_backend(named: &Named, why: &str) -> Error {
     Error::new(format!(
-        "{} is answered, and the proxy does not say whether by `{}`: {}",
+        "{} answers, but the proxy does not say whether it is `{}`: {}",
         named.host,
         ui::clean(&named.service),
         ui::clean(why)
     ))
-    .hint("`cargo xtask proxy logs` shows what it says")
+    .hint("see `cargo xtask proxy logs`")
     .finding()
 }
 
 fn foreign_backend(named: &Named, who: &[String]) -> Error {
     Error::new(format!(
-        "{} is answered by {}, and not by `{}` of this project alone",
+        "{} is answered by {}, not only by `{}` of this project",
         named.host,
         who.join(", "),
         ui::clean(&named.service)
     ))
-    .hint("`cargo xtask proxy status` shows the routes; `cargo xtask proxy labels --lint` looks at the labels")
+    .hint("`cargo xtask proxy status` shows the routes; `cargo xtask proxy labels --lint` checks the labels")
     .finding()
 }

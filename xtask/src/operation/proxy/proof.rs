@@ -1,5 +1,5 @@
-//! Whether a name at the proxy leads to this project's own container, and to nobody
-//! else's: that something answers is no proof of it.
+//! Proves that the proxy routes a name to this project's containers and to no others. An
+//! answer alone does not prove it.
 
 use std::net::IpAddr;
 
@@ -11,23 +11,22 @@ use crate::labels::{self, Labelled, Ports, Rival, hosts, rivals, routers};
 use crate::model::Container;
 use crate::ui;
 
-/// Who is behind a name.
+/// The backends of a name at the proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Backends {
-    /// This project's own containers, and nobody else.
+    /// Only this project's containers.
     Own,
-    /// None of this project's containers yet.
+    /// No backends yet.
     None,
-    /// The proxy does not say: why.
+    /// The proxy could not be asked; the reason.
     Unknown(String),
-    /// These as well, or in their place.
+    /// These others as well, or instead.
     Foreign(Vec<String>),
 }
 
-/// Who is behind `host`: the routers that the containers of `project` define for it
-/// are looked up at the proxy, and the addresses that it has for them compared with
-/// the containers' own. Labels that were written by hand (not `generated`) may lead
-/// there in other ways, which are believed.
+/// The backends of `host`. Takes the routers that the containers of `project` define for it,
+/// asks the proxy for their server addresses, and compares those with the containers'.
+/// Hand-written labels (not `generated`) may route in other ways, which are trusted.
 pub(super) fn backends(
     containers: &[Container],
     project: &str,
@@ -78,9 +77,9 @@ fn judge(containers: &[Container], project: &str, addresses: &[IpAddr]) -> Backe
     if strangers.is_empty() { Backends::Own } else { Backends::Foreign(strangers) }
 }
 
-/// Containers of others whose labels take names from those of `project`: Traefik drops
-/// a router that two containers define a moment after it has seen the second, when a
-/// start is long over, and asks services of one name in turns.
+/// Refuses to start while other containers' labels take names of `project`. Traefik drops a
+/// router that two containers define only after it has seen the second, when the start is
+/// over, and balances between services with the same name.
 pub(super) fn refuse_rivals(ctx: &Context, instance: &Instance, project: &str) -> Result<()> {
     let containers = ctx.engine.containers().map_err(engine_error(ctx))?;
     let found = find_rivals(instance, &containers, Some(project));
@@ -90,12 +89,12 @@ pub(super) fn refuse_rivals(ctx: &Context, instance: &Instance, project: &str) -
     let Some((_, rival, whose)) = found.iter().find(|(_, rival, _)| rival.is_harm()) else { return Ok(()) };
     Err(Error::new(ui::clean(&rival.fact(&whose.whose())))
         .hint(rival.cure())
-        .hint(format!("or stop that one: `docker stop {}`", ui::argument(whose.container)))
+        .hint(format!("or stop that container: `docker stop {}`", ui::argument(whose.container)))
         .finding())
 }
 
-/// All that takes names from `project`, or from any project, and from the dashboard:
-/// whose names, how, and by which container. Each way of one container is told once.
+/// Everything that takes names from `project` (`None`: from any project) or from the
+/// dashboard: the project that loses names, how, and to which container. Without duplicates.
 pub(super) fn find_rivals<'a>(
     instance: &Instance,
     containers: &'a [Container],
@@ -111,7 +110,7 @@ pub(super) fn find_rivals<'a>(
             if std::ptr::eq(own, other) {
                 continue;
             }
-            // The dashboard is never down.
+            // A fallback is no matter for the dashboard, which is never down.
             let is_told = |rival: &Rival| rival.is_harm() || own.project != instance.project;
             for rival in rivals(own.labels, other).into_iter().filter(is_told) {
                 let is_same = |(whose, known, by): &(String, Rival, Labelled<'_>)| {
@@ -126,7 +125,7 @@ pub(super) fn find_rivals<'a>(
     found
 }
 
-/// Whether two say the same of one router: of the hosts that it gets one is named.
+/// Whether two rivals are about the same router; they may name different hosts.
 fn is_same_router(one: &Rival, two: &Rival) -> bool {
     match (one, two) {
         (Rival::Outranks { router: one, .. }, Rival::Outranks { router: two, .. })
@@ -135,7 +134,7 @@ fn is_same_router(one: &Rival, two: &Rival) -> bool {
     }
 }
 
-/// The running containers that this proxy looks at, with their labels.
+/// The running containers whose labels this proxy reads.
 pub(super) fn labelled<'a>(instance: &Instance, containers: &'a [Container]) -> Vec<Labelled<'a>> {
     let seen = containers.iter().filter(|container| container.state.holds_ports() && instance.watches(container));
     let labelled = |container: &'a Container| Labelled {

@@ -1,5 +1,5 @@
-//! What the proxy is doing: asked of the engine, of Traefik through its own
-//! dashboard's router, and of the certificates.
+//! The proxy's state, from the engine, from Traefik's API (through the dashboard's router),
+//! and from the certificates.
 
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ use crate::labels::{self, DASHBOARD, Kind, Labelled, Ports, Rival, Transport, ho
 use crate::model::{Container, Health, State};
 use crate::ui::{self, Column};
 
-/// The proxy's state; `--format json` prints it as it is.
+/// Also the JSON of `proxy status`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Status {
     schema: u32,
@@ -30,9 +30,9 @@ pub struct Status {
     ca: Option<String>,
     certificates: Vec<Certificate>,
     routes: Vec<RouteRow>,
-    /// What takes names from projects.
+    /// Labels that take names from projects.
     rivals: Vec<RivalRow>,
-    /// Why the routes could not be asked for, or what is wrong with all of them.
+    /// Why the routes are unknown, or what is wrong with all of them.
     trouble: Option<String>,
 }
 
@@ -40,9 +40,9 @@ pub struct Status {
 struct EntryPoint {
     entrypoint: &'static str,
     port: u16,
-    /// The usual one, or the one that was asked for.
+    /// The default or requested one.
     usual: u16,
-    /// Who has that.
+    /// Who holds that one.
     held_by: Option<String>,
 }
 
@@ -58,9 +58,8 @@ struct RouteRow {
     transport: Transport,
     router: String,
     rule: String,
-    /// Where a client finds it.
     urls: Vec<String>,
-    /// What a client of a database is told.
+    /// The command that connects to a database.
     connect: Option<String>,
     status: String,
     errors: Vec<String>,
@@ -70,18 +69,18 @@ struct RouteRow {
 
 #[derive(Debug, Clone, Serialize)]
 struct RivalRow {
-    /// The project whose names it is about.
+    /// The project that loses names.
     project: String,
-    /// The container of another project.
+    /// The container that takes them.
     container: String,
-    /// Whether it does harm now, and not only while a service is down.
+    /// Whether it takes them now; `false`: only while a service is down.
     harm: bool,
     message: String,
     cure: String,
 }
 
 impl Status {
-    /// Whether it runs, and every route is as it should be.
+    /// Whether it runs without problems.
     pub fn is_healthy(&self) -> bool {
         self.state == "running"
             && self.trouble.is_none()
@@ -89,17 +88,16 @@ impl Status {
             && !self.rivals.iter().any(|rival| rival.harm)
     }
 
-    /// Whether it runs.
     pub fn is_up(&self) -> bool {
         self.state == "running"
     }
 
-    /// Whether nobody ever started it, or somebody took it away.
+    /// Whether it has no container.
     pub fn is_absent(&self) -> bool {
         self.state == "absent"
     }
 
-    /// Its state and what it has, in a few words.
+    /// `running, Traefik 3.7.0, 2 routes, 1 certificate`
     pub fn summary(&self) -> String {
         let version = self.version.as_ref().map(|version| format!(", Traefik {version}")).unwrap_or_default();
         let (routes, certificates) =
@@ -107,8 +105,7 @@ impl Status {
         format!("{}{version}, {routes}, {certificates}", self.state)
     }
 
-    /// What is wrong with it: why it cannot be asked, and what Traefik says of
-    /// single routes.
+    /// Why it cannot be asked, the errors of its routes, and labels that take names.
     pub fn problems(&self) -> Vec<String> {
         let of_route = |route: &RouteRow| {
             let router = ui::clean(&route.router);
@@ -118,13 +115,13 @@ impl Status {
         self.trouble.iter().cloned().chain(self.routes.iter().flat_map(of_route)).chain(rivals).collect()
     }
 
-    /// What answers for a project while a service of it is down.
+    /// Routers that answer for a project while one of its services is down.
     pub fn fallbacks(&self) -> Vec<String> {
         let rivals = self.rivals.iter().filter(|rival| !rival.harm);
         rivals.map(|rival| format!("{}: {}", ui::clean(&rival.project), ui::clean(&rival.message))).collect()
     }
 
-    /// Ports that it has because others hold the usual ones.
+    /// The ports that differ from the default because others hold those.
     pub fn displaced_ports(&self) -> Vec<String> {
         let other = |entry: &EntryPoint| {
             let holder = entry.held_by.as_ref()?;
@@ -133,8 +130,8 @@ impl Status {
         self.ports.iter().filter_map(other).collect()
     }
 
-    /// The command that takes the usual ports, once they are free; projects may
-    /// go on running.
+    /// The command that switches back to the default ports once they are free, while projects
+    /// keep running.
     pub fn reclaim_command(&self) -> String {
         reclaim(self.ports.iter().filter(|entry| entry.held_by.is_some()))
     }
@@ -145,7 +142,6 @@ fn reclaim<'a>(entries: impl IntoIterator<Item = &'a EntryPoint>) -> String {
     format!("cargo xtask proxy up{}", options.collect::<String>())
 }
 
-/// Looks.
 pub fn status(ctx: &Context) -> Result<Status> {
     let instance = Instance::resolve(ctx)?;
     let containers = ctx.engine.containers().map_err(engine_error(ctx))?;
@@ -206,13 +202,13 @@ fn rivals(instance: &Instance, containers: &[Container]) -> Vec<RivalRow> {
     proof::find_rivals(instance, containers, None).into_iter().map(row).collect()
 }
 
-/// A checkout with an older program shares this proxy, and started it last.
+/// Whether an older version of this program, in another checkout, started the proxy last.
 fn outdated(instance: &Instance, own: Option<&Container>) -> Option<String> {
     own?;
     let text = std::fs::read_to_string(instance.compose_file()).ok()?;
     (!text.contains(&labels::constraint(&instance.network))).then(|| {
-        "an older `cargo xtask` of another checkout started it: it does not see names that this one gives; \
-         `cargo xtask proxy up` heals it"
+        "an older `cargo xtask` of another checkout started it, so it ignores the names of this version; \
+         `cargo xtask proxy up` fixes that"
             .to_owned()
     })
 }
@@ -225,7 +221,7 @@ fn entry_points(
     chosen: [Option<u16>; 4],
 ) -> Vec<EntryPoint> {
     let chooser = PortChooser::new(ctx, instance, containers);
-    // Its own ports look free to it.
+    // The probe finds the proxy's own ports free.
     let itself = |usual| ports.entries().into_iter().find(|entry| entry.1 == usual).map(|entry| entry.0);
     let entry = |((entrypoint, port, usual), chosen): ((&'static str, u16, u16), Option<u16>)| {
         let usual = chosen.unwrap_or(usual);
@@ -235,8 +231,7 @@ fn entry_points(
     ports.entries().into_iter().zip(chosen).map(entry).collect()
 }
 
-/// What a container is reached by at a proxy with these ports, as its labels
-/// say.
+/// The URLs of a container at a proxy with these ports, by its labels.
 pub fn urls_of(container: &Container, ports: Ports) -> Vec<String> {
     let port = |entry: &str| ports.entries().into_iter().find(|known| known.0 == entry).map(|known| known.1);
     let of_router = |router: crate::labels::Router| {
@@ -308,7 +303,6 @@ fn lines(columns: &[Column], rows: &[Vec<String>]) {
     }
 }
 
-/// For eyes.
 pub fn print(ctx: &Context, status: &Status) {
     let version = status.version.as_deref().map(|version| format!(", Traefik {version}")).unwrap_or_default();
     ui::out(&format!("proxy {}{version}, network {}", status.state, status.network));
@@ -345,7 +339,7 @@ pub fn print(ctx: &Context, status: &Status) {
         rows.extend(row.errors.iter().map(|error| vec![String::new(), ui::clean(error)]));
     }
     lines(&[Column::Left; 4], &rows);
-    // Long lines, to be copied: not in a column.
+    // Long lines to copy, so not in a table.
     for connect in status.routes.iter().filter_map(|row| row.connect.as_ref()) {
         ui::out(&format!("  {}", ui::clean(connect)));
     }
