@@ -50,7 +50,7 @@ fn what_it_said_is_shown_also_when_it_has_ended() {
     let proxy = Proxy::new();
     let home = &proxy.home;
     let logs = || proxy.xtask(home, &["proxy", "logs", "--tail", "all"]);
-    logs().exits(2).says("the proxy is not there");
+    logs().exits(2).says("there is no proxy");
     proxy.up(home).exits(0);
     docker(["stop", "-t", "1", proxy.id().trim()]).exits(0);
     logs().exits(0).says("Starting provider");

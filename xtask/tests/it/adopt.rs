@@ -43,7 +43,7 @@ fn all_of_it_is_shown_and_nothing_done_without_consent() {
     snapshot!("adopt-dry-run", own_part(&project, &run.to_string()));
     let refused = project.run("adopt -q").exits(1);
     assert!(refused.stderr.contains("There is no terminal to ask on, so nothing was written"), "{refused}");
-    assert!(project.run("adopt --check").exits(1).stderr.contains("brings what is missing"));
+    assert!(project.run("adopt --check").exits(1).stderr.contains("adds what is missing"));
     assert_eq!(project.everything(), before);
 }
 

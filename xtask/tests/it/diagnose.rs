@@ -72,7 +72,7 @@ fn an_unknown_check_is_refused_with_the_list() {
 #[test]
 fn markdown_is_for_diagnose_alone() {
     let run = Project::empty().run("check-ports --format markdown").exits(2);
-    assert!(run.stderr.contains("only diagnose writes Markdown"), "{run}");
+    assert!(run.stderr.contains("only diagnose prints Markdown"), "{run}");
 }
 
 // --- Tools -------------------------------------------------------------------

@@ -263,11 +263,11 @@ fn diagnose_fix_asks_about_each_repair() {
 fn adopting_is_asked_for_once_and_no_writes_nothing() {
     let project = Project::new("services:\n  web:\n    image: web\n    ports: [\"@0:80\"]\n");
     let Some(mut terminal) = project.terminal("adopt") else { return };
-    terminal.sees("+    ports: [\"${WEB_PORT:-").sees("do all of this? [y/N]").types("n\n");
+    terminal.sees("+    ports: [\"${WEB_PORT:-").sees("apply all of this? [y/N]").types("n\n");
     assert_eq!(project.screen(terminal).0, 1);
     assert!(!project.path("xtask").exists() && !project.path("Makefile").exists());
     let Some(mut terminal) = project.terminal("adopt") else { return };
-    terminal.sees("do all of this? [y/N]").types("y\n");
+    terminal.sees("apply all of this? [y/N]").types("y\n");
     assert_eq!(project.screen(terminal).0, 0);
     assert!(project.read("compose.yaml").contains("WEB_PORT") && project.path("Makefile").exists());
 }

@@ -186,7 +186,7 @@ fn nothing_is_kept_for_what_cannot_run() {
     let project = project();
     for (words, says) in [
         ("run -- no-such-program", "`no-such-program` is not installed"),
-        ("run --as a/b -- /bin/echo", "is no name for a server"),
+        ("run --as a/b -- /bin/echo", "is not a valid server name"),
         ("run --port 0 -- /bin/echo", "0"),
         ("run", "required"),
     ] {
