@@ -110,7 +110,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
 /// JSON has the state before and the actions; the error goes to stderr.
 fn report(found: &Holders, before: Option<Report<'static>>, outcome: Outcome, good: &str) -> Result<Exit> {
     if let Some(before) = before {
-        ui::json(&before.and(&outcome.actions));
+        ui::json(&before.with_actions(&outcome.actions));
     } else if outcome.error.is_none() && !good.is_empty() {
         let ports: Vec<String> = found.ports.iter().map(PortHolders::address).collect();
         ui::out(&format!("{}: {good}", ports.join(", ")));

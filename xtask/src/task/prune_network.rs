@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::decide::Pools;
 use crate::error::{Error, Exit, Result};
-use crate::operation::networks::prune::{Kept, Outcome, Plan, Wish, count_pools, plan, run as prune};
+use crate::operation::networks::prune::{Filter, KeptNetwork, Outcome, Plan, count_pools, plan, run as prune};
 use crate::operation::services::urls::urls;
 use crate::operation::start::recreate::Recreation;
 use crate::operation::start::steps::Ending;
@@ -48,7 +48,7 @@ struct Report {
     /// All that the plan would remove.
     candidates: Vec<String>,
     removed: Vec<String>,
-    kept: Vec<Kept>,
+    kept: Vec<KeptNetwork>,
     pools: Option<PoolsReport>,
 }
 
@@ -63,16 +63,16 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if args.recreate {
         return recreate(ctx);
     }
-    let wish = Wish { projects: args.projects.clone(), all: args.all };
-    let plan = plan(ctx, &wish)?;
+    let filter = Filter { projects: args.projects.clone(), all: args.all };
+    let plan = plan(ctx, &filter)?;
     if ctx.format == Format::Text {
-        show(&plan, &wish);
+        show(&plan, &filter);
     }
     let outcome = if plan.remove.is_empty() || ctx.dry_run {
         Outcome::default()
     } else {
         ctx.confirm(&question(&plan), NOT_REMOVED).inspect_err(|_| report(ctx, &plan, &Outcome::default()))?;
-        prune(ctx, &plan, &wish)
+        prune(ctx, &plan, &filter)
     };
     report(ctx, &plan, &outcome);
     if let Some(error) = outcome.gave_up {
@@ -90,7 +90,7 @@ fn question(plan: &Plan) -> String {
     }
 }
 
-fn show(plan: &Plan, wish: &Wish) {
+fn show(plan: &Plan, filter: &Filter) {
     let row = |verdict: &str, name: &str, range: String, why: &str| {
         vec![verdict.to_owned(), ui::clean(name), range, ui::clean(why)]
     };
@@ -103,8 +103,8 @@ fn show(plan: &Plan, wish: &Wish) {
     for line in ui::table(&[Column::Left; 4], &rows) {
         ui::out(&line);
     }
-    if rows.is_empty() && !wish.projects.is_empty() {
-        ui::out(&format!("no network of {}", ui::clean(&wish.projects.join(", "))));
+    if rows.is_empty() && !filter.projects.is_empty() {
+        ui::out(&format!("no network of {}", ui::clean(&filter.projects.join(", "))));
     } else if plan.remove.is_empty() {
         ui::out("no network to remove");
     }
@@ -119,7 +119,7 @@ fn report(ctx: &Context, plan: &Plan, outcome: &Outcome) {
 
 fn print_report(
     ctx: &Context,
-    (candidates, mut kept): (Vec<String>, Vec<Kept>),
+    (candidates, mut kept): (Vec<String>, Vec<KeptNetwork>),
     outcome: &Outcome,
     pools: Option<(Pools, Pools)>,
 ) {

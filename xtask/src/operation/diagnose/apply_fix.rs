@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::exec::patience;
 use crate::operation::env;
-use crate::operation::networks::prune::{self, Wish};
+use crate::operation::networks::prune::{self, Filter};
 use crate::operation::ports::stop_holders::{self, Request, StopOptions};
 use crate::operation::start::{launch, set_up};
 use crate::project::leases;
@@ -113,9 +113,10 @@ impl Fix {
             Fix::Env { missing } => env::init(ctx, &env::gather(ctx)?, *missing).map(drop),
             Fix::Proxy(request) => stop_leftover_proxy(ctx, request),
             Fix::Networks => {
-                let wish = Wish::default();
-                let outcome = prune::run(ctx, &prune::plan(ctx, &wish)?, &wish);
-                let stays = |kept: &prune::Kept| Error::new(format!("{} stays: {}", ui::clean(&kept.name), kept.why));
+                let filter = Filter::default();
+                let outcome = prune::run(ctx, &prune::plan(ctx, &filter)?, &filter);
+                let stays =
+                    |kept: &prune::KeptNetwork| Error::new(format!("{} stays: {}", ui::clean(&kept.name), kept.why));
                 outcome.gave_up.or_else(|| outcome.failed.first().map(stays)).map_or(Ok(()), Err)
             }
             Fix::Leases => {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::link;
 use crate::context::Context;
-use crate::decide::{Fate, Pools, Wanted, fate, pools};
+use crate::decide::{Pools, PruneVerdict, Wanted, pools, prune_verdict};
 use crate::docker::Trouble;
 use crate::error::{Error, Result};
 use crate::model::{Container, Network};
@@ -16,7 +16,7 @@ use crate::ui;
 
 /// What may go.
 #[derive(Debug, Clone, Default)]
-pub struct Wish {
+pub struct Filter {
     /// Only of these Compose projects; empty = of any.
     pub projects: Vec<String>,
     /// Networks that were made outside Compose, too.
@@ -25,7 +25,7 @@ pub struct Wish {
 
 /// A network that stays, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Kept {
+pub struct KeptNetwork {
     /// Its name.
     pub name: String,
     /// A fragment.
@@ -38,7 +38,7 @@ pub struct Plan {
     /// Networks to take away, each with the reason.
     pub remove: Vec<(Network, String)>,
     /// The others.
-    pub keep: Vec<Kept>,
+    pub keep: Vec<KeptNetwork>,
     /// Address ranges now.
     pub pools: Option<Pools>,
 }
@@ -49,7 +49,7 @@ pub struct Outcome {
     /// Names of networks that are gone.
     pub removed: Vec<String>,
     /// Networks that could not be taken away, and why.
-    pub failed: Vec<Kept>,
+    pub failed: Vec<KeptNetwork>,
     /// Why the rest was not tried: the engine has gone.
     pub gave_up: Option<Error>,
 }
@@ -65,28 +65,28 @@ pub fn count_pools(ctx: &Context, networks: &[Network]) -> Option<Pools> {
 }
 
 /// Looks, and takes nothing away.
-pub fn plan(ctx: &Context, wish: &Wish) -> Result<Plan> {
+pub fn plan(ctx: &Context, filter: &Filter) -> Result<Plan> {
     let (mut networks, containers) = look(ctx).map_err(|trouble| ctx.engine_error(&trouble))?;
     let pools = count_pools(ctx, &networks);
     networks.sort_by(|one, two| one.name.cmp(&two.name));
     let mut plan = Plan { remove: Vec::new(), keep: Vec::new(), pools };
     for network in networks {
-        match fate_of(&network, &containers, wish) {
-            Fate::Remove(why) => plan.remove.push((network, why)),
-            Fate::Keep(why) => plan.keep.push(Kept { name: network.name, why }),
-            Fate::Aside => {}
+        match verdict(&network, &containers, filter) {
+            PruneVerdict::Remove(why) => plan.remove.push((network, why)),
+            PruneVerdict::Keep(why) => plan.keep.push(KeptNetwork { name: network.name, why }),
+            PruneVerdict::Ignore => {}
         }
     }
     Ok(plan)
 }
 
-fn fate_of(network: &Network, containers: &[Container], wish: &Wish) -> Fate {
-    fate(network, containers, Wanted { projects: &wish.projects, all: wish.all, now: SystemTime::now() })
+fn verdict(network: &Network, containers: &[Container], filter: &Filter) -> PruneVerdict {
+    prune_verdict(network, containers, Wanted { projects: &filter.projects, all: filter.all, now: SystemTime::now() })
 }
 
 /// Takes the networks of a plan away. Somebody may have thought about it for
 /// long: each is looked at once more, and not while its project is being started.
-pub fn run(ctx: &Context, plan: &Plan, wish: &Wish) -> Outcome {
+pub fn run(ctx: &Context, plan: &Plan, filter: &Filter) -> Outcome {
     let mut outcome = Outcome::default();
     for (network, _) in &plan.remove {
         let project = network.project().or(network.link().map(|link| link.project));
@@ -103,19 +103,19 @@ pub fn run(ctx: &Context, plan: &Plan, wish: &Wish) -> Outcome {
                 return Outcome { gave_up: Some(error), ..outcome };
             }
         };
-        match remove_if_unused(ctx, network, &containers, wish) {
+        match remove_if_unused(ctx, network, &containers, filter) {
             Ok(()) => outcome.removed.push(network.name.clone()),
-            Err(why) => outcome.failed.push(Kept { name: network.name.clone(), why }),
+            Err(why) => outcome.failed.push(KeptNetwork { name: network.name.clone(), why }),
         }
     }
     outcome
 }
 
-fn remove_if_unused(ctx: &Context, network: &Network, containers: &[Container], wish: &Wish) -> Result<(), String> {
-    match fate_of(network, containers, wish) {
-        Fate::Remove(_) => remove(ctx, network),
-        Fate::Keep(why) => Err(why),
-        Fate::Aside => Ok(()),
+fn remove_if_unused(ctx: &Context, network: &Network, containers: &[Container], filter: &Filter) -> Result<(), String> {
+    match verdict(network, containers, filter) {
+        PruneVerdict::Remove(_) => remove(ctx, network),
+        PruneVerdict::Keep(why) => Err(why),
+        PruneVerdict::Ignore => Ok(()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use console::style;
 use serde::Serialize;
 
-use super::stop_holders::Done;
+use super::stop_holders::ActionReport;
 use crate::context::Context;
 use crate::model::{Container, Owner, Parent, Process, Socket, SocketState, Surroundings, Verdict};
 use crate::ports::{Holders, OwnerReport, PortHolders, reasons, taken_by};
@@ -19,7 +19,7 @@ pub(crate) struct Report<'a> {
     schema: u32,
     ports: Vec<PortReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    actions: Option<&'a [Done]>,
+    actions: Option<&'a [ActionReport]>,
 }
 
 #[derive(Debug, Serialize)]
@@ -27,12 +27,12 @@ struct PortReport {
     port: u16,
     protocol: &'static str,
     verdict: &'static str,
-    owners: Vec<Detailed>,
+    owners: Vec<OwnerDetails>,
     advice: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct Detailed {
+struct OwnerDetails {
     #[serde(flatten)]
     owner: OwnerReport,
     image: Option<String>,
@@ -63,7 +63,7 @@ pub(crate) fn json(ctx: &Context, found: &Holders) -> Report<'static> {
 
 impl Report<'static> {
     /// `kill --format json`: the same, and what was done then.
-    pub(crate) fn and(self, actions: &[Done]) -> Report<'_> {
+    pub(crate) fn with_actions(self, actions: &[ActionReport]) -> Report<'_> {
         Report { schema: self.schema, ports: self.ports, actions: Some(actions) }
     }
 }
@@ -96,13 +96,13 @@ fn port_report(port: &PortHolders, around: &Around) -> PortReport {
         port: port.port,
         protocol: port.protocol.as_str(),
         verdict: port.verdict.as_str(),
-        owners: port.verdict.owners().iter().map(|owner| detailed(port, owner, around)).collect(),
+        owners: port.verdict.owners().iter().map(|owner| owner_details(port, owner, around)).collect(),
         advice: port.advice.clone(),
     }
 }
 
-fn detailed(port: &PortHolders, owner: &Owner, around: &Around) -> Detailed {
-    let mut detailed = Detailed {
+fn owner_details(port: &PortHolders, owner: &Owner, around: &Around) -> OwnerDetails {
+    let mut details = OwnerDetails {
         owner: OwnerReport::from(owner),
         image: None,
         cwd: None,
@@ -115,20 +115,20 @@ fn detailed(port: &PortHolders, owner: &Owner, around: &Around) -> Detailed {
         Owner::Process(process) => {
             if let Some((around, tree)) = around.get(&process.pid) {
                 let parent = |parent: &Parent| ParentReport { pid: parent.pid, name: ui::clean(&parent.name) };
-                detailed.worktree = tree.as_deref().map(clean);
-                detailed.cwd = around.cwd.as_deref().map(clean);
-                detailed.unit = around.unit.as_ref().map(|unit| ui::clean(&unit.name));
-                detailed.parents = around.parents.iter().map(parent).collect();
+                details.worktree = tree.as_deref().map(clean);
+                details.cwd = around.cwd.as_deref().map(clean);
+                details.unit = around.unit.as_ref().map(|unit| ui::clean(&unit.name));
+                details.parents = around.parents.iter().map(parent).collect();
             }
-            detailed.sockets = port.sockets_of(process.pid).into_iter().map(socket).collect();
+            details.sockets = port.sockets_of(process.pid).into_iter().map(socket).collect();
         }
         Owner::Container(container) => {
-            detailed.image = Some(ui::clean(&container.image));
-            detailed.sockets = bindings(port, container);
+            details.image = Some(ui::clean(&container.image));
+            details.sockets = bindings(port, container);
         }
-        Owner::Unknown { .. } => detailed.sockets = port.sockets.iter().map(socket).collect(),
+        Owner::Unknown { .. } => details.sockets = port.sockets.iter().map(socket).collect(),
     }
-    detailed
+    details
 }
 
 fn clean(path: &Path) -> String {

@@ -9,7 +9,7 @@ use crate::docker::Trouble;
 use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::model::{Container, Network};
-use crate::operation::networks::prune::{Kept, Outcome, disconnect, remove};
+use crate::operation::networks::prune::{KeptNetwork, Outcome, disconnect, remove};
 use crate::operation::stop::compose_down::{down, take_down, warn_unnamed};
 use crate::project::{self, Project, turn};
 use crate::stack::OnConflict;
@@ -78,7 +78,7 @@ impl Recreation {
         for network in &self.networks {
             match remove(ctx, network) {
                 Ok(()) => outcome.removed.push(network.name.clone()),
-                Err(why) => outcome.failed.push(Kept { name: network.name.clone(), why }),
+                Err(why) => outcome.failed.push(KeptNetwork { name: network.name.clone(), why }),
             }
         }
         // Starting takes the turn itself.

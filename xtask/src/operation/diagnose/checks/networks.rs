@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::decide::{Fate, Namesake, Pools, Wanted, as_it_runs, fate, namesakes, pools};
+use crate::decide::{Namesake, Pools, PruneVerdict, Wanted, as_it_runs, namesakes, pools, prune_verdict};
 use crate::model::{Container, Network, Route};
 use crate::operation::check::namesakes::CURE;
 use crate::operation::diagnose::facts::Facts;
@@ -44,7 +44,7 @@ pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
 
 fn orphans(networks: &[Network], containers: &[Container]) -> Vec<String> {
     let wanted = Wanted { projects: &[], all: false, now: std::time::SystemTime::now() };
-    let is_orphan = |network: &&Network| matches!(fate(network, containers, wanted), Fate::Remove(_));
+    let is_orphan = |network: &&Network| matches!(prune_verdict(network, containers, wanted), PruneVerdict::Remove(_));
     networks.iter().filter(is_orphan).map(|network| network.name.clone()).collect()
 }
 

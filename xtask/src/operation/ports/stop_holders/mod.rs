@@ -6,4 +6,4 @@ mod plan;
 mod run;
 
 pub(crate) use plan::{Plan, Request, StopAction, StopOptions, consent, plan, refusal, show};
-pub(crate) use run::{Done, Outcome, run};
+pub(crate) use run::{ActionReport, Outcome, run};

@@ -24,7 +24,7 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// What was done about one owner.
 #[derive(Debug, Serialize)]
-pub(crate) struct Done {
+pub(crate) struct ActionReport {
     pub owner: OwnerReport,
     /// The command, as a person would type it.
     pub action: String,
@@ -34,7 +34,7 @@ pub(crate) struct Done {
 
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    pub actions: Vec<Done>,
+    pub actions: Vec<ActionReport>,
     /// Why ports are still held; `None` = all are free.
     pub error: Option<Error>,
 }
@@ -46,12 +46,12 @@ pub(crate) fn run(ctx: &Context, plan: &Plan, requests: &[Request], options: &St
     // A person may have taken long to agree to the plan.
     let holding = if has_processes(plan) { pids(&listeners(requests)) } else { BTreeSet::new() };
     for (i, step) in plan.steps.iter().enumerate() {
-        let result = begin(step, options, &holding).map(|begun| match (begun, &step.action) {
-            (Begun::Signalled(target), StopAction::EndProcess(process)) => {
+        let result = start_step(step, options, &holding).map(|result| match (result, &step.action) {
+            (StepResult::Signalled(target), StopAction::EndProcess(process)) => {
                 ending.push((i, process.clone(), target));
                 "done".to_owned()
             }
-            (Begun::Needless(why), _) => why,
+            (StepResult::NotNeeded(why), _) => why,
             _ => "done".to_owned(),
         });
         results.push(result.as_ref().map_or_else(|error| error.message().to_owned(), String::clone));
@@ -61,7 +61,7 @@ pub(crate) fn run(ctx: &Context, plan: &Plan, requests: &[Request], options: &St
     // A process that has released the port may go on serving its last clients.
     let holding = if ending.is_empty() { BTreeSet::new() } else { pids(&listeners(requests)) };
     for (i, process, target) in ending.iter().filter(|(_, process, _)| holding.contains(&process.pid)) {
-        if let Err(error) = force(ctx, process, target, requests, options) {
+        if let Err(error) = kill_after_grace(ctx, process, target, requests, options) {
             error.message().clone_into(&mut results[*i]);
             errors.push(error);
         }
@@ -71,7 +71,7 @@ pub(crate) fn run(ctx: &Context, plan: &Plan, requests: &[Request], options: &St
         still_published(ctx, plan, requests).into_iter().filter(|address| !held.contains(address)).collect::<Vec<_>>(),
     );
     let error = if held.is_empty() { None } else { Some(still_held(plan, &held, requests, errors)) };
-    let action = |(step, result): (&Step, String)| Done {
+    let action = |(step, result): (&Step, String)| ActionReport {
         owner: OwnerReport::from(&step.owner),
         action: step.action.line(),
         result,
@@ -80,40 +80,42 @@ pub(crate) fn run(ctx: &Context, plan: &Plan, requests: &[Request], options: &St
 }
 
 /// What came of an action so far.
-enum Begun {
-    Done,
+enum StepResult {
+    Stopped,
     /// A process that was signalled, to be waited for.
     Signalled(Target),
     /// Nothing had to be done: why.
-    Needless(String),
+    NotNeeded(String),
 }
 
-fn begin(step: &Step, options: &StopOptions, holding: &BTreeSet<u32>) -> Result<Begun> {
+fn start_step(step: &Step, options: &StopOptions, holding: &BTreeSet<u32>) -> Result<StepResult> {
     match &step.action {
         // By id: since the plan was made the name may have gone to another one.
-        StopAction::StopContainer(container) => stop(&docker::stop_container(&container.id)).map(|()| Begun::Done),
-        StopAction::StopUnit(unit) => stop(&stop_unit(unit))
-            .map(|()| Begun::Done)
+        StopAction::StopContainer(container) => {
+            run_stop_command(&docker::stop_container(&container.id)).map(|()| StepResult::Stopped)
+        }
+        StopAction::StopUnit(unit) => run_stop_command(&stop_unit(unit))
+            .map(|()| StepResult::Stopped)
             .map_err(|error| error.hint(format!("`sudo {}`", step.action.line()))),
         StopAction::EndProcess(process) if !holding.contains(&process.pid) => {
-            Ok(Begun::Needless(format!("process {} does not listen any more", process.pid)))
+            Ok(StepResult::NotNeeded(format!("process {} does not listen any more", process.pid)))
         }
         StopAction::EndProcess(process) => {
             let target = match Target::open(process) {
                 Ok(target) => target,
                 // Gone, or another one by now: what was wanted.
-                Err(error) => return Ok(Begun::Needless(error.message().to_owned())),
+                Err(error) => return Ok(StepResult::NotNeeded(error.message().to_owned())),
             };
             ui::note(&format!("ending {}", describe_process(process)));
             // Without a gentle signal (Windows) there is nothing to wait for.
             let signal = if cfg!(windows) && options.force { Ask::Kill } else { options.signal };
             target.signal(signal)?;
-            Ok(Begun::Signalled(target))
+            Ok(StepResult::Signalled(target))
         }
     }
 }
 
-fn stop(command: &Command) -> Result<()> {
+fn run_stop_command(command: &Command) -> Result<()> {
     ui::note(&format!("$ {}", command.line()));
     // Containers get ten seconds by default, and there may be several.
     let answer = command.ask(Duration::from_mins(2))?;
@@ -134,7 +136,7 @@ fn wait_for(ending: &mut Vec<(usize, Process, Target)>, requests: &[Request], gr
     let deadline = Instant::now() + grace;
     loop {
         ending.retain(|(_, _, target)| !target.gone());
-        if ending.is_empty() || Instant::now() >= deadline || held(requests).is_empty() {
+        if ending.is_empty() || Instant::now() >= deadline || held_addresses(requests).is_empty() {
             return;
         }
         std::thread::sleep(POLL);
@@ -142,7 +144,13 @@ fn wait_for(ending: &mut Vec<(usize, Process, Target)>, requests: &[Request], gr
 }
 
 /// KILL is a question of its own: `--yes` was the answer to another one.
-fn force(ctx: &Context, process: &Process, target: &Target, requests: &[Request], options: &StopOptions) -> Result<()> {
+fn kill_after_grace(
+    ctx: &Context,
+    process: &Process,
+    target: &Target,
+    requests: &[Request],
+    options: &StopOptions,
+) -> Result<()> {
     let who = describe_process(process);
     let waited = options.grace.as_secs();
     if !options.force {
@@ -151,7 +159,7 @@ fn force(ctx: &Context, process: &Process, target: &Target, requests: &[Request]
             return Err(Error::new(format!("{who} did not end within {waited} s")).hint(format!(
                 "if nothing of value is in it: `kill -KILL {}`, or `{}`",
                 process.pid,
-                by_force(requests)
+                force_command(requests)
             )));
         }
     }
@@ -164,7 +172,7 @@ fn force(ctx: &Context, process: &Process, target: &Target, requests: &[Request]
 }
 
 /// The command that would not have asked.
-fn by_force(requests: &[Request]) -> String {
+fn force_command(requests: &[Request]) -> String {
     let protocol = requests.first().map(|request| request.protocol);
     let same = requests.iter().filter(|request| Some(request.protocol) == protocol);
     let ports: BTreeSet<u16> = same.flat_map(|request| request.ports.iter().copied()).collect();
@@ -178,14 +186,14 @@ fn by_force(requests: &[Request]) -> String {
 /// The requests that are still held, or are held again, after a while.
 fn wait_until_free(requests: &[Request]) -> Vec<String> {
     let deadline = Instant::now() + SETTLE;
-    while !held(requests).is_empty() && Instant::now() < deadline {
+    while !held_addresses(requests).is_empty() && Instant::now() < deadline {
         std::thread::sleep(POLL);
     }
     let watched = Instant::now() + RESPAWN;
-    while held(requests).is_empty() && Instant::now() < watched {
+    while held_addresses(requests).is_empty() && Instant::now() < watched {
         std::thread::sleep(POLL);
     }
-    held(requests)
+    held_addresses(requests)
 }
 
 /// A port that can be bound may still be in the engine's books.
@@ -196,8 +204,8 @@ fn still_published(ctx: &Context, plan: &Plan, requests: &[Request]) -> Vec<Stri
     published.map(|request| request.address.clone()).collect()
 }
 
-fn held(requests: &[Request]) -> Vec<String> {
-    let can_be_had = |request: &&Request| {
+fn held_addresses(requests: &[Request]) -> Vec<String> {
+    let is_free = |request: &&Request| {
         request.ports.is_empty()
             || request.ports.iter().any(|port| {
                 let free = |ip| host::probe(ip, *port, request.protocol) != Probe::InUse;
@@ -205,7 +213,7 @@ fn held(requests: &[Request]) -> Vec<String> {
             })
     };
     let held: BTreeSet<&str> =
-        requests.iter().filter(|request| !can_be_had(request)).map(|request| request.address.as_str()).collect();
+        requests.iter().filter(|request| !is_free(request)).map(|request| request.address.as_str()).collect();
     held.into_iter().map(str::to_owned).collect()
 }
 
@@ -222,7 +230,7 @@ fn still_held(plan: &Plan, held: &[String], requests: &[Request], errors: Vec<Er
         .collect();
     let now = host::processes_of(&listeners(requests));
     for new in now.iter().filter(|process| !known.contains(&process.pid)) {
-        error = error.hint(started_again(new));
+        error = error.hint(new_holder(new));
     }
     for cause in errors {
         error = error.hint(cause.message().to_owned());
@@ -231,7 +239,7 @@ fn still_held(plan: &Plan, held: &[String], requests: &[Request], errors: Vec<Er
     plan.refused.iter().fold(error, |error, why| error.hint(why.clone())).finding()
 }
 
-fn started_again(process: &Process) -> String {
+fn new_holder(process: &Process) -> String {
     let who = describe_process(process);
     let around = host::surroundings(process);
     let is_engine = |parent: &Parent| host::processes(&[parent.pid]).iter().any(is_engine_process);
