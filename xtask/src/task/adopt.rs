@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     ctx.confirm("apply all of this?", "nothing was written")?;
     adopt::apply(&plan)?;
     done(true);
-    let words = &plan.words;
+    let words = &plan.compose_args;
     ui::note(&format!(
         "added to {place}: try `cd {typed} && cargo xtask {words}check-ports`, then commit the new files there"
     ));

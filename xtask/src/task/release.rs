@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::model::PortRange;
-use crate::operation::machine::release::{Which, release};
+use crate::operation::machine::release::{Selection, release};
 
 /// Release kept ports: of this project, by number, or of deleted folders
 #[derive(Debug, clap::Args)]
@@ -35,13 +35,13 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let ports: BTreeSet<u16> = args.ports.iter().flat_map(|range| range.iter()).collect();
-    let which = match args {
-        Args { gone: true, .. } => Which::Gone,
-        Args { all: true, .. } => Which::All,
-        _ if ports.is_empty() => Which::Here,
-        _ => Which::Ports(ports),
+    let selection = match args {
+        Args { gone: true, .. } => Selection::Gone,
+        Args { all: true, .. } => Selection::All,
+        _ if ports.is_empty() => Selection::Here,
+        _ => Selection::Ports(ports),
     };
-    let done = release(ctx, &which)?;
+    let done = release(ctx, &selection)?;
     ctx.print(|| &done, || done.text(ctx));
     Ok(Exit::Success)
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::exec::{self, Command};
-use crate::operation::machine::dev_server::{HOST, Request, take};
+use crate::operation::machine::dev_server::{HOST, Request, reserve_port};
 use crate::ui;
 
 /// Run a dev server outside containers, on a port that is kept for it
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         return Err(Error::new(format!("`{program}` is not installed, or not on PATH"))
             .hint("after `--` comes a program with its arguments; put shell syntax into a script"));
     }
-    let port = take(ctx, &Request { name: &name, port: args.port, host: args.host.as_deref() })?;
+    let port = reserve_port(ctx, &Request { name: &name, port: args.port, host: args.host.as_deref() })?;
     let host = args.host.as_deref().unwrap_or(HOST);
     let words = words.iter().map(|word| substitute(word, port, host));
     let command = Command::new(program).args(words).dir(&ctx.dir).env("PORT", port.to_string()).env("HOST", host);

@@ -141,7 +141,7 @@ fn killing_is_asked_for_by_itself() {
                 terminal
                     .sees("stop it? [y/N] ")
                     .types("y\n")
-                    .sees("kill it at once (unsaved work is lost)? [y/N] ")
+                    .sees("kill it (unsaved work is lost)? [y/N] ")
                     .types(answer);
                 let (code, screen) = project.screen(terminal);
                 assert_eq!(code, want, "{screen}");

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::plan::{Edit, Left, Plan, Step, Target, View};
+use super::plan::{Edit, Plan, Skipped, Step, Target, View};
 use super::program;
 use crate::error::{Error, Result};
 use crate::parse::cargo;
@@ -43,10 +43,12 @@ fn workspace(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
             .hint(format!("adopt that one: `cargo xtask adopt {}`", target.ctx.typed(&outer))));
     }
     let (what, after) = match &before {
-        None => (" (new): a workspace for xtask/", Some(cargo::new_workspace(&strangers(&target.dir)))),
+        None => {
+            (" (new): a workspace for xtask/", Some(cargo::new_workspace(&packages_outside_workspaces(&target.dir))))
+        }
         Some(text) => {
-            let after =
-                cargo::with_member(text, &strangers(&target.dir)).map_err(|error| error.within("Cargo.toml"))?;
+            let after = cargo::with_member(text, &packages_outside_workspaces(&target.dir))
+                .map_err(|error| error.within("Cargo.toml"))?;
             (": xtask/ and its launcher are members of the workspace", after)
         }
     };
@@ -55,7 +57,7 @@ fn workspace(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
         Ok(profile) => profile.or(after),
         Err(error) => {
             let why = format!("the hashing is not optimised, and takes seconds: {}", error.message());
-            plan.left.push(Left { place: "Cargo.toml".to_owned(), why });
+            plan.skipped.push(Skipped { place: "Cargo.toml".to_owned(), why });
             after
         }
     };
@@ -97,7 +99,7 @@ const DEPTH: usize = 5;
 
 /// Folders below `dir` with a package that is in no workspace: a new one above
 /// would claim it, and cargo would refuse to build it.
-fn strangers(dir: &Path) -> Vec<String> {
+fn packages_outside_workspaces(dir: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut queue: Vec<(PathBuf, usize)> = vec![(dir.to_path_buf(), 0)];
     while let Some((folder, depth)) = queue.pop() {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::plan::{Edit, Left, Plan, Step, Target, View};
+use super::plan::{Edit, Plan, Skipped, Step, Target, View};
 use super::{cargo_files, makefile, ports, program, template};
 use crate::context::Context;
 use crate::error::{Context as _, Error, Result};
@@ -24,18 +24,19 @@ pub fn plan(ctx: &Context, dir: &Path, update: bool) -> Result<Plan> {
         project_directory: ctx.options.project_directory.as_ref().map(absolute),
         ..ctx.options.clone()
     };
-    let words = options.files.iter().map(|file| {
+    let compose_args = options.files.iter().map(|file| {
         let file = disk::real(file);
         let inside = file.strip_prefix(&root).unwrap_or(&file);
         format!("-f {} ", ui::quoted(&inside.display().to_string()))
     });
-    let words = words.collect();
+    let compose_args = compose_args.collect();
     let source = program::source(std::env::var_os(exec::SOURCE).as_deref().map(Path::new))?;
     let target = Target { ctx, dir: root, options, source };
-    let mut plan = Plan { dir: target.dir.clone(), words, steps: Vec::new(), left: Vec::new(), outdated: false };
+    let mut plan =
+        Plan { dir: target.dir.clone(), compose_args, steps: Vec::new(), skipped: Vec::new(), outdated: false };
     program::plan(&target, update, &mut plan)?;
     cargo_files::plan(&target, &mut plan)?;
-    ignored(&target, &mut plan)?;
+    gitignore(&target, &mut plan)?;
     let found = ports::plan(&target, &mut plan);
     template::plan(&target, found, &mut plan)?;
     makefile::plan(&target, &mut plan)?;
@@ -65,7 +66,7 @@ pub fn apply(plan: &Plan) -> Result<()> {
 }
 
 /// What git must not take.
-fn ignored(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
+fn gitignore(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     let path = target.dir.join(".gitignore");
     let before = target.read(&path)?;
     let mut after = before.clone().unwrap_or_default();
@@ -79,7 +80,7 @@ fn ignored(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     if !is_there(&[".env", "/.env", "**/.env", "*.env", ".env*"]) {
         if target.git(&["ls-files", "--error-unmatch", ".env"]).is_some_and(|answer| answer.ok()) {
             let why = "git has it, and so it is not ignored; `git rm --cached .env` takes it out and leaves the file";
-            plan.left.push(Left { place: ".env".to_owned(), why: why.to_owned() });
+            plan.skipped.push(Skipped { place: ".env".to_owned(), why: why.to_owned() });
         } else {
             after = with_line(&after, ".env");
         }

@@ -18,9 +18,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What a command there needs to find the project, with a space behind it:
     /// the compose files that were named.
-    pub words: String,
+    pub compose_args: String,
     /// What is not done, and why.
-    pub left: Vec<Left>,
+    pub skipped: Vec<Skipped>,
     /// The program there is of a version without a launcher, and stays: so do the
     /// alias and the Makefile that fit it.
     pub outdated: bool,
@@ -61,7 +61,7 @@ pub struct Edit {
 
 /// What is left as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
+pub struct Skipped {
     /// File, and line where it has one.
     pub place: String,
     /// Why.

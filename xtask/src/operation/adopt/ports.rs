@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::plan::{Edit, Left, Plan, Step, Target, View};
+use super::plan::{Edit, Plan, Skipped, Step, Target, View};
 use crate::decide::{Expect, is_generated, port_difference, port_variable};
 use crate::disk;
 use crate::envfile::Document;
@@ -23,7 +23,7 @@ pub(super) struct Ports {
     pub(super) stack: Stack,
     /// Variables that cannot stand in the template, and why: set to the value
     /// that they have without it, they would change another port.
-    pub(super) spoiled: BTreeMap<String, String>,
+    pub(super) ambiguous: BTreeMap<String, String>,
 }
 
 /// The variable of a port, and the value that it has without being set.
@@ -40,7 +40,7 @@ pub(super) fn plan(target: &Target<'_>, plan: &mut Plan) -> Option<Ports> {
         Ok(ports) => ports,
         Err(error) => {
             let why = std::iter::once(error.message()).chain(error.hints().iter().map(String::as_str));
-            plan.left.push(Left { place: "compose files".to_owned(), why: why.collect::<Vec<_>>().join("; ") });
+            plan.skipped.push(Skipped { place: "compose files".to_owned(), why: why.collect::<Vec<_>>().join("; ") });
             None
         }
     }
@@ -51,17 +51,17 @@ fn project(target: &Target<'_>, plan: &mut Plan) -> Result<Option<Ports>> {
     let project = stack::locate(&target.options, &target.dir, &env)?;
     if !disk::real(&project.dir).starts_with(&target.dir) {
         let why = format!("the next compose file is outside of this folder, in {}", target.ctx.show(&project.dir));
-        plan.left.push(Left { place: "compose files".to_owned(), why });
+        plan.skipped.push(Skipped { place: "compose files".to_owned(), why });
         return Ok(None);
     }
     let template = stack::template_in(&project.dir);
     let reader = Reader::new(target, &project, template.as_deref())?;
     let uses = stack::uses(&project, &env)?;
-    let files = found(target, &uses, plan)?;
-    let taken = Taken { target, project: &project, uses: &uses, template: template.as_deref().and_then(document) };
+    let files = files_with_literals(target, &uses, plan)?;
+    let taken = UsedNames { target, project: &project, uses: &uses, template: template.as_deref().and_then(document) };
     let names = taken.names(&files);
     let texts = reader.prove(&files, &names, |file, why| {
-        plan.left.push(Left { place: target.show(file), why });
+        plan.skipped.push(Skipped { place: target.show(file), why });
     });
     for (file, text, literals) in &files {
         let Some(after) = texts.get(file) else { continue };
@@ -73,16 +73,16 @@ fn project(target: &Target<'_>, plan: &mut Plan) -> Result<Option<Ports>> {
         plan.steps.push(Step { what: format!("{}: {what}", target.show(file)), edits: vec![edit], view: View::Diff });
     }
     let neutral = reader.neutral(&texts, None);
-    let spoiled = neutral.as_ref().map(|stack| reader.spoiled(&texts, stack)).unwrap_or_default();
+    let ambiguous = neutral.as_ref().map(|stack| reader.ambiguous(&texts, stack)).unwrap_or_default();
     let stack = neutral.or_else(|_| reader.read(&texts))?;
-    Ok(Some(Ports { dir: project.dir, stack, spoiled }))
+    Ok(Some(Ports { dir: project.dir, stack, ambiguous }))
 }
 
 /// A file, its text, and the ports in it that will become variables.
 type File = (PathBuf, String, Vec<Literal>);
 
 /// Every file with literal ports; what cannot be changed is named.
-fn found(target: &Target<'_>, uses: &Uses, plan: &mut Plan) -> Result<Vec<File>> {
+fn files_with_literals(target: &Target<'_>, uses: &Uses, plan: &mut Plan) -> Result<Vec<File>> {
     let mut files = Vec::new();
     for file in &uses.files {
         let text = stack::text_of(file)?;
@@ -96,7 +96,8 @@ fn found(target: &Target<'_>, uses: &Uses, plan: &mut Plan) -> Result<Vec<File>>
                 Found::Literal(literal) => numbers.push(literal),
                 Found::Left { service, line, why } => {
                     let place = format!("{}:{line}", target.show(file));
-                    plan.left.push(Left { place, why: format!("service `{}`: {why}", crate::ui::clean(&service)) });
+                    plan.skipped
+                        .push(Skipped { place, why: format!("service `{}`: {why}", crate::ui::clean(&service)) });
                 }
             }
         }
@@ -107,7 +108,7 @@ fn found(target: &Target<'_>, uses: &Uses, plan: &mut Plan) -> Result<Vec<File>>
             files.push((file.clone(), text, numbers));
         } else {
             let why = "it has literal ports, and is outside of this folder".to_owned();
-            plan.left.push(Left { place: target.ctx.show(file), why });
+            plan.skipped.push(Skipped { place: target.ctx.show(file), why });
         }
     }
     Ok(files)
@@ -125,14 +126,14 @@ fn key(literal: &Literal) -> Key {
 }
 
 /// Names that mean something already.
-struct Taken<'a> {
+struct UsedNames<'a> {
     target: &'a Target<'a>,
     project: &'a Project,
     uses: &'a Uses,
     template: Option<Document>,
 }
 
-impl Taken<'_> {
+impl UsedNames<'_> {
     fn names(&self, files: &[File]) -> BTreeMap<Key, String> {
         let mut names: BTreeMap<Key, String> = BTreeMap::new();
         for literal in files.iter().flat_map(|(_, _, literals)| literals) {
@@ -203,7 +204,7 @@ impl<'a> Reader<'a> {
 
     /// Variables that change a port when they are given the value that they have
     /// without being set: two ports have different defaults for one.
-    fn spoiled(&self, texts: &Texts, now: &Stack) -> BTreeMap<String, String> {
+    fn ambiguous(&self, texts: &Texts, now: &Stack) -> BTreeMap<String, String> {
         let mut set: BTreeMap<String, String> = BTreeMap::new();
         for (name, value) in now.ports().filter_map(value_now) {
             set.entry(name).or_insert(value);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::plan::{Edit, Left, Plan, Step, Target, View};
+use super::plan::{Edit, Plan, Skipped, Step, Target, View};
 use crate::error::{Context as _, Error, Result};
 use crate::exec::SOURCE;
 use crate::parse::cargo;
@@ -13,12 +13,12 @@ use crate::{disk, ui};
 /// The source of this very version; a copy is made of that. The launcher passes its
 /// folder at run time: the program may have been built in another checkout, which
 /// may be gone.
-pub(super) fn source(told: Option<&Path>) -> Result<PathBuf> {
+pub(super) fn source(passed: Option<&Path>) -> Result<PathBuf> {
     let is_source = |folder: &Path| {
         folder.join("src/main.rs").is_file()
             && std::fs::read_to_string(folder.join("Cargo.toml")).is_ok_and(|text| cargo::is_ours(&text))
     };
-    if let Some(folder) = told {
+    if let Some(folder) = passed {
         if is_source(folder) {
             return disk::canonical(folder).context("find the source of this program");
         }
@@ -67,7 +67,7 @@ fn files(home: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
                 let path = entry.context(format!("read {}", folder.display()))?.path();
                 if path.is_dir() {
                     queue.push(path);
-                } else if let Some(name) = below(home, &path).filter(|name| is_ours(name)) {
+                } else if let Some(name) = relative(home, &path).filter(|name| is_ours(name)) {
                     files.insert(name, read(&path)?);
                 }
             }
@@ -93,7 +93,7 @@ fn is_ours(name: &str) -> bool {
     !left && ![".orig", ".rej", ".bak", ".new", "~"].iter().any(|end| last.ends_with(end))
 }
 
-fn below(folder: &Path, path: &Path) -> Option<String> {
+fn relative(folder: &Path, path: &Path) -> Option<String> {
     path.strip_prefix(folder).ok()?.to_str().map(|name| name.replace('\\', "/"))
 }
 
@@ -131,18 +131,18 @@ pub(super) fn plan(target: &Target<'_>, update: bool, plan: &mut Plan) -> Result
             "another version of this program: {} differ; --update brings this one",
             ui::count(edits.len(), "file")
         );
-        plan.left.push(Left { place: "xtask/".to_owned(), why });
+        plan.skipped.push(Skipped { place: "xtask/".to_owned(), why });
         plan.outdated = !folder.join(LAUNCHER).is_file();
         return Ok(());
     }
     if update {
-        edits.extend(gone(&folder, &wanted));
+        edits.extend(removed_files(&folder, &wanted));
     }
     if edits.is_empty() {
         return Ok(());
     }
     if update && !empty {
-        keep_changes(target)?;
+        refuse_uncommitted(target)?;
     }
     let (what, view) = match (empty, update) {
         (true, _) => (format!("the program, {}", ui::count(edits.len(), "file")), View::Line),
@@ -155,14 +155,14 @@ pub(super) fn plan(target: &Target<'_>, update: bool, plan: &mut Plan) -> Result
 
 /// Source files there that this version does not have: two files for one module
 /// would not compile.
-fn gone(folder: &Path, wanted: &BTreeMap<String, Vec<u8>>) -> Vec<Edit> {
+fn removed_files(folder: &Path, wanted: &BTreeMap<String, Vec<u8>>) -> Vec<Edit> {
     let mut found = Vec::new();
     let mut queue = SOURCES.map(|name| folder.join(name)).to_vec();
     while let Some(inner) = queue.pop() {
         for path in std::fs::read_dir(inner).into_iter().flatten().flatten().map(|entry| entry.path()) {
             if path.is_dir() {
                 queue.push(path);
-            } else if below(folder, &path).is_some_and(|name| is_ours(&name) && !wanted.contains_key(&name)) {
+            } else if relative(folder, &path).is_some_and(|name| is_ours(&name) && !wanted.contains_key(&name)) {
                 let before = std::fs::read(&path).ok();
                 found.push(Edit { path, before, after: None });
             }
@@ -173,7 +173,7 @@ fn gone(folder: &Path, wanted: &BTreeMap<String, Vec<u8>>) -> Vec<Edit> {
 }
 
 /// Refuses where git could not bring back what is overwritten.
-fn keep_changes(target: &Target<'_>) -> Result<()> {
+fn refuse_uncommitted(target: &Target<'_>) -> Result<()> {
     if target.ctx.yes || target.ctx.dry_run {
         return Ok(());
     }

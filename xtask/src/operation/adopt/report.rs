@@ -24,7 +24,7 @@ pub fn text(plan: &Plan) {
             }
         }
     }
-    for left in &plan.left {
+    for left in &plan.skipped {
         ui::note(&format!("left: {}: {}", ui::clean(&left.place), ui::clean(&left.why)));
     }
 }
@@ -66,7 +66,7 @@ pub fn json(plan: &Plan, applied: bool) -> impl Serialize {
         schema: 1,
         dir: plan.dir.display().to_string(),
         steps: plan.steps.iter().map(|step| StepReport { what: &step.what, files: files(&step.edits) }).collect(),
-        left: plan.left.iter().map(|left| LeftReport { place: &left.place, why: &left.why }).collect(),
+        left: plan.skipped.iter().map(|left| LeftReport { place: &left.place, why: &left.why }).collect(),
         applied,
     }
 }

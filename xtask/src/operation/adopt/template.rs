@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::plan::{Edit, Left, Plan, Step, Target, View};
+use super::plan::{Edit, Plan, Skipped, Step, Target, View};
 use super::ports::{Ports, value_now};
 use crate::envfile::Document;
 use crate::error::Result;
@@ -25,7 +25,7 @@ const HEADER: &str = "\
 
 /// Makes it, or adds what it lacks.
 pub(super) fn plan(target: &Target<'_>, ports: Option<Ports>, plan: &mut Plan) -> Result<()> {
-    let Some(Ports { dir, stack, spoiled }) = ports else { return Ok(()) };
+    let Some(Ports { dir, stack, ambiguous }) = ports else { return Ok(()) };
     let path = stack::template_in(&dir).unwrap_or_else(|| dir.join(".env.template"));
     let before = target.read(&path)?;
     let document =
@@ -35,8 +35,8 @@ pub(super) fn plan(target: &Target<'_>, ports: Option<Ports>, plan: &mut Plan) -
     let mut wanted: Vec<Variable> =
         variables(&stack).into_iter().filter(|variable| !known.contains(&variable.name)).collect();
     wanted.retain(|variable| {
-        let why = spoiled.get(&variable.name);
-        plan.left.extend(why.map(|why| Left { place: target.show(&path), why: why.clone() }));
+        let why = ambiguous.get(&variable.name);
+        plan.skipped.extend(why.map(|why| Skipped { place: target.show(&path), why: why.clone() }));
         why.is_none()
     });
     if wanted.is_empty() {

@@ -54,12 +54,12 @@ struct Report<'a> {
 
 /// Looks at every env file of the project.
 pub fn check(ctx: &Context, env: &EnvProject) -> Result<Vec<Finding>> {
-    let files = env.written(ctx)?;
+    let files = env.existing_files(ctx)?;
     let uses = stack::uses(&env.project, &|name| ctx.var(name))?;
-    let mut found = missing(ctx, env);
+    let mut found = missing_variables(ctx, env);
     for (at, (path, document)) in files.iter().enumerate() {
-        let of_file = OfFile { ctx, path };
-        found.extend(unknown(&of_file, env, document, &uses));
+        let source = FindingSource { ctx, path };
+        found.extend(unknown_variables(&source, env, document, &uses));
         let earlier = |name: &str| {
             files[..at]
                 .iter()
@@ -68,36 +68,36 @@ pub fn check(ctx: &Context, env: &EnvProject) -> Result<Vec<Finding>> {
                 .or_else(|| ctx.var(name))
         };
         for oddity in document.oddities(&earlier) {
-            found.push(odd(&of_file, &oddity));
+            found.push(oddity_finding(&source, &oddity));
         }
-        found.extend(shadowed(&of_file, env, document));
+        found.extend(shadowed_variables(&source, env, document));
     }
     if let (Some((template, declared)), [(path, document)]) = (&env.template, files) {
-        let of_file = OfFile { ctx, path };
+        let source = FindingSource { ctx, path };
         let stale = stale(declared, document, &|name| ctx.var(name));
-        found.extend(stale.iter().map(|stale| dependent(&of_file, template, stale)));
-        found.extend(old_ports(&of_file, env, (declared, document), &stale));
+        found.extend(stale.iter().map(|stale| dependent_finding(&source, template, stale)));
+        found.extend(old_ports(&source, env, (declared, document), &stale));
     }
     found.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
     Ok(found)
 }
 
-struct OfFile<'a> {
+struct FindingSource<'a> {
     ctx: &'a Context,
     path: &'a Path,
 }
 
-impl OfFile<'_> {
+impl FindingSource<'_> {
     fn finding(&self, kind: &'static str, variable: &str, line: usize, message: &str, remedy: String) -> Finding {
         let variable = Some(ui::clean(variable)).filter(|name| !name.is_empty());
         Finding { kind, variable, file: self.ctx.show(self.path), line, message: ui::clean(message), remedy }
     }
 }
 
-fn missing(ctx: &Context, env: &EnvProject) -> Vec<Finding> {
+fn missing_variables(ctx: &Context, env: &EnvProject) -> Vec<Finding> {
     let Some((path, template)) = &env.template else { return Vec::new() };
     let documents: Vec<Document> = env.files.iter().map(|(_, document)| document.clone()).collect();
-    let place = OfFile { ctx, path };
+    let place = FindingSource { ctx, path };
     let missing = template.missing_from(&documents).into_iter();
     let finding = |(name, line): (String, usize)| {
         let message = format!("{name} is in {} and in no env file", ctx.show(path));
@@ -107,9 +107,9 @@ fn missing(ctx: &Context, env: &EnvProject) -> Vec<Finding> {
 }
 
 /// Without a template nobody says what belongs here.
-fn unknown(file: &OfFile<'_>, env: &EnvProject, document: &Document, uses: &Uses) -> Vec<Finding> {
+fn unknown_variables(source: &FindingSource<'_>, env: &EnvProject, document: &Document, uses: &Uses) -> Vec<Finding> {
     let Some((path, template)) = &env.template else { return Vec::new() };
-    if uses.env_files.iter().any(|used| used == file.path) {
+    if uses.env_files.iter().any(|used| used == source.path) {
         return Vec::new();
     }
     let own: Vec<_> = document.assigned().collect();
@@ -125,17 +125,17 @@ fn unknown(file: &OfFile<'_>, env: &EnvProject, document: &Document, uses: &Uses
             || name.starts_with("DOCKER_")
             || known.iter().any(|k| k == name)
     };
-    let template = file.ctx.show(path);
+    let template = source.ctx.show(path);
     let finding = |line: &crate::envfile::Assigned| {
         let name = &line.name;
         let message = format!("{name} is neither in {template} nor used by the compose files");
         let remedy = format!("correct its name, remove the line, or add it to {template}");
-        file.finding("unknown", name, line.line, &message, remedy)
+        source.finding("unknown", name, line.line, &message, remedy)
     };
     own.iter().filter(|line| !is_known(&line.name)).map(finding).collect()
 }
 
-fn odd(file: &OfFile<'_>, oddity: &Oddity) -> Finding {
+fn oddity_finding(source: &FindingSource<'_>, oddity: &Oddity) -> Finding {
     let name = &oddity.variable;
     let (kind, message, remedy) = match &oddity.what {
         What::Duplicate { counts } => (
@@ -171,7 +171,7 @@ fn odd(file: &OfFile<'_>, oddity: &Oddity) -> Finding {
             }
         }
         What::Inherited => {
-            let set = if file.ctx.var(name).is_some() { "and it does" } else { "and it does not" };
+            let set = if source.ctx.var(name).is_some() { "and it does" } else { "and it does not" };
             (
                 "inherited",
                 format!("{name} has no `=`: the shell is to set it, {set}"),
@@ -186,37 +186,37 @@ fn odd(file: &OfFile<'_>, oddity: &Oddity) -> Finding {
         What::MixedLineEnds => (
             "mixed_line_ends",
             "some lines end in CRLF and some in LF; this is the first that differs".to_owned(),
-            format!("dos2unix {}", file.ctx.show(file.path)),
+            format!("dos2unix {}", source.ctx.show(source.path)),
         ),
     };
-    file.finding(kind, name, oddity.line, &message, remedy)
+    source.finding(kind, name, oddity.line, &message, remedy)
 }
 
 /// Lines that would count if the shell did not set another value.
-fn shadowed(file: &OfFile<'_>, env: &EnvProject, document: &Document) -> Vec<Finding> {
+fn shadowed_variables(source: &FindingSource<'_>, env: &EnvProject, document: &Document) -> Vec<Finding> {
     let mut found = Vec::new();
     for name in document.names() {
         let (Some(shell), Some((value, Source::EnvFile { path, line }))) =
-            (file.ctx.var(&name), env.project.env_files.get(&name))
+            (source.ctx.var(&name), env.project.env_files.get(&name))
         else {
             continue;
         };
-        if path == file.path && value != shell {
+        if path == source.path && value != shell {
             let (shell, value) = (ui::mask_value(&name, &shell), ui::mask_value(&name, value));
             let message = format!("the shell sets {name}={shell}, which beats {value} here");
-            found.push(file.finding("shadowed", &name, line, &message, format!("unset {name}")));
+            found.push(source.finding("shadowed", &name, line, &message, format!("unset {name}")));
         }
     }
     found
 }
 
-fn dependent(file: &OfFile<'_>, template: &Path, stale: &Stale) -> Finding {
+fn dependent_finding(source: &FindingSource<'_>, template: &Path, stale: &Stale) -> Finding {
     let Stale { variable: name, declared, .. } = stale;
     let mask = |value: &str| ui::mask_value(name, value);
     let message = format!(
         "{name} is {}, and {}:{} makes it {} with the values of today",
         mask(&stale.value),
-        file.ctx.show(template),
+        source.ctx.show(template),
         stale.template_line,
         mask(&stale.expected)
     );
@@ -226,17 +226,17 @@ fn dependent(file: &OfFile<'_>, template: &Path, stale: &Stale) -> Finding {
     } else {
         format!("write it as the template does: {name}={}", mask(declared))
     };
-    file.finding("dependent", name, stale.line, &message, remedy)
+    source.finding("dependent", name, stale.line, &message, remedy)
 }
 
 /// Literals that name a port which is a default and no longer the value.
 fn old_ports(
-    file: &OfFile<'_>,
+    source: &FindingSource<'_>,
     env: &EnvProject,
     (template, document): (&Document, &Document),
     stale: &[Stale],
 ) -> Vec<Finding> {
-    let moves = port_moves(file.ctx, &env.project, template);
+    let moves = port_moves(source.ctx, &env.project, template);
     let mentions = mentions(document, &moves).into_iter();
     let finding = |mention: crate::envfile::Mention| {
         let now = moves.iter().find(|step| step.variable == mention.of).map(|step| step.to).unwrap_or_default();
@@ -244,7 +244,7 @@ fn old_ports(
         let value = ui::mask_value(name, &mention.value);
         let message = format!("{name}={value} names {}, the default of {of}, which is now {now}", mention.port);
         let remedy = format!("if it means {of}, write {now}, or `${{{of}}}` in the place of the number");
-        file.finding("old_port", name, mention.line, &message, remedy)
+        source.finding("old_port", name, mention.line, &message, remedy)
     };
     mentions.filter(|mention| !stale.iter().any(|known| known.variable == mention.variable)).map(finding).collect()
 }

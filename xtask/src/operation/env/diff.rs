@@ -33,7 +33,7 @@ struct Side {
 
 /// What differs, in the file that new values go to.
 pub fn diff(ctx: &Context, env: &EnvProject) -> Result<Vec<Change>> {
-    let files = env.written(ctx)?;
+    let files = env.existing_files(ctx)?;
     let Some((_, template)) = &env.template else {
         return Err(Error::new(format!(
             "there is no .env.template, .env.example or the like in {}",

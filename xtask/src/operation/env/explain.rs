@@ -14,13 +14,13 @@ use crate::ui::{self, Column};
 
 /// All that is known of a variable.
 #[derive(Debug, Serialize)]
-pub struct Explained {
+pub struct Explanation {
     schema: u32,
     variable: String,
     /// `null` where nothing sets it, even if a default stands in.
     value: Option<String>,
     /// Whatever gives it a value, the one that wins first.
-    sources: Vec<Given>,
+    sources: Vec<SourceReport>,
     /// Values in env files and places in compose files that name it.
     uses: Vec<Place>,
     /// Published ports that it feeds.
@@ -32,7 +32,7 @@ pub struct Explained {
 }
 
 #[derive(Debug, Serialize)]
-struct Given {
+struct SourceReport {
     /// `shell`, `env_file` or `default`.
     kind: &'static str,
     file: Option<String>,
@@ -62,7 +62,7 @@ struct Port {
 }
 
 /// Explains `name`; an error where nobody knows it.
-pub fn explain(ctx: &Context, env: &EnvProject, name: &str) -> Result<Explained> {
+pub fn explain(ctx: &Context, env: &EnvProject, name: &str) -> Result<Explanation> {
     let lookup = |name: &str| ctx.var(name);
     let uses = stack::uses(&env.project, &lookup)?;
     // The ports are a part of the answer only: whoever checks them says more.
@@ -71,7 +71,7 @@ pub fn explain(ctx: &Context, env: &EnvProject, name: &str) -> Result<Explained>
         Stack::default()
     });
     let mask = |value: &str| ui::mask_value(name, value);
-    let mut sources: Vec<Given> = Vec::new();
+    let mut sources: Vec<SourceReport> = Vec::new();
     let mut value: Option<String> = None;
     let shell = ctx.var(name).map(|value| (value, Source::Shell)).into_iter();
     let files = env.project.env_files.all(name).map(|(value, source)| (value.to_owned(), source));
@@ -81,14 +81,14 @@ pub fn explain(ctx: &Context, env: &EnvProject, name: &str) -> Result<Explained>
             _ => (None, None),
         };
         let kind = if file.is_some() { "env_file" } else { "shell" };
-        sources.push(Given { kind, file, line, value: mask(&given), counts: value.is_none() });
+        sources.push(SourceReport { kind, file, line, value: mask(&given), counts: value.is_none() });
         value.get_or_insert(given);
     }
     let all = |name: &str| {
         let found = ctx.var(name).or_else(|| env.project.env_files.get(name).map(|(value, _)| value.to_owned()));
         found.map(|value| (value, ()))
     };
-    let mut places: Vec<Place> = own_uses(ctx, env, name);
+    let mut places: Vec<Place> = env_file_uses(ctx, env, name);
     for place in uses.places.iter().filter(|place| place.name == name) {
         let (file, line) = (ctx.show(&place.file), place.line);
         if let Some(default) = &place.default {
@@ -98,7 +98,7 @@ pub fn explain(ctx: &Context, env: &EnvProject, name: &str) -> Result<Explained>
             let (file, counts) = (Some(file.clone()), value.is_none() || empty);
             let known = sources.iter().any(|s| s.kind == "default" && s.file == file && s.line == Some(line));
             if !known {
-                sources.push(Given { kind: "default", file, line: Some(line), value: mask(&default), counts });
+                sources.push(SourceReport { kind: "default", file, line: Some(line), value: mask(&default), counts });
             }
         }
         // Only the default can be a secret; the name is none.
@@ -110,10 +110,19 @@ pub fn explain(ctx: &Context, env: &EnvProject, name: &str) -> Result<Explained>
     if sources.is_empty() && places.is_empty() {
         return Err(unknown(ctx, env, name));
     }
-    let (write_to, not_writable) = target(ctx, env, name);
+    let (write_to, not_writable) = write_target(ctx, env, name);
     let ports = model.ports().filter_map(|wanted| port(ctx, name, wanted)).collect();
     let value = value.map(|value| mask(&value));
-    Ok(Explained { schema: 1, variable: ui::clean(name), value, sources, uses: places, ports, write_to, not_writable })
+    Ok(Explanation {
+        schema: 1,
+        variable: ui::clean(name),
+        value,
+        sources,
+        uses: places,
+        ports,
+        write_to,
+        not_writable,
+    })
 }
 
 fn unknown(ctx: &Context, env: &EnvProject, name: &str) -> Error {
@@ -129,7 +138,7 @@ fn unknown(ctx: &Context, env: &EnvProject, name: &str) -> Error {
 }
 
 /// Values of env files that name it.
-fn own_uses(ctx: &Context, env: &EnvProject, name: &str) -> Vec<Place> {
+fn env_file_uses(ctx: &Context, env: &EnvProject, name: &str) -> Vec<Place> {
     let mut places = Vec::new();
     for (path, document) in &env.files {
         for line in document.assigned() {
@@ -156,7 +165,7 @@ fn port(ctx: &Context, name: &str, wanted: &Wanted) -> Option<Port> {
     })
 }
 
-fn target(ctx: &Context, env: &EnvProject, name: &str) -> (Option<String>, Option<String>) {
+fn write_target(ctx: &Context, env: &EnvProject, name: &str) -> (Option<String>, Option<String>) {
     if ctx.var(name).is_some() {
         return (None, Some(format!("the shell sets it, which beats every file: `unset {}`", ui::clean(name))));
     }
@@ -168,8 +177,8 @@ fn target(ctx: &Context, env: &EnvProject, name: &str) -> (Option<String>, Optio
 }
 
 /// The answer for eyes.
-pub fn text(explained: &Explained) {
-    let Explained { variable, value, sources, uses, ports, write_to, not_writable, .. } = explained;
+pub fn text(explained: &Explanation) {
+    let Explanation { variable, value, sources, uses, ports, write_to, not_writable, .. } = explained;
     let default = || sources.iter().find(|source| source.kind == "default" && source.counts);
     match (value, default()) {
         (Some(value), None) => ui::out(&format!("{variable}={value}")),
@@ -214,6 +223,6 @@ pub fn text(explained: &Explained) {
 }
 
 /// `env explain --format json`.
-pub fn json(explained: &Explained) -> &impl Serialize {
+pub fn json(explained: &Explanation) -> &impl Serialize {
     explained
 }

@@ -37,7 +37,7 @@ pub fn gather(ctx: &Context) -> Result<EnvProject> {
 
 impl EnvProject {
     /// The env files, at least one.
-    pub(super) fn written(&self, ctx: &Context) -> Result<&[(PathBuf, Document)]> {
+    pub(super) fn existing_files(&self, ctx: &Context) -> Result<&[(PathBuf, Document)]> {
         if !self.files.is_empty() {
             return Ok(&self.files);
         }
@@ -53,14 +53,14 @@ impl EnvProject {
     /// The options with which Compose reads the project once `.env` is made:
     /// until then its template stands in.
     pub(super) fn options(&self, ctx: &Context) -> ComposeOptions {
-        match self.stands_in() {
+        match self.template_in_use() {
             Some((path, _)) => ComposeOptions { env_files: vec![path.clone()], ..ctx.options.clone() },
             None => ctx.options.clone(),
         }
     }
 
     /// The template, where it is to become `.env`.
-    pub(super) fn stands_in(&self) -> Option<&(PathBuf, Document)> {
+    pub(super) fn template_in_use(&self) -> Option<&(PathBuf, Document)> {
         let missing = self.files.is_empty() && self.project.env_files.default_file().is_some();
         self.template.as_ref().filter(|_| missing)
     }

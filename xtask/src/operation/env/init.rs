@@ -19,7 +19,7 @@ use crate::{disk, ui};
 pub fn init(ctx: &Context, env: &EnvProject, missing: bool) -> Result<Exit> {
     let named = env.project.env_files.is_explicit();
     let file = if let Some((file, document)) = env.files.last() {
-        there(ctx, env, (file, document), missing)?;
+        complete(ctx, env, (file, document), missing)?;
         file
     } else {
         let file = env.project.env_files.default_file().ok_or_else(disabled)?;
@@ -28,7 +28,7 @@ pub fn init(ctx: &Context, env: &EnvProject, missing: bool) -> Result<Exit> {
         file
     };
     // A file that the person named may well be meant for everybody.
-    if named { Ok(Exit::Success) } else { ignored(ctx, file) }
+    if named { Ok(Exit::Success) } else { ensure_ignored(ctx, file) }
 }
 
 fn template<'a>(ctx: &Context, env: &'a EnvProject) -> Result<(&'a Path, &'a Document)> {
@@ -40,7 +40,7 @@ fn template<'a>(ctx: &Context, env: &'a EnvProject) -> Result<(&'a Path, &'a Doc
     })
 }
 
-fn there(ctx: &Context, env: &EnvProject, (file, document): (&Path, &Document), missing: bool) -> Result<()> {
+fn complete(ctx: &Context, env: &EnvProject, (file, document): (&Path, &Document), missing: bool) -> Result<()> {
     let place = ctx.show(file);
     if !missing {
         ui::note(&format!("{place} is there already, and stays as it is"));
@@ -93,7 +93,7 @@ fn write_proved(ctx: &Context, file: &Path, bytes: &[u8], names: &[String]) -> R
 
 /// Adds a line to `.gitignore`, after asking; a finding where it is not ignored
 /// in the end. Outside of git there is nothing to ignore.
-fn ignored(ctx: &Context, file: &Path) -> Result<Exit> {
+fn ensure_ignored(ctx: &Context, file: &Path) -> Result<Exit> {
     let (Some(dir), Some(name)) = (file.parent(), file.file_name().and_then(|name| name.to_str())) else {
         return Ok(Exit::Success);
     };

@@ -87,7 +87,7 @@ pub(crate) fn check(ctx: &Context) -> Result<Check> {
         for claim in &mut project.ports {
             let all = on_port.get(&(claim.published, claim.protocol)).into_iter().flatten();
             let is_other = |other: &Party| (&other.project, &other.dir) != (&project.name, &project.dir);
-            let others = all.filter(|(ip, other)| is_other(other) && meet(claim.host_ip, *ip));
+            let others = all.filter(|(ip, other)| is_other(other) && addresses_overlap(claim.host_ip, *ip));
             claim.clashes = others.map(|(_, other)| other.clone()).collect();
         }
     }
@@ -101,7 +101,7 @@ fn party(project: &Project, claim: &Claim) -> Party {
 
 /// Whether two addresses of one port cannot both be had, as far as that is
 /// known: what is kept has no address of its own.
-fn meet(a: Option<IpAddr>, b: Option<IpAddr>) -> bool {
+fn addresses_overlap(a: Option<IpAddr>, b: Option<IpAddr>) -> bool {
     a.zip(b).is_none_or(|(a, b)| a == b || a.is_unspecified() || b.is_unspecified())
 }
 
@@ -187,7 +187,7 @@ fn judge_claim(name: &str, dir: &Path, claim: &mut Claim, holders: &PortHolders)
     };
     let is_own = |owner: &&Owner| match owner {
         Owner::Container(container) => with_real_folder(container.clone()).belongs_to(name, dir),
-        Owner::Process(process) => claim.target.is_none() && is_server(process, dir, claim.runner),
+        Owner::Process(process) => claim.target.is_none() && is_dev_server(process, dir, claim.runner),
         Owner::Unknown { .. } => false,
     };
     let strangers: Vec<Owner> = owners.iter().filter(|owner| !is_own(owner)).cloned().collect();
@@ -198,7 +198,7 @@ fn judge_claim(name: &str, dir: &Path, claim: &mut Claim, holders: &PortHolders)
 
 /// Whether a process is the dev server: the one that was started, a child of it,
 /// or one that somebody started by hand in the same folder.
-fn is_server(process: &Process, dir: &Path, runner: Option<Starter>) -> bool {
+fn is_dev_server(process: &Process, dir: &Path, runner: Option<Starter>) -> bool {
     let around = host::surroundings(process);
     let is_child = |runner: Starter| {
         keep::lives(runner) && (process.pid == runner.pid || around.parents.iter().any(|of| of.pid == runner.pid))

@@ -31,7 +31,7 @@ pub(crate) const HOST: &str = "127.0.0.1";
 
 /// Chooses the server's port and keeps it: under the lock, so that no two get
 /// the same. From then on this process is taken for the server.
-pub(crate) fn take(ctx: &Context, request: &Request<'_>) -> Result<u16> {
+pub(crate) fn reserve_port(ctx: &Context, request: &Request<'_>) -> Result<u16> {
     let home = home(ctx)?;
     let settings = Settings::read(&home.dir)?;
     let containers = containers(ctx);
@@ -41,10 +41,10 @@ pub(crate) fn take(ctx: &Context, request: &Request<'_>) -> Result<u16> {
 
     let project = home.tenant_name(leases);
     let before = servers(leases, &home.dir).find(|lease| lease.service == request.name);
-    if let Some((pid, port)) = before.and_then(|lease| running(lease).zip(Some(lease.published))) {
-        return Err(runs(ctx, request, port, &Owner::Process(pid)));
+    if let Some((pid, port)) = before.and_then(|lease| running_server(lease).zip(Some(lease.published))) {
+        return Err(already_running(ctx, request, port, &Owner::Process(pid)));
     }
-    let used = used(&home, leases, request.name);
+    let used = used_ports(&home, leases, request.name);
     let mut server = DevServer {
         facts: PortFacts::new(Identity { name: &project, dir: &home.dir }, &containers, None).with_leases(leases),
         host_ip: request.host.and_then(|host| host.parse().ok()).filter(|ip: &IpAddr| !ip.is_unspecified()),
@@ -53,20 +53,20 @@ pub(crate) fn take(ctx: &Context, request: &Request<'_>) -> Result<u16> {
     };
     let mut block = leases.tenant(&project, &home.dir).and_then(|tenant| tenant.range);
     let asked = match request.port {
-        Some(port) => Some(asked_for(ctx, &mut server, port)?),
-        None => same_again(ctx, &mut server, request, before)?,
+        Some(port) => Some(requested_port(ctx, &mut server, port)?),
+        None => previous_port(ctx, &mut server, request, before)?,
     };
     let port = if let Some(port) = asked {
         port
     } else {
         block = block.or_else(|| if server.port_range.is_none() { server.free_block() } else { None });
-        server.choose(ctx, block).ok_or_else(|| nothing_free(settings.port_range))?
+        server.choose(ctx, block).ok_or_else(|| no_free_port(settings.port_range))?
     };
     if let Some(book) = &mut book {
         if request.port.is_some() {
             keep::take_over(ctx, &mut book.leases, (port, Protocol::Tcp), (&project, &home.dir));
         }
-        write(&mut book.leases, &project, &home.dir, request.name, port);
+        write_lease(&mut book.leases, &project, &home.dir, request.name, port);
         let tenant = book.leases.tenant_mut(&project, &home.dir);
         tenant.range = tenant.range.or(block);
     }
@@ -91,13 +91,13 @@ fn servers<'a>(leases: &'a Leases, dir: &'a Path) -> impl Iterator<Item = &'a Le
 }
 
 /// The server's process, where it lives.
-fn running(lease: &Lease) -> Option<Process> {
+fn running_server(lease: &Lease) -> Option<Process> {
     let Starter { pid, .. } = lease.runner.filter(|runner| keep::lives(*runner))?;
     host::processes(&[pid]).pop()
 }
 
 /// What the project wants in its compose files, and keeps for all but `name`.
-fn used(home: &Home, leases: &Leases, name: &str) -> BTreeSet<u16> {
+fn used_ports(home: &Home, leases: &Leases, name: &str) -> BTreeSet<u16> {
     let wanted = home.stack.iter().flat_map(Stack::ports).filter_map(|wanted| wanted.mapping.published);
     let here = leases.tenants.iter().filter(|tenant| tenant.dir == home.dir);
     let others =
@@ -106,7 +106,7 @@ fn used(home: &Home, leases: &Leases, name: &str) -> BTreeSet<u16> {
 }
 
 /// A person who asks for a port by name gets it, as long as nobody is on it.
-fn asked_for(ctx: &Context, server: &mut DevServer<'_>, port: u16) -> Result<u16> {
+fn requested_port(ctx: &Context, server: &mut DevServer<'_>, port: u16) -> Result<u16> {
     let mut others = server.facts.other_tenants().filter(|tenant| tenant.keeps(port, Protocol::Tcp));
     if let Some(other) = others.find(|tenant| keep::is_starting(tenant, port, Protocol::Tcp)) {
         let why = keep::being_started(ctx, other);
@@ -124,7 +124,7 @@ fn asked_for(ctx: &Context, server: &mut DevServer<'_>, port: u16) -> Result<u16
 
 /// The port that it had before. `None` where it had none, or where a stranger is
 /// on it; an error where it runs already.
-fn same_again(
+fn previous_port(
     ctx: &Context,
     server: &mut DevServer<'_>,
     request: &Request<'_>,
@@ -140,7 +140,7 @@ fn same_again(
     if let Some(Owner::Process(process)) = &owner
         && host::surroundings(process).cwd.is_some_and(|cwd| cwd.starts_with(server.facts.project.dir))
     {
-        return Err(runs(ctx, request, port, &Owner::Process(process.clone())));
+        return Err(already_running(ctx, request, port, &Owner::Process(process.clone())));
     }
     let who = owner.map_or_else(|| "somebody".to_owned(), |owner| describe(ctx, &owner));
     ui::note(&format!(
@@ -150,7 +150,7 @@ fn same_again(
     Ok(None)
 }
 
-fn runs(ctx: &Context, request: &Request<'_>, port: u16, owner: &Owner) -> Error {
+fn already_running(ctx: &Context, request: &Request<'_>, port: u16, owner: &Owner) -> Error {
     let name = ui::clean(request.name);
     Error::new(format!("{name} runs already, on port {port}: {}", describe(ctx, owner)))
         .hint(format!("stop it: `cargo xtask kill {port}`"))
@@ -158,7 +158,7 @@ fn runs(ctx: &Context, request: &Request<'_>, port: u16, owner: &Owner) -> Error
         .finding()
 }
 
-fn nothing_free(rule: Option<PortRange>) -> Error {
+fn no_free_port(rule: Option<PortRange>) -> Error {
     match rule {
         Some(range) => Error::new(format!("no free port in port_range {range}"))
             .hint("make it wider in xtask.toml; `cargo xtask ranges` shows what is kept there"),
@@ -169,7 +169,7 @@ fn nothing_free(rule: Option<PortRange>) -> Error {
 
 /// The lease, and those of the folder's other servers, under one name: the
 /// checkout may have got a project name since they began.
-fn write(leases: &mut Leases, project: &str, dir: &Path, name: &str, port: u16) {
+fn write_lease(leases: &mut Leases, project: &str, dir: &Path, name: &str, port: u16) {
     let mut servers = Vec::new();
     for tenant in leases.tenants.iter_mut().filter(|tenant| tenant.dir == dir) {
         servers.extend(tenant.leases.extract_if(.., |lease| lease.is_dev_server()));
@@ -195,10 +195,10 @@ mod tests {
     fn servers_follow_the_project_s_name() {
         let dir = Path::new("/src/login");
         let mut leases = Leases::default();
-        write(&mut leases, "login", dir, "vite", 8010);
-        write(&mut leases, "login", dir, "docs", 8011);
+        write_lease(&mut leases, "login", dir, "vite", 8010);
+        write_lease(&mut leases, "login", dir, "docs", 8011);
         leases.tenant_mut("performia-login", dir).leases.push(keep::lease("web", 80, Protocol::Tcp, 8012));
-        write(&mut leases, "performia-login", dir, "vite", 8010);
+        write_lease(&mut leases, "performia-login", dir, "vite", 8010);
         assert_eq!(leases.tenants.len(), 1, "{leases:?}");
         let kept: Vec<(&str, u16)> =
             leases.tenants[0].leases.iter().map(|lease| (lease.service.as_str(), lease.published)).collect();

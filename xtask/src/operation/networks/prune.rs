@@ -1,5 +1,4 @@
-//! Networks that nobody needs: found, shown, and taken away one by one, each
-//! after another look.
+//! Finds unused networks and removes them one by one; each is checked again right before.
 
 use std::time::SystemTime;
 
@@ -14,57 +13,47 @@ use crate::model::{Container, Network};
 use crate::project::turn;
 use crate::ui;
 
-/// What may go.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Only of these Compose projects; empty = of any.
+    /// Only of these Compose projects; if empty, of all.
     pub projects: Vec<String>,
-    /// Networks that were made outside Compose, too.
+    /// Also networks that were created outside Compose.
     pub all: bool,
 }
 
-/// A network that stays, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KeptNetwork {
-    /// Its name.
     pub name: String,
-    /// A fragment.
     pub why: String,
 }
 
-/// What will be done.
 #[derive(Debug)]
 pub struct Plan {
-    /// Networks to take away, each with the reason.
+    /// Each with the reason.
     pub remove: Vec<(Network, String)>,
-    /// The others.
     pub keep: Vec<KeptNetwork>,
-    /// Address ranges now.
     pub pools: Option<Pools>,
 }
 
-/// What came of it.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// Names of networks that are gone.
+    /// Names of removed networks.
     pub removed: Vec<String>,
-    /// Networks that could not be taken away, and why.
     pub failed: Vec<KeptNetwork>,
-    /// Why the rest was not tried: the engine has gone.
+    /// Why the rest was skipped: the engine stopped answering.
     pub gave_up: Option<Error>,
 }
 
-/// The engine's networks and all containers, running or not.
+/// All networks, and all containers, running or not.
 pub fn look(ctx: &Context) -> Result<(Vec<Network>, Vec<Container>), Trouble> {
     Ok((ctx.engine.all_networks()?, ctx.engine.containers()?))
 }
 
-/// Address ranges; `None` where the engine does not tell.
+/// The address ranges in use; `None` if the engine does not report them.
 pub fn count_pools(ctx: &Context, networks: &[Network]) -> Option<Pools> {
     ctx.engine.info().ok().map(|info| pools(&info.pools, networks))
 }
 
-/// Looks, and takes nothing away.
 pub fn plan(ctx: &Context, filter: &Filter) -> Result<Plan> {
     let (mut networks, containers) = look(ctx).map_err(|trouble| ctx.engine_error(&trouble))?;
     let pools = count_pools(ctx, &networks);
@@ -84,8 +73,8 @@ fn verdict(network: &Network, containers: &[Container], filter: &Filter) -> Prun
     prune_verdict(network, containers, Wanted { projects: &filter.projects, all: filter.all, now: SystemTime::now() })
 }
 
-/// Takes the networks of a plan away. Somebody may have thought about it for
-/// long: each is looked at once more, and not while its project is being started.
+/// Removes the networks of a plan. Time may have passed since it was made, so each network is
+/// checked again, under its project's lock, so that no start of the project runs meanwhile.
 pub fn run(ctx: &Context, plan: &Plan, filter: &Filter) -> Outcome {
     let mut outcome = Outcome::default();
     for (network, _) in &plan.remove {
@@ -96,7 +85,7 @@ pub fn run(ctx: &Context, plan: &Plan, filter: &Filter) -> Outcome {
             Err(trouble) => {
                 let left = plan.remove.len() - outcome.removed.len();
                 let error = ctx.engine_error(&trouble).hint(format!(
-                    "{} of {} networks were removed; once it answers, the same command takes the other {left}",
+                    "{} of {} networks were removed; once it answers, the same command removes the other {left}",
                     outcome.removed.len(),
                     plan.remove.len()
                 ));
@@ -119,8 +108,8 @@ fn remove_if_unused(ctx: &Context, network: &Network, containers: &[Container], 
     }
 }
 
-/// Takes it away; where the engine refuses, says who is on it ("active
-/// endpoints" is all that the engine says up to 28).
+/// Removes a network; if the engine refuses, the error names the connected containers (up to
+/// Docker 28 the engine says only "active endpoints").
 pub fn remove(ctx: &Context, network: &Network) -> Result<(), String> {
     let removed = match network.link() {
         Some(_) => ctx.engine.containers().and_then(|containers| link::remove(ctx, network, &containers)),
@@ -132,10 +121,10 @@ pub fn remove(ctx: &Context, network: &Network) -> Result<(), String> {
         return Err(ui::clean(ctx.engine_error(&trouble).message()));
     };
     let names: Vec<String> = on_it.iter().map(|name| ui::clean(name)).collect();
-    Err(format!("{} on it: `{}`", ui::are(&names), disconnect(&network.name, first)))
+    Err(format!("{} connected: `{}`", ui::are(&names), disconnect(&network.name, first)))
 }
 
-/// The command that takes a container off a network.
+/// The command that disconnects a container from a network.
 pub fn disconnect(network: &str, container: &str) -> String {
     format!("docker network disconnect {} {}", ui::argument(network), ui::argument(container))
 }

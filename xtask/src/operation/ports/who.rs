@@ -1,4 +1,4 @@
-//! What is known of ports, as text and as JSON.
+//! The holders of ports, as text and as JSON.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::ports::{Holders, OwnerReport, PortHolders, reasons, taken_by};
 use crate::stack::checkout_root;
 use crate::{host, ui};
 
-/// The JSON of `who`; every key is always there, absent is `null`.
+/// The JSON of `who`; missing values are `null`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report<'a> {
     schema: u32,
@@ -62,14 +62,14 @@ pub(crate) fn json(ctx: &Context, found: &Holders) -> Report<'static> {
 }
 
 impl Report<'static> {
-    /// `kill --format json`: the same, and what was done then.
+    /// For `kill --format json`.
     pub(crate) fn with_actions(self, actions: &[ActionReport]) -> Report<'_> {
         Report { schema: self.schema, ports: self.ports, actions: Some(actions) }
     }
 }
 
-/// What is around each owner, each asked for once: one process may have
-/// thousands of ports.
+/// Surroundings and worktree by pid, each looked up once: one process may have thousands of
+/// ports.
 type Around = BTreeMap<u32, (Surroundings, Option<PathBuf>)>;
 
 fn around(found: &Holders) -> Around {
@@ -165,15 +165,15 @@ fn bindings(port: &PortHolders, container: &Container) -> Vec<SocketReport> {
 pub(crate) fn text(ctx: &Context, found: &Holders) {
     note_unseen(ctx, found);
     if found.ports.is_empty() {
-        ui::out("nobody listens, and nothing is published");
+        ui::out("no listeners and no published ports");
     }
     let around = around(found);
     for port in &found.ports {
         let word = match &port.verdict {
-            // Not seen is not free.
+            // Other holders are not visible from inside a container.
             Verdict::Free | Verdict::Ours(_) if found.is_around => style("no container has it").green(),
             Verdict::Free | Verdict::Ours(_) => style("free").green(),
-            Verdict::Taken(_) if port.is_client_port() => style("taken, though nobody listens").red().bold(),
+            Verdict::Taken(_) if port.is_client_port() => style("taken, but without a listener").red().bold(),
             Verdict::Taken(_) => style("taken").red().bold(),
             Verdict::Reserved { .. } => style("reserved").red().bold(),
             Verdict::Unknown { .. } | Verdict::NotPublished { .. } => style("unusable").red().bold(),
@@ -229,13 +229,13 @@ fn of_process(ctx: &Context, port: &PortHolders, process: &Process, around: &Aro
     lines
 }
 
-/// Says what could not be seen. An engine that is not there holds nothing; one
-/// that does not answer may.
+/// Prints what could not be seen. If there is no engine nothing is missing; if it does not
+/// answer, its containers are.
 fn note_unseen(ctx: &Context, found: &Holders) {
     use crate::docker::Trouble;
     if found.is_around {
         ui::note(
-            "note: this is a container, and its engine binds ports on the machine around it: processes there are not seen from here",
+            "note: this runs in a container, and the engine binds ports on the machine outside: processes there are not visible here",
         );
     }
     match &found.containers {

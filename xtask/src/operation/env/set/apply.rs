@@ -44,7 +44,7 @@ fn prove(ctx: &Context, plan: &Plan, before: &Model) -> Result<()> {
         let refused = Error::new(format!("Compose refuses the project with {cause}: {}", error.message()));
         refused.hint("the file is as it was")
     })?;
-    if ports::chooses_files(&values) {
+    if ports::sets_compose_files(&values) {
         return Ok(());
     }
     ports::same_addresses(&before.port_differences(&after, &|_| Expect::Any), &before.stack, &values)?;
@@ -52,14 +52,14 @@ fn prove(ctx: &Context, plan: &Plan, before: &Model) -> Result<()> {
     let (service, target) = (ui::clean(&mount.service), ui::clean(&mount.target));
     Err(Error::new(format!(
         "with {cause} {target} of service `{service}` would be {} in place of {}",
-        in_words(&mount.after),
-        in_words(&mount.before)
+        mount_kind(&mount.after),
+        mount_kind(&mount.before)
     ))
     .hint("a path begins with `./`, `../`, `/` or `~`; a word alone is the name of a volume")
     .hint("the file is as it was; if that is meant, change it by hand"))
 }
 
-fn in_words(kind: &str) -> String {
+fn mount_kind(kind: &str) -> String {
     match kind {
         "bind" => "a path of this machine".to_owned(),
         "volume" => "a volume".to_owned(),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::ports;
 use crate::context::Context;
 use crate::envfile::{Dependents, Document, PortMove};
 use crate::error::{Error, Result};
@@ -20,7 +21,7 @@ use crate::ui::{self, Format};
 #[derive(Debug)]
 pub struct Plan {
     pub(super) edits: Vec<Edit>,
-    pub(super) files: Vec<Written>,
+    pub(super) files: Vec<PlannedFile>,
     /// How the project is read before it is written.
     pub(super) options: ComposeOptions,
     /// What is worth knowing, and does not stop anybody.
@@ -38,7 +39,7 @@ pub(super) struct Edit {
 }
 
 #[derive(Debug)]
-pub(super) struct Written {
+pub(super) struct PlannedFile {
     pub(super) path: PathBuf,
     pub(super) before: Option<Vec<u8>>,
     pub(super) after: Document,
@@ -66,17 +67,17 @@ pub fn plan(ctx: &Context, words: &[String]) -> Result<Plan> {
     if let Some(name) = values.keys().find(|name| ctx.var(name).is_some()) {
         return Err(moves::shadowed(name, ctx));
     }
-    let turn = turn(ctx);
+    let turn = lock(ctx);
     let env = crate::operation::env::files::gather(ctx)?;
     let now = stack::read(&env.options(ctx), &ctx.dir, &|name| ctx.var(name));
-    let then = then(ctx, &env, &values);
+    let then = model_after(ctx, &env, &values);
     let mut warnings = Vec::new();
     let moves = match (&now, &then) {
         (now, Ok(then)) => {
-            crate::operation::env::set::ports::check(ctx, now.as_ref().ok(), then, &values)?;
-            crate::operation::env::set::ports::moves(now.as_ref().ok(), then)
+            ports::check(ctx, now.as_ref().ok(), then, &values)?;
+            ports::moves(now.as_ref().ok(), then)
         }
-        (Ok(now), Err(error)) => return Err(crate::operation::env::set::ports::breaks(now, &values, error.clone())),
+        (Ok(now), Err(error)) => return Err(ports::explain_failure(now, &values, error.clone())),
         // It was broken before: one value at a time is how it is mended.
         (Err(_), Err(error)) => {
             warnings.push(format!("Compose cannot read the project yet: {error}"));
@@ -84,11 +85,11 @@ pub fn plan(ctx: &Context, words: &[String]) -> Result<Plan> {
         }
     };
     if let Ok(then) = &then {
-        warnings.extend(crate::operation::env::set::ports::taken(ctx, then, &moves));
+        warnings.extend(ports::warnings(ctx, then, &moves));
     }
     let options = env.options(ctx);
     let mut plan = Plan { edits: Vec::new(), files: Vec::new(), options, warnings, _turn: turn };
-    let offered = env.stands_in().map(|(_, template)| template.values(&|name| ctx.var(name), &|_| None));
+    let offered = env.template_in_use().map(|(_, template)| template.values(&|name| ctx.var(name), &|_| None));
     let offered = offered.transpose()?.unwrap_or_default();
     for (variable, to) in values {
         let file = env.project.env_files.file_for(&variable)?.to_path_buf();
@@ -101,7 +102,7 @@ pub fn plan(ctx: &Context, words: &[String]) -> Result<Plan> {
     for path in paths {
         let known = plan.files.iter().any(|file| file.path == path);
         if !known {
-            let file = written(ctx, &env, &path, &plan.edits, &moves)?;
+            let file = planned_file(ctx, &env, &path, &plan.edits, &moves)?;
             plan.files.push(file);
         }
     }
@@ -110,7 +111,7 @@ pub fn plan(ctx: &Context, words: &[String]) -> Result<Plan> {
 
 /// Two that write at once would undo each other. Without a state folder there
 /// is no turn, and still an atomic write.
-fn turn(ctx: &Context) -> Option<Turn> {
+fn lock(ctx: &Context) -> Option<Turn> {
     let dir: String = ctx.dir.to_string_lossy().chars().rev().take(100).collect();
     let wait = || ui::note("waiting for another `env set` in this folder");
     Turn::take(&ctx.state_dir().ok()?, &format!("env{dir}"), wait).ok()
@@ -134,7 +135,7 @@ fn assignments(words: &[String]) -> Result<BTreeMap<String, String>> {
 
 /// The model with the new values. Compose looks for these two in the shell
 /// alone, so a file cannot set them.
-fn then(ctx: &Context, env: &EnvProject, values: &BTreeMap<String, String>) -> Result<Stack> {
+fn model_after(ctx: &Context, env: &EnvProject, values: &BTreeMap<String, String>) -> Result<Stack> {
     let shell_only = ["COMPOSE_ENV_FILES", "COMPOSE_DISABLE_ENV_FILE"];
     if let Some(name) = shell_only.iter().find(|name| values.contains_key(**name)) {
         return Err(Error::new(format!("Compose reads {name} from the shell only, and from no file"))
@@ -145,10 +146,16 @@ fn then(ctx: &Context, env: &EnvProject, values: &BTreeMap<String, String>) -> R
 }
 
 /// One file as it is and as it will be.
-fn written(ctx: &Context, env: &EnvProject, path: &Path, edits: &[Edit], moves: &[PortMove]) -> Result<Written> {
+fn planned_file(
+    ctx: &Context,
+    env: &EnvProject,
+    path: &Path,
+    edits: &[Edit],
+    moves: &[PortMove],
+) -> Result<PlannedFile> {
     writable(ctx, path)?;
     let before = if path.exists() { Some(read(ctx, path)?) } else { None };
-    let template = env.stands_in().filter(|_| before.is_none()).map(|(template, _)| template.clone());
+    let template = env.template_in_use().filter(|_| before.is_none()).map(|(template, _)| template.clone());
     let start = match (&before, &template) {
         (Some(bytes), _) => bytes.clone(),
         // Its other values must not be lost to a file of one line.
@@ -166,7 +173,7 @@ fn written(ctx: &Context, env: &EnvProject, path: &Path, edits: &[Edit], moves: 
         }
     }
     dependents::write(ctx, &mut after, &follow)?;
-    Ok(Written { path: path.to_path_buf(), before, after, template, dependents: follow })
+    Ok(PlannedFile { path: path.to_path_buf(), before, after, template, dependents: follow })
 }
 
 /// What the plan changes, as lines or as JSON.

@@ -12,7 +12,7 @@ use crate::operation::change::proof;
 use crate::operation::check::survey::{self, Survey};
 use crate::{disk, project, ui};
 
-fn fed<'a>(model: &'a Stack, name: &'a str) -> impl Iterator<Item = (&'a PortMapping, String)> {
+fn mappings_fed_by<'a>(model: &'a Stack, name: &'a str) -> impl Iterator<Item = (&'a PortMapping, String)> {
     model.ports().filter_map(move |wanted| {
         let origin = wanted.origin.as_ref().filter(|origin| origin.variable.as_deref() == Some(name))?;
         let file = origin.file.file_name().unwrap_or_default().to_string_lossy();
@@ -24,20 +24,20 @@ fn fed<'a>(model: &'a Stack, name: &'a str) -> impl Iterator<Item = (&'a PortMap
 /// than it is on now. An empty value makes way for the default.
 pub(super) fn check(ctx: &Context, now: Option<&Stack>, then: &Stack, values: &BTreeMap<String, String>) -> Result<()> {
     for (name, value) in values {
-        let Some((mapping, place)) = fed(then, name).next() else { continue };
+        let Some((mapping, place)) = mappings_fed_by(then, name).next() else { continue };
         if mapping.published.is_none() && !value.is_empty() {
-            return Err(no_port(name, value, &mapping.service, &place, &Around::default())
+            return Err(not_a_port(name, value, &mapping.service, &place, &Around::default())
                 .hint(format!("`cargo xtask env explain {name}` shows what uses it in {}", ctx.show(&then.dir))));
         }
     }
-    match now.filter(|_| !chooses_files(values)) {
+    match now.filter(|_| !sets_compose_files(values)) {
         Some(now) => same_addresses(&port_differences(now, then, &|_| Expect::Any), now, values),
         None => Ok(()),
     }
 }
 
 /// These say which files the project is made of, and so which ports it has.
-pub(super) fn chooses_files(values: &BTreeMap<String, String>) -> bool {
+pub(super) fn sets_compose_files(values: &BTreeMap<String, String>) -> bool {
     values.keys().any(|name| name.starts_with("COMPOSE_"))
 }
 
@@ -73,7 +73,7 @@ pub(super) fn same_addresses(
         .hint("if that is meant, change the file by hand: this command moves ports, and never opens one to others"))
 }
 
-fn no_port(name: &str, value: &str, service: &str, place: &str, around: &Around) -> Error {
+fn not_a_port(name: &str, value: &str, service: &str, place: &str, around: &Around) -> Error {
     let value = ui::clean(value);
     let example = Command::new("cargo").args(["xtask", "env", "set", &format!("{name}={}", around.value(8000))]).line();
     Error::new(format!("{name}={value} is no port, and service `{service}` publishes it ({place})"))
@@ -81,12 +81,12 @@ fn no_port(name: &str, value: &str, service: &str, place: &str, around: &Around)
 }
 
 /// The values make a project unreadable that was readable.
-pub(super) fn breaks(now: &Stack, values: &BTreeMap<String, String>, error: Error) -> Error {
+pub(super) fn explain_failure(now: &Stack, values: &BTreeMap<String, String>, error: Error) -> Error {
     let bad = values.iter().find_map(|(name, value)| {
-        let (mapping, place) = fed(now, name).next().filter(|_| value.parse::<PortRange>().is_err())?;
+        let (mapping, place) = mappings_fed_by(now, name).next().filter(|_| value.parse::<PortRange>().is_err())?;
         let mut origins = now.ports().filter_map(|wanted| wanted.origin.as_ref());
         let origin = origins.find(|origin| origin.variable.as_ref() == Some(name))?;
-        Some(no_port(name, value, &mapping.service, &place, &origin.around))
+        Some(not_a_port(name, value, &mapping.service, &place, &origin.around))
     });
     bad.unwrap_or_else(|| error.within("Compose could not read the project with these values"))
 }
@@ -111,7 +111,7 @@ pub(super) fn moves(now: Option<&Stack>, then: &Stack) -> Vec<PortMove> {
 
 /// A port that is not free is no reason to refuse: its holder may be about to
 /// go.
-pub(super) fn taken(ctx: &Context, then: &Stack, moves: &[PortMove]) -> Vec<String> {
+pub(super) fn warnings(ctx: &Context, then: &Stack, moves: &[PortMove]) -> Vec<String> {
     let mut warnings = Vec::new();
     let all: Vec<&PortMapping> = then.ports().map(|wanted| &wanted.mapping).collect();
     let clashing = clashes(&all);
@@ -121,7 +121,7 @@ pub(super) fn taken(ctx: &Context, then: &Stack, moves: &[PortMove]) -> Vec<Stri
     let Ok(found) = project::resolve(ctx).map(Survey::of) else { return warnings };
     let dir = found.real_dir();
     for PortMove { variable: name, to: port, .. } in moves {
-        for (mapping, _) in fed(then, name) {
+        for (mapping, _) in mappings_fed_by(then, name) {
             let at = all.iter().position(|other| std::ptr::eq(*other, mapping));
             let clash = clashing.iter().enumerate().find_map(|(later, earlier)| match (at, *earlier) {
                 (Some(at), Some(earlier)) if later == at => Some(earlier),

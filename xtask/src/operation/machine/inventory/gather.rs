@@ -127,9 +127,11 @@ pub fn inventory(ctx: &Context) -> Inventory {
     };
     let listening = listening(&leases);
     let proxy = running_ports(ctx, &containers);
-    let mut entries: Vec<Entry> = grouped(&leases, &containers)
+    let mut entries: Vec<Entry> = group_by_project(&leases, &containers)
         .into_iter()
-        .map(|((project, dir), parts)| entry(ctx, &here, project, dir, &parts, &Seen { listening: &listening, proxy }))
+        .map(|((project, dir), parts)| {
+            entry(ctx, &here, project, dir, &parts, &MachineState { listening: &listening, proxy })
+        })
         .collect();
     entries.sort_by(|a, b| (!a.here, &a.dir, &a.project).cmp(&(!b.here, &b.dir, &b.project)));
     Inventory { entries, trouble }
@@ -158,7 +160,7 @@ struct Parts<'a> {
 
 /// By project and folder. A folder is looked at once, however many containers
 /// it has.
-fn grouped<'a>(leases: &'a Leases, containers: &'a [Container]) -> BTreeMap<(String, PathBuf), Parts<'a>> {
+fn group_by_project<'a>(leases: &'a Leases, containers: &'a [Container]) -> BTreeMap<(String, PathBuf), Parts<'a>> {
     let mut groups: BTreeMap<(String, PathBuf), Parts<'a>> = BTreeMap::new();
     for tenant in &leases.tenants {
         groups.entry((tenant.project.clone(), tenant.dir.clone())).or_default().tenant = Some(tenant);
@@ -180,21 +182,28 @@ fn listening(leases: &Leases) -> BTreeSet<u16> {
 }
 
 /// What was seen of the machine as a whole.
-struct Seen<'a> {
+struct MachineState<'a> {
     /// Ports of dev servers on which somebody listens.
     listening: &'a BTreeSet<u16>,
     /// Those of the proxy, while it runs.
     proxy: Option<Ports>,
 }
 
-fn entry(ctx: &Context, here: &Path, project: String, dir: PathBuf, parts: &Parts<'_>, seen: &Seen<'_>) -> Entry {
+fn entry(
+    ctx: &Context,
+    here: &Path,
+    project: String,
+    dir: PathBuf,
+    parts: &Parts<'_>,
+    seen: &MachineState<'_>,
+) -> Entry {
     let leased = parts.tenant.is_some();
     // The engine may be elsewhere, or the stack have been started on the other
     // side of WSL: such a path is none of this system.
     let elsewhere = (ctx.engine.endpoint().is_remote() && !leased) || !dir.is_absolute();
     let runs = parts.containers.iter().any(|container| container.held().next().is_some());
     let (name, folder) = (project.clone(), dir.clone());
-    let looked = (!elsewhere).then(|| disk::within(&dir, move || Folder::look(&name, &folder, runs))).flatten();
+    let looked = (!elsewhere).then(|| disk::within(&dir, move || Folder::inspect(&name, &folder, runs))).flatten();
     let exists = looked.as_ref().map(|folder| folder.exists);
     let Folder { declared, checkout, .. } = looked.unwrap_or_default();
     let leases = parts.tenant.map(|tenant| tenant.leases.as_slice()).unwrap_or_default();
@@ -207,7 +216,7 @@ fn entry(ctx: &Context, here: &Path, project: String, dir: PathBuf, parts: &Part
             let own = parts.containers.iter().copied().filter(|container| container.service.as_deref() == Some(name));
             let leases = of_services.iter().filter(|lease| lease.service == name);
             let own: Vec<&Container> = own.collect();
-            let mut found = service(ctx, &declared, name, &own, leases.map(|lease| (*lease).clone()).collect());
+            let mut found = service_entry(ctx, &declared, name, &own, leases.map(|lease| (*lease).clone()).collect());
             let running = own.iter().filter(|container| container.state.holds_ports());
             let at_proxy =
                 |container: &&Container| seen.proxy.map(|ports| urls_of(container, ports)).unwrap_or_default();
@@ -216,7 +225,7 @@ fn entry(ctx: &Context, here: &Path, project: String, dir: PathBuf, parts: &Part
             found
         })
         .collect();
-    services.extend(servers.into_iter().map(|lease| server(lease, seen.listening)));
+    services.extend(servers.into_iter().map(|lease| dev_server_entry(lease, seen.listening)));
     Entry {
         here: dir == here,
         checkout,
@@ -234,43 +243,43 @@ fn entry(ctx: &Context, here: &Path, project: String, dir: PathBuf, parts: &Part
 #[derive(Default)]
 struct Folder {
     exists: bool,
-    declared: Declared,
+    declared: DeclaredServices,
     checkout: Option<Checkout>,
 }
 
 impl Folder {
-    fn look(project: &str, dir: &Path, runs: bool) -> Folder {
+    fn inspect(project: &str, dir: &Path, runs: bool) -> Folder {
         if !dir.is_dir() {
             return Folder::default();
         }
-        Folder { exists: true, declared: Declared::read(project, dir, runs), checkout: stack::checkout(dir) }
+        Folder { exists: true, declared: DeclaredServices::read(project, dir, runs), checkout: stack::checkout(dir) }
     }
 }
 
 /// What the project's own files say of its services: user and database of a
 /// URL, further paths.
 #[derive(Default)]
-struct Declared {
+struct DeclaredServices {
     services: Vec<Service>,
     settings: Settings,
 }
 
-impl Declared {
+impl DeclaredServices {
     /// Reading costs a millisecond or two: only where something runs. A project
     /// that was started with options of its own is read without them, which is
     /// good enough for a URL.
-    fn read(project: &str, dir: &Path, wanted: bool) -> Declared {
+    fn read(project: &str, dir: &Path, wanted: bool) -> DeclaredServices {
         let options = ComposeOptions { project_name: Some(project.to_owned()), ..ComposeOptions::default() };
         let read = || stack::read(&options, dir, &|_| None).ok();
         let services = wanted.then(read).flatten().map(|stack| stack.services).unwrap_or_default();
         let settings = wanted.then(|| Settings::read(dir).ok()).flatten().unwrap_or_default();
-        Declared { services, settings }
+        DeclaredServices { services, settings }
     }
 }
 
-fn service(
+fn service_entry(
     ctx: &Context,
-    declared: &Declared,
+    declared: &DeclaredServices,
     name: &str,
     containers: &[&Container],
     leases: Vec<Lease>,
@@ -298,7 +307,7 @@ fn service(
     }
 }
 
-fn server(lease: &Lease, listening: &BTreeSet<u16>) -> ServiceEntry {
+fn dev_server_entry(lease: &Lease, listening: &BTreeSet<u16>) -> ServiceEntry {
     let state = if listening.contains(&lease.published) {
         Activity::Running
     } else if lease.runner.is_some_and(leases::lives) {

@@ -129,7 +129,7 @@ pub fn lines(ctx: &Context, found: &Inventory, width: usize) -> Vec<String> {
     for entry in &found.entries {
         lines.extend(headline(ctx, entry, width));
         if entry.is_orphan() {
-            lines.extend(cures(entry));
+            lines.extend(clean_up_hints(entry));
         }
         lines.extend(services(entry, width));
     }
@@ -164,7 +164,7 @@ fn headline(ctx: &Context, entry: &Entry, width: usize) -> Vec<String> {
 }
 
 /// Who cleans up after a folder that is gone.
-fn cures(entry: &Entry) -> Vec<String> {
+fn clean_up_hints(entry: &Entry) -> Vec<String> {
     let mut lines = vec![format!("  {}", style("its folder is gone").red())];
     if entry.contained {
         lines.push(format!("  remove its containers: `docker compose -p {} down`", ui::quoted(&entry.project)));
