@@ -85,7 +85,7 @@ fn init_adds_what_is_missing_behind_what_is_there() {
     let added = "\r\n\r\n# What it asks.\r\nAPI_URL=http://localhost:${WEB_PORT}\r\nDB_PASSWORD=s3cret\r\n";
     assert_eq!(project.read(".env"), project.fill(&format!("{before}{added}")));
     snapshot!("env-init-missing", run);
-    assert!(project.run("env init --missing").exits(0).stderr.contains(".env has all that .env.template has"));
+    assert!(project.run("env init --missing").exits(0).stderr.contains(".env has every variable of .env.template"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What is wrong, or not what it looks like, in `.env`.
+//! Finds values in `.env` that are wrong or not what they look like.
 
 use std::path::Path;
 
@@ -14,11 +14,10 @@ use crate::operation::change::dependents::port_moves;
 use crate::stack::{self, Uses};
 use crate::ui;
 
-/// Something to look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     kind: &'static str,
-    /// `null` where it is about the whole file.
+    /// `None` if it is about the whole file.
     variable: Option<String>,
     file: String,
     /// From 1.
@@ -38,7 +37,6 @@ impl Finding {
         format!("{}:{}: {}", self.file, self.line, self.message)
     }
 
-    /// What to do.
     pub fn remedy(&self) -> &str {
         &self.remedy
     }
@@ -52,7 +50,7 @@ struct Report<'a> {
     findings: &'a [Finding],
 }
 
-/// Looks at every env file of the project.
+/// Checks every env file of the project.
 pub fn check(ctx: &Context, env: &EnvProject) -> Result<Vec<Finding>> {
     let files = env.existing_files(ctx)?;
     let uses = stack::uses(&env.project, &|name| ctx.var(name))?;
@@ -100,13 +98,13 @@ fn missing_variables(ctx: &Context, env: &EnvProject) -> Vec<Finding> {
     let place = FindingSource { ctx, path };
     let missing = template.missing_from(&documents).into_iter();
     let finding = |(name, line): (String, usize)| {
-        let message = format!("{name} is in {} and in no env file", ctx.show(path));
+        let message = format!("{name} is in {} but in no env file", ctx.show(path));
         place.finding("missing", &name, line, &message, "cargo xtask env init --missing".to_owned())
     };
     missing.map(finding).collect()
 }
 
-/// Without a template nobody says what belongs here.
+/// Variables that nothing uses; none without a template, which declares what belongs here.
 fn unknown_variables(source: &FindingSource<'_>, env: &EnvProject, document: &Document, uses: &Uses) -> Vec<Finding> {
     let Some((path, template)) = &env.template else { return Vec::new() };
     if uses.env_files.iter().any(|used| used == source.path) {
@@ -140,21 +138,21 @@ fn oddity_finding(source: &FindingSource<'_>, oddity: &Oddity) -> Finding {
     let (kind, message, remedy) = match &oddity.what {
         What::Duplicate { counts } => (
             "duplicate",
-            format!("{name} is set again on line {counts}, and that one counts"),
+            format!("{name} is set again on line {counts}, which overrides this one"),
             format!("remove line {}, or line {counts}", oddity.line),
         ),
         What::CommentIsValue => (
             "comment_is_value",
-            format!("the value of {name} is what looks like a comment: after `=` and a space `#` starts none"),
-            format!("give the comment a line of its own, or write `{name}=\"\" # …`"),
+            format!("what looks like a comment is the value of {name}: `#` right after `= ` does not start a comment"),
+            format!("put the comment on its own line, or write `{name}=\"\" # …`"),
         ),
         What::TabBeforeComment => (
             "tab_before_comment",
-            format!("only a space and `#` start a comment: after a tab it is part of the value of {name}"),
-            "write a space in the place of the tab".to_owned(),
+            format!("`#` starts a comment only after a space: after a tab it is part of the value of {name}"),
+            "replace the tab by a space".to_owned(),
         ),
         What::ExpandsToNothing { name: wanted, below } => {
-            // In a password what follows the dollar sign is half of it.
+            // In a password the text after the dollar sign is secret too.
             let hidden = ui::mask_value(name, "x") == "***";
             let wanted = if hidden { "a `$…`".to_owned() } else { format!("`${wanted}`") };
             match below {
@@ -165,22 +163,22 @@ fn oddity_finding(source: &FindingSource<'_>, oddity: &Oddity) -> Finding {
                 ),
                 None => (
                     "expands_to_nothing",
-                    format!("{wanted} in the value of {name} is not set, and expands to nothing"),
-                    "write `$$` for a dollar sign, or the value in 'single quotes'".to_owned(),
+                    format!("{wanted} in the value of {name} is not set and expands to nothing"),
+                    "write `$$` for a dollar sign, or put the value in 'single quotes'".to_owned(),
                 ),
             }
         }
         What::Inherited => {
-            let set = if source.ctx.var(name).is_some() { "and it does" } else { "and it does not" };
+            let set = if source.ctx.var(name).is_some() { "which sets it" } else { "which does not set it" };
             (
                 "inherited",
-                format!("{name} has no `=`: the shell is to set it, {set}"),
+                format!("{name} has no `=`, so its value comes from the shell, {set}"),
                 format!("write `{name}=value`, or remove the line"),
             )
         }
         What::Dropped => (
             "dropped",
-            "the last line has no `=`, and Compose drops it".to_owned(),
+            "the last line has no `=`, so Compose ignores it".to_owned(),
             "write `NAME=value`, or remove the line".to_owned(),
         ),
         What::MixedLineEnds => (
@@ -192,7 +190,7 @@ fn oddity_finding(source: &FindingSource<'_>, oddity: &Oddity) -> Finding {
     source.finding(kind, name, oddity.line, &message, remedy)
 }
 
-/// Lines that would count if the shell did not set another value.
+/// Lines that the shell overrides with another value.
 fn shadowed_variables(source: &FindingSource<'_>, env: &EnvProject, document: &Document) -> Vec<Finding> {
     let mut found = Vec::new();
     for name in document.names() {
@@ -203,7 +201,7 @@ fn shadowed_variables(source: &FindingSource<'_>, env: &EnvProject, document: &D
         };
         if path == source.path && value != shell {
             let (shell, value) = (ui::mask_value(&name, &shell), ui::mask_value(&name, value));
-            let message = format!("the shell sets {name}={shell}, which beats {value} here");
+            let message = format!("the shell sets {name}={shell}, which overrides {value} here");
             found.push(source.finding("shadowed", &name, line, &message, format!("unset {name}")));
         }
     }
@@ -214,7 +212,7 @@ fn dependent_finding(source: &FindingSource<'_>, template: &Path, stale: &Stale)
     let Stale { variable: name, declared, .. } = stale;
     let mask = |value: &str| ui::mask_value(name, value);
     let message = format!(
-        "{name} is {}, and {}:{} makes it {} with the values of today",
+        "{name} is {}, but {}:{} gives {} with the current values",
         mask(&stale.value),
         source.ctx.show(template),
         stale.template_line,
@@ -224,12 +222,12 @@ fn dependent_finding(source: &FindingSource<'_>, template: &Path, stale: &Stale)
     let remedy = if mask(&stale.expected) == stale.expected {
         Command::new("cargo").args(["xtask", "env", "set", &set]).line()
     } else {
-        format!("write it as the template does: {name}={}", mask(declared))
+        format!("write it as in the template: {name}={}", mask(declared))
     };
     source.finding("dependent", name, stale.line, &message, remedy)
 }
 
-/// Literals that name a port which is a default and no longer the value.
+/// Values that contain the default of a port variable which now has another value.
 fn old_ports(
     source: &FindingSource<'_>,
     env: &EnvProject,
@@ -243,7 +241,7 @@ fn old_ports(
         let (name, of) = (&mention.variable, &mention.of);
         let value = ui::mask_value(name, &mention.value);
         let message = format!("{name}={value} names {}, the default of {of}, which is now {now}", mention.port);
-        let remedy = format!("if it means {of}, write {now}, or `${{{of}}}` in the place of the number");
+        let remedy = format!("if it means {of}, write {now}, or `${{{of}}}` instead of the number");
         source.finding("old_port", name, mention.line, &message, remedy)
     };
     mentions.filter(|mention| !stale.iter().any(|known| known.variable == mention.variable)).map(finding).collect()
@@ -259,7 +257,7 @@ pub fn json(ctx: &Context, env: &EnvProject, findings: &[Finding]) -> impl Seria
     }
 }
 
-/// The findings as lines, and a last one that sums up.
+/// The findings and a summary.
 pub fn text(ctx: &Context, env: &EnvProject, findings: &[Finding]) {
     for finding in findings {
         ui::out(&format!("{}:{}: {}", finding.file, finding.line, finding.message));
@@ -267,8 +265,8 @@ pub fn text(ctx: &Context, env: &EnvProject, findings: &[Finding]) {
     }
     let files: Vec<String> = env.files.iter().map(|(path, _)| ctx.show(path)).collect();
     let against = match &env.template {
-        Some((path, _)) => format!("against {}", ctx.show(path)),
-        None => "no template to hold it against".to_owned(),
+        Some((path, _)) => format!("compared with {}", ctx.show(path)),
+        None => "no template to compare with".to_owned(),
     };
     let count = match findings.len() {
         0 => "nothing found".to_owned(),

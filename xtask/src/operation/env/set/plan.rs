@@ -1,4 +1,4 @@
-//! Setting variables so that Compose reads them: all of them, or none.
+//! Plans which files change, and what they will contain.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,16 +17,14 @@ use crate::operation::env::files::{EnvProject, writable};
 use crate::stack;
 use crate::ui::{self, Format};
 
-/// What will be written.
 #[derive(Debug)]
 pub struct Plan {
     pub(super) edits: Vec<Edit>,
     pub(super) files: Vec<PlannedFile>,
-    /// How the project is read before it is written.
+    /// The options for reading the project before the change.
     pub(super) options: ComposeOptions,
-    /// What is worth knowing, and does not stop anybody.
     warnings: Vec<String>,
-    /// Held until it is written: another one must not write in between.
+    /// Held until the files are written, so that no other `env set` writes in between.
     _turn: Option<Turn>,
 }
 
@@ -61,7 +59,7 @@ struct Changed {
     file: String,
 }
 
-/// Plans `VAR=VALUE` words, and refuses what could not take effect.
+/// Refuses values that could not take effect.
 pub fn plan(ctx: &Context, words: &[String]) -> Result<Plan> {
     let values = assignments(words)?;
     if let Some(name) = values.keys().find(|name| ctx.var(name).is_some()) {
@@ -78,7 +76,7 @@ pub fn plan(ctx: &Context, words: &[String]) -> Result<Plan> {
             ports::moves(now.as_ref().ok(), then)
         }
         (Ok(now), Err(error)) => return Err(ports::explain_failure(now, &values, error.clone())),
-        // It was broken before: one value at a time is how it is mended.
+        // It was broken before, and may be repaired one value at a time.
         (Err(_), Err(error)) => {
             warnings.push(format!("Compose cannot read the project yet: {error}"));
             Vec::new()
@@ -109,8 +107,8 @@ pub fn plan(ctx: &Context, words: &[String]) -> Result<Plan> {
     Ok(plan)
 }
 
-/// Two that write at once would undo each other. Without a state folder there
-/// is no turn, and still an atomic write.
+/// Two writers at once would undo each other. Without a state folder there is no lock, but
+/// the write is still atomic.
 fn lock(ctx: &Context) -> Option<Turn> {
     let dir: String = ctx.dir.to_string_lossy().chars().rev().take(100).collect();
     let wait = || ui::note("waiting for another `env set` in this folder");
@@ -121,10 +119,10 @@ fn assignments(words: &[String]) -> Result<BTreeMap<String, String>> {
     let mut values = BTreeMap::new();
     for word in words {
         let Some((name, value)) = word.split_once('=') else {
-            return Err(Error::new(format!("`{}` is no NAME=VALUE", ui::clean(word)))
+            return Err(Error::new(format!("`{}` is not NAME=VALUE", ui::clean(word)))
                 .hint(format!("`cargo xtask env set {}`", ui::argument(&format!("{word}=VALUE")))));
         };
-        // Checks the name, and whether such a value can be written at all.
+        // Fails if the name is invalid or the value cannot be written.
         Document::default().set(name, value)?;
         if values.insert(name.to_owned(), value.to_owned()).is_some() {
             return Err(Error::new(format!("{name} is given twice")).hint("give it once"));
@@ -133,19 +131,18 @@ fn assignments(words: &[String]) -> Result<BTreeMap<String, String>> {
     Ok(values)
 }
 
-/// The model with the new values. Compose looks for these two in the shell
-/// alone, so a file cannot set them.
+/// The model with the new values. Refuses two variables that Compose reads only from the
+/// shell.
 fn model_after(ctx: &Context, env: &EnvProject, values: &BTreeMap<String, String>) -> Result<Stack> {
     let shell_only = ["COMPOSE_ENV_FILES", "COMPOSE_DISABLE_ENV_FILE"];
     if let Some(name) = shell_only.iter().find(|name| values.contains_key(**name)) {
-        return Err(Error::new(format!("Compose reads {name} from the shell only, and from no file"))
+        return Err(Error::new(format!("Compose reads {name} only from the shell, not from files"))
             .hint(format!("`export {name}=…`")));
     }
     let lookup = |name: &str| values.get(name).cloned().or_else(|| ctx.var(name));
     stack::read(&env.options(ctx), &ctx.dir, &lookup)
 }
 
-/// One file as it is and as it will be.
 fn planned_file(
     ctx: &Context,
     env: &EnvProject,
@@ -158,7 +155,7 @@ fn planned_file(
     let template = env.template_in_use().filter(|_| before.is_none()).map(|(template, _)| template.clone());
     let start = match (&before, &template) {
         (Some(bytes), _) => bytes.clone(),
-        // Its other values must not be lost to a file of one line.
+        // A new file with one line would lose the template's other values.
         (None, Some(template)) => read(ctx, template)?,
         (None, None) => Vec::new(),
     };
@@ -167,7 +164,7 @@ fn planned_file(
     follow.follow.retain(|step| !edits.iter().any(|edit| edit.variable == step.variable));
     let mut after = document.clone();
     for edit in edits.iter().filter(|edit| edit.file == path) {
-        // What reads so already is left as it is written.
+        // An equal value is left as written.
         if edit.from.as_deref() != Some(&edit.to) {
             after.set(&edit.variable, &edit.to).map_err(|error| error.within(ctx.show(path)))?;
         }
@@ -176,11 +173,10 @@ fn planned_file(
     Ok(PlannedFile { path: path.to_path_buf(), before, after, template, dependents: follow })
 }
 
-/// What the plan changes, as lines or as JSON.
 pub fn show(ctx: &Context, plan: &Plan) {
     for file in &plan.files {
         if let Some(template) = &file.template {
-            let made = if ctx.dry_run { "would be made" } else { "made" };
+            let made = if ctx.dry_run { "would be created" } else { "created" };
             ui::note(&format!("{} {made} from {}", ctx.show(&file.path), ctx.show(template)));
         }
     }
@@ -199,7 +195,7 @@ pub fn show(ctx: &Context, plan: &Plan) {
             let line = changed_line(ctx, &edit.variable, edit.from.as_deref(), &edit.to, &edit.file);
             let Changed { variable, from, to, file } = line;
             ui::out(&match from {
-                _ if edit.from.as_ref() == Some(&edit.to) => format!("{variable} is {to} already  ({file})"),
+                _ if edit.from.as_ref() == Some(&edit.to) => format!("{variable} is already {to}  ({file})"),
                 Some(from) => format!("{variable} {} -> {}  ({file})", or_empty(&from), or_empty(&to)),
                 None => format!("{variable} {}  (new in {file})", or_empty(&to)),
             });
