@@ -1,4 +1,4 @@
-//! Looks at a repository, and plans what it lacks.
+//! Plans what a repository lacks, and applies the plan.
 
 use std::path::{Path, PathBuf};
 
@@ -10,8 +10,7 @@ use crate::model::ComposeOptions;
 use crate::operation::env::with_line;
 use crate::{disk, exec, ui};
 
-/// Looks at the repository in `dir`. `update`: bring this version of the program
-/// where another one is there.
+/// Plans for the repository in `dir`. `update`: replace another version of the program.
 pub fn plan(ctx: &Context, dir: &Path, update: bool) -> Result<Plan> {
     let given = ctx.dir.join(dir);
     let root = disk::canonical(&given).ok().filter(|root| root.is_dir()).ok_or_else(|| {
@@ -43,14 +42,13 @@ pub fn plan(ctx: &Context, dir: &Path, update: bool) -> Result<Plan> {
     Ok(plan)
 }
 
-/// Writes it: each file whole or not at all. What was begun and ended half-way
-/// is completed by the next run.
+/// Writes the files, each atomically. After an interruption the next run completes the rest.
 pub fn apply(plan: &Plan) -> Result<()> {
     for edit in plan.steps.iter().flat_map(|step| &step.edits) {
         let place = edit.path.display();
         if std::fs::read(&edit.path).ok() != edit.before {
-            return Err(Error::new(format!("{place} was changed in the meantime"))
-                .hint("run this again: it goes on from what is there now"));
+            return Err(Error::new(format!("{place} was changed meanwhile"))
+                .hint("run this again: it continues with the files as they are now"));
         }
         match &edit.after {
             Some(bytes) => {
@@ -65,7 +63,7 @@ pub fn apply(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// What git must not take.
+/// Adds `target/` and `.env` to .gitignore.
 fn gitignore(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     let path = target.dir.join(".gitignore");
     let before = target.read(&path)?;
@@ -79,7 +77,8 @@ fn gitignore(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     }
     if !is_there(&[".env", "/.env", "**/.env", "*.env", ".env*"]) {
         if target.git(&["ls-files", "--error-unmatch", ".env"]).is_some_and(|answer| answer.ok()) {
-            let why = "git has it, and so it is not ignored; `git rm --cached .env` takes it out and leaves the file";
+            let why =
+                "git tracks it, so .gitignore does not apply; `git rm --cached .env` untracks it and keeps the file";
             plan.skipped.push(Skipped { place: ".env".to_owned(), why: why.to_owned() });
         } else {
             after = with_line(&after, ".env");
@@ -88,7 +87,7 @@ fn gitignore(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     if before.as_deref() != Some(&after) && !after.is_empty() {
         let edit = Edit { path, before, after: Some(after) };
         plan.steps.push(Step {
-            what: ".gitignore: what is built, and what is personal".to_owned(),
+            what: ".gitignore: build output and personal settings".to_owned(),
             edits: vec![edit],
             view: View::Diff,
         });

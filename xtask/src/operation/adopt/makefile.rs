@@ -1,4 +1,4 @@
-//! `make start` and its kin.
+//! The Makefile goals `start`, `stop`, `check` and `diagnose`.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use super::plan::{Edit, Plan, Skipped, Step, Target, View};
 use super::program;
 use crate::error::Result;
 
-/// Around what is ours.
+/// The markers around our block.
 const START: &str = "# >>> cargo xtask: the development stack";
 const END: &str = "# <<< cargo xtask";
 
@@ -19,9 +19,9 @@ const GOALS: [(&str, &str, &str); 4] = [
     ("diagnose", "is this machine ready, and if not: what to do", "diagnose"),
 ];
 
-/// Adds the goals that are not there; what is there is somebody's own.
+/// Adds the missing goals; existing ones stay.
 pub(super) fn plan(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
-    // In make's order.
+    // In the order in which make looks for them.
     let names = ["GNUmakefile", "makefile", "Makefile"].map(|name| target.dir.join(name));
     let path = names.iter().find(|path| path.is_file()).unwrap_or(&names[2]).clone();
     let before = target.read_text(&path)?;
@@ -37,7 +37,7 @@ pub(super) fn plan(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     let own: Vec<&str> = GOALS.iter().map(|(goal, ..)| *goal).filter(|goal| has_goal(&text, goal)).collect();
     let name = target.show(&path);
     if text.contains(".RECIPEPREFIX") {
-        let why = "its recipes begin with a character of their own; add `cargo xtask start` and the others by hand";
+        let why = "it sets .RECIPEPREFIX; add `cargo xtask start` and the others by hand";
         plan.skipped.push(Skipped { place: name, why: why.to_owned() });
         return Ok(());
     }
@@ -53,7 +53,7 @@ pub(super) fn plan(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     block.push_str(END);
     block.push('\n');
     let after = match text.as_str() {
-        // A bare `make` only looks.
+        // A bare `make` must not start anything.
         "" => format!(".DEFAULT_GOAL := check\n\n{block}"),
         _ => format!("{}{block}", gap(&text)),
     };
@@ -62,8 +62,8 @@ pub(super) fn plan(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     Ok(())
 }
 
-/// What older versions wrote: they built the program before they ran it, which the
-/// launcher does now.
+/// What older versions wrote and what replaces it. They built the program before running it,
+/// which the launcher does now.
 const OLD_LINES: [(&str, &str); 2] = [
     (
         "# A first build takes a while and is shown; later ones are silent.\n\
@@ -73,7 +73,7 @@ const OLD_LINES: [(&str, &str); 2] = [
     (".PHONY: xtask-built ", ".PHONY: "),
 ];
 
-/// Our own block without what it does not need any more.
+/// Removes obsolete lines from our block.
 fn update_block(target: &Target<'_>, plan: &mut Plan, path: PathBuf, before: Option<String>) {
     let text = before.clone().unwrap_or_default();
     let after = without_build(&text);
@@ -83,8 +83,8 @@ fn update_block(target: &Target<'_>, plan: &mut Plan, path: PathBuf, before: Opt
     }
 }
 
-/// Only within our block, and only as it was written; one that somebody changed
-/// builds once more than it must, and works.
+/// Only within our block, and only if its lines are unchanged. An edited block still works,
+/// with a needless build.
 fn without_build(text: &str) -> String {
     let Some(start) = text.find(START) else { return text.to_owned() };
     let end = text[start..].find(END).map_or(text.len(), |end| start + end);

@@ -1,4 +1,4 @@
-//! A port of its own for a dev server outside containers.
+//! Chooses and keeps the port of a dev server outside containers.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -15,22 +15,21 @@ use crate::project::{self, leases as keep};
 use crate::stack::Settings;
 use crate::{host, ui};
 
-/// What was asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Request<'a> {
-    /// What the server is called: the same name gets the same port.
+    /// Name of the server: the same name gets the same port.
     pub name: &'a str,
-    /// This very port.
+    /// Exactly this port.
     pub port: Option<u16>,
-    /// The address it is to listen on; `None` = nobody said.
+    /// The address to listen on, if given.
     pub host: Option<&'a str>,
 }
 
-/// Where nobody said otherwise.
+/// The default address.
 pub(crate) const HOST: &str = "127.0.0.1";
 
-/// Chooses the server's port and keeps it: under the lock, so that no two get
-/// the same. From then on this process is taken for the server.
+/// Chooses the server's port and writes the lease under the ledger's lock, so that no two
+/// servers get the same port. The lease names this process as the server.
 pub(crate) fn reserve_port(ctx: &Context, request: &Request<'_>) -> Result<u16> {
     let home = home(ctx)?;
     let settings = Settings::read(&home.dir)?;
@@ -74,8 +73,8 @@ pub(crate) fn reserve_port(ctx: &Context, request: &Request<'_>) -> Result<u16> 
     Ok(port)
 }
 
-/// What the engine publishes on this machine. The probe knows it too, so it
-/// doesn't matter if the engine doesn't answer.
+/// Containers with ports on this machine. The probe sees their ports too, so it doesn't
+/// matter if the engine doesn't answer.
 fn containers(ctx: &Context) -> Vec<Container> {
     if ctx.engine.endpoint().is_remote() {
         return Vec::new();
@@ -84,19 +83,19 @@ fn containers(ctx: &Context) -> Vec<Container> {
     asked.inspect_err(|trouble| ui::detail(&ctx.engine_error(trouble).to_string())).unwrap_or_default()
 }
 
-/// Leases of the dev servers of a folder, whatever its project is called now.
+/// Leases of a folder's dev servers, under any project name.
 fn servers<'a>(leases: &'a Leases, dir: &'a Path) -> impl Iterator<Item = &'a Lease> {
     let here = leases.tenants.iter().filter(move |tenant| tenant.dir == dir);
     here.flat_map(|tenant| &tenant.leases).filter(|lease| lease.is_dev_server())
 }
 
-/// The server's process, where it lives.
+/// The server's process, if it is alive.
 fn running_server(lease: &Lease) -> Option<Process> {
     let Starter { pid, .. } = lease.runner.filter(|runner| keep::lives(*runner))?;
     host::processes(&[pid]).pop()
 }
 
-/// What the project wants in its compose files, and keeps for all but `name`.
+/// Ports that the compose files publish, and leases of all servers but `name`.
 fn used_ports(home: &Home, leases: &Leases, name: &str) -> BTreeSet<u16> {
     let wanted = home.stack.iter().flat_map(Stack::ports).filter_map(|wanted| wanted.mapping.published);
     let here = leases.tenants.iter().filter(|tenant| tenant.dir == home.dir);
@@ -105,25 +104,25 @@ fn used_ports(home: &Home, leases: &Leases, name: &str) -> BTreeSet<u16> {
     wanted.flat_map(PortRange::iter).chain(others.map(|lease| lease.published)).collect()
 }
 
-/// A person who asks for a port by name gets it, as long as nobody is on it.
+/// The port of `--port`, if it is free, even if it is kept for another project.
 fn requested_port(ctx: &Context, server: &mut DevServer<'_>, port: u16) -> Result<u16> {
     let mut others = server.facts.other_tenants().filter(|tenant| tenant.keeps(port, Protocol::Tcp));
     if let Some(other) = others.find(|tenant| keep::is_starting(tenant, port, Protocol::Tcp)) {
         let why = keep::being_started(ctx, other);
-        return Err(Error::new(format!("port {port} is not to be had: {why}")).finding());
+        return Err(Error::new(format!("port {port} is not available: {why}")).finding());
     }
     if server.is_free(port) {
         return Ok(port);
     }
-    let who = server.owner(port).map_or_else(|| "somebody".to_owned(), |owner| describe(ctx, &owner));
+    let who = server.owner(port).map_or_else(|| "an unknown owner".to_owned(), |owner| describe(ctx, &owner));
     Err(Error::new(format!("port {port} is taken by {who}"))
-        .hint(format!("`cargo xtask kill {port}` stops whoever it is, after asking"))
+        .hint(format!("`cargo xtask kill {port}` stops the holder, after asking"))
         .hint("without --port a free one is chosen")
         .finding())
 }
 
-/// The port that it had before. `None` where it had none, or where a stranger is
-/// on it; an error where it runs already.
+/// The port that the server had before; `None` if it had none or another process holds it. An
+/// error if the server is already running.
 fn previous_port(
     ctx: &Context,
     server: &mut DevServer<'_>,
@@ -142,9 +141,9 @@ fn previous_port(
     {
         return Err(already_running(ctx, request, port, &Owner::Process(process.clone())));
     }
-    let who = owner.map_or_else(|| "somebody".to_owned(), |owner| describe(ctx, &owner));
+    let who = owner.map_or_else(|| "an unknown owner".to_owned(), |owner| describe(ctx, &owner));
     ui::note(&format!(
-        "note: port {port}, which is kept for {}, is taken by {who}: another one",
+        "note: port {port}, which is kept for {}, is taken by {who}: using another one",
         ui::clean(request.name)
     ));
     Ok(None)
@@ -152,23 +151,25 @@ fn previous_port(
 
 fn already_running(ctx: &Context, request: &Request<'_>, port: u16, owner: &Owner) -> Error {
     let name = ui::clean(request.name);
-    Error::new(format!("{name} runs already, on port {port}: {}", describe(ctx, owner)))
+    Error::new(format!("{name} is already running on port {port}: {}", describe(ctx, owner)))
         .hint(format!("stop it: `cargo xtask kill {port}`"))
-        .hint("or give this one a name of its own: --as NAME")
+        .hint("or give this one another name: --as NAME")
         .finding()
 }
 
 fn no_free_port(rule: Option<PortRange>) -> Error {
     match rule {
         Some(range) => Error::new(format!("no free port in port_range {range}"))
-            .hint("make it wider in xtask.toml; `cargo xtask ranges` shows what is kept there"),
-        None => Error::new("no free port").hint("`cargo xtask ls` shows what is kept, `cargo xtask release` ends it"),
+            .hint("widen it in xtask.toml; `cargo xtask ranges` shows the kept ports"),
+        None => {
+            Error::new("no free port").hint("`cargo xtask ls` shows kept ports, `cargo xtask release` releases them")
+        }
     }
     .finding()
 }
 
-/// The lease, and those of the folder's other servers, under one name: the
-/// checkout may have got a project name since they began.
+/// Writes the lease, and moves those of the folder's other servers to the same project name:
+/// the checkout may have got its name after they started.
 fn write_lease(leases: &mut Leases, project: &str, dir: &Path, name: &str, port: u16) {
     let mut servers = Vec::new();
     for tenant in leases.tenants.iter_mut().filter(|tenant| tenant.dir == dir) {
@@ -180,7 +181,7 @@ fn write_lease(leases: &mut Leases, project: &str, dir: &Path, name: &str, port:
         lease.since.clone_from(&before.since);
     }
     lease.runner = keep::starter();
-    // Another server that does not run had the port that was asked for by name.
+    // Another server, not running, may have had the port of `--port`.
     servers.retain(|other| other.service != name && other.published != port);
     servers.push(lease);
     leases.tenants.retain(|tenant| tenant.dir != dir || tenant.project == project || !tenant.leases.is_empty());

@@ -1,4 +1,4 @@
-//! Which project has which ports to choose from, and who shares them.
+//! The port range of each project, and overlaps.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::model::PortRange;
 use crate::stack::{self, Settings};
 use crate::ui::{self, Column};
 
-/// The ranges, by folder, and where they meet; the JSON of `ranges`.
+/// The JSON of `ranges`.
 #[derive(Debug, Serialize)]
 pub struct Ranges {
     schema: u32,
@@ -30,19 +30,18 @@ struct ProjectRange {
     source: Option<Source>,
     /// Kept ports in the range.
     inside: Vec<u16>,
-    /// Kept ports out of it.
+    /// Kept ports outside it.
     outside: Vec<u16>,
-    /// The repository, in which all worktrees share one xtask.toml.
+    /// The repository, whose worktrees share one xtask.toml.
     #[serde(skip)]
     repository: Option<PathBuf>,
 }
 
-/// Where a range comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 enum Source {
     #[serde(rename = "xtask.toml")]
     Settings,
-    /// A free block that this tool gave to the project.
+    /// A free block that this tool assigned.
     #[serde(rename = "given")]
     Given,
 }
@@ -61,17 +60,19 @@ struct Party {
     dir: PathBuf,
 }
 
-/// Every project whose folder is there.
+/// Of every project whose folder exists.
 pub fn ranges(ctx: &Context) -> Ranges {
     let found = inventory(ctx);
     let gone = found.entries.iter().filter(|entry| entry.is_orphan() && entry.leased).count();
     if gone > 0 {
         let projects = if gone == 1 { "a project" } else { "projects" };
-        ui::note(&format!("note: ports are kept for {projects} whose folder is gone: `cargo xtask release --gone`"));
+        ui::note(&format!(
+            "note: ports are kept for {projects} whose folder was deleted: `cargo xtask release --gone`"
+        ));
     }
     let there = found.entries.iter().filter(|entry| entry.exists == Some(true));
     let mut projects: Vec<ProjectRange> = there.map(|entry| project_range(ctx, entry)).collect();
-    // A stack that is only running is of interest for its range alone.
+    // A running stack without leases is listed only if it has a range.
     let leased = |known: &ProjectRange| known.range.is_some() || known.inside.len() + known.outside.len() > 0;
     projects.retain(leased);
     let all: Vec<Option<PortRange>> = projects.iter().map(|known| known.range).collect();
@@ -104,8 +105,8 @@ fn project_range(ctx: &Context, entry: &Entry) -> ProjectRange {
     }
 }
 
-/// Worktrees of one repository share its xtask.toml, and leases keep them apart;
-/// so it is with two projects in one folder.
+/// Whether two projects share one xtask.toml, as worktrees of a repository or projects in one
+/// folder. That is no overlap: leases keep their ports apart.
 fn share_settings(a: &ProjectRange, b: &ProjectRange) -> bool {
     let from_settings = a.source == Some(Source::Settings) && b.source == Some(Source::Settings);
     from_settings && (a.dir == b.dir || a.repository.is_some() && a.repository == b.repository)
@@ -115,7 +116,7 @@ fn overlap(ctx: &Context, a: &ProjectRange, b: &ProjectRange, ports: PortRange) 
     let given = [a, b].into_iter().find(|known| known.source == Some(Source::Given));
     let cure = match given {
         Some(known) => {
-            format!("`cargo xtask release` in {}: the next start there gets another block", ctx.show(&known.dir))
+            format!("run `cargo xtask release` in {}: the next start there gets another block", ctx.show(&known.dir))
         }
         None => format!("change port_range in {}, or in the other one", settings_location(ctx, &b.dir)),
     };
@@ -123,7 +124,7 @@ fn overlap(ctx: &Context, a: &ProjectRange, b: &ProjectRange, ports: PortRange) 
     Overlap { ports, projects: [party(a), party(b)], cure }
 }
 
-/// Where xtask.toml says it: `~/src/demo/xtask.toml:3`.
+/// `~/src/demo/xtask.toml:3`
 fn settings_location(ctx: &Context, dir: &Path) -> String {
     let path = dir.join(stack::SETTINGS_FILE);
     let text = disk::text(&path).unwrap_or_default();
@@ -132,15 +133,13 @@ fn settings_location(ctx: &Context, dir: &Path) -> String {
 }
 
 impl Ranges {
-    /// Whether any two projects share ports.
     pub fn overlap(&self) -> bool {
         !self.overlaps.is_empty()
     }
 
-    /// The table, and under it who meets whom.
     pub fn text(&self, ctx: &Context) {
         if self.projects.is_empty() {
-            ui::out("no project has a range of ports, and no port is kept");
+            ui::out("no project has a port range, and no port is kept");
         }
         let columns = [Column::Left, Column::Left, Column::Left, Column::Left];
         let cells: Vec<Vec<String>> = self.projects.iter().map(|known| cells(ctx, known)).collect();

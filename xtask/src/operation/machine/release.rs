@@ -1,4 +1,4 @@
-//! Ending what is kept.
+//! Releases kept ports.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -16,24 +16,23 @@ use crate::{disk, ui};
 /// Which leases to release.
 #[derive(Debug, Clone)]
 pub enum Selection {
-    /// Those of the project in this folder.
+    /// Of the project in this folder.
     Here,
-    /// Those of these ports, whoever has them.
+    /// Of these ports, in any project.
     Ports(BTreeSet<u16>),
-    /// Those of folders that are not there any more.
+    /// Of deleted folders.
     Gone,
-    /// Every one.
     All,
 }
 
-/// What ended; the JSON of `release`.
+/// The JSON of `release`.
 #[derive(Debug, Default, Serialize)]
 pub struct Released {
     schema: u32,
     dry_run: bool,
     #[serde(rename = "released")]
     leases: Vec<ReleasedLease>,
-    /// Blocks of projects for which nothing is kept any more.
+    /// Of projects that keep no ports any more.
     blocks: Vec<ReleasedBlock>,
 }
 
@@ -56,13 +55,13 @@ struct ReleasedBlock {
     range: PortRange,
 }
 
-/// Ends them. Ports that their own project is using end only with `--yes` or
-/// after a question: as soon as it stops, anybody may take them.
+/// Releases the selected leases. Asks if their own project is using the ports, because any
+/// other project may take them when it stops.
 pub fn release(ctx: &Context, selection: &Selection) -> Result<Released> {
     let here = home_dir(ctx);
     let containers = project::containers(ctx).unwrap_or_default();
     let state = ctx.ledger_dir()?;
-    // Looked at without the lock, because questions take their time; done with it.
+    // Read without the lock to ask; the lock is taken after the answer.
     let peeked = Book::peek(&state);
     let fits = |tenant: &Tenant| match selection {
         Selection::Here => {
@@ -80,8 +79,9 @@ pub fn release(ctx: &Context, selection: &Selection) -> Result<Released> {
     if ctx.dry_run {
         return Ok(Released { dry_run: true, ..remove_leases(&mut peeked.clone(), &fits, ports) });
     }
-    let mut book = leases::open(ctx, Some(&containers))
-        .ok_or_else(|| Error::new("what is kept cannot be changed").hint("set XTASK_STATE_DIR to a folder of yours"))?;
+    let mut book = leases::open(ctx, Some(&containers)).ok_or_else(|| {
+        Error::new("cannot change the kept ports").hint("set XTASK_STATE_DIR to a folder of your own")
+    })?;
     let done = remove_leases(&mut book.leases, &fits, ports);
     let left = book.leases.clone();
     book.close()?;
@@ -89,8 +89,7 @@ pub fn release(ctx: &Context, selection: &Selection) -> Result<Released> {
     Ok(done)
 }
 
-/// The lock files of projects whose folders are gone, and for which nothing is
-/// kept any more.
+/// Deletes the lock files of projects whose folder was deleted and that keep no ports.
 fn delete_lock_files(ctx: &Context, done: &Released, left: &Leases) {
     let Ok(state) = ctx.state_dir() else { return };
     let ended = done.leases.iter().map(|ended| (&ended.project, &ended.dir));
@@ -102,7 +101,7 @@ fn delete_lock_files(ctx: &Context, done: &Released, left: &Leases) {
     }
 }
 
-/// Ends the leases of these ports, or all, of tenants that fit.
+/// Removes the leases of these ports, or all, of matching tenants.
 fn remove_leases(leases: &mut Leases, fits: &dyn Fn(&Tenant) -> bool, ports: Option<&BTreeSet<u16>>) -> Released {
     let mut done = Released { schema: 1, ..Released::default() };
     leases.tenants.retain_mut(|tenant| {
@@ -120,7 +119,7 @@ fn remove_leases(leases: &mut Leases, fits: &dyn Fn(&Tenant) -> bool, ports: Opt
             target: Some(lease.target).filter(|target| *target > 0),
             protocol: lease.protocol,
         }));
-        // Named ports of others leave a project alone that never had them.
+        // A project that never had any of the named ports stays.
         let stays = !tenant.leases.is_empty() || (!touched && ports.is_some());
         if !stays {
             let block = tenant.range.map(|range| ReleasedBlock {
@@ -135,7 +134,7 @@ fn remove_leases(leases: &mut Leases, fits: &dyn Fn(&Tenant) -> bool, ports: Opt
     done
 }
 
-/// Asks where something in use ends, or everything.
+/// Asks before releasing ports in use, or everything.
 fn confirm(
     ctx: &Context,
     selection: &Selection,
@@ -155,20 +154,20 @@ fn confirm(
         }
     }
     let question = match selection {
-        Selection::All if count > 0 => format!("end all {count} leases of this machine?"),
+        Selection::All if count > 0 => format!("release all {count} kept ports on this machine?"),
         _ if !in_use.is_empty() => {
-            format!("{} in use by the very project: end what is kept all the same?", ui::are(&in_use))
+            format!("{} in use by their project: release anyway?", ui::are(&in_use))
         }
         _ => return Ok(()),
     };
     if ctx.dry_run {
         return Ok(());
     }
-    let asked = ctx.confirm(&question, "nothing was ended");
-    asked.map_err(|error| error.hint("what does not run ends without a question"))
+    let asked = ctx.confirm(&question, "nothing was released");
+    asked.map_err(|error| error.hint("ports of projects that are not running are released without asking"))
 }
 
-/// Whether the project itself is on the port, or about to be.
+/// Whether the project itself uses the port, or is starting.
 fn is_used(tenant: &Tenant, lease: &Lease, containers: &[Container]) -> bool {
     let own = containers.iter().filter(|container| container.belongs_to(&tenant.project, &tenant.dir));
     let mut bindings = own.flat_map(Container::held);
@@ -177,9 +176,8 @@ fn is_used(tenant: &Tenant, lease: &Lease, containers: &[Container]) -> bool {
 }
 
 impl Released {
-    /// Says what ended.
     pub fn text(&self, ctx: &Context) {
-        let verb = if self.dry_run { "would end" } else { "ended" };
+        let verb = if self.dry_run { "would release" } else { "released" };
         for ReleasedLease { project, dir, service, published, protocol, .. } in &self.leases {
             let (service, project) = (ui::clean(service), ui::clean(project));
             ui::out(&format!("{verb}: {published}/{protocol}, {service} of {project} in {}", ctx.show(dir)));

@@ -1,5 +1,5 @@
-//! Every Compose project and worktree on this machine, running or kept: the
-//! engine's containers and the ledger's leases, side by side.
+//! Collects all Compose projects and worktrees on this machine from the engine's containers
+//! and the ledger's leases.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -17,73 +17,62 @@ use crate::project::folder::home_dir;
 use crate::project::leases;
 use crate::stack::{self, Checkout, Settings};
 
-/// What is there.
 #[derive(Debug, Clone)]
 pub struct Inventory {
-    /// This folder's project first, then by folder.
+    /// The current folder's project first, then by folder.
     pub entries: Vec<Entry>,
-    /// Why the engine did not tell.
+    /// Why containers are unknown.
     pub trouble: Option<Trouble>,
 }
 
-/// A project in one folder.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Compose project name.
     pub project: String,
-    /// Its folder, without symbolic links.
+    /// Without symbolic links.
     pub dir: PathBuf,
-    /// Whether the folder is there; `None` where that cannot be told, because
-    /// the stack was started on another machine or system.
+    /// Whether the folder exists; `None` if it is on another machine or system.
     pub exists: Option<bool>,
-    /// Whether it is the project that the command was typed in.
+    /// Whether the command runs in this project.
     pub here: bool,
-    /// The git checkout that the folder is in.
     pub checkout: Option<Checkout>,
-    /// The block that was given to it.
+    /// The block of ports that was assigned to it.
     pub range: Option<PortRange>,
-    /// Whether the ledger knows it.
+    /// Whether it is in the ledger.
     pub leased: bool,
-    /// Whether the engine has containers of it.
+    /// Whether it has containers.
     pub contained: bool,
-    /// Its services and dev servers, by name.
+    /// Services and dev servers, by name.
     pub services: Vec<ServiceEntry>,
 }
 
 /// A service, or a dev server outside containers.
 #[derive(Debug, Clone)]
 pub struct ServiceEntry {
-    /// Name.
     pub name: String,
-    /// How it is.
     pub state: Activity,
     /// The worst of its containers.
     pub health: Option<Health>,
-    /// What the engine publishes for it now.
+    /// Published now.
     pub bindings: Vec<Binding>,
-    /// How it is reached.
     pub urls: Vec<String>,
-    /// What is kept for it.
     pub leases: Vec<Lease>,
-    /// Whether it is outside containers.
     pub dev_server: bool,
 }
 
-/// How a service is, the liveliest last.
+/// Ordered: the most active is the greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Activity {
-    /// Nothing of it is there, but its ports are kept.
+    /// Only its ports are kept.
     Leased,
-    /// It has containers, and none runs.
+    /// It has containers, but none is running.
     Stopped,
-    /// Its process is there, and does not listen yet.
+    /// Its process exists but does not listen yet.
     Starting,
-    /// It runs; a dev server listens.
+    /// It is running; a dev server listens.
     Running,
 }
 
 impl Activity {
-    /// The word used in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Activity::Leased => "leased",
@@ -95,12 +84,11 @@ impl Activity {
 }
 
 impl Entry {
-    /// Services that run.
+    /// The number of running services.
     pub fn running(&self) -> usize {
         self.services.iter().filter(|service| service.state == Activity::Running).count()
     }
 
-    /// The project as a whole.
     pub fn state(&self) -> Activity {
         match self.services.iter().map(|service| service.state).max() {
             Some(Activity::Leased) | None if self.contained => Activity::Stopped,
@@ -108,13 +96,12 @@ impl Entry {
         }
     }
 
-    /// Whether its folder is gone.
     pub fn is_orphan(&self) -> bool {
         self.exists == Some(false)
     }
 }
 
-/// Looks around: the engine is asked one question.
+/// Asks the engine once, while the leases are read.
 pub fn inventory(ctx: &Context) -> Inventory {
     let (containers, (leases, here)) = ctx.engine.containers_beside(|| {
         let leases = ctx.leases();
@@ -137,7 +124,7 @@ pub fn inventory(ctx: &Context) -> Inventory {
     Inventory { entries, trouble }
 }
 
-/// Dev servers are on this machine, wherever the engine is.
+/// Adds the dev servers, which run on this machine even if the engine is remote.
 fn with_dev_servers(ctx: &Context, mut leases: Leases) -> Leases {
     if ctx.engine.endpoint().is_remote() {
         let here = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
@@ -151,15 +138,13 @@ fn with_dev_servers(ctx: &Context, mut leases: Leases) -> Leases {
     leases
 }
 
-/// What is known of one project in one folder.
 #[derive(Default)]
 struct Parts<'a> {
     tenant: Option<&'a Tenant>,
     containers: Vec<&'a Container>,
 }
 
-/// By project and folder. A folder is looked at once, however many containers
-/// it has.
+/// By project and folder. Each folder is resolved once.
 fn group_by_project<'a>(leases: &'a Leases, containers: &'a [Container]) -> BTreeMap<(String, PathBuf), Parts<'a>> {
     let mut groups: BTreeMap<(String, PathBuf), Parts<'a>> = BTreeMap::new();
     for tenant in &leases.tenants {
@@ -174,18 +159,17 @@ fn group_by_project<'a>(leases: &'a Leases, containers: &'a [Container]) -> BTre
     groups
 }
 
-/// Ports of dev servers on which somebody listens.
+/// Ports of dev servers that have a listener.
 fn listening(leases: &Leases) -> BTreeSet<u16> {
     let servers = leases.tenants.iter().flat_map(|tenant| &tenant.leases).filter(|lease| lease.is_dev_server());
     let ports: Vec<(u16, Protocol)> = servers.map(|lease| (lease.published, lease.protocol)).collect();
     host::listeners(&ports, Depth::Quick).iter().map(|socket| socket.port).collect()
 }
 
-/// What was seen of the machine as a whole.
 struct MachineState<'a> {
-    /// Ports of dev servers on which somebody listens.
+    /// Ports of dev servers that have a listener.
     listening: &'a BTreeSet<u16>,
-    /// Those of the proxy, while it runs.
+    /// Ports of the running proxy.
     proxy: Option<Ports>,
 }
 
@@ -198,8 +182,8 @@ fn entry(
     seen: &MachineState<'_>,
 ) -> Entry {
     let leased = parts.tenant.is_some();
-    // The engine may be elsewhere, or the stack have been started on the other
-    // side of WSL: such a path is none of this system.
+    // With a remote engine, or a stack started on the other side of WSL, the path is
+    // not one of this system.
     let elsewhere = (ctx.engine.endpoint().is_remote() && !leased) || !dir.is_absolute();
     let runs = parts.containers.iter().any(|container| container.held().next().is_some());
     let (name, folder) = (project.clone(), dir.clone());
@@ -239,7 +223,7 @@ fn entry(
     }
 }
 
-/// What was seen of a project's folder, all of it within one limit.
+/// All that is read from a project's folder, under one time limit.
 #[derive(Default)]
 struct Folder {
     exists: bool,
@@ -256,8 +240,7 @@ impl Folder {
     }
 }
 
-/// What the project's own files say of its services: user and database of a
-/// URL, further paths.
+/// From the project's files: user and database for URLs, additional paths.
 #[derive(Default)]
 struct DeclaredServices {
     services: Vec<Service>,
@@ -265,9 +248,8 @@ struct DeclaredServices {
 }
 
 impl DeclaredServices {
-    /// Reading costs a millisecond or two: only where something runs. A project
-    /// that was started with options of its own is read without them, which is
-    /// good enough for a URL.
+    /// Only for running projects, because reading takes a millisecond or two. Options of the
+    /// start are not known here, which is good enough for URLs.
     fn read(project: &str, dir: &Path, wanted: bool) -> DeclaredServices {
         let options = ComposeOptions { project_name: Some(project.to_owned()), ..ComposeOptions::default() };
         let read = || stack::read(&options, dir, &|_| None).ok();
