@@ -310,7 +310,7 @@ fn the_source_that_the_launcher_names_is_brought() {
     assert_eq!(project.read("xtask/src/mark.rs"), "// of this checkout\n");
     let gone = run(&other.join("gone")).exits(2);
     assert!(gone.stderr.contains("XTASK_SOURCE does not name the source of this program: "), "{gone}");
-    assert!(gone.stderr.contains("hint: run it in a checkout that has the source"), "{gone}");
+    assert!(gone.stderr.contains("hint: run it in a checkout with the source"), "{gone}");
 }
 
 /// What the tests' own build has made of the dependencies, by hard links: only

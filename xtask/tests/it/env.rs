@@ -63,7 +63,7 @@ fn init_copies_the_template_once() {
     project.file(".env", "WEB_PORT=1\n");
     let run = project.run("env init").exits(0);
     assert_eq!(project.read(".env"), "WEB_PORT=1\n");
-    assert!(run.stderr.contains("stays as it is") && run.stderr.contains("cargo xtask env check"), "{run}");
+    assert!(run.stderr.contains("was not changed") && run.stderr.contains("cargo xtask env check"), "{run}");
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn check_points_at_every_line() {
         findings[0],
         json!({
             "kind": "duplicate", "variable": "WEB_PORT", "file": ".env", "line": 1,
-            "message": "WEB_PORT is set again on line 11, and that one counts", "remedy": "remove line 1, or line 11",
+            "message": "WEB_PORT is set again on line 11, which overrides this one", "remedy": "remove line 1, or line 11",
         })
     );
     let of_kind = |kind: &str| findings.iter().filter(|finding| finding["kind"] == kind).count();

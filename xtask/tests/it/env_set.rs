@@ -28,7 +28,7 @@ fn set_changes_the_value_and_what_belongs_to_it() {
     assert_eq!(answer["changed"][1]["variable"], json!("API_URL"));
     // Once more is no change.
     let same = project.everything();
-    assert!(project.run("env set WEB_PORT=@7").exits(0).stdout.contains("is 18007 already"));
+    assert!(project.run("env set WEB_PORT=@7").exits(0).stdout.contains("is already 18007"));
     assert_eq!(project.everything(), same);
 }
 

@@ -113,7 +113,7 @@ fn settings_that_cannot_be_read_are_said_and_not_the_end() {
 fn an_empty_ledger_is_reported_by_every_command() {
     let project = Project::empty();
     for (words, says) in [
-        ("ranges", "no project has a range of ports, and no port is kept\n"),
+        ("ranges", "no project has a port range, and no port is kept\n"),
         ("release", "nothing was kept\n"),
         ("release --gone", "nothing was kept\n"),
         ("release --all", "nothing was kept\n"),

@@ -156,7 +156,7 @@ fn confirm(
     let question = match selection {
         Selection::All if count > 0 => format!("release all {count} kept ports on this machine?"),
         _ if !in_use.is_empty() => {
-            format!("{} in use by their project: release anyway?", ui::are(&in_use))
+            format!("{} in use by the project itself: release anyway?", ui::are(&in_use))
         }
         _ => return Ok(()),
     };

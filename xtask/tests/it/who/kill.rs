@@ -19,7 +19,7 @@ fn kill_never_offers_a_client_on_its_own_local_port() {
     let Some(cage) = Cage::new() else { return };
     let server = cage.hold("s = listen('127.0.0.1', 9000)");
     let client = cage.hold("c = bind('127.0.0.1', reuse=False)\nc.connect(('127.0.0.1', 9000))");
-    let said = cage.xtask("who 8000").exits(0).says("8000/tcp taken, though nobody listens");
+    let said = cage.xtask("who 8000").exits(0).says("8000/tcp taken, but without a listener");
     said.says(&format!("the local end of an outgoing connection of `python3` (pid {client})"));
     for words in ["kill 8000 --yes", "kill 8000 --yes --force", "kill 8000 --dry-run"] {
         cage.xtask(words).exits(1).says(&format!("(pid {client})")).never_says("stop:");
