@@ -1,4 +1,4 @@
-//! The command line: parse, build the context, dispatch, render errors.
+//! The command line: parses it, builds the context, dispatches, prints errors.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,14 +12,14 @@ use crate::model::ComposeOptions;
 use crate::task;
 use crate::ui::{self, Format};
 
-/// Knows which ports a Docker Compose stack needs, who holds them, and starts it
+/// Check the ports that a Docker Compose stack needs, show who holds them, and start it
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "\
 Exit codes: 0 done, 1 a finding (a conflict, a service that failed), 2 it could
 not be done or the command line was wrong, 130 interrupted.
 
-Each command has examples in its own help: cargo xtask start --help")]
+The help of each command has examples: cargo xtask start --help")]
 struct Cli {
     #[command(flatten)]
     project: ProjectArgs,
@@ -38,10 +38,10 @@ struct ProjectArgs {
     /// Project name
     #[arg(short, long, global = true, value_name = "NAME")]
     project_name: Option<String>,
-    /// Profile to switch on
+    /// Profile to enable
     #[arg(long, global = true, value_name = "NAME")]
     profile: Vec<String>,
-    /// Env file to read in place of .env
+    /// Env file to read instead of .env
     #[arg(long, global = true, value_name = "FILE")]
     env_file: Vec<PathBuf>,
     /// Project folder
@@ -52,31 +52,31 @@ struct ProjectArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global")]
 struct GlobalArgs {
-    /// Answer questions with yes
+    /// Answer yes to all questions
     #[arg(short, long, global = true)]
     yes: bool,
-    /// Say what would be done, and do nothing
+    /// Print what would be done, and do nothing
     #[arg(long, global = true)]
     dry_run: bool,
-    /// How reports are written
+    /// Format of reports
     #[arg(long, global = true, value_enum, default_value = "text")]
     format: FormatArg,
-    /// Only data and errors
+    /// Print only data and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
-    /// More about how things were done
+    /// Print more details
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
 }
 
-/// [`Format`], and one that only `diagnose` has.
+/// [`Format`], and Markdown for `diagnose`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum FormatArg {
-    /// For eyes
+    /// For people
     Text,
     /// For programs: one documented, versioned object on stdout
     Json,
-    /// For an issue: diagnose only
+    /// For an issue; only diagnose
     #[value(hide = true)]
     Markdown,
 }
@@ -108,15 +108,14 @@ pub fn run(args: Vec<OsString>) -> Exit {
     let as_json = asks_for_json(&args);
     match Cli::try_parse_from(args) {
         Ok(cli) => {
-            // `who` leaves nothing half done: the system may end it as it does,
-            // and a thread that waits for Ctrl-C would cost a tenth of its time.
+            // `who` has nothing to clean up on Ctrl-C, and a thread that waits for it
+            // would take a tenth of its time.
             if !matches!(cli.command, Command::Who(_)) {
                 crate::exec::install_interrupt();
             }
             let json = cli.global.format == FormatArg::Json;
             let exit = dispatch(cli).unwrap_or_else(|error| fail(&error, json));
-            ui::lost()
-                .map_or(exit, |why| fail(&Error::new(format!("standard output could not be written: {why}")), false))
+            ui::lost().map_or(exit, |why| fail(&Error::new(format!("cannot write to standard output: {why}")), false))
         }
         Err(error) => usage(&error, as_json),
     }
@@ -124,7 +123,7 @@ pub fn run(args: Vec<OsString>) -> Exit {
 
 fn dispatch(cli: Cli) -> Result<Exit> {
     let dir = std::env::current_dir().map_err(|error| {
-        Error::new(format!("the current folder cannot be read: {error}")).hint("`cd` to one that exists")
+        Error::new(format!("cannot read the current folder: {error}")).hint("`cd` to one that exists")
     })?;
     let project = cli.project;
     let options = ComposeOptions {
@@ -139,7 +138,9 @@ fn dispatch(cli: Cli) -> Result<Exit> {
     let ctx = Context { yes: global.yes, dry_run: global.dry_run, format, ..Context::new(dir, options) };
     let markdown = global.format == FormatArg::Markdown;
     if markdown && !matches!(cli.command, Command::Diagnose(_)) {
-        return Err(Error::new("only diagnose writes Markdown").hint("`--format text` and `--format json` are for all"));
+        return Err(
+            Error::new("only diagnose prints Markdown").hint("every command has `--format text` and `--format json`")
+        );
     }
     let level = if global.quiet { -1 } else { i8::try_from(global.verbose).unwrap_or(i8::MAX) };
     ui::set_up(level, &|name| ctx.var(name));
@@ -177,7 +178,7 @@ struct ErrorBody<'a> {
     hints: &'a [String],
 }
 
-/// In JSON a failure is the answer on stdout; a finding has had its report.
+/// With JSON a failure is an object on stdout; for a finding the report is already there.
 fn fail(error: &Error, json: bool) -> Exit {
     if json && error.exit() == Exit::Failure {
         ui::json(&ErrorReport { schema: 1, error: ErrorBody { message: error.message(), hints: error.hints() } });
@@ -187,14 +188,14 @@ fn fail(error: &Error, json: bool) -> Exit {
     error.exit()
 }
 
-/// Help and version are answers; anything else is exit code 2.
+/// Prints help and version with exit code 0, usage errors with 2.
 fn usage(error: &clap::Error, json: bool) -> Exit {
     if error.use_stderr() && json {
         let text = error.render().to_string();
         let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
         return fail(&Error::new(message).hint("`cargo xtask --help`"), true);
     }
-    // Nothing is left to tell it to where the pipe is closed.
+    // If stderr is closed there is nowhere left to report it.
     drop(error.print());
     if error.use_stderr() { Exit::Failure } else { Exit::Success }
 }

@@ -1,6 +1,6 @@
-//! `cargo xtask`: knows which ports a Docker Compose stack needs, who holds
-//! them, and starts it. The folders are floors, and a file imports only from
-//! floors below its own: `ARCHITECTURE.md` has the map, and a test holds it.
+//! `cargo xtask`: checks the ports that a Docker Compose stack needs, finds who holds them,
+//! and starts the stack. The folders are layers, and a file imports only from layers below
+//! its own: `ARCHITECTURE.md` has the map, and a test enforces it.
 
 pub mod certs;
 pub mod cli;

@@ -41,7 +41,7 @@ pub use override_proof::{difference, expected};
 pub use person_name::{has_person, person_name};
 pub use pools::{Pools, pools};
 pub use port_variable::port_variable;
-pub use prune::{Fate, Wanted, fate, is_on, users};
+pub use prune::{PruneVerdict, Wanted, is_on, prune_verdict, users};
 pub use publishing::{Publishing, is_bound, publishing};
 pub use same_mounts::{MountDifference, mount_difference};
 pub use same_ports::{Expect, PortDifference, address_in_words, port_difference, port_differences};

@@ -41,7 +41,7 @@ pub struct Settings {
     /// file: `--no-write` as a rule.
     pub no_write: bool,
     /// `[proxy]`: start by names unless told otherwise.
-    pub by_name: bool,
+    pub named_start: bool,
     /// `[proxy]`: the project's host name without `.localhost`.
     pub proxy_host: Option<String>,
     /// `[proxy.services]`: what services are, where that cannot be told.
@@ -114,7 +114,7 @@ impl Settings {
                         Some(value.parse().map_err(|_| bad(format!("`{name}={value}` is not a number of seconds")))?);
                 }
                 "XTASK_TRAEFIK" => {
-                    self.by_name =
+                    self.named_start =
                         value.parse().map_err(|_| bad(format!("`{name}={value}` is neither true nor false")))?;
                 }
                 "XTASK_NO_WRITE" => {
@@ -147,7 +147,7 @@ fn parse(text: &str) -> Result<Settings> {
         wait_timeout: file.wait_timeout,
         urls: file.urls,
         no_write: false,
-        by_name: file.proxy.start,
+        named_start: file.proxy.start,
         proxy_host: file.proxy.host.map(Spanned::into_inner),
         proxy_services: file.proxy.services.into_iter().map(|(name, wish)| (name, wish.into_inner())).collect(),
     })

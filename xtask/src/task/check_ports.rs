@@ -13,40 +13,40 @@ use crate::operation::start::conflicts::{self, Resolution};
 use crate::project::{self, Project};
 use crate::ui::{self, Format};
 
-/// Are all published ports free? If not: who has them, and what is free.
+/// Check whether all published ports are free; if not, show the holders and free ports
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   cargo xtask check-ports                    all ports, with owners and suggestions
   cargo xtask check-ports --reassign         write free ports into .env, or an override file
   cargo xtask check-ports --reassign --dry-run
-  cargo xtask check-ports --stop-holders     stop whoever has them, after asking
+  cargo xtask check-ports --stop-holders     stop the holders, after asking
   cargo xtask check-ports --all              every project that ports are kept for
-  cargo xtask check-ports --probe-remote     an engine elsewhere: all that is bound there
+  cargo xtask check-ports --probe-remote     remote engine: all sockets on that machine
   cargo xtask check-ports --format json | jq '.ports[] | select(.verdict == \"taken\")'
 
-An address in a variable stays (DB_PORT=127.0.0.1:5432). A file that git tracks is
-changed only after a question, which --yes answers.
+An address in a variable stays (DB_PORT=127.0.0.1:5432). Asks before it changes a file
+that git tracks; --yes agrees.
 
 Exit code: 0 all free or ours, 1 a conflict, 2 the project could not be read.")]
 pub(crate) struct Args {
-    /// Give every port in conflict another one: in the env file, or in an override for literals
+    /// Move conflicting ports to free ones: in the env file, or for literals in an override file
     #[arg(long, conflicts_with = "stop_holders")]
     reassign: bool,
     /// Stop the containers and processes that hold ports; asks first
     #[arg(long)]
     stop_holders: bool,
-    /// Every project of this machine that ports are kept for: who would clash with whom
+    /// Check every project on this machine that ports are kept for against the others
     #[arg(long, conflicts_with_all = ["reassign", "stop_holders"])]
     all: bool,
-    /// An engine elsewhere: look at all that is bound there (ssh, or a container)
+    /// Remote engine: check all sockets on that machine (by ssh, or in a container)
     #[arg(long, env = "XTASK_PROBE_REMOTE", value_parser = clap::builder::FalseyValueParser::new())]
     probe_remote: bool,
 }
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if args.all {
-        return everything(ctx);
+        return check_all(ctx);
     }
     let look = |project: Project| -> Result<CheckedProject> {
         let found = CheckedProject::new(project);
@@ -63,27 +63,26 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if ctx.format == Format::Text {
         report::text(ctx, &found);
     }
-    let after = act(args, &found)?.map(look).transpose()?;
+    let after = resolve_conflicts(args, &found)?.map(look).transpose()?;
     let last = after.as_ref().unwrap_or(&found);
     match ctx.format {
         Format::Json => ui::json(&report::json(last)),
-        Format::Text if after.is_some() && !last.has_conflicts() => ui::note("no conflicts any more"),
+        Format::Text if after.is_some() && !last.has_conflicts() => ui::note("no conflicts left"),
         Format::Text if after.is_some() => report::text(ctx, last),
         Format::Text => {}
     }
     Ok(if last.has_conflicts() { Exit::Finding } else { Exit::Success })
 }
 
-/// `--all`
-fn everything(ctx: &Context) -> Result<Exit> {
+fn check_all(ctx: &Context) -> Result<Exit> {
     let found = check_all::check(ctx)?;
     ctx.print(|| &found, || found.text(ctx));
     Ok(if found.clashes() > 0 { Exit::Finding } else { Exit::Success })
 }
 
-/// What was asked for on the command line, or on the terminal. `Some` where
-/// something changed: the project after it.
-fn act(args: &Args, found: &CheckedProject) -> Result<Option<Project>> {
+/// Resolves conflicts as the options or the user's answer say. Returns the project if it
+/// changed.
+fn resolve_conflicts(args: &Args, found: &CheckedProject) -> Result<Option<Project>> {
     let (ctx, writes) = (&found.ctx, WriteMode::Files);
     if !found.has_conflicts() {
         return Ok(None);
@@ -100,8 +99,8 @@ fn act(args: &Args, found: &CheckedProject) -> Result<Option<Project>> {
     };
     Ok(match answer {
         Resolution::Resolved { project, .. } => Some(*project).filter(|_| !ctx.dry_run),
-        Resolution::ByName => {
-            ui::note("`cargo xtask start --traefik` starts it so");
+        Resolution::NamedStart => {
+            ui::note("`cargo xtask start --traefik` starts it with names");
             None
         }
         Resolution::Leave => None,

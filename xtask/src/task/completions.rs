@@ -18,15 +18,14 @@ Examples:
 In ~/.bashrc: source ~/.cargo-xtask.bash; in ~/.zshrc, after compinit:
 source ~/.cargo-xtask.zsh
 
-The script fits this version of the command line: make it again after an update.
-Completion of cargo itself stays as it is. Tried in bash; not in zsh and fish.")]
+The script is for this version of the command line: generate it again after an update.
+Completion of cargo itself keeps working. Tested in bash, not in zsh or fish.")]
 pub(crate) struct Args {
     /// Which shell
     #[arg(value_enum)]
     shell: Shell,
 }
 
-/// Shells that scripts are there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Shell {
     /// bash 3.2 and later
@@ -37,12 +36,11 @@ pub(crate) enum Shell {
     Fish,
 }
 
-/// The first word is cargo's, and cargo's completion knows nothing of ours: the
-/// function for `cargo` is put before the one that was there, which still
-/// completes everything else.
+/// The command word is `cargo`, so this wraps the function that completes it. The wrapped
+/// one still completes everything but `cargo xtask`.
 const BASH: &str = r#"
-# What completed `cargo` before; nothing where nobody did. Read again after an
-# update this file finds itself, and leaves it.
+# The function that completed `cargo` before, if any. When this file is sourced
+# again, it finds its own function and keeps the first.
 _xtask_found="$(complete -p cargo 2>/dev/null)"
 case "$_xtask_found" in
 *' -F _cargo_with_xtask '*) ;;
@@ -94,7 +92,6 @@ end
 complete -c cargo -n __cargo_is_xtask -f -a '(__cargo_xtask)'
 ";
 
-/// Runs it for the command line `command`.
 pub(crate) fn run(args: &Args, mut command: Command) -> Exit {
     let (shell, wrapper) = match args.shell {
         Shell::Bash => (clap_complete::Shell::Bash, BASH),

@@ -11,21 +11,20 @@ use crate::operation::ports::who::{self, Report};
 use crate::ports::{Holders, PortHolders, each_port, find_holders};
 use crate::ui::{self, Format};
 
-/// Free a port: stop whoever listens on it, and nobody else
+/// Free a port: stop whatever listens on it, and nothing else
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  cargo xtask kill 8000                shows whom, asks, SIGTERM, 5 seconds, makes sure
+  cargo xtask kill 8000                show the listeners, ask, SIGTERM, wait 5 s, verify
   cargo xtask kill 8000-8009 --yes     for scripts
   cargo xtask kill 8000 --dry-run
-  cargo xtask kill 8000 --yes --force  SIGKILL without asking for what ignores SIGTERM
+  cargo xtask kill 8000 --yes --force  SIGKILL, without asking, what ignores SIGTERM
 
-Containers are stopped by their engine, services by systemd. Clients of the port,
-engines' own helpers, and this command's own parents are never signalled.
+Containers are stopped by their engine, services by systemd. Clients of the port, the
+engine's helper processes and this command's parent processes are never signalled.
 
-Exit code: 0 all free (also when they were before), 1 something still holds a
-port, 2 it could not be done. With --dry-run 0 means that all who hold a port
-would be stopped.")]
+Exit code: 0 all free, even if they were before, 1 something still holds a port, 2 it
+could not be done. With --dry-run, 0 means that every holder would be stopped.")]
 pub(crate) struct Args {
     /// Ports and ranges of ports
     #[arg(value_name = "PORT", required = true)]
@@ -33,13 +32,13 @@ pub(crate) struct Args {
     /// UDP instead of TCP
     #[arg(long)]
     udp: bool,
-    /// Seconds a process gets to end cleanly
+    /// Seconds a process gets to exit cleanly
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = clap::value_parser!(u64).range(0..=3600))]
     grace: u64,
-    /// SIGKILL what is still there after that, without asking
+    /// Then SIGKILL what still runs, without asking
     #[arg(long)]
     force: bool,
-    /// Another first signal than SIGTERM, for those who know
+    /// First signal instead of SIGTERM
     #[arg(
         long,
         value_enum,
@@ -51,7 +50,6 @@ pub(crate) struct Args {
     signal: Signal,
 }
 
-/// Signals that a program may take as a wish to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Signal {
     Term,
@@ -79,7 +77,7 @@ impl From<Signal> for Ask {
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if args.signal == Signal::Kill && !args.force {
-        return Err(Error::new("SIGKILL leaves a program no time to save anything")
+        return Err(Error::new("SIGKILL gives a program no chance to save anything")
             .hint("if that is meant: `--signal kill --force`"));
     }
     let found = find_holders(ctx, &each_port(&args.ports, args.udp), Depth::Complete)?;
@@ -87,11 +85,11 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         found.ports.iter().filter(|port| port.verdict != Verdict::Free).map(Request::from).collect();
     let plan = stop_holders::plan(ctx, &requests, found.containers.as_deref().ok());
     let text = ctx.format == Format::Text;
-    // As it is now: who has ended can no longer be asked for its folder.
+    // Before stopping: the folder of an exited process is no longer known.
     let before = (!text).then(|| who::json(ctx, &found));
     let report = |outcome: Outcome, good: &str| report(&found, before, outcome, good);
     if requests.is_empty() {
-        return report(Outcome { actions: Vec::new(), error: None }, "free already");
+        return report(Outcome { actions: Vec::new(), error: None }, "already free");
     }
     if text {
         who::text(ctx, &found);
@@ -109,10 +107,10 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     report(outcome, "free now")
 }
 
-/// In JSON the state before, and what was done; the error goes to stderr.
+/// JSON has the state before and the actions; the error goes to stderr.
 fn report(found: &Holders, before: Option<Report<'static>>, outcome: Outcome, good: &str) -> Result<Exit> {
     if let Some(before) = before {
-        ui::json(&before.and(&outcome.actions));
+        ui::json(&before.with_actions(&outcome.actions));
     } else if outcome.error.is_none() && !good.is_empty() {
         let ports: Vec<String> = found.ports.iter().map(PortHolders::address).collect();
         ui::out(&format!("{}: {good}", ports.join(", ")));

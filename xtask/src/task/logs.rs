@@ -5,7 +5,7 @@ use crate::docker::log_lines;
 use crate::error::{Exit, Result};
 use crate::project;
 
-/// Show what the containers of this project wrote
+/// Show the logs of this project's containers
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -13,10 +13,10 @@ Examples:
   cargo xtask logs --follow backend
   cargo xtask logs --tail all postgres")]
 pub(crate) struct Args {
-    /// Go on as more is written; Ctrl-C ends it
+    /// Keep showing new lines; Ctrl-C ends it
     #[arg(long)]
     follow: bool,
-    /// How many lines of each service, or `all`
+    /// How many past lines per service, or `all`
     #[arg(long, value_name = "LINES", default_value = "100", value_parser = log_lines)]
     tail: String,
     /// Only these services

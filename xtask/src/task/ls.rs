@@ -7,7 +7,7 @@ use crate::error::{Error, Exit, Result};
 use crate::operation::machine::inventory::{inventory, json, lines, trouble};
 use crate::ui::{self, Format, Page};
 
-/// Every Compose project and worktree on this machine, running or kept
+/// List every Compose project and worktree on this machine, running or not
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -15,9 +15,9 @@ Examples:
   cargo xtask ls --watch         the same, refreshed until Ctrl-C
   cargo xtask ls --format json | jq -r '.projects[].services[].urls[]'
 
-Stacks that were not started by this tool are listed too, and dev servers of
-`cargo xtask run`. A port that is kept is not in use; the project that it is
-kept for gets it again. Where a folder is gone, the cure is under its name.
+Also lists stacks that this tool did not start, and dev servers of `cargo xtask run`.
+A port that is `kept` is not in use; its project gets it again at the next start. For
+a deleted folder the commands that clean up are shown below it.
 
 Exit code: 0 listed, 2 it could not be done.")]
 pub(crate) struct Args {
@@ -40,14 +40,12 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// Until Ctrl-C, which ends the program as everywhere else.
+/// Runs until Ctrl-C ends the program.
 fn watch(ctx: &Context) -> Result<Exit> {
     let page = (ctx.format == Format::Text).then(Page::new).flatten();
     let Some(mut page) = page else {
-        return Err(Error::new(
-            "--watch redraws a terminal, and standard output is none that can be (a pipe, TERM=dumb), or is JSON",
-        )
-        .hint("leave --watch away: `cargo xtask ls --format json`"));
+        return Err(Error::new("--watch needs a terminal that it can redraw, not a pipe, TERM=dumb or JSON")
+            .hint("without --watch: `cargo xtask ls --format json`"));
     };
     loop {
         let found = inventory(ctx);

@@ -1,4 +1,4 @@
-//! One file a command: its `Args` and `run`. No task imports another.
+//! One file per command, with its `Args` and `run`. No task imports another.
 
 pub(crate) mod adopt;
 pub(crate) mod check_ports;

@@ -3,15 +3,15 @@
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::exec::{self, Command};
-use crate::operation::proxy::by_name;
+use crate::operation::proxy::named_start;
 use crate::operation::services::urls::{ServiceUrls, urls};
 use crate::{project, ui};
 
-/// Open a service in the browser, on the port that it really has
+/// Open a service in the browser, on its actual port
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  cargo xtask open              the first service with a web page (frontend, web, app first)
+  cargo xtask open              the first service with a web page (frontend, web, app, ui first)
   cargo xtask open backend
   cargo xtask open --dry-run    only print the URL")]
 pub(crate) struct Args {
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         found.require_service(name)?;
     }
     let containers = found.containers_now()?;
-    let mut known = by_name::known(&found)?.map(|by_name| by_name.urls(&found)).unwrap_or_default();
+    let mut known = named_start::started(&found)?.map(|named_start| named_start.urls(&found)).unwrap_or_default();
     known.extend(urls(ctx, &found, &containers));
     let url = choose(&known, args.service.as_deref()).ok_or_else(|| {
         let error = match &args.service {
@@ -41,17 +41,16 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         return Ok(Exit::Success);
     }
     let browser = browser(ctx)
-        .ok_or_else(|| Error::new("no browser is known here").hint(format!("open {url} yourself, or set BROWSER")))?;
+        .ok_or_else(|| Error::new("no browser found").hint(format!("open {url} yourself, or set BROWSER")))?;
     let answer = browser.arg(&url).ask(exec::LIMIT)?;
     if answer.ok() {
         return Ok(Exit::Success);
     }
-    Err(Error::new(format!("the browser could not be started: {}", answer.error_text()))
-        .hint(format!("open {url} yourself")))
+    Err(Error::new(format!("cannot start the browser: {}", answer.error_text())).hint(format!("open {url} yourself")))
 }
 
-/// Names that people give to what they look at.
-const FACES: [&str; 4] = ["frontend", "web", "app", "ui"];
+/// Common names of user interfaces.
+const PREFERRED: [&str; 4] = ["frontend", "web", "app", "ui"];
 
 fn choose(known: &[ServiceUrls], service: Option<&str>) -> Option<String> {
     let page = |urls: &ServiceUrls| urls.urls.iter().find(|url| url.starts_with("http")).cloned();
@@ -59,7 +58,7 @@ fn choose(known: &[ServiceUrls], service: Option<&str>) -> Option<String> {
     if let Some(name) = service {
         return of(name);
     }
-    FACES.iter().find_map(|name| of(name)).or_else(|| known.iter().find_map(page))
+    PREFERRED.iter().find_map(|name| of(name)).or_else(|| known.iter().find_map(page))
 }
 
 fn browser(ctx: &Context) -> Option<Command> {
@@ -67,7 +66,7 @@ fn browser(ctx: &Context) -> Option<Command> {
         return Some(Command::new(browser));
     }
     if cfg!(windows) {
-        // Not `cmd /c start`, to which `&` in a URL is a command.
+        // Not `cmd /c start`, which takes `&` in a URL as a command separator.
         return Some(Command::new("rundll32").arg("url.dll,FileProtocolHandler"));
     }
     let tools: &[&str] =

@@ -6,11 +6,11 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::docker::log_lines;
 use crate::error::{Error, Exit, Result};
-use crate::operation::proxy::{self, Home, Wish, lint, names, trust};
+use crate::operation::proxy::{self, Instance, Options, lint, names, trust};
 use crate::project;
 use crate::ui::{self, Column, Format};
 
-/// One Traefik for all projects: names in place of ports
+/// One Traefik for all projects: host names instead of ports
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -18,12 +18,12 @@ Examples:
   cargo xtask proxy labels --write      docker-compose.traefik.yml, from the project's services
   docker compose -f docker-compose.yml -f docker-compose.traefik.yml up -d
   cargo xtask proxy status
-  cargo xtask proxy trust               browsers of this system accept https
+  cargo xtask proxy trust               browsers on this system accept https
   cargo xtask proxy down
 
-It listens on 127.0.0.1 and ::1 only, and reads the engine's socket: whoever can
-take over Traefik could ask the engine for anything. PROXY_NETWORK=NAME means
-another proxy, on the network of that name.
+It listens on 127.0.0.1 and ::1 only, and reads the engine's socket: whoever takes
+over Traefik controls the engine. PROXY_NETWORK=NAME selects another proxy, on the
+network of that name.
 
 Exit codes: 0 done, 1 a finding, 2 it could not be done, 130 interrupted.")]
 pub(crate) struct Args {
@@ -41,20 +41,21 @@ enum Command {
     Labels(LabelsArgs),
 }
 
-/// Start the proxy, or make sure that it runs and answers
+/// Start the proxy, or check that it runs and answers
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   cargo xtask proxy up
-  cargo xtask proxy up --http-port 8880      another port; remembered
+  cargo xtask proxy up --http-port 8880      another port, also next time
   cargo xtask proxy up --image mirror.example/traefik:v3.7
   cargo xtask proxy up --dry-run
 
-A port that is taken is no obstacle: the next free one is used, and it is said who
-has the usual one. Exit codes: 0 it runs and answers, 1 it does not, or a port that
-was asked for is taken, 2 it could not be started.")]
+If a default port is taken, the next free one is used, and the holder is named.
+
+Exit codes: 0 it runs and answers, 1 it does not, or a requested port is taken,
+2 it could not be started.")]
 struct UpArgs {
-    /// Image of Traefik, 3.6.1 or later; remembered [default: traefik:v3.7, or XTASK_PROXY_IMAGE]
+    /// Traefik image, 3.6.1 or later; also used next time [default: traefik:v3.7, or XTASK_PROXY_IMAGE]
     #[arg(long, value_name = "IMAGE")]
     image: Option<String>,
     /// Port for HTTP [default: 80]
@@ -71,45 +72,45 @@ struct UpArgs {
     redis_port: Option<u16>,
 }
 
-/// Stop the proxy; refuses while projects are reached through it
+/// Remove the proxy; refuses while running projects depend on it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   cargo xtask proxy down
-  cargo xtask proxy down --force     also while projects are reached through it
+  cargo xtask proxy down --force     even while running projects depend on it
 
-Exit codes: 0 it is gone, 1 projects are reached through it, 2 it could not be done.")]
+Exit codes: 0 removed, 1 running projects depend on it, 2 it could not be done.")]
 struct DownArgs {
-    /// Take it away from running projects too
+    /// Remove it even while running projects depend on it
     #[arg(long)]
     force: bool,
 }
 
-/// Ports, certificates and routes of the proxy
+/// Show the proxy's ports, certificates and routes
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   cargo xtask proxy status
   cargo xtask proxy status --format json
 
-Exit codes: 0 it runs and all routes are well, 1 it does not, or a route is broken,
-2 it cannot be told.")]
+Exit codes: 0 it runs and all routes work, 1 it does not, or a route is broken,
+2 the state is unknown.")]
 struct StatusArgs {}
 
-/// Let this system accept the proxy's certificates; asks first
+/// Have this system trust the proxy's certificates; asks first
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   cargo xtask proxy trust              shows the commands, asks, runs them
   cargo xtask proxy trust --dry-run    only shows them
 
-The CA can speak for names that end in .localhost and for nothing else. Programs with
-a store of their own get the command that is for them.
+The CA can sign only for names that end in .localhost. For programs with their own
+certificate store the command to run is printed.
 
 Exit codes: 0 trusted, 1 not confirmed or no known store, 2 it could not be done.")]
 struct TrustArgs {}
 
-/// What Traefik says
+/// Show the proxy's logs
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -118,24 +119,24 @@ Examples:
 
 Exit codes: 0 shown, 2 it could not be shown.")]
 struct LogsArgs {
-    /// Go on showing what is new
+    /// Keep showing new lines; Ctrl-C ends it
     #[arg(long)]
     follow: bool,
-    /// How many lines of the past; `all` for all
+    /// How many past lines, or `all`
     #[arg(long, default_value = "100", value_name = "LINES", value_parser = log_lines)]
     tail: String,
 }
 
-/// The names of this project's services, as a compose file
+/// Give this project's services host names, with a compose file of labels
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  cargo xtask proxy labels             what docker-compose.traefik.yml would be
-  cargo xtask proxy labels --write     writes it; never over a file of your own
-  cargo xtask proxy labels --lint      looks at labels, hand-written ones too
+  cargo xtask proxy labels             print docker-compose.traefik.yml
+  cargo xtask proxy labels --write     write it; never overwrites a file of your own
+  cargo xtask proxy labels --lint      check labels, hand-written ones too
 
-What a service is, is told by its ports, image, healthcheck and name. xtask.toml
-says it better:
+The kind of a service is guessed from its ports, image, healthcheck and name.
+xtask.toml can state it:
   [proxy]
   host = \"performia\"
   [proxy.services]
@@ -146,7 +147,7 @@ struct LabelsArgs {
     /// Write docker-compose.traefik.yml
     #[arg(long, conflicts_with = "lint")]
     write: bool,
-    /// Look for mistakes in the labels that are there
+    /// Check the existing labels for mistakes
     #[arg(long)]
     lint: bool,
 }
@@ -165,7 +166,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
 
 fn up(args: &UpArgs, ctx: &Context) -> Result<Exit> {
     let ports = [args.http_port, args.https_port, args.postgres_port, args.redis_port];
-    proxy::up(ctx, &Wish { image: args.image.clone(), ports })?;
+    proxy::up(ctx, &Options { image: args.image.clone(), ports })?;
     if ctx.dry_run {
         return Ok(Exit::Success);
     }
@@ -179,7 +180,7 @@ fn status(ctx: &Context) -> Result<Exit> {
     if !status.is_up() {
         ui::note("`cargo xtask proxy up` starts it");
     }
-    Ok(if status.is_well() { Exit::Success } else { Exit::Finding })
+    Ok(if status.is_healthy() { Exit::Success } else { Exit::Finding })
 }
 
 fn show(ctx: &Context, status: &proxy::Status) {
@@ -200,7 +201,7 @@ fn trust(ctx: &Context) -> Result<Exit> {
         trust::ensure_ca(ctx)?;
     }
     let plan = trust::plan(ctx)?;
-    let others = trust::others(&plan.ca);
+    let others = trust::manual_steps(&plan.ca);
     match ctx.format {
         Format::Json => {
             let lines = |commands: &[crate::exec::Command]| commands.iter().map(crate::exec::Command::line).collect();
@@ -224,15 +225,15 @@ fn trust(ctx: &Context) -> Result<Exit> {
 }
 
 fn logs(args: &LogsArgs, ctx: &Context) -> Result<Exit> {
-    let Some(logs) = Home::of(ctx)?.logs(ctx, &args.tail, args.follow)? else {
-        return Err(Error::new("the proxy is not there").hint("`cargo xtask proxy up`"));
+    let Some(logs) = Instance::resolve(ctx)?.logs(ctx, &args.tail, args.follow)? else {
+        return Err(Error::new("there is no proxy").hint("`cargo xtask proxy up`"));
     };
     let code = logs.show(true)?;
     Ok(if code == 0 { Exit::Success } else { Exit::Failure })
 }
 
 fn lint(ctx: &Context) -> Result<Exit> {
-    // With the host and the network that the checkout was started with.
+    // With the host and network that the checkout was started with.
     let linted = lint::lint(&project::started_context(ctx)?)?;
     ctx.print(|| lint::json(&linted), || lint::print(ctx, &linted));
     Ok(if linted.findings.is_empty() { Exit::Success } else { Exit::Finding })
@@ -258,11 +259,11 @@ struct LabelsRow<'a> {
 
 fn labels(args: &LabelsArgs, ctx: &Context) -> Result<Exit> {
     let plan = names::plan(&project::resolve(ctx)?, &[])?;
-    let for_this_run = |error: Error| {
-        let hint = "`cargo xtask start --traefik --no-write` gives the names to Compose, and writes no file here";
+    let hint_no_write = |error: Error| {
+        let hint = "`cargo xtask start --traefik --no-write` passes the labels to Compose without writing a file here";
         if error.is_unwritable() { error.hint(hint) } else { error }
     };
-    let changed = args.write && names::write(ctx, &plan).map_err(for_this_run)?;
+    let changed = args.write && names::write(ctx, &plan).map_err(hint_no_write)?;
     let row = |route: &'_ crate::labels::Route| (route.kind.as_str(), route.host(&plan.host), route.port);
     if ctx.format == Format::Json {
         let routes = plan.routes.iter().map(|route| {
@@ -287,7 +288,7 @@ fn labels(args: &LabelsArgs, ctx: &Context) -> Result<Exit> {
     ui::note(&match (changed, ctx.dry_run) {
         (true, true) => format!("would write {file}"),
         (true, false) => format!("wrote {file}"),
-        (false, _) => format!("{file} is as it should be"),
+        (false, _) => format!("{file} is up to date"),
     });
     let rows: Vec<Vec<String>> = plan
         .routes
@@ -300,15 +301,15 @@ fn labels(args: &LabelsArgs, ctx: &Context) -> Result<Exit> {
     for line in ui::table(&[Column::Left, Column::Left, Column::Left, Column::Right], &rows) {
         ui::out(&line);
     }
-    if plan.unsaid {
+    if plan.needs_host_variable {
         ui::note(&format!(
-            "note: these are this worktree's names once Compose knows: PROXY_HOST={} in .env (else {}.localhost)",
+            "note: this worktree needs PROXY_HOST={} in .env for these names (else {}.localhost)",
             plan.host, plan.base
         ));
     }
     for route in plan.routes.iter().filter(|route| !route.lost.is_empty()) {
         ui::note(&format!(
-            "note: {} also publishes {}, which has no name and is not reachable in this mode",
+            "note: {} also publishes {}, which has no name and is unreachable in this mode",
             ui::clean(&route.service),
             route.lost.join(", ")
         ));

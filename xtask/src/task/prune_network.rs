@@ -5,38 +5,38 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::decide::Pools;
 use crate::error::{Error, Exit, Result};
-use crate::operation::networks::prune::{Kept, Outcome, Plan, Wish, count_pools, plan, run as prune};
+use crate::operation::networks::prune::{Filter, KeptNetwork, Outcome, Plan, count_pools, plan, run as prune};
 use crate::operation::services::urls::urls;
 use crate::operation::start::recreate::Recreation;
 use crate::operation::start::steps::Ending;
 use crate::ui::{self, Column, Format};
 
-/// Remove networks of Compose projects without any container, running or stopped
+/// Remove networks of Compose projects that have no containers, running or stopped
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  cargo xtask prune-network --dry-run      which would go, which stay, and why
-  cargo xtask prune-network                lists them, asks, removes
-  cargo xtask prune-network shop blog      of these projects only
-  cargo xtask prune-network --all          also those made outside Compose; asks
-  cargo xtask prune-network --recreate     this project: down, networks away, up again
+  cargo xtask prune-network --dry-run      which would be removed, which kept, and why
+  cargo xtask prune-network                list them, ask, remove
+  cargo xtask prune-network shop blog      only of these projects
+  cargo xtask prune-network --all          also networks created outside Compose; asks
+  cargo xtask prune-network --recreate     this project: down, remove networks, up
 
-`docker network prune` takes networks of stopped projects too, which then cannot start;
-this never does. Nor does it take `web` or another shared proxy's network; the one that
-a checkout has with the proxy goes when only the proxy is on it.
---recreate heals `network ... not found` and networks that need to be recreated; named
+`docker network prune` also removes networks of stopped projects, which then cannot
+start; this command never does. It keeps `web` and networks of other shared proxies; a
+checkout's network with the proxy is removed when only the proxy is connected.
+--recreate fixes `network ... not found` and networks that need to be recreated; named
 volumes and ports stay as they are.
 
-Exit code: 0 done or nothing to do, 1 not confirmed, or a network or service that would
-not, 2 it could not be done.")]
+Exit code: 0 done or nothing to do, 1 not confirmed, or a network could not be removed
+or a service not started, 2 it could not be done.")]
 pub(crate) struct Args {
     /// Only networks of these Compose projects
     #[arg(conflicts_with_all = ["all", "recreate"])]
     projects: Vec<String>,
-    /// Networks that were made outside Compose, too
+    /// Also networks that were created outside Compose
     #[arg(long, conflicts_with = "recreate")]
     all: bool,
-    /// Take this project down, remove its networks, and start it again
+    /// Stop this project, remove its networks, and start it again
     #[arg(long)]
     recreate: bool,
 }
@@ -45,10 +45,10 @@ pub(crate) struct Args {
 struct Report {
     schema: u32,
     dry_run: bool,
-    /// What may go, removed or not.
+    /// All that the plan would remove.
     candidates: Vec<String>,
     removed: Vec<String>,
-    kept: Vec<Kept>,
+    kept: Vec<KeptNetwork>,
     pools: Option<PoolsReport>,
 }
 
@@ -63,16 +63,16 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if args.recreate {
         return recreate(ctx);
     }
-    let wish = Wish { projects: args.projects.clone(), all: args.all };
-    let plan = plan(ctx, &wish)?;
+    let filter = Filter { projects: args.projects.clone(), all: args.all };
+    let plan = plan(ctx, &filter)?;
     if ctx.format == Format::Text {
-        show(&plan, &wish);
+        show(&plan, &filter);
     }
     let outcome = if plan.remove.is_empty() || ctx.dry_run {
         Outcome::default()
     } else {
         ctx.confirm(&question(&plan), NOT_REMOVED).inspect_err(|_| report(ctx, &plan, &Outcome::default()))?;
-        prune(ctx, &plan, &wish)
+        prune(ctx, &plan, &filter)
     };
     report(ctx, &plan, &outcome);
     if let Some(error) = outcome.gave_up {
@@ -90,7 +90,7 @@ fn question(plan: &Plan) -> String {
     }
 }
 
-fn show(plan: &Plan, wish: &Wish) {
+fn show(plan: &Plan, filter: &Filter) {
     let row = |verdict: &str, name: &str, range: String, why: &str| {
         vec![verdict.to_owned(), ui::clean(name), range, ui::clean(why)]
     };
@@ -103,23 +103,23 @@ fn show(plan: &Plan, wish: &Wish) {
     for line in ui::table(&[Column::Left; 4], &rows) {
         ui::out(&line);
     }
-    if rows.is_empty() && !wish.projects.is_empty() {
-        ui::out(&format!("no network of {}", ui::clean(&wish.projects.join(", "))));
+    if rows.is_empty() && !filter.projects.is_empty() {
+        ui::out(&format!("no network of {}", ui::clean(&filter.projects.join(", "))));
     } else if plan.remove.is_empty() {
         ui::out("no network to remove");
     }
 }
 
-/// What was done, and how many address ranges there are now.
+/// Reports the result, and how many address ranges are used now.
 fn report(ctx: &Context, plan: &Plan, outcome: &Outcome) {
     let after = if outcome.removed.is_empty() { plan.pools } else { pools_now(ctx) };
     let candidates = plan.remove.iter().map(|(network, _)| network.name.clone()).collect();
-    tell(ctx, (candidates, plan.keep.clone()), outcome, plan.pools.zip(after));
+    print_report(ctx, (candidates, plan.keep.clone()), outcome, plan.pools.zip(after));
 }
 
-fn tell(
+fn print_report(
     ctx: &Context,
-    (candidates, mut kept): (Vec<String>, Vec<Kept>),
+    (candidates, mut kept): (Vec<String>, Vec<KeptNetwork>),
     outcome: &Outcome,
     pools: Option<(Pools, Pools)>,
 ) {
@@ -131,13 +131,13 @@ fn tell(
         ui::json(&Report { schema: 1, dry_run: ctx.dry_run, candidates, removed, kept, pools });
         return;
     }
-    removed(outcome);
+    print_outcome(outcome);
     if let Some((before, after)) = pools {
         ui::out(&pools_line(before, after));
     }
 }
 
-fn removed(outcome: &Outcome) {
+fn print_outcome(outcome: &Outcome) {
     for name in &outcome.removed {
         ui::out(&format!("removed {}", ui::clean(name)));
     }
@@ -165,18 +165,18 @@ fn recreate(ctx: &Context) -> Result<Exit> {
     }
     recreation.warn();
     if ctx.dry_run {
-        tell(ctx, (candidates, Vec::new()), &Outcome::default(), before.zip(before));
+        print_report(ctx, (candidates, Vec::new()), &Outcome::default(), before.zip(before));
         return Ok(Exit::Success);
     }
-    ctx.confirm("take the containers down and start them again?", NOT_REMOVED)?;
+    ctx.confirm("remove the containers and start them again?", NOT_REMOVED)?;
     let (outcome, ending) = recreation.run()?;
-    // Where it did not come up, stdout had the report of the conflict.
+    // Otherwise the report of the conflict is already on stdout.
     if ctx.format == Format::Text || matches!(ending, Ending::Up { .. }) {
-        tell(ctx, (candidates, Vec::new()), &outcome, before.zip(pools_now(ctx)));
+        print_report(ctx, (candidates, Vec::new()), &outcome, before.zip(pools_now(ctx)));
     }
     let Ending::Up { project, .. } = ending else {
-        return Err(Error::new("the containers are down, and a port of theirs was taken meanwhile")
-            .hint("`cargo xtask start` offers another port, or stops the holder")
+        return Err(Error::new("the containers are down, and one of their ports was taken meanwhile")
+            .hint("`cargo xtask start` offers another port, or to stop the holder")
             .finding());
     };
     if ctx.format == Format::Text {

@@ -4,15 +4,15 @@ use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::{project, ui};
 
-/// Restart services without making their containers anew
+/// Restart services without recreating their containers
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   cargo xtask restart             every service
   cargo xtask restart backend
 
-A change of ports or variables needs `cargo xtask start`, which replaces the
-containers concerned.")]
+For changed ports or variables use `cargo xtask start`, which recreates the containers
+concerned.")]
 pub(crate) struct Args {
     /// Only these services
     services: Vec<String>,

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::exec::{self, Command};
-use crate::operation::machine::dev_server::{HOST, Request, take};
+use crate::operation::machine::dev_server::{HOST, Request, reserve_port};
 use crate::ui;
 
 /// Run a dev server outside containers, on a port that is kept for it
@@ -19,21 +19,21 @@ Examples:
   cargo xtask run --as api --port 8000 -- uvicorn app:app --port {port}
   cargo xtask run --host 0.0.0.0 -- vite --host {host} --port {port} --strictPort
 
-The same name in the same folder gets the same port every time, from the block
-or the port_range of the project, and nobody else gets it: `cargo xtask ls`
-lists it, `cargo xtask release PORT` ends it. {port} and {host} are replaced in
-the command's arguments; no shell is involved.
+The same name in the same folder gets the same port every time, from the project's
+block or port_range, and no other project gets it: `cargo xtask ls` lists it,
+`cargo xtask release PORT` releases it. {port} and {host} are replaced in the
+command's arguments; no shell is involved.
 
-Exit code: that of the command; 1 it runs already or the port is taken, 2 it
+Exit code: that of the command; 1 it is already running or the port is taken, 2 it
 could not be started.")]
 pub(crate) struct Args {
-    /// What the server is called [default: the name of the command]
+    /// Name of the server [default: the name of the command]
     #[arg(long = "as", value_name = "NAME")]
     name: Option<String>,
-    /// This very port, if nobody is on it
+    /// Exactly this port, if it is free
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
-    /// The address it is to listen on [default: 127.0.0.1]
+    /// Address to listen on [default: 127.0.0.1]
     #[arg(long)]
     host: Option<String>,
     /// The command and its arguments
@@ -50,15 +50,15 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         return Err(Error::new(format!("`{}` is not an address", ui::clean(host)))
             .hint("--host takes an address of this machine, such as 0.0.0.0"));
     }
-    // Before a port is kept for something that cannot run.
+    // Check before a port is kept for it.
     if exec::find(program).is_none() {
         let program = ui::clean(&program.to_string_lossy());
         return Err(Error::new(format!("`{program}` is not installed, or not on PATH"))
-            .hint("after `--` comes a program with its arguments; a line of shell goes into a script"));
+            .hint("after `--` comes a program with its arguments; put shell syntax into a script"));
     }
-    let port = take(ctx, &Request { name: &name, port: args.port, host: args.host.as_deref() })?;
+    let port = reserve_port(ctx, &Request { name: &name, port: args.port, host: args.host.as_deref() })?;
     let host = args.host.as_deref().unwrap_or(HOST);
-    let words = words.iter().map(|word| fill(word, port, host));
+    let words = words.iter().map(|word| substitute(word, port, host));
     let command = Command::new(program).args(words).dir(&ctx.dir).env("PORT", port.to_string()).env("HOST", host);
     if ctx.dry_run {
         ui::out(&format!("would run on {}: {}", url(host, port), command.line()));
@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     Err(command.replace())
 }
 
-/// Names are typed again, and stand in tables.
+/// The server's name: it is typed on command lines and printed in tables.
 fn name(given: Option<&str>, program: &OsStr) -> Result<String> {
     let of_program = || {
         let file = Path::new(program).file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -79,12 +79,12 @@ fn name(given: Option<&str>, program: &OsStr) -> Result<String> {
     if !name.is_empty() && name.chars().count() <= 40 && name.chars().all(fits) {
         return Ok(name);
     }
-    Err(Error::new(format!("`{}` is no name for a server", ui::clip(&ui::clean(&name), 60)))
+    Err(Error::new(format!("`{}` is not a valid server name", ui::clip(&ui::clean(&name), 60)))
         .hint("--as NAME: up to 40 letters, digits and -_.+@"))
 }
 
 /// `{port}` and `{host}`; words that are not UTF-8 stay as they are.
-fn fill(word: &OsStr, port: u16, host: &str) -> OsString {
+fn substitute(word: &OsStr, port: u16, host: &str) -> OsString {
     match word.to_str() {
         Some(text) => text.replace("{port}", &port.to_string()).replace("{host}", host).into(),
         None => word.to_owned(),
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn placeholders_are_replaced_in_words_and_nowhere_else() {
-        assert_eq!(fill(OsStr::new("{host}:{port}/{x}"), 8010, "127.0.0.1"), "127.0.0.1:8010/{x}");
+        assert_eq!(substitute(OsStr::new("{host}:{port}/{x}"), 8010, "127.0.0.1"), "127.0.0.1:8010/{x}");
         assert_eq!(url("0.0.0.0", 8010), "http://localhost:8010");
         assert_eq!(url("::1", 8010), "http://[::1]:8010");
     }

@@ -10,7 +10,7 @@ use crate::model::{Unpublished, Verdict};
 use crate::operation::change::moves;
 use crate::operation::check::project::{CheckedProject, Row};
 use crate::operation::check::{engine_host, report};
-use crate::operation::proxy::by_name::ByName;
+use crate::operation::proxy::named_start::NamedStart;
 use crate::operation::services::urls::{self, ServiceUrls};
 use crate::operation::services::wait::{ServiceState, states};
 use crate::operation::start::launch;
@@ -18,57 +18,57 @@ use crate::operation::start::steps::{Ending, Options, bring_up};
 use crate::stack::OnConflict;
 use crate::ui::{self, Column, Format};
 
-/// Check the ports, start the stack, wait until it answers, print its URLs
+/// Check the ports, start the stack, wait until it answers, and print its URLs
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   cargo xtask start                            check, then up; asks about conflicts
-  cargo xtask start --on-conflict reassign     take other ports where some are taken
-  cargo xtask start --on-conflict stop --yes   stop whoever has them
+  cargo xtask start --on-conflict reassign     use other ports if some are taken
+  cargo xtask start --on-conflict stop --yes   stop the holders
   cargo xtask start --build backend            one service and what it depends on
-  cargo xtask start --setup                    bring up a Docker engine first, if there is none
+  cargo xtask start --setup                    start a Docker engine first if there is none
   cargo xtask start --restore-ports            back to the ports before a reassign
-  cargo xtask start --traefik                  names in place of ports
+  cargo xtask start --traefik                  host names instead of ports
   cargo xtask start --traefik --also-publish postgres
   cargo xtask start --no-write                 ports and name for this run only, no file written
-  cargo xtask start --probe-remote             DOCKER_HOST=ssh://box: what is bound there
+  cargo xtask start --probe-remote             remote engine: all sockets on that machine
 
-In a linked git worktree, and in a second clone of the same project name, it gives
-the checkout a name and ports of its own, writes both to its .env, and keeps them.
-So it does for each person on an engine of another machine. Where git tracks .env
-and nobody can be asked, it goes on as with --no-write; --yes writes.
+A linked git worktree, or a second clone with the same project name, gets its own
+name and ports, which are written to its .env and kept. The same happens for each
+user of a remote engine. If git tracks .env and there is no terminal to ask on, it
+continues as with --no-write; --yes writes.
 
-Exit code: 0 everything is well, 1 a conflict or a service that failed or was too
-slow, 2 it could not be done, 130 interrupted (containers keep running).")]
+Exit code: 0 everything is up, 1 a conflict, or a service failed or was too slow,
+2 it could not be done, 130 interrupted (containers keep running).")]
 pub(crate) struct Args {
-    /// What to do about ports that are taken [default: ask on a terminal, else fail]
+    /// What to do if ports are taken [default: ask on a terminal, else fail]
     #[arg(long, value_enum, value_name = "HOW", env = "XTASK_ON_CONFLICT")]
     on_conflict: Option<OnConflict>,
-    /// Bring up the engine of scripts/engine when none answers
+    /// Start the engine with scripts/engine/up if none answers
     #[arg(long)]
     setup: bool,
     /// Build images before starting
     #[arg(long)]
     build: bool,
-    /// Seconds until every service has to be well and answer [default: 120]
+    /// Seconds to wait for every service to be healthy and answer [default: 120]
     #[arg(long, value_name = "SECONDS", env = "XTASK_WAIT_TIMEOUT")]
     wait_timeout: Option<u64>,
-    /// Take back what a reassign moved, where the old ports are free again
+    /// Go back to the ports before a reassign where they are free again
     #[arg(long)]
     restore_ports: bool,
-    /// Give ports and name to Compose by its environment, and write no file
+    /// Pass ports and name to Compose in its environment, and write no file
     #[arg(long, conflicts_with = "restore_ports")]
     no_write: bool,
-    /// Names in place of ports: one proxy for all projects, brought up where it is not
+    /// Host names instead of ports; starts the shared proxy if it is not running
     #[arg(long, conflicts_with = "no_traefik")]
     traefik: bool,
-    /// Ports, also where xtask.toml says names ([proxy] start = true)
+    /// Ports, even if xtask.toml asks for names ([proxy] start = true)
     #[arg(long)]
     no_traefik: bool,
-    /// With --traefik: this service keeps its port beside its name
+    /// With --traefik: publish the ports of this service as well
     #[arg(long, value_name = "SERVICE", requires = "traefik")]
     also_publish: Vec<String>,
-    /// An engine elsewhere: look at all that is bound there (ssh, or a container)
+    /// Remote engine: check all sockets on that machine (by ssh, or in a container)
     #[arg(long, env = "XTASK_PROBE_REMOTE", value_parser = clap::builder::FalseyValueParser::new())]
     probe_remote: bool,
     /// Only these services and what they depend on
@@ -81,23 +81,23 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         setup: args.setup,
         restore_ports: args.restore_ports,
         no_write: args.no_write,
-        by_name: if args.traefik { Some(true) } else { args.no_traefik.then_some(false) },
+        named_start: if args.traefik { Some(true) } else { args.no_traefik.then_some(false) },
         also_publish: args.also_publish.clone(),
         probe_remote: args.probe_remote,
         up: launch::Options { services: args.services.clone(), build: args.build, wait_timeout: args.wait_timeout },
     };
     match bring_up(ctx, &options)? {
-        Ending::Up { project, moved, by_name } => done(&project, &moved, by_name.as_deref()),
+        Ending::Up { project, moved, named_start } => report_up(&project, &moved, named_start.as_deref()),
         Ending::Conflict => Ok(Exit::Finding),
         Ending::WouldStart(found) => {
             match ctx.format {
                 Format::Json => ui::json(&report::json(&found)),
                 Format::Text => {
-                    // Its conflicts, if any, were just resolved.
+                    // Conflicts were reported when they were resolved.
                     if !found.has_conflicts() {
                         report::text(ctx, &found);
                     }
-                    ui::out("would run: docker compose up -d, then wait until every service is well");
+                    ui::out("would run: docker compose up -d, then wait until every service is up");
                 }
             }
             Ok(Exit::Success)
@@ -111,14 +111,14 @@ struct Started<'a> {
     project: &'a str,
     services: Vec<StartedService>,
     moved: Vec<Moved<'a>>,
-    /// What stands under `ports:` and the engine passes over.
+    /// Entries of `ports:` that the engine ignores.
     not_published: Vec<NotPublished>,
 }
 
 #[derive(Serialize)]
 struct NotPublished {
     service: String,
-    /// As people write it: `127.0.0.1:8000`.
+    /// `127.0.0.1:8000`
     address: String,
     why: String,
 }
@@ -153,12 +153,12 @@ struct Moved<'a> {
     to: u16,
 }
 
-fn done(found: &CheckedProject, moved: &[moves::Move], by_name: Option<&ByName>) -> Result<Exit> {
+fn report_up(found: &CheckedProject, moved: &[moves::Move], named_start: Option<&NamedStart>) -> Result<Exit> {
     let ctx = &found.ctx;
     let project = &found.stack.name;
     let containers = found.containers_now()?;
     let states = states(&found.stack, &containers);
-    let mut urls = by_name.map(|by_name| by_name.urls(found)).unwrap_or_default();
+    let mut urls = named_start.map(|named_start| named_start.urls(found)).unwrap_or_default();
     for published in urls::urls(ctx, found, &containers) {
         match urls.iter_mut().find(|known| known.service == published.service) {
             Some(known) => known.urls.extend(published.urls),
@@ -190,12 +190,12 @@ fn done(found: &CheckedProject, moved: &[moves::Move], by_name: Option<&ByName>)
         ui::note(&format!("note: {address} of {service} is not published: {why}"));
     }
     engine_host::note_loopback(found);
-    if let Some(by_name) = by_name {
-        by_name.note_names();
+    if let Some(named_start) = named_start {
+        named_start.note_hosts_file();
     }
     for step in moves::restorable(found) {
         ui::note(&format!(
-            "note: {} could go back {} -> {}: `cargo xtask start --restore-ports`",
+            "note: {} can go back {} -> {}: `cargo xtask start --restore-ports`",
             step.source, step.from, step.to
         ));
     }

@@ -3,25 +3,25 @@
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::model::{FixedName, Named};
-use crate::operation::proxy::drop_link;
+use crate::operation::proxy::remove_link;
 use crate::operation::stop::compose_down::{compose_down, down_command, warn_unnamed_volumes};
 use crate::project::{self, Project, take_turn};
 use crate::{stack, ui};
 
-/// Stop the stack and take its containers and networks away; named volumes stay
+/// Stop the stack and remove its containers and networks; named volumes stay
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   cargo xtask stop                   data stays in its named volumes
-  cargo xtask stop --timeout 2       seconds each container gets to end
-  cargo xtask stop --volumes         the data goes too; asks first
+  cargo xtask stop --timeout 2       seconds each container gets to exit
+  cargo xtask stop --volumes         removes the data too; asks first
 
 Exit code: 0 stopped, 1 not confirmed, 2 it could not be done.")]
 pub(crate) struct Args {
-    /// Remove the project's volumes, and with them its data; asks first
+    /// Also remove the project's volumes and all data in them; asks first
     #[arg(long)]
     volumes: bool,
-    /// Seconds each container gets to end before it is killed [default: 10]
+    /// Seconds each container gets to exit before it is killed [default: 10]
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u32>,
 }
@@ -34,8 +34,8 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let name = &found.stack.name;
     let volumes = ctx.engine.volumes_of(name).map_err(trouble)?;
     if args.volumes {
-        spare_checkouts(&found)?;
-        spare_others(ctx, &volumes)?;
+        refuse_other_checkout(&found)?;
+        refuse_foreign_volumes(ctx, &volumes)?;
     }
     if args.volumes && !volumes.is_empty() && !ctx.dry_run {
         let names: Vec<String> = volumes.iter().map(|name| ui::clean(name)).collect();
@@ -61,29 +61,29 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     }
     let _turn = take_turn(ctx, name);
     compose_down(ctx, name, &command)?;
-    // A network that Compose does not take away, because it did not make it.
-    drop_link(ctx, name);
-    left(&found)
+    // Compose does not remove this network, because it did not create it.
+    remove_link(ctx, name);
+    report_leftovers(&found)
 }
 
-/// A checkout that was never started goes by the name of the one that it came
-/// of: the volumes of that name are not its own.
-fn spare_checkouts(found: &Project) -> Result<()> {
+/// Refuses if the project name belongs to another checkout: a checkout that was never started
+/// has the name of the one it was made from, so the volumes are not its own.
+fn refuse_other_checkout(found: &Project) -> Result<()> {
     let Some(other) = found.name_owner() else { return Ok(()) };
     let ctx = &found.ctx;
     let name = ui::clean(&found.stack.name);
     Err(Error::new(format!(
         "`{name}` is the project of {}, and this checkout has no container of that name: \
-         the volumes that would go are not its own",
+         the volumes are not its own",
         ctx.show(&other)
     ))
-    .hint(format!("if its data is to go: `cd {} && cargo xtask stop --volumes`", ctx.typed(&other)))
-    .hint(format!("or say whose: `cargo xtask -p {} stop --volumes`", ui::quoted(&found.stack.name))))
+    .hint(format!("to remove its data: `cd {} && cargo xtask stop --volumes`", ctx.typed(&other)))
+    .hint(format!("or name the project: `cargo xtask -p {} stop --volumes`", ui::quoted(&found.stack.name))))
 }
 
-/// `down --volumes` removes what the compose files name, whoever made it: a
-/// volume with a fixed name may be another checkout's.
-fn spare_others(ctx: &Context, own: &[String]) -> Result<()> {
+/// Refuses if a volume with a fixed name belongs to another project: `down --volumes` removes
+/// every volume that the compose files name.
+fn refuse_foreign_volumes(ctx: &Context, own: &[String]) -> Result<()> {
     let fixed = stack::fixed_names(&ctx.options, &ctx.dir, &|name| ctx.var(name)).unwrap_or_default();
     let there = ctx.engine.volumes().map_err(|trouble| ctx.engine_error(&trouble))?;
     let is_anothers = |name: &&FixedName| {
@@ -91,17 +91,17 @@ fn spare_others(ctx: &Context, own: &[String]) -> Result<()> {
     };
     let Some(name) = fixed.iter().find(is_anothers) else { return Ok(()) };
     Err(Error::new(format!(
-        "volume `{}` was not made by this project, and would go too: its name is fixed in {}:{}",
+        "volume `{}` was not created by this project, but would be removed too: its name is fixed in {}:{}",
         ui::clean(&name.value),
         ctx.show(&name.file),
         name.line
     ))
-    .hint("stop without its data: `cargo xtask stop`")
-    .hint(format!("or remove it by name, if it is to go: `docker volume rm {}`", ui::argument(&name.value))))
+    .hint("to keep all data: `cargo xtask stop`")
+    .hint(format!("or remove that volume first: `docker volume rm {}`", ui::argument(&name.value))))
 }
 
-/// What is still there, and how it goes away.
-fn left(found: &Project) -> Result<Exit> {
+/// Reports what is left, and how to remove it.
+fn report_leftovers(found: &Project) -> Result<Exit> {
     let (ctx, name, containers) = (&found.ctx, &found.stack.name, found.containers_now()?);
     let trouble = |trouble: crate::docker::Trouble| ctx.engine_error(&trouble);
     let networks = ctx.engine.networks_of(name).map_err(trouble)?;
@@ -110,7 +110,7 @@ fn left(found: &Project) -> Result<Exit> {
         ui::note(&format!("left: container {} ({})", ui::clean(&container.name), container.state.as_str()));
     }
     for network in &networks {
-        ui::note(&format!("left: network {} (something outside this project is on it)", ui::clean(&network.name)));
+        ui::note(&format!("left: network {} (something outside this project is connected)", ui::clean(&network.name)));
     }
     if !volumes.is_empty() {
         let names: Vec<String> = volumes.iter().map(|name| ui::clean(name)).collect();

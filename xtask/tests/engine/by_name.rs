@@ -166,7 +166,8 @@ fn what_keeps_a_name_from_its_service_is_told() {
     // The program listens on 8080.
     scene.project.write("xtask.toml", "[proxy.services]\nweb = { kind = \"web\", port = 9 }\n");
     let lost = scene.run(&name, &["start", "--traefik", "web"]).exits(1);
-    lost.says(&format!("{name}.localhost has a route, and nobody answers behind it (502)")).says("[proxy.services]");
+    lost.says(&format!("{name}.localhost has a route, but the service does not accept connections (502)"))
+        .says("[proxy.services]");
     // A router of that name in another container: Traefik drops both.
     scene.project.write("xtask.toml", "");
     let label = format!("traefik.http.routers.{name}-web.rule=Host(`elsewhere.localhost`)");
@@ -193,7 +194,7 @@ fn what_keeps_a_name_from_its_service_is_told() {
     scene
         .run(&name, &["start", "--traefik", "--also-publish", "nobody"])
         .exits(2)
-        .says("services with one are: db, web");
+        .says("services with a route: db, web");
 }
 
 #[test]

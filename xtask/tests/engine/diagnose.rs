@@ -59,7 +59,7 @@ fn a_server_that_listens_for_its_container_alone() {
     wait_until(|| "it listens", || diagnose(&project, "path").stdout.contains("127.0.0.1:8080"));
     let output = diagnose(&project, "path").exits(1);
     let found = bad(&output);
-    assert!(found[0]["seen"].as_str().unwrap().contains("for the container alone"), "{found:?}");
+    assert!(found[0]["seen"].as_str().unwrap().contains("which only the container reaches"), "{found:?}");
     assert!(found[0]["remedy"].as_str().unwrap().contains("0.0.0.0:8080"), "{found:?}");
     project.write("docker-compose.yml", python(port, &server("0.0.0.0", 8080), ""));
     up(&project);
@@ -73,8 +73,8 @@ fn a_mapping_to_a_port_where_nobody_is() {
     let port = project.port();
     project.write("docker-compose.yml", python(port, &server("0.0.0.0", 3000), ""));
     up(&project);
-    wait_until(|| "it listens", || diagnose(&project, "path").stdout.contains("but on 3000"));
-    diagnose(&project, "path").exits(1).says("nobody listens on 8080, but on 3000");
+    wait_until(|| "it listens", || diagnose(&project, "path").stdout.contains("only on 3000"));
+    diagnose(&project, "path").exits(1).says("nothing listens on 8080, only on 3000");
 }
 
 #[test]

@@ -201,7 +201,7 @@ fn a_network_that_was_pruned_by_others_is_made_again() {
     docker(["network", "create", &link(&proxy, &project)]).exits(0);
     let told = proxy.xtask(&project, &["start", "--traefik"]).exits(2);
     docker(["network", "rm", &link(&proxy, &project)]).exits(0);
-    told.says("that this tool did not make");
+    told.says("that this tool did not create");
 }
 
 /// A network that projects share on purpose is not ours to part: it is said who can be
@@ -264,7 +264,7 @@ fn without_an_address_range_left_the_way_out_is_told() {
         engine.docker(&["network", "create", name]).exits(0);
     }
     let full = run(&["start", "--traefik"]).exits(2);
-    full.says(&format!("the network `web-link.{}` could not be made", project.name)).says("prune-network");
+    full.says(&format!("cannot create the network `web-link.{}`", project.name)).says("prune-network");
     run(&["prune-network", "--all", "--yes"]).exits(0).says("removed one");
     run(&["start", "--traefik"]).exits(0);
     run(&["diagnose", "--only", "networks"]).says("3 of 3 used");

@@ -107,7 +107,7 @@ fn everything_on_this_machine() {
         .says(&format!("docker compose -p {} down", orphan.name))
         .says(&format!("http://localhost:{own}"));
     // Everybody is where he wants to be.
-    one.xtask(["check-ports", "--all"]).exits(0).says("nobody clashes");
+    one.xtask(["check-ports", "--all"]).exits(0).says("no clashes");
     // As the cure says.
     docker(["compose", "-p", &orphan.name, "down"]).exits(0);
     one.xtask(["ls"]).exits(0).never_says(&orphan.name);

@@ -18,7 +18,7 @@ fn ports_go_back() {
     project
         .xtask(["start"])
         .exits(0)
-        .says(&format!("WEB_PORT could go back {moved} -> {port}: `cargo xtask start --restore-ports`"));
+        .says(&format!("WEB_PORT can go back {moved} -> {port}: `cargo xtask start --restore-ports`"));
     project.xtask(["start", "--restore-ports", "--dry-run"]).exits(0).says(&format!("WEB_PORT {moved} -> {port}"));
     assert_ne!(project.read(".env"), env);
     project.xtask(["start", "--restore-ports"]).exits(0).says(&format!("http://localhost:{port}"));

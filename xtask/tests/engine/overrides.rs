@@ -39,7 +39,7 @@ fn a_literal_is_started_on_another_port_and_goes_back() {
     // Nothing to go back to while the port is held.
     project.xtask(["start", "--restore-ports"]).exits(0).says("no port can be restored");
     drop(holder);
-    let hint = format!("web:8080 could go back {} -> {port}: `cargo xtask start --restore-ports`", port + 1);
+    let hint = format!("web:8080 can go back {} -> {port}: `cargo xtask start --restore-ports`", port + 1);
     project.xtask(["start"]).exits(0).says(&hint);
     let output = project.xtask(["--format", "json", "start", "--restore-ports"]).exits(0);
     let moved = serde_json::json!([{ "variable": null, "literal": "web:8080", "from": port + 1, "to": port }]);

@@ -248,7 +248,7 @@ fn ports_of_before_an_engine_crash_are_free() {
     engine.docker(&["ps", "-a"]).exits(0).says(&name);
     let said = engine.xtask(&project, &["who", &words]).finish(LIMIT).exits(0);
     said.says(&format!("{port}/tcp free")).never_says(&name);
-    engine.xtask(&project, &["kill", &words, "--yes"]).finish(LIMIT).exits(0).says("free already");
+    engine.xtask(&project, &["kill", &words, "--yes"]).finish(LIMIT).exits(0).says("already free");
     let other = Project::with(&crate::support::web(port));
     engine.xtask(&other, &["check-ports"]).finish(LIMIT).exits(0).says("free");
     engine.xtask(&project, &["start"]).finish(LIMIT).exits(0).says(&format!("http://localhost:{port}"));

@@ -63,7 +63,7 @@ impl Proxy {
         self.compose(project, &["up", "-d", "--wait"]).exits(0);
         for (host, kind) in hosts {
             let answer = || route_answers(host, *kind, self.ports);
-            wait_until(|| format!("{host}: {:?}", answer()), || answer() == Answer::Yes);
+            wait_until(|| format!("{host}: {:?}", answer()), || answer() == Answer::Routed);
         }
     }
 
@@ -228,7 +228,7 @@ fn the_proxy_serves_every_kind_of_service_by_name() {
         connect.starts_with("psql 'host=db.shop.localhost hostaddr=127.0.0.1 ") && connect.contains(&proxy.ca()),
         "{connect}"
     );
-    proxy.xtask(&shop, &["proxy", "labels", "--lint"]).exits(0).says("the labels of 4 services are well");
+    proxy.xtask(&shop, &["proxy", "labels", "--lint"]).exits(0).says("the labels of 4 services are fine");
 
     // The proxy stays while somebody is reached through it.
     proxy.xtask(&shop, &["proxy", "down"]).exits(1).says(&format!("project {}", shop.name)).says("--force");

@@ -39,7 +39,7 @@ fn after_a_start_that_failed_the_old_one_runs_again() {
     home.write("Dockerfile", format!("FROM engine-web\nLABEL {version}\nENTRYPOINT [\"/nothing\"]\n"));
     docker(["build", "-q", "-t", &image, &home.dir().display().to_string()]).exits(0);
     let up = proxy.xtask(home, &["proxy", "up", "--image", &image]).exits(2);
-    up.says("the proxy could not be started").says("the proxy runs again as it did before");
+    up.says("the proxy did not start").says("the proxy runs again as it did before");
     assert_eq!(compose(), before);
     proxy.xtask(home, &["proxy", "up"]).exits(0);
     assert_eq!(proxy.http("traefik.localhost", "/ping").0, 200);
@@ -50,7 +50,7 @@ fn what_it_said_is_shown_also_when_it_has_ended() {
     let proxy = Proxy::new();
     let home = &proxy.home;
     let logs = || proxy.xtask(home, &["proxy", "logs", "--tail", "all"]);
-    logs().exits(2).says("the proxy is not there");
+    logs().exits(2).says("there is no proxy");
     proxy.up(home).exits(0);
     docker(["stop", "-t", "1", proxy.id().trim()]).exits(0);
     logs().exits(0).says("Starting provider");
@@ -108,14 +108,14 @@ fn a_killed_proxy_is_reported_and_comes_up_again() {
 fn a_ca_that_may_do_more_than_it_needs_is_made_anew_and_that_is_said() {
     let proxy = Proxy::new();
     let home = &proxy.home;
-    proxy.up(home).exits(0).says("a new CA was made");
+    proxy.up(home).exits(0).says("a new CA was created");
     let record = proxy.folder().join("ca/ca.json");
     let mut known: serde_json::Value = serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
     known.as_object_mut().unwrap().remove("form").unwrap();
     std::fs::write(&record, known.to_string()).unwrap();
     let key = || std::fs::read(proxy.folder().join("ca/ca.key")).unwrap();
     let before = key();
-    proxy.xtask(home, &["proxy", "up"]).exits(0).says("the local CA was made anew").says("cargo xtask proxy trust");
+    proxy.xtask(home, &["proxy", "up"]).exits(0).says("the local CA was replaced").says("cargo xtask proxy trust");
     assert_ne!(key(), before);
-    proxy.xtask(home, &["proxy", "up"]).exits(0).never_says("made anew");
+    proxy.xtask(home, &["proxy", "up"]).exits(0).never_says("was replaced");
 }

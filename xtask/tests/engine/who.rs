@@ -85,7 +85,7 @@ fn a_service_of_another_project_is_named_and_stopped_by_id() {
     assert_eq!(holder.running(), ["bystander"]);
     // Stopped containers hold nothing, and another one may have the port.
     asking.xtask(["who", &port]).exits(0).says(&format!("{port}/tcp free"));
-    asking.xtask(["kill", &port, "--yes"]).exits(0).says("free already");
+    asking.xtask(["kill", &port, "--yes"]).exits(0).says("already free");
 }
 
 #[test]

@@ -235,7 +235,7 @@ fn literal_ports_and_fixed_names_are_no_obstacle() {
     // Under another name, and with the file on top gone, it would take the main one's data.
     let other = [("COMPOSE_PROJECT_NAME", "xt-nobody")];
     let refused = repository.project.xtask_env(&other, ["stop", "--volumes", "--yes"]).exits(2);
-    refused.says(&format!("volume `{name}-data` was not made by this project")).says("docker-compose.yml:10");
+    refused.says(&format!("volume `{name}-data` was not created by this project")).says("docker-compose.yml:10");
     for worktree in ["one", "two"] {
         repository.run(worktree, &["stop", "--volumes", "--yes"]).exits(0);
     }
@@ -304,7 +304,7 @@ fn data_of_another_checkout_is_left_alone() {
     let volume = repository.project.volumes();
     assert_eq!(volume.len(), 1);
     let refused = repository.run("login", &["stop", "--volumes", "--yes"]).exits(2);
-    refused.says(&format!("`{name}` is the project of")).says("the volumes that would go are not its own");
+    refused.says(&format!("`{name}` is the project of")).says("the volumes are not its own");
     assert_eq!(repository.project.volumes(), volume);
     repository.project.xtask(["stop", "--volumes", "--yes"]).exits(0);
     assert!(repository.project.volumes().is_empty());

@@ -43,7 +43,7 @@ fn all_of_it_is_shown_and_nothing_done_without_consent() {
     snapshot!("adopt-dry-run", own_part(&project, &run.to_string()));
     let refused = project.run("adopt -q").exits(1);
     assert!(refused.stderr.contains("There is no terminal to ask on, so nothing was written"), "{refused}");
-    assert!(project.run("adopt --check").exits(1).stderr.contains("brings what is missing"));
+    assert!(project.run("adopt --check").exits(1).stderr.contains("adds what is missing"));
     assert_eq!(project.everything(), before);
 }
 
@@ -189,7 +189,7 @@ fn an_update_brings_this_version_and_loses_nothing_that_git_does_not_have() {
     let run = project.run("adopt --yes").exits(0);
     assert!(run.stderr.contains("left: xtask/: another version of this program"), "{run}");
     let refused = project.run("adopt --update").exits(2);
-    assert!(refused.stderr.contains("xtask/ there has changes that git does not have: xtask/"), "{refused}");
+    assert!(refused.stderr.contains("xtask/ there has uncommitted changes: xtask/"), "{refused}");
     repository(project.dir());
     snapshot!("adopt-update", project.run("adopt --update --dry-run").exits(0));
     let asked = project.run("adopt --update").exits(1);
@@ -209,7 +209,7 @@ fn an_env_file_in_git_is_not_ignored_behind_its_back() {
     project.file(".env", "A=1\n");
     git(project.dir(), &["add", ".env"]);
     let run = project.run("adopt --yes").exits(0);
-    assert!(run.stderr.contains("left: .env: git has it"), "{run}");
+    assert!(run.stderr.contains("left: .env: git tracks it"), "{run}");
     assert_eq!(project.read(".gitignore"), "target/\n");
 }
 
@@ -309,8 +309,8 @@ fn the_source_that_the_launcher_names_is_brought() {
     run(&other.join("xtask")).exits(0);
     assert_eq!(project.read("xtask/src/mark.rs"), "// of this checkout\n");
     let gone = run(&other.join("gone")).exits(2);
-    assert!(gone.stderr.contains("XTASK_SOURCE names no source of this program: "), "{gone}");
-    assert!(gone.stderr.contains("hint: run it in a checkout that has the source"), "{gone}");
+    assert!(gone.stderr.contains("XTASK_SOURCE does not name the source of this program: "), "{gone}");
+    assert!(gone.stderr.contains("hint: run it in a checkout with the source"), "{gone}");
 }
 
 /// What the tests' own build has made of the dependencies, by hard links: only

@@ -318,6 +318,6 @@ fn a_full_standard_output_exits_2() {
         let done = command.args(words).stdout(full).stderr(std::process::Stdio::piped()).output().unwrap();
         let said = String::from_utf8_lossy(&done.stderr);
         assert_eq!(done.status.code(), Some(2), "{words:?}: {said}");
-        assert!(said.contains("standard output could not be written"), "{words:?}: {said}");
+        assert!(said.contains("cannot write to standard output"), "{words:?}: {said}");
     }
 }

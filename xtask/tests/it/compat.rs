@@ -31,7 +31,7 @@ pub(crate) fn adopt_ports(case: &Case, cwd: &Path, root: &Path) -> (usize, Vec<S
         count += old.iter().zip(&new).filter(|(old, new)| old != new).count();
         std::fs::write(&edit.path, after).unwrap();
     }
-    (count, plan.left.into_iter().map(|left| format!("{}: {}", left.place, left.why)).collect())
+    (count, plan.skipped.into_iter().map(|left| format!("{}: {}", left.place, left.why)).collect())
 }
 
 fn without_origins(mut stack: Stack) -> Stack {

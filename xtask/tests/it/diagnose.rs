@@ -72,7 +72,7 @@ fn an_unknown_check_is_refused_with_the_list() {
 #[test]
 fn markdown_is_for_diagnose_alone() {
     let run = Project::empty().run("check-ports --format markdown").exits(2);
-    assert!(run.stderr.contains("only diagnose writes Markdown"), "{run}");
+    assert!(run.stderr.contains("only diagnose prints Markdown"), "{run}");
 }
 
 // --- Tools -------------------------------------------------------------------
@@ -172,7 +172,7 @@ fn env_is_made_completed_and_ignored() {
     let run = project.run("diagnose --fix --only project").exits(1);
     assert!(run.stderr.contains("hint: add --yes") && !project.path(".env").exists(), "{run}");
     let run = project.run("diagnose --fix --dry-run --only project").exits(0);
-    assert!(run.stderr.contains("would mend .env") && !project.path(".env").exists(), "{run}");
+    assert!(run.stderr.contains("would fix .env") && !project.path(".env").exists(), "{run}");
     let run = project.run("diagnose --fix --yes --only project --format json").exits(0);
     assert_eq!(run.json()["fixed"][0]["mended"], json!(true), "{run}");
     assert_eq!((status(&run, "project.env"), status(&run, "project.env-ignored")), ("ok".into(), "ok".into()));
@@ -188,7 +188,7 @@ fn env_is_made_completed_and_ignored() {
     git(project.dir(), &["add", "--force", ".env"]);
     let run = project.run("diagnose --fix --yes --only project --format json").exits(0);
     let tracked = one(&run, "project.env-ignored");
-    assert_eq!((&tracked["status"], &tracked["seen"]), (&json!("warning"), &json!(".env is in git")), "{run}");
+    assert_eq!((&tracked["status"], &tracked["seen"]), (&json!("warning"), &json!("git tracks .env")), "{run}");
     assert!(tracked["remedy"].as_str().unwrap().starts_with("git rm --cached .env, then commit"), "{run}");
     assert_eq!((&tracked["fixable"], &run.json()["fixed"]), (&json!(false), &json!([])), "{run}");
     assert_eq!(project.read(".gitignore"), "target/\n.env\n");

@@ -63,7 +63,7 @@ fn init_copies_the_template_once() {
     project.file(".env", "WEB_PORT=1\n");
     let run = project.run("env init").exits(0);
     assert_eq!(project.read(".env"), "WEB_PORT=1\n");
-    assert!(run.stderr.contains("stays as it is") && run.stderr.contains("cargo xtask env check"), "{run}");
+    assert!(run.stderr.contains("was not changed") && run.stderr.contains("cargo xtask env check"), "{run}");
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn init_adds_what_is_missing_behind_what_is_there() {
     let added = "\r\n\r\n# What it asks.\r\nAPI_URL=http://localhost:${WEB_PORT}\r\nDB_PASSWORD=s3cret\r\n";
     assert_eq!(project.read(".env"), project.fill(&format!("{before}{added}")));
     snapshot!("env-init-missing", run);
-    assert!(project.run("env init --missing").exits(0).stderr.contains(".env has all that .env.template has"));
+    assert!(project.run("env init --missing").exits(0).stderr.contains(".env has every variable of .env.template"));
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn check_points_at_every_line() {
         findings[0],
         json!({
             "kind": "duplicate", "variable": "WEB_PORT", "file": ".env", "line": 1,
-            "message": "WEB_PORT is set again on line 11, and that one counts", "remedy": "remove line 1, or line 11",
+            "message": "WEB_PORT is set again on line 11, which overrides this one", "remedy": "remove line 1, or line 11",
         })
     );
     let of_kind = |kind: &str| findings.iter().filter(|finding| finding["kind"] == kind).count();

@@ -28,7 +28,7 @@ fn set_changes_the_value_and_what_belongs_to_it() {
     assert_eq!(answer["changed"][1]["variable"], json!("API_URL"));
     // Once more is no change.
     let same = project.everything();
-    assert!(project.run("env set WEB_PORT=@7").exits(0).stdout.contains("is 18007 already"));
+    assert!(project.run("env set WEB_PORT=@7").exits(0).stdout.contains("is already 18007"));
     assert_eq!(project.everything(), same);
 }
 
@@ -98,7 +98,7 @@ fn set_warns_of_a_port_that_is_taken() {
     let run = project.run("env set WEB_PORT=@5").exits(0);
     assert!(run.stderr.contains("warning: 18005 is not free: `cargo xtask who 18005`"), "{run}");
     let run = project.run("env set WEB_PORT=@1").exits(0);
-    assert!(run.stderr.contains("warning: 18001 is what service `web` publishes too"), "{run}");
+    assert!(run.stderr.contains("warning: 18001 is also published by service `web`"), "{run}");
 }
 
 /// Whoever asks for it by name gets it, and is told.

@@ -246,12 +246,12 @@ fn ports_go_back_when_they_are_free_again() {
     let _moved = comes_up(&project, &engine, "up", project.port(1), "Up 1 second");
     // Still held: nothing is said of it.
     let run = project.run("start").exits(0);
-    assert!(!run.stderr.contains("could go back"), "{run}");
+    assert!(!run.stderr.contains("can go back"), "{run}");
     end(pid);
     engine.on("up", |_| {});
     let run = project.run("start").exits(0);
     assert!(
-        run.stderr.contains("note: WEB_PORT could go back 18001 -> 18000: `cargo xtask start --restore-ports`"),
+        run.stderr.contains("note: WEB_PORT can go back 18001 -> 18000: `cargo xtask start --restore-ports`"),
         "{run}"
     );
     let _back = comes_up(&project, &engine, "up", project.port(0), "Up 1 second");

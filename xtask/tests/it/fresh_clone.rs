@@ -45,7 +45,7 @@ fn the_template_is_judged_and_nothing_is_written() {
         assert!(run.stderr.contains(words), "{form}: {run}");
         assert!(run.stderr.contains("hint: `cargo xtask env init` makes it from its template"), "{run}");
         let run = project.run("diagnose --only project --only ports").exits(0);
-        assert!(run.stdout.contains(&format!(".env: not there; {template} is")), "{form}: {run}");
+        assert!(run.stdout.contains(&format!(".env: missing, but there is {template}")), "{form}: {run}");
         project.run("proxy labels").exits(0);
         project.run("proxy labels --lint").exits(0);
         assert_eq!(project.everything(), before);

@@ -104,6 +104,6 @@ fn watching_needs_a_terminal() {
     let project = Project::new(COMPOSE);
     for words in ["ls --watch", "ls --watch --format json"] {
         let run = project.run(words).exits(2);
-        assert!(format!("{run}").contains("leave --watch away"), "{run}");
+        assert!(format!("{run}").contains("without --watch"), "{run}");
     }
 }

@@ -113,11 +113,11 @@ fn settings_that_cannot_be_read_are_said_and_not_the_end() {
 fn an_empty_ledger_is_reported_by_every_command() {
     let project = Project::empty();
     for (words, says) in [
-        ("ranges", "no project has a range of ports, and no port is kept\n"),
+        ("ranges", "no project has a port range, and no port is kept\n"),
         ("release", "nothing was kept\n"),
         ("release --gone", "nothing was kept\n"),
         ("release --all", "nothing was kept\n"),
-        ("check-ports --all", "0 projects, 0 ports: nobody clashes\n"),
+        ("check-ports --all", "0 projects, 0 ports: no clashes\n"),
         ("ls", "no Compose project runs on this machine, and no port is kept\n"),
     ] {
         assert_eq!(project.run(words).exits(0).stdout, says, "{words}");
@@ -197,7 +197,7 @@ fn everything_ends_only_after_a_question() {
     let project = Project::new(WEB);
     three(&project);
     let run = project.run("release --all").exits(1);
-    assert!(run.stderr.contains("end all 5 leases of this machine?") && run.stderr.contains("--yes"), "{run}");
+    assert!(run.stderr.contains("release all 5 kept ports on this machine?") && run.stderr.contains("--yes"), "{run}");
     assert_eq!(names(&project).len(), 5);
     project.run("release --all --yes").exits(0);
     assert_eq!(names(&project), []);

@@ -138,7 +138,7 @@ fn killing_is_asked_for_by_itself() {
                 terminal
                     .sees("stop it? [y/N] ")
                     .types("y\n")
-                    .sees("kill it at once (unsaved work is lost)? [y/N] ")
+                    .sees("kill it (unsaved work is lost)? [y/N] ")
                     .types(answer);
                 let (code, screen) = project.screen(terminal);
                 assert_eq!(code, want, "{screen}");
@@ -247,11 +247,11 @@ fn diagnose_fix_asks_about_each_repair() {
     let book = format!(r#"{{"schema":1,"tenants":[{tenant}]}}"#);
     fs::write(project.root().join("state/leases.json"), book).unwrap();
     let Some(mut terminal) = project.terminal("diagnose --fix --only project --only leases") else { return };
-    terminal.sees(".env: make .env from its template").sees("[y/N]").types("n\n");
-    terminal.sees("forget ports that are kept for folders which are gone?").sees("[y/N]").types("y\n");
+    terminal.sees(".env: create .env from its template").sees("[y/N]").types("n\n");
+    terminal.sees("release ports that are kept for deleted folders?").sees("[y/N]").types("y\n");
     let (code, screen) = project.screen(terminal);
     assert_eq!(code, 0, "{screen}");
-    assert!(screen.contains("mended: ports kept for folders"), "{screen}");
+    assert!(screen.contains("fixed: ports kept for folders"), "{screen}");
     assert!(!project.path(".env").exists());
     assert!(!fs::read_to_string(project.root().join("state/leases.json")).unwrap().contains("gone"));
 }
@@ -260,11 +260,11 @@ fn diagnose_fix_asks_about_each_repair() {
 fn adopting_is_asked_for_once_and_no_writes_nothing() {
     let project = Project::new("services:\n  web:\n    image: web\n    ports: [\"@0:80\"]\n");
     let Some(mut terminal) = project.terminal("adopt") else { return };
-    terminal.sees("+    ports: [\"${WEB_PORT:-").sees("do all of this? [y/N]").types("n\n");
+    terminal.sees("+    ports: [\"${WEB_PORT:-").sees("apply all of this? [y/N]").types("n\n");
     assert_eq!(project.screen(terminal).0, 1);
     assert!(!project.path("xtask").exists() && !project.path("Makefile").exists());
     let Some(mut terminal) = project.terminal("adopt") else { return };
-    terminal.sees("do all of this? [y/N]").types("y\n");
+    terminal.sees("apply all of this? [y/N]").types("y\n");
     assert_eq!(project.screen(terminal).0, 0);
     assert!(project.read("compose.yaml").contains("WEB_PORT") && project.path("Makefile").exists());
 }

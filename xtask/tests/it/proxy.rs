@@ -57,7 +57,7 @@ fn the_file_of_names_is_written_once_and_never_over_another() {
     snapshot!("proxy-labels-write", project.run("proxy labels --write").exits(0));
     assert_eq!(project.read(FILE), shown.raw);
     let again = project.run("proxy labels --write").exits(0);
-    assert!(again.stderr.contains("is as it should be"), "{again}");
+    assert!(again.stderr.contains("is up to date"), "{again}");
     // One that is ours and old is written anew.
     project.file(FILE, &format!("{}\nservices: {{}}\n", project.read(FILE).lines().next().unwrap()));
     project.run("proxy labels --write").exits(0);

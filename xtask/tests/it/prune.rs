@@ -84,7 +84,8 @@ fn a_network_that_somebody_is_on_is_explained() {
     engine.state().networks[2]["Containers"] = json!({ "ff": { "Name": "grafana" } });
     let run = project.run("prune-network --yes").exits(1);
     assert!(
-        run.stderr.contains("blog_default stays: grafana is on it: `docker network disconnect blog_default grafana`"),
+        run.stderr
+            .contains("blog_default stays: grafana is connected: `docker network disconnect blog_default grafana`"),
         "{run}"
     );
 }

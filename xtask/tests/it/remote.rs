@@ -79,5 +79,5 @@ fn an_engine_elsewhere_that_does_not_answer_is_no_free_port() {
     project.fake_docker(&[config(), refused]);
     snapshot!("remote-absent", project.run("check-ports").exits(2));
     let run = project.run("diagnose --only ports --only engine").exits(1);
-    assert!(run.stdout.contains("published ports: could not tell"), "{run}");
+    assert!(run.stdout.contains("published ports: unknown"), "{run}");
 }

@@ -108,7 +108,7 @@ fn what_runs_already_is_not_started_twice() {
     let list = project.run("ls").exits(0);
     assert!(list.stdout.contains("  web   18001  listens  http://localhost:18001\n"), "{list}");
     let check = project.run("check-ports --all").exits(0);
-    assert!(check.stdout.contains("nobody clashes"), "{check}");
+    assert!(check.stdout.contains("no clashes"), "{check}");
     let release = project.run("release").exits(1);
     assert!(release.stderr.contains("18001 (web of demo) is in use"), "{release}");
 }
@@ -143,7 +143,7 @@ fn one_that_was_started_by_hand_counts() {
     project.run("run --as web -- /bin/echo {port}").exits(0);
     let _server = serve_by_hand(&project, &project.dir());
     let run = project.run("run --as web -- /bin/echo twice").exits(1);
-    assert!(run.stderr.contains("web runs already, on port 18001: "), "{run}");
+    assert!(run.stderr.contains("web is already running on port 18001: "), "{run}");
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn nothing_is_kept_for_what_cannot_run() {
     let project = project();
     for (words, says) in [
         ("run -- no-such-program", "`no-such-program` is not installed"),
-        ("run --as a/b -- /bin/echo", "is no name for a server"),
+        ("run --as a/b -- /bin/echo", "is not a valid server name"),
         ("run --port 0 -- /bin/echo", "0"),
         ("run", "required"),
     ] {

@@ -32,8 +32,8 @@ fn a_holder_that_comes_back_is_noticed() {
     crate::support::end(u32::try_from(pid).unwrap());
     assert_eq!(run.code, 1, "{run}");
     assert!(run.stderr.contains("error: still held: 18000\n"), "{run}");
-    assert!(run.stderr.contains("has it now; /bin/sh"), "{run}");
-    assert!(run.stderr.contains("started it: end that one first"), "{run}");
+    assert!(run.stderr.contains("holds it now; /bin/sh"), "{run}");
+    assert!(run.stderr.contains("started it: stop that one first"), "{run}");
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn kill_with_force_ends_the_tree_that_it_lists_and_the_port_is_free() {
     let (parent, child) = family(&mut project);
     let run = project.run("kill @0 --force --yes").exits(0);
     assert!(run.raw.contains(&format!("stop: taskkill /F /PID {parent}   # holder.exe (pid {parent},")), "{run}");
-    assert!(run.raw.contains(&format!("  and with it: holder.exe (pid {child},")), "{run}");
+    assert!(run.raw.contains(&format!("  together with: holder.exe (pid {child},")), "{run}");
     assert!(run.raw.contains(&format!("{}/tcp: free now", project.port(0))), "{run}");
     assert!(!project.runs(parent));
     assert!(can_be_bound(&project, 0));
@@ -72,7 +72,7 @@ fn in_json_the_tree_is_told_beside_it() {
     let run = project.run("kill @0 --force --yes --format json").exits(0);
     let action = run.json()["actions"][0].clone();
     assert_eq!((&action["owner"]["pid"], &action["result"]), (&json!(parent), &json!("done")), "{run}");
-    assert!(run.stderr.contains("and with it: holder.exe (pid "), "{run}");
+    assert!(run.stderr.contains("together with: holder.exe (pid "), "{run}");
     assert_ne!(parent, child);
 }
 
@@ -81,7 +81,7 @@ fn a_child_is_ended_without_its_parent() {
     let mut project = Project::empty();
     let (parent, child) = family(&mut project);
     let run = project.run("kill @1 --force --yes").exits(0);
-    assert!(run.raw.contains(&format!("/PID {child} ")) && !run.raw.contains("and with it"), "{run}");
+    assert!(run.raw.contains(&format!("/PID {child} ")) && !run.raw.contains("together with"), "{run}");
     assert!(project.runs(parent) && can_be_bound(&project, 1) && !can_be_bound(&project, 0));
 }
 
@@ -91,7 +91,7 @@ fn nothing_is_signalled_without_leave() {
     let (parent, child) = family(&mut project);
     let dry = project.run("kill @0 --force --yes --dry-run").exits(0);
     assert!(
-        dry.raw.contains(&format!("and with it: holder.exe (pid {child},")) && !dry.raw.contains("free now"),
+        dry.raw.contains(&format!("together with: holder.exe (pid {child},")) && !dry.raw.contains("free now"),
         "{dry}"
     );
     let unasked = project.run("kill @0 --force").exits(1);

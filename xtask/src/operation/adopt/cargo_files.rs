@@ -1,15 +1,15 @@
-//! What makes `cargo xtask` a command there: the alias, the workspace, the lock.
+//! The cargo alias, workspace and lock file that make `cargo xtask` a command.
 
 use std::path::{Path, PathBuf};
 
-use super::plan::{Edit, Left, Plan, Step, Target, View};
+use super::plan::{Edit, Plan, Skipped, Step, Target, View};
 use super::program;
 use crate::error::{Error, Result};
 use crate::parse::cargo;
 use crate::stack;
 
 pub(super) fn plan(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
-    // The alias and the members are those of the program that is there.
+    // An old program without a launcher keeps its alias and members.
     if !program::has_launcher(target, plan) {
         return Ok(());
     }
@@ -20,7 +20,7 @@ pub(super) fn plan(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
 
 fn alias(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     let folder = target.dir.join(".cargo");
-    // The name without an ending is the older one, and beats the other.
+    // The older name without an extension takes precedence.
     let older = Some(folder.join("config")).filter(|path| path.is_file());
     let path = older.unwrap_or_else(|| folder.join("config.toml"));
     let before = target.read_text(&path)?;
@@ -39,14 +39,19 @@ fn workspace(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     if !before.as_deref().is_some_and(cargo::is_workspace)
         && let Some(outer) = outer_workspace(&target.dir)
     {
-        return Err(Error::new(format!("{} belongs to a cargo workspace further up", target.ctx.show(&target.dir)))
-            .hint(format!("adopt that one: `cargo xtask adopt {}`", target.ctx.typed(&outer))));
+        return Err(Error::new(format!(
+            "{} belongs to a cargo workspace in a parent folder",
+            target.ctx.show(&target.dir)
+        ))
+        .hint(format!("adopt that one: `cargo xtask adopt {}`", target.ctx.typed(&outer))));
     }
     let (what, after) = match &before {
-        None => (" (new): a workspace for xtask/", Some(cargo::new_workspace(&strangers(&target.dir)))),
+        None => {
+            (" (new): a workspace for xtask/", Some(cargo::new_workspace(&packages_outside_workspaces(&target.dir))))
+        }
         Some(text) => {
-            let after =
-                cargo::with_member(text, &strangers(&target.dir)).map_err(|error| error.within("Cargo.toml"))?;
+            let after = cargo::with_member(text, &packages_outside_workspaces(&target.dir))
+                .map_err(|error| error.within("Cargo.toml"))?;
             (": xtask/ and its launcher are members of the workspace", after)
         }
     };
@@ -54,8 +59,8 @@ fn workspace(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     let after = match profile {
         Ok(profile) => profile.or(after),
         Err(error) => {
-            let why = format!("the hashing is not optimised, and takes seconds: {}", error.message());
-            plan.left.push(Left { place: "Cargo.toml".to_owned(), why });
+            let why = format!("hashing is not optimised and takes seconds: {}", error.message());
+            plan.skipped.push(Skipped { place: "Cargo.toml".to_owned(), why });
             after
         }
     };
@@ -67,12 +72,12 @@ fn workspace(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     Ok(())
 }
 
-/// The versions that were tested, where there are none yet. A lock that is there
-/// stays: cargo adds to it what `xtask/` needs and moves nothing else.
+/// Adds the tested versions if there is no lock file. An existing one stays: cargo adds what
+/// `xtask/` needs and changes nothing else.
 fn lock(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     let path = target.dir.join("Cargo.lock");
     let own = target.source.with_file_name("Cargo.lock");
-    // A package's own lock may be ignored by git, and missing here for that.
+    // A package without a workspace may have git ignore its lock file, so it may be missing.
     let new = target.read(&target.dir.join("Cargo.toml"))?.is_none();
     if let (None, true, Some(bytes)) = (target.read(&path)?, new, target.read(&own)?) {
         let edit = Edit { path, before: None, after: Some(bytes) };
@@ -82,7 +87,7 @@ fn lock(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     Ok(())
 }
 
-/// The root of a workspace above `dir`, within its checkout.
+/// The root of a cargo workspace above `dir`, within the checkout.
 fn outer_workspace(dir: &Path) -> Option<PathBuf> {
     let top = stack::checkout_root(dir)?;
     let above = dir.ancestors().skip(1).take_while(|folder| folder.starts_with(&top));
@@ -92,12 +97,12 @@ fn outer_workspace(dir: &Path) -> Option<PathBuf> {
     above.filter(is_root).last().map(Path::to_path_buf)
 }
 
-/// How deep packages are looked for.
+/// How deep packages are searched for.
 const DEPTH: usize = 5;
 
-/// Folders below `dir` with a package that is in no workspace: a new one above
-/// would claim it, and cargo would refuse to build it.
-fn strangers(dir: &Path) -> Vec<String> {
+/// Folders with packages that are in no workspace. A new workspace above them must exclude
+/// them, or cargo would refuse to build them.
+fn packages_outside_workspaces(dir: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut queue: Vec<(PathBuf, usize)> = vec![(dir.to_path_buf(), 0)];
     while let Some((folder, depth)) = queue.pop() {

@@ -1,8 +1,8 @@
-//! Looks at a repository, and plans what it lacks.
+//! Plans what a repository lacks, and applies the plan.
 
 use std::path::{Path, PathBuf};
 
-use super::plan::{Edit, Left, Plan, Step, Target, View};
+use super::plan::{Edit, Plan, Skipped, Step, Target, View};
 use super::{cargo_files, makefile, ports, program, template};
 use crate::context::Context;
 use crate::error::{Context as _, Error, Result};
@@ -10,8 +10,7 @@ use crate::model::ComposeOptions;
 use crate::operation::env::with_line;
 use crate::{disk, exec, ui};
 
-/// Looks at the repository in `dir`. `update`: bring this version of the program
-/// where another one is there.
+/// Plans for the repository in `dir`. `update`: replace another version of the program.
 pub fn plan(ctx: &Context, dir: &Path, update: bool) -> Result<Plan> {
     let given = ctx.dir.join(dir);
     let root = disk::canonical(&given).ok().filter(|root| root.is_dir()).ok_or_else(|| {
@@ -24,32 +23,32 @@ pub fn plan(ctx: &Context, dir: &Path, update: bool) -> Result<Plan> {
         project_directory: ctx.options.project_directory.as_ref().map(absolute),
         ..ctx.options.clone()
     };
-    let words = options.files.iter().map(|file| {
+    let compose_args = options.files.iter().map(|file| {
         let file = disk::real(file);
         let inside = file.strip_prefix(&root).unwrap_or(&file);
         format!("-f {} ", ui::quoted(&inside.display().to_string()))
     });
-    let words = words.collect();
+    let compose_args = compose_args.collect();
     let source = program::source(std::env::var_os(exec::SOURCE).as_deref().map(Path::new))?;
     let target = Target { ctx, dir: root, options, source };
-    let mut plan = Plan { dir: target.dir.clone(), words, steps: Vec::new(), left: Vec::new(), outdated: false };
+    let mut plan =
+        Plan { dir: target.dir.clone(), compose_args, steps: Vec::new(), skipped: Vec::new(), outdated: false };
     program::plan(&target, update, &mut plan)?;
     cargo_files::plan(&target, &mut plan)?;
-    ignored(&target, &mut plan)?;
+    gitignore(&target, &mut plan)?;
     let found = ports::plan(&target, &mut plan);
     template::plan(&target, found, &mut plan)?;
     makefile::plan(&target, &mut plan)?;
     Ok(plan)
 }
 
-/// Writes it: each file whole or not at all. What was begun and ended half-way
-/// is completed by the next run.
+/// Writes the files, each atomically. After an interruption the next run completes the rest.
 pub fn apply(plan: &Plan) -> Result<()> {
     for edit in plan.steps.iter().flat_map(|step| &step.edits) {
         let place = edit.path.display();
         if std::fs::read(&edit.path).ok() != edit.before {
-            return Err(Error::new(format!("{place} was changed in the meantime"))
-                .hint("run this again: it goes on from what is there now"));
+            return Err(Error::new(format!("{place} was changed meanwhile"))
+                .hint("run this again: it continues with the files as they are now"));
         }
         match &edit.after {
             Some(bytes) => {
@@ -64,8 +63,8 @@ pub fn apply(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// What git must not take.
-fn ignored(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
+/// Adds `target/` and `.env` to .gitignore.
+fn gitignore(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     let path = target.dir.join(".gitignore");
     let before = target.read(&path)?;
     let mut after = before.clone().unwrap_or_default();
@@ -78,8 +77,9 @@ fn ignored(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     }
     if !is_there(&[".env", "/.env", "**/.env", "*.env", ".env*"]) {
         if target.git(&["ls-files", "--error-unmatch", ".env"]).is_some_and(|answer| answer.ok()) {
-            let why = "git has it, and so it is not ignored; `git rm --cached .env` takes it out and leaves the file";
-            plan.left.push(Left { place: ".env".to_owned(), why: why.to_owned() });
+            let why =
+                "git tracks it, so .gitignore does not apply; `git rm --cached .env` untracks it and keeps the file";
+            plan.skipped.push(Skipped { place: ".env".to_owned(), why: why.to_owned() });
         } else {
             after = with_line(&after, ".env");
         }
@@ -87,7 +87,7 @@ fn ignored(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     if before.as_deref() != Some(&after) && !after.is_empty() {
         let edit = Edit { path, before, after: Some(after) };
         plan.steps.push(Step {
-            what: ".gitignore: what is built, and what is personal".to_owned(),
+            what: ".gitignore: build output and personal settings".to_owned(),
             edits: vec![edit],
             view: View::Diff,
         });

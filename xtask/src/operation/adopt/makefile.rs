@@ -1,13 +1,13 @@
-//! `make start` and its kin.
+//! The Makefile goals `start`, `stop`, `check` and `diagnose`.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use super::plan::{Edit, Left, Plan, Step, Target, View};
+use super::plan::{Edit, Plan, Skipped, Step, Target, View};
 use super::program;
 use crate::error::Result;
 
-/// Around what is ours.
+/// The markers around our block.
 const START: &str = "# >>> cargo xtask: the development stack";
 const END: &str = "# <<< cargo xtask";
 
@@ -19,15 +19,15 @@ const GOALS: [(&str, &str, &str); 4] = [
     ("diagnose", "is this machine ready, and if not: what to do", "diagnose"),
 ];
 
-/// Adds the goals that are not there; what is there is somebody's own.
+/// Adds the missing goals; existing ones stay.
 pub(super) fn plan(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
-    // In make's order.
+    // In the order in which make looks for them.
     let names = ["GNUmakefile", "makefile", "Makefile"].map(|name| target.dir.join(name));
     let path = names.iter().find(|path| path.is_file()).unwrap_or(&names[2]).clone();
     let before = target.read_text(&path)?;
     let text = before.clone().unwrap_or_default();
     if text.contains(START) {
-        newer(target, plan, path, before);
+        update_block(target, plan, path, before);
         return Ok(());
     }
     let missing: Vec<_> = GOALS.iter().filter(|(goal, ..)| !has_goal(&text, goal)).collect();
@@ -37,23 +37,23 @@ pub(super) fn plan(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     let own: Vec<&str> = GOALS.iter().map(|(goal, ..)| *goal).filter(|goal| has_goal(&text, goal)).collect();
     let name = target.show(&path);
     if text.contains(".RECIPEPREFIX") {
-        let why = "its recipes begin with a character of their own; add `cargo xtask start` and the others by hand";
-        plan.left.push(Left { place: name, why: why.to_owned() });
+        let why = "it sets .RECIPEPREFIX; add `cargo xtask start` and the others by hand";
+        plan.skipped.push(Skipped { place: name, why: why.to_owned() });
         return Ok(());
     }
     if !own.is_empty() {
-        plan.left.push(Left { place: name.clone(), why: format!("it has its own `{}`", own.join("`, `")) });
+        plan.skipped.push(Skipped { place: name.clone(), why: format!("it has its own `{}`", own.join("`, `")) });
     }
     let goals: Vec<&str> = missing.iter().map(|(goal, ..)| *goal).collect();
     let mut block = format!("{START}\n.PHONY: {}\n\n", goals.join(" "));
     for (goal, help, words) in &missing {
         // Writing to a String cannot fail.
-        let _ = writeln!(block, "{goal}:  ## {help}\n\t@cargo xtask {}{words}\n", plan.words);
+        let _ = writeln!(block, "{goal}:  ## {help}\n\t@cargo xtask {}{words}\n", plan.compose_args);
     }
     block.push_str(END);
     block.push('\n');
     let after = match text.as_str() {
-        // A bare `make` only looks.
+        // A bare `make` must not start anything.
         "" => format!(".DEFAULT_GOAL := check\n\n{block}"),
         _ => format!("{}{block}", gap(&text)),
     };
@@ -62,9 +62,9 @@ pub(super) fn plan(target: &Target<'_>, plan: &mut Plan) -> Result<()> {
     Ok(())
 }
 
-/// What older versions wrote: they built the program before they ran it, which the
-/// launcher does now.
-const OLDER: [(&str, &str); 2] = [
+/// What older versions wrote and what replaces it. They built the program before running it,
+/// which the launcher does now.
+const OLD_LINES: [(&str, &str); 2] = [
     (
         "# A first build takes a while and is shown; later ones are silent.\n\
          xtask-built:\n\t@test -x target/debug/xtask || cargo build --package xtask --bin xtask\n\n",
@@ -73,8 +73,8 @@ const OLDER: [(&str, &str); 2] = [
     (".PHONY: xtask-built ", ".PHONY: "),
 ];
 
-/// Our own block without what it does not need any more.
-fn newer(target: &Target<'_>, plan: &mut Plan, path: PathBuf, before: Option<String>) {
+/// Removes obsolete lines from our block.
+fn update_block(target: &Target<'_>, plan: &mut Plan, path: PathBuf, before: Option<String>) {
     let text = before.clone().unwrap_or_default();
     let after = without_build(&text);
     if after != text && program::has_launcher(target, plan) {
@@ -83,16 +83,16 @@ fn newer(target: &Target<'_>, plan: &mut Plan, path: PathBuf, before: Option<Str
     }
 }
 
-/// Only within our block, and only as it was written; one that somebody changed
-/// builds once more than it must, and works.
+/// Only within our block, and only if its lines are unchanged. An edited block still works,
+/// with a needless build.
 fn without_build(text: &str) -> String {
     let Some(start) = text.find(START) else { return text.to_owned() };
     let end = text[start..].find(END).map_or(text.len(), |end| start + end);
     let mut block = text[start..end].to_owned();
-    if OLDER.iter().any(|(older, _)| !block.contains(older)) {
+    if OLD_LINES.iter().any(|(older, _)| !block.contains(older)) {
         return text.to_owned();
     }
-    for (older, newer) in OLDER {
+    for (older, newer) in OLD_LINES {
         block = block.replacen(older, newer, 1);
     }
     for (goal, ..) in GOALS {
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn an_older_block_loses_its_build_and_nothing_else() {
-        let rule = OLDER[0].0;
+        let rule = OLD_LINES[0].0;
         let block = |phony: &str, rule: &str, start: &str| {
             format!(
                 "all:\n\t@x\n\n{START}\n.PHONY: {phony}start\n\n{rule}start: {start} ## up\n\t@cargo xtask start\n\n{END}\nb: xtask-built \n"

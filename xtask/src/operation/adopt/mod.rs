@@ -1,5 +1,4 @@
-//! This tool in another repository: what is missing there, and bringing it. The
-//! plan is data: files as they are and as they will be.
+//! Adds this tool to another repository. The plan is data: each file before and after.
 
 mod cargo_files;
 mod make_plan;
@@ -12,4 +11,4 @@ mod template;
 
 pub use make_plan::{apply, plan};
 pub use plan::Edit;
-pub use report::{json, text};
+pub(crate) use report::{json, text};

@@ -1,5 +1,4 @@
-//! This tool in another repository: what is missing there, and bringing it. The
-//! plan is data: files as they are and as they will be.
+//! The plan of `adopt`, and the repository that it is for.
 
 use std::path::{Path, PathBuf};
 
@@ -9,84 +8,73 @@ use crate::exec::{self, Answer, Command};
 use crate::model::ComposeOptions;
 use crate::ui;
 
-/// What adopting will change, in this order, and what it leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// The repository's folder.
     pub dir: PathBuf,
-    /// What is done; empty where it has it all.
+    /// In this order; empty if nothing is missing.
     pub steps: Vec<Step>,
-    /// What a command there needs to find the project, with a space behind it:
-    /// the compose files that were named.
-    pub words: String,
-    /// What is not done, and why.
-    pub left: Vec<Left>,
-    /// The program there is of a version without a launcher, and stays: so do the
-    /// alias and the Makefile that fit it.
+    /// `-f FILE ` for each compose file that was named: arguments for commands there.
+    pub compose_args: String,
+    pub skipped: Vec<Skipped>,
+    /// The program there has no launcher yet and is not updated, so its alias and Makefile
+    /// goals stay too.
     pub outdated: bool,
 }
 
-/// One thing that is brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// What it is.
     pub what: String,
-    /// The files it is made of.
     pub edits: Vec<Edit>,
-    /// How they are shown.
     pub view: View,
 }
 
 /// How much of a step is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
-    /// One line: a copy.
+    /// One line; for copies.
     Line,
     /// The names of the files.
     Names,
-    /// All that changes.
     Diff,
 }
 
-/// A file that is made, changed or removed.
+/// A file that is created, changed or removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
-    /// The file.
+    /// Absolute.
     pub path: PathBuf,
-    /// What is in it; `None` where it is not there yet.
+    /// Its contents; `None` if it does not exist yet.
     pub before: Option<Vec<u8>>,
-    /// What will be in it; `None` where it goes away.
+    /// Its new contents; `None` if it is removed.
     pub after: Option<Vec<u8>>,
 }
 
-/// What is left as it is.
+/// Something that is not changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
-    /// File, and line where it has one.
+pub struct Skipped {
+    /// The file, and the line if there is one.
     pub place: String,
-    /// Why.
     pub why: String,
 }
 
-/// A repository that adopts.
+/// The repository that adopts the tool.
 pub(crate) struct Target<'a> {
     pub(super) ctx: &'a Context,
-    /// Its folder, without symbolic links.
+    /// Without symbolic links.
     pub(super) dir: PathBuf,
-    /// Its compose project.
     pub(super) options: ComposeOptions,
-    /// This program's own source.
+    /// The source of this program.
     pub(super) source: PathBuf,
 }
 
 impl Target<'_> {
-    /// A path as it is known in that repository.
+    /// A path relative to the repository.
     pub(super) fn show(&self, path: &Path) -> String {
         let inside = path.strip_prefix(&self.dir).unwrap_or(path);
         ui::clean(&inside.display().to_string().replace('\\', "/"))
     }
 
-    /// A file of that repository; `None` where it is not there.
+    /// `None` if the file does not exist.
     pub(super) fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
         match std::fs::read(path) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -95,7 +83,6 @@ impl Target<'_> {
         }
     }
 
-    /// The same as text.
     pub(super) fn read_text(&self, path: &Path) -> Result<Option<String>> {
         let bytes = self.read(path)?;
         bytes
@@ -104,24 +91,22 @@ impl Target<'_> {
             .map_err(|_| Error::new(format!("{}: not UTF-8", self.show(path))).hint("save the file as UTF-8"))
     }
 
-    /// A question to git in that repository; `None` without git.
+    /// Runs git in the repository; `None` if it is not installed.
     pub(super) fn git(&self, words: &[&str]) -> Option<Answer> {
         Command::new("git").args(words).dir(&self.dir).ask(exec::LIMIT).ok()
     }
 
-    /// A variable of the environment.
     pub(super) fn var(&self, name: &str) -> Option<String> {
         self.ctx.var(name)
     }
 }
 
 impl Edit {
-    /// A text that becomes another.
     pub(super) fn text(path: PathBuf, before: Option<String>, after: String) -> Edit {
         Edit { path, before: before.map(String::into_bytes), after: Some(after.into_bytes()) }
     }
 
-    /// `added`, `changed` or `removed`.
+    /// `added`, `changed` or `removed`; for JSON.
     pub fn kind(&self) -> &'static str {
         match (&self.before, &self.after) {
             (None, _) => "added",

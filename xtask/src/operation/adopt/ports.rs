@@ -1,10 +1,10 @@
-//! Literal ports of the compose files become variables.
+//! Replaces literal ports in compose files by variables.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::plan::{Edit, Left, Plan, Step, Target, View};
+use super::plan::{Edit, Plan, Skipped, Step, Target, View};
 use crate::decide::{Expect, is_generated, port_difference, port_variable};
 use crate::disk;
 use crate::envfile::Document;
@@ -14,33 +14,31 @@ use crate::operation::change::proof;
 use crate::parse::compose::{Found, Literal, literals};
 use crate::stack::{self, Project, Texts, Uses};
 
-/// The project as it will be.
+/// The project with variables instead of literals.
 pub(super) struct Ports {
-    /// Its folder, where `.env` is.
+    /// Its folder, with `.env`.
     pub(super) dir: PathBuf,
-    /// Its model with every profile switched on, and no value of anybody's own
-    /// in it, as far as that can be had.
+    /// The model with every profile, without anybody's own values if it can be read that way.
     pub(super) stack: Stack,
-    /// Variables that cannot stand in the template, and why: set to the value
-    /// that they have without it, they would change another port.
-    pub(super) spoiled: BTreeMap<String, String>,
+    /// Variables that cannot be in the template, and why: their defaults differ between ports,
+    /// so setting one would change another port.
+    pub(super) ambiguous: BTreeMap<String, String>,
 }
 
-/// The variable of a port, and the value that it has without being set.
+/// The variable of a port, and its current default.
 pub(super) fn value_now(wanted: &Wanted) -> Option<(String, String)> {
     let origin = wanted.origin.as_ref()?;
     let value = wanted.mapping.published.map(|port| origin.around.value(port));
     Some((origin.variable.clone()?, value.unwrap_or_default()))
 }
 
-/// Plans it; `None` where there is no compose file that can be read, which is
-/// said.
+/// `None` if no compose file can be read, which is reported as skipped.
 pub(super) fn plan(target: &Target<'_>, plan: &mut Plan) -> Option<Ports> {
     match project(target, plan) {
         Ok(ports) => ports,
         Err(error) => {
             let why = std::iter::once(error.message()).chain(error.hints().iter().map(String::as_str));
-            plan.left.push(Left { place: "compose files".to_owned(), why: why.collect::<Vec<_>>().join("; ") });
+            plan.skipped.push(Skipped { place: "compose files".to_owned(), why: why.collect::<Vec<_>>().join("; ") });
             None
         }
     }
@@ -50,18 +48,18 @@ fn project(target: &Target<'_>, plan: &mut Plan) -> Result<Option<Ports>> {
     let env = |name: &str| target.var(name);
     let project = stack::locate(&target.options, &target.dir, &env)?;
     if !disk::real(&project.dir).starts_with(&target.dir) {
-        let why = format!("the next compose file is outside of this folder, in {}", target.ctx.show(&project.dir));
-        plan.left.push(Left { place: "compose files".to_owned(), why });
+        let why = format!("the compose file is outside this folder, in {}", target.ctx.show(&project.dir));
+        plan.skipped.push(Skipped { place: "compose files".to_owned(), why });
         return Ok(None);
     }
     let template = stack::template_in(&project.dir);
     let reader = Reader::new(target, &project, template.as_deref())?;
     let uses = stack::uses(&project, &env)?;
-    let files = found(target, &uses, plan)?;
-    let taken = Taken { target, project: &project, uses: &uses, template: template.as_deref().and_then(document) };
+    let files = files_with_literals(target, &uses, plan)?;
+    let taken = UsedNames { target, project: &project, uses: &uses, template: template.as_deref().and_then(document) };
     let names = taken.names(&files);
     let texts = reader.prove(&files, &names, |file, why| {
-        plan.left.push(Left { place: target.show(file), why });
+        plan.skipped.push(Skipped { place: target.show(file), why });
     });
     for (file, text, literals) in &files {
         let Some(after) = texts.get(file) else { continue };
@@ -73,20 +71,20 @@ fn project(target: &Target<'_>, plan: &mut Plan) -> Result<Option<Ports>> {
         plan.steps.push(Step { what: format!("{}: {what}", target.show(file)), edits: vec![edit], view: View::Diff });
     }
     let neutral = reader.neutral(&texts, None);
-    let spoiled = neutral.as_ref().map(|stack| reader.spoiled(&texts, stack)).unwrap_or_default();
+    let ambiguous = neutral.as_ref().map(|stack| reader.ambiguous(&texts, stack)).unwrap_or_default();
     let stack = neutral.or_else(|_| reader.read(&texts))?;
-    Ok(Some(Ports { dir: project.dir, stack, spoiled }))
+    Ok(Some(Ports { dir: project.dir, stack, ambiguous }))
 }
 
 /// A file, its text, and the ports in it that will become variables.
 type File = (PathBuf, String, Vec<Literal>);
 
-/// Every file with literal ports; what cannot be changed is named.
-fn found(target: &Target<'_>, uses: &Uses, plan: &mut Plan) -> Result<Vec<File>> {
+/// Every file with literal ports; those that cannot be changed are reported as skipped.
+fn files_with_literals(target: &Target<'_>, uses: &Uses, plan: &mut Plan) -> Result<Vec<File>> {
     let mut files = Vec::new();
     for file in &uses.files {
         let text = stack::text_of(file)?;
-        // What `--reassign` wrote is a literal on purpose.
+        // `--reassign` writes literals on purpose.
         if is_generated(text.as_bytes()) {
             continue;
         }
@@ -96,7 +94,8 @@ fn found(target: &Target<'_>, uses: &Uses, plan: &mut Plan) -> Result<Vec<File>>
                 Found::Literal(literal) => numbers.push(literal),
                 Found::Left { service, line, why } => {
                     let place = format!("{}:{line}", target.show(file));
-                    plan.left.push(Left { place, why: format!("service `{}`: {why}", crate::ui::clean(&service)) });
+                    plan.skipped
+                        .push(Skipped { place, why: format!("service `{}`: {why}", crate::ui::clean(&service)) });
                 }
             }
         }
@@ -106,8 +105,8 @@ fn found(target: &Target<'_>, uses: &Uses, plan: &mut Plan) -> Result<Vec<File>>
         if disk::real(file).starts_with(&target.dir) {
             files.push((file.clone(), text, numbers));
         } else {
-            let why = "it has literal ports, and is outside of this folder".to_owned();
-            plan.left.push(Left { place: target.ctx.show(file), why });
+            let why = "it has literal ports, but is outside this folder".to_owned();
+            plan.skipped.push(Skipped { place: target.ctx.show(file), why });
         }
     }
     Ok(files)
@@ -117,22 +116,22 @@ fn document(path: &Path) -> Option<Document> {
     Document::parse(std::fs::read(path).ok()?).ok()
 }
 
-/// What makes two entries one variable: they are published together.
+/// Entries with an equal key share one variable.
 type Key = (String, u16, Option<u16>);
 
 fn key(literal: &Literal) -> Key {
     (literal.service.clone(), literal.published, literal.target)
 }
 
-/// Names that mean something already.
-struct Taken<'a> {
+/// Names that are already in use.
+struct UsedNames<'a> {
     target: &'a Target<'a>,
     project: &'a Project,
     uses: &'a Uses,
     template: Option<Document>,
 }
 
-impl Taken<'_> {
+impl UsedNames<'_> {
     fn names(&self, files: &[File]) -> BTreeMap<Key, String> {
         let mut names: BTreeMap<Key, String> = BTreeMap::new();
         for literal in files.iter().flat_map(|(_, _, literals)| literals) {
@@ -148,7 +147,7 @@ impl Taken<'_> {
         names
     }
 
-    /// An env file may have it already, as long as it says the same port.
+    /// A name that an env file sets to the same port is not taken.
     fn is_taken(&self, name: &str, port: u16) -> bool {
         let other = |value: &str| value != port.to_string();
         self.target.var(name).is_some()
@@ -158,7 +157,7 @@ impl Taken<'_> {
     }
 }
 
-/// Reads the project as it is, and as it would be.
+/// Reads the project before and after the change.
 struct Reader<'a> {
     target: &'a Target<'a>,
     options: ComposeOptions,
@@ -172,13 +171,13 @@ impl<'a> Reader<'a> {
             project_directory: Some(project.dir.clone()),
             ..target.options.clone().with_every_profile()
         };
-        // A value that must be set is in the template, where there is no `.env`.
+        // Without `.env`, required values come from the template.
         let no_env = project.env_files.files().is_empty() && project.env_files.default_file().is_some();
         options.env_files.extend(template.filter(|_| no_env).map(Path::to_path_buf));
         let mut reader = Reader { target, options, before: Stack::default() };
         let everything = reader.read(&Texts::new());
         reader.before = everything.or_else(|_| {
-            // A service that nobody switches on may be in bad repair.
+            // A service of an unused profile may be broken.
             reader.options.profiles.clone_from(&target.options.profiles);
             reader.read(&Texts::new())
         })?;
@@ -189,8 +188,8 @@ impl<'a> Reader<'a> {
         stack::read_with(&self.options, &self.target.dir, &|name| self.target.var(name), texts)
     }
 
-    /// Without anybody's own values: what the files alone say; and what they
-    /// would say with this variable.
+    /// The model from the compose files alone, without anybody's own values; and with the
+    /// variable `set`.
     fn neutral(&self, texts: &Texts, set: Option<&(String, String)>) -> Result<Stack> {
         let mut options = ComposeOptions { env_files: Vec::new(), ..self.options.clone() };
         options.files.retain(|file| !std::fs::read(file).is_ok_and(|text| is_generated(&text)));
@@ -201,9 +200,9 @@ impl<'a> Reader<'a> {
         stack::read_with(&options, &self.target.dir, &lookup, texts)
     }
 
-    /// Variables that change a port when they are given the value that they have
-    /// without being set: two ports have different defaults for one.
-    fn spoiled(&self, texts: &Texts, now: &Stack) -> BTreeMap<String, String> {
+    /// Variables that change a port when set to their default, because two ports have
+    /// different defaults for them.
+    fn ambiguous(&self, texts: &Texts, now: &Stack) -> BTreeMap<String, String> {
         let mut set: BTreeMap<String, String> = BTreeMap::new();
         for (name, value) in now.ports().filter_map(value_now) {
             set.entry(name).or_insert(value);
@@ -220,8 +219,7 @@ impl<'a> Reader<'a> {
         set.into_iter().filter_map(why).collect()
     }
 
-    /// The texts with variables, of those files where they change nothing: the
-    /// model is read with and without them.
+    /// The texts with variables, of those files whose model stays the same with them.
     fn prove(&self, files: &[File], names: &BTreeMap<Key, String>, mut left: impl FnMut(&Path, String)) -> Texts {
         let mut texts = Texts::new();
         for (file, text, literals) in files {
@@ -231,11 +229,11 @@ impl<'a> Reader<'a> {
                 all.insert(file.clone(), after.clone());
                 let found = self.read(&all)?;
                 let same = without_origins(&found) == without_origins(&self.before);
-                if same { Ok(after) } else { Err(Error::new("the ports would not stay what they are")) }
+                if same { Ok(after) } else { Err(Error::new("the ports would change")) }
             };
             match attempt(false).or_else(|_| attempt(true)) {
                 Ok(after) => drop(texts.insert(file.clone(), after)),
-                Err(error) => left(file, format!("its literal ports stay: {}", error.message())),
+                Err(error) => left(file, format!("keeps its literal ports: {}", error.message())),
             }
         }
         texts

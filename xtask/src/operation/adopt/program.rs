@@ -1,62 +1,59 @@
-//! `xtask/`: this program's own source, so that the other repository needs
-//! nothing but itself.
+//! Copies `xtask/`, the source of this program, so that the other repository depends on
+//! nothing else.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::plan::{Edit, Left, Plan, Step, Target, View};
+use super::plan::{Edit, Plan, Skipped, Step, Target, View};
 use crate::error::{Context as _, Error, Result};
 use crate::exec::SOURCE;
 use crate::parse::cargo;
 use crate::{disk, ui};
 
-/// The source of this very version; a copy is made of that. The launcher passes its
-/// folder at run time: the program may have been built in another checkout, which
-/// may be gone.
-pub(super) fn source(told: Option<&Path>) -> Result<PathBuf> {
+/// The source of this version, to be copied. The launcher passes its folder at run time,
+/// because the checkout that the program was built in may be another one, or deleted.
+pub(super) fn source(passed: Option<&Path>) -> Result<PathBuf> {
     let is_source = |folder: &Path| {
         folder.join("src/main.rs").is_file()
             && std::fs::read_to_string(folder.join("Cargo.toml")).is_ok_and(|text| cargo::is_ours(&text))
     };
-    if let Some(folder) = told {
+    if let Some(folder) = passed {
         if is_source(folder) {
             return disk::canonical(folder).context("find the source of this program");
         }
         return Err(no_source(&format!(
-            "{SOURCE} names no source of this program: {}",
+            "{SOURCE} does not name the source of this program: {}",
             ui::clean(&folder.display().to_string())
         )));
     }
-    // Started by its path: from the target folder of its workspace.
+    // Run by path, from the target folder of its workspace.
     let program = std::env::current_exe().context("find this program")?;
     let found = program.ancestors().map(|folder| folder.join("xtask")).find(|folder| is_source(folder));
     match found {
         Some(folder) => disk::canonical(&folder).context("find the source of this program"),
-        None => Err(no_source("this program does not know where its source is")),
+        None => Err(no_source("cannot find the source of this program")),
     }
 }
 
 fn no_source(fact: &str) -> Error {
-    Error::new(fact).hint("run it in a checkout that has the source: `cargo xtask adopt DIR`")
+    Error::new(fact).hint("run it in a checkout with the source: `cargo xtask adopt DIR`")
 }
 
-/// Whether there is one that has the launcher, in what is planned too.
+/// Whether the program there has the launcher, now or after the plan.
 pub(super) fn has_launcher(target: &Target<'_>, plan: &Plan) -> bool {
     let manifest = target.dir.join("xtask").join(LAUNCHER);
     manifest.is_file() || plan.steps.iter().flat_map(|step| &step.edits).any(|edit| edit.path == manifest)
 }
 
-/// Folders with nothing but sources.
+/// Folders with only source files.
 const SOURCES: [&str; 3] = ["src", "launcher/src", "launcher/sha256/src"];
 
-/// The manifest of the launcher.
 const LAUNCHER: &str = "launcher/Cargo.toml";
 
-/// The files, by their path below `xtask/`: what `cargo xtask` is built from, the
-/// samples that its unit tests read, and the rules that it is formatted and
-/// linted by. The tests of the whole and the benchmarks stay at home: they are
-/// about that repository, and `cargo test` in another one must not need a
-/// Docker engine.
+/// The files to copy, by path below `xtask/`: what `cargo xtask` is built from, the samples
+/// for its unit tests, and the settings of rustfmt and clippy. Integration tests and benchmarks
+/// are left out: they are about this repository, and `cargo test` in another one must not
+/// need a Docker engine.
 fn files(home: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut files = BTreeMap::new();
     let read = |path: &Path| std::fs::read(path).context(format!("read {}", path.display()));
@@ -67,7 +64,7 @@ fn files(home: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
                 let path = entry.context(format!("read {}", folder.display()))?.path();
                 if path.is_dir() {
                     queue.push(path);
-                } else if let Some(name) = below(home, &path).filter(|name| is_ours(name)) {
+                } else if let Some(name) = relative(home, &path).filter(|name| is_ours(name)) {
                     files.insert(name, read(&path)?);
                 }
             }
@@ -86,33 +83,32 @@ fn files(home: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     Ok(files)
 }
 
-/// Not what an editor left there.
+/// `false` for files that an editor left behind.
 fn is_ours(name: &str) -> bool {
     let last = name.rsplit('/').next().unwrap_or(name);
     let left = last.starts_with(['.', '#']) && last != ".gitattributes";
     !left && ![".orig", ".rej", ".bak", ".new", "~"].iter().any(|end| last.ends_with(end))
 }
 
-fn below(folder: &Path, path: &Path) -> Option<String> {
+fn relative(folder: &Path, path: &Path) -> Option<String> {
     path.strip_prefix(folder).ok()?.to_str().map(|name| name.replace('\\', "/"))
 }
 
-/// Brings it, or this version of it.
 pub(super) fn plan(target: &Target<'_>, update: bool, plan: &mut Plan) -> Result<()> {
     let home = &target.source;
     let folder = target.dir.join("xtask");
     if disk::real(&folder) == *home {
         if update {
-            return Err(Error::new("this program is the one of that very folder: there is no newer one to bring")
-                .hint("run it in the checkout that has the newer version: `cargo xtask adopt --update DIR`"));
+            return Err(Error::new("the program in that folder is this one, so there is nothing to update")
+                .hint("run it in the checkout with the newer version: `cargo xtask adopt --update DIR`"));
         }
         return Ok(());
     }
     let manifest = target.read_text(&folder.join("Cargo.toml"))?;
     let empty = std::fs::read_dir(&folder).map_or(true, |mut entries| entries.next().is_none());
     if !empty && !manifest.as_deref().is_some_and(cargo::is_ours) {
-        return Err(Error::new(format!("{} is there already, and holds another program", target.show(&folder)))
-            .hint("rename that folder and its package, or run its tasks and these from different repositories"));
+        return Err(Error::new(format!("{} exists already and holds another program", target.show(&folder)))
+            .hint("rename that folder and its package, or keep its tasks and these in different repositories"));
     }
     let wanted = files(home)?;
     let mut edits = Vec::new();
@@ -124,45 +120,42 @@ pub(super) fn plan(target: &Target<'_>, update: bool, plan: &mut Plan) -> Result
         }
     }
     let differs = edits.iter().any(|edit| edit.before.is_some());
-    // What a copy lacks is completed; what it has otherwise is its own until
-    // somebody asks for this version.
+    // Missing files are added; different ones are replaced only with --update.
     if differs && !update {
-        let why = format!(
-            "another version of this program: {} differ; --update brings this one",
-            ui::count(edits.len(), "file")
-        );
-        plan.left.push(Left { place: "xtask/".to_owned(), why });
+        let why =
+            format!("another version of this program: {} differ; --update replaces it", ui::count(edits.len(), "file"));
+        plan.skipped.push(Skipped { place: "xtask/".to_owned(), why });
         plan.outdated = !folder.join(LAUNCHER).is_file();
         return Ok(());
     }
     if update {
-        edits.extend(gone(&folder, &wanted));
+        edits.extend(removed_files(&folder, &wanted));
     }
     if edits.is_empty() {
         return Ok(());
     }
     if update && !empty {
-        keep_changes(target)?;
+        refuse_uncommitted(target)?;
     }
     let (what, view) = match (empty, update) {
         (true, _) => (format!("the program, {}", ui::count(edits.len(), "file")), View::Line),
         (false, true) => (format!("this version of the program, {}", ui::count(edits.len(), "file")), View::Names),
-        (false, false) => (format!("what the program lacks, {}", ui::count(edits.len(), "file")), View::Names),
+        (false, false) => (format!("missing files of the program, {}", ui::count(edits.len(), "file")), View::Names),
     };
     plan.steps.push(Step { what: format!("xtask/: {what}"), edits, view });
     Ok(())
 }
 
-/// Source files there that this version does not have: two files for one module
-/// would not compile.
-fn gone(folder: &Path, wanted: &BTreeMap<String, Vec<u8>>) -> Vec<Edit> {
+/// Removes source files that this version does not have: two files for one module would not
+/// compile.
+fn removed_files(folder: &Path, wanted: &BTreeMap<String, Vec<u8>>) -> Vec<Edit> {
     let mut found = Vec::new();
     let mut queue = SOURCES.map(|name| folder.join(name)).to_vec();
     while let Some(inner) = queue.pop() {
         for path in std::fs::read_dir(inner).into_iter().flatten().flatten().map(|entry| entry.path()) {
             if path.is_dir() {
                 queue.push(path);
-            } else if below(folder, &path).is_some_and(|name| is_ours(&name) && !wanted.contains_key(&name)) {
+            } else if relative(folder, &path).is_some_and(|name| is_ours(&name) && !wanted.contains_key(&name)) {
                 let before = std::fs::read(&path).ok();
                 found.push(Edit { path, before, after: None });
             }
@@ -172,15 +165,15 @@ fn gone(folder: &Path, wanted: &BTreeMap<String, Vec<u8>>) -> Vec<Edit> {
     found
 }
 
-/// Refuses where git could not bring back what is overwritten.
-fn keep_changes(target: &Target<'_>) -> Result<()> {
+/// Refuses to overwrite changes that git could not restore.
+fn refuse_uncommitted(target: &Target<'_>) -> Result<()> {
     if target.ctx.yes || target.ctx.dry_run {
         return Ok(());
     }
     let answer = target.git(&["status", "--porcelain", "--untracked-files=all", "--", "xtask"]);
     let Some(answer) = answer.filter(crate::exec::Answer::ok) else {
-        return Err(Error::new("xtask/ there is not in git, which could bring its own changes back")
-            .hint("add --yes to overwrite it all the same"));
+        return Err(Error::new("xtask/ there is not in git, so its changes could not be restored")
+            .hint("--yes overwrites it anyway"));
     };
     let text = String::from_utf8_lossy(&answer.stdout).into_owned();
     let changed: Vec<String> = text.lines().map(|line| ui::clean(line.get(3..).unwrap_or(line))).collect();
@@ -189,6 +182,6 @@ fn keep_changes(target: &Target<'_>) -> Result<()> {
     }
     let more = if changed.len() > 3 { format!(" and {} more", changed.len() - 3) } else { String::new() };
     let names = changed.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-    Err(Error::new(format!("xtask/ there has changes that git does not have: {names}{more}"))
+    Err(Error::new(format!("xtask/ there has uncommitted changes: {names}{more}"))
         .hint("commit or stash them first; --yes overwrites them"))
 }

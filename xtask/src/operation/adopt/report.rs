@@ -1,12 +1,11 @@
-//! The plan for eyes and for programs.
+//! The plan as text and as JSON.
 
 use serde::Serialize;
 
 use super::plan::{Edit, Plan, View};
 use crate::ui;
 
-/// Every step, and what is left.
-pub fn text(plan: &Plan) {
+pub(crate) fn text(plan: &Plan) {
     for step in &plan.steps {
         ui::out(&ui::clean(&step.what));
         for edit in &step.edits {
@@ -24,7 +23,7 @@ pub fn text(plan: &Plan) {
             }
         }
     }
-    for left in &plan.left {
+    for left in &plan.skipped {
         ui::note(&format!("left: {}: {}", ui::clean(&left.place), ui::clean(&left.why)));
     }
 }
@@ -35,7 +34,6 @@ struct Report<'a> {
     dir: String,
     steps: Vec<StepReport<'a>>,
     left: Vec<LeftReport<'a>>,
-    /// Whether it was done.
     applied: bool,
 }
 
@@ -58,15 +56,14 @@ struct LeftReport<'a> {
     why: &'a str,
 }
 
-/// The same for programs.
-pub fn json(plan: &Plan, applied: bool) -> impl Serialize {
+pub(crate) fn json(plan: &Plan, applied: bool) -> impl Serialize {
     let files =
         |edits: &[Edit]| edits.iter().map(|edit| FileReport { file: show(plan, edit), kind: edit.kind() }).collect();
     Report {
         schema: 1,
         dir: plan.dir.display().to_string(),
         steps: plan.steps.iter().map(|step| StepReport { what: &step.what, files: files(&step.edits) }).collect(),
-        left: plan.left.iter().map(|left| LeftReport { place: &left.place, why: &left.why }).collect(),
+        left: plan.skipped.iter().map(|left| LeftReport { place: &left.place, why: &left.why }).collect(),
         applied,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::plan::{Edit, Left, Plan, Step, Target, View};
+use super::plan::{Edit, Plan, Skipped, Step, Target, View};
 use super::ports::{Ports, value_now};
 use crate::envfile::Document;
 use crate::error::Result;
@@ -10,7 +10,6 @@ use crate::model::{Protocol, Stack, Wanted};
 use crate::operation::services::urls::likely_url;
 use crate::{stack, ui};
 
-/// How a template begins.
 const HEADER: &str = "\
 # Settings of the compose file, with their defaults. Copy this file to .env and
 # change the copy: git ignores .env, and Compose reads it by itself. A variable
@@ -23,9 +22,9 @@ const HEADER: &str = "\
 #   cargo xtask start --on-conflict reassign     does so and starts the stack
 ";
 
-/// Makes it, or adds what it lacks.
+/// Creates the template, or adds the missing variables.
 pub(super) fn plan(target: &Target<'_>, ports: Option<Ports>, plan: &mut Plan) -> Result<()> {
-    let Some(Ports { dir, stack, spoiled }) = ports else { return Ok(()) };
+    let Some(Ports { dir, stack, ambiguous }) = ports else { return Ok(()) };
     let path = stack::template_in(&dir).unwrap_or_else(|| dir.join(".env.template"));
     let before = target.read(&path)?;
     let document =
@@ -35,8 +34,8 @@ pub(super) fn plan(target: &Target<'_>, ports: Option<Ports>, plan: &mut Plan) -
     let mut wanted: Vec<Variable> =
         variables(&stack).into_iter().filter(|variable| !known.contains(&variable.name)).collect();
     wanted.retain(|variable| {
-        let why = spoiled.get(&variable.name);
-        plan.left.extend(why.map(|why| Left { place: target.show(&path), why: why.clone() }));
+        let why = ambiguous.get(&variable.name);
+        plan.skipped.extend(why.map(|why| Skipped { place: target.show(&path), why: why.clone() }));
         why.is_none()
     });
     if wanted.is_empty() {
@@ -55,19 +54,18 @@ pub(super) fn plan(target: &Target<'_>, ports: Option<Ports>, plan: &mut Plan) -
     bytes.extend_from_slice(text.replace('\n', end).as_bytes());
     let what = match (&before, wanted.len()) {
         (None, _) => " (new): every port with its default".to_owned(),
-        (_, 1) => ": a port that it lacks".to_owned(),
-        (_, count) => format!(": {count} ports that it lacks"),
+        (_, 1) => ": a missing port".to_owned(),
+        (_, count) => format!(": {count} missing ports"),
     };
     let what = format!("{}{what}", target.show(&path));
     plan.steps.push(Step { what, edits: vec![Edit { path, before, after: Some(bytes) }], view: View::Diff });
     Ok(())
 }
 
-/// A variable and what it moves.
+/// A port variable.
 struct Variable {
     name: String,
-    /// Its port, with the address that stands before it; empty where the files
-    /// give it none.
+    /// Port, with the address before it if there is one; empty if the files have no default.
     default: String,
     /// `web: http://localhost:8000`.
     feeds: Vec<String>,

@@ -1,72 +1,70 @@
-//! Mends what `diagnose --fix` can mend.
+//! Applies the fixes that `diagnose --fix` offers.
 
 use serde::Serialize;
 
 use super::checks::leases::is_gone;
 use super::finding::Finding;
-use super::fix::Mend;
-use super::run::checkup;
+use super::fix::Fix;
+use super::run::run_checks;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::exec::patience;
 use crate::operation::env;
-use crate::operation::networks::prune::{self, Wish};
+use crate::operation::networks::prune::{self, Filter};
 use crate::operation::ports::stop_holders::{self, Request, StopOptions};
 use crate::operation::start::{launch, set_up};
 use crate::project::leases;
 use crate::ui::{self, Live};
 
-/// What became of one finding.
+/// The result of applying one fix.
 #[derive(Debug, Clone, Serialize)]
-pub struct Mended {
-    /// The finding's id.
+pub struct Applied {
+    /// Id of the finding.
     pub id: &'static str,
-    /// What was done.
     pub action: String,
-    /// Whether the check finds nothing any more.
-    pub mended: bool,
-    /// Why it could not be done.
+    /// Whether the finding is gone when the checks run again.
+    #[serde(rename = "mended")]
+    pub fixed: bool,
     pub error: Option<String>,
 }
 
-/// Offers to mend what can be mended, one after another; after each the checks
-/// run again, as one cure often is another's too. Returns how things are then,
-/// and what was done.
-pub fn mend_all(ctx: &Context, only: &[String], mut found: Vec<Finding>) -> Result<(Vec<Finding>, Vec<Mended>)> {
-    let mut tried: Vec<Mend> = Vec::new();
-    let mut done = Vec::new();
+/// Offers one fix after another. The checks run again after each, because one fix
+/// often removes other findings too. Returns the findings left and the fixes applied.
+pub fn offer_fixes(ctx: &Context, only: &[String], mut found: Vec<Finding>) -> Result<(Vec<Finding>, Vec<Applied>)> {
+    let mut tried: Vec<Fix> = Vec::new();
+    let mut applied = Vec::new();
     loop {
         let next = found.iter().find_map(|finding| {
-            let mend = finding.mend.as_ref().filter(|mend| !tried.contains(mend))?;
-            Some((finding.id, finding.title.clone(), mend.clone()))
+            let fix = finding.fix.as_ref().filter(|fix| !tried.contains(fix))?;
+            Some((finding.id, finding.title.clone(), fix.clone()))
         });
-        let Some((id, title, mend)) = next else { return Ok((found, done)) };
-        tried.push(mend.clone());
-        let action = mend.describe();
+        let Some((id, title, fix)) = next else { return Ok((found, applied)) };
+        tried.push(fix.clone());
+        let action = fix.describe();
         if ctx.dry_run {
-            ui::note(&format!("would mend {}: {action}", ui::clean(&title)));
+            ui::note(&format!("would fix {}: {action}", ui::clean(&title)));
             continue;
         }
-        if !ctx.ask(&format!("{}: {action}?", ui::clean(&title)), "nothing was mended")? {
+        if !ctx.ask(&format!("{}: {action}?", ui::clean(&title)), "nothing was fixed")? {
             continue;
         }
-        ui::note(&format!("mending {}: {action}", ui::clean(&title)));
-        let error = mend.run(ctx).err();
+        ui::note(&format!("fixing {}: {action}", ui::clean(&title)));
+        let error = fix.run(ctx).err();
         if error.as_ref().is_some_and(|error| error.exit() == Exit::Interrupted) {
-            return error.map_or_else(|| Ok((found, done)), Err);
+            return error.map_or_else(|| Ok((found, applied)), Err);
         }
-        found = checkup(ctx, only);
-        let mended = !found.iter().any(|finding| finding.id == id && finding.mend.as_ref() == Some(&mend));
+        found = run_checks(ctx, only);
+        let fixed = !found.iter().any(|finding| finding.id == id && finding.fix.as_ref() == Some(&fix));
         match &error {
-            Some(error) => ui::warn_of("not mended", error),
-            None if mended => ui::note(&format!("mended: {}", ui::clean(&title))),
-            None => ui::warn(&format!("not mended: {} is as it was", ui::clean(&title))),
+            Some(error) => ui::warn_of("not fixed", error),
+            None if fixed => ui::note(&format!("fixed: {}", ui::clean(&title))),
+            None => ui::warn(&format!("not fixed: {} is still found", ui::clean(&title))),
         }
-        done.push(Mended { id, action, mended, error: error.map(|error| error.message().to_owned()) });
+        applied.push(Applied { id, action, fixed, error: error.map(|error| error.message().to_owned()) });
     }
 }
 
-fn end_proxy(ctx: &Context, request: &Request) -> Result<()> {
+fn stop_leftover_proxy(ctx: &Context, request: &Request) -> Result<()> {
     let containers = ctx.engine.containers().map_err(|trouble| ctx.engine_error(&trouble))?;
     let requests = [request.clone()];
     let plan = stop_holders::plan(ctx, &requests, Some(&containers));
@@ -77,14 +75,14 @@ fn end_proxy(ctx: &Context, request: &Request) -> Result<()> {
     }
 }
 
-fn release(ctx: &Context) {
+fn release_gone(ctx: &Context) {
     let Some(mut book) = leases::open(ctx, None) else { return };
     book.leases.tenants.retain(|tenant| !is_gone(tenant));
     leases::close(book);
 }
 
-/// Both write to stdout, which is for the report: their lines are shown while
-/// they run, and the last ones where they fail.
+/// Runs `docker compose build` or `pull`. Both write to stdout, which is reserved for
+/// the report, so their lines are shown as progress, and the last ones on failure.
 fn compose(ctx: &Context, what: &str) -> Result<()> {
     let command = ctx.compose().command([what]);
     ui::note(&format!("$ {}", command.line()));
@@ -106,26 +104,27 @@ fn compose(ctx: &Context, what: &str) -> Result<()> {
     Err(Error::new(format!("`{}` failed with exit code {code}: {tail}", command.line())))
 }
 
-impl Mend {
-    /// Does it; the person has agreed already.
+impl Fix {
+    /// Applies the fix without asking: the caller has asked.
     pub fn run(&self, ctx: &Context) -> Result<()> {
         let ctx = &Context { yes: true, ..ctx.clone() };
         match self {
-            Mend::Engine => set_up::set_up(ctx),
-            Mend::Env { missing } => env::init(ctx, &env::gather(ctx)?, *missing).map(drop),
-            Mend::Proxy(request) => end_proxy(ctx, request),
-            Mend::Networks => {
-                let wish = Wish::default();
-                let outcome = prune::run(ctx, &prune::plan(ctx, &wish)?, &wish);
-                let stays = |kept: &prune::Kept| Error::new(format!("{} stays: {}", ui::clean(&kept.name), kept.why));
+            Fix::Engine => set_up::set_up(ctx),
+            Fix::Env { missing } => env::init(ctx, &env::gather(ctx)?, *missing).map(drop),
+            Fix::Proxy(request) => stop_leftover_proxy(ctx, request),
+            Fix::Networks => {
+                let filter = Filter::default();
+                let outcome = prune::run(ctx, &prune::plan(ctx, &filter)?, &filter);
+                let stays =
+                    |kept: &prune::KeptNetwork| Error::new(format!("{} stays: {}", ui::clean(&kept.name), kept.why));
                 outcome.gave_up.or_else(|| outcome.failed.first().map(stays)).map_or(Ok(()), Err)
             }
-            Mend::Leases => {
-                release(ctx);
+            Fix::Leases => {
+                release_gone(ctx);
                 Ok(())
             }
-            Mend::Build => compose(ctx, "build"),
-            Mend::Pull => compose(ctx, "pull"),
+            Fix::Build => compose(ctx, "build"),
+            Fix::Pull => compose(ctx, "pull"),
         }
     }
 }

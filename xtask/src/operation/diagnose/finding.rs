@@ -1,27 +1,23 @@
-//! What a check found.
+//! The result of one check.
 
 use serde::Serialize;
 
-use super::fix::Mend;
+use super::fix::Fix;
 
-/// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// As it should be.
     Ok,
-    /// Good to know.
     Note,
-    /// Will bite one day.
+    /// It will fail some day.
     Warning,
-    /// Bites now.
+    /// It fails now.
     Problem,
-    /// It could not be told.
+    /// The check could not find out.
     Unknown,
 }
 
 impl Status {
-    /// The word that people see.
     pub fn word(self) -> &'static str {
         match self {
             Status::Ok => "ok",
@@ -33,59 +29,51 @@ impl Status {
     }
 }
 
-/// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Stable: the check's name, a dot, and what of it.
+    /// Stable: `CHECK.SUBJECT`.
     pub id: &'static str,
-    /// What was looked at.
+    /// What was checked.
     pub title: String,
-    /// How it is.
     pub status: Status,
-    /// What was seen; may have several lines.
+    /// The facts, on one or more lines.
     pub seen: String,
-    /// Why it matters; absent where all is well.
+    /// Why it matters; `None` for [`Status::Ok`].
     pub why: Option<String>,
-    /// What mends it: as a rule a command.
+    /// How to fix it, usually a command.
     pub remedy: Option<String>,
-    /// Whether `--fix` can mend it.
+    /// Whether `fix` is set; for JSON.
     pub fixable: bool,
-    /// How `--fix` would.
     #[serde(skip)]
-    pub mend: Option<Mend>,
+    pub fix: Option<Fix>,
 }
 
 impl Finding {
-    /// A finding with no advice yet.
     pub fn new(id: &'static str, title: impl Into<String>, status: Status, seen: impl Into<String>) -> Finding {
         let (title, seen) = (title.into(), seen.into());
-        Finding { id, title, status, seen, why: None, remedy: None, fixable: false, mend: None }
+        Finding { id, title, status, seen, why: None, remedy: None, fixable: false, fix: None }
     }
 
-    /// All is well.
     pub fn ok(id: &'static str, title: impl Into<String>, seen: impl Into<String>) -> Finding {
         Finding::new(id, title, Status::Ok, seen)
     }
 
-    /// Why it matters.
     #[must_use]
     pub fn why(self, why: impl Into<String>) -> Finding {
         Finding { why: Some(why.into()), ..self }
     }
 
-    /// What mends it.
     #[must_use]
     pub fn remedy(self, remedy: impl Into<String>) -> Finding {
         Finding { remedy: Some(remedy.into()), ..self }
     }
 
-    /// How `--fix` mends it.
     #[must_use]
-    pub fn mend(self, mend: Mend) -> Finding {
-        Finding { fixable: true, mend: Some(mend), ..self }
+    pub fn fix(self, fix: Fix) -> Finding {
+        Finding { fixable: true, fix: Some(fix), ..self }
     }
 
-    /// The fact and the advice of an error.
+    /// A finding with the error's fact, and its hints as the remedy.
     #[must_use]
     pub fn of_error(id: &'static str, title: &str, status: Status, error: &crate::error::Error) -> Finding {
         let found = Finding::new(id, title, status, error.message());

@@ -1,22 +1,21 @@
-//! What `diagnose --fix` can mend by itself.
+//! The fixes that `diagnose --fix` knows.
 
 use crate::operation::ports::stop_holders::Request;
 
-/// One way of mending.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mend {
+pub enum Fix {
     /// Bring up the engine of scripts/engine.
     Engine,
-    /// `.env` from its template, what it lacks, and git to ignore it.
+    /// Create or complete `.env` from its template, and have git ignore it.
     Env {
-        /// Add the lines that the template has and `.env` has not.
+        /// `.env` exists; add the lines of the template that it lacks.
         missing: bool,
     },
-    /// End a docker-proxy that its engine left behind.
+    /// Stop a docker-proxy that its engine left behind.
     Proxy(Box<Request>),
-    /// Remove networks that nobody needs.
+    /// Remove networks that nothing uses.
     Networks,
-    /// Give ports of folders that are gone back.
+    /// Release ports that are kept for deleted folders.
     Leases,
     /// `docker compose build`.
     Build,
@@ -24,22 +23,22 @@ pub enum Mend {
     Pull,
 }
 
-impl Mend {
-    /// What will be done, for the question.
+impl Fix {
+    /// The action, as the question names it.
     pub fn describe(&self) -> String {
         match self {
-            Mend::Engine => "run scripts/engine/up of this project (Debian, as root)".to_owned(),
-            Mend::Env { missing: true } => {
-                "add to .env what its template has (`cargo xtask env init --missing`)".to_owned()
+            Fix::Engine => "run scripts/engine/up of this project (Debian, as root)".to_owned(),
+            Fix::Env { missing: true } => {
+                "add the missing variables to .env (`cargo xtask env init --missing`)".to_owned()
             }
-            Mend::Env { missing: false } => {
-                "make .env from its template and have git ignore it (`cargo xtask env init`)".to_owned()
+            Fix::Env { missing: false } => {
+                "create .env from its template and have git ignore it (`cargo xtask env init`)".to_owned()
             }
-            Mend::Proxy(request) => format!("end the docker-proxy on {}", request.address),
-            Mend::Networks => "remove networks of projects without containers (`cargo xtask prune-network`)".to_owned(),
-            Mend::Leases => "forget ports that are kept for folders which are gone".to_owned(),
-            Mend::Build => "docker compose build".to_owned(),
-            Mend::Pull => "docker compose pull".to_owned(),
+            Fix::Proxy(request) => format!("stop the docker-proxy on {}", request.address),
+            Fix::Networks => "remove networks of projects without containers (`cargo xtask prune-network`)".to_owned(),
+            Fix::Leases => "release ports that are kept for deleted folders".to_owned(),
+            Fix::Build => "docker compose build".to_owned(),
+            Fix::Pull => "docker compose pull".to_owned(),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 pub(crate) mod apply_fix;
 mod checks;
+mod facts;
 pub(crate) mod finding;
 pub(crate) mod fix;
 pub(crate) mod report;
 pub(crate) mod run;
-mod scene;

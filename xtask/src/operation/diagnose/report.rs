@@ -1,4 +1,4 @@
-//! What `diagnose` found, as text, as JSON, and as Markdown for an issue.
+//! The findings of `diagnose` as text, as JSON, and as Markdown for an issue.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use console::style;
 use serde::Serialize;
 
-use super::apply_fix::Mended;
+use super::apply_fix::Applied;
 use super::finding::{Finding, Status};
 use crate::context::Context;
 use crate::operation::env;
@@ -16,36 +16,35 @@ use crate::ui;
 struct Report<'a> {
     schema: u32,
     checks: &'a [Finding],
-    /// What `--fix` did; empty without it.
-    fixed: &'a [Mended],
+    /// Empty without `--fix`.
+    fixed: &'a [Applied],
 }
 
-/// Text of tools and containers may be in a finding: secrets are masked line by
-/// line, and what would confuse a terminal is gone.
-fn fit(text: &str) -> String {
+/// Masks secrets and strips control characters: a finding may quote tools and containers.
+fn sanitize(text: &str) -> String {
     text.lines().map(|line| ui::mask(&ui::clean(line))).collect::<Vec<_>>().join("\n")
 }
 
-fn fit_finding(finding: &Finding) -> Finding {
+fn sanitize_finding(finding: &Finding) -> Finding {
     Finding {
-        title: fit(&finding.title),
-        seen: fit(&finding.seen),
-        why: finding.why.as_deref().map(fit),
-        remedy: finding.remedy.as_deref().map(fit),
+        title: sanitize(&finding.title),
+        seen: sanitize(&finding.seen),
+        why: finding.why.as_deref().map(sanitize),
+        remedy: finding.remedy.as_deref().map(sanitize),
         ..finding.clone()
     }
 }
 
 /// `{"schema":1,"checks":[…],"fixed":[…]}`
-pub fn json(findings: &[Finding], fixed: &[Mended]) {
-    let checks: Vec<Finding> = findings.iter().map(fit_finding).collect();
+pub fn json(findings: &[Finding], fixed: &[Applied]) {
+    let checks: Vec<Finding> = findings.iter().map(sanitize_finding).collect();
     ui::json(&Report { schema: 1, checks: &checks, fixed });
 }
 
-/// A line each, with the advice below it; with `-q` only what is not well.
+/// One line per finding, with the advice below it; with `-q` only those that are not ok.
 pub fn text(findings: &[Finding]) {
     for finding in findings.iter().filter(|finding| !ui::is_quiet() || finding.status != Status::Ok) {
-        let finding = fit_finding(finding);
+        let finding = sanitize_finding(finding);
         let word = format!("{:<7}", finding.status.word());
         let word = match finding.status {
             Status::Ok => style(word).green(),
@@ -65,7 +64,7 @@ pub fn text(findings: &[Finding]) {
     }
 }
 
-/// How many there are of each.
+/// `1 problem, 2 ok`
 pub fn summary(findings: &[Finding]) -> String {
     let count = |status| findings.iter().filter(|finding| finding.status == status).count();
     let part = |(status, many): (Status, &str)| match count(status) {
@@ -83,10 +82,10 @@ pub fn summary(findings: &[Finding]) -> String {
     all.into_iter().filter_map(part).collect::<Vec<_>>().join(", ")
 }
 
-/// What people paste into an issue: no secrets, and the home folder as `~`.
+/// For pasting into an issue: no secrets, and the home folder as `~`.
 pub fn markdown(ctx: &Context, findings: &[Finding]) {
-    let scrub = Scrub::new(ctx);
-    ui::out(&scrub.text(&render(findings)));
+    let redactor = Redactor::new(ctx);
+    ui::out(&redactor.text(&render(findings)));
 }
 
 fn render(findings: &[Finding]) -> String {
@@ -97,14 +96,21 @@ fn render(findings: &[Finding]) -> String {
         std::env::consts::ARCH,
         summary(findings)
     );
-    let findings: Vec<Finding> = findings.iter().map(fit_finding).collect();
+    let findings: Vec<Finding> = findings.iter().map(sanitize_finding).collect();
     for finding in &findings {
         let seen = finding.seen.lines().next().unwrap_or_default();
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "| {} | {} | {} |", finding.status.word(), cell(&finding.title), cell(seen));
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} |",
+            finding.status.word(),
+            escape_markdown(&finding.title),
+            escape_markdown(seen)
+        );
     }
     for finding in findings.iter().filter(|finding| finding.status != Status::Ok) {
-        let _ = write!(text, "\n**{}** {} (`{}`)\n", finding.status.word(), cell(&finding.title), finding.id);
+        let _ =
+            write!(text, "\n**{}** {} (`{}`)\n", finding.status.word(), escape_markdown(&finding.title), finding.id);
         if finding.seen.lines().count() > 1 {
             let _ = write!(text, "\n```\n{}\n```\n", finding.seen.replace("```", "'''"));
         }
@@ -118,8 +124,8 @@ fn render(findings: &[Finding]) -> String {
     text
 }
 
-/// Fit for a table, and with no mark-up or mention of its own.
-fn cell(text: &str) -> String {
+/// Escapes Markdown, and breaks up mentions.
+fn escape_markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if matches!(c, '|' | '<' | '*' | '_' | '`' | '[' | '\\' | '#') {
@@ -127,26 +133,26 @@ fn cell(text: &str) -> String {
         }
         out.push(c);
         if c == '@' {
-            // GitHub would write to somebody.
+            // GitHub would notify that user.
             out.push('\u{200b}');
         }
     }
     out
 }
 
-/// What must not be pasted.
-struct Scrub {
+/// Removes what must not be pasted.
+struct Redactor {
     secrets: Vec<String>,
     home: Option<String>,
 }
 
-/// Shorter values are words that stand everywhere.
-const SHORTEST: usize = 4;
+/// Shorter values also occur as ordinary words.
+const MIN_SECRET_LENGTH: usize = 4;
 
-impl Scrub {
-    /// Values of variables that are named like secrets, in the shell and in the
-    /// env files. One that the template has too is no secret.
-    fn new(ctx: &Context) -> Scrub {
+impl Redactor {
+    /// Collects the values of variables with secret-like names from the shell and the env
+    /// files. A value that the template has too is not secret.
+    fn new(ctx: &Context) -> Redactor {
         let is_secret = |name: &str| ui::mask_value(name, "x") != "x";
         let project = env::gather(ctx).ok();
         let template = |name: &str| {
@@ -161,22 +167,22 @@ impl Scrub {
         let mut secrets: Vec<String> = shell
             .chain(written)
             .filter(|(value, name)| {
-                is_secret(name) && value.len() >= SHORTEST && template(name).as_ref() != Some(value)
+                is_secret(name) && value.len() >= MIN_SECRET_LENGTH && template(name).as_ref() != Some(value)
             })
             .map(|(value, _)| value)
             .collect();
-        // The longer first: one may be part of another.
+        // Longest first: one may be part of another.
         secrets.sort_by(|one, two| two.len().cmp(&one.len()).then(one.cmp(two)));
         secrets.dedup();
         let home = ctx.home.as_deref().filter(|home| home.parent().is_some());
-        Scrub { secrets, home: home.map(Path::display).map(|home| home.to_string()) }
+        Redactor { secrets, home: home.map(Path::display).map(|home| home.to_string()) }
     }
 
     fn text(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.secrets {
-            // In the table some characters have a backslash before them.
-            text = text.replace(secret, "***").replace(&cell(secret), "***");
+            // Table cells are escaped.
+            text = text.replace(secret, "***").replace(&escape_markdown(secret), "***");
         }
         match &self.home {
             Some(home) => without_home(&text, home),
@@ -185,7 +191,7 @@ impl Scrub {
     }
 }
 
-/// A folder in it is `~/x`; one whose name only begins like it is not.
+/// `/h/ben/x` becomes `~/x`; `/h/benny` stays.
 fn without_home(text: &str, home: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -207,11 +213,11 @@ mod tests {
 
     #[test]
     fn secrets_and_the_home_folder_are_not_pasted() {
-        let scrub = Scrub { secrets: vec!["hunter_2".into()], home: Some("/h/ben".into()) };
+        let redactor = Redactor { secrets: vec!["hunter_2".into()], home: Some("/h/ben".into()) };
         let found =
             Finding::new("containers.state", "container db", Status::Problem, "hunter_2 refused\n  | pw=hunter_2")
                 .remedy("cd /h/ben/demo");
-        let text = scrub.text(&render(&[found]));
+        let text = redactor.text(&render(&[found]));
         assert!(!text.contains("hunter") && !text.contains("ben"), "{text}");
         assert!(text.contains("cd ~/demo") && text.contains("*** refused"), "{text}");
         assert_eq!(without_home("/h/benny /x/h/ben /h/ben", "/h/ben"), "/h/benny /x/h/ben ~");

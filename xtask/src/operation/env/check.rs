@@ -1,4 +1,4 @@
-//! What is wrong, or not what it looks like, in `.env`.
+//! Finds values in `.env` that are wrong or not what they look like.
 
 use std::path::Path;
 
@@ -14,11 +14,10 @@ use crate::operation::change::dependents::port_moves;
 use crate::stack::{self, Uses};
 use crate::ui;
 
-/// Something to look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     kind: &'static str,
-    /// `null` where it is about the whole file.
+    /// `None` if it is about the whole file.
     variable: Option<String>,
     file: String,
     /// From 1.
@@ -38,7 +37,6 @@ impl Finding {
         format!("{}:{}: {}", self.file, self.line, self.message)
     }
 
-    /// What to do.
     pub fn remedy(&self) -> &str {
         &self.remedy
     }
@@ -52,14 +50,14 @@ struct Report<'a> {
     findings: &'a [Finding],
 }
 
-/// Looks at every env file of the project.
+/// Checks every env file of the project.
 pub fn check(ctx: &Context, env: &EnvProject) -> Result<Vec<Finding>> {
-    let files = env.written(ctx)?;
+    let files = env.existing_files(ctx)?;
     let uses = stack::uses(&env.project, &|name| ctx.var(name))?;
-    let mut found = missing(ctx, env);
+    let mut found = missing_variables(ctx, env);
     for (at, (path, document)) in files.iter().enumerate() {
-        let of_file = OfFile { ctx, path };
-        found.extend(unknown(&of_file, env, document, &uses));
+        let source = FindingSource { ctx, path };
+        found.extend(unknown_variables(&source, env, document, &uses));
         let earlier = |name: &str| {
             files[..at]
                 .iter()
@@ -68,48 +66,48 @@ pub fn check(ctx: &Context, env: &EnvProject) -> Result<Vec<Finding>> {
                 .or_else(|| ctx.var(name))
         };
         for oddity in document.oddities(&earlier) {
-            found.push(odd(&of_file, &oddity));
+            found.push(oddity_finding(&source, &oddity));
         }
-        found.extend(shadowed(&of_file, env, document));
+        found.extend(shadowed_variables(&source, env, document));
     }
     if let (Some((template, declared)), [(path, document)]) = (&env.template, files) {
-        let of_file = OfFile { ctx, path };
+        let source = FindingSource { ctx, path };
         let stale = stale(declared, document, &|name| ctx.var(name));
-        found.extend(stale.iter().map(|stale| dependent(&of_file, template, stale)));
-        found.extend(old_ports(&of_file, env, (declared, document), &stale));
+        found.extend(stale.iter().map(|stale| dependent_finding(&source, template, stale)));
+        found.extend(old_ports(&source, env, (declared, document), &stale));
     }
     found.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
     Ok(found)
 }
 
-struct OfFile<'a> {
+struct FindingSource<'a> {
     ctx: &'a Context,
     path: &'a Path,
 }
 
-impl OfFile<'_> {
+impl FindingSource<'_> {
     fn finding(&self, kind: &'static str, variable: &str, line: usize, message: &str, remedy: String) -> Finding {
         let variable = Some(ui::clean(variable)).filter(|name| !name.is_empty());
         Finding { kind, variable, file: self.ctx.show(self.path), line, message: ui::clean(message), remedy }
     }
 }
 
-fn missing(ctx: &Context, env: &EnvProject) -> Vec<Finding> {
+fn missing_variables(ctx: &Context, env: &EnvProject) -> Vec<Finding> {
     let Some((path, template)) = &env.template else { return Vec::new() };
     let documents: Vec<Document> = env.files.iter().map(|(_, document)| document.clone()).collect();
-    let place = OfFile { ctx, path };
+    let place = FindingSource { ctx, path };
     let missing = template.missing_from(&documents).into_iter();
     let finding = |(name, line): (String, usize)| {
-        let message = format!("{name} is in {} and in no env file", ctx.show(path));
+        let message = format!("{name} is in {} but in no env file", ctx.show(path));
         place.finding("missing", &name, line, &message, "cargo xtask env init --missing".to_owned())
     };
     missing.map(finding).collect()
 }
 
-/// Without a template nobody says what belongs here.
-fn unknown(file: &OfFile<'_>, env: &EnvProject, document: &Document, uses: &Uses) -> Vec<Finding> {
+/// Variables that nothing uses; none without a template, which declares what belongs here.
+fn unknown_variables(source: &FindingSource<'_>, env: &EnvProject, document: &Document, uses: &Uses) -> Vec<Finding> {
     let Some((path, template)) = &env.template else { return Vec::new() };
-    if uses.env_files.iter().any(|used| used == file.path) {
+    if uses.env_files.iter().any(|used| used == source.path) {
         return Vec::new();
     }
     let own: Vec<_> = document.assigned().collect();
@@ -125,36 +123,36 @@ fn unknown(file: &OfFile<'_>, env: &EnvProject, document: &Document, uses: &Uses
             || name.starts_with("DOCKER_")
             || known.iter().any(|k| k == name)
     };
-    let template = file.ctx.show(path);
+    let template = source.ctx.show(path);
     let finding = |line: &crate::envfile::Assigned| {
         let name = &line.name;
         let message = format!("{name} is neither in {template} nor used by the compose files");
         let remedy = format!("correct its name, remove the line, or add it to {template}");
-        file.finding("unknown", name, line.line, &message, remedy)
+        source.finding("unknown", name, line.line, &message, remedy)
     };
     own.iter().filter(|line| !is_known(&line.name)).map(finding).collect()
 }
 
-fn odd(file: &OfFile<'_>, oddity: &Oddity) -> Finding {
+fn oddity_finding(source: &FindingSource<'_>, oddity: &Oddity) -> Finding {
     let name = &oddity.variable;
     let (kind, message, remedy) = match &oddity.what {
         What::Duplicate { counts } => (
             "duplicate",
-            format!("{name} is set again on line {counts}, and that one counts"),
+            format!("{name} is set again on line {counts}, which overrides this one"),
             format!("remove line {}, or line {counts}", oddity.line),
         ),
         What::CommentIsValue => (
             "comment_is_value",
-            format!("the value of {name} is what looks like a comment: after `=` and a space `#` starts none"),
-            format!("give the comment a line of its own, or write `{name}=\"\" # …`"),
+            format!("what looks like a comment is the value of {name}: `#` right after `= ` does not start a comment"),
+            format!("put the comment on its own line, or write `{name}=\"\" # …`"),
         ),
         What::TabBeforeComment => (
             "tab_before_comment",
-            format!("only a space and `#` start a comment: after a tab it is part of the value of {name}"),
-            "write a space in the place of the tab".to_owned(),
+            format!("`#` starts a comment only after a space: after a tab it is part of the value of {name}"),
+            "replace the tab by a space".to_owned(),
         ),
         What::ExpandsToNothing { name: wanted, below } => {
-            // In a password what follows the dollar sign is half of it.
+            // In a password the text after the dollar sign is secret too.
             let hidden = ui::mask_value(name, "x") == "***";
             let wanted = if hidden { "a `$…`".to_owned() } else { format!("`${wanted}`") };
             match below {
@@ -165,58 +163,58 @@ fn odd(file: &OfFile<'_>, oddity: &Oddity) -> Finding {
                 ),
                 None => (
                     "expands_to_nothing",
-                    format!("{wanted} in the value of {name} is not set, and expands to nothing"),
-                    "write `$$` for a dollar sign, or the value in 'single quotes'".to_owned(),
+                    format!("{wanted} in the value of {name} is not set and expands to nothing"),
+                    "write `$$` for a dollar sign, or put the value in 'single quotes'".to_owned(),
                 ),
             }
         }
         What::Inherited => {
-            let set = if file.ctx.var(name).is_some() { "and it does" } else { "and it does not" };
+            let set = if source.ctx.var(name).is_some() { "which sets it" } else { "which does not set it" };
             (
                 "inherited",
-                format!("{name} has no `=`: the shell is to set it, {set}"),
+                format!("{name} has no `=`, so its value comes from the shell, {set}"),
                 format!("write `{name}=value`, or remove the line"),
             )
         }
         What::Dropped => (
             "dropped",
-            "the last line has no `=`, and Compose drops it".to_owned(),
+            "the last line has no `=`, so Compose ignores it".to_owned(),
             "write `NAME=value`, or remove the line".to_owned(),
         ),
         What::MixedLineEnds => (
             "mixed_line_ends",
             "some lines end in CRLF and some in LF; this is the first that differs".to_owned(),
-            format!("dos2unix {}", file.ctx.show(file.path)),
+            format!("dos2unix {}", source.ctx.show(source.path)),
         ),
     };
-    file.finding(kind, name, oddity.line, &message, remedy)
+    source.finding(kind, name, oddity.line, &message, remedy)
 }
 
-/// Lines that would count if the shell did not set another value.
-fn shadowed(file: &OfFile<'_>, env: &EnvProject, document: &Document) -> Vec<Finding> {
+/// Lines that the shell overrides with another value.
+fn shadowed_variables(source: &FindingSource<'_>, env: &EnvProject, document: &Document) -> Vec<Finding> {
     let mut found = Vec::new();
     for name in document.names() {
         let (Some(shell), Some((value, Source::EnvFile { path, line }))) =
-            (file.ctx.var(&name), env.project.env_files.get(&name))
+            (source.ctx.var(&name), env.project.env_files.get(&name))
         else {
             continue;
         };
-        if path == file.path && value != shell {
+        if path == source.path && value != shell {
             let (shell, value) = (ui::mask_value(&name, &shell), ui::mask_value(&name, value));
-            let message = format!("the shell sets {name}={shell}, which beats {value} here");
-            found.push(file.finding("shadowed", &name, line, &message, format!("unset {name}")));
+            let message = format!("the shell sets {name}={shell}, which overrides {value} here");
+            found.push(source.finding("shadowed", &name, line, &message, format!("unset {name}")));
         }
     }
     found
 }
 
-fn dependent(file: &OfFile<'_>, template: &Path, stale: &Stale) -> Finding {
+fn dependent_finding(source: &FindingSource<'_>, template: &Path, stale: &Stale) -> Finding {
     let Stale { variable: name, declared, .. } = stale;
     let mask = |value: &str| ui::mask_value(name, value);
     let message = format!(
-        "{name} is {}, and {}:{} makes it {} with the values of today",
+        "{name} is {}, but {}:{} gives {} with the current values",
         mask(&stale.value),
-        file.ctx.show(template),
+        source.ctx.show(template),
         stale.template_line,
         mask(&stale.expected)
     );
@@ -224,27 +222,27 @@ fn dependent(file: &OfFile<'_>, template: &Path, stale: &Stale) -> Finding {
     let remedy = if mask(&stale.expected) == stale.expected {
         Command::new("cargo").args(["xtask", "env", "set", &set]).line()
     } else {
-        format!("write it as the template does: {name}={}", mask(declared))
+        format!("write it as in the template: {name}={}", mask(declared))
     };
-    file.finding("dependent", name, stale.line, &message, remedy)
+    source.finding("dependent", name, stale.line, &message, remedy)
 }
 
-/// Literals that name a port which is a default and no longer the value.
+/// Values that contain the default of a port variable which now has another value.
 fn old_ports(
-    file: &OfFile<'_>,
+    source: &FindingSource<'_>,
     env: &EnvProject,
     (template, document): (&Document, &Document),
     stale: &[Stale],
 ) -> Vec<Finding> {
-    let moves = port_moves(file.ctx, &env.project, template);
+    let moves = port_moves(source.ctx, &env.project, template);
     let mentions = mentions(document, &moves).into_iter();
     let finding = |mention: crate::envfile::Mention| {
         let now = moves.iter().find(|step| step.variable == mention.of).map(|step| step.to).unwrap_or_default();
         let (name, of) = (&mention.variable, &mention.of);
         let value = ui::mask_value(name, &mention.value);
         let message = format!("{name}={value} names {}, the default of {of}, which is now {now}", mention.port);
-        let remedy = format!("if it means {of}, write {now}, or `${{{of}}}` in the place of the number");
-        file.finding("old_port", name, mention.line, &message, remedy)
+        let remedy = format!("if it means {of}, write {now}, or `${{{of}}}` instead of the number");
+        source.finding("old_port", name, mention.line, &message, remedy)
     };
     mentions.filter(|mention| !stale.iter().any(|known| known.variable == mention.variable)).map(finding).collect()
 }
@@ -259,7 +257,7 @@ pub fn json(ctx: &Context, env: &EnvProject, findings: &[Finding]) -> impl Seria
     }
 }
 
-/// The findings as lines, and a last one that sums up.
+/// The findings and a summary.
 pub fn text(ctx: &Context, env: &EnvProject, findings: &[Finding]) {
     for finding in findings {
         ui::out(&format!("{}:{}: {}", finding.file, finding.line, finding.message));
@@ -267,8 +265,8 @@ pub fn text(ctx: &Context, env: &EnvProject, findings: &[Finding]) {
     }
     let files: Vec<String> = env.files.iter().map(|(path, _)| ctx.show(path)).collect();
     let against = match &env.template {
-        Some((path, _)) => format!("against {}", ctx.show(path)),
-        None => "no template to hold it against".to_owned(),
+        Some((path, _)) => format!("compared with {}", ctx.show(path)),
+        None => "no template to compare with".to_owned(),
     };
     let count = match findings.len() {
         0 => "nothing found".to_owned(),

@@ -1,4 +1,4 @@
-//! What `.env` has otherwise than its template.
+//! How `.env` differs from its template.
 
 use serde::Serialize;
 
@@ -31,24 +31,24 @@ struct Side {
     value: String,
 }
 
-/// What differs, in the file that new values go to.
+/// Compares the file that new values are written to.
 pub fn diff(ctx: &Context, env: &EnvProject) -> Result<Vec<Change>> {
-    let files = env.written(ctx)?;
+    let files = env.existing_files(ctx)?;
     let Some((_, template)) = &env.template else {
         return Err(Error::new(format!(
             "there is no .env.template, .env.example or the like in {}",
             ctx.show(&env.project.dir)
         ))
-        .hint("write one: the variables of .env, with their defaults and a comment each"));
+        .hint("write one: the variables of .env, each with its default and a comment"));
     };
     Ok(files.last().map(|(_, document)| template.changes_in(document)).unwrap_or_default())
 }
 
-/// As two versions of one file: `-` the template's line, `+` the file's.
+/// Like a diff: `-` is the template's line, `+` the file's.
 pub fn text(ctx: &Context, env: &EnvProject, changes: &[Change]) {
     let (template, file) = names(ctx, env);
     if changes.is_empty() {
-        ui::note(&format!("{file} says what {template} says"));
+        ui::note(&format!("{file} has the same values as {template}"));
         return;
     }
     ui::out(&format!("--- {template}\n+++ {file}"));

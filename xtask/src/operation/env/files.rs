@@ -1,5 +1,4 @@
-//! `.env` as people work with it: made, checked, explained, changed, compared
-//! with its template.
+//! The env files of a project and their template, as the `env` commands read them.
 
 use std::path::{Path, PathBuf};
 
@@ -10,19 +9,16 @@ use crate::model::ComposeOptions;
 use crate::operation::change::env_file::read;
 use crate::stack::{self, Project};
 
-/// The env files of a project and their template.
 #[derive(Debug)]
 pub struct EnvProject {
-    /// The project.
     pub project: Project,
-    /// The template and what it says.
+    /// The template, if there is one.
     pub template: Option<(PathBuf, Document)>,
     /// The env files that Compose reads, in its order.
     pub files: Vec<(PathBuf, Document)>,
 }
 
-/// Reads what there is; a line that Compose would refuse is an error with file,
-/// line and cure.
+/// Reads them. A line that Compose would reject is an error with file, line and hint.
 pub fn gather(ctx: &Context) -> Result<EnvProject> {
     let project = stack::locate(&ctx.options, &ctx.dir, &|name| ctx.var(name))?;
     let document = |path: &Path| {
@@ -36,8 +32,8 @@ pub fn gather(ctx: &Context) -> Result<EnvProject> {
 }
 
 impl EnvProject {
-    /// The env files, at least one.
-    pub(super) fn written(&self, ctx: &Context) -> Result<&[(PathBuf, Document)]> {
+    /// The env files; an error if there is none.
+    pub(super) fn existing_files(&self, ctx: &Context) -> Result<&[(PathBuf, Document)]> {
         if !self.files.is_empty() {
             return Ok(&self.files);
         }
@@ -45,22 +41,24 @@ impl EnvProject {
         writable(ctx, file)?;
         let error = Error::new(format!("there is no {}", ctx.show(file)));
         Err(match &self.template {
-            Some((template, _)) => error.hint(format!("`cargo xtask env init` makes it from {}", ctx.show(template))),
-            None => error.hint(format!("nothing needs it; `cargo xtask env set NAME=VALUE` makes {}", ctx.show(file))),
+            Some((template, _)) => error.hint(format!("`cargo xtask env init` creates it from {}", ctx.show(template))),
+            None => {
+                error.hint(format!("nothing needs it; `cargo xtask env set NAME=VALUE` creates {}", ctx.show(file)))
+            }
         })
     }
 
-    /// The options with which Compose reads the project once `.env` is made:
-    /// until then its template stands in.
+    /// The options with which Compose will read the project once `.env` exists; until then
+    /// its template is read instead.
     pub(super) fn options(&self, ctx: &Context) -> ComposeOptions {
-        match self.stands_in() {
+        match self.template_in_use() {
             Some((path, _)) => ComposeOptions { env_files: vec![path.clone()], ..ctx.options.clone() },
             None => ctx.options.clone(),
         }
     }
 
-    /// The template, where it is to become `.env`.
-    pub(super) fn stands_in(&self) -> Option<&(PathBuf, Document)> {
+    /// The template, if there is no `.env` yet.
+    pub(super) fn template_in_use(&self) -> Option<&(PathBuf, Document)> {
         let missing = self.files.is_empty() && self.project.env_files.default_file().is_some();
         self.template.as_ref().filter(|_| missing)
     }
@@ -71,11 +69,11 @@ pub(crate) fn disabled() -> Error {
         .hint("`unset COMPOSE_DISABLE_ENV_FILE`, or name a file with --env-file")
 }
 
-/// Refuses a place where no env file can be written, and says why.
+/// Refuses a path where no env file can be written.
 pub(crate) fn writable(ctx: &Context, file: &Path) -> Result<()> {
     let place = ctx.show(file);
     if file.is_dir() {
-        return Err(Error::new(format!("{place} is a folder, and Compose reads no values from it")).hint(format!(
+        return Err(Error::new(format!("{place} is a folder, so Compose reads no values from it")).hint(format!(
             "move it away: `mv {} {}`",
             ctx.typed(file),
             ctx.typed(Path::new(&format!("{}.old", file.display())))
@@ -84,8 +82,8 @@ pub(crate) fn writable(ctx: &Context, file: &Path) -> Result<()> {
     let dangling = file.symlink_metadata().is_ok_and(|found| found.is_symlink()) && !file.exists();
     if dangling {
         let target = std::fs::read_link(file).unwrap_or_default();
-        return Err(Error::new(format!("{place} is a symbolic link to {}, which is not there", ctx.show(&target)))
-            .hint(format!("make the file it points to, or remove the link: `rm {}`", ctx.typed(file))));
+        return Err(Error::new(format!("{place} is a symbolic link to {}, which does not exist", ctx.show(&target)))
+            .hint(format!("create the file it points to, or remove the link: `rm {}`", ctx.typed(file))));
     }
     Ok(())
 }

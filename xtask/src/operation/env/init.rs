@@ -1,4 +1,4 @@
-//! Making `.env`, completing it, and keeping it out of git.
+//! Creates or completes `.env`, and has git ignore it.
 
 use std::path::Path;
 
@@ -14,12 +14,12 @@ use crate::operation::change::read_only::hint_no_write;
 use crate::operation::change::tracked::WriteMode;
 use crate::{disk, ui};
 
-/// Makes `.env` from its template, or (`missing`) adds what it lacks; then sees
-/// to it that git ignores the file.
+/// Creates `.env` from its template, or (`missing`) appends the variables that it lacks; then
+/// makes sure that git ignores it.
 pub fn init(ctx: &Context, env: &EnvProject, missing: bool) -> Result<Exit> {
     let named = env.project.env_files.is_explicit();
     let file = if let Some((file, document)) = env.files.last() {
-        there(ctx, env, (file, document), missing)?;
+        complete(ctx, env, (file, document), missing)?;
         file
     } else {
         let file = env.project.env_files.default_file().ok_or_else(disabled)?;
@@ -27,26 +27,26 @@ pub fn init(ctx: &Context, env: &EnvProject, missing: bool) -> Result<Exit> {
         copy_template(ctx, template(ctx, env)?.0, file).map_err(hint_no_write)?;
         file
     };
-    // A file that the person named may well be meant for everybody.
-    if named { Ok(Exit::Success) } else { ignored(ctx, file) }
+    // A file that --env-file names may be meant to be committed.
+    if named { Ok(Exit::Success) } else { ensure_ignored(ctx, file) }
 }
 
 fn template<'a>(ctx: &Context, env: &'a EnvProject) -> Result<(&'a Path, &'a Document)> {
     let found = env.template.as_ref().map(|(path, document)| (path.as_path(), document));
     found.ok_or_else(|| {
         Error::new(format!("there is no .env.template, .env.example or the like in {}", ctx.show(&env.project.dir)))
-            .hint("write one: the variables of .env, with their defaults and a comment each")
-            .hint("or begin with one variable: `cargo xtask env set NAME=VALUE`")
+            .hint("write one: the variables of .env, each with its default and a comment")
+            .hint("or start with one variable: `cargo xtask env set NAME=VALUE`")
     })
 }
 
-fn there(ctx: &Context, env: &EnvProject, (file, document): (&Path, &Document), missing: bool) -> Result<()> {
+fn complete(ctx: &Context, env: &EnvProject, (file, document): (&Path, &Document), missing: bool) -> Result<()> {
     let place = ctx.show(file);
     if !missing {
-        ui::note(&format!("{place} is there already, and stays as it is"));
+        ui::note(&format!("{place} exists already and was not changed"));
         if env.template.is_some() {
             ui::note(
-                "hint: `cargo xtask env check` holds it against the template, `env init --missing` adds what it lacks",
+                "hint: `cargo xtask env check` compares it with the template, `env init --missing` adds what it lacks",
             );
         }
         return Ok(());
@@ -55,7 +55,7 @@ fn there(ctx: &Context, env: &EnvProject, (file, document): (&Path, &Document), 
     let documents: Vec<Document> = env.files.iter().map(|(_, document)| document.clone()).collect();
     let names: Vec<String> = declared.missing_from(&documents).into_iter().map(|(name, _)| name).collect();
     if names.is_empty() {
-        ui::note(&format!("{place} has all that {} has", ctx.show(path)));
+        ui::note(&format!("{place} has every variable of {}", ctx.show(path)));
         return Ok(());
     }
     let mut complete = document.clone();
@@ -71,11 +71,10 @@ fn there(ctx: &Context, env: &EnvProject, (file, document): (&Path, &Document), 
     Ok(())
 }
 
-/// Writes lines that were added. A default of the template may say less than that
-/// of the compose file: where a port would be on other addresses than it is on
-/// now, the file is put back.
+/// WriteMode the completed file. The template's default may lack the address that the compose
+/// file's default has: if a port would move to other addresses, the file is restored.
 fn write_proved(ctx: &Context, file: &Path, bytes: &[u8], names: &[String]) -> Result<()> {
-    // Where the project cannot be read, these lines may be what it lacks.
+    // A project that cannot be read may need just these lines.
     let before = Model::read(ctx).ok();
     disk::write_proved(&[(file.to_path_buf(), Some(bytes.to_vec()))], || {
         let Some(before) = before else { return Ok(()) };
@@ -85,22 +84,22 @@ fn write_proved(ctx: &Context, file: &Path, bytes: &[u8], names: &[String]) -> R
             Some(difference) => {
                 let cause = format!("the template's {} in {}", names.join(", "), ctx.show(file));
                 Err(proof::refusal(&cause, difference)
-                    .hint("the file is as it was: write the address into the template, as the compose file has it"))
+                    .hint("the file was restored; write the address into the template, as in the compose file"))
             }
         }
     })
 }
 
-/// Adds a line to `.gitignore`, after asking; a finding where it is not ignored
-/// in the end. Outside of git there is nothing to ignore.
-fn ignored(ctx: &Context, file: &Path) -> Result<Exit> {
+/// Asks and adds a line to `.gitignore`. The exit code is a finding if the file is not ignored
+/// in the end. Outside git this does nothing.
+fn ensure_ignored(ctx: &Context, file: &Path) -> Result<Exit> {
     let (Some(dir), Some(name)) = (file.parent(), file.file_name().and_then(|name| name.to_str())) else {
         return Ok(Exit::Success);
     };
     let place = ctx.show(file);
     if git(dir, &["ls-files", "--error-unmatch"], name) == Some(0) {
-        ui::warn(&format!("{place} is in git, with whatever secrets it holds"));
-        ui::note(&format!("hint: `git rm --cached {}` takes it out and leaves the file", ctx.typed(file)));
+        ui::warn(&format!("git tracks {place}, with all secrets in it"));
+        ui::note(&format!("hint: `git rm --cached {}` untracks it and keeps the file", ctx.typed(file)));
         return Ok(Exit::Finding);
     }
     let is_ignored = || git(dir, &["check-ignore", "--quiet"], name) != Some(1);
@@ -114,7 +113,7 @@ fn ignored(ctx: &Context, file: &Path) -> Result<Exit> {
         return Ok(Exit::Finding);
     }
     if !ctx.ask(&format!("add it to {list_name}?"), "nothing was added").unwrap_or(false) {
-        ui::note("hint: add --yes, and it is added");
+        ui::note("hint: --yes adds it");
         return Ok(Exit::Finding);
     }
     let before = if list.exists() { read(ctx, &list)? } else { Vec::new() };
@@ -123,12 +122,12 @@ fn ignored(ctx: &Context, file: &Path) -> Result<Exit> {
     Ok(if is_ignored() { Exit::Success } else { Exit::Finding })
 }
 
-/// The exit code; `None` without git.
+/// The exit code of git; `None` if it is not installed.
 fn git(dir: &Path, words: &[&str], file: &str) -> Option<i32> {
     Command::new("git").args(words).arg(file).dir(dir).ask(exec::LIMIT).ok()?.code
 }
 
-/// `bytes` and one more line, with the line breaks that are there.
+/// Appends a line, with the line breaks that the file uses.
 pub(in crate::operation) fn with_line(bytes: &[u8], line: &str) -> Vec<u8> {
     let line_break = if bytes.windows(2).any(|pair| pair == b"\r\n") { "\r\n" } else { "\n" };
     let start = if bytes.is_empty() || bytes.ends_with(b"\n") { "" } else { line_break };

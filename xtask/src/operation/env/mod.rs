@@ -1,5 +1,4 @@
-//! `.env` as people work with it: made, checked, explained, changed, compared
-//! with its template.
+//! The commands of `cargo xtask env`.
 
 mod check;
 mod diff;

@@ -1,5 +1,4 @@
-//! Every project that ports are kept for, looked at together: who would clash
-//! with whom.
+//! Checks every project that ports are kept for against the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -17,7 +16,7 @@ use crate::ports::{self, OwnerReport, PortHolders, find_holders};
 use crate::project::{leases, with_real_folder};
 use crate::{disk, stack, ui};
 
-/// Everything that was found; the JSON of `check-ports --all`.
+/// The JSON of `check-ports --all`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Check {
     schema: u32,
@@ -33,7 +32,7 @@ struct Project {
     ports: Vec<Claim>,
 }
 
-/// A port that a project keeps, or wants in its compose files, or both.
+/// A port that is kept for a project, or that its compose files publish, or both.
 #[derive(Debug, Serialize)]
 struct Claim {
     service: String,
@@ -44,9 +43,9 @@ struct Claim {
     wanted: bool,
     variable: Option<String>,
     verdict: &'static str,
-    /// Strangers only.
+    /// Without the project's own.
     owners: Vec<OwnerReport>,
-    /// Others that keep or want the same port.
+    /// Other projects with the same port.
     clashes: Vec<Party>,
     #[serde(skip)]
     host_ip: Option<IpAddr>,
@@ -67,7 +66,7 @@ struct Party {
     leased: bool,
 }
 
-/// Looks at every leased project whose folder is there.
+/// Checks every project with leases whose folder exists.
 pub(crate) fn check(ctx: &Context) -> Result<Check> {
     let leases = Book::peek(&ctx.state_dir()?);
     let tenants = leases.tenants.iter().filter(|tenant| disk::is_folder(&tenant.dir));
@@ -87,7 +86,7 @@ pub(crate) fn check(ctx: &Context) -> Result<Check> {
         for claim in &mut project.ports {
             let all = on_port.get(&(claim.published, claim.protocol)).into_iter().flatten();
             let is_other = |other: &Party| (&other.project, &other.dir) != (&project.name, &project.dir);
-            let others = all.filter(|(ip, other)| is_other(other) && meet(claim.host_ip, *ip));
+            let others = all.filter(|(ip, other)| is_other(other) && addresses_overlap(claim.host_ip, *ip));
             claim.clashes = others.map(|(_, other)| other.clone()).collect();
         }
     }
@@ -99,15 +98,15 @@ fn party(project: &Project, claim: &Claim) -> Party {
     Party { project: project.name.clone(), dir: project.dir.clone(), service, leased }
 }
 
-/// Whether two addresses of one port cannot both be had, as far as that is
-/// known: what is kept has no address of its own.
-fn meet(a: Option<IpAddr>, b: Option<IpAddr>) -> bool {
+/// Whether two host IPs of one port exclude each other. A lease has no host IP (`None`), so it
+/// overlaps with any.
+fn addresses_overlap(a: Option<IpAddr>, b: Option<IpAddr>) -> bool {
     a.zip(b).is_none_or(|(a, b)| a == b || a.is_unspecified() || b.is_unspecified())
 }
 
-/// What a folder's own files say, and whether it is a linked worktree: one that
-/// was started with --no-write has the main checkout's ports in its files, and
-/// its own in the ledger.
+/// The model from the folder's files, and whether it is a linked worktree: one that was
+/// started with --no-write has the main checkout's ports in its files, and its own only in
+/// the ledger.
 fn model(project: String, dir: &Path) -> Option<(Stack, bool)> {
     let options = ComposeOptions { project_name: Some(project), ..ComposeOptions::default() };
     let stack = stack::read(&options, dir, &|_| None).ok()?;
@@ -131,7 +130,7 @@ fn claims(tenant: &Tenant) -> Vec<Claim> {
         strangers: Vec::new(),
     };
     let mut claims: Vec<Claim> = tenant.leases.iter().map(of_lease).collect();
-    // A folder of dev servers may hold a compose file that nobody started.
+    // A folder with dev servers may have a compose file that was never started.
     let (project, dir) = (tenant.project.clone(), tenant.dir.clone());
     let read = || disk::within(&tenant.dir, move || model(project, &dir)).flatten();
     let Some((stack, linked)) = tenant.is_stack().then(read).flatten() else { return claims };
@@ -155,7 +154,7 @@ fn claims(tenant: &Tenant) -> Vec<Claim> {
     claims
 }
 
-/// Finds who is on the ports, all of them in one go. SCTP is never probed.
+/// Looks up the holders of all ports in one go. SCTP is never probed.
 fn judge_claims(ctx: &Context, projects: &mut [Project]) -> Result<()> {
     let claims = projects.iter().flat_map(|project| &project.ports);
     let ports: BTreeSet<(u16, Protocol)> = claims.map(|claim| (claim.published, claim.protocol)).collect();
@@ -164,7 +163,7 @@ fn judge_claims(ctx: &Context, projects: &mut [Project]) -> Result<()> {
         return Ok(());
     }
     let found = find_holders(ctx, &ports, Depth::Quick)
-        .map_err(|error: Error| error.within("who holds a port cannot be told"))?;
+        .map_err(|error: Error| error.within("cannot find out who holds a port"))?;
     if let Err(trouble) = &found.containers {
         ui::warn(&format!("containers are not seen: {}", ctx.engine_error(trouble)));
     }
@@ -187,7 +186,7 @@ fn judge_claim(name: &str, dir: &Path, claim: &mut Claim, holders: &PortHolders)
     };
     let is_own = |owner: &&Owner| match owner {
         Owner::Container(container) => with_real_folder(container.clone()).belongs_to(name, dir),
-        Owner::Process(process) => claim.target.is_none() && is_server(process, dir, claim.runner),
+        Owner::Process(process) => claim.target.is_none() && is_dev_server(process, dir, claim.runner),
         Owner::Unknown { .. } => false,
     };
     let strangers: Vec<Owner> = owners.iter().filter(|owner| !is_own(owner)).cloned().collect();
@@ -196,9 +195,9 @@ fn judge_claim(name: &str, dir: &Path, claim: &mut Claim, holders: &PortHolders)
     claim.strangers = strangers;
 }
 
-/// Whether a process is the dev server: the one that was started, a child of it,
-/// or one that somebody started by hand in the same folder.
-fn is_server(process: &Process, dir: &Path, runner: Option<Starter>) -> bool {
+/// Whether a process is the dev server: the process of the lease, a child of it, or one
+/// started by hand in the same folder.
+fn is_dev_server(process: &Process, dir: &Path, runner: Option<Starter>) -> bool {
     let around = host::surroundings(process);
     let is_child = |runner: Starter| {
         leases::is_alive(runner) && (process.pid == runner.pid || around.parents.iter().any(|of| of.pid == runner.pid))
@@ -213,16 +212,15 @@ impl Claim {
 }
 
 impl Check {
-    /// Ports that a project will not get, or not alone.
+    /// The number of ports that a project cannot have for itself.
     pub(crate) fn clashes(&self) -> usize {
         self.projects.iter().flat_map(|project| &project.ports).filter(|claim| claim.is_bad()).count()
     }
 
-    /// The sum, and under each project what is wrong.
     pub(crate) fn text(&self, ctx: &Context) {
         let ports = self.projects.iter().map(|project| project.ports.len()).sum();
         let clashes = match self.clashes() {
-            0 => "nobody clashes".to_owned(),
+            0 => "no clashes".to_owned(),
             1 => "1 clash".to_owned(),
             n => format!("{n} clashes"),
         };

@@ -1,4 +1,4 @@
-//! The whole machine: every project, its ports, and dev servers.
+//! All projects on this machine, their ports, and dev servers.
 
 pub(crate) mod check_all;
 pub(crate) mod dev_server;

@@ -1,4 +1,4 @@
-//! Which project has which ports to choose from, and who shares them.
+//! The port range of each project, and overlaps.
 
 use std::path::{Path, PathBuf};
 
@@ -13,16 +13,16 @@ use crate::model::PortRange;
 use crate::stack::{self, Settings};
 use crate::ui::{self, Column};
 
-/// The ranges, by folder, and where they meet; the JSON of `ranges`.
+/// The JSON of `ranges`.
 #[derive(Debug, Serialize)]
 pub struct Ranges {
     schema: u32,
-    projects: Vec<Known>,
+    projects: Vec<ProjectRange>,
     overlaps: Vec<Overlap>,
 }
 
 #[derive(Debug, Serialize)]
-struct Known {
+struct ProjectRange {
     project: String,
     #[serde(serialize_with = "ui::json_path")]
     dir: PathBuf,
@@ -30,19 +30,18 @@ struct Known {
     source: Option<Source>,
     /// Kept ports in the range.
     inside: Vec<u16>,
-    /// Kept ports out of it.
+    /// Kept ports outside it.
     outside: Vec<u16>,
-    /// The repository, in which all worktrees share one xtask.toml.
+    /// The repository, whose worktrees share one xtask.toml.
     #[serde(skip)]
     repository: Option<PathBuf>,
 }
 
-/// Where a range comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 enum Source {
     #[serde(rename = "xtask.toml")]
     Settings,
-    /// A free block that this tool gave to the project.
+    /// A free block that this tool assigned.
     #[serde(rename = "given")]
     Given,
 }
@@ -61,26 +60,29 @@ struct Party {
     dir: PathBuf,
 }
 
-/// Every project whose folder is there.
+/// Of every project whose folder exists.
 pub fn ranges(ctx: &Context) -> Ranges {
     let found = inventory(ctx);
     let gone = found.entries.iter().filter(|entry| entry.is_orphan() && entry.leased).count();
     if gone > 0 {
         let projects = if gone == 1 { "a project" } else { "projects" };
-        ui::note(&format!("note: ports are kept for {projects} whose folder is gone: `cargo xtask release --gone`"));
+        ui::note(&format!(
+            "note: ports are kept for {projects} whose folder was deleted: `cargo xtask release --gone`"
+        ));
     }
     let there = found.entries.iter().filter(|entry| entry.exists == Some(true));
-    let mut projects: Vec<Known> = there.map(|entry| known(ctx, entry)).collect();
-    // A stack that is only running is of interest for its range alone.
-    let leased = |known: &Known| known.range.is_some() || known.inside.len() + known.outside.len() > 0;
+    let mut projects: Vec<ProjectRange> = there.map(|entry| project_range(ctx, entry)).collect();
+    // A running stack without leases is listed only if it has a range.
+    let leased = |known: &ProjectRange| known.range.is_some() || known.inside.len() + known.outside.len() > 0;
     projects.retain(leased);
     let all: Vec<Option<PortRange>> = projects.iter().map(|known| known.range).collect();
     let overlaps = shared_ports(&all).into_iter().map(|(a, b, ports)| (&projects[a], &projects[b], ports));
-    let overlaps = overlaps.filter(|(a, b, _)| !are_one(a, b)).map(|(a, b, ports)| overlap(ctx, a, b, ports)).collect();
+    let overlaps =
+        overlaps.filter(|(a, b, _)| !share_settings(a, b)).map(|(a, b, ports)| overlap(ctx, a, b, ports)).collect();
     Ranges { schema: 1, projects, overlaps }
 }
 
-fn known(ctx: &Context, entry: &Entry) -> Known {
+fn project_range(ctx: &Context, entry: &Entry) -> ProjectRange {
     let settings = Settings::read(&entry.dir)
         .inspect_err(|error| ui::warn(&format!("{} in {}: {error}", ui::clean(&entry.project), ctx.show(&entry.dir))));
     let written = settings.ok().and_then(|settings| settings.port_range);
@@ -92,7 +94,7 @@ fn known(ctx: &Context, entry: &Entry) -> Known {
     kept.dedup();
     let (inside, outside) = kept.into_iter().partition(|port| range.is_some_and(|range| range.contains(*port)));
     let checkout = entry.checkout.as_ref();
-    Known {
+    ProjectRange {
         project: entry.project.clone(),
         dir: entry.dir.clone(),
         range,
@@ -103,27 +105,27 @@ fn known(ctx: &Context, entry: &Entry) -> Known {
     }
 }
 
-/// Worktrees of one repository share its xtask.toml, and leases keep them apart;
-/// so it is with two projects in one folder.
-fn are_one(a: &Known, b: &Known) -> bool {
+/// Whether two projects share one xtask.toml, as worktrees of a repository or projects in one
+/// folder. That is no overlap: leases keep their ports apart.
+fn share_settings(a: &ProjectRange, b: &ProjectRange) -> bool {
     let from_settings = a.source == Some(Source::Settings) && b.source == Some(Source::Settings);
     from_settings && (a.dir == b.dir || a.repository.is_some() && a.repository == b.repository)
 }
 
-fn overlap(ctx: &Context, a: &Known, b: &Known, ports: PortRange) -> Overlap {
+fn overlap(ctx: &Context, a: &ProjectRange, b: &ProjectRange, ports: PortRange) -> Overlap {
     let given = [a, b].into_iter().find(|known| known.source == Some(Source::Given));
     let cure = match given {
         Some(known) => {
-            format!("`cargo xtask release` in {}: the next start there gets another block", ctx.show(&known.dir))
+            format!("run `cargo xtask release` in {}: the next start there gets another block", ctx.show(&known.dir))
         }
-        None => format!("change port_range in {}, or in the other one", line(ctx, &b.dir)),
+        None => format!("change port_range in {}, or in the other one", settings_location(ctx, &b.dir)),
     };
-    let party = |known: &Known| Party { project: known.project.clone(), dir: known.dir.clone() };
+    let party = |known: &ProjectRange| Party { project: known.project.clone(), dir: known.dir.clone() };
     Overlap { ports, projects: [party(a), party(b)], cure }
 }
 
-/// Where xtask.toml says it: `~/src/demo/xtask.toml:3`.
-fn line(ctx: &Context, dir: &Path) -> String {
+/// `~/src/demo/xtask.toml:3`
+fn settings_location(ctx: &Context, dir: &Path) -> String {
     let path = dir.join(stack::SETTINGS_FILE);
     let text = disk::text(&path).unwrap_or_default();
     let at = text.lines().position(|line| line.trim_start().starts_with("port_range"));
@@ -131,15 +133,13 @@ fn line(ctx: &Context, dir: &Path) -> String {
 }
 
 impl Ranges {
-    /// Whether any two projects share ports.
     pub fn overlap(&self) -> bool {
         !self.overlaps.is_empty()
     }
 
-    /// The table, and under it who meets whom.
     pub fn text(&self, ctx: &Context) {
         if self.projects.is_empty() {
-            ui::out("no project has a range of ports, and no port is kept");
+            ui::out("no project has a port range, and no port is kept");
         }
         let columns = [Column::Left, Column::Left, Column::Left, Column::Left];
         let cells: Vec<Vec<String>> = self.projects.iter().map(|known| cells(ctx, known)).collect();
@@ -155,7 +155,7 @@ impl Ranges {
     }
 }
 
-fn cells(ctx: &Context, known: &Known) -> Vec<String> {
+fn cells(ctx: &Context, known: &ProjectRange) -> Vec<String> {
     let list = |ports: &[u16]| ports.iter().map(u16::to_string).collect::<Vec<String>>().join(" ");
     let range = known.range.map_or_else(|| "-".to_owned(), |range| range.to_string());
     let kept = match (known.inside.as_slice(), known.outside.as_slice()) {

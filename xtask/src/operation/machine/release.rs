@@ -1,4 +1,4 @@
-//! Ending what is kept.
+//! Releases kept ports.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -13,32 +13,31 @@ use crate::project::folder::project_dir;
 use crate::project::{self, leases};
 use crate::{disk, ui};
 
-/// Which leases.
+/// Which leases to release.
 #[derive(Debug, Clone)]
-pub enum Which {
-    /// Those of the project in this folder.
+pub enum Selection {
+    /// Of the project in this folder.
     Here,
-    /// Those of these ports, whoever has them.
+    /// Of these ports, in any project.
     Ports(BTreeSet<u16>),
-    /// Those of folders that are not there any more.
+    /// Of deleted folders.
     Gone,
-    /// Every one.
     All,
 }
 
-/// What ended; the JSON of `release`.
+/// The JSON of `release`.
 #[derive(Debug, Default, Serialize)]
 pub struct Released {
     schema: u32,
     dry_run: bool,
     #[serde(rename = "released")]
-    leases: Vec<Ended>,
-    /// Blocks of projects for which nothing is kept any more.
-    blocks: Vec<EndedBlock>,
+    leases: Vec<ReleasedLease>,
+    /// Of projects that keep no ports any more.
+    blocks: Vec<ReleasedBlock>,
 }
 
 #[derive(Debug, Serialize)]
-struct Ended {
+struct ReleasedLease {
     project: String,
     #[serde(serialize_with = "ui::json_path")]
     dir: PathBuf,
@@ -49,49 +48,49 @@ struct Ended {
 }
 
 #[derive(Debug, Serialize)]
-struct EndedBlock {
+struct ReleasedBlock {
     project: String,
     #[serde(serialize_with = "ui::json_path")]
     dir: PathBuf,
     range: PortRange,
 }
 
-/// Ends them. Ports that their own project is using end only with `--yes` or
-/// after a question: as soon as it stops, anybody may take them.
-pub fn release(ctx: &Context, which: &Which) -> Result<Released> {
+/// Releases the selected leases. Asks if their own project is using the ports, because any
+/// other project may take them when it stops.
+pub fn release(ctx: &Context, selection: &Selection) -> Result<Released> {
     let here = project_dir(ctx);
     let containers = project::containers(ctx).unwrap_or_default();
     let state = ctx.ledger_dir()?;
-    // Looked at without the lock, because questions take their time; done with it.
+    // Read without the lock to ask; the lock is taken after the answer.
     let peeked = Book::peek(&state);
-    let fits = |tenant: &Tenant| match which {
-        Which::Here => {
+    let fits = |tenant: &Tenant| match selection {
+        Selection::Here => {
             tenant.dir == here && ctx.options.project_name.as_ref().is_none_or(|name| *name == tenant.project)
         }
-        Which::Gone => !disk::is_folder(&tenant.dir),
-        Which::Ports(_) | Which::All => true,
+        Selection::Gone => !disk::is_folder(&tenant.dir),
+        Selection::Ports(_) | Selection::All => true,
     };
-    let ports = match which {
-        Which::Ports(ports) => Some(ports),
+    let ports = match selection {
+        Selection::Ports(ports) => Some(ports),
         _ => None,
     };
     let ends = |lease: &Lease| ports.is_none_or(|ports| ports.contains(&lease.published));
-    consent(ctx, which, &peeked, &containers, &|tenant, lease| fits(tenant) && ends(lease))?;
+    confirm(ctx, selection, &peeked, &containers, &|tenant, lease| fits(tenant) && ends(lease))?;
     if ctx.dry_run {
-        return Ok(Released { dry_run: true, ..end(&mut peeked.clone(), &fits, ports) });
+        return Ok(Released { dry_run: true, ..remove_leases(&mut peeked.clone(), &fits, ports) });
     }
-    let mut book = leases::open(ctx, Some(&containers))
-        .ok_or_else(|| Error::new("what is kept cannot be changed").hint("set XTASK_STATE_DIR to a folder of yours"))?;
-    let done = end(&mut book.leases, &fits, ports);
+    let mut book = leases::open(ctx, Some(&containers)).ok_or_else(|| {
+        Error::new("cannot change the kept ports").hint("set XTASK_STATE_DIR to a folder of your own")
+    })?;
+    let done = remove_leases(&mut book.leases, &fits, ports);
     let left = book.leases.clone();
     book.close()?;
-    forget_turns(ctx, &done, &left);
+    delete_lock_files(ctx, &done, &left);
     Ok(done)
 }
 
-/// The lock files of projects whose folders are gone, and for which nothing is
-/// kept any more.
-fn forget_turns(ctx: &Context, done: &Released, left: &Leases) {
+/// Deletes the lock files of projects whose folder was deleted and that keep no ports.
+fn delete_lock_files(ctx: &Context, done: &Released, left: &Leases) {
     let Ok(state) = ctx.state_dir() else { return };
     let ended = done.leases.iter().map(|ended| (&ended.project, &ended.dir));
     let blocks = done.blocks.iter().map(|ended| (&ended.project, &ended.dir));
@@ -102,8 +101,8 @@ fn forget_turns(ctx: &Context, done: &Released, left: &Leases) {
     }
 }
 
-/// Ends the leases of these ports, or all, of tenants that fit.
-fn end(leases: &mut Leases, fits: &dyn Fn(&Tenant) -> bool, ports: Option<&BTreeSet<u16>>) -> Released {
+/// Removes the leases of these ports, or all, of matching tenants.
+fn remove_leases(leases: &mut Leases, fits: &dyn Fn(&Tenant) -> bool, ports: Option<&BTreeSet<u16>>) -> Released {
     let mut done = Released { schema: 1, ..Released::default() };
     leases.tenants.retain_mut(|tenant| {
         if !fits(tenant) {
@@ -112,7 +111,7 @@ fn end(leases: &mut Leases, fits: &dyn Fn(&Tenant) -> bool, ports: Option<&BTree
         let ends = |lease: &mut Lease| ports.is_none_or(|ports| ports.contains(&lease.published));
         let gone: Vec<Lease> = tenant.leases.extract_if(.., ends).collect();
         let touched = !gone.is_empty();
-        done.leases.extend(gone.into_iter().map(|lease| Ended {
+        done.leases.extend(gone.into_iter().map(|lease| ReleasedLease {
             project: tenant.project.clone(),
             dir: tenant.dir.clone(),
             service: lease.service,
@@ -120,10 +119,10 @@ fn end(leases: &mut Leases, fits: &dyn Fn(&Tenant) -> bool, ports: Option<&BTree
             target: Some(lease.target).filter(|target| *target > 0),
             protocol: lease.protocol,
         }));
-        // Named ports of others leave a project alone that never had them.
+        // A project that never had any of the named ports stays.
         let stays = !tenant.leases.is_empty() || (!touched && ports.is_some());
         if !stays {
-            let block = tenant.range.map(|range| EndedBlock {
+            let block = tenant.range.map(|range| ReleasedBlock {
                 project: tenant.project.clone(),
                 dir: tenant.dir.clone(),
                 range,
@@ -135,10 +134,10 @@ fn end(leases: &mut Leases, fits: &dyn Fn(&Tenant) -> bool, ports: Option<&BTree
     done
 }
 
-/// Asks where something in use ends, or everything.
-fn consent(
+/// Asks before releasing ports in use, or everything.
+fn confirm(
     ctx: &Context,
-    which: &Which,
+    selection: &Selection,
     leases: &Leases,
     containers: &[Container],
     ends: &dyn Fn(&Tenant, &Lease) -> bool,
@@ -154,21 +153,21 @@ fn consent(
             }
         }
     }
-    let question = match which {
-        Which::All if count > 0 => format!("end all {count} leases of this machine?"),
+    let question = match selection {
+        Selection::All if count > 0 => format!("release all {count} kept ports on this machine?"),
         _ if !in_use.is_empty() => {
-            format!("{} in use by the very project: end what is kept all the same?", ui::are(&in_use))
+            format!("{} in use by the project itself: release anyway?", ui::are(&in_use))
         }
         _ => return Ok(()),
     };
     if ctx.dry_run {
         return Ok(());
     }
-    let asked = ctx.confirm(&question, "nothing was ended");
-    asked.map_err(|error| error.hint("what does not run ends without a question"))
+    let asked = ctx.confirm(&question, "nothing was released");
+    asked.map_err(|error| error.hint("ports of projects that are not running are released without asking"))
 }
 
-/// Whether the project itself is on the port, or about to be.
+/// Whether the project itself uses the port, or is starting.
 fn is_used(tenant: &Tenant, lease: &Lease, containers: &[Container]) -> bool {
     let own = containers.iter().filter(|container| container.belongs_to(&tenant.project, &tenant.dir));
     let mut bindings = own.flat_map(Container::held);
@@ -177,14 +176,13 @@ fn is_used(tenant: &Tenant, lease: &Lease, containers: &[Container]) -> bool {
 }
 
 impl Released {
-    /// Says what ended.
     pub fn text(&self, ctx: &Context) {
-        let verb = if self.dry_run { "would end" } else { "ended" };
-        for Ended { project, dir, service, published, protocol, .. } in &self.leases {
+        let verb = if self.dry_run { "would release" } else { "released" };
+        for ReleasedLease { project, dir, service, published, protocol, .. } in &self.leases {
             let (service, project) = (ui::clean(service), ui::clean(project));
             ui::out(&format!("{verb}: {published}/{protocol}, {service} of {project} in {}", ctx.show(dir)));
         }
-        for EndedBlock { project, dir, range } in &self.blocks {
+        for ReleasedBlock { project, dir, range } in &self.blocks {
             ui::out(&format!("{verb}: block {range} of {} in {}", ui::clean(project), ctx.show(dir)));
         }
         if self.leases.is_empty() && self.blocks.is_empty() {
@@ -213,18 +211,18 @@ mod tests {
     fn named_ports_end_and_a_project_with_none_left() {
         let mut leases = leases();
         let named = BTreeSet::from([8001, 8002]);
-        let done = end(&mut leases, &|_| true, Some(&named));
+        let done = remove_leases(&mut leases, &|_| true, Some(&named));
         let left: Vec<&str> = leases.tenants.iter().map(|tenant| tenant.project.as_str()).collect();
         assert_eq!(left, ["one", "empty"]);
         assert_eq!((done.leases.len(), done.blocks.len()), (2, 1));
-        let again = end(&mut leases, &|_| true, Some(&named));
+        let again = remove_leases(&mut leases, &|_| true, Some(&named));
         assert_eq!((again.leases.len(), again.blocks.len()), (0, 0));
     }
 
     #[test]
     fn a_project_ends_with_its_block() {
         let mut leases = leases();
-        let done = end(&mut leases, &|tenant| tenant.project != "two", None);
+        let done = remove_leases(&mut leases, &|tenant| tenant.project != "two", None);
         assert_eq!(leases.tenants.len(), 1);
         assert_eq!((done.leases.len(), done.blocks.len()), (2, 2));
     }

@@ -1,12 +1,12 @@
-//! Taking away a checkout's own network with the proxy.
+//! Removes link networks, each of which one checkout shares with the proxy.
 
 use crate::context::Context;
 use crate::decide::{is_on, users};
 use crate::docker::Trouble;
 use crate::model::{Container, Network};
 
-/// Takes a link away, the proxy first. The engine refuses where anybody else is on
-/// it; the proxy is back on it then.
+/// Disconnects the proxy and removes the link network. If other containers are connected the
+/// engine refuses, and the proxy is connected again.
 pub fn remove(ctx: &Context, link: &Network, containers: &[Container]) -> Result<(), Trouble> {
     let proxy = link.link().map(|link| link.proxy);
     let is_proxy = |container: &&Container| container.project.as_deref() == proxy && is_on(container, link);
@@ -16,13 +16,13 @@ pub fn remove(ctx: &Context, link: &Network, containers: &[Container]) -> Result
     }
     ctx.engine.remove_network(&link.id).inspect_err(|_| {
         for proxy in &proxies {
-            // One that is not there any more needs no names.
+            // A removed proxy does not need the network.
             drop(ctx.engine.connect(&link.id, &proxy.id));
         }
     })
 }
 
-/// The same where only the proxy is on it; whether it is gone.
+/// Removes the link network if only the proxy uses it; returns whether it was removed.
 pub fn remove_unused(ctx: &Context, link: &Network, containers: &[Container]) -> Result<bool, Trouble> {
     if !users(link, containers).is_empty() {
         return Ok(false);

@@ -1,4 +1,4 @@
-//! Networks that nobody needs.
+//! Unused networks.
 
 pub(crate) mod link;
 pub(crate) mod prune;

@@ -1,5 +1,4 @@
-//! Networks that nobody needs: found, shown, and taken away one by one, each
-//! after another look.
+//! Finds unused networks and removes them one by one; each is checked again right before.
 
 use std::time::SystemTime;
 
@@ -7,86 +6,76 @@ use serde::Serialize;
 
 use super::link;
 use crate::context::Context;
-use crate::decide::{Fate, Pools, Wanted, fate, pools};
+use crate::decide::{Pools, PruneVerdict, Wanted, pools, prune_verdict};
 use crate::docker::Trouble;
 use crate::error::{Error, Result};
 use crate::model::{Container, Network};
 use crate::project::take_turn;
 use crate::ui;
 
-/// What may go.
 #[derive(Debug, Clone, Default)]
-pub struct Wish {
-    /// Only of these Compose projects; empty = of any.
+pub struct Filter {
+    /// Only of these Compose projects; if empty, of all.
     pub projects: Vec<String>,
-    /// Networks that were made outside Compose, too.
+    /// Also networks that were created outside Compose.
     pub all: bool,
 }
 
-/// A network that stays, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Kept {
-    /// Its name.
+pub struct KeptNetwork {
     pub name: String,
-    /// A fragment.
     pub why: String,
 }
 
-/// What will be done.
 #[derive(Debug)]
 pub struct Plan {
-    /// Networks to take away, each with the reason.
+    /// Each with the reason.
     pub remove: Vec<(Network, String)>,
-    /// The others.
-    pub keep: Vec<Kept>,
-    /// Address ranges now.
+    pub keep: Vec<KeptNetwork>,
     pub pools: Option<Pools>,
 }
 
-/// What came of it.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// Names of networks that are gone.
+    /// Names of removed networks.
     pub removed: Vec<String>,
-    /// Networks that could not be taken away, and why.
-    pub failed: Vec<Kept>,
-    /// Why the rest was not tried: the engine has gone.
+    pub failed: Vec<KeptNetwork>,
+    /// Why the rest was skipped: the engine stopped answering.
     pub gave_up: Option<Error>,
 }
 
-/// The engine's networks and all containers, running or not.
+/// All networks, and all containers, running or not.
 pub fn look(ctx: &Context) -> Result<(Vec<Network>, Vec<Container>), Trouble> {
     Ok((ctx.engine.all_networks()?, ctx.engine.containers()?))
 }
 
-/// Address ranges; `None` where the engine does not tell.
+/// The address ranges in use; `None` if the engine does not report them.
 pub fn count_pools(ctx: &Context, networks: &[Network]) -> Option<Pools> {
     ctx.engine.info().ok().map(|info| pools(&info.pools, networks))
 }
 
-/// Looks, and takes nothing away.
-pub fn plan(ctx: &Context, wish: &Wish) -> Result<Plan> {
+pub fn plan(ctx: &Context, filter: &Filter) -> Result<Plan> {
     let (mut networks, containers) = look(ctx).map_err(|trouble| ctx.engine_error(&trouble))?;
     let pools = count_pools(ctx, &networks);
     networks.sort_by(|one, two| one.name.cmp(&two.name));
     let mut plan = Plan { remove: Vec::new(), keep: Vec::new(), pools };
     for network in networks {
-        match fate_of(&network, &containers, wish) {
-            Fate::Remove(why) => plan.remove.push((network, why)),
-            Fate::Keep(why) => plan.keep.push(Kept { name: network.name, why }),
-            Fate::Aside => {}
+        match verdict(&network, &containers, filter) {
+            PruneVerdict::Remove(why) => plan.remove.push((network, why)),
+            PruneVerdict::Keep(why) => plan.keep.push(KeptNetwork { name: network.name, why }),
+            PruneVerdict::Ignore => {}
         }
     }
     Ok(plan)
 }
 
-fn fate_of(network: &Network, containers: &[Container], wish: &Wish) -> Fate {
-    fate(network, containers, Wanted { projects: &wish.projects, all: wish.all, now: SystemTime::now() })
+fn verdict(network: &Network, containers: &[Container], filter: &Filter) -> PruneVerdict {
+    prune_verdict(network, containers, Wanted { projects: &filter.projects, all: filter.all, now: SystemTime::now() })
 }
 
-/// Takes the networks of a plan away. Somebody may have thought about it for
-/// long: each is looked at once more, and not while its project is being started.
-pub fn run(ctx: &Context, plan: &Plan, wish: &Wish) -> Outcome {
+/// Removes the networks of a plan. Time may have passed since it was made, so each network is
+/// checked again, under its project's lock, so that no start of the project runs meanwhile.
+pub fn run(ctx: &Context, plan: &Plan, filter: &Filter) -> Outcome {
     let mut outcome = Outcome::default();
     for (network, _) in &plan.remove {
         let project = network.project().or(network.link().map(|link| link.project));
@@ -96,31 +85,31 @@ pub fn run(ctx: &Context, plan: &Plan, wish: &Wish) -> Outcome {
             Err(trouble) => {
                 let left = plan.remove.len() - outcome.removed.len();
                 let error = ctx.engine_error(&trouble).hint(format!(
-                    "{} of {} networks were removed; once it answers, the same command takes the other {left}",
+                    "{} of {} networks were removed; once it answers, the same command removes the other {left}",
                     outcome.removed.len(),
                     plan.remove.len()
                 ));
                 return Outcome { gave_up: Some(error), ..outcome };
             }
         };
-        match remove_if_unused(ctx, network, &containers, wish) {
+        match remove_if_unused(ctx, network, &containers, filter) {
             Ok(()) => outcome.removed.push(network.name.clone()),
-            Err(why) => outcome.failed.push(Kept { name: network.name.clone(), why }),
+            Err(why) => outcome.failed.push(KeptNetwork { name: network.name.clone(), why }),
         }
     }
     outcome
 }
 
-fn remove_if_unused(ctx: &Context, network: &Network, containers: &[Container], wish: &Wish) -> Result<(), String> {
-    match fate_of(network, containers, wish) {
-        Fate::Remove(_) => remove(ctx, network),
-        Fate::Keep(why) => Err(why),
-        Fate::Aside => Ok(()),
+fn remove_if_unused(ctx: &Context, network: &Network, containers: &[Container], filter: &Filter) -> Result<(), String> {
+    match verdict(network, containers, filter) {
+        PruneVerdict::Remove(_) => remove(ctx, network),
+        PruneVerdict::Keep(why) => Err(why),
+        PruneVerdict::Ignore => Ok(()),
     }
 }
 
-/// Takes it away; where the engine refuses, says who is on it ("active
-/// endpoints" is all that the engine says up to 28).
+/// Removes a network; if the engine refuses, the error names the connected containers (up to
+/// Docker 28 the engine says only "active endpoints").
 pub fn remove(ctx: &Context, network: &Network) -> Result<(), String> {
     let removed = match network.link() {
         Some(_) => ctx.engine.containers().and_then(|containers| link::remove(ctx, network, &containers)),
@@ -132,10 +121,10 @@ pub fn remove(ctx: &Context, network: &Network) -> Result<(), String> {
         return Err(ui::clean(ctx.engine_error(&trouble).message()));
     };
     let names: Vec<String> = on_it.iter().map(|name| ui::clean(name)).collect();
-    Err(format!("{} on it: `{}`", ui::are(&names), disconnect(&network.name, first)))
+    Err(format!("{} connected: `{}`", ui::are(&names), disconnect(&network.name, first)))
 }
 
-/// The command that takes a container off a network.
+/// The command that disconnects a container from a network.
 pub fn disconnect(network: &str, container: &str) -> String {
     format!("docker network disconnect {} {}", ui::argument(network), ui::argument(container))
 }

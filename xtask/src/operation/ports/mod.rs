@@ -1,4 +1,4 @@
-//! Who is on a port, and stopping them.
+//! Who holds a port, and stopping the holders.
 
 pub(crate) mod stop_holders;
 pub(crate) mod who;

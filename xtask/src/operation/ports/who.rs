@@ -1,4 +1,4 @@
-//! What is known of ports, as text and as JSON.
+//! The holders of ports, as text and as JSON.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 use console::style;
 use serde::Serialize;
 
-use super::stop_holders::Done;
+use super::stop_holders::ActionReport;
 use crate::context::Context;
 use crate::model::{Container, Owner, Parent, Process, Socket, SocketState, Surroundings, Verdict};
 use crate::ports::{Holders, OwnerReport, PortHolders, reasons, taken_by};
 use crate::stack::checkout_root;
 use crate::{host, ui};
 
-/// The JSON of `who`; every key is always there, absent is `null`.
+/// The JSON of `who`; missing values are `null`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report<'a> {
     schema: u32,
     ports: Vec<PortReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    actions: Option<&'a [Done]>,
+    actions: Option<&'a [ActionReport]>,
 }
 
 #[derive(Debug, Serialize)]
@@ -27,12 +27,12 @@ struct PortReport {
     port: u16,
     protocol: &'static str,
     verdict: &'static str,
-    owners: Vec<Detailed>,
+    owners: Vec<OwnerDetails>,
     advice: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct Detailed {
+struct OwnerDetails {
     #[serde(flatten)]
     owner: OwnerReport,
     image: Option<String>,
@@ -62,14 +62,14 @@ pub(crate) fn json(ctx: &Context, found: &Holders) -> Report<'static> {
 }
 
 impl Report<'static> {
-    /// `kill --format json`: the same, and what was done then.
-    pub(crate) fn and(self, actions: &[Done]) -> Report<'_> {
+    /// For `kill --format json`.
+    pub(crate) fn with_actions(self, actions: &[ActionReport]) -> Report<'_> {
         Report { schema: self.schema, ports: self.ports, actions: Some(actions) }
     }
 }
 
-/// What is around each owner, each asked for once: one process may have
-/// thousands of ports.
+/// Surroundings and worktree by pid, each looked up once: one process may have thousands of
+/// ports.
 type Around = BTreeMap<u32, (Surroundings, Option<PathBuf>)>;
 
 fn around(found: &Holders) -> Around {
@@ -96,13 +96,13 @@ fn port_report(port: &PortHolders, around: &Around) -> PortReport {
         port: port.port,
         protocol: port.protocol.as_str(),
         verdict: port.verdict.as_str(),
-        owners: port.verdict.owners().iter().map(|owner| detailed(port, owner, around)).collect(),
+        owners: port.verdict.owners().iter().map(|owner| owner_details(port, owner, around)).collect(),
         advice: port.advice.clone(),
     }
 }
 
-fn detailed(port: &PortHolders, owner: &Owner, around: &Around) -> Detailed {
-    let mut detailed = Detailed {
+fn owner_details(port: &PortHolders, owner: &Owner, around: &Around) -> OwnerDetails {
+    let mut details = OwnerDetails {
         owner: OwnerReport::from(owner),
         image: None,
         cwd: None,
@@ -115,20 +115,20 @@ fn detailed(port: &PortHolders, owner: &Owner, around: &Around) -> Detailed {
         Owner::Process(process) => {
             if let Some((around, tree)) = around.get(&process.pid) {
                 let parent = |parent: &Parent| ParentReport { pid: parent.pid, name: ui::clean(&parent.name) };
-                detailed.worktree = tree.as_deref().map(clean);
-                detailed.cwd = around.cwd.as_deref().map(clean);
-                detailed.unit = around.unit.as_ref().map(|unit| ui::clean(&unit.name));
-                detailed.parents = around.parents.iter().map(parent).collect();
+                details.worktree = tree.as_deref().map(clean);
+                details.cwd = around.cwd.as_deref().map(clean);
+                details.unit = around.unit.as_ref().map(|unit| ui::clean(&unit.name));
+                details.parents = around.parents.iter().map(parent).collect();
             }
-            detailed.sockets = port.sockets_of(process.pid).into_iter().map(socket).collect();
+            details.sockets = port.sockets_of(process.pid).into_iter().map(socket).collect();
         }
         Owner::Container(container) => {
-            detailed.image = Some(ui::clean(&container.image));
-            detailed.sockets = bindings(port, container);
+            details.image = Some(ui::clean(&container.image));
+            details.sockets = bindings(port, container);
         }
-        Owner::Unknown { .. } => detailed.sockets = port.sockets.iter().map(socket).collect(),
+        Owner::Unknown { .. } => details.sockets = port.sockets.iter().map(socket).collect(),
     }
-    detailed
+    details
 }
 
 fn clean(path: &Path) -> String {
@@ -165,15 +165,15 @@ fn bindings(port: &PortHolders, container: &Container) -> Vec<SocketReport> {
 pub(crate) fn text(ctx: &Context, found: &Holders) {
     note_unseen(ctx, found);
     if found.ports.is_empty() {
-        ui::out("nobody listens, and nothing is published");
+        ui::out("no listeners and no published ports");
     }
     let around = around(found);
     for port in &found.ports {
         let word = match &port.verdict {
-            // Not seen is not free.
+            // Other holders are not visible from inside a container.
             Verdict::Free | Verdict::Ours(_) if found.in_container => style("no container has it").green(),
             Verdict::Free | Verdict::Ours(_) => style("free").green(),
-            Verdict::Taken(_) if port.is_client_port() => style("taken, though nobody listens").red().bold(),
+            Verdict::Taken(_) if port.is_client_port() => style("taken, but without a listener").red().bold(),
             Verdict::Taken(_) => style("taken").red().bold(),
             Verdict::Reserved { .. } => style("reserved").red().bold(),
             Verdict::Unknown { .. } | Verdict::NotPublished { .. } => style("unusable").red().bold(),
@@ -229,13 +229,13 @@ fn of_process(ctx: &Context, port: &PortHolders, process: &Process, around: &Aro
     lines
 }
 
-/// Says what could not be seen. An engine that is not there holds nothing; one
-/// that does not answer may.
+/// Prints what could not be seen. If there is no engine nothing is missing; if it does not
+/// answer, its containers are.
 fn note_unseen(ctx: &Context, found: &Holders) {
     use crate::docker::Trouble;
     if found.in_container {
         ui::note(
-            "note: this is a container, and its engine binds ports on the machine around it: processes there are not seen from here",
+            "note: this runs in a container, and the engine binds ports on the machine outside: processes there are not visible here",
         );
     }
     match &found.containers {

@@ -1,5 +1,5 @@
-//! Questions to a running proxy, over its own ports: they prove the whole way
-//! that a browser or psql will take, short of resolving names.
+//! Requests to a running proxy through its published ports. They prove the path that a
+//! browser or psql takes, apart from resolving the name.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
@@ -7,26 +7,23 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::hello::{certificate, client_hello};
+use super::tls_hello::{certificate, client_hello};
 use crate::labels::{DASHBOARD, Kind, Ports, Transport, hosts};
 
-/// How long an answer may take.
-const LIMIT: Duration = Duration::from_secs(3);
-/// More than that is no answer that is wanted here.
-const LONGEST: u64 = 4 << 20;
+const TIMEOUT: Duration = Duration::from_secs(3);
+const MAX_RESPONSE: u64 = 4 << 20;
 
-/// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) body: Vec<u8>,
 }
 
-/// `GET path` of `host` at this port of the IPv4 loopback.
+/// Sends `GET path` for `host` to this port on 127.0.0.1.
 pub(super) fn get(port: u16, host: &str, path: &str) -> std::io::Result<Reply> {
-    let deadline = Instant::now() + LIMIT;
+    let deadline = Instant::now() + TIMEOUT;
     let mut stream = connect(port)?;
-    // 1.0: the answer then ends with the connection, and comes in one piece.
+    // HTTP/1.0: the response is not chunked and ends with the connection.
     let request = format!("GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: cargo-xtask\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut bytes = Vec::new();
@@ -39,7 +36,7 @@ pub(super) fn get(port: u16, host: &str, path: &str) -> std::io::Result<Reply> {
         stream.set_read_timeout(Some(left))?;
         let length = stream.read(&mut buffer)?;
         bytes.extend_from_slice(&buffer[..length]);
-        if length == 0 || bytes.len() as u64 > LONGEST {
+        if length == 0 || bytes.len() as u64 > MAX_RESPONSE {
             break;
         }
     }
@@ -50,35 +47,31 @@ pub(super) fn get(port: u16, host: &str, path: &str) -> std::io::Result<Reply> {
 }
 
 fn connect(port: u16) -> std::io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), LIMIT)?;
-    stream.set_read_timeout(Some(LIMIT))?;
-    stream.set_write_timeout(Some(LIMIT))?;
+    let stream = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
     Ok(stream)
 }
 
-/// Whether the proxy's own health is well, asked through its own router.
+/// Whether the proxy's health check succeeds through its own router.
 pub(super) fn ping(ports: Ports) -> bool {
     get(ports.web, DASHBOARD, "/ping").is_ok_and(|reply| reply.status == 200)
 }
 
 /// A router of the running proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// HTTP or TCP.
-    pub transport: Transport,
-    /// Its name, with `@docker` or `@file` behind it.
-    pub name: String,
-    /// Its rule.
-    pub rule: String,
-    /// Its entry points.
-    pub entrypoints: Vec<String>,
+pub(crate) struct Route {
+    pub(super) transport: Transport,
+    /// With the provider: `NAME@docker` or `NAME@file`.
+    pub(super) name: String,
+    pub(super) rule: String,
+    pub(super) entrypoints: Vec<String>,
     /// `enabled`, `disabled` or `warning`.
-    pub status: String,
-    /// What the proxy complains about.
-    pub errors: Vec<String>,
+    pub(super) status: String,
+    pub(super) errors: Vec<String>,
 }
 
-/// Routers that labels and files made; the proxy's own are left out.
+/// Routers from labels and files, without the proxy's own.
 pub(super) fn routes(ports: Ports) -> std::io::Result<Vec<Route>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -95,7 +88,7 @@ pub(super) fn routes(ports: Ports) -> std::io::Result<Vec<Route>> {
     }
     let mut routes = Vec::new();
     for transport in [Transport::Http, Transport::Tcp] {
-        // The API gives pages of 100 unless told otherwise.
+        // The API's default page size is 100.
         let path = format!("/api/{}/routers?per_page=10000", transport.as_str());
         let reply = get(ports.web, DASHBOARD, &path)?;
         let list: Vec<Api> = serde_json::from_slice(&reply.body).map_err(|_| ErrorKind::InvalidData)?;
@@ -112,18 +105,17 @@ pub(super) fn routes(ports: Ports) -> std::io::Result<Vec<Route>> {
     Ok(routes)
 }
 
-/// What is behind a router.
+/// The backends of a router.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Pool {
     /// The proxy has no such router.
     NoRouter,
-    /// The addresses that it leads to.
     Addresses(Vec<IpAddr>),
-    /// Something else than addresses: a name, or services of a service.
-    Else,
+    /// Not a list of addresses: a name, or a service made of services.
+    Other,
 }
 
-/// What is behind a router that labels define.
+/// The backends of a router that labels define.
 pub(super) fn pool(ports: Ports, transport: Transport, router: &str) -> std::io::Result<Pool> {
     #[derive(Deserialize)]
     struct ApiRouter {
@@ -162,37 +154,37 @@ pub(super) fn pool(ports: Ports, transport: Transport, router: &str) -> std::io:
     let service = if found.service.contains('@') { found.service } else { format!("{}@docker", found.service) };
     let reply = get(ports.web, DASHBOARD, &format!("{api}/services/{service}"))?;
     let found: ApiService = serde_json::from_slice(&reply.body).map_err(invalid)?;
-    let Some(balancer) = found.load_balancer else { return Ok(Pool::Else) };
+    let Some(balancer) = found.load_balancer else { return Ok(Pool::Other) };
     let address = |server: ApiServer| {
         let url = server.url.as_deref().and_then(|url| url.split_once("://")).map(|(_, rest)| rest.to_owned());
         let authority = url.or(server.address)?;
         authority.trim_end_matches('/').parse::<SocketAddr>().ok().map(|address| address.ip())
     };
     let addresses: Option<Vec<IpAddr>> = balancer.servers.into_iter().map(address).collect();
-    Ok(addresses.map_or(Pool::Else, Pool::Addresses))
+    Ok(addresses.map_or(Pool::Other, Pool::Addresses))
 }
 
-/// How a name answers at the proxy.
+/// What the proxy answers to a request for a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// What is behind the route answers. For databases: the proxy has the
-    /// route, and ends its TLS.
-    Yes,
-    /// The proxy has no such route: its container is not healthy (yet), not
-    /// there, or another one has the same router name.
+    /// The service behind the route answers. For databases: the proxy has the route and
+    /// terminates its TLS.
+    Routed,
+    /// The proxy has no such route: the container is missing or not (yet) healthy, or
+    /// another one defines the same router name.
     NoRoute,
-    /// The proxy has the route and reaches nobody behind it (502): another
-    /// port, or one that listens on 127.0.0.1 of its container only.
-    NobodyThere,
-    /// The proxy has the route and waits in vain (504, or silence): the
-    /// container is not on the proxy's network.
-    Unreachable,
+    /// The proxy cannot connect to the service (502): wrong port, or it listens only on
+    /// 127.0.0.1 of its container.
+    BadGateway,
+    /// The service does not respond to the proxy (504, or no answer): the container is
+    /// not on the proxy's network.
+    GatewayTimeout,
     /// The proxy itself does not answer.
     NoProxy(String),
 }
 
-/// Asks for `host` as a client would: HTTP with its name, PostgreSQL and Redis
-/// with TLS that names it. Nothing is resolved: the proxy is on 127.0.0.1.
+/// Requests `host` as a client would: HTTP with a Host header, PostgreSQL and Redis over
+/// TLS with SNI. No name is resolved: the proxy is on 127.0.0.1.
 pub fn route_answers(host: &str, kind: Kind, ports: Ports) -> Answer {
     let asked = match kind {
         Kind::Web | Kind::Api | Kind::Other => ask_http(host, ports),
@@ -200,7 +192,7 @@ pub fn route_answers(host: &str, kind: Kind, ports: Ports) -> Answer {
         Kind::Redis => ask_tls(host, "redis", ports.redis, false),
     };
     asked.unwrap_or_else(|error| match error.kind() {
-        ErrorKind::TimedOut | ErrorKind::WouldBlock => Answer::Unreachable,
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => Answer::GatewayTimeout,
         _ => Answer::NoProxy(error.to_string()),
     })
 }
@@ -208,11 +200,11 @@ pub fn route_answers(host: &str, kind: Kind, ports: Ports) -> Answer {
 fn ask_http(host: &str, ports: Ports) -> std::io::Result<Answer> {
     let reply = get(ports.web, host, "/")?;
     Ok(match reply.status {
-        // Traefik's own words, which a program of one's own may say as well.
+        // The body of Traefik's own 404, which a service may send too.
         404 if reply.body == b"404 page not found\n" && !is_routed(host, ports)? => Answer::NoRoute,
-        502 => Answer::NobodyThere,
-        504 => Answer::Unreachable,
-        _ => Answer::Yes,
+        502 => Answer::BadGateway,
+        504 => Answer::GatewayTimeout,
+        _ => Answer::Routed,
     })
 }
 
@@ -234,14 +226,14 @@ fn ask_tls(host: &str, alpn: &str, port: u16, postgres: bool) -> std::io::Result
         }
     }
     stream.write_all(&client_hello(host, alpn))?;
-    // 22: it goes on with the handshake. 21: an alert.
+    // Record type 22 is a handshake, 21 an alert.
     let routed = stream.read(&mut first)? == 1 && first == [22];
-    Ok(if routed { Answer::Yes } else { Answer::NoRoute })
+    Ok(if routed { Answer::Routed } else { Answer::NoRoute })
 }
 
-/// The certificate (DER) that the proxy shows to whoever asks for `host`.
-pub(super) fn shown(host: &str, ports: Ports) -> std::io::Result<Vec<u8>> {
-    let deadline = Instant::now() + LIMIT;
+/// The certificate (DER) that the proxy presents for `host`.
+pub(super) fn presented_certificate(host: &str, ports: Ports) -> std::io::Result<Vec<u8>> {
+    let deadline = Instant::now() + TIMEOUT;
     let mut stream = connect(ports.websecure)?;
     stream.write_all(&client_hello(host, "http/1.1"))?;
     let mut bytes = Vec::new();
@@ -252,7 +244,7 @@ pub(super) fn shown(host: &str, ports: Ports) -> std::io::Result<Vec<u8>> {
         if let Some(certificate) = certificate(&bytes) {
             return Ok(certificate);
         }
-        if length == 0 || bytes.len() as u64 > LONGEST || Instant::now() >= deadline {
+        if length == 0 || bytes.len() as u64 > MAX_RESPONSE || Instant::now() >= deadline {
             return Err(ErrorKind::InvalidData.into());
         }
     }
@@ -264,7 +256,7 @@ mod tests {
 
     use super::*;
 
-    /// A server that answers every connection with the next of `answers`.
+    /// A server that sends the next of `answers` on each connection.
     fn server(answers: &'static [&'static str]) -> Ports {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -286,19 +278,19 @@ mod tests {
     #[test]
     fn an_answer_says_what_is_wrong() {
         let ask = |answers: &'static [&'static str]| route_answers("a.localhost", Kind::Web, server(answers));
-        assert_eq!(ask(&["HTTP/1.0 200 OK\r\n\r\nx"]), Answer::Yes);
-        assert_eq!(ask(&["HTTP/1.0 404 Not Found\r\n\r\nmine"]), Answer::Yes);
-        assert_eq!(ask(&["HTTP/1.1 502 Bad Gateway\r\n\r\n"]), Answer::NobodyThere);
-        assert_eq!(ask(&["HTTP/1.1 504 Gateway Timeout\r\n\r\n"]), Answer::Unreachable);
+        assert_eq!(ask(&["HTTP/1.0 200 OK\r\n\r\nx"]), Answer::Routed);
+        assert_eq!(ask(&["HTTP/1.0 404 Not Found\r\n\r\nmine"]), Answer::Routed);
+        assert_eq!(ask(&["HTTP/1.1 502 Bad Gateway\r\n\r\n"]), Answer::BadGateway);
+        assert_eq!(ask(&["HTTP/1.1 504 Gateway Timeout\r\n\r\n"]), Answer::GatewayTimeout);
         assert_eq!(ask(&[LOST, "HTTP/1.0 200 OK\r\n\r\n[]", "HTTP/1.0 200 OK\r\n\r\n[]"]), Answer::NoRoute);
-        assert_eq!(ask(&[LOST, KNOWN, "HTTP/1.0 200 OK\r\n\r\n[]"]), Answer::Yes);
+        assert_eq!(ask(&[LOST, KNOWN, "HTTP/1.0 200 OK\r\n\r\n[]"]), Answer::Routed);
         assert!(matches!(ask(&[""]), Answer::NoProxy(_)));
     }
 
     #[test]
     fn a_handshake_is_a_route_and_an_alert_is_none() {
         let ask = |answers: &'static [&'static str]| route_answers("r.localhost", Kind::Redis, server(answers));
-        assert_eq!(ask(&["\u{16}"]), Answer::Yes);
+        assert_eq!(ask(&["\u{16}"]), Answer::Routed);
         assert_eq!(ask(&["\u{15}"]), Answer::NoRoute);
         assert_eq!(route_answers("d.localhost", Kind::Postgres, server(&["N"])), Answer::NoRoute);
     }

@@ -1,10 +1,10 @@
-//! Hand-written labels, held against what the proxy does with them.
+//! Checks labels against what the proxy does with them.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::home::Home;
+use super::instance::Instance;
 use super::names::files_with_names;
 use super::proof::labelled as labelled_containers;
 use crate::context::Context;
@@ -14,25 +14,23 @@ use crate::labels::{self, Finding};
 use crate::model::{ComposeOptions, Service};
 use crate::{project, stack, ui};
 
-/// What was found, and how many services have labels at all.
 #[derive(Debug, Clone)]
 pub struct Linted {
-    /// The findings.
     pub findings: Vec<Finding>,
-    /// What is not in the labels, and good to know, a sentence each.
+    /// Notes that are not about the labels themselves.
     pub notes: Vec<String>,
     /// Services with labels for Traefik.
     pub labelled: usize,
 }
 
-/// Looks at the labels of the project that `ctx` means, its file of names
-/// included, and at those of running containers.
+/// Checks the labels of the project, including its compose file with labels, and those of
+/// running containers.
 pub fn lint(ctx: &Context) -> Result<Linted> {
     let env = |name: &str| ctx.var(name);
     let located = stack::locate(&ctx.options, &ctx.dir, &env)?;
     let files = files_with_names(located.files, &located.dir);
     let found = project::resolve(&ctx.with_options(ComposeOptions { files, ..ctx.options.clone() }))?;
-    let home = Home::of(ctx)?;
+    let instance = Instance::resolve(ctx)?;
     let labelled: Vec<&Service> = found.stack.services.iter().filter(|service| !service.labels.is_empty()).collect();
     let mut exposed = BTreeMap::new();
     let containers = found.containers.as_deref().unwrap_or_default();
@@ -40,14 +38,14 @@ pub fn lint(ctx: &Context) -> Result<Linted> {
         for service in &labelled {
             let own = || format!("{}-{}", found.stack.name, service.name);
             let image = service.image.clone().unwrap_or_else(own);
-            // One that is not there yet is not known.
+            // An image that is not pulled yet is skipped.
             if let Ok(Some(image)) = ctx.engine.image(&image) {
                 exposed.insert(service.name.clone(), image.exposed);
             }
         }
     }
-    let running = labelled_containers(&home, containers);
-    let findings = labels::lint(&found.stack, &home.network, &exposed, &running);
+    let running = labelled_containers(&instance, containers);
+    let findings = labels::lint(&found.stack, &instance.network, &exposed, &running);
     let mut notes = labels::fallbacks(&found.stack, &running);
     let mistaken = namesakes(&as_it_runs(&found.stack, containers), containers);
     notes.extend(mistaken.iter().map(ToString::to_string));
@@ -70,7 +68,6 @@ struct Row<'a> {
     cure: &'a str,
 }
 
-/// For programs.
 pub fn json(linted: &Linted) -> impl Serialize + '_ {
     let findings = linted.findings.iter().map(|Finding { service, place, message, cure }| {
         let (file, line) = place.as_ref().map(|place| (place.file.display().to_string(), place.line)).unzip();
@@ -79,7 +76,6 @@ pub fn json(linted: &Linted) -> impl Serialize + '_ {
     Report { schema: 1, findings: findings.collect(), notes: &linted.notes }
 }
 
-/// For eyes.
 pub fn print(ctx: &Context, linted: &Linted) {
     for finding in &linted.findings {
         let place = finding.place.as_ref().map(|place| format!("{}:{}: ", ctx.show(&place.file), place.line));
@@ -92,7 +88,7 @@ pub fn print(ctx: &Context, linted: &Linted) {
     }
     match (linted.findings.len(), linted.labelled) {
         (0, 0) => ui::note("no service has labels for Traefik"),
-        (0, services) => ui::note(&format!("the labels of {services} services are well")),
+        (0, services) => ui::note(&format!("the labels of {services} services are fine")),
         (_, _) => {}
     }
 }

@@ -1,29 +1,27 @@
-//! The shared proxy: one Traefik for all projects of this machine, and the
-//! names that projects have at it.
+//! The shared proxy: one Traefik for all projects of this machine, and the host names
+//! that it routes to them.
 //!
-//! [`by_name`] is what a start of a project by names needs of it.
+//! [`named_start`] is what `start --traefik` needs.
 
 mod ask;
-pub mod by_name;
 mod certify;
-mod connect;
 mod down;
-mod hello;
-mod home;
-mod links;
-pub mod lint;
-pub mod names;
+mod instance;
+mod link_networks;
+pub(crate) mod lint;
+pub(crate) mod named_start;
+pub(crate) mod names;
 mod ports;
 mod proof;
 mod status;
-pub mod trust;
+mod tls_hello;
+pub(crate) mod trust;
 mod up;
+mod urls;
 
-pub use ask::{Answer, Route, route_answers};
-pub use certify::certify;
-pub use connect::{connection, hosts_lines};
-pub use down::down;
-pub use home::{Home, running_ports};
-pub use links::drop_link;
-pub use status::{Status, print, status, urls_of};
-pub use up::{Wish, up};
+pub use ask::{Answer, route_answers};
+pub(crate) use down::down;
+pub(crate) use instance::{Instance, running_ports};
+pub(crate) use link_networks::remove_link;
+pub(crate) use status::{Status, print, status, urls_of};
+pub(crate) use up::{Options, up};

@@ -1,4 +1,4 @@
-//! The names of a project, and the compose file that gives them.
+//! The host names of a project, and the compose file with the labels for them.
 
 use std::path::{Path, PathBuf};
 
@@ -9,29 +9,25 @@ use crate::model::ComposeOptions;
 use crate::project::{self, Project};
 use crate::{disk, ui};
 
-/// What the names would be.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The host name that all worktrees share, without `.localhost`.
     pub base: String,
-    /// The host name of this working tree, without `.localhost`: that of
-    /// PROXY_HOST, in a linked one `NAME.base`, else `base`.
+    /// The host name of this worktree, without `.localhost`: PROXY_HOST; else `NAME.base` in
+    /// a linked worktree, and `base` elsewhere.
     pub host: String,
-    /// Whether that has to be said to Compose: PROXY_HOST is not set.
-    pub unsaid: bool,
-    /// Services with a name.
+    /// Whether Compose needs PROXY_HOST for that name, and it is not set.
+    pub needs_host_variable: bool,
     pub routes: Vec<Route>,
-    /// Services without one.
     pub unrouted: Vec<Unrouted>,
-    /// The compose file.
+    /// The compose file with the labels.
     pub file: PathBuf,
-    /// Its text.
     pub text: String,
 }
 
-/// Makes the plan of a project, from its model without the file that is planned
-/// here. Services in `also` keep their ports beside their names.
-pub fn plan(found: &Project, also: &[String]) -> Result<Plan> {
+/// Plans from the project's model without the file that is planned here. Services in
+/// `also_publish` keep their published ports.
+pub fn plan(found: &Project, also_publish: &[String]) -> Result<Plan> {
     let ctx = &found.ctx;
     let is_ours = |file: &Path| {
         let is_named = ctx.names.as_ref().is_some_and(|names| names.path == file);
@@ -40,25 +36,25 @@ pub fn plan(found: &Project, also: &[String]) -> Result<Plan> {
     let files: Vec<PathBuf> = found.stack.files.iter().filter(|file| !is_ours(file)).cloned().collect();
     if files != found.stack.files {
         let without = ctx.with_options(ComposeOptions { files, ..ctx.options.clone() });
-        return plan(&project::resolve(&without)?, also);
+        return plan(&project::resolve(&without)?, also_publish);
     }
     let wishes = &found.settings.proxy_services;
     if let Some(name) = wishes.keys().find(|name| found.stack.service(name).is_none()) {
         let known: Vec<&str> = found.stack.services.iter().map(|service| service.name.as_str()).collect();
         let file = ctx.show(&found.stack.dir.join("xtask.toml"));
         return Err(Error::new(format!(
-            "{file}: [proxy.services] names `{}`, and no service has that name",
+            "{file}: [proxy.services] names `{}`, but there is no such service",
             ui::clean(name)
         ))
         .hint(format!("services are: {}", known.join(", "))));
     }
-    let base = base(found)?;
+    let base = base_host(found)?;
     let (routes, unrouted) = labels::routes(&found.stack, wishes);
-    let text = labels::compose_file(&base, labels::network_key(&found.stack), &routes, &unrouted, also);
-    let given = given(found);
-    let host = given.clone().unwrap_or_else(|| own_host(found, &base));
+    let text = labels::compose_file(&base, labels::network_key(&found.stack), &routes, &unrouted, also_publish);
+    let given = host_from_environment(found);
+    let host = given.clone().unwrap_or_else(|| checkout_host(found, &base));
     Ok(Plan {
-        unsaid: given.is_none() && host != base,
+        needs_host_variable: given.is_none() && host != base,
         host,
         file: found.stack.dir.join(labels::FILE),
         base,
@@ -68,56 +64,56 @@ pub fn plan(found: &Project, also: &[String]) -> Result<Plan> {
     })
 }
 
-/// `host` of xtask.toml, else the project's name; in a linked working tree that
-/// of the main one.
-fn base(found: &Project) -> Result<String> {
+/// `host` of xtask.toml, else the project's name, which for a linked worktree is that of the
+/// main one.
+fn base_host(found: &Project) -> Result<String> {
     let (stack, settings) = (&found.stack, &found.settings);
     if let Some(host) = &settings.proxy_host {
         return Ok(host.clone());
     }
     let main = found.main_name();
-    let name = dns(&main.unwrap_or_else(|| stack.name.clone()));
+    let name = dns_label(&main.unwrap_or_else(|| stack.name.clone()));
     if labels::is_host(&name) {
         return Ok(name);
     }
-    Err(Error::new(format!("the project's name `{}` cannot stand in a host name", ui::clean(&stack.name)))
-        .hint("give it another one in xtask.toml: `[proxy]` and `host = \"NAME\"`"))
+    Err(Error::new(format!("the project name `{}` cannot be part of a host name", ui::clean(&stack.name)))
+        .hint("choose a host name in xtask.toml: `[proxy]` and `host = \"NAME\"`"))
 }
 
-/// What the environment says: it is what Compose will see.
-fn given(found: &Project) -> Option<String> {
+/// PROXY_HOST as Compose sees it.
+fn host_from_environment(found: &Project) -> Option<String> {
     let of_file = || found.env_files.get(HOST_VARIABLE).map(|(value, _)| value.to_owned());
     found.ctx.var(HOST_VARIABLE).or_else(of_file).filter(|host| !host.is_empty())
 }
 
-/// `NAME.base` in a checkout that is not the only one, else `base`. NAME is the
-/// rest of the project's own name, which no other checkout has.
-fn own_host(found: &Project, base: &str) -> String {
+/// `NAME.base` if there are other checkouts, else `base`. NAME is what the project name adds
+/// to the main checkout's, so it is unique.
+fn checkout_host(found: &Project, base: &str) -> String {
     let main = found.main_name();
     if !found.has_other_checkouts() || main.as_ref() == Some(&found.stack.name) {
         return base.to_owned();
     }
     let name = &found.stack.name;
     let rest = main.as_deref().and_then(|main| name.strip_prefix(main)?.strip_prefix('-')).unwrap_or(name);
-    format!("{}.{base}", dns(rest))
+    format!("{}.{base}", dns_label(rest))
 }
 
 /// A project's name as part of a host name.
-fn dns(name: &str) -> String {
+fn dns_label(name: &str) -> String {
     name.replace('_', "-").trim_matches('-').to_owned()
 }
 
-/// Writes the planned file; `false` where it is as planned already. Never over
-/// a file that this tool did not write.
+/// Writes the planned file; `false` if it is up to date. Refuses to overwrite a file that
+/// this tool did not write.
 pub fn write(ctx: &Context, plan: &Plan) -> Result<bool> {
     match std::fs::read_to_string(&plan.file) {
         Ok(text) if text == plan.text => return Ok(false),
         Ok(text) if !text.starts_with(labels::HEADER) => {
             return Err(Error::new(format!(
-                "{} was not written by this tool, and stays as it is",
+                "{} was not written by this tool and stays as it is",
                 ctx.show(&plan.file)
             ))
-            .hint("move it away; or keep it, and let `cargo xtask proxy labels --lint` look at it"));
+            .hint("move it away; or keep it, and check it with `cargo xtask proxy labels --lint`"));
         }
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             return Err(Error::new(format!("failed to read `{}`: {error}", plan.file.display())));
@@ -130,7 +126,7 @@ pub fn write(ctx: &Context, plan: &Plan) -> Result<bool> {
     Ok(true)
 }
 
-/// The project's files with the one of names, where it is there.
+/// The project's files, with docker-compose.traefik.yml if it exists.
 pub(super) fn files_with_names(files: Vec<PathBuf>, dir: &Path) -> Vec<PathBuf> {
     let names = dir.join(labels::FILE);
     let more = (names.is_file() && !files.contains(&names)).then_some(names);

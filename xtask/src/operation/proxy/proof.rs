@@ -1,44 +1,43 @@
-//! Whether a name at the proxy leads to this project's own container, and to nobody
-//! else's: that something answers is no proof of it.
+//! Proves that the proxy routes a name to this project's containers and to no others. An
+//! answer alone does not prove it.
 
 use std::net::IpAddr;
 
 use super::ask::{Pool, pool};
-use super::home::{Home, trouble};
+use super::instance::{Instance, engine_error};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::labels::{self, Labelled, Ports, Rival, hosts, rivals, routers};
 use crate::model::Container;
 use crate::ui;
 
-/// Who is behind a name.
+/// The backends of a name at the proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Proof {
-    /// This project's own containers, and nobody else.
+pub(super) enum Backends {
+    /// Only this project's containers.
     Own,
-    /// None of this project's containers yet.
-    Missing,
-    /// The proxy does not say: why.
-    Untold(String),
-    /// These as well, or in their place.
-    Strangers(Vec<String>),
+    /// No backends yet.
+    None,
+    /// The proxy could not be asked; the reason.
+    Unknown(String),
+    /// These others as well, or instead.
+    Foreign(Vec<String>),
 }
 
-/// Who is behind `host`: the routers that the containers of `project` define for it
-/// are looked up at the proxy, and the addresses that it has for them compared with
-/// the containers' own. Labels that were written by hand (not `generated`) may lead
-/// there in other ways, which are believed.
-pub(super) fn behind(
+/// The backends of `host`. Takes the routers that the containers of `project` define for it,
+/// asks the proxy for their server addresses, and compares those with the containers'.
+/// Hand-written labels (not `generated`) may route in other ways, which are trusted.
+pub(super) fn backends(
     containers: &[Container],
     project: &str,
     host: &str,
     generated: bool,
     ports: Ports,
-) -> std::io::Result<Proof> {
+) -> std::io::Result<Backends> {
     let own = containers
         .iter()
         .filter(|own| own.project.as_deref() == Some(project) && !own.one_off && own.state.holds_ports());
-    let mut found = if generated { Proof::Missing } else { Proof::Own };
+    let mut found = if generated { Backends::None } else { Backends::Own };
     let mut seen: Vec<String> = Vec::new();
     for container in own.clone() {
         for router in routers(&container.traefik) {
@@ -46,11 +45,11 @@ pub(super) fn behind(
                 continue;
             }
             found = match pool(ports, router.transport, &router.name)? {
-                Pool::NoRouter => Proof::Missing,
+                Pool::NoRouter => Backends::None,
                 Pool::Addresses(addresses) => judge(containers, project, &addresses),
-                Pool::Else => Proof::Own,
+                Pool::Other => Backends::Own,
             };
-            if found != Proof::Own {
+            if found != Backends::Own {
                 return Ok(found);
             }
             seen.push(router.name);
@@ -59,9 +58,9 @@ pub(super) fn behind(
     Ok(found)
 }
 
-fn judge(containers: &[Container], project: &str, addresses: &[IpAddr]) -> Proof {
+fn judge(containers: &[Container], project: &str, addresses: &[IpAddr]) -> Backends {
     if addresses.is_empty() {
-        return Proof::Missing;
+        return Backends::None;
     }
     let has =
         |container: &&Container, address: &IpAddr| container.networks.iter().any(|on| on.address == Some(*address));
@@ -75,47 +74,47 @@ fn judge(containers: &[Container], project: &str, addresses: &[IpAddr]) -> Proof
         Some(holders.next().map_or_else(|| address.to_string(), name))
     };
     let strangers: Vec<String> = addresses.iter().filter_map(stranger).collect();
-    if strangers.is_empty() { Proof::Own } else { Proof::Strangers(strangers) }
+    if strangers.is_empty() { Backends::Own } else { Backends::Foreign(strangers) }
 }
 
-/// Containers of others whose labels take names from those of `project`: Traefik drops
-/// a router that two containers define a moment after it has seen the second, when a
-/// start is long over, and asks services of one name in turns.
-pub(super) fn refuse_rivals(ctx: &Context, home: &Home, project: &str) -> Result<()> {
-    let containers = ctx.engine.containers().map_err(trouble(ctx))?;
-    let found = found(home, &containers, Some(project));
+/// Refuses to start while other containers' labels take names of `project`. Traefik drops a
+/// router that two containers define only after it has seen the second, when the start is
+/// over, and balances between services with the same name.
+pub(super) fn refuse_rivals(ctx: &Context, instance: &Instance, project: &str) -> Result<()> {
+    let containers = ctx.engine.containers().map_err(engine_error(ctx))?;
+    let found = find_rivals(instance, &containers, Some(project));
     for (_, rival, whose) in found.iter().filter(|(_, rival, _)| !rival.is_harm()) {
         ui::note(&format!("note: {}", ui::clean(&rival.fact(&whose.whose()))));
     }
     let Some((_, rival, whose)) = found.iter().find(|(_, rival, _)| rival.is_harm()) else { return Ok(()) };
     Err(Error::new(ui::clean(&rival.fact(&whose.whose())))
         .hint(rival.cure())
-        .hint(format!("or stop that one: `docker stop {}`", ui::argument(whose.container)))
+        .hint(format!("or stop that container: `docker stop {}`", ui::argument(whose.container)))
         .finding())
 }
 
-/// All that takes names from `project`, or from any project, and from the dashboard:
-/// whose names, how, and by which container. Each way of one container is told once.
-pub(super) fn found<'a>(
-    home: &Home,
+/// Everything that takes names from `project` (`None`: from any project) or from the
+/// dashboard: the project that loses names, how, and to which container. Without duplicates.
+pub(super) fn find_rivals<'a>(
+    instance: &Instance,
     containers: &'a [Container],
     project: Option<&str>,
 ) -> Vec<(String, Rival, Labelled<'a>)> {
-    let seen: Vec<Labelled<'a>> = labelled(home, containers);
+    let seen: Vec<Labelled<'a>> = labelled(instance, containers);
     let mut found: Vec<(String, Rival, Labelled<'_>)> = Vec::new();
     let dashboard = labels::dashboard_labels();
-    let dashboard = Labelled { project: &home.project, container: "", labels: &dashboard };
+    let dashboard = Labelled { project: &instance.project, container: "", labels: &dashboard };
     let owns = seen.iter().filter(|own| project.is_none_or(|project| own.project == project));
     for own in owns.chain([&dashboard]) {
         for other in seen.iter().filter(|other| other.project != own.project || own.project.is_empty()) {
             if std::ptr::eq(own, other) {
                 continue;
             }
-            // The dashboard is never down.
-            let is_told = |rival: &Rival| rival.is_harm() || own.project != home.project;
+            // A fallback is no matter for the dashboard, which is never down.
+            let is_told = |rival: &Rival| rival.is_harm() || own.project != instance.project;
             for rival in rivals(own.labels, other).into_iter().filter(is_told) {
                 let is_same = |(whose, known, by): &(String, Rival, Labelled<'_>)| {
-                    *whose == own.project && by.container == other.container && same(known, &rival)
+                    *whose == own.project && by.container == other.container && is_same_router(known, &rival)
                 };
                 if !found.iter().any(is_same) {
                     found.push((own.project.to_owned(), rival, *other));
@@ -126,8 +125,8 @@ pub(super) fn found<'a>(
     found
 }
 
-/// Whether two say the same of one router: of the hosts that it gets one is named.
-fn same(one: &Rival, two: &Rival) -> bool {
+/// Whether two rivals are about the same router; they may name different hosts.
+fn is_same_router(one: &Rival, two: &Rival) -> bool {
     match (one, two) {
         (Rival::Outranks { router: one, .. }, Rival::Outranks { router: two, .. })
         | (Rival::Fallback { router: one, .. }, Rival::Fallback { router: two, .. }) => one == two,
@@ -135,9 +134,9 @@ fn same(one: &Rival, two: &Rival) -> bool {
     }
 }
 
-/// The running containers that this proxy looks at, with their labels.
-pub(super) fn labelled<'a>(home: &Home, containers: &'a [Container]) -> Vec<Labelled<'a>> {
-    let seen = containers.iter().filter(|container| container.state.holds_ports() && home.routes(container));
+/// The running containers whose labels this proxy reads.
+pub(super) fn labelled<'a>(instance: &Instance, containers: &'a [Container]) -> Vec<Labelled<'a>> {
+    let seen = containers.iter().filter(|container| container.state.holds_ports() && instance.watches(container));
     let labelled = |container: &'a Container| Labelled {
         project: container.project.as_deref().unwrap_or_default(),
         container: &container.name,
@@ -170,10 +169,10 @@ mod tests {
             let addresses: Vec<IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
             judge(&all, "p", &addresses)
         };
-        assert_eq!(ask(&["172.18.0.3"]), Proof::Own);
-        assert_eq!(ask(&[]), Proof::Missing);
-        assert_eq!(ask(&["172.18.0.3", "172.18.0.4"]), Proof::Strangers(vec!["container q-web-1".into()]));
-        assert_eq!(ask(&["172.18.0.5"]), Proof::Strangers(vec!["container p-web-run-1".into()]));
-        assert_eq!(ask(&["10.0.0.1"]), Proof::Strangers(vec!["10.0.0.1".into()]));
+        assert_eq!(ask(&["172.18.0.3"]), Backends::Own);
+        assert_eq!(ask(&[]), Backends::None);
+        assert_eq!(ask(&["172.18.0.3", "172.18.0.4"]), Backends::Foreign(vec!["container q-web-1".into()]));
+        assert_eq!(ask(&["172.18.0.5"]), Backends::Foreign(vec!["container p-web-run-1".into()]));
+        assert_eq!(ask(&["10.0.0.1"]), Backends::Foreign(vec!["10.0.0.1".into()]));
     }
 }

@@ -1,20 +1,20 @@
-//! What the proxy is doing: asked of the engine, of Traefik through its own
-//! dashboard's router, and of the certificates.
+//! The proxy's state, from the engine, from Traefik's API (through the dashboard's router),
+//! and from the certificates.
 
 use serde::Serialize;
 
 use super::ask::routes;
-use super::connect::{account, connection, url};
-use super::home::{Home, published, trouble};
-use super::ports::{PortChooser, option};
+use super::instance::{Instance, engine_error, published_ports};
+use super::ports::{PortChooser, port_option};
 use super::proof;
+use super::urls::{account, url, url_or_command};
 use crate::context::Context;
 use crate::error::Result;
 use crate::labels::{self, DASHBOARD, Kind, Labelled, Ports, Rival, Transport, hosts, routers};
 use crate::model::{Container, Health, State};
 use crate::ui::{self, Column};
 
-/// The proxy's state; `--format json` prints it as it is.
+/// Also the JSON of `proxy status`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Status {
     schema: u32,
@@ -30,9 +30,9 @@ pub struct Status {
     ca: Option<String>,
     certificates: Vec<Certificate>,
     routes: Vec<RouteRow>,
-    /// What takes names from projects.
+    /// Labels that take names from projects.
     rivals: Vec<RivalRow>,
-    /// Why the routes could not be asked for, or what is wrong with all of them.
+    /// Why the routes are unknown, or what is wrong with all of them.
     trouble: Option<String>,
 }
 
@@ -40,9 +40,9 @@ pub struct Status {
 struct EntryPoint {
     entrypoint: &'static str,
     port: u16,
-    /// The usual one, or the one that was asked for.
+    /// The default or requested one.
     usual: u16,
-    /// Who has that.
+    /// Who holds that one.
     held_by: Option<String>,
 }
 
@@ -58,9 +58,8 @@ struct RouteRow {
     transport: Transport,
     router: String,
     rule: String,
-    /// Where a client finds it.
     urls: Vec<String>,
-    /// What a client of a database is told.
+    /// The command that connects to a database.
     connect: Option<String>,
     status: String,
     errors: Vec<String>,
@@ -70,36 +69,35 @@ struct RouteRow {
 
 #[derive(Debug, Clone, Serialize)]
 struct RivalRow {
-    /// The project whose names it is about.
+    /// The project that loses names.
     project: String,
-    /// The container of another project.
+    /// The container that takes them.
     container: String,
-    /// Whether it does harm now, and not only while a service is down.
+    /// Whether it takes them now; `false`: only while a service is down.
     harm: bool,
     message: String,
     cure: String,
 }
 
 impl Status {
-    /// Whether it runs, and every route is as it should be.
-    pub fn is_well(&self) -> bool {
+    /// Whether it runs without problems.
+    pub fn is_healthy(&self) -> bool {
         self.state == "running"
             && self.trouble.is_none()
             && self.routes.iter().all(|route| route.errors.is_empty())
             && !self.rivals.iter().any(|rival| rival.harm)
     }
 
-    /// Whether it runs.
     pub fn is_up(&self) -> bool {
         self.state == "running"
     }
 
-    /// Whether nobody ever started it, or somebody took it away.
+    /// Whether it has no container.
     pub fn is_absent(&self) -> bool {
         self.state == "absent"
     }
 
-    /// Its state and what it has, in a few words.
+    /// `running, Traefik 3.7.0, 2 routes, 1 certificate`
     pub fn summary(&self) -> String {
         let version = self.version.as_ref().map(|version| format!(", Traefik {version}")).unwrap_or_default();
         let (routes, certificates) =
@@ -107,9 +105,8 @@ impl Status {
         format!("{}{version}, {routes}, {certificates}", self.state)
     }
 
-    /// What is wrong with it: why it cannot be asked, and what Traefik says of
-    /// single routes.
-    pub fn complaints(&self) -> Vec<String> {
+    /// Why it cannot be asked, the errors of its routes, and labels that take names.
+    pub fn problems(&self) -> Vec<String> {
         let of_route = |route: &RouteRow| {
             let router = ui::clean(&route.router);
             route.errors.iter().map(|error| format!("{router}: {}", ui::clean(error))).collect::<Vec<String>>()
@@ -118,14 +115,14 @@ impl Status {
         self.trouble.iter().cloned().chain(self.routes.iter().flat_map(of_route)).chain(rivals).collect()
     }
 
-    /// What answers for a project while a service of it is down.
+    /// Routers that answer for a project while one of its services is down.
     pub fn fallbacks(&self) -> Vec<String> {
         let rivals = self.rivals.iter().filter(|rival| !rival.harm);
         rivals.map(|rival| format!("{}: {}", ui::clean(&rival.project), ui::clean(&rival.message))).collect()
     }
 
-    /// Ports that it has because others hold the usual ones.
-    pub fn detours(&self) -> Vec<String> {
+    /// The ports that differ from the default because others hold those.
+    pub fn displaced_ports(&self) -> Vec<String> {
         let other = |entry: &EntryPoint| {
             let holder = entry.held_by.as_ref()?;
             Some(format!("{} is on {}, because {} is held: {holder}", entry.entrypoint, entry.port, entry.usual))
@@ -133,24 +130,23 @@ impl Status {
         self.ports.iter().filter_map(other).collect()
     }
 
-    /// The command that takes the usual ports, once they are free; projects may
-    /// go on running.
-    pub fn way_back(&self) -> String {
-        back(self.ports.iter().filter(|entry| entry.held_by.is_some()))
+    /// The command that switches back to the default ports once they are free, while projects
+    /// keep running.
+    pub fn reclaim_command(&self) -> String {
+        reclaim(self.ports.iter().filter(|entry| entry.held_by.is_some()))
     }
 }
 
-fn back<'a>(entries: impl IntoIterator<Item = &'a EntryPoint>) -> String {
-    let options = entries.into_iter().map(|entry| format!(" {} {}", option(entry.entrypoint), entry.usual));
+fn reclaim<'a>(entries: impl IntoIterator<Item = &'a EntryPoint>) -> String {
+    let options = entries.into_iter().map(|entry| format!(" {} {}", port_option(entry.entrypoint), entry.usual));
     format!("cargo xtask proxy up{}", options.collect::<String>())
 }
 
-/// Looks.
 pub fn status(ctx: &Context) -> Result<Status> {
-    let home = Home::of(ctx)?;
-    let containers = ctx.engine.containers().map_err(trouble(ctx))?;
-    let own = home.own(&containers);
-    let memory = home.recall();
+    let instance = Instance::resolve(ctx)?;
+    let containers = ctx.engine.containers().map_err(engine_error(ctx))?;
+    let own = instance.container(&containers);
+    let saved = instance.load_state();
     let state = match own.map(|own| (own.state, own.health)) {
         None => "absent",
         Some((State::Running, Some(Health::Healthy))) => "running",
@@ -158,18 +154,18 @@ pub fn status(ctx: &Context) -> Result<Status> {
         Some((State::Running | State::Restarting, _)) => "starting",
         Some(_) => "stopped",
     };
-    let ports = own.and_then(published);
+    let ports = own.and_then(published_ports);
     let asked = ports.map(|ports| (ports, routes(ports)));
     let (rows, trouble) = match asked {
         Some((ports, Ok(routes))) => {
-            (routes.into_iter().map(|route| row(ctx, route, ports, &home, &containers)).collect(), None)
+            (routes.into_iter().map(|route| row(ctx, route, ports, &instance, &containers)).collect(), None)
         }
         Some((ports, Err(error))) => {
             (Vec::new(), Some(format!("{} does not answer: {error}", url("http", DASHBOARD, ports.web))))
         }
         None => (Vec::new(), None),
     };
-    let certs = home.certs();
+    let certs = instance.certs();
     let certificate = |issued: crate::certs::Issued| Certificate {
         ends: ui::rfc3339(issued.ends_at()),
         name: issued.name,
@@ -179,21 +175,23 @@ pub fn status(ctx: &Context) -> Result<Status> {
         schema: 1,
         state,
         image: own.map(|own| own.image.clone()),
-        version: memory.version.map(|(_, version)| version),
+        version: saved.version.map(|(_, version)| version),
         dashboard: ports.map(|ports| url("http", DASHBOARD, ports.web)),
-        ports: ports.map(|ports| entry_points(ctx, &home, &containers, ports, memory.wished)).unwrap_or_default(),
+        ports: ports
+            .map(|ports| entry_points(ctx, &instance, &containers, ports, saved.chosen_ports))
+            .unwrap_or_default(),
         ca: certs.ca_file().is_file().then(|| certs.ca_file().display().to_string()),
         certificates: certs.list().into_iter().map(certificate).collect(),
         routes: rows,
-        rivals: rivals(&home, &containers),
-        trouble: trouble.or_else(|| outdated(&home, own)),
-        project: home.project,
-        network: home.network,
-        folder: home.dir.display().to_string(),
+        rivals: rivals(&instance, &containers),
+        trouble: trouble.or_else(|| outdated(&instance, own)),
+        project: instance.project,
+        network: instance.network,
+        folder: instance.dir.display().to_string(),
     })
 }
 
-fn rivals(home: &Home, containers: &[Container]) -> Vec<RivalRow> {
+fn rivals(instance: &Instance, containers: &[Container]) -> Vec<RivalRow> {
     let row = |(project, rival, by): (String, Rival, Labelled<'_>)| RivalRow {
         project,
         container: by.container.to_owned(),
@@ -201,40 +199,39 @@ fn rivals(home: &Home, containers: &[Container]) -> Vec<RivalRow> {
         message: rival.fact(&by.whose()),
         cure: rival.cure(),
     };
-    proof::found(home, containers, None).into_iter().map(row).collect()
+    proof::find_rivals(instance, containers, None).into_iter().map(row).collect()
 }
 
-/// A checkout with an older program shares this proxy, and started it last.
-fn outdated(home: &Home, own: Option<&Container>) -> Option<String> {
+/// Whether an older version of this program, in another checkout, started the proxy last.
+fn outdated(instance: &Instance, own: Option<&Container>) -> Option<String> {
     own?;
-    let text = std::fs::read_to_string(home.compose_file()).ok()?;
-    (!text.contains(&labels::constraint(&home.network))).then(|| {
-        "an older `cargo xtask` of another checkout started it: it does not see names that this one gives; \
-         `cargo xtask proxy up` heals it"
+    let text = std::fs::read_to_string(instance.compose_file()).ok()?;
+    (!text.contains(&labels::constraint(&instance.network))).then(|| {
+        "an older `cargo xtask` of another checkout started it, so it ignores the names of this version; \
+         `cargo xtask proxy up` fixes that"
             .to_owned()
     })
 }
 
 fn entry_points(
     ctx: &Context,
-    home: &Home,
+    instance: &Instance,
     containers: &[Container],
     ports: Ports,
-    wished: [Option<u16>; 4],
+    chosen: [Option<u16>; 4],
 ) -> Vec<EntryPoint> {
-    let chooser = PortChooser::new(ctx, home, containers);
-    // Its own ports look free to it.
+    let chooser = PortChooser::new(ctx, instance, containers);
+    // The probe finds the proxy's own ports free.
     let itself = |usual| ports.entries().into_iter().find(|entry| entry.1 == usual).map(|entry| entry.0);
-    let entry = |((entrypoint, port, usual), wished): ((&'static str, u16, u16), Option<u16>)| {
-        let usual = wished.unwrap_or(usual);
+    let entry = |((entrypoint, port, usual), chosen): ((&'static str, u16, u16), Option<u16>)| {
+        let usual = chosen.unwrap_or(usual);
         let other = || itself(usual).map(|name| format!("{name} of this proxy")).or_else(|| chooser.holder(usual));
         EntryPoint { entrypoint, port, usual, held_by: if port == usual { None } else { other() } }
     };
-    ports.entries().into_iter().zip(wished).map(entry).collect()
+    ports.entries().into_iter().zip(chosen).map(entry).collect()
 }
 
-/// What a container is reached by at a proxy with these ports, as its labels
-/// say.
+/// The URLs of a container at a proxy with these ports, by its labels.
 pub fn urls_of(container: &Container, ports: Ports) -> Vec<String> {
     let port = |entry: &str| ports.entries().into_iter().find(|known| known.0 == entry).map(|known| known.1);
     let of_router = |router: crate::labels::Router| {
@@ -251,7 +248,7 @@ fn row(
     ctx: &Context,
     route: crate::operation::proxy::ask::Route,
     ports: Ports,
-    home: &Home,
+    instance: &Instance,
     containers: &[Container],
 ) -> RouteRow {
     let name = route.name.strip_suffix("@docker");
@@ -261,7 +258,7 @@ fn row(
                 .iter()
                 .any(|router| Some(router.name.as_str()) == name && router.transport == route.transport)
     };
-    let owner = home.guests(containers).into_iter().find(defines);
+    let owner = instance.guests(containers).into_iter().find(defines);
     let of_entry = |entry: &str| ports.entries().into_iter().find(|known| known.0 == entry).map(|known| known.1);
     let names = hosts(&route.rule);
     let mut urls = Vec::new();
@@ -274,10 +271,10 @@ fn row(
         "redis" => Some(Kind::Redis),
         _ => None,
     });
-    let ca = home.certs().ca_file();
+    let ca = instance.certs().ca_file();
     let asked = owner.filter(|_| kind == Some(Kind::Postgres)).and_then(|owner| ctx.engine.detail(&owner.id).ok());
     let account = asked.map(|detail| account(&detail.environment)).unwrap_or_default();
-    let connect = kind.zip(names.first()).map(|(kind, host)| connection(host, kind, ports, &ca, &account));
+    let connect = kind.zip(names.first()).map(|(kind, host)| url_or_command(host, kind, ports, &ca, &account));
     RouteRow {
         connect,
         transport: route.transport,
@@ -306,7 +303,6 @@ fn lines(columns: &[Column], rows: &[Vec<String>]) {
     }
 }
 
-/// For eyes.
 pub fn print(ctx: &Context, status: &Status) {
     let version = status.version.as_deref().map(|version| format!(", Traefik {version}")).unwrap_or_default();
     ui::out(&format!("proxy {}{version}, network {}", status.state, status.network));
@@ -314,7 +310,7 @@ pub fn print(ctx: &Context, status: &Status) {
     for entry in &status.ports {
         let note = match &entry.held_by {
             Some(who) => format!("{} is held: {who}", entry.usual),
-            None if entry.port != entry.usual => format!("{} is free again: `{}`", entry.usual, back([entry])),
+            None if entry.port != entry.usual => format!("{} is free again: `{}`", entry.usual, reclaim([entry])),
             None => String::new(),
         };
         rows.push(vec![entry.entrypoint.to_owned(), entry.port.to_string(), note]);
@@ -343,7 +339,7 @@ pub fn print(ctx: &Context, status: &Status) {
         rows.extend(row.errors.iter().map(|error| vec![String::new(), ui::clean(error)]));
     }
     lines(&[Column::Left; 4], &rows);
-    // Long lines, to be copied: not in a column.
+    // Long lines to copy, so not in a table.
     for connect in status.routes.iter().filter_map(|row| row.connect.as_ref()) {
         ui::out(&format!("  {}", ui::clean(connect)));
     }
@@ -368,9 +364,9 @@ mod tests {
         let entry = |entrypoint, usual| EntryPoint { entrypoint, port: 1, usual, held_by: Some("nginx".to_owned()) };
         let all = [entry("web", 80), entry("websecure", 443), entry("postgres", 5432), entry("redis", 6379)];
         assert_eq!(
-            back(&all),
+            reclaim(&all),
             "cargo xtask proxy up --http-port 80 --https-port 443 --postgres-port 5432 --redis-port 6379"
         );
-        assert_eq!(back(&all[2..3]), "cargo xtask proxy up --postgres-port 5432");
+        assert_eq!(reclaim(&all[2..3]), "cargo xtask proxy up --postgres-port 5432");
     }
 }

@@ -1,11 +1,11 @@
-//! Making this machine accept the CA: the system's store after asking, and for
-//! everything with a store of its own the commands.
+//! Has this machine trust the CA: adds it to the system's store after asking, and prints
+//! the steps for programs with their own store.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::certify::write_dynamic;
-use super::home::Home;
+use super::instance::Instance;
 use crate::certs::{CA_NAME, Change};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -13,24 +13,20 @@ use crate::exec::{self, Command};
 use crate::labels::DASHBOARD;
 use crate::{disk, ui};
 
-/// The CA's file name in stores that want files.
+/// The CA's file name in stores of files.
 const FILE: &str = "cargo-xtask-local-ca.crt";
-/// The CA's short name in stores that want names.
+/// The CA's name in stores of named entries.
 const ALIAS: &str = "cargo-xtask-local-ca";
 
-/// What would be done.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// The CA's certificate.
     pub ca: PathBuf,
-    /// Commands that put it into the system's store; `None` where no known
-    /// store is here.
+    /// Commands that add it to the system's store; `None` if no known store was found.
     pub steps: Option<Vec<Command>>,
-    /// Commands that take it out again.
+    /// Commands that remove it.
     pub undo: Vec<Command>,
 }
 
-/// The systems whose stores differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum System {
     Linux,
@@ -38,9 +34,8 @@ enum System {
     Windows,
 }
 
-/// Plans; nothing is changed.
 pub fn plan(ctx: &Context) -> Result<Plan> {
-    let ca = Home::of(ctx)?.certs().ca_file();
+    let ca = Instance::resolve(ctx)?.certs().ca_file();
     let system = if cfg!(windows) {
         System::Windows
     } else if cfg!(target_os = "macos") {
@@ -53,7 +48,7 @@ pub fn plan(ctx: &Context) -> Result<Plan> {
     Ok(Plan { steps, undo: undo.unwrap_or_default(), ca })
 }
 
-/// Commands that trust, and commands that no longer do.
+/// The commands that add the CA, and those that remove it.
 fn steps(system: System, ca: &Path, root: bool, has: &dyn Fn(&str) -> bool) -> Option<(Vec<Command>, Vec<Command>)> {
     let run = |words: &[&str]| match words {
         words if root => Command::new(words[0]).args(&words[1..]),
@@ -69,7 +64,7 @@ fn steps(system: System, ca: &Path, root: bool, has: &dyn Fn(&str) -> bool) -> O
         let add = Command::new("certutil").args(["-addstore", "-user", "Root", ca]);
         return Some((vec![add], vec![Command::new("certutil").args(["-delstore", "-user", "Root", CA_NAME])]));
     }
-    // Debian, openSUSE, Fedora; and what has p11-kit only (Arch).
+    // Debian, openSUSE, Fedora; below, systems with p11-kit only (Arch).
     let stores: [(&str, &[&str]); 3] = [
         ("/usr/local/share/ca-certificates", &["update-ca-certificates"]),
         ("/etc/pki/trust/anchors", &["update-ca-certificates"]),
@@ -88,25 +83,23 @@ fn steps(system: System, ca: &Path, root: bool, has: &dyn Fn(&str) -> bool) -> O
     has("trust").then(|| (anchor("--store"), anchor("--remove")))
 }
 
-/// Makes sure that there is a CA.
 pub fn ensure_ca(ctx: &Context) -> Result<()> {
-    let home = Home::of(ctx)?;
-    if home.certs().ensure(&home.project, &[DASHBOARD.to_owned()], SystemTime::now())? != Change::None {
-        write_dynamic(&home)?;
+    let instance = Instance::resolve(ctx)?;
+    if instance.certs().ensure(&instance.project, &[DASHBOARD.to_owned()], SystemTime::now())? != Change::None {
+        write_dynamic(&instance)?;
     }
     Ok(())
 }
 
-/// Puts the CA into the system's store, with consent only: every command is
-/// shown before it is asked about.
+/// Adds the CA to the system's store. Shows every command and asks first.
 pub fn trust(ctx: &Context, plan: &Plan) -> Result<()> {
     let Some(steps) = &plan.steps else {
-        return Err(Error::new("no store of certificates that is known was found on this system")
-            .hint("update-ca-certificates comes with the package ca-certificates; the commands above work without it")
+        return Err(Error::new("no known certificate store was found on this system")
+            .hint("the package ca-certificates has update-ca-certificates; the commands above work without it")
             .finding());
     };
     let lines: Vec<String> = steps.iter().map(Command::line).collect();
-    let question = format!("let this system trust {CA_NAME}?");
+    let question = format!("have this system trust {CA_NAME}?");
     if ctx.dry_run {
         for line in &lines {
             ui::out(&format!("would run: {line}"));
@@ -124,12 +117,12 @@ pub fn trust(ctx: &Context, plan: &Plan) -> Result<()> {
         }
     }
     let undo: Vec<String> = plan.undo.iter().map(Command::line).collect();
-    ui::note(&format!("trusted; this takes it back: {}", undo.join(" && ")));
+    ui::note(&format!("trusted; to undo it: {}", undo.join(" && ")));
     Ok(())
 }
 
-/// Commands for programs that do not look into the system's store.
-pub fn others(ca: &Path) -> Vec<(&'static str, String)> {
+/// Steps for programs that do not read the system's store.
+pub fn manual_steps(ca: &Path) -> Vec<(&'static str, String)> {
     let path = &*ca.to_string_lossy();
     let line = |program: &str, words: &[&str]| Command::new(program).args(words).line();
     let word = ui::quoted(path);
@@ -144,7 +137,7 @@ pub fn others(ca: &Path) -> Vec<(&'static str, String)> {
         ("Firefox", format!("Settings, Certificates, Authorities, Import: {path}")),
         ("Node", set("NODE_EXTRA_CA_CERTS")),
         ("Java", line("keytool", &java)),
-        // Both replace the list they stand for: for this CA alone.
+        // Both replace the default list, so only this CA is trusted then.
         ("Python (requests)", set("REQUESTS_CA_BUNDLE")),
         ("Python (ssl), OpenSSL", set("SSL_CERT_FILE")),
         ("psql", format!("sslmode=verify-full sslrootcert={word}")),

@@ -26,7 +26,7 @@ pub(crate) enum Resolution {
         /// Where later changes go.
         writes: WriteMode,
     },
-    ByName,
+    NamedStart,
     Leave,
 }
 
@@ -214,7 +214,7 @@ pub(crate) fn ask(checked: &CheckedProject, writes: WriteMode) -> Result<Resolut
     match ui::choose("what now?", &choices, 'l') {
         's' => stop_holders(checked, writes),
         'o' => reassign(checked, writes),
-        't' => Ok(Resolution::ByName),
+        't' => Ok(Resolution::NamedStart),
         _ => Ok(Resolution::Leave),
     }
 }

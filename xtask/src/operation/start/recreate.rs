@@ -9,7 +9,7 @@ use crate::docker::Trouble;
 use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::model::{Container, Network};
-use crate::operation::networks::prune::{Kept, Outcome, disconnect, remove};
+use crate::operation::networks::prune::{KeptNetwork, Outcome, disconnect, remove};
 use crate::operation::stop::compose_down::{compose_down, down_command, warn_unnamed_volumes};
 use crate::project::{self, Project, take_turn};
 use crate::stack::OnConflict;
@@ -77,7 +77,7 @@ impl Recreation {
         for network in &self.networks {
             match remove(ctx, network) {
                 Ok(()) => outcome.removed.push(network.name.clone()),
-                Err(why) => outcome.failed.push(Kept { name: network.name.clone(), why }),
+                Err(why) => outcome.failed.push(KeptNetwork { name: network.name.clone(), why }),
             }
         }
         // `bring_up` takes the turn itself.
@@ -86,7 +86,7 @@ impl Recreation {
             on_conflict: Some(OnConflict::Fail),
             up: launch::Options { services: self.services, ..launch::Options::default() },
             // As it was started before.
-            by_name: ctx.names.is_some().then_some(true),
+            named_start: ctx.names.is_some().then_some(true),
             ..Options::default()
         };
         Ok((outcome, bring_up(ctx, &options)?))

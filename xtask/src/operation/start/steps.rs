@@ -17,7 +17,7 @@ use crate::operation::change::{env_file, moves, overrides};
 use crate::operation::check::project::CheckedProject;
 use crate::operation::check::{engine_host, shared_names};
 use crate::operation::proxy;
-use crate::operation::proxy::by_name::{self, ByName};
+use crate::operation::proxy::named_start::{self, NamedStart};
 use crate::parse::engine_message::{Cause, PortProblem};
 use crate::project::{self, Project, take_turn};
 use crate::stack::OnConflict;
@@ -36,7 +36,7 @@ pub(crate) struct Options {
     pub(crate) restore_ports: bool,
     pub(crate) no_write: bool,
     /// Names at the proxy instead of ports; `None`: the project's setting.
-    pub(crate) by_name: Option<bool>,
+    pub(crate) named_start: Option<bool>,
     /// With names, these services also keep their ports.
     pub(crate) also_publish: Vec<String>,
     /// Check all sockets of a remote engine's machine.
@@ -51,7 +51,7 @@ pub(crate) enum Ending {
         project: Box<CheckedProject>,
         /// The ports that were moved.
         moved: Vec<moves::Move>,
-        by_name: Option<Box<ByName>>,
+        named_start: Option<Box<NamedStart>>,
     },
     /// Conflicts remain and were reported.
     Conflict,
@@ -64,7 +64,7 @@ pub(crate) enum Ending {
 pub(crate) fn bring_up(ctx: &Context, options: &Options) -> Result<Ending> {
     let ending = match run(ctx, options) {
         // The user chose names to resolve a conflict.
-        Ok(None) => run(ctx, &Options { by_name: Some(true), ..options.clone() }),
+        Ok(None) => run(ctx, &Options { named_start: Some(true), ..options.clone() }),
         ending => ending,
     };
     let ending = ending.map(|ending| ending.unwrap_or(Ending::Conflict));
@@ -81,7 +81,7 @@ fn run(ctx: &Context, options: &Options) -> Result<Option<Ending>> {
             Step::Resolve(checked, how) => start.resolve(&checked, how)?,
             Step::Launch(checked) => start.launch(*checked)?,
             Step::End(ending) => return Ok(Some(ending)),
-            Step::StartByName => return Ok(None),
+            Step::StartWithNames => return Ok(None),
         };
     }
 }
@@ -92,7 +92,7 @@ enum Step {
     Resolve(Box<CheckedProject>, OnConflict),
     Launch(Box<CheckedProject>),
     End(Ending),
-    StartByName,
+    StartWithNames,
 }
 
 /// A start in progress.
@@ -101,7 +101,7 @@ struct Start<'a> {
     /// The project, in which only the ports may still change.
     project: Project,
     writes: WriteMode,
-    by_name: Option<ByName>,
+    named_start: Option<NamedStart>,
     moved: Vec<moves::Move>,
     /// Ports that can't be used, and why.
     refused: BTreeMap<u16, String>,
@@ -134,14 +134,14 @@ impl<'a> Start<'a> {
         };
         let project = update_overrides(project, writes)?;
         let (project, writes) = reset_fixed_names(project, writes)?;
-        let (project, by_name) = with_names(project, options, writes)?;
+        let (project, named_start) = with_names(project, options, writes)?;
         engine_host::note_mounts(&project.ctx);
         engine_host::note_container_host(&project);
         shared_names::warn(&project);
         let project = with_env_file(project, writes)?;
         let (moved, refused) = Default::default();
         let mut start =
-            Start { options, project, writes, by_name, moved, refused, attempts: 0, rounds: 0, _turn: turn };
+            Start { options, project, writes, named_start, moved, refused, attempts: 0, rounds: 0, _turn: turn };
         if options.restore_ports {
             start.restore()?;
         }
@@ -200,7 +200,7 @@ impl<'a> Start<'a> {
     fn resolve(&mut self, checked: &CheckedProject, how: OnConflict) -> Result<Step> {
         let (project, moves, writes) = match conflicts::resolve(checked, how, self.writes)? {
             Resolution::Resolved { project, moves, writes } => (*project, moves, writes),
-            Resolution::ByName => return Ok(Step::StartByName),
+            Resolution::NamedStart => return Ok(Step::StartWithNames),
             Resolution::Leave => return Ok(Step::End(Ending::Conflict)),
         };
         if checked.ctx.dry_run {
@@ -231,7 +231,8 @@ impl<'a> Start<'a> {
         if checked.ctx.dry_run {
             return Ok(Step::End(Ending::WouldStart(Box::new(checked))));
         }
-        if let Err(unavailable) = leases::record(&checked, self.by_name.as_ref().map(|by_name| &by_name.file))
+        if let Err(unavailable) =
+            leases::record(&checked, self.named_start.as_ref().map(|named_start| &named_start.file))
             && self.rounds < ROUNDS
         {
             // From now on they are conflicts, and resolved like others.
@@ -259,13 +260,13 @@ impl<'a> Start<'a> {
     }
 
     fn finish(&mut self, checked: CheckedProject) -> Result<Step> {
-        match &self.by_name {
-            Some(by_name) => by_name.prove(&checked.ctx, &checked, &crate::exec::patience())?,
-            None => proxy::drop_link(&checked.ctx, &checked.stack.name),
+        match &self.named_start {
+            Some(named_start) => named_start.prove(&checked.ctx, &checked, &crate::exec::patience())?,
+            None => proxy::remove_link(&checked.ctx, &checked.stack.name),
         }
-        let by_name = self.by_name.take().map(Box::new);
+        let named_start = self.named_start.take().map(Box::new);
         let moved = merge_moves(std::mem::take(&mut self.moved));
-        Ok(Step::End(Ending::Up { project: Box::new(checked), moved, by_name }))
+        Ok(Step::End(Ending::Up { project: Box::new(checked), moved, named_start }))
     }
 
     fn give_up(&mut self) -> Result<Step> {
@@ -290,13 +291,13 @@ fn update_overrides(project: Project, writes: WriteMode) -> Result<Project> {
     Ok(project)
 }
 
-fn with_names(project: Project, options: &Options, writes: WriteMode) -> Result<(Project, Option<ByName>)> {
-    if !options.by_name.unwrap_or(project.settings.by_name) {
+fn with_names(project: Project, options: &Options, writes: WriteMode) -> Result<(Project, Option<NamedStart>)> {
+    if !options.named_start.unwrap_or(project.settings.named_start) {
         return Ok((project, None));
     }
-    let by_name = by_name::prepare(&project, &options.also_publish, writes)?;
-    let project = project.resolve_again(&project::with_names(&project.ctx, &by_name.file)?)?;
-    Ok((project, Some(by_name)))
+    let named_start = named_start::prepare(&project, &options.also_publish, writes)?;
+    let project = project.resolve_again(&project::with_names(&project.ctx, &named_start.file)?)?;
+    Ok((project, Some(named_start)))
 }
 
 /// Creates a missing `.env` from its template, or reads the template instead if no file may

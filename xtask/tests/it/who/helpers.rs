@@ -58,6 +58,6 @@ while True:
 ",
     );
     let said = cage.xtask("kill 8000 --yes").exits(1).says("still held: 8000/tcp");
-    said.says("has it now, for a container engine: stop the container or service there").never_says("end that one");
+    said.says("holds it now, for a container engine: stop the container or service there").never_says("stop that one");
     assert!(cage.runs(engine));
 }

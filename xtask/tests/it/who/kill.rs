@@ -19,7 +19,7 @@ fn kill_never_offers_a_client_on_its_own_local_port() {
     let Some(cage) = Cage::new() else { return };
     let server = cage.hold("s = listen('127.0.0.1', 9000)");
     let client = cage.hold("c = bind('127.0.0.1', reuse=False)\nc.connect(('127.0.0.1', 9000))");
-    let said = cage.xtask("who 8000").exits(0).says("8000/tcp taken, though nobody listens");
+    let said = cage.xtask("who 8000").exits(0).says("8000/tcp taken, but without a listener");
     said.says(&format!("the local end of an outgoing connection of `python3` (pid {client})"));
     for words in ["kill 8000 --yes", "kill 8000 --yes --force", "kill 8000 --dry-run"] {
         cage.xtask(words).exits(1).says(&format!("(pid {client})")).never_says("stop:");
@@ -65,11 +65,11 @@ fn a_person_is_asked_once_for_each_signal() {
     no.sees("stop it? [y/N] ").types("n\n");
     no.ends().exits(1);
     let mut half = cage.terminal("kill 8000 --grace 1").unwrap();
-    half.sees("stop it? [y/N] ").types("y\n").sees("did not end within 1 s; kill it at once").types("\n");
+    half.sees("stop it? [y/N] ").types("y\n").sees("did not exit within 1 s; kill it").types("\n");
     half.ends().exits(1);
     // `--yes` was not meant for this question.
     let mut yes = cage.terminal("kill 8000 --grace 1 --yes").unwrap();
-    yes.sees("kill it at once");
+    yes.sees("kill it (unsaved");
     assert!(cage.runs(pid));
     yes.types("y\n");
     yes.ends().exits(0);
@@ -81,11 +81,11 @@ fn a_process_that_ignores_term_is_killed_only_with_force() {
     let Some(cage) = Cage::new() else { return };
     let pid = cage.hold("signal.signal(signal.SIGTERM, signal.SIG_IGN)\ns = listen('127.0.0.1')");
     let said =
-        cage.xtask("kill 8000 --yes --grace 1").exits(1).says("did not end within 1 s").says("still held: 8000/tcp");
+        cage.xtask("kill 8000 --yes --grace 1").exits(1).says("did not exit within 1 s").says("still held: 8000/tcp");
     said.says(&format!("`kill -KILL {pid}`")).says("--force");
     assert!(cage.runs(pid));
     let json = cage.xtask("kill 8000 --yes --grace 0 --format json").exits(1).json();
-    assert!(json["actions"][0]["result"].as_str().unwrap().contains("did not end"), "{json}");
+    assert!(json["actions"][0]["result"].as_str().unwrap().contains("did not exit"), "{json}");
     cage.xtask("kill 8000 --yes --grace 1 --force").exits(0).says("8000/tcp: free now");
     assert!(!cage.runs(pid));
 }
@@ -118,7 +118,7 @@ signal.signal(signal.SIGTERM, stop)
 fn a_process_that_closes_its_port_gets_no_second_signal() {
     let Some(cage) = Cage::new() else { return };
     let pid = cage.hold("s = listen('127.0.0.1')\nsignal.signal(signal.SIGTERM, lambda *_: s.close())");
-    cage.xtask("kill 8000 --yes --force --grace 1").exits(0).says("8000/tcp: free now").never_says("kill it at once");
+    cage.xtask("kill 8000 --yes --force --grace 1").exits(0).says("8000/tcp: free now").never_says("kill it (unsaved");
     assert!(cage.runs(pid));
 }
 
@@ -162,7 +162,7 @@ while True:
 ",
     );
     let said = cage.xtask("kill 8000 --yes").exits(1).says("still held: 8000/tcp").never_says("free now");
-    said.says("has it now; ").says(&format!("(pid {supervisor}, ")).says("started it: end that one first");
+    said.says("holds it now; ").says(&format!("(pid {supervisor}, ")).says("started it: stop that one first");
     assert!(cage.runs(supervisor));
     cage.xtask("who 8000").exits(0).says(&format!("started by supervisor ({supervisor})"));
 }

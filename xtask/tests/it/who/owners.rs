@@ -45,9 +45,9 @@ fn who_and_kill_say_that_a_port_is_free() {
     let json = cage.xtask("who 8000 --format json").exits(0).json();
     let port = serde_json::json!({ "port": 8000, "protocol": "tcp", "verdict": "free", "owners": [], "advice": null });
     assert_eq!(json, serde_json::json!({ "schema": 1, "ports": [port] }));
-    cage.xtask("who --all").exits(0).says("nobody listens, and nothing is published");
+    cage.xtask("who --all").exits(0).says("no listeners and no published ports");
     let said = cage.xtask("kill 8000").exits(0);
-    assert_eq!(said.stdout, "8000/tcp: free already\n");
+    assert_eq!(said.stdout, "8000/tcp: already free\n");
 }
 
 #[test]
@@ -97,7 +97,7 @@ s.close()
     let elsewhere = other.hold("s = listen('0.0.0.0')");
     let said = cage.xtask("who 8000").exits(0);
     assert_eq!(said.stdout, "8000/tcp free\n");
-    cage.xtask("kill 8000 --yes").exits(0).says("free already");
+    cage.xtask("kill 8000 --yes").exits(0).says("already free");
     other.xtask("who 8000").exits(0).names(elsewhere);
     for pid in [server, udp, parent] {
         assert!(cage.runs(pid));
@@ -154,7 +154,7 @@ fn a_socket_that_is_bound_and_does_not_listen_is_named_and_not_stopped() {
     assert_eq!(owner["kind"], "unknown");
     assert_eq!(owner["sockets"], serde_json::json!([{ "address": "127.0.0.1:8000", "state": "bound" }]));
     // Nobody listens, so nobody is stopped.
-    cage.xtask("kill 8000 --yes").exits(1).says("nobody here who may be stopped").says(&format!("(pid {pid})"));
+    cage.xtask("kill 8000 --yes").exits(1).says("none of the holders may be stopped").says(&format!("(pid {pid})"));
     assert!(cage.runs(pid));
 }
 

@@ -1,4 +1,4 @@
-//! A check a file: `check(&Scene) -> Vec<Finding>`.
+//! One check per file: `check(&Facts) -> Vec<Finding>`.
 
 pub(crate) mod containers;
 pub(crate) mod engine;

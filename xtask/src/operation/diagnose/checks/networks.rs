@@ -1,75 +1,70 @@
-//! Networks: address ranges left, networks that nobody needs, containers whose
-//! network is gone, and ranges that a route of this machine claims as well.
+//! Networks: free address ranges, unused networks, containers whose network was removed,
+//! and subnets that overlap a route of this machine.
 
 use std::collections::BTreeSet;
 
-use crate::decide::{Fate, Namesake, Pools, Wanted, as_it_runs, fate, namesakes, pools};
+use crate::decide::{Namesake, Pools, PruneVerdict, Wanted, as_it_runs, namesakes, pools, prune_verdict};
 use crate::model::{Container, Network, Route};
 use crate::operation::check::shared_names::REMEDY;
+use crate::operation::diagnose::facts::Facts;
 use crate::operation::diagnose::finding::{Finding, Status};
-use crate::operation::diagnose::fix::Mend;
-use crate::operation::diagnose::scene::Scene;
+use crate::operation::diagnose::fix::Fix;
 use crate::operation::networks::prune::disconnect;
 use crate::{host, ui};
 
-/// So few address ranges left are a warning.
-const FEW: usize = 3;
+/// This many address ranges left, or fewer, are a warning.
+const FEW_RANGES: usize = 3;
 
-pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
-    let Ok((networks, containers)) = scene.networks() else { return Vec::new() };
+pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
+    let Ok((networks, containers)) = facts.networks() else { return Vec::new() };
     let orphans = orphans(networks, containers);
     let mut found = Vec::new();
-    if let Ok(info) = scene.info() {
-        found.push(ranges(pools(&info.pools, networks), !orphans.is_empty()));
+    if let Ok(info) = facts.info() {
+        found.push(address_ranges(pools(&info.pools, networks), !orphans.is_empty()));
     }
     if !orphans.is_empty() {
         found.push(
-            Finding::new(
-                "networks.orphans",
-                "networks that nobody needs",
-                Status::Note,
-                ui::clean(&orphans.join(", ")),
-            )
-            .why("their projects have no container left, and each takes an address range")
-            .remedy("cargo xtask prune-network")
-            .mend(Mend::Networks),
+            Finding::new("networks.orphans", "unused networks", Status::Note, ui::clean(&orphans.join(", ")))
+                .why("their projects have no containers, and each takes an address range")
+                .remedy("cargo xtask prune-network")
+                .fix(Fix::Networks),
         );
     }
-    if let Some(project) = scene.project() {
-        found.extend(stale(&project.stack.name, networks, containers));
-        found.extend(strangers(&project.stack.name, networks, containers));
+    if let Some(project) = facts.project() {
+        found.extend(containers_without_network(&project.stack.name, networks, containers));
+        found.extend(foreign_containers(&project.stack.name, networks, containers));
         let all = project.containers.as_deref().unwrap_or_default();
-        found.extend(mistaken(&namesakes(&as_it_runs(&project.stack, all), all)));
+        found.extend(ambiguous_names(&namesakes(&as_it_runs(&project.stack, all), all)));
     }
-    if scene.is_local() {
-        found.extend(routes(networks, &host::routes()));
+    if facts.is_local() {
+        found.extend(route_overlaps(networks, &host::routes()));
     }
     found
 }
 
 fn orphans(networks: &[Network], containers: &[Container]) -> Vec<String> {
     let wanted = Wanted { projects: &[], all: false, now: std::time::SystemTime::now() };
-    let is_orphan = |network: &&Network| matches!(fate(network, containers, wanted), Fate::Remove(_));
+    let is_orphan = |network: &&Network| matches!(prune_verdict(network, containers, wanted), PruneVerdict::Remove(_));
     networks.iter().filter(is_orphan).map(|network| network.name.clone()).collect()
 }
 
-fn ranges(pools: Pools, has_orphans: bool) -> Finding {
+fn address_ranges(pools: Pools, has_orphans: bool) -> Finding {
     let (id, title) = ("networks.pools", "address ranges for networks");
     let seen = format!("{} of {} used", pools.used, pools.total);
     let status = match pools.left() {
         0 => Status::Problem,
-        1..=FEW => Status::Warning,
+        1..=FEW_RANGES => Status::Warning,
         _ => return Finding::ok(id, title, seen),
     };
     let found = Finding::new(id, title, status, seen)
-        .why("each project and worktree takes one a network; without one `up` fails")
-        .remedy("`cargo xtask prune-network`; `docker compose -p NAME down` for projects at rest; or smaller `default-address-pools` in the engine's daemon.json");
-    if has_orphans { found.mend(Mend::Networks) } else { found }
+        .why("each network of a project or worktree takes one; without one `up` fails")
+        .remedy("`cargo xtask prune-network`; `docker compose -p NAME down` for stopped projects; or smaller `default-address-pools` in the engine's daemon.json");
+    if has_orphans { found.fix(Fix::Networks) } else { found }
 }
 
-/// A container remembers its networks by id. Where one is gone, `start` fails
-/// with `network … not found` for ever, also with a new network of that name.
-fn stale(project: &str, networks: &[Network], containers: &[Container]) -> Option<Finding> {
+/// A container refers to its networks by id. If one was removed, starting it fails with
+/// `network … not found`, even when a new network has that name.
+fn containers_without_network(project: &str, networks: &[Network], containers: &[Container]) -> Option<Finding> {
     let ids: BTreeSet<&str> = networks.iter().map(|network| network.id.as_str()).collect();
     let is_stale = |container: &&Container| {
         container.project.as_deref() == Some(project)
@@ -91,8 +86,8 @@ fn stale(project: &str, networks: &[Network], containers: &[Container]) -> Optio
     )
 }
 
-/// Somebody else's containers on this project's networks.
-fn strangers(project: &str, networks: &[Network], containers: &[Container]) -> Vec<Finding> {
+/// Containers of other projects on this project's networks.
+fn foreign_containers(project: &str, networks: &[Network], containers: &[Container]) -> Vec<Finding> {
     let mut found = Vec::new();
     for network in networks.iter().filter(|network| network.project() == Some(project)) {
         let is_stranger =
@@ -104,27 +99,27 @@ fn strangers(project: &str, networks: &[Network], containers: &[Container]) -> V
                 "networks.endpoints",
                 format!("network {}", ui::clean(&network.name)),
                 Status::Note,
-                format!("{} of another project is on it", ui::clean(&names.join(", "))),
+                format!("{} of another project is connected", ui::clean(&names.join(", "))),
             )
-            .why("`stop` cannot remove it then: \"active endpoints\"")
+            .why("`stop` cannot remove it: \"active endpoints\"")
             .remedy(disconnect(&network.name, first)),
         );
     }
     found
 }
 
-/// Names that can lead to another project.
-fn mistaken(found: &[Namesake]) -> Option<Finding> {
+/// Service names that can resolve to another project's container.
+fn ambiguous_names(found: &[Namesake]) -> Option<Finding> {
     let lines: Vec<String> = found.iter().map(|namesake| ui::clean(&namesake.to_string())).collect();
     (!lines.is_empty()).then(|| {
-        Finding::new("networks.names", "services of one name", Status::Warning, lines.join("\n"))
-            .why("the engine answers a name with any container of that name, and with another project's while its own is stopped")
+        Finding::new("networks.names", "services with the same name", Status::Warning, lines.join("\n"))
+            .why("the engine resolves a name to any container with that name, even to another project's while its own is stopped")
             .remedy(REMEDY)
     })
 }
 
-/// A VPN that claims the same addresses: one of the two is not reached.
-fn routes(networks: &[Network], routes: &[Route]) -> Vec<Finding> {
+/// Subnets that overlap a route, often of a VPN: one of the two is unreachable.
+fn route_overlaps(networks: &[Network], routes: &[Route]) -> Vec<Finding> {
     let bridges: BTreeSet<String> = networks.iter().map(Network::interface).collect();
     let foreign: Vec<&Route> = routes.iter().filter(|route| !bridges.contains(&route.interface)).collect();
     let mut found = Vec::new();
@@ -137,8 +132,8 @@ fn routes(networks: &[Network], routes: &[Route]) -> Vec<Finding> {
         let seen = format!("{subnet} overlaps the route to {} over {}", route.to, ui::clean(&route.interface));
         found.push(
             Finding::new("networks.route", format!("network {}", ui::clean(&network.name)), Status::Warning, seen)
-                .why("addresses behind that route (a VPN, as a rule) are taken for the network's, or the reverse")
-                .remedy("other `default-address-pools` in the engine's daemon.json, then remove the network and start again"),
+                .why("traffic for that route (usually a VPN) goes to the network, or the reverse")
+                .remedy("set other `default-address-pools` in the engine's daemon.json, then remove the network and start again"),
         );
     }
     found
@@ -171,9 +166,9 @@ mod tests {
 
     #[test]
     fn few_ranges_are_a_warning_and_none_a_problem() {
-        let status = |used| ranges(Pools { used, total: 30 }, false).status;
+        let status = |used| address_ranges(Pools { used, total: 30 }, false).status;
         assert_eq!([status(26), status(27), status(30)], [Status::Ok, Status::Warning, Status::Problem]);
-        assert!(ranges(Pools { used: 30, total: 30 }, true).fixable);
+        assert!(address_ranges(Pools { used: 30, total: 30 }, true).fixable);
     }
 
     #[test]
@@ -181,10 +176,14 @@ mod tests {
         let there = network("demo_default", "172.18.0.0/16");
         let id = there.id.clone();
         let networks = [there];
-        assert!(stale("demo", &networks, &[container("demo", &[("demo_default", &id)])]).is_none());
-        assert!(stale("demo", &networks, &[container("demo", &[("demo_default", "")])]).is_none());
-        assert!(stale("demo", &networks, &[container("other", &[("x", "gone")])]).is_none());
-        assert!(stale("demo", &networks, &[container("demo", &[("demo_default", "gone")])]).is_some());
+        assert!(
+            containers_without_network("demo", &networks, &[container("demo", &[("demo_default", &id)])]).is_none()
+        );
+        assert!(containers_without_network("demo", &networks, &[container("demo", &[("demo_default", "")])]).is_none());
+        assert!(containers_without_network("demo", &networks, &[container("other", &[("x", "gone")])]).is_none());
+        assert!(
+            containers_without_network("demo", &networks, &[container("demo", &[("demo_default", "gone")])]).is_some()
+        );
     }
 
     #[test]
@@ -193,7 +192,7 @@ mod tests {
         let route = |interface: &str, to: &str| Route { interface: interface.into(), to: to.parse().unwrap() };
         let all =
             [route("eth0", "192.168.1.0/24"), route("br-a0123456789a", "172.18.0.0/16"), route("tun0", "10.0.0.0/8")];
-        let found = routes(&networks, &all);
+        let found = route_overlaps(&networks, &all);
         assert_eq!(found.len(), 1);
         assert!(found[0].seen.contains("tun0") && found[0].title.ends_with('b'), "{found:?}");
     }
@@ -203,8 +202,8 @@ mod tests {
         let networks = [network("demo_default", "172.18.0.0/16")];
         let id = networks[0].id.clone();
         let on = [("demo_default", id.as_str())];
-        assert!(strangers("demo", &networks, &[container("demo", &on)]).is_empty());
-        let found = strangers("demo", &networks, &[container("mon", &on)]);
+        assert!(foreign_containers("demo", &networks, &[container("demo", &on)]).is_empty());
+        let found = foreign_containers("demo", &networks, &[container("mon", &on)]);
         assert_eq!(found[0].remedy.as_deref(), Some("docker network disconnect demo_default mon-web-1"));
     }
 }

@@ -1,18 +1,18 @@
-//! A container that runs and does not answer: the way from the port over the
-//! forwarder into the container is walked, and where it ends is said.
+//! Running containers that do not answer: follows the path from the port through the
+//! forwarder into the container, and reports where it breaks.
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::model::Container;
+use crate::operation::diagnose::facts::Facts;
 use crate::operation::diagnose::finding::{Finding, Status};
-use crate::operation::diagnose::scene::Scene;
 use crate::operation::services::answers::{AnswerCheck, NoAnswer, check_answers};
 use crate::{host, ui};
 
-pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
-    let Some(survey) = scene.project() else { return Vec::new() };
-    let own = scene.own();
-    if !scene.is_local() || own.is_empty() {
+pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
+    let Some(survey) = facts.project() else { return Vec::new() };
+    let own = facts.own();
+    if !facts.is_local() || own.is_empty() {
         return Vec::new();
     }
     let checks = check_answers(survey, &own);
@@ -22,56 +22,54 @@ pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     for (check, no_answer) in checks.iter().filter_map(|check| Some((check, check.no_answer.as_ref()?))) {
         let Some(container) = own.iter().find(|container| container.id == check.container) else { continue };
-        let new = finding(scene, container, check, no_answer);
-        // Both address families end in the same place.
+        let new = finding(facts, container, check, no_answer);
+        // Both address families break at the same place.
         if found.iter().all(|old| old.remedy != new.remedy || old.title != new.title) {
             found.push(new);
         }
     }
     if found.is_empty() {
-        let seen = format!("{} tried, each is answered", ui::count(checks.len(), "way"));
+        let seen = format!("{} tried, all answer", ui::count(checks.len(), "way"));
         found.push(Finding::ok("path.answers", "from port to process", seen));
     }
     found
 }
 
-/// Where the way ends.
+/// Where the path breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum End {
-    /// Nobody listens on this machine.
+enum Break {
+    /// Nothing listens on this machine.
     Forwarder,
-    /// In the container it listens for the container alone.
+    /// The program listens on loopback inside the container.
     Loopback(SocketAddr),
-    /// In the container something listens on other ports.
+    /// Inside the container only other ports have listeners.
     OtherPort(Vec<u16>),
-    /// In the container nothing listens.
+    /// Inside the container nothing listens.
     Nothing,
-    /// It listens, for everybody, and gives no answer.
+    /// The program listens on a reachable address and does not answer.
     Program,
-    /// The container cannot be looked into.
+    /// The container's sockets cannot be read.
     Unseen,
 }
 
-/// `inside`: where something listens in the container's network; `None` = that
-/// could not be looked at.
-fn end(no_answer: &NoAnswer, target: u16, inside: Option<&[SocketAddr]>) -> End {
+/// `inside`: the listening addresses in the container's network namespace, if they can be read.
+fn find_break(no_answer: &NoAnswer, target: u16, inside: Option<&[SocketAddr]>) -> Break {
     if *no_answer == NoAnswer::Refused {
-        return End::Forwarder;
+        return Break::Forwarder;
     }
-    let Some(inside) = inside else { return End::Unseen };
+    let Some(inside) = inside else { return Break::Unseen };
     let on_target = inside.iter().filter(|address| address.port() == target);
     let (loopback, open): (Vec<SocketAddr>, Vec<SocketAddr>) = on_target.partition(|address| is_loopback(address.ip()));
     match (open.first(), loopback.first()) {
-        (Some(_), _) => End::Program,
-        (None, Some(address)) => End::Loopback(*address),
+        (Some(_), _) => Break::Program,
+        (None, Some(address)) => Break::Loopback(*address),
         (None, None) => {
-            // The engine's own name server listens on 127.0.0.11 in every
-            // container of a network.
+            // The engine's DNS server listens on 127.0.0.11 in every container.
             let mut ports: Vec<u16> =
                 inside.iter().filter(|address| !is_engine_dns(address.ip())).map(SocketAddr::port).collect();
             ports.sort_unstable();
             ports.dedup();
-            if ports.is_empty() { End::Nothing } else { End::OtherPort(ports) }
+            if ports.is_empty() { Break::Nothing } else { Break::OtherPort(ports) }
         }
     }
 }
@@ -84,48 +82,48 @@ fn is_engine_dns(ip: IpAddr) -> bool {
     ip == IpAddr::from([127, 0, 0, 11])
 }
 
-fn finding(scene: &Scene, container: &Container, check: &AnswerCheck, no_answer: &NoAnswer) -> Finding {
+fn finding(facts: &Facts, container: &Container, check: &AnswerCheck, no_answer: &NoAnswer) -> Finding {
     let (name, service) = (ui::clean(&container.name), ui::clean(&check.service));
-    // As words of commands.
+    // Quoted for commands.
     let (id, word) = (ui::argument(container.reference()), ui::argument(&check.service));
     let target = check.target;
-    let inside = look_inside(scene, container);
-    let (seen, why, remedy) = match end(no_answer, target, inside.as_deref()) {
-        End::Forwarder => (
-            "nobody listens on this machine".to_owned(),
+    let inside = look_inside(facts, container);
+    let (seen, why, remedy) = match find_break(no_answer, target, inside.as_deref()) {
+        Break::Forwarder => (
+            "nothing listens on this machine".to_owned(),
             "the engine's port forwarder has died, or binds the port elsewhere",
             format!("docker restart {id}"),
         ),
-        End::Loopback(address) => (
-            format!("in the container it listens on {address}, for the container alone"),
-            "a published port leads to the container's own address, where nobody listens",
+        Break::Loopback(address) => (
+            format!("in the container it listens on {address}, which only the container reaches"),
+            "a published port leads to the container's network address, where nothing listens",
             format!(
                 "have it listen on 0.0.0.0:{target} (`--host 0.0.0.0`, `HOST=0.0.0.0`), then `cargo xtask start {word}`"
             ),
         ),
-        End::OtherPort(ports) => {
+        Break::OtherPort(ports) => {
             let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
             (
-                format!("in the container nobody listens on {target}, but on {}", ports.join(", ")),
-                "the mapping leads to a port where nobody is",
+                format!("in the container nothing listens on {target}, only on {}", ports.join(", ")),
+                "the mapping leads to a port without a listener",
                 format!("correct the port after the colon in `ports:` of {service}, or the port it listens on"),
             )
         }
-        End::Nothing => (
+        Break::Nothing => (
             "in the container nothing listens at all".to_owned(),
             "it is still starting, or its server has ended",
             format!("cargo xtask logs {word}"),
         ),
-        End::Program => (
-            format!("in the container it listens on {target}, and gives no answer"),
-            "the way is open: the program itself closes the connection, or speaks another protocol",
+        Break::Program => (
+            format!("in the container it listens on {target} and does not answer"),
+            "the path is open: the program itself closes the connection, or speaks another protocol",
             format!("cargo xtask logs {word}"),
         ),
-        End::Unseen => (
-            "what happens in the container cannot be seen from here".to_owned(),
-            "most often the program listens on 127.0.0.1 there, or is still starting",
+        Break::Unseen => (
+            "the container cannot be inspected from here".to_owned(),
+            "usually the program listens on 127.0.0.1 there, or is still starting",
             format!(
-                "`docker exec {id} netstat -ltn` (or `ss -ltn`) shows on which address it listens; as root this looks itself"
+                "`docker exec {id} netstat -ltn` (or `ss -ltn`) shows on which address it listens; run as root, this command looks by itself"
             ),
         ),
     };
@@ -135,10 +133,10 @@ fn finding(scene: &Scene, container: &Container, check: &AnswerCheck, no_answer:
         .remedy(remedy)
 }
 
-/// Only where the engine's process numbers are this machine's: in a virtual
-/// machine or another namespace the same number is somebody else.
-fn look_inside(scene: &Scene, container: &Container) -> Option<Vec<SocketAddr>> {
-    let pid = scene.ctx.engine.detail(&container.id).ok()?.pid?;
+/// Only if the engine's pids are this machine's: in a virtual machine or another pid
+/// namespace the same pid is another process.
+fn look_inside(facts: &Facts, container: &Container) -> Option<Vec<SocketAddr>> {
+    let pid = facts.ctx.engine.detail(&container.id).ok()?.pid?;
     if host::container_of(pid).as_deref() != Some(&container.id) {
         return None;
     }
@@ -154,15 +152,15 @@ mod tests {
         let at = |text: &str| text.parse::<SocketAddr>().unwrap();
         let dns = at("127.0.0.11:40123");
         for (inside, want) in [
-            (vec![dns], End::Nothing),
-            (vec![dns, at("127.0.0.1:80")], End::Loopback(at("127.0.0.1:80"))),
-            (vec![at("[::1]:80")], End::Loopback(at("[::1]:80"))),
-            (vec![at("127.0.0.1:80"), at("[::]:80")], End::Program),
-            (vec![dns, at("0.0.0.0:3000")], End::OtherPort(vec![3000])),
+            (vec![dns], Break::Nothing),
+            (vec![dns, at("127.0.0.1:80")], Break::Loopback(at("127.0.0.1:80"))),
+            (vec![at("[::1]:80")], Break::Loopback(at("[::1]:80"))),
+            (vec![at("127.0.0.1:80"), at("[::]:80")], Break::Program),
+            (vec![dns, at("0.0.0.0:3000")], Break::OtherPort(vec![3000])),
         ] {
-            assert_eq!(end(&NoAnswer::Closed, 80, Some(&inside)), want);
+            assert_eq!(find_break(&NoAnswer::Closed, 80, Some(&inside)), want);
         }
-        assert_eq!(end(&NoAnswer::Closed, 80, None), End::Unseen);
-        assert_eq!(end(&NoAnswer::Refused, 80, None), End::Forwarder);
+        assert_eq!(find_break(&NoAnswer::Closed, 80, None), Break::Unseen);
+        assert_eq!(find_break(&NoAnswer::Refused, 80, None), Break::Forwarder);
     }
 }

@@ -1,4 +1,4 @@
-//! Published ports: who has them, who answers on them, and who may take them.
+//! Published ports: who holds them, who answers on them, and who may take them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
@@ -6,38 +6,38 @@ use std::time::Duration;
 use crate::host::{self, Probe};
 use crate::model::{Binding, Container, Owner, PortRange, Protocol, State};
 use crate::operation::check::project::{CheckedProject, Row};
+use crate::operation::diagnose::facts::Facts;
 use crate::operation::diagnose::finding::{Finding, Status};
-use crate::operation::diagnose::fix::Mend;
-use crate::operation::diagnose::scene::Scene;
+use crate::operation::diagnose::fix::Fix;
 use crate::operation::ports::stop_holders::{Request, StopAction};
 use crate::ports::{advise, describe_process, foreign_listeners, is_leftover_proxy, reasons};
 use crate::ui;
 
-pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
-    let Some(survey) = scene.project() else { return Vec::new() };
+pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
+    let Some(survey) = facts.project() else { return Vec::new() };
     if survey.engine_unreachable().is_some() {
-        let seen = "could not tell: the engine that binds them does not answer";
+        let seen = "unknown: the engine that binds them does not answer";
         return vec![Finding::new("ports.taken", "published ports", Status::Unknown, seen)];
     }
-    let mut found: Vec<Finding> = survey.conflicts().map(|row| conflict(scene, survey, row)).collect();
+    let mut found: Vec<Finding> = survey.conflicts().map(|row| conflict(facts, survey, row)).collect();
     if found.is_empty() {
         let count = ui::count(survey.rows.len(), "port");
         found.push(Finding::ok("ports.taken", "published ports", format!("{count}, free or ours")));
     }
-    if scene.is_local() {
-        found.extend(forwarders(scene, survey));
-        found.extend(shadows(scene));
+    if facts.is_local() {
+        found.extend(dead_forwarders(facts, survey));
+        found.extend(shadowing_listeners(facts));
     }
-    let ephemeral = host::ephemeral().filter(|_| scene.is_local());
+    let ephemeral = host::ephemeral().filter(|_| facts.is_local());
     found.extend(in_ephemeral(survey, ephemeral));
     found.extend(ephemeral.filter(|_| cfg!(windows)).and_then(dynamic_range));
     found
 }
 
-fn conflict(scene: &Scene, survey: &CheckedProject, row: &Row) -> Finding {
+fn conflict(facts: &Facts, survey: &CheckedProject, row: &Row) -> Finding {
     let mapping = &row.wanted.mapping;
     let title = format!("port {} ({})", mapping.address(), ui::clean(&mapping.service));
-    let seen = reasons(&scene.ctx, &row.verdict).join("\n");
+    let seen = reasons(&facts.ctx, &row.verdict).join("\n");
     let containers = survey.containers.as_deref().ok();
     let advice = advise(&row.verdict, false, containers);
     let instead = row.suggestion.map(|port| format!("`cargo xtask start --on-conflict reassign` takes {port}"));
@@ -45,18 +45,18 @@ fn conflict(scene: &Scene, survey: &CheckedProject, row: &Row) -> Finding {
     let remedy = if remedy.is_empty() { "cargo xtask check-ports".to_owned() } else { remedy.join("; or ") };
     if survey.is_secondary_checkout && row.suggestion.is_some() {
         return Finding::new("ports.taken", title, Status::Note, seen)
-            .why("this is not the project's only checkout: it gets ports of its own")
+            .why("this is not the project's only checkout, so it gets its own ports")
             .remedy("cargo xtask start");
     }
     let found = Finding::new("ports.taken", title, Status::Problem, seen)
-        .why("`docker compose up` will stop half-way")
+        .why("`docker compose up` will fail half-way")
         .remedy(remedy);
     let request = Request::from(row);
     let is_leftover = containers.is_some_and(|containers| is_leftover(&request, containers));
-    if is_leftover { found.mend(Mend::Proxy(Box::new(request))) } else { found }
+    if is_leftover { found.fix(Fix::Proxy(Box::new(request))) } else { found }
 }
 
-/// Whether the only one who has the port is a docker-proxy of no engine.
+/// Whether only a docker-proxy without an engine holds the port.
 fn is_leftover(request: &Request, containers: &[Container]) -> bool {
     let is_published = request.is_published(containers);
     let owners = request.verdict.owners();
@@ -65,22 +65,21 @@ fn is_leftover(request: &Request, containers: &[Container]) -> bool {
     !owners.is_empty() && owners.iter().all(is_leftover)
 }
 
-/// Containers whose ports nobody listens on here: their docker-proxy was killed
-/// (a container that publishes them again, or `docker restart`, brings it back),
-/// or the engine binds them elsewhere: a namespace of its own, another machine
-/// behind a socket of this one.
-fn forwarders(scene: &Scene, survey: &CheckedProject) -> Vec<Finding> {
+/// Containers whose published ports have no listener here. Either their docker-proxy was
+/// killed (`docker restart` brings it back), or the engine binds ports elsewhere: in its own
+/// network namespace, or on another machine behind a local socket.
+fn dead_forwarders(facts: &Facts, survey: &CheckedProject) -> Vec<Finding> {
     let containers = survey.containers.as_deref().unwrap_or_default();
     let publishing: Vec<(&Container, Vec<&Binding>)> = containers
         .iter()
-        // Between two runs a container has no forwarder.
+        // A restarting container has no forwarder.
         .filter(|container| container.state == State::Running)
         .map(|container| (container, container.held().filter(|b| b.protocol == Protocol::Tcp).collect::<Vec<_>>()))
         .filter(|(_, bindings)| !bindings.is_empty())
         .collect();
     let dead: Vec<&Container> = publishing
         .iter()
-        .filter(|(_, bindings)| deciding(bindings).any(is_unbound))
+        .filter(|(_, bindings)| probed_bindings(bindings).any(is_not_listening))
         .map(|(container, _)| *container)
         .collect();
     if dead.len() > 1 && dead.len() == publishing.len() {
@@ -91,16 +90,16 @@ fn forwarders(scene: &Scene, survey: &CheckedProject) -> Vec<Finding> {
                 Status::Warning,
                 format!("none of the ports of {} containers is bound on this machine", dead.len()),
             )
-            .why("the engine is in another machine or namespace: what is free here says nothing")
+            .why("the engine is in another machine or namespace, so whether a port is free here does not matter")
             .remedy("`docker context ls` and `docker info` say which engine this is"),
         ];
     }
-    let own = scene.own();
+    let own = facts.own();
     let finding = |container: &&Container| {
         let status = if own.iter().any(|one| one.id == container.id) { Status::Problem } else { Status::Warning };
         let name = ui::clean(&container.name);
         let ports: Vec<String> = container.held().map(|binding| binding.published.to_string()).collect();
-        let seen = format!("the engine publishes {} for it, and nobody listens there", unique(ports).join(", "));
+        let seen = format!("the engine publishes {} for it, but nothing listens there", unique(ports).join(", "));
         Finding::new("ports.forwarder", format!("container {name}"), status, seen)
             .why("its port forwarder (docker-proxy) has died: it runs and cannot be reached")
             .remedy(format!("docker restart {}", ui::argument(container.reference())))
@@ -114,16 +113,16 @@ fn unique(mut words: Vec<String>) -> Vec<String> {
     words
 }
 
-/// Without a proxy the engine lists [::] and binds IPv4 alone: IPv6 says nothing
-/// where there is both.
-fn deciding<'a>(bindings: &'a [&'a Binding]) -> impl Iterator<Item = &'a Binding> {
+/// Without docker-proxy the engine lists [::] but binds only IPv4, so the IPv6 bindings
+/// are ignored where there are both.
+fn probed_bindings<'a>(bindings: &'a [&'a Binding]) -> impl Iterator<Item = &'a Binding> {
     let has_v4 = bindings.iter().any(|binding| binding.host_ip.is_ipv4());
     bindings.iter().copied().filter(move |binding| binding.host_ip.is_ipv4() || !has_v4)
 }
 
-/// It can be bound, and nobody answers a connection: the kernel may lead that to
-/// the container by rules alone, where an older engine runs without a proxy.
-fn is_unbound(binding: &Binding) -> bool {
+/// Whether the port can be bound and a connection fails. The connection is tried too because
+/// an older engine without docker-proxy forwards with NAT rules alone.
+fn is_not_listening(binding: &Binding) -> bool {
     if host::probe(binding.host_ip, binding.published, Protocol::Tcp) != Probe::Free {
         return false;
     }
@@ -136,11 +135,11 @@ fn is_unbound(binding: &Binding) -> bool {
     TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_err()
 }
 
-/// Programs that listen on a published port beside the container: on the other
-/// address family, or (macOS, Windows) on one address in front of its wildcard.
-/// `localhost` is tried as ::1 first by most clients.
-fn shadows(scene: &Scene) -> Vec<Finding> {
-    let own = scene.own();
+/// Programs that listen on a published port next to the container: on the other address
+/// family, or (macOS, Windows) on a specific address that takes precedence over the wildcard.
+/// Most clients try ::1 first for `localhost`.
+fn shadowing_listeners(facts: &Facts) -> Vec<Finding> {
+    let own = facts.own();
     let bindings: Vec<(&Container, &Binding)> = own
         .iter()
         .flat_map(|container| container.held().map(move |binding| (*container, binding)))
@@ -162,15 +161,15 @@ fn shadows(scene: &Scene) -> Vec<Finding> {
                 Status::Warning,
                 seen,
             )
-            .why("some clients reach it in the place of the container: `localhost` may mean either address")
-            // `cargo xtask kill PORT` would stop the container too, which has it as well.
-            .remedy(format!("end that one alone (`{}`), or move the port", StopAction::EndProcess(stranger).line())),
+            .why("some clients reach it instead of the container: `localhost` may mean either address")
+            // Not `cargo xtask kill PORT`: that would stop the container as well.
+            .remedy(format!("stop only that one (`{}`), or move the port", StopAction::EndProcess(stranger).line())),
         );
     }
     found
 }
 
-/// Any outgoing connection may be given such a port (ip(7), `ip_local_port_range`).
+/// The system may give such a port to any outgoing connection (ip(7), `ip_local_port_range`).
 fn in_ephemeral(survey: &CheckedProject, range: Option<PortRange>) -> Option<Finding> {
     let range = range?;
     let wanted = |row: &&Row| row.wanted.mapping.published.is_some_and(|ports| range.contains(ports.first));
@@ -185,18 +184,17 @@ fn in_ephemeral(survey: &CheckedProject, range: Option<PortRange>) -> Option<Fin
             Status::Note,
             format!("{} in {range}", inside.join(", ")),
         )
-        .why("any program may be given one of these for a connection, and then it is taken now and again")
+        .why("the system gives these to outgoing connections, so they are taken from time to time")
         .remedy(format!("choose ports below {}", range.first)),
     )
 }
 
-/// Windows hands out ports from 49152 on. A low start, which some programs set,
-/// lets Hyper-V reserve blocks among the ports of development servers
-/// (docker/for-win#3171).
+/// Windows hands out ports from 49152 upwards. If some program lowered that start, Hyper-V
+/// reserves blocks among the ports of development servers (docker/for-win#3171).
 fn dynamic_range(range: PortRange) -> Option<Finding> {
     (range.first < 10_000).then(|| {
         Finding::new("ports.dynamic", "dynamic ports of Windows", Status::Warning, format!("they begin at {}", range.first))
-            .why("Hyper-V and WSL reserve blocks of them at each boot, and nobody can bind those")
+            .why("Hyper-V and WSL reserve blocks of them at each boot, and no program can bind those")
             .remedy("as administrator: `netsh int ipv4 set dynamic tcp start=49152 num=16384`, then reboot; for now `net stop winnat`, then `net start winnat` moves the blocks")
     })
 }

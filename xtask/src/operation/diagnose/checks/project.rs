@@ -1,18 +1,18 @@
-//! The project on disk: compose files, its name, `.env`, its range of ports.
+//! The project on disk: compose files, name, `.env`, port range.
 
 use std::path::Path;
 
 use crate::exec::{self, Command};
 use crate::model::{Leases, Named, PortRange};
 use crate::operation::check::project::CheckedProject;
+use crate::operation::diagnose::facts::Facts;
 use crate::operation::diagnose::finding::{Finding, Status};
-use crate::operation::diagnose::fix::Mend;
-use crate::operation::diagnose::scene::Scene;
+use crate::operation::diagnose::fix::Fix;
 use crate::operation::env;
 use crate::{disk, stack, ui};
 
-pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
-    let survey = match scene.survey() {
+pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
+    let survey = match facts.survey() {
         Ok(found) => found,
         Err(error) => {
             return vec![
@@ -23,22 +23,22 @@ pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
     };
     let count = ui::count(survey.stack.services.len(), "service");
     let seen = format!("{count}, project `{}`", survey.stack.name);
-    let mut found = vec![Finding::ok("project.file", "compose file", seen), folder(survey)];
-    found.extend(env_files(scene, survey));
-    found.extend(literals(scene, survey));
-    found.extend(fixed_names(scene));
-    found.extend(range(scene, survey));
+    let mut found = vec![Finding::ok("project.file", "compose file", seen), project_name(survey)];
+    found.extend(env_files(facts, survey));
+    found.extend(literal_ports(facts, survey));
+    found.extend(fixed_names(facts));
+    found.extend(port_range(facts, survey));
     found
 }
 
-fn folder(survey: &CheckedProject) -> Finding {
+fn project_name(survey: &CheckedProject) -> Finding {
     let (id, title) = ("project.name", "project name");
     match survey.refuse_if_running_elsewhere() {
-        // The first start of a second checkout names it.
+        // The first start gives a second checkout a name of its own.
         Err(_) if survey.is_secondary_checkout && !survey.is_name_explicit() => {
             Finding::new(id, title, Status::Note, format!("`{}` is another checkout's", survey.stack.name))
                 .why("two folders with one project name share containers and data")
-                .remedy("cargo xtask start (gives this checkout a name and ports of its own)")
+                .remedy("cargo xtask start (gives this checkout its own name and ports)")
         }
         Ok(()) => Finding::ok(id, title, format!("`{}` runs from no other folder", survey.stack.name)),
         Err(error) => Finding::of_error(id, title, Status::Problem, &error)
@@ -46,34 +46,34 @@ fn folder(survey: &CheckedProject) -> Finding {
     }
 }
 
-fn env_files(scene: &Scene, survey: &CheckedProject) -> Vec<Finding> {
+fn env_files(facts: &Facts, survey: &CheckedProject) -> Vec<Finding> {
     let (id, title) = ("project.env", ".env");
     if let Some(template) = &survey.template {
-        let seen = format!("not there; {} is", scene.ctx.show(template));
+        let seen = format!("missing, but there is {}", facts.ctx.show(template));
         return vec![
             Finding::new(id, title, Status::Note, seen)
-                .why("ports are moved by writing into it, and people look for it")
+                .why("moving a port writes to it, and people look for it")
                 .remedy("cargo xtask env init")
-                .mend(Mend::Env { missing: false }),
+                .fix(Fix::Env { missing: false }),
         ];
     }
     let Some(file) = survey.env_files.files().last() else {
-        return vec![Finding::ok(id, title, "not there, and no template asks for it")];
+        return vec![Finding::ok(id, title, "not used, and there is no template")];
     };
-    let mut found = lines(scene);
+    let mut found = env_problems(facts);
     if found.is_empty() {
-        found.push(Finding::ok(id, title, format!("{} is as it should be", scene.ctx.show(file))));
+        found.push(Finding::ok(id, title, format!("{} is fine", facts.ctx.show(file))));
     }
-    // A file that was named with --env-file may well be meant for everybody.
+    // A file that --env-file names may be meant to be committed.
     if !survey.env_files.is_explicit() {
-        found.extend(ignored(scene, file));
+        found.extend(git_ignore(facts, file));
     }
     found
 }
 
-/// What `env check` says, each kind of it once.
-fn lines(scene: &Scene) -> Vec<Finding> {
-    let checked = env::gather(&scene.ctx).and_then(|project| env::check(&scene.ctx, &project));
+/// The findings of `env check`, grouped by kind.
+fn env_problems(facts: &Facts) -> Vec<Finding> {
+    let checked = env::gather(&facts.ctx).and_then(|project| env::check(&facts.ctx, &project));
     let all = match checked {
         Ok(all) => all,
         Err(error) => return vec![Finding::of_error("project.env", ".env", Status::Problem, &error)],
@@ -91,35 +91,35 @@ fn lines(scene: &Scene) -> Vec<Finding> {
             let found = Finding::new("project.env", ".env", status, seen.join("\n"))
                 .why(why(kind))
                 .remedy(of_kind.first()?.remedy());
-            Some(if kind == "missing" { found.mend(Mend::Env { missing: true }) } else { found })
+            Some(if kind == "missing" { found.fix(Fix::Env { missing: true }) } else { found })
         })
         .collect()
 }
 
 fn why(kind: &str) -> &'static str {
     match kind {
-        "missing" => "the template has grown since it was copied; defaults of the compose file stand in",
-        "unknown" => "nobody reads it: it may be misspelt",
-        "shadowed" => "what is written in the file has no effect",
-        "dependent" | "old_port" => "it points at a port where the service is no longer",
+        "missing" => "the template has grown since it was copied; the compose file's defaults are used",
+        "unknown" => "nothing reads it; it may be misspelt",
+        "shadowed" => "the value in the file has no effect",
+        "dependent" | "old_port" => "it names a port that the service no longer uses",
         _ => "the value is not what it looks like",
     }
 }
 
-/// Only a repository can tell, and only one with git.
-fn ignored(scene: &Scene, file: &Path) -> Option<Finding> {
+/// `None` outside a git repository.
+fn git_ignore(facts: &Facts, file: &Path) -> Option<Finding> {
     let (id, title) = ("project.env-ignored", ".env and git");
     let dir = file.parent()?;
     let git = |words: [&str; 2]| Command::new("git").args(words).arg(file).dir(dir).ask(exec::LIMIT).ok()?.code;
-    let place = scene.ctx.show(file);
-    // What git has it does not ignore, whatever .gitignore says.
+    let place = facts.ctx.show(file);
+    // .gitignore does not apply to a tracked file.
     if git(["ls-files", "--error-unmatch"]) == Some(0) {
         return Some(
-            Finding::new(id, title, Status::Warning, format!("{place} is in git"))
-                .why("everybody gets this machine's ports with it, and often passwords")
+            Finding::new(id, title, Status::Warning, format!("git tracks {place}"))
+                .why("everybody gets this machine's ports, and often passwords")
                 .remedy(format!(
-                    "git rm --cached {}, then commit: the file stays; what it held is in the history",
-                    scene.ctx.typed(file)
+                    "git rm --cached {}, then commit: the file stays; its old contents remain in the history",
+                    facts.ctx.typed(file)
                 )),
         );
     }
@@ -129,13 +129,13 @@ fn ignored(scene: &Scene, file: &Path) -> Option<Finding> {
             Finding::new(id, title, Status::Warning, format!("{place} is not ignored"))
                 .why("it holds this machine's ports, and often passwords")
                 .remedy("echo .env >> .gitignore")
-                .mend(Mend::Env { missing: false }),
+                .fix(Fix::Env { missing: false }),
         ),
         _ => None,
     }
 }
 
-fn literals(scene: &Scene, survey: &CheckedProject) -> Option<Finding> {
+fn literal_ports(facts: &Facts, survey: &CheckedProject) -> Option<Finding> {
     let literal = |row: &&crate::operation::check::project::Row| {
         row.variable().is_none() && row.wanted.mapping.published.is_some()
     };
@@ -145,7 +145,7 @@ fn literals(scene: &Scene, survey: &CheckedProject) -> Option<Finding> {
         .filter(literal)
         .map(|row| {
             let place =
-                row.wanted.origin.as_ref().map(|origin| format!(" ({}:{})", scene.ctx.show(&origin.file), origin.line));
+                row.wanted.origin.as_ref().map(|origin| format!(" ({}:{})", facts.ctx.show(&origin.file), origin.line));
             format!("{} of {}{}", row.wanted.mapping.address(), row.wanted.mapping.service, place.unwrap_or_default())
         })
         .collect();
@@ -154,14 +154,14 @@ fn literals(scene: &Scene, survey: &CheckedProject) -> Option<Finding> {
     }
     Some(
         Finding::new("project.literals", "ports without a variable", Status::Note, ui::clean(&rows.join(", ")))
-            .why("no value in .env moves them: not for a taken port, nor for a second worktree")
+            .why("no value in .env can move them when a port is taken, or for a second worktree")
             .remedy("write them as `\"${WEB_PORT:-8000}:80\"`"),
     )
 }
 
-/// Names of containers, networks and volumes that a second copy would meet.
-fn fixed_names(scene: &Scene) -> Option<Finding> {
-    let ctx = &scene.ctx;
+/// Fixed names of containers, networks and volumes, which a second checkout would share.
+fn fixed_names(facts: &Facts) -> Option<Finding> {
+    let ctx = &facts.ctx;
     let all = stack::fixed_names(&ctx.options, &ctx.dir, &|name| ctx.var(name)).ok()?;
     let of_project = all.iter().filter(|name| name.what != Named::Project);
     let names: Vec<String> =
@@ -170,33 +170,33 @@ fn fixed_names(scene: &Scene) -> Option<Finding> {
         return None;
     }
     Some(
-        Finding::new("project.fixed-names", "names that are fixed", Status::Note, ui::clean(&names.join(", ")))
-            .why("a second checkout on this engine would meet the first one's containers, networks or data")
+        Finding::new("project.fixed-names", "fixed names", Status::Note, ui::clean(&names.join(", ")))
+            .why("a second checkout on this engine would share the first one's containers, networks or data")
             .remedy(
-                "take `container_name:` and `name:` out; in a worktree `cargo xtask start` does so for that checkout",
+                "remove `container_name:` and `name:`; in a worktree `cargo xtask start` does so for that checkout",
             ),
     )
 }
 
-/// `port_range` in xtask.toml against what is kept for others.
-fn range(scene: &Scene, survey: &CheckedProject) -> Option<Finding> {
-    let (id, title) = ("project.range", "range of ports");
+/// Whether `port_range` in xtask.toml overlaps ports that are kept for other projects.
+fn port_range(facts: &Facts, survey: &CheckedProject) -> Option<Finding> {
+    let (id, title) = ("project.range", "port range");
     let range = survey.settings.port_range?;
-    let leases = scene.ctx.leases();
-    let others = in_range(&leases, range, &survey.stack.name, &survey.real_dir());
+    let leases = facts.ctx.leases();
+    let others = projects_in_range(&leases, range, &survey.stack.name, &survey.real_dir());
     if others.is_empty() {
-        return Some(Finding::ok(id, title, format!("{range}, and nobody else's")));
+        return Some(Finding::ok(id, title, format!("{range}, not shared")));
     }
     Some(
         Finding::new(id, title, Status::Note, format!("{range} is used by {} too", ui::clean(&others.join(", "))))
-            .why("suggestions of both come from it, and their defaults may meet")
+            .why("both projects choose ports from it, and may choose the same")
             .remedy("give one of them another `port_range` in its xtask.toml"),
     )
 }
 
-/// Other projects that keep ports in the range. Worktrees of this one do, and
-/// are meant to.
-fn in_range(leases: &Leases, range: PortRange, name: &str, dir: &Path) -> Vec<String> {
+/// Other projects that keep ports in the range. Worktrees of this project are left out:
+/// they share its range.
+fn projects_in_range(leases: &Leases, range: PortRange, name: &str, dir: &Path) -> Vec<String> {
     let overlaps = |other: PortRange| other.first <= range.last && range.first <= other.last;
     let mut names: Vec<String> = leases
         .others(name, dir)
@@ -226,6 +226,6 @@ mod tests {
         };
         let leases = Leases { tenants: vec![tenant("shop", 8003), tenant("demo-wt", 8004), tenant("blog", 9000)] };
         let range = PortRange::new(8000, 8009).unwrap();
-        assert_eq!(in_range(&leases, range, "demo", Path::new("/src/demo")), ["shop"]);
+        assert_eq!(projects_in_range(&leases, range, "demo", Path::new("/src/demo")), ["shop"]);
     }
 }

@@ -2,22 +2,21 @@
 
 use std::time::SystemTime;
 
+use crate::operation::diagnose::facts::Facts;
 use crate::operation::diagnose::finding::{Finding, Status};
-use crate::operation::diagnose::scene::Scene;
-use crate::operation::proxy::{self, Home};
+use crate::operation::proxy::{self, Instance};
 
-/// What is missing while it does not run.
-const LOST: &str = "the names of this project lead nowhere";
-const UP: &str = "cargo xtask proxy up";
+const NAMES_UNREACHABLE: &str = "the names of this project lead nowhere";
+const PROXY_UP: &str = "cargo xtask proxy up";
 
-pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
+pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
     let (id, title) = ("proxy.state", "shared proxy");
-    // A project that was started by names cannot do without it.
-    let needed = scene.ctx.names.is_some();
-    let status = match proxy::status(&scene.ctx) {
+    // A project that was started with --traefik needs it.
+    let needed = facts.ctx.names.is_some();
+    let status = match proxy::status(&facts.ctx) {
         Ok(status) => status,
         Err(error) if needed => return vec![Finding::new(id, title, Status::Unknown, error.to_string())],
-        // Without an engine that is said already.
+        // The engine check reports this.
         Err(_) => return Vec::new(),
     };
     if status.is_absent() && !needed {
@@ -25,15 +24,15 @@ pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
     }
     if !status.is_up() {
         let how = if needed { Status::Problem } else { Status::Note };
-        return vec![Finding::new(id, title, how, status.summary()).why(LOST).remedy(UP)];
+        return vec![Finding::new(id, title, how, status.summary()).why(NAMES_UNREACHABLE).remedy(PROXY_UP)];
     }
-    let complaints = status.complaints();
-    let mut found = vec![if complaints.is_empty() {
+    let problems = status.problems();
+    let mut found = vec![if problems.is_empty() {
         Finding::ok(id, title, status.summary())
     } else {
-        Finding::new(id, title, Status::Warning, complaints.join("\n"))
-            .why("Traefik leaves out routers that it cannot make sense of, or that two containers define, and takes the first of those that match")
-            .remedy("`cargo xtask proxy status` names the cure of each; `cargo xtask proxy labels --lint` looks at this project's labels")
+        Finding::new(id, title, Status::Warning, problems.join("\n"))
+            .why("Traefik drops routers that are invalid or that two containers define, and of several that match it takes the first")
+            .remedy("`cargo xtask proxy status` shows a remedy for each; `cargo xtask proxy labels --lint` checks this project's labels")
     }];
     let fallbacks = status.fallbacks();
     if !fallbacks.is_empty() {
@@ -44,33 +43,33 @@ pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
                 Status::Note,
                 fallbacks.join("\n"),
             )
-            .why("while a service is stopped or not healthy, they answer in its place")
-            .remedy("have their rules name hosts, or give them a proxy of their own: PROXY_NETWORK=NAME"),
+            .why("while a service is stopped or unhealthy, they answer in its place")
+            .remedy("name hosts in their rules, or give them a separate proxy: PROXY_NETWORK=NAME"),
         );
     }
-    let detours = status.detours();
-    if !detours.is_empty() {
+    let displaced_ports = status.displaced_ports();
+    if !displaced_ports.is_empty() {
         found.push(
-            Finding::new("proxy.ports", "ports of the proxy", Status::Note, detours.join("\n"))
-                .why("names need these numbers behind them, as `start --traefik` prints them")
-                .remedy(format!("free the port, then `{}`", status.way_back())),
+            Finding::new("proxy.ports", "ports of the proxy", Status::Note, displaced_ports.join("\n"))
+                .why("URLs need these port numbers, as `start --traefik` prints them")
+                .remedy(format!("free the port, then `{}`", status.reclaim_command())),
         );
     }
-    found.push(certificates(scene));
+    found.push(certificates(facts));
     found
 }
 
-fn certificates(scene: &Scene) -> Finding {
+fn certificates(facts: &Facts) -> Finding {
     let (id, title) = ("proxy.certificates", "certificates of the proxy");
-    let issued = Home::of(&scene.ctx).map(|home| home.certs().list()).unwrap_or_default();
+    let issued = Instance::resolve(&facts.ctx).map(|home| home.certs().list()).unwrap_or_default();
     let now = SystemTime::now();
-    let ended: Vec<String> = issued
+    let expired: Vec<String> = issued
         .iter()
         .filter(|issued| issued.ends_at() <= now)
-        .map(|issued| format!("{} has ended", issued.name))
+        .map(|issued| format!("{} has expired", issued.name))
         .collect();
-    if ended.is_empty() {
-        return Finding::ok(id, title, "none has ended");
+    if expired.is_empty() {
+        return Finding::ok(id, title, "none has expired");
     }
-    Finding::new(id, title, Status::Warning, ended.join("\n")).why("clients refuse them").remedy(UP)
+    Finding::new(id, title, Status::Warning, expired.join("\n")).why("clients refuse them").remedy(PROXY_UP)
 }

@@ -1,19 +1,19 @@
-//! The programs that are called.
+//! The programs that this tool runs.
 
-use super::engine::with_script;
+use super::engine::with_engine_script;
 use crate::docker::{self, OVERRIDE};
 use crate::exec::{self, Command};
 use crate::model::Version;
+use crate::operation::diagnose::facts::Facts;
 use crate::operation::diagnose::finding::{Finding, Status};
-use crate::operation::diagnose::scene::Scene;
 use crate::ui;
 
-pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
-    let mut found = vec![docker_cli(scene)];
+pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
+    let mut found = vec![docker_cli(facts)];
     std::thread::scope(|scope| {
-        let compose = scope.spawn(|| compose(scene));
+        let compose = scope.spawn(|| compose(facts));
         let python = scope.spawn(python_compose);
-        let buildx = scope.spawn(|| buildx(scene));
+        let buildx = scope.spawn(|| buildx(facts));
         for thread in [compose, python, buildx] {
             found.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
@@ -22,98 +22,98 @@ pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
     found
 }
 
-fn docker_cli(scene: &Scene) -> Finding {
+fn docker_cli(facts: &Facts) -> Finding {
     let (id, title) = ("tools.docker", "Docker's command line");
     match exec::find("docker") {
         Some(path) => Finding::ok(id, title, path.display().to_string()),
-        None => with_script(
-            scene,
+        None => with_engine_script(
+            facts,
             Finding::new(id, title, Status::Problem, "no `docker` on PATH")
                 .why("everything but check-ports, who and kill needs it")
-                .remedy(scene.ctx.cures().engine().join("; ")),
+                .remedy(facts.ctx.cures().engine().join("; ")),
         ),
     }
 }
 
-/// The oldest version that is tested against: older ones lack options used here.
+/// The oldest version that is tested; older ones lack options used here.
 const OLDEST: Version = Version(2, 20, 0);
 
-fn compose(scene: &Scene) -> Option<Finding> {
+fn compose(facts: &Facts) -> Option<Finding> {
     let (id, title) = ("tools.compose", "Compose");
     exec::find("docker")?;
     let Some(version) = docker::compose_version() else {
-        let why = "the stack is started by Compose";
-        let Some(error) = scene.ctx.compose_absence() else {
+        let why = "Compose starts the stack";
+        let Some(error) = facts.ctx.compose_absence() else {
             let found = Finding::new(id, title, Status::Problem, "`docker compose version` does not answer");
             return Some(found.why(why).remedy("docker compose version"));
         };
-        return Some(with_script(scene, Finding::of_error(id, title, Status::Problem, &error).why(why)));
+        return Some(with_engine_script(facts, Finding::of_error(id, title, Status::Problem, &error).why(why)));
     };
     let seen = format!("version {}", ui::clean(&version));
-    Some(match judge(version.parse().ok(), || uses_override(scene)) {
+    Some(match check_version(version.parse().ok(), || uses_override(facts)) {
         Compose::Good => Finding::ok(id, title, seen),
-        Compose::Odd => Finding::new(id, title, Status::Unknown, seen)
-            .why("this is no version that can be compared")
+        Compose::Unparsable => Finding::new(id, title, Status::Unknown, seen)
+            .why("the version number cannot be read")
             .remedy("docker compose version"),
-        Compose::Bad(why) => Finding::new(id, title, Status::Problem, seen).why(why).remedy(scene.ctx.cures().plugin()),
+        Compose::Bad(why) => Finding::new(id, title, Status::Problem, seen).why(why).remedy(facts.ctx.cures().plugin()),
     })
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Compose {
     Good,
-    Odd,
+    Unparsable,
     Bad(&'static str),
 }
 
-/// 3 and 4 were never released: after 2.40 came 5.0, which works the same.
-fn judge(version: Option<Version>, uses_override: impl FnOnce() -> bool) -> Compose {
+/// After 2.40 came 5.0, which works the same; 3 and 4 were never released.
+fn check_version(version: Option<Version>, uses_override: impl FnOnce() -> bool) -> Compose {
     match version {
-        None => Compose::Odd,
+        None => Compose::Unparsable,
         Some(version) if version < OLDEST => {
-            Compose::Bad("versions before 2.20 lack what this tool asks for, and 1.x is no longer kept up")
+            Compose::Bad("versions before 2.20 lack options that this tool uses, and 1.x is no longer maintained")
         }
-        // docker/compose#11651: YAML, whatever was asked for; 2.26.0 mends it.
+        // docker/compose#11651: prints YAML in any case; fixed in 2.26.0.
         Some(Version(2, 25, _)) => Compose::Bad("2.25 ignores `config --format json`, so the project cannot be read"),
         Some(version) if version < OVERRIDE && uses_override() => {
-            Compose::Bad("before 2.24.4 `!override` is not known, and the ports of both files are published")
+            Compose::Bad("versions before 2.24.4 do not know `!override`, and publish the ports of both files")
         }
         Some(_) => Compose::Good,
     }
 }
 
-fn uses_override(scene: &Scene) -> bool {
-    let files = scene.project().map(|found| found.stack.files.as_slice()).unwrap_or_default();
+fn uses_override(facts: &Facts) -> bool {
+    let files = facts.project().map(|found| found.stack.files.as_slice()).unwrap_or_default();
     files.iter().any(|file| std::fs::read_to_string(file).is_ok_and(|text| text.contains("!override")))
 }
 
-/// The Python program, which ended in 2023 and which Debian 12 still has: scripts
-/// that call `docker-compose` get it.
+/// The Python program, unmaintained since 2023 but still in Debian 12, is what scripts
+/// that call `docker-compose` get.
 fn python_compose() -> Option<Finding> {
     let seen = format!("version {} is on PATH", ui::clean(&docker::python_compose()?));
     Some(
         Finding::new("tools.docker-compose", "docker-compose", Status::Note, seen)
-            .why("it is not `docker compose`: it refuses newer compose files, and names containers in another way")
+            .why("it is not `docker compose`: it rejects newer compose files and names containers differently")
             .remedy("call `docker compose`, or remove the package docker-compose"),
     )
 }
 
-/// Compose builds with it; without it builds fall back to the old builder or fail.
-fn buildx(scene: &Scene) -> Option<Finding> {
+/// Compose builds with buildx; without it, builds use the old builder or fail.
+fn buildx(facts: &Facts) -> Option<Finding> {
     let (id, title) = ("tools.buildx", "buildx");
-    let builds = scene.project()?.stack.services.iter().any(|service| service.build);
+    let builds = facts.project()?.stack.services.iter().any(|service| service.build);
     if !builds || exec::find("docker").is_none() {
         return None;
     }
     let answer = Command::new("docker").args(["buildx", "version"]).ask(exec::LIMIT);
     if answer.is_ok_and(|answer| answer.ok()) {
-        return Some(Finding::ok(id, title, "there"));
+        return Some(Finding::ok(id, title, "installed"));
     }
     let found = Finding::new(id, title, Status::Warning, "`docker buildx version` fails");
-    Some(found.why("services of this project are built").remedy(scene.ctx.cures().buildx()))
+    Some(found.why("this project builds images").remedy(facts.ctx.cures().buildx()))
 }
 
-/// git and cargo are not called for ports; on macOS lsof is.
+/// On macOS, lsof finds out who holds a port.
 fn helpers() -> Vec<Finding> {
     let mut found = Vec::new();
     let mut missing = |tool: &str, status, why: &str, remedy: &str| {
@@ -122,10 +122,15 @@ fn helpers() -> Vec<Finding> {
             found.push(Finding::new("tools.helpers", "other programs", status, seen).why(why).remedy(remedy));
         }
     };
-    missing("git", Status::Note, "whether .env is ignored cannot be told", "install git");
+    missing("git", Status::Note, "without it there is no way to tell whether .env is ignored", "install git");
     missing("cargo", Status::Note, "`cargo xtask` needs it", "rustup.rs, or the package cargo");
     if cfg!(target_os = "macos") && !std::path::Path::new("/usr/sbin/lsof").exists() {
-        missing("lsof", Status::Warning, "who holds a port cannot be told", "it is part of macOS: look at PATH");
+        missing(
+            "lsof",
+            Status::Warning,
+            "without it there is no way to tell who holds a port",
+            "it is part of macOS: check PATH",
+        );
     }
     if found.is_empty() {
         found.push(Finding::ok("tools.helpers", "other programs", "git, cargo"));
@@ -151,10 +156,10 @@ mod tests {
             ("2.26.1", true),
             ("2.24.3", true),
         ] {
-            assert_eq!(judge(version.parse().ok(), || false) == Compose::Good, good, "{version}");
+            assert_eq!(check_version(version.parse().ok(), || false) == Compose::Good, good, "{version}");
         }
-        assert!(matches!(judge(Some(Version(2, 24, 3)), || true), Compose::Bad(_)));
-        assert_eq!(judge(Some(OVERRIDE), || true), Compose::Good);
-        assert_eq!(judge(None, || true), Compose::Odd);
+        assert!(matches!(check_version(Some(Version(2, 24, 3)), || true), Compose::Bad(_)));
+        assert_eq!(check_version(Some(OVERRIDE), || true), Compose::Good);
+        assert_eq!(check_version(None, || true), Compose::Unparsable);
     }
 }

@@ -1,26 +1,25 @@
-//! Linux inside of Windows: whose ports are whose.
+//! WSL2: whether Windows and Linux share ports.
 
+use crate::operation::diagnose::facts::Facts;
 use crate::operation::diagnose::finding::{Finding, Status};
-use crate::operation::diagnose::scene::Scene;
 use crate::{host, ui};
 
-pub(crate) fn check(_: &Scene) -> Vec<Finding> {
+pub(crate) fn check(_: &Facts) -> Vec<Finding> {
     host::wsl_networking().map(|mode| finding(&mode)).into_iter().collect()
 }
 
-/// Modes of `.wslconfig` (learn.microsoft.com, "Advanced settings configuration
-/// in WSL").
+/// Modes of `.wslconfig` (learn.microsoft.com, "Advanced settings configuration in WSL").
 fn finding(mode: &str) -> Finding {
     let (id, title) = ("wsl.networking", "WSL2");
     match mode {
         "mirrored" => Finding::new(id, title, Status::Note, "networking mode mirrored")
-            .why("Windows and Linux share their ports: one that looks free here may be taken there, and the reverse")
-            .remedy("in PowerShell: `netstat -ano | findstr :8000` shows Windows' side"),
+            .why("Windows and Linux share ports: one that looks free here may be taken there, and the reverse")
+            .remedy("in PowerShell: `netstat -ano | findstr :8000` shows the Windows side"),
         "nat" | "virtioproxy" => Finding::new(id, title, Status::Note, format!("networking mode {mode}"))
-            .why("Windows has ports of its own; wslrelay.exe or com.docker.backend.exe hold there what listens here, and are not to be ended")
-            .remedy("who holds a port here: `cargo xtask who PORT`; on Windows' side: `netstat -ano | findstr :8000`"),
+            .why("Windows has its own ports; wslrelay.exe or com.docker.backend.exe hold there what listens here, and must not be stopped")
+            .remedy("who holds a port here: `cargo xtask who PORT`; on the Windows side: `netstat -ano | findstr :8000`"),
         "none" => Finding::new(id, title, Status::Problem, "networking mode none")
-            .why("nothing here reaches Windows or any network")
+            .why("Linux cannot reach Windows or any network")
             .remedy("`networkingMode=mirrored` or `nat` in .wslconfig, then `wsl --shutdown`"),
         other => Finding::new(id, title, Status::Unknown, format!("networking mode `{}`", ui::clean(other))),
     }

@@ -1,4 +1,4 @@
-//! Writing a plan: proved by Compose, or put back.
+//! WriteMode a plan. If Compose does not confirm it, the files are restored.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ use crate::operation::change::proof::Model;
 use crate::operation::change::tracked::WriteMode;
 use crate::{disk, stack, ui};
 
-/// Writes the plan, and has Compose prove it; where Compose refuses the project,
-/// or publishes or mounts something otherwise, every file is put back.
+/// WriteMode the files. If Compose then rejects the project, or publishes or mounts anything in
+/// another way, every file is restored.
 pub fn apply(ctx: &Context, plan: &Plan) -> Result<()> {
     let changed = plan.files.iter().filter(|file| file.before.as_deref() != Some(file.after.render()));
     WriteMode::Files.ask_for_files(ctx, &changed.map(|file| file.path.clone()).collect::<Vec<_>>())?;
-    // A project that Compose refuses already is mended one value at a time.
+    // A project that Compose already rejects may be repaired one value at a time.
     let before = Model::read(&ctx.with_options(plan.options.clone())).ok();
     let files = plan.files.iter().map(|file| (file.path.clone(), Some(file.after.render().to_vec())));
     disk::write_proved(&files.collect::<Vec<_>>(), || {
@@ -30,7 +30,7 @@ fn takes_effect(ctx: &Context, plan: &Plan) -> Result<()> {
     match plan.edits.iter().find(|edit| files.get(&edit.variable).map(|(value, _)| value) != Some(&edit.to)) {
         None => Ok(()),
         Some(edit) => Err(Error::new(format!("{} does not take effect in {}", edit.variable, ctx.show(&edit.file)))
-            .hint("the file is as it was; `docker compose config --environment` shows what Compose reads")),
+            .hint("the file was restored; `docker compose config --environment` shows what Compose reads")),
     }
 }
 
@@ -41,27 +41,27 @@ fn prove(ctx: &Context, plan: &Plan, before: &Model) -> Result<()> {
         values.iter().map(|(name, value)| format!("{name}={}", ui::mask_value(name, value))).collect();
     let cause = shown.join(" ");
     let after = before.read_again(ctx).map_err(|error| {
-        let refused = Error::new(format!("Compose refuses the project with {cause}: {}", error.message()));
-        refused.hint("the file is as it was")
+        let refused = Error::new(format!("Compose rejects the project with {cause}: {}", error.message()));
+        refused.hint("the file was restored")
     })?;
-    if ports::chooses_files(&values) {
+    if ports::sets_compose_files(&values) {
         return Ok(());
     }
     ports::same_addresses(&before.port_differences(&after, &|_| Expect::Any), &before.stack, &values)?;
     let Some(mount) = before.mount_difference(&after) else { return Ok(()) };
     let (service, target) = (ui::clean(&mount.service), ui::clean(&mount.target));
     Err(Error::new(format!(
-        "with {cause} {target} of service `{service}` would be {} in place of {}",
-        in_words(&mount.after),
-        in_words(&mount.before)
+        "with {cause}, {target} of service `{service}` would be {} instead of {}",
+        mount_kind(&mount.after),
+        mount_kind(&mount.before)
     ))
-    .hint("a path begins with `./`, `../`, `/` or `~`; a word alone is the name of a volume")
-    .hint("the file is as it was; if that is meant, change it by hand"))
+    .hint("a path begins with `./`, `../`, `/` or `~`; a single word is the name of a volume")
+    .hint("the file was restored; if you mean it, edit the file by hand"))
 }
 
-fn in_words(kind: &str) -> String {
+fn mount_kind(kind: &str) -> String {
     match kind {
-        "bind" => "a path of this machine".to_owned(),
+        "bind" => "a path on this machine".to_owned(),
         "volume" => "a volume".to_owned(),
         other => format!("a mount of type {}", ui::clean(other)),
     }

@@ -1,4 +1,4 @@
-//! Setting variables so that Compose reads them: all of them, or none.
+//! Sets variables in the files that Compose reads: all of them or none.
 
 mod apply;
 mod plan;

@@ -1,10 +1,11 @@
-//! Setting variables so that Compose reads them: all of them, or none.
+//! Plans which files change, and what they will contain.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::ports;
 use crate::context::Context;
 use crate::envfile::{Dependents, Document, PortMove};
 use crate::error::{Error, Result};
@@ -16,16 +17,14 @@ use crate::operation::env::files::{EnvProject, writable};
 use crate::stack;
 use crate::ui::{self, Format};
 
-/// What will be written.
 #[derive(Debug)]
 pub struct Plan {
     pub(super) edits: Vec<Edit>,
-    pub(super) files: Vec<Written>,
-    /// How the project is read before it is written.
+    pub(super) files: Vec<PlannedFile>,
+    /// The options for reading the project before the change.
     pub(super) options: ComposeOptions,
-    /// What is worth knowing, and does not stop anybody.
     warnings: Vec<String>,
-    /// Held until it is written: another one must not write in between.
+    /// Held until the files are written, so that no other `env set` writes in between.
     _turn: Option<Turn>,
 }
 
@@ -38,7 +37,7 @@ pub(super) struct Edit {
 }
 
 #[derive(Debug)]
-pub(super) struct Written {
+pub(super) struct PlannedFile {
     pub(super) path: PathBuf,
     pub(super) before: Option<Vec<u8>>,
     pub(super) after: Document,
@@ -60,35 +59,35 @@ struct Changed {
     file: String,
 }
 
-/// Plans `VAR=VALUE` words, and refuses what could not take effect.
+/// Refuses values that could not take effect.
 pub fn plan(ctx: &Context, words: &[String]) -> Result<Plan> {
     let values = assignments(words)?;
     if let Some(name) = values.keys().find(|name| ctx.var(name).is_some()) {
         return Err(moves::shadowed_by_shell(name, ctx));
     }
-    let turn = turn(ctx);
+    let turn = lock(ctx);
     let env = crate::operation::env::files::gather(ctx)?;
     let now = stack::read(&env.options(ctx), &ctx.dir, &|name| ctx.var(name));
-    let then = then(ctx, &env, &values);
+    let then = model_after(ctx, &env, &values);
     let mut warnings = Vec::new();
     let moves = match (&now, &then) {
         (now, Ok(then)) => {
-            crate::operation::env::set::ports::check(ctx, now.as_ref().ok(), then, &values)?;
-            crate::operation::env::set::ports::moves(now.as_ref().ok(), then)
+            ports::check(ctx, now.as_ref().ok(), then, &values)?;
+            ports::moves(now.as_ref().ok(), then)
         }
-        (Ok(now), Err(error)) => return Err(crate::operation::env::set::ports::breaks(now, &values, error.clone())),
-        // It was broken before: one value at a time is how it is mended.
+        (Ok(now), Err(error)) => return Err(ports::explain_failure(now, &values, error.clone())),
+        // It was broken before, and may be repaired one value at a time.
         (Err(_), Err(error)) => {
             warnings.push(format!("Compose cannot read the project yet: {error}"));
             Vec::new()
         }
     };
     if let Ok(then) = &then {
-        warnings.extend(crate::operation::env::set::ports::taken(ctx, then, &moves));
+        warnings.extend(ports::warnings(ctx, then, &moves));
     }
     let options = env.options(ctx);
     let mut plan = Plan { edits: Vec::new(), files: Vec::new(), options, warnings, _turn: turn };
-    let offered = env.stands_in().map(|(_, template)| template.values(&|name| ctx.var(name), &|_| None));
+    let offered = env.template_in_use().map(|(_, template)| template.values(&|name| ctx.var(name), &|_| None));
     let offered = offered.transpose()?.unwrap_or_default();
     for (variable, to) in values {
         let file = env.project.env_files.file_for(&variable)?.to_path_buf();
@@ -101,16 +100,16 @@ pub fn plan(ctx: &Context, words: &[String]) -> Result<Plan> {
     for path in paths {
         let known = plan.files.iter().any(|file| file.path == path);
         if !known {
-            let file = written(ctx, &env, &path, &plan.edits, &moves)?;
+            let file = planned_file(ctx, &env, &path, &plan.edits, &moves)?;
             plan.files.push(file);
         }
     }
     Ok(plan)
 }
 
-/// Two that write at once would undo each other. Without a state folder there
-/// is no turn, and still an atomic write.
-fn turn(ctx: &Context) -> Option<Turn> {
+/// Two writers at once would undo each other. Without a state folder there is no lock, but
+/// the write is still atomic.
+fn lock(ctx: &Context) -> Option<Turn> {
     let dir: String = ctx.dir.to_string_lossy().chars().rev().take(100).collect();
     let wait = || ui::note("waiting for another `env set` in this folder");
     Turn::take(&ctx.state_dir().ok()?, &format!("env{dir}"), wait).ok()
@@ -120,10 +119,10 @@ fn assignments(words: &[String]) -> Result<BTreeMap<String, String>> {
     let mut values = BTreeMap::new();
     for word in words {
         let Some((name, value)) = word.split_once('=') else {
-            return Err(Error::new(format!("`{}` is no NAME=VALUE", ui::clean(word)))
+            return Err(Error::new(format!("`{}` is not NAME=VALUE", ui::clean(word)))
                 .hint(format!("`cargo xtask env set {}`", ui::argument(&format!("{word}=VALUE")))));
         };
-        // Checks the name, and whether such a value can be written at all.
+        // Fails if the name is invalid or the value cannot be written.
         Document::default().set(name, value)?;
         if values.insert(name.to_owned(), value.to_owned()).is_some() {
             return Err(Error::new(format!("{name} is given twice")).hint("give it once"));
@@ -132,26 +131,31 @@ fn assignments(words: &[String]) -> Result<BTreeMap<String, String>> {
     Ok(values)
 }
 
-/// The model with the new values. Compose looks for these two in the shell
-/// alone, so a file cannot set them.
-fn then(ctx: &Context, env: &EnvProject, values: &BTreeMap<String, String>) -> Result<Stack> {
+/// The model with the new values. Refuses two variables that Compose reads only from the
+/// shell.
+fn model_after(ctx: &Context, env: &EnvProject, values: &BTreeMap<String, String>) -> Result<Stack> {
     let shell_only = ["COMPOSE_ENV_FILES", "COMPOSE_DISABLE_ENV_FILE"];
     if let Some(name) = shell_only.iter().find(|name| values.contains_key(**name)) {
-        return Err(Error::new(format!("Compose reads {name} from the shell only, and from no file"))
+        return Err(Error::new(format!("Compose reads {name} only from the shell, not from files"))
             .hint(format!("`export {name}=…`")));
     }
     let lookup = |name: &str| values.get(name).cloned().or_else(|| ctx.var(name));
     stack::read(&env.options(ctx), &ctx.dir, &lookup)
 }
 
-/// One file as it is and as it will be.
-fn written(ctx: &Context, env: &EnvProject, path: &Path, edits: &[Edit], moves: &[PortMove]) -> Result<Written> {
+fn planned_file(
+    ctx: &Context,
+    env: &EnvProject,
+    path: &Path,
+    edits: &[Edit],
+    moves: &[PortMove],
+) -> Result<PlannedFile> {
     writable(ctx, path)?;
     let before = if path.exists() { Some(read(ctx, path)?) } else { None };
-    let template = env.stands_in().filter(|_| before.is_none()).map(|(template, _)| template.clone());
+    let template = env.template_in_use().filter(|_| before.is_none()).map(|(template, _)| template.clone());
     let start = match (&before, &template) {
         (Some(bytes), _) => bytes.clone(),
-        // Its other values must not be lost to a file of one line.
+        // A new file with one line would lose the template's other values.
         (None, Some(template)) => read(ctx, template)?,
         (None, None) => Vec::new(),
     };
@@ -160,16 +164,15 @@ fn written(ctx: &Context, env: &EnvProject, path: &Path, edits: &[Edit], moves: 
     follow.follow.retain(|step| !edits.iter().any(|edit| edit.variable == step.variable));
     let mut after = document.clone();
     for edit in edits.iter().filter(|edit| edit.file == path) {
-        // What reads so already is left as it is written.
+        // An equal value is left as written.
         if edit.from.as_deref() != Some(&edit.to) {
             after.set(&edit.variable, &edit.to).map_err(|error| error.within(ctx.show(path)))?;
         }
     }
     dependents::apply(ctx, &mut after, &follow)?;
-    Ok(Written { path: path.to_path_buf(), before, after, template, dependents: follow })
+    Ok(PlannedFile { path: path.to_path_buf(), before, after, template, dependents: follow })
 }
 
-/// What the plan changes, as lines or as JSON.
 pub fn show(ctx: &Context, plan: &Plan) {
     for file in &plan.files {
         if let Some(template) = &file.template {
@@ -192,7 +195,7 @@ pub fn show(ctx: &Context, plan: &Plan) {
             let line = changed_line(ctx, &edit.variable, edit.from.as_deref(), &edit.to, &edit.file);
             let Changed { variable, from, to, file } = line;
             ui::out(&match from {
-                _ if edit.from.as_ref() == Some(&edit.to) => format!("{variable} is {to} already  ({file})"),
+                _ if edit.from.as_ref() == Some(&edit.to) => format!("{variable} is already {to}  ({file})"),
                 Some(from) => format!("{variable} {} -> {}  ({file})", or_empty(&from), or_empty(&to)),
                 None => format!("{variable} {}  (new in {file})", or_empty(&to)),
             });

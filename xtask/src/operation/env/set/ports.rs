@@ -1,4 +1,4 @@
-//! What new values do to published ports.
+//! Checks what new values do to published ports.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::operation::change::proof;
 use crate::operation::check::project::{CheckedProject, is_free};
 use crate::{disk, project, ui};
 
-fn fed<'a>(model: &'a Stack, name: &'a str) -> impl Iterator<Item = (&'a PortMapping, String)> {
+fn mappings_fed_by<'a>(model: &'a Stack, name: &'a str) -> impl Iterator<Item = (&'a PortMapping, String)> {
     model.ports().filter_map(move |wanted| {
         let origin = wanted.origin.as_ref().filter(|origin| origin.variable.as_deref() == Some(name))?;
         let file = origin.file.file_name().unwrap_or_default().to_string_lossy();
@@ -20,29 +20,29 @@ fn fed<'a>(model: &'a Stack, name: &'a str) -> impl Iterator<Item = (&'a PortMap
     })
 }
 
-/// Refuses what is no port, and what would publish a port on other addresses
-/// than it is on now. An empty value makes way for the default.
+/// Refuses values that are not ports or that would publish a port on other addresses. An empty
+/// value is allowed: the default is used then.
 pub(super) fn check(ctx: &Context, now: Option<&Stack>, then: &Stack, values: &BTreeMap<String, String>) -> Result<()> {
     for (name, value) in values {
-        let Some((mapping, place)) = fed(then, name).next() else { continue };
+        let Some((mapping, place)) = mappings_fed_by(then, name).next() else { continue };
         if mapping.published.is_none() && !value.is_empty() {
-            return Err(no_port(name, value, &mapping.service, &place, &Around::default())
+            return Err(not_a_port(name, value, &mapping.service, &place, &Around::default())
                 .hint(format!("`cargo xtask env explain {name}` shows what uses it in {}", ctx.show(&then.dir))));
         }
     }
-    match now.filter(|_| !chooses_files(values)) {
+    match now.filter(|_| !sets_compose_files(values)) {
         Some(now) => same_addresses(&port_differences(now, then, &|_| Expect::Any), now, values),
         None => Ok(()),
     }
 }
 
-/// These say which files the project is made of, and so which ports it has.
-pub(super) fn chooses_files(values: &BTreeMap<String, String>) -> bool {
+/// COMPOSE_* variables choose the compose files, and so the ports.
+pub(super) fn sets_compose_files(values: &BTreeMap<String, String>) -> bool {
     values.keys().any(|name| name.starts_with("COMPOSE_"))
 }
 
-/// An error for the first port that would be on other addresses, or another
-/// port in the container. That fewer reach it is no harm.
+/// An error for the first port that would have other addresses or another target port. Fewer
+/// addresses are allowed.
 pub(super) fn same_addresses(
     differences: &[PortDifference],
     now: &Stack,
@@ -67,31 +67,31 @@ pub(super) fn same_addresses(
         && values.contains_key(name)
     {
         let value = Command::new("cargo").args(["xtask", "env", "set", &format!("{name}={}", around.value(to))]);
-        error = error.hint(format!("keep what stands around the number: `{}`", value.line()));
+        error = error.hint(format!("keep the text around the number: `{}`", value.line()));
     }
     Err(error
-        .hint("if that is meant, change the file by hand: this command moves ports, and never opens one to others"))
+        .hint("if you mean it, edit the file by hand: this command never makes a port reachable from more addresses"))
 }
 
-fn no_port(name: &str, value: &str, service: &str, place: &str, around: &Around) -> Error {
+fn not_a_port(name: &str, value: &str, service: &str, place: &str, around: &Around) -> Error {
     let value = ui::clean(value);
     let example = Command::new("cargo").args(["xtask", "env", "set", &format!("{name}={}", around.value(8000))]).line();
-    Error::new(format!("{name}={value} is no port, and service `{service}` publishes it ({place})"))
-        .hint(format!("give a number from 1 to 65535, or a range such as 8000-8009: `{example}`"))
+    Error::new(format!("{name}={value} is not a port, but service `{service}` publishes it ({place})"))
+        .hint(format!("use a number from 1 to 65535, or a range such as 8000-8009: `{example}`"))
 }
 
-/// The values make a project unreadable that was readable.
-pub(super) fn breaks(now: &Stack, values: &BTreeMap<String, String>, error: Error) -> Error {
+/// The error for values that make a readable project unreadable.
+pub(super) fn explain_failure(now: &Stack, values: &BTreeMap<String, String>, error: Error) -> Error {
     let bad = values.iter().find_map(|(name, value)| {
-        let (mapping, place) = fed(now, name).next().filter(|_| value.parse::<PortRange>().is_err())?;
+        let (mapping, place) = mappings_fed_by(now, name).next().filter(|_| value.parse::<PortRange>().is_err())?;
         let mut origins = now.ports().filter_map(|wanted| wanted.origin.as_ref());
         let origin = origins.find(|origin| origin.variable.as_ref() == Some(name))?;
-        Some(no_port(name, value, &mapping.service, &place, &origin.around))
+        Some(not_a_port(name, value, &mapping.service, &place, &origin.around))
     });
-    bad.unwrap_or_else(|| error.within("Compose could not read the project with these values"))
+    bad.unwrap_or_else(|| error.within("Compose cannot read the project with these values"))
 }
 
-/// Single ports that move, each by its variable.
+/// The single ports that change, each with its variable.
 pub(super) fn moves(now: Option<&Stack>, then: &Stack) -> Vec<PortMove> {
     let ports = |model: &Stack| -> BTreeMap<String, (u16, String)> {
         let single = model.ports().filter_map(|wanted| {
@@ -109,9 +109,9 @@ pub(super) fn moves(now: Option<&Stack>, then: &Stack) -> Vec<PortMove> {
     changed.collect()
 }
 
-/// A port that is not free is no reason to refuse: its holder may be about to
-/// go.
-pub(super) fn taken(ctx: &Context, then: &Stack, moves: &[PortMove]) -> Vec<String> {
+/// Warnings for new ports that are taken or kept for others. They are not errors: the holder
+/// may be about to exit.
+pub(super) fn warnings(ctx: &Context, then: &Stack, moves: &[PortMove]) -> Vec<String> {
     let mut warnings = Vec::new();
     let all: Vec<&PortMapping> = then.ports().map(|wanted| &wanted.mapping).collect();
     let clashing = clashes(&all);
@@ -121,7 +121,7 @@ pub(super) fn taken(ctx: &Context, then: &Stack, moves: &[PortMove]) -> Vec<Stri
     let Ok(found) = project::resolve(ctx).map(CheckedProject::new) else { return warnings };
     let dir = found.real_dir();
     for PortMove { variable: name, to: port, .. } in moves {
-        for (mapping, _) in fed(then, name) {
+        for (mapping, _) in mappings_fed_by(then, name) {
             let at = all.iter().position(|other| std::ptr::eq(*other, mapping));
             let clash = clashing.iter().enumerate().find_map(|(later, earlier)| match (at, *earlier) {
                 (Some(at), Some(earlier)) if later == at => Some(earlier),
@@ -132,8 +132,8 @@ pub(super) fn taken(ctx: &Context, then: &Stack, moves: &[PortMove]) -> Vec<Stri
             let kept = found.leases.others(&found.stack.name, &dir).find(keeps);
             let free = || is_free(&found, mapping, *port);
             let warning = match (clash, kept) {
-                (Some(other), _) => format!("{port} is what service `{}` publishes too", all[other].service),
-                (None, _) if !free() => format!("{port} is not free: `cargo xtask who {port}` says who has it"),
+                (Some(other), _) => format!("{port} is also published by service `{}`", all[other].service),
+                (None, _) if !free() => format!("{port} is not free: `cargo xtask who {port}` shows who holds it"),
                 (None, Some(other)) => format!("{port} is kept for {} in {}", other.project, ctx.show(&other.dir)),
                 (None, None) => continue,
             };

@@ -1,5 +1,5 @@
-//! Every Compose project and worktree on this machine, running or kept: the
-//! engine's containers and the ledger's leases, side by side.
+//! Collects all Compose projects and worktrees on this machine from the engine's containers
+//! and the ledger's leases.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -17,73 +17,62 @@ use crate::project::folder::project_dir;
 use crate::project::leases;
 use crate::stack::{self, Checkout, Settings};
 
-/// What is there.
 #[derive(Debug, Clone)]
 pub struct Inventory {
-    /// This folder's project first, then by folder.
+    /// The current folder's project first, then by folder.
     pub entries: Vec<Entry>,
-    /// Why the engine did not tell.
+    /// Why containers are unknown.
     pub trouble: Option<Trouble>,
 }
 
-/// A project in one folder.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Compose project name.
     pub project: String,
-    /// Its folder, without symbolic links.
+    /// Without symbolic links.
     pub dir: PathBuf,
-    /// Whether the folder is there; `None` where that cannot be told, because
-    /// the stack was started on another machine or system.
+    /// Whether the folder exists; `None` if it is on another machine or system.
     pub exists: Option<bool>,
-    /// Whether it is the project that the command was typed in.
+    /// Whether the command runs in this project.
     pub here: bool,
-    /// The git checkout that the folder is in.
     pub checkout: Option<Checkout>,
-    /// The block that was given to it.
+    /// The block of ports that was assigned to it.
     pub range: Option<PortRange>,
-    /// Whether the ledger knows it.
+    /// Whether it is in the ledger.
     pub leased: bool,
-    /// Whether the engine has containers of it.
+    /// Whether it has containers.
     pub contained: bool,
-    /// Its services and dev servers, by name.
+    /// Services and dev servers, by name.
     pub services: Vec<ServiceEntry>,
 }
 
 /// A service, or a dev server outside containers.
 #[derive(Debug, Clone)]
 pub struct ServiceEntry {
-    /// Name.
     pub name: String,
-    /// How it is.
     pub state: Activity,
     /// The worst of its containers.
     pub health: Option<Health>,
-    /// What the engine publishes for it now.
+    /// Published now.
     pub bindings: Vec<Binding>,
-    /// How it is reached.
     pub urls: Vec<String>,
-    /// What is kept for it.
     pub leases: Vec<Lease>,
-    /// Whether it is outside containers.
     pub dev_server: bool,
 }
 
-/// How a service is, the liveliest last.
+/// Ordered: the most active is the greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Activity {
-    /// Nothing of it is there, but its ports are kept.
+    /// Only its ports are kept.
     Leased,
-    /// It has containers, and none runs.
+    /// It has containers, but none is running.
     Stopped,
-    /// Its process is there, and does not listen yet.
+    /// Its process exists but does not listen yet.
     Starting,
-    /// It runs; a dev server listens.
+    /// It is running; a dev server listens.
     Running,
 }
 
 impl Activity {
-    /// The word used in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Activity::Leased => "leased",
@@ -95,12 +84,11 @@ impl Activity {
 }
 
 impl Entry {
-    /// Services that run.
+    /// The number of running services.
     pub fn running(&self) -> usize {
         self.services.iter().filter(|service| service.state == Activity::Running).count()
     }
 
-    /// The project as a whole.
     pub fn state(&self) -> Activity {
         match self.services.iter().map(|service| service.state).max() {
             Some(Activity::Leased) | None if self.contained => Activity::Stopped,
@@ -108,13 +96,12 @@ impl Entry {
         }
     }
 
-    /// Whether its folder is gone.
     pub fn is_orphan(&self) -> bool {
         self.exists == Some(false)
     }
 }
 
-/// Looks around: the engine is asked one question.
+/// Asks the engine once, while the leases are read.
 pub fn inventory(ctx: &Context) -> Inventory {
     let (containers, (leases, here)) = ctx.engine.containers_beside(|| {
         let leases = ctx.leases();
@@ -127,15 +114,17 @@ pub fn inventory(ctx: &Context) -> Inventory {
     };
     let listening = listening(&leases);
     let proxy = running_ports(ctx, &containers);
-    let mut entries: Vec<Entry> = grouped(&leases, &containers)
+    let mut entries: Vec<Entry> = group_by_project(&leases, &containers)
         .into_iter()
-        .map(|((project, dir), parts)| entry(ctx, &here, project, dir, &parts, &Seen { listening: &listening, proxy }))
+        .map(|((project, dir), parts)| {
+            entry(ctx, &here, project, dir, &parts, &MachineState { listening: &listening, proxy })
+        })
         .collect();
     entries.sort_by(|a, b| (!a.here, &a.dir, &a.project).cmp(&(!b.here, &b.dir, &b.project)));
     Inventory { entries, trouble }
 }
 
-/// Dev servers are on this machine, wherever the engine is.
+/// Adds the dev servers, which run on this machine even if the engine is remote.
 fn with_dev_servers(ctx: &Context, mut leases: Leases) -> Leases {
     if ctx.engine.endpoint().is_remote() {
         let here = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
@@ -149,16 +138,14 @@ fn with_dev_servers(ctx: &Context, mut leases: Leases) -> Leases {
     leases
 }
 
-/// What is known of one project in one folder.
 #[derive(Default)]
 struct Parts<'a> {
     tenant: Option<&'a Tenant>,
     containers: Vec<&'a Container>,
 }
 
-/// By project and folder. A folder is looked at once, however many containers
-/// it has.
-fn grouped<'a>(leases: &'a Leases, containers: &'a [Container]) -> BTreeMap<(String, PathBuf), Parts<'a>> {
+/// By project and folder. Each folder is resolved once.
+fn group_by_project<'a>(leases: &'a Leases, containers: &'a [Container]) -> BTreeMap<(String, PathBuf), Parts<'a>> {
     let mut groups: BTreeMap<(String, PathBuf), Parts<'a>> = BTreeMap::new();
     for tenant in &leases.tenants {
         groups.entry((tenant.project.clone(), tenant.dir.clone())).or_default().tenant = Some(tenant);
@@ -172,29 +159,35 @@ fn grouped<'a>(leases: &'a Leases, containers: &'a [Container]) -> BTreeMap<(Str
     groups
 }
 
-/// Ports of dev servers on which somebody listens.
+/// Ports of dev servers that have a listener.
 fn listening(leases: &Leases) -> BTreeSet<u16> {
     let servers = leases.tenants.iter().flat_map(|tenant| &tenant.leases).filter(|lease| lease.is_dev_server());
     let ports: Vec<(u16, Protocol)> = servers.map(|lease| (lease.published, lease.protocol)).collect();
     host::listeners(&ports, Depth::Quick).iter().map(|socket| socket.port).collect()
 }
 
-/// What was seen of the machine as a whole.
-struct Seen<'a> {
-    /// Ports of dev servers on which somebody listens.
+struct MachineState<'a> {
+    /// Ports of dev servers that have a listener.
     listening: &'a BTreeSet<u16>,
-    /// Those of the proxy, while it runs.
+    /// Ports of the running proxy.
     proxy: Option<Ports>,
 }
 
-fn entry(ctx: &Context, here: &Path, project: String, dir: PathBuf, parts: &Parts<'_>, seen: &Seen<'_>) -> Entry {
+fn entry(
+    ctx: &Context,
+    here: &Path,
+    project: String,
+    dir: PathBuf,
+    parts: &Parts<'_>,
+    seen: &MachineState<'_>,
+) -> Entry {
     let leased = parts.tenant.is_some();
-    // The engine may be elsewhere, or the stack have been started on the other
-    // side of WSL: such a path is none of this system.
+    // With a remote engine, or a stack started on the other side of WSL, the path is
+    // not one of this system.
     let elsewhere = (ctx.engine.endpoint().is_remote() && !leased) || !dir.is_absolute();
     let runs = parts.containers.iter().any(|container| container.held().next().is_some());
     let (name, folder) = (project.clone(), dir.clone());
-    let looked = (!elsewhere).then(|| disk::within(&dir, move || Folder::look(&name, &folder, runs))).flatten();
+    let looked = (!elsewhere).then(|| disk::within(&dir, move || Folder::inspect(&name, &folder, runs))).flatten();
     let exists = looked.as_ref().map(|folder| folder.exists);
     let Folder { declared, checkout, .. } = looked.unwrap_or_default();
     let leases = parts.tenant.map(|tenant| tenant.leases.as_slice()).unwrap_or_default();
@@ -207,7 +200,7 @@ fn entry(ctx: &Context, here: &Path, project: String, dir: PathBuf, parts: &Part
             let own = parts.containers.iter().copied().filter(|container| container.service.as_deref() == Some(name));
             let leases = of_services.iter().filter(|lease| lease.service == name);
             let own: Vec<&Container> = own.collect();
-            let mut found = service(ctx, &declared, name, &own, leases.map(|lease| (*lease).clone()).collect());
+            let mut found = service_entry(ctx, &declared, name, &own, leases.map(|lease| (*lease).clone()).collect());
             let running = own.iter().filter(|container| container.state.holds_ports());
             let at_proxy =
                 |container: &&Container| seen.proxy.map(|ports| urls_of(container, ports)).unwrap_or_default();
@@ -216,7 +209,7 @@ fn entry(ctx: &Context, here: &Path, project: String, dir: PathBuf, parts: &Part
             found
         })
         .collect();
-    services.extend(servers.into_iter().map(|lease| server(lease, seen.listening)));
+    services.extend(servers.into_iter().map(|lease| dev_server_entry(lease, seen.listening)));
     Entry {
         here: dir == here,
         checkout,
@@ -230,47 +223,45 @@ fn entry(ctx: &Context, here: &Path, project: String, dir: PathBuf, parts: &Part
     }
 }
 
-/// What was seen of a project's folder, all of it within one limit.
+/// All that is read from a project's folder, under one time limit.
 #[derive(Default)]
 struct Folder {
     exists: bool,
-    declared: Declared,
+    declared: DeclaredServices,
     checkout: Option<Checkout>,
 }
 
 impl Folder {
-    fn look(project: &str, dir: &Path, runs: bool) -> Folder {
+    fn inspect(project: &str, dir: &Path, runs: bool) -> Folder {
         if !dir.is_dir() {
             return Folder::default();
         }
-        Folder { exists: true, declared: Declared::read(project, dir, runs), checkout: stack::checkout(dir) }
+        Folder { exists: true, declared: DeclaredServices::read(project, dir, runs), checkout: stack::checkout(dir) }
     }
 }
 
-/// What the project's own files say of its services: user and database of a
-/// URL, further paths.
+/// From the project's files: user and database for URLs, additional paths.
 #[derive(Default)]
-struct Declared {
+struct DeclaredServices {
     services: Vec<Service>,
     settings: Settings,
 }
 
-impl Declared {
-    /// Reading costs a millisecond or two: only where something runs. A project
-    /// that was started with options of its own is read without them, which is
-    /// good enough for a URL.
-    fn read(project: &str, dir: &Path, wanted: bool) -> Declared {
+impl DeclaredServices {
+    /// Only for running projects, because reading takes a millisecond or two. Options of the
+    /// start are not known here, which is good enough for URLs.
+    fn read(project: &str, dir: &Path, wanted: bool) -> DeclaredServices {
         let options = ComposeOptions { project_name: Some(project.to_owned()), ..ComposeOptions::default() };
         let read = || stack::read(&options, dir, &|_| None).ok();
         let services = wanted.then(read).flatten().map(|stack| stack.services).unwrap_or_default();
         let settings = wanted.then(|| Settings::read(dir).ok()).flatten().unwrap_or_default();
-        Declared { services, settings }
+        DeclaredServices { services, settings }
     }
 }
 
-fn service(
+fn service_entry(
     ctx: &Context,
-    declared: &Declared,
+    declared: &DeclaredServices,
     name: &str,
     containers: &[&Container],
     leases: Vec<Lease>,
@@ -298,7 +289,7 @@ fn service(
     }
 }
 
-fn server(lease: &Lease, listening: &BTreeSet<u16>) -> ServiceEntry {
+fn dev_server_entry(lease: &Lease, listening: &BTreeSet<u16>) -> ServiceEntry {
     let state = if listening.contains(&lease.published) {
         Activity::Running
     } else if lease.runner.is_some_and(leases::is_alive) {

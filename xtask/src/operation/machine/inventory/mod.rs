@@ -1,5 +1,4 @@
-//! Every Compose project and worktree on this machine, running or kept: the
-//! engine's containers and the ledger's leases, side by side.
+//! All Compose projects and worktrees on this machine.
 
 mod gather;
 mod report;

@@ -11,11 +11,11 @@ use crate::docker::Trouble;
 use crate::model::{Binding, Health, Lease, PortRange, Protocol};
 use crate::ui::{self, Column};
 
-/// The JSON of `ls`; every key is always there, absent is `null`.
+/// The JSON of `ls`; missing values are `null`.
 #[derive(Debug, Serialize)]
 pub struct Report<'a> {
     schema: u32,
-    /// Why containers are not seen.
+    /// Why containers are unknown.
     trouble: Option<String>,
     projects: Vec<ProjectReport<'a>>,
 }
@@ -112,7 +112,7 @@ fn service(service: &ServiceEntry) -> ServiceReport<'_> {
     }
 }
 
-/// Why containers are not seen, where that is so.
+/// Why containers are unknown, if they are.
 pub fn trouble(ctx: &Context, found: &Inventory) -> Option<String> {
     let trouble = found.trouble.as_ref()?;
     let error = ctx.engine_error(trouble);
@@ -122,14 +122,14 @@ pub fn trouble(ctx: &Context, found: &Inventory) -> Option<String> {
     })
 }
 
-/// One block a project: a headline, and a line a service. Nothing is wider than
-/// `width` unless a folder or a URL is.
+/// Per project a headline and a line for each service. Only a folder or URL may exceed
+/// `width`.
 pub fn lines(ctx: &Context, found: &Inventory, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for entry in &found.entries {
         lines.extend(headline(ctx, entry, width));
         if entry.is_orphan() {
-            lines.extend(cures(entry));
+            lines.extend(clean_up_hints(entry));
         }
         lines.extend(services(entry, width));
     }
@@ -163,14 +163,14 @@ fn headline(ctx: &Context, entry: &Entry, width: usize) -> Vec<String> {
     }
 }
 
-/// Who cleans up after a folder that is gone.
-fn cures(entry: &Entry) -> Vec<String> {
-    let mut lines = vec![format!("  {}", style("its folder is gone").red())];
+/// The commands that clean up after a deleted folder.
+fn clean_up_hints(entry: &Entry) -> Vec<String> {
+    let mut lines = vec![format!("  {}", style("its folder was deleted").red())];
     if entry.contained {
         lines.push(format!("  remove its containers: `docker compose -p {} down`", ui::quoted(&entry.project)));
     }
     if entry.leased {
-        lines.push("  end what is kept for it: `cargo xtask release --gone`".to_owned());
+        lines.push("  release its ports: `cargo xtask release --gone`".to_owned());
     }
     lines
 }
@@ -192,7 +192,7 @@ fn services(entry: &Entry, width: usize) -> Vec<String> {
     lines
 }
 
-/// More are for JSON.
+/// Ports in the table; JSON has all.
 const SHOWN: usize = 3;
 
 fn cells(service: &ServiceEntry) -> Vec<String> {
@@ -205,14 +205,14 @@ fn cells(service: &ServiceEntry) -> Vec<String> {
         (Activity::Stopped, _) => style("stopped").yellow(),
         (Activity::Leased, _) => style("kept").dim(),
     };
-    // What runs has the ports that it has, and not those that are kept for it.
+    // A running service shows its actual ports, not the kept ones.
     let mut ports: Vec<String> =
         if service.bindings.is_empty() && (service.dev_server || service.state != Activity::Running) {
             service.leases.iter().map(|lease| port(lease.published, lease.target, lease.protocol, None)).collect()
         } else {
             service.bindings.iter().map(binding).collect()
         };
-    // The same on both families.
+    // IPv4 and IPv6 bindings look the same here.
     ports.dedup();
     let more = ports.len().saturating_sub(SHOWN);
     ports.truncate(SHOWN);

@@ -1,9 +1,8 @@
-//! Stopping who holds a port: containers are stopped by their engine, services by systemd,
-//! processes that listen are asked to end, and nobody else is touched. First a
-//! plan, then consent, then [`run`].
+//! Stops the holders of ports: containers through their engine, services through systemd,
+//! listening processes with a signal, and nothing else. First a plan, then consent, then [`run`].
 
 mod plan;
 mod run;
 
 pub(crate) use plan::{Plan, Request, StopAction, StopOptions, consent, plan, refusal, show};
-pub(crate) use run::{Done, Outcome, run};
+pub(crate) use run::{ActionReport, Outcome, run};

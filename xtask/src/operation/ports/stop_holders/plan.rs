@@ -1,6 +1,5 @@
-//! Stopping who holds a port: containers are stopped by their engine, services by systemd,
-//! processes that listen are asked to end, and nobody else is touched. First a
-//! plan, then consent, then [`run`].
+//! Stops the holders of ports: containers through their engine, services through systemd,
+//! listening processes with a signal, and nothing else. This file plans and asks.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -14,16 +13,16 @@ use crate::model::{Container, Owner, PortRange, Process, Protocol, Unit, Verdict
 use crate::ports::{self, PortHolders, Row, describe_process, is_leftover_proxy};
 use crate::{docker, ui};
 
-/// How long a process gets to end cleanly, unless told otherwise.
+/// The default time that a process gets to exit cleanly.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// A port to be freed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     pub address: String,
-    /// The addresses that must be bindable.
+    /// All of these addresses must be bindable.
     pub ips: Vec<IpAddr>,
-    /// One of these ports must be: of a range the engine needs one.
+    /// One of these ports must be free: of a range the engine needs one.
     pub ports: Vec<u16>,
     pub protocol: Protocol,
     pub verdict: Verdict,
@@ -72,9 +71,9 @@ pub(crate) struct Step {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StopAction {
-    /// `docker stop`, by id. Never `docker compose stop`: its words would come
-    /// from labels, which a copy of an image (`docker commit`) or anybody may
-    /// carry, and it stops every replica.
+    /// `docker stop`, by id. Never `docker compose stop`: its arguments would come from
+    /// labels, which an image made with `docker commit`, or anybody, can carry, and it
+    /// stops every replica.
     StopContainer(Container),
     /// `systemctl stop NAME.service`.
     StopUnit(Unit),
@@ -85,7 +84,7 @@ pub(crate) enum StopAction {
 pub(crate) struct StopOptions {
     pub grace: Duration,
     pub signal: Ask,
-    /// Send KILL after the grace without asking.
+    /// Send KILL after the grace period without asking.
     pub force: bool,
 }
 
@@ -97,14 +96,13 @@ impl Default for StopOptions {
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Plan {
-    /// In this order; no two do the same.
+    /// In this order, without duplicates.
     pub steps: Vec<Step>,
-    /// Owners that must be left alone: who, and why.
+    /// Owners that must not be stopped, and why.
     pub refused: Vec<String>,
 }
 
-/// The plan for these ports: every owner of every one. `containers`: those of
-/// the engine, where it told.
+/// Plans for every owner of every port. `containers`: the engine's, if it answered.
 pub(crate) fn plan(ctx: &Context, requests: &[Request], containers: Option<&[Container]>) -> Plan {
     let ancestors = ancestors();
     let mut plan = Plan::default();
@@ -120,7 +118,7 @@ pub(crate) fn plan(ctx: &Context, requests: &[Request], containers: Option<&[Con
                     plan.steps.push(Step { owner: owner.clone(), action });
                 }
                 Ok(_) => {}
-                // That it cannot be told is all there is to say.
+                // The description already says that the owner is unknown.
                 Err(_) if matches!(owner, Owner::Unknown { .. }) => {
                     plan.refused.push(format!("{address}: {}", ports::describe(ctx, owner)));
                 }
@@ -143,7 +141,7 @@ fn stop_action(owner: &Owner, ancestors: &[u32], published: bool) -> Result<Stop
             match untouchable(process, ancestors) {
                 Some(why) => Err(why),
                 None if host::taken_along(process).iter().any(is_engine_process) => {
-                    Err("a container engine runs under it and would end with it: quit that in its own window"
+                    Err("a container engine runs under it and would end with it: quit the engine in its own window"
                         .to_owned())
                 }
                 None => {
@@ -152,21 +150,21 @@ fn stop_action(owner: &Owner, ancestors: &[u32], published: bool) -> Result<Stop
                 }
             }
         }
-        Owner::Unknown { .. } => Err("nobody can be named who could be asked to stop".to_owned()),
+        Owner::Unknown { .. } => Err("its owner is unknown".to_owned()),
     }
 }
 
-/// The systemd service that a process is, so that systemd does not start it
-/// again. Only where the process is the service itself (it and its parents up
-/// to the first process are one program): a server that a CI runner or cron
-/// started is in that service's group too, and is no reason to stop all of it.
+/// The systemd service to stop instead of the process, which systemd would restart. Only if
+/// the process is the service itself (it and all its parents up to the first process run one
+/// program): a server that a CI runner or cron started is in that service's cgroup too, but
+/// the whole service must not be stopped for it.
 fn service_of(process: &Process) -> Option<Unit> {
     exec::find("systemctl")?;
     let around = host::surroundings(process);
     around.unit.filter(|_| around.parents.iter().all(|parent| parent.name == process.name))
 }
 
-/// We ourselves and all we run under.
+/// The pids of this process and its parents.
 fn ancestors() -> Vec<u32> {
     let own = std::process::id();
     let above = host::processes(&[own]).first().map(host::parents).unwrap_or_default();
@@ -174,7 +172,7 @@ fn ancestors() -> Vec<u32> {
 }
 
 impl StopAction {
-    /// The command that a person would type for it.
+    /// The command to type for it.
     pub(crate) fn line(&self) -> String {
         match self {
             StopAction::StopContainer(container) => docker::stop_container(container.reference()).line(),
@@ -184,7 +182,7 @@ impl StopAction {
         }
     }
 
-    /// The line, and for a process who that is.
+    /// The command, and for a process its description.
     fn described(&self) -> String {
         match self {
             StopAction::EndProcess(process) => format!("{}   # {}", self.line(), describe_process(process)),
@@ -197,14 +195,14 @@ pub(crate) fn stop_unit(unit: &Unit) -> Command {
     Command::new("systemctl").args(unit.user.then_some("--user")).args(["stop", &unit.name])
 }
 
-/// The plan as lines; as notes where stdout is for something else.
+/// Prints the plan; `as_notes`: to stderr, because stdout is reserved.
 pub(crate) fn show(plan: &Plan, as_notes: bool) {
     let print = |line: String| if as_notes { ui::note(&line) } else { ui::out(&line) };
     for step in &plan.steps {
         print(format!("stop: {}", step.action.described()));
         if let StopAction::EndProcess(process) = &step.action {
             for child in host::taken_along(process) {
-                print(format!("  and with it: {}", describe_process(&child)));
+                print(format!("  together with: {}", describe_process(&child)));
             }
         }
     }
@@ -213,21 +211,20 @@ pub(crate) fn show(plan: &Plan, as_notes: bool) {
     }
 }
 
-/// Who would keep a port although the plan is carried out.
+/// The error for owners that would keep a port even after the plan is carried out.
 pub(crate) fn refusal(plan: &Plan) -> Option<Error> {
     let error = match (&plan.refused[..], &plan.steps[..]) {
         ([], _) => return None,
-        (_, []) => Error::new("there is nobody here who may be stopped"),
-        (_, [..]) => Error::new("not everybody here may be stopped"),
+        (_, []) => Error::new("none of the holders may be stopped"),
+        (_, [..]) => Error::new("not all holders may be stopped"),
     };
     Some(plan.refused.iter().fold(error, |error, why| error.hint(why.clone())).finding())
 }
 
-/// Asks, unless told `--yes`; without a terminal nothing is done. An error
-/// where the answer is no.
+/// Asks unless `--yes` is given; an error if the answer is no or there is no terminal.
 pub(crate) fn consent(ctx: &Context, plan: &Plan) -> Result<()> {
     if plan.steps.is_empty() {
-        return Err(refusal(plan).unwrap_or_else(|| Error::new("there is nobody to be stopped").finding()));
+        return Err(refusal(plan).unwrap_or_else(|| Error::new("there is nothing to stop").finding()));
     }
     ctx.confirm(if plan.steps.len() == 1 { "stop it?" } else { "stop all of these?" }, "nothing was stopped")
 }

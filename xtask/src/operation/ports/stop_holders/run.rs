@@ -1,5 +1,4 @@
-//! Carrying a plan out, and making sure: success means that the ports can be
-//! bound, and that nobody took them again.
+//! Carries a plan out. Success means that the ports can be bound and were not taken again.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -16,26 +15,25 @@ use crate::model::{Owner, Parent, Process, Protocol, Socket};
 use crate::ports::{OwnerReport, describe_process};
 use crate::{docker, ui};
 
-/// How long a freed port is watched for somebody who takes it again.
+/// How long a freed port is watched for a process that takes it again.
 const RESPAWN: Duration = Duration::from_secs(1);
-/// How long a port may stay taken after its owner ended.
+/// How long a port may stay taken after its owner exited.
 const SETTLE: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(20);
 
-/// What was done about one owner.
 #[derive(Debug, Serialize)]
-pub(crate) struct Done {
+pub(crate) struct ActionReport {
     pub owner: OwnerReport,
-    /// The command, as a person would type it.
+    /// The command to type for it.
     pub action: String,
-    /// `done`, or why not: it was not needed any more, or failed.
+    /// `done`, or why not: no longer needed, or failed.
     pub result: String,
 }
 
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    pub actions: Vec<Done>,
-    /// Why ports are still held; `None` = all are free.
+    pub actions: Vec<ActionReport>,
+    /// Why ports are still held; `None` if all are free.
     pub error: Option<Error>,
 }
 
@@ -43,25 +41,25 @@ pub(crate) fn run(ctx: &Context, plan: &Plan, requests: &[Request], options: &St
     let mut errors: Vec<Error> = Vec::new();
     let mut ending: Vec<(usize, Process, Target)> = Vec::new();
     let mut results: Vec<String> = Vec::new();
-    // A person may have taken long to agree to the plan.
+    // Time may have passed since the plan was made.
     let holding = if has_processes(plan) { pids(&listeners(requests)) } else { BTreeSet::new() };
     for (i, step) in plan.steps.iter().enumerate() {
-        let result = begin(step, options, &holding).map(|begun| match (begun, &step.action) {
-            (Begun::Signalled(target), StopAction::EndProcess(process)) => {
+        let result = start_step(step, options, &holding).map(|result| match (result, &step.action) {
+            (StepResult::Signalled(target), StopAction::EndProcess(process)) => {
                 ending.push((i, process.clone(), target));
                 "done".to_owned()
             }
-            (Begun::Needless(why), _) => why,
+            (StepResult::NotNeeded(why), _) => why,
             _ => "done".to_owned(),
         });
         results.push(result.as_ref().map_or_else(|error| error.message().to_owned(), String::clone));
         errors.extend(result.err());
     }
     wait_for(&mut ending, requests, options.grace);
-    // A process that has released the port may go on serving its last clients.
+    // A process that has released the port may still serve its last clients.
     let holding = if ending.is_empty() { BTreeSet::new() } else { pids(&listeners(requests)) };
     for (i, process, target) in ending.iter().filter(|(_, process, _)| holding.contains(&process.pid)) {
-        if let Err(error) = force(ctx, process, target, requests, options) {
+        if let Err(error) = kill_after_grace(ctx, process, target, requests, options) {
             error.message().clone_into(&mut results[*i]);
             errors.push(error);
         }
@@ -71,7 +69,7 @@ pub(crate) fn run(ctx: &Context, plan: &Plan, requests: &[Request], options: &St
         still_published(ctx, plan, requests).into_iter().filter(|address| !held.contains(address)).collect::<Vec<_>>(),
     );
     let error = if held.is_empty() { None } else { Some(still_held(plan, &held, requests, errors)) };
-    let action = |(step, result): (&Step, String)| Done {
+    let action = |(step, result): (&Step, String)| ActionReport {
         owner: OwnerReport::from(&step.owner),
         action: step.action.line(),
         result,
@@ -79,43 +77,44 @@ pub(crate) fn run(ctx: &Context, plan: &Plan, requests: &[Request], options: &St
     Outcome { actions: plan.steps.iter().zip(results).map(action).collect(), error }
 }
 
-/// What came of an action so far.
-enum Begun {
-    Done,
-    /// A process that was signalled, to be waited for.
+enum StepResult {
+    Stopped,
+    /// A process was signalled; wait for it.
     Signalled(Target),
-    /// Nothing had to be done: why.
-    Needless(String),
+    /// Nothing had to be done; the reason.
+    NotNeeded(String),
 }
 
-fn begin(step: &Step, options: &StopOptions, holding: &BTreeSet<u32>) -> Result<Begun> {
+fn start_step(step: &Step, options: &StopOptions, holding: &BTreeSet<u32>) -> Result<StepResult> {
     match &step.action {
-        // By id: since the plan was made the name may have gone to another one.
-        StopAction::StopContainer(container) => stop(&docker::stop_container(&container.id)).map(|()| Begun::Done),
-        StopAction::StopUnit(unit) => stop(&stop_unit(unit))
-            .map(|()| Begun::Done)
+        // By id: another container may have got the name since the plan was made.
+        StopAction::StopContainer(container) => {
+            run_stop_command(&docker::stop_container(&container.id)).map(|()| StepResult::Stopped)
+        }
+        StopAction::StopUnit(unit) => run_stop_command(&stop_unit(unit))
+            .map(|()| StepResult::Stopped)
             .map_err(|error| error.hint(format!("`sudo {}`", step.action.line()))),
         StopAction::EndProcess(process) if !holding.contains(&process.pid) => {
-            Ok(Begun::Needless(format!("process {} does not listen any more", process.pid)))
+            Ok(StepResult::NotNeeded(format!("process {} no longer listens", process.pid)))
         }
         StopAction::EndProcess(process) => {
             let target = match Target::open(process) {
                 Ok(target) => target,
-                // Gone, or another one by now: what was wanted.
-                Err(error) => return Ok(Begun::Needless(error.message().to_owned())),
+                // It exited, and the pid may be another process now.
+                Err(error) => return Ok(StepResult::NotNeeded(error.message().to_owned())),
             };
             ui::note(&format!("ending {}", describe_process(process)));
-            // Without a gentle signal (Windows) there is nothing to wait for.
+            // Windows has no gentle signal to wait for.
             let signal = if cfg!(windows) && options.force { Ask::Kill } else { options.signal };
             target.signal(signal)?;
-            Ok(Begun::Signalled(target))
+            Ok(StepResult::Signalled(target))
         }
     }
 }
 
-fn stop(command: &Command) -> Result<()> {
+fn run_stop_command(command: &Command) -> Result<()> {
     ui::note(&format!("$ {}", command.line()));
-    // Containers get ten seconds by default, and there may be several.
+    // Containers get ten seconds each by default.
     let answer = command.ask(Duration::from_mins(2))?;
     if answer.ok() {
         return Ok(());
@@ -128,30 +127,35 @@ fn has_processes(plan: &Plan) -> bool {
     plan.steps.iter().any(|step| matches!(step.action, StopAction::EndProcess(_)))
 }
 
-/// Waits for all of them together, or until the ports can be had; those that
-/// ended are taken out.
+/// Waits until all processes exited or the ports are free; removes those that exited.
 fn wait_for(ending: &mut Vec<(usize, Process, Target)>, requests: &[Request], grace: Duration) {
     let deadline = Instant::now() + grace;
     loop {
         ending.retain(|(_, _, target)| !target.gone());
-        if ending.is_empty() || Instant::now() >= deadline || held(requests).is_empty() {
+        if ending.is_empty() || Instant::now() >= deadline || held_addresses(requests).is_empty() {
             return;
         }
         std::thread::sleep(POLL);
     }
 }
 
-/// KILL is a question of its own: `--yes` was the answer to another one.
-fn force(ctx: &Context, process: &Process, target: &Target, requests: &[Request], options: &StopOptions) -> Result<()> {
+/// Asks again before KILL: `--yes` answered only the first question.
+fn kill_after_grace(
+    ctx: &Context,
+    process: &Process,
+    target: &Target,
+    requests: &[Request],
+    options: &StopOptions,
+) -> Result<()> {
     let who = describe_process(process);
     let waited = options.grace.as_secs();
     if !options.force {
-        let question = format!("{who} did not end within {waited} s; kill it at once (unsaved work is lost)?");
+        let question = format!("{who} did not exit within {waited} s; kill it (unsaved work is lost)?");
         if !ctx.is_interactive() || !ui::confirm(&question) {
-            return Err(Error::new(format!("{who} did not end within {waited} s")).hint(format!(
-                "if nothing of value is in it: `kill -KILL {}`, or `{}`",
+            return Err(Error::new(format!("{who} did not exit within {waited} s")).hint(format!(
+                "if it holds no unsaved work: `kill -KILL {}`, or `{}`",
                 process.pid,
-                by_force(requests)
+                force_command(requests)
             )));
         }
     }
@@ -163,8 +167,8 @@ fn force(ctx: &Context, process: &Process, target: &Target, requests: &[Request]
     Ok(())
 }
 
-/// The command that would not have asked.
-fn by_force(requests: &[Request]) -> String {
+/// The command that kills without asking.
+fn force_command(requests: &[Request]) -> String {
     let protocol = requests.first().map(|request| request.protocol);
     let same = requests.iter().filter(|request| Some(request.protocol) == protocol);
     let ports: BTreeSet<u16> = same.flat_map(|request| request.ports.iter().copied()).collect();
@@ -175,20 +179,20 @@ fn by_force(requests: &[Request]) -> String {
     words.join(" ")
 }
 
-/// The requests that are still held, or are held again, after a while.
+/// Waits a moment; returns the addresses that are still, or again, held.
 fn wait_until_free(requests: &[Request]) -> Vec<String> {
     let deadline = Instant::now() + SETTLE;
-    while !held(requests).is_empty() && Instant::now() < deadline {
+    while !held_addresses(requests).is_empty() && Instant::now() < deadline {
         std::thread::sleep(POLL);
     }
     let watched = Instant::now() + RESPAWN;
-    while held(requests).is_empty() && Instant::now() < watched {
+    while held_addresses(requests).is_empty() && Instant::now() < watched {
         std::thread::sleep(POLL);
     }
-    held(requests)
+    held_addresses(requests)
 }
 
-/// A port that can be bound may still be in the engine's books.
+/// Addresses that containers still publish, even if their ports can be bound.
 fn still_published(ctx: &Context, plan: &Plan, requests: &[Request]) -> Vec<String> {
     let concerns_engine = plan.steps.iter().any(|step| matches!(step.owner, Owner::Container(_)));
     let containers = concerns_engine.then(|| ctx.engine.containers().ok()).flatten().unwrap_or_default();
@@ -196,8 +200,8 @@ fn still_published(ctx: &Context, plan: &Plan, requests: &[Request]) -> Vec<Stri
     published.map(|request| request.address.clone()).collect()
 }
 
-fn held(requests: &[Request]) -> Vec<String> {
-    let can_be_had = |request: &&Request| {
+fn held_addresses(requests: &[Request]) -> Vec<String> {
+    let is_free = |request: &&Request| {
         request.ports.is_empty()
             || request.ports.iter().any(|port| {
                 let free = |ip| host::probe(ip, *port, request.protocol) != Probe::InUse;
@@ -205,11 +209,11 @@ fn held(requests: &[Request]) -> Vec<String> {
             })
     };
     let held: BTreeSet<&str> =
-        requests.iter().filter(|request| !can_be_had(request)).map(|request| request.address.as_str()).collect();
+        requests.iter().filter(|request| !is_free(request)).map(|request| request.address.as_str()).collect();
     held.into_iter().map(str::to_owned).collect()
 }
 
-/// Who has it now, and who started that one.
+/// The error, with who holds the ports now and who started that process.
 fn still_held(plan: &Plan, held: &[String], requests: &[Request], errors: Vec<Error>) -> Error {
     let mut error = Error::new(format!("still held: {}", held.join(", ")));
     let known: BTreeSet<u32> = plan
@@ -222,7 +226,7 @@ fn still_held(plan: &Plan, held: &[String], requests: &[Request], errors: Vec<Er
         .collect();
     let now = host::processes_of(&listeners(requests));
     for new in now.iter().filter(|process| !known.contains(&process.pid)) {
-        error = error.hint(started_again(new));
+        error = error.hint(new_holder(new));
     }
     for cause in errors {
         error = error.hint(cause.message().to_owned());
@@ -231,14 +235,14 @@ fn still_held(plan: &Plan, held: &[String], requests: &[Request], errors: Vec<Er
     plan.refused.iter().fold(error, |error, why| error.hint(why.clone())).finding()
 }
 
-fn started_again(process: &Process) -> String {
+fn new_holder(process: &Process) -> String {
     let who = describe_process(process);
     let around = host::surroundings(process);
     let is_engine = |parent: &Parent| host::processes(&[parent.pid]).iter().any(is_engine_process);
-    // Whoever ends an engine, or its service, ends everybody's containers.
+    // Stopping an engine or its service would stop all its containers.
     if is_engine_process(process) || around.parents.iter().any(is_engine) {
         return format!(
-            "{who} has it now, for a container engine: stop the container or service there (`docker ps`, `docker service ls`, on every engine and context), never the engine"
+            "{who} holds it now, for a container engine: stop the container or service there (`docker ps`, `docker service ls`, on every engine and context), never the engine"
         );
     }
     let parent = around.parents.first().and_then(|parent| host::processes(&[parent.pid]).pop());
@@ -246,10 +250,10 @@ fn started_again(process: &Process) -> String {
         (Some(unit), _) => {
             format!("systemd unit {} starts it: `systemctl stop {}`", ui::clean(&unit.name), ui::argument(&unit.name))
         }
-        (None, Some(parent)) => format!("{} started it: end that one first", describe_process(parent)),
-        (None, None) => "the system's first process started it".to_owned(),
+        (None, Some(parent)) => format!("{} started it: stop that one first", describe_process(parent)),
+        (None, None) => "the init process started it".to_owned(),
     };
-    format!("{who} has it now; {by}")
+    format!("{who} holds it now; {by}")
 }
 
 fn listeners(requests: &[Request]) -> Vec<Socket> {

@@ -1,6 +1,5 @@
-//! Where the proxy lives and what it is called. PROXY_NETWORK names another
-//! network, and with it another proxy: project and folder follow, so that two
-//! of them never meet.
+//! One proxy: its network, project and folder. PROXY_NETWORK selects another network and so
+//! another proxy; project and folder derive from it, so two proxies share nothing.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,68 +18,64 @@ use crate::model::{Attachment, ComposeOptions, Container};
 use crate::project::proxy_network;
 use crate::ui;
 
-/// The proxy's Compose project, for the usual network.
+/// The Compose project of the proxy on the default network.
 const PROJECT: &str = "xtask-proxy";
 
-/// The proxy's place.
 #[derive(Debug, Clone)]
-pub struct Home {
-    /// The network that it shares with projects.
+pub struct Instance {
+    /// The network that projects with hand-written labels join.
     pub network: String,
-    /// Its Compose project.
+    /// Compose project.
     pub project: String,
-    /// Its folder.
+    /// Folder with its configuration, certificates and state.
     pub dir: PathBuf,
 }
 
-/// What is remembered from one `up` to the next.
+/// What one `up` saves for the next, in `state.json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Memory {
+pub(super) struct SavedState {
     schema: u32,
-    /// What it had last.
+    /// The ports that it had last.
     pub(super) ports: Option<Ports>,
-    /// What a person asked for, instead of the usual ones.
-    #[serde(default)]
-    pub(super) wished: [Option<u16>; 4],
-    /// What a person asked for, instead of the usual one.
+    /// Ports that the user chose, by entry point.
+    #[serde(default, rename = "wished")]
+    pub(super) chosen_ports: [Option<u16>; 4],
+    /// The image that the user chose.
     pub(super) image: Option<String>,
-    /// Id of that image, and the version of Traefik in it.
+    /// Id of the image, and its version of Traefik.
     pub(super) version: Option<(String, String)>,
 }
 
-impl Home {
-    /// The place that the environment means.
-    pub fn of(ctx: &Context) -> Result<Home> {
+impl Instance {
+    /// The proxy that PROXY_NETWORK selects.
+    pub fn resolve(ctx: &Context) -> Result<Instance> {
         let state = ctx.state_dir()?;
         let state = std::path::absolute(&state).unwrap_or(state);
         let network = proxy_network(ctx)?;
         let suffix = if network == NETWORK { String::new() } else { format!("-{network}") };
-        Ok(Home { project: format!("{PROJECT}{suffix}"), dir: state.join(format!("proxy{suffix}")), network })
+        Ok(Instance { project: format!("{PROJECT}{suffix}"), dir: state.join(format!("proxy{suffix}")), network })
     }
 
-    /// Its certificates.
     pub fn certs(&self) -> Certs {
         Certs::new(&self.dir)
     }
 
-    /// The folder of the configuration that it watches.
+    /// The folder with the configuration that Traefik watches.
     pub(super) fn dynamic(&self) -> PathBuf {
         self.dir.join("dynamic")
     }
 
-    /// Its compose file.
     pub(super) fn compose_file(&self) -> PathBuf {
         self.dir.join("compose.yml")
     }
 
-    /// Whether all is there that its container has to see. What was deleted and
-    /// made again is another folder: the container goes on seeing the old one.
-    pub(super) fn is_whole(&self) -> bool {
+    /// Whether all files and folders that its container mounts exist. If one was deleted and
+    /// created again, a running container still sees the old one.
+    pub(super) fn has_all_files(&self) -> bool {
         self.compose_file().is_file() && self.dynamic().is_dir() && self.certs().folder().is_dir()
     }
 
-    /// `docker compose …` of the proxy; what the project's variables say is not
-    /// for it.
+    /// `docker compose …` for the proxy, without the project's COMPOSE_* variables.
     pub(super) fn command<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let options = ComposeOptions {
             files: vec![self.compose_file()],
@@ -91,20 +86,18 @@ impl Home {
         ["COMPOSE_FILE", "COMPOSE_ENV_FILES", "COMPOSE_PROFILES"].iter().fold(command, Command::env_remove)
     }
 
-    /// Its logs, for a person's terminal; `None` where it has no container. One
-    /// that ended has the most to say.
+    /// The command that shows its logs, also of an exited container; `None` if it has none.
     pub fn logs(&self, ctx: &Context, tail: &str, follow: bool) -> Result<Option<Command>> {
-        let containers = ctx.engine.containers_of(&self.project).map_err(trouble(ctx))?;
-        Ok(self.own(&containers).map(|own| docker::logs(&own.id, tail, follow)))
+        let containers = ctx.engine.containers_of(&self.project).map_err(engine_error(ctx))?;
+        Ok(self.container(&containers).map(|own| docker::logs(&own.id, tail, follow)))
     }
 
-    /// Its own containers of `all`.
-    pub(super) fn own<'a>(&self, all: &'a [Container]) -> Option<&'a Container> {
+    pub(super) fn container<'a>(&self, all: &'a [Container]) -> Option<&'a Container> {
         let mut own = all.iter().filter(|container| container.project.as_deref() == Some(&self.project));
         own.find(|container| container.service.as_deref() == Some("traefik") && !container.one_off)
     }
 
-    /// Containers of `all` that are on a network of this proxy and not its own.
+    /// Other containers on a network of this proxy.
     pub(super) fn guests<'a>(&self, all: &'a [Container]) -> Vec<&'a Container> {
         let is_there = |on: &Attachment| on.name == self.network || is_link(&self.network, &on.name);
         let guest = |container: &&Container| {
@@ -113,39 +106,38 @@ impl Home {
         all.iter().filter(guest).collect()
     }
 
-    /// Whether this proxy looks at a container's labels, as `labels::constraint` says.
-    pub(super) fn routes(&self, container: &Container) -> bool {
+    /// Whether this proxy reads a container's labels, as `labels::constraint` tells Traefik.
+    pub(super) fn watches(&self, container: &Container) -> bool {
         let network = container.traefik.get("traefik.docker.network");
         let is_named = [container.proxy.as_ref(), network].contains(&Some(&self.network));
         let is_nameless = container.proxy.is_none() && network.is_none() && !container.traefik.is_empty();
         !container.one_off && (is_named || (is_nameless && self.network == NETWORK))
     }
 
-    /// The ports that it really has, while it runs.
+    /// The ports that the engine publishes for it; `None` while it does not run.
     pub fn ports(&self, ctx: &Context) -> Result<Option<Ports>> {
-        let containers = ctx.engine.containers_of(&self.project).map_err(trouble(ctx))?;
-        Ok(self.own(&containers).and_then(published))
+        let containers = ctx.engine.containers_of(&self.project).map_err(engine_error(ctx))?;
+        Ok(self.container(&containers).and_then(published_ports))
     }
 
-    pub(super) fn recall(&self) -> Memory {
+    pub(super) fn load_state(&self) -> SavedState {
         let bytes = disk::read_own(&self.dir.join("state.json")).ok().flatten();
         bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }
 
-    pub(super) fn remember(&self, memory: &Memory) -> Result<()> {
-        let memory = Memory { schema: 1, ..memory.clone() };
-        let json = serde_json::to_vec_pretty(&memory).context("write what the proxy remembers")?;
+    pub(super) fn save_state(&self, saved: &SavedState) -> Result<()> {
+        let saved = SavedState { schema: 1, ..saved.clone() };
+        let json = serde_json::to_vec_pretty(&saved).context("serialize the proxy's state")?;
         disk::write_atomic(&self.dir.join("state.json"), &json)
     }
 }
 
-/// The ports of the proxy, where it is one of these containers and runs.
+/// The published ports of the proxy, if it is running and among these containers.
 pub fn running_ports(ctx: &Context, containers: &[Container]) -> Option<Ports> {
-    Home::of(ctx).ok()?.own(containers).and_then(published)
+    Instance::resolve(ctx).ok()?.container(containers).and_then(published_ports)
 }
 
-/// The ports of this machine that a running proxy has.
-pub(super) fn published(container: &Container) -> Option<Ports> {
+pub(super) fn published_ports(container: &Container) -> Option<Ports> {
     let usual = Ports::USUAL;
     let of = |target: u16| container.held().find(|binding| binding.target == target).map(|binding| binding.published);
     Some(Ports {
@@ -156,14 +148,13 @@ pub(super) fn published(container: &Container) -> Option<Ports> {
     })
 }
 
-/// The engine's trouble as an error.
-pub(super) fn trouble(ctx: &Context) -> impl Fn(Trouble) -> Error + '_ {
+pub(super) fn engine_error(ctx: &Context) -> impl Fn(Trouble) -> Error + '_ {
     |trouble| ctx.engine_error(&trouble)
 }
 
-/// Waits for whoever changes the proxy or its networks.
-pub(super) fn proxy_turn(home: &Home) -> Result<Turn> {
-    Turn::take(&home.dir, "proxy", || ui::note("another `proxy` command is at work: waiting for it"))
+/// Locks the proxy and its networks; waits while another command changes them.
+pub(super) fn lock(instance: &Instance) -> Result<Turn> {
+    Turn::take(&instance.dir, "proxy", || ui::note("waiting for another `proxy` command"))
 }
 
 #[cfg(test)]
@@ -173,11 +164,11 @@ mod tests {
     /// As `labels::constraint` says it to Traefik.
     #[test]
     fn a_proxy_looks_at_its_own_containers() {
-        let home = |network: &str| Home { network: network.into(), project: "x".into(), dir: PathBuf::new() };
+        let instance = |network: &str| Instance { network: network.into(), project: "x".into(), dir: PathBuf::new() };
         let seen = |labels: &[(&str, &str)], proxy: Option<&str>, one_off: bool| {
             let traefik = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
             let container = Container { traefik, proxy: proxy.map(str::to_owned), one_off, ..Container::default() };
-            ["web", "edge"].map(|network| home(network).routes(&container))
+            ["web", "edge"].map(|network| instance(network).watches(&container))
         };
         let on = |network| [("traefik.enable", "true"), ("traefik.docker.network", network)];
         assert_eq!(seen(&on("web-link.p"), Some("web"), false), [true, false]);

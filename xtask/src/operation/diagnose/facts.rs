@@ -1,4 +1,4 @@
-//! What several checks look at: asked once, by whoever needs it first.
+//! Facts that several checks need. The first check that needs one queries it; the others reuse it.
 
 use std::sync::OnceLock;
 
@@ -10,52 +10,45 @@ use crate::model::{Container, Network};
 use crate::operation::check::project::{CheckedProject, check_project};
 use crate::parse::engine::Info;
 
-/// All networks, and all containers with theirs.
 type Networks = (Vec<Network>, Vec<Container>);
 
-/// A machine and a project, as far as they were looked at.
 #[derive(Debug)]
-pub struct Scene {
-    /// Which project, which engine.
+pub struct Facts {
     pub ctx: Context,
     survey: OnceLock<Result<CheckedProject>>,
     info: OnceLock<Result<Info, Trouble>>,
     networks: OnceLock<Result<Networks, Trouble>>,
 }
 
-impl Scene {
-    /// Nothing was looked at yet.
-    pub fn new(ctx: Context) -> Scene {
-        Scene { ctx, survey: OnceLock::new(), info: OnceLock::new(), networks: OnceLock::new() }
+impl Facts {
+    pub fn new(ctx: Context) -> Facts {
+        Facts { ctx, survey: OnceLock::new(), info: OnceLock::new(), networks: OnceLock::new() }
     }
 
-    /// The project, its ports and all containers.
     pub fn survey(&self) -> &Result<CheckedProject> {
         self.survey.get_or_init(|| check_project(&self.ctx))
     }
 
-    /// The survey, for checks that have nothing to say without one.
+    /// The survey, for checks that report nothing without one.
     pub fn project(&self) -> Option<&CheckedProject> {
         self.survey().as_ref().ok()
     }
 
-    /// What the engine says of itself.
     pub fn info(&self) -> &Result<Info, Trouble> {
         self.info.get_or_init(|| self.ctx.engine.info())
     }
 
-    /// All networks, and all containers with theirs.
     pub fn networks(&self) -> &Result<Networks, Trouble> {
         self.networks.get_or_init(|| crate::operation::networks::prune::look(&self.ctx))
     }
 
-    /// Whether ports are bound where this runs.
+    /// Whether the engine binds ports on the machine that this runs on.
     pub fn is_local(&self) -> bool {
         !self.ctx.engine.endpoint().is_remote() && self.project().is_none_or(|found| found.host.is_none())
     }
 
-    /// The project's own containers: of its name, and from its folder or one that
-    /// is gone.
+    /// Containers with the project's name that were started from its folder, or from
+    /// a folder that no longer exists.
     pub fn own(&self) -> Vec<&Container> {
         let Some(found) = self.project() else { return Vec::new() };
         let dir = found.real_dir();

@@ -1,6 +1,6 @@
-//! How clients reach a name at the proxy, also where the system does not resolve
-//! `*.localhost`: on Linux without nss-myhostname or systemd-resolved, on musl,
-//! on Windows and on older macOS outside of browsers.
+//! URLs and client commands for names at the proxy. They also work where the system does
+//! not resolve `*.localhost`: Linux without nss-myhostname or systemd-resolved, musl, and,
+//! outside browsers, Windows and older macOS.
 
 use std::collections::BTreeMap;
 use std::net::ToSocketAddrs;
@@ -10,7 +10,7 @@ use crate::labels::{Kind, Ports};
 use crate::operation::services::urls::postgres_account;
 use crate::ui;
 
-/// A URL, without its port where that is the usual one.
+/// A URL, without the port if it is the default one.
 pub(super) fn url(scheme: &str, host: &str, port: u16) -> String {
     let usual = Ports::USUAL;
     let usual = match scheme {
@@ -22,10 +22,10 @@ pub(super) fn url(scheme: &str, host: &str, port: u16) -> String {
     if port == usual { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") }
 }
 
-/// What to type or to open. For PostgreSQL `account` is `user=… dbname=…`, or
-/// empty; the name goes into TLS and the address beside it, so that nothing has
-/// to be resolved.
-pub fn connection(host: &str, kind: Kind, ports: Ports, ca: &Path, account: &str) -> String {
+/// A URL to open, or for a database a command to type. For PostgreSQL `account` is
+/// `user=… dbname=…` or empty. The commands name both host and address, so nothing has to
+/// be resolved.
+pub fn url_or_command(host: &str, kind: Kind, ports: Ports, ca: &Path, account: &str) -> String {
     let ca = ca.to_string_lossy();
     match kind {
         Kind::Web | Kind::Api | Kind::Other => url("http", host, ports.web),
@@ -59,8 +59,8 @@ fn conninfo(value: &str) -> String {
     format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
-/// Lines for the hosts file, where the system's resolver does not lead these
-/// names to this machine; `None` where it does.
+/// Lines for the hosts file for those names that the system does not resolve to this
+/// machine; `None` if it resolves all.
 pub fn hosts_lines(hosts: &[String]) -> Option<String> {
     let unknown: Vec<&str> = hosts.iter().map(String::as_str).filter(|host| !is_here(host)).collect();
     (!unknown.is_empty()).then(|| format!("127.0.0.1 {0}\n::1 {0}", unknown.join(" ")))
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_connection_needs_no_resolver() {
-        let ask = |kind, account| connection("x.a.localhost", kind, Ports::USUAL, Path::new("/s/ca.crt"), account);
+        let ask = |kind, account| url_or_command("x.a.localhost", kind, Ports::USUAL, Path::new("/s/ca.crt"), account);
         assert_eq!(ask(Kind::Api, ""), "http://x.a.localhost");
         assert_eq!(
             ask(Kind::Postgres, "user=me dbname=d"),
@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(ask(Kind::Redis, ""), want);
     }
 
-    /// User and database are words of somebody's environment.
+    /// User and database come from the service's environment.
     #[cfg(unix)]
     #[test]
     fn nothing_in_a_command_is_run_by_a_shell() {
@@ -109,12 +109,12 @@ mod tests {
         let account = account(&environment);
         assert_eq!(account, r"user=$(x) dbname='a b\'c'");
         let ca = Path::new("/h/my state/ca.crt");
-        let psql = connection("x.localhost", Kind::Postgres, Ports::USUAL, ca, &account);
+        let psql = url_or_command("x.localhost", Kind::Postgres, Ports::USUAL, ca, &account);
         assert!(
             psql.starts_with("psql 'host=x.localhost hostaddr=127.0.0.1 port=5432 user=$(x) dbname='\\''a b"),
             "{psql}"
         );
-        let redis = connection("x.localhost", Kind::Redis, Ports::USUAL, ca, "");
+        let redis = url_or_command("x.localhost", Kind::Redis, Ports::USUAL, ca, "");
         assert!(redis.ends_with("--cacert '/h/my state/ca.crt'"), "{redis}");
     }
 

@@ -1,12 +1,12 @@
-//! The first message of TLS, made by hand, and the first answer: no handshake is
-//! wanted, only to know whether the proxy has a route for a name, and which
-//! certificate it shows for it.
+//! A hand-made TLS ClientHello and the first records of the answer. No handshake is
+//! completed: they show whether the proxy has a route for a name, and which certificate it
+//! presents.
 //!
-//! It asks for TLS 1.2, whose first answer is in the clear, and for an ALPN
-//! that only the wanted route has (see `labels::dynamic`): a proxy that has no
-//! such route answers with an alert (RFC 7301, 3.2: no_application_protocol).
+//! It offers TLS 1.2, whose first answer is not encrypted, and an ALPN that only the wanted
+//! route has (see `labels::dynamic`): a proxy without that route answers with an alert
+//! (RFC 7301, 3.2: no_application_protocol).
 
-/// A ClientHello (RFC 5246, 7.4.1.2) for `name` that speaks `alpn` only.
+/// A ClientHello (RFC 5246, 7.4.1.2) for `name` that offers only `alpn`.
 pub(super) fn client_hello(name: &str, alpn: &str) -> Vec<u8> {
     // ECDSA and RSA, AES-GCM and ChaCha20 (RFC 5289, RFC 7905).
     let suites = [0xc02b_u16, 0xc02c, 0xcca9, 0xc02f, 0xc030, 0xcca8];
@@ -27,7 +27,7 @@ pub(super) fn client_hello(name: &str, alpn: &str) -> Vec<u8> {
         extensions.extend(sized(2, &data));
     }
     let mut body = vec![3, 3];
-    // Nothing will be secret here: any number is random enough.
+    // The random: nothing is encrypted, so a constant will do.
     body.extend([0x5a; 32]);
     body.push(0);
     body.extend(sized(2, &suites));
@@ -40,12 +40,12 @@ pub(super) fn client_hello(name: &str, alpn: &str) -> Vec<u8> {
     record
 }
 
-/// The server's own certificate (DER) in what it has answered so far: the first
-/// of its Certificate message (RFC 5246, 7.4.2). `None` until that is there.
+/// The server's certificate (DER): the first in its Certificate message (RFC 5246, 7.4.2).
+/// `None` while the answer is incomplete.
 pub(super) fn certificate(answer: &[u8]) -> Option<Vec<u8>> {
     const HANDSHAKE: u8 = 22;
     const CERTIFICATE: u8 = 11;
-    // A message may go on in the next record.
+    // A message may continue in the next record.
     let (mut rest, mut messages) = (answer, Vec::new());
     while let Some((&[HANDSHAKE, _, _], after)) = rest.split_first_chunk::<3>() {
         let Some((record, after)) = split_sized(2, after) else { break };
@@ -64,13 +64,13 @@ pub(super) fn certificate(answer: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// What [`sized`] made, and what is behind it.
+/// Undoes [`sized`]: the data, and the bytes after it.
 fn split_sized(width: usize, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_at_checked(width)?;
     rest.split_at_checked(length.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)))
 }
 
-/// `data` behind its length in `width` bytes.
+/// `data` prefixed with its length in `width` bytes.
 fn sized(width: usize, data: &[u8]) -> Vec<u8> {
     let length = data.len().to_be_bytes();
     let mut out = length[length.len() - width..].to_vec();
