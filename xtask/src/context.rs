@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::decide::path_digits;
-use crate::docker::{Compose, ComposeTrouble, Cures, Endpoint, Engine, Trouble};
+use crate::docker::{Compose, ComposeError, Cures, Endpoint, Engine, EngineError};
 use crate::error::{Error, Result};
 use crate::exec;
 use crate::ledger::{self, Book};
@@ -125,14 +125,14 @@ impl Context {
     }
 
     /// What the engine's trouble means, and what to do.
-    pub fn engine_error(&self, trouble: &Trouble) -> Error {
+    pub fn engine_error(&self, trouble: &EngineError) -> Error {
         trouble.error(self.engine.endpoint(), &self.cures())
     }
 
     /// What Compose's trouble means, and what to do.
-    pub fn compose_error(&self, trouble: &ComposeTrouble) -> Error {
+    pub fn compose_error(&self, trouble: &ComposeError) -> Error {
         match trouble {
-            ComposeTrouble::NeedsEnvFile(missing) => self
+            ComposeError::NeedsEnvFile(missing) => self
                 .missing_env_file(missing)
                 .hint("`cargo xtask env init` makes it from its template, and `cargo xtask start` by itself"),
             trouble => trouble.error(&self.cures()),

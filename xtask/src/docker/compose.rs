@@ -18,7 +18,7 @@ pub const OVERRIDE: Version = Version(2, 24, 4);
 
 /// Why Compose gave no model.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ComposeTrouble {
+pub enum ComposeError {
     Absent(Absence),
     /// Too old to be asked, with its version.
     TooOld(String),
@@ -78,16 +78,16 @@ impl Compose {
     }
 
     /// The effective model. Its folder and files are not in the answer.
-    pub fn config(&self, limit: Duration) -> Result<Stack, ComposeTrouble> {
+    pub fn config(&self, limit: Duration) -> Result<Stack, ComposeError> {
         self.config_json(limit).map(|(stack, _)| stack)
     }
 
     /// The effective model, and all that Compose says of the project.
-    pub fn config_json(&self, limit: Duration) -> Result<(Stack, Vec<u8>), ComposeTrouble> {
+    pub fn config_json(&self, limit: Duration) -> Result<(Stack, Vec<u8>), ComposeError> {
         let answer = match self.command(["config", "--format", "json"]).ask(limit) {
             Ok(answer) => answer,
             Err(error) => {
-                return Err(self.absence().unwrap_or_else(|| ComposeTrouble::Silent(error.message().to_owned())));
+                return Err(self.absence().unwrap_or_else(|| ComposeError::Silent(error.message().to_owned())));
             }
         };
         // Compose 1.29 prints its usage and exits with 0: only JSON counts.
@@ -97,50 +97,50 @@ impl Compose {
             return Ok((stack, answer.stdout));
         }
         Err(match absence::look(&self.env) {
-            Found::Absent(absence) => ComposeTrouble::Absent(absence),
-            Found::Silent => ComposeTrouble::Silent("`docker compose version` does not answer".to_owned()),
+            Found::Absent(absence) => ComposeError::Absent(absence),
+            Found::Silent => ComposeError::Silent("`docker compose version` does not answer".to_owned()),
             // That says nothing of the project.
-            Found::NoEndpoint => ComposeTrouble::Silent("`docker` finds no engine to ask".to_owned()),
-            Found::Compose(version) if answer.ok() => ComposeTrouble::TooOld(version),
+            Found::NoEndpoint => ComposeError::Silent("`docker` finds no engine to ask".to_owned()),
+            Found::Compose(version) if answer.ok() => ComposeError::TooOld(version),
             Found::Compose(_) => {
                 // Warnings about unset variables come first; the last lines are the error.
                 let text = answer.error_text();
                 let lines: Vec<&str> = text.lines().filter(|line| !line.contains("level=warning")).collect();
-                ComposeTrouble::Refused(lines.join("\n"))
+                ComposeError::Refused(lines.join("\n"))
             }
         })
     }
 
     /// Whether there is no Compose at all: for what a call of it that failed
     /// meant.
-    pub fn absence(&self) -> Option<ComposeTrouble> {
+    pub fn absence(&self) -> Option<ComposeError> {
         match absence::look(&self.env) {
-            Found::Absent(absence) => Some(ComposeTrouble::Absent(absence)),
+            Found::Absent(absence) => Some(ComposeError::Absent(absence)),
             Found::Compose(_) | Found::NoEndpoint | Found::Silent => None,
         }
     }
 }
 
-impl ComposeTrouble {
+impl ComposeError {
     /// The fact and what to do about it.
     pub fn error(&self, cures: &Cures) -> Error {
         match self {
-            ComposeTrouble::Absent(absence) => {
+            ComposeError::Absent(absence) => {
                 let hints = if *absence == Absence::NoDocker { cures.engine() } else { cures.compose() };
                 hints.into_iter().fold(Error::new(absence.to_string()), Error::hint)
             }
-            ComposeTrouble::TooOld(version) => {
+            ComposeError::TooOld(version) => {
                 Error::new(format!("Compose {version} is too old: 2.20 or later is needed")).hint(cures.plugin())
             }
-            ComposeTrouble::NeedsEnvFile(missing) => Error::new(format!(
+            ComposeError::NeedsEnvFile(missing) => Error::new(format!(
                 "{} is not there, and service `{}` reads it",
                 missing.file.display(),
                 missing.service
             )),
-            ComposeTrouble::Silent(what) => {
+            ComposeError::Silent(what) => {
                 Error::new(what.clone()).hint("the same by hand shows what it waits for: `docker compose config`")
             }
-            ComposeTrouble::Refused(text) => {
+            ComposeError::Refused(text) => {
                 let text = text.trim();
                 Error::new(if text.is_empty() {
                     "Compose refuses the project and does not say why".to_owned()

@@ -7,7 +7,7 @@ use std::time::Duration;
 #[cfg(unix)]
 use super::socket::Asked;
 use super::socket::over_socket;
-use super::{Endpoint, Trouble, http};
+use super::{Endpoint, EngineError, http};
 use crate::error::Result;
 use crate::exec::{self, Command};
 use crate::parse::engine::error_message;
@@ -34,36 +34,36 @@ impl Engine {
     }
 
     /// Takes a container away, running or not. Its volumes stay.
-    pub fn remove_container(&self, id: &str) -> Result<(), Trouble> {
+    pub fn remove_container(&self, id: &str) -> Result<(), EngineError> {
         self.call("DELETE", &format!("/containers/{}?force=1", http::escape(id))).map(drop)
     }
 
     /// Takes a network away; refused by the engine while somebody is on it.
-    pub fn remove_network(&self, id: &str) -> Result<(), Trouble> {
+    pub fn remove_network(&self, id: &str) -> Result<(), EngineError> {
         self.call("DELETE", &format!("/networks/{}", http::escape(id))).map(drop)
     }
 
     /// Has a container join a network. It gets no other names there than its own:
     /// an alias could be that of a project's service.
-    pub fn connect(&self, network: &str, container: &str) -> Result<(), Trouble> {
+    pub fn connect(&self, network: &str, container: &str) -> Result<(), EngineError> {
         let path = format!("/networks/{}/connect", http::escape(network));
         let sent = self.send_bytes(http::post(&path, &serde_json::json!({ "Container": container })))?;
         body("POST", &sent).map(drop)
     }
 
     /// Has a container leave a network, also one that is stopped.
-    pub fn disconnect(&self, network: &str, container: &str) -> Result<(), Trouble> {
+    pub fn disconnect(&self, network: &str, container: &str) -> Result<(), EngineError> {
         let path = format!("/networks/{}/disconnect", http::escape(network));
         let sent = self.send_bytes(http::post(&path, &serde_json::json!({ "Container": container, "Force": true })))?;
         body("POST", &sent).map(drop)
     }
 
-    pub(super) fn get(&self, path: &str) -> Result<Vec<u8>, Trouble> {
+    pub(super) fn get(&self, path: &str) -> Result<Vec<u8>, EngineError> {
         self.call("GET", path)
     }
 
     /// The answer, and what `work` gives, which is done while the engine thinks.
-    pub(super) fn get_beside<T>(&self, path: &str, work: impl FnOnce() -> T) -> (Result<Vec<u8>, Trouble>, T) {
+    pub(super) fn get_beside<T>(&self, path: &str, work: impl FnOnce() -> T) -> (Result<Vec<u8>, EngineError>, T) {
         // Over a socket it takes no thread: the question is sent, and its answer
         // read later.
         #[cfg(unix)]
@@ -80,7 +80,7 @@ impl Engine {
     }
 
     /// The body of the answer; `None` where the engine knows no such thing.
-    pub(super) fn find(&self, path: &str) -> Result<Option<Vec<u8>>, Trouble> {
+    pub(super) fn find(&self, path: &str) -> Result<Option<Vec<u8>>, EngineError> {
         let bytes = self.send("GET", path)?;
         match http::answer(&bytes) {
             Some((404, _)) => Ok(None),
@@ -88,17 +88,17 @@ impl Engine {
         }
     }
 
-    fn call(&self, method: &str, path: &str) -> Result<Vec<u8>, Trouble> {
+    fn call(&self, method: &str, path: &str) -> Result<Vec<u8>, EngineError> {
         body(method, &self.send(method, path)?)
     }
 
-    fn send(&self, method: &str, path: &str) -> Result<Vec<u8>, Trouble> {
+    fn send(&self, method: &str, path: &str) -> Result<Vec<u8>, EngineError> {
         self.send_bytes(http::request(method, path))
     }
 
-    fn send_bytes(&self, request: Vec<u8>) -> Result<Vec<u8>, Trouble> {
+    fn send_bytes(&self, request: Vec<u8>) -> Result<Vec<u8>, EngineError> {
         if !self.endpoint.is_known() {
-            return Err(Trouble::NoContext);
+            return Err(EngineError::NoContext);
         }
         match self.endpoint.socket() {
             Some(socket) => over_socket(socket, &request, self.limit),
@@ -106,9 +106,9 @@ impl Engine {
         }
     }
 
-    fn over_cli(&self, request: Vec<u8>) -> Result<Vec<u8>, Trouble> {
+    fn over_cli(&self, request: Vec<u8>) -> Result<Vec<u8>, EngineError> {
         if exec::find("docker").is_none() {
-            return Err(Trouble::Absent);
+            return Err(EngineError::Absent);
         }
         // The end of stdin is passed on, and an engine that sees its client go
         // breaks off: `/info` is `null` then (28.5).
@@ -116,13 +116,13 @@ impl Engine {
         match dial.ask(self.limit) {
             Ok(answer) if !answer.stdout.is_empty() => Ok(answer.stdout),
             Ok(answer) => Err(by_words(&answer.error_text())),
-            Err(_) => Err(Trouble::Hanging(self.limit)),
+            Err(_) => Err(EngineError::Hanging(self.limit)),
         }
     }
 }
 
 /// What an answer carries, where it is a good one.
-fn body(method: &str, bytes: &[u8]) -> Result<Vec<u8>, Trouble> {
+fn body(method: &str, bytes: &[u8]) -> Result<Vec<u8>, EngineError> {
     match http::answer(bytes) {
         Some((200..=299, body)) => Ok(body.to_vec()),
         // Gone already, which is what a removal wants.
@@ -130,24 +130,24 @@ fn body(method: &str, bytes: &[u8]) -> Result<Vec<u8>, Trouble> {
         // A proxy in between may answer with a page.
         Some((status, body)) => {
             let text = ui::clip(&ui::clean(&error_message(body)), 200);
-            Err(Trouble::Other(format!("status {status}: {text}")))
+            Err(EngineError::Other(format!("status {status}: {text}")))
         }
-        None if bytes.is_empty() => Err(Trouble::Other("it ends the connection without an answer".to_owned())),
-        None => Err(Trouble::Other("what answers does not speak HTTP".to_owned())),
+        None if bytes.is_empty() => Err(EngineError::Other("it ends the connection without an answer".to_owned())),
+        None => Err(EngineError::Other("what answers does not speak HTTP".to_owned())),
     }
 }
 
 /// The CLI's own English, which no language setting translates.
-fn by_words(text: &str) -> Trouble {
+fn by_words(text: &str) -> EngineError {
     let lower = text.to_lowercase();
     if lower.contains("permission denied") {
-        Trouble::Denied
+        EngineError::Denied
     } else if ["cannot connect", "is the docker daemon running", "connection refused", "cannot find the file"]
         .iter()
         .any(|words| lower.contains(words))
     {
-        Trouble::NotRunning
+        EngineError::NotRunning
     } else {
-        Trouble::Other(text.lines().last().unwrap_or("no answer").to_owned())
+        EngineError::Other(text.lines().last().unwrap_or("no answer").to_owned())
     }
 }

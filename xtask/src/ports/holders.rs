@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{PortFacts, advise, is_around};
 use crate::context::Context;
 use crate::decide::{Identity, is_engine_process};
-use crate::docker::Trouble;
+use crate::docker::EngineError;
 use crate::error::Result;
 use crate::host::{self, Depth};
 use crate::model::{Container, PortMapping, PortRange, Process, Protocol, Socket, SocketState, Verdict};
@@ -27,7 +27,7 @@ pub(crate) struct Holders {
     /// In the order asked for.
     pub ports: Vec<PortHolders>,
     /// All containers, or why the engine did not tell.
-    pub containers: Result<Vec<Container>, Trouble>,
+    pub containers: Result<Vec<Container>, EngineError>,
     /// This runs in one of them: what processes hold around it is not seen.
     pub is_around: bool,
 }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::context::Context;
-use crate::docker::{ComposeTrouble, Trouble};
+use crate::docker::{ComposeError, EngineError};
 use crate::error::{Error, Result};
 use crate::model::{ComposeOptions, Container, MissingEnvFile, Stack};
 use crate::stack::{self, EnvFiles};
@@ -14,7 +14,7 @@ use crate::{exec, ui};
 pub(super) struct Model {
     pub(super) stack: Stack,
     pub(super) config: Option<Vec<u8>>,
-    pub(super) without_compose: Option<ComposeTrouble>,
+    pub(super) without_compose: Option<ComposeError>,
 }
 
 /// The model, and the engine's containers, which are asked for at the same time.
@@ -22,7 +22,7 @@ pub(super) fn ask(
     ctx: &Context,
     template: Option<&Path>,
     env_files: &EnvFiles,
-) -> Result<(Model, Result<Vec<Container>, Trouble>)> {
+) -> Result<(Model, Result<Vec<Container>, EngineError>)> {
     let options = ctx.with_template(template).options;
     let env = |name: &str| ctx.var(name);
     let compose = ctx.compose_with(options.clone());
@@ -31,13 +31,13 @@ pub(super) fn ask(
     let (config, containers, read) = std::thread::scope(|scope| {
         let containers = scope.spawn(|| super::resolved::containers(ctx));
         let config = scope.spawn(|| match needs {
-            Some(missing) => Err(ComposeTrouble::NeedsEnvFile(Box::new(missing))),
+            Some(missing) => Err(ComposeError::NeedsEnvFile(Box::new(missing))),
             None => compose.config_json(exec::LIMIT),
         });
         let read = stack::read(&options, &ctx.dir, &env);
         (join(config.join()), join(containers.join()), read)
     });
-    if matches!(config, Err(ComposeTrouble::Refused(_)))
+    if matches!(config, Err(ComposeError::Refused(_)))
         && let Some(missing) = missing_env_files(ctx, &options).first()
     {
         return Err(refused_for(ctx, missing));
@@ -51,7 +51,7 @@ pub(super) fn ask(
 /// names file and line, before Compose's.
 fn effective(
     ctx: &Context,
-    config: Result<(Stack, Vec<u8>), ComposeTrouble>,
+    config: Result<(Stack, Vec<u8>), ComposeError>,
     read: Result<Stack>,
     locate: impl FnOnce() -> Result<stack::Project>,
 ) -> Result<Model> {
@@ -70,7 +70,7 @@ fn effective(
             let stack = Stack { dir: located.dir, files: located.files, ..stack };
             Ok(Model { stack, config: Some(config), without_compose: None })
         }
-        (Err(trouble @ ComposeTrouble::Refused(_)), Ok(_)) => Err(ctx.compose_error(&trouble)),
+        (Err(trouble @ ComposeError::Refused(_)), Ok(_)) => Err(ctx.compose_error(&trouble)),
         (Err(trouble), Ok(stack)) => Ok(Model { stack, config: None, without_compose: Some(trouble) }),
         (Err(_), Err(error)) => Err(error),
     }

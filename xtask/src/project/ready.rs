@@ -2,7 +2,7 @@
 //! of its name.
 
 use super::resolved::Project;
-use crate::docker::{Absence, ComposeTrouble};
+use crate::docker::{Absence, ComposeError};
 use crate::error::{Error, Result};
 
 impl Project {
@@ -36,8 +36,8 @@ impl Project {
             (Ok(_), None) => Ok(()),
             (Ok(_), Some(trouble)) => Err(ctx.compose_error(trouble)),
             // Without `docker` there is not much else to be said.
-            (Err(trouble), Some(ComposeTrouble::Absent(absence))) if *absence != Absence::NoDocker => {
-                let compose = ctx.compose_error(&ComposeTrouble::Absent(absence.clone()));
+            (Err(trouble), Some(ComposeError::Absent(absence))) if *absence != Absence::NoDocker => {
+                let compose = ctx.compose_error(&ComposeError::Absent(absence.clone()));
                 let engine = ctx.engine_error(trouble);
                 // What installs an engine installs Compose with it.
                 let both = trouble.is_absence(ctx.engine.endpoint()) && !ctx.cures().has_engine;
@@ -49,7 +49,7 @@ impl Project {
 
     /// Whether Compose can be asked only after `.env` was made from its template.
     pub fn needs_env_file(&self) -> bool {
-        matches!(self.without_compose, Some(ComposeTrouble::NeedsEnvFile(_)))
+        matches!(self.without_compose, Some(ComposeError::NeedsEnvFile(_)))
     }
 
     /// Whether there is no engine or no Compose, so that the project's own script
@@ -57,7 +57,7 @@ impl Project {
     /// no script makes anew.
     pub fn lacks_engine(&self) -> bool {
         match &self.containers {
-            Ok(_) => matches!(self.without_compose, Some(ComposeTrouble::Absent(_))),
+            Ok(_) => matches!(self.without_compose, Some(ComposeError::Absent(_))),
             Err(trouble) => trouble.is_absence(self.ctx.engine.endpoint()),
         }
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::context::Context;
-use crate::docker::{ComposeTrouble, Trouble};
+use crate::docker::{ComposeError, EngineError};
 use crate::error::{Error, Result};
 use crate::model::{Container, EngineHost, Leases, Service, Stack};
 use crate::stack::{self, Checkout, EnvFiles, Settings};
@@ -22,7 +22,7 @@ pub struct Project {
     pub settings: Settings,
     /// All containers of the engine, their folders without symbolic links; or why
     /// it did not tell.
-    pub containers: Result<Vec<Container>, Trouble>,
+    pub containers: Result<Vec<Container>, EngineError>,
     /// Another folder from which a project of this name runs.
     pub elsewhere: Option<PathBuf>,
     /// The git checkout that the folder is in.
@@ -37,7 +37,7 @@ pub struct Project {
     /// `start` will copy it.
     pub template: Option<PathBuf>,
     /// Why our own reader stood in for Compose.
-    pub without_compose: Option<ComposeTrouble>,
+    pub without_compose: Option<ComposeError>,
     /// The machine that the ports are bound on, where it is not this one.
     pub host: Option<EngineHost>,
     /// Which ports are kept for whom.
@@ -45,7 +45,7 @@ pub struct Project {
 }
 
 /// All containers of the engine, with folders that can be compared.
-pub fn containers(ctx: &Context) -> Result<Vec<Container>, Trouble> {
+pub fn containers(ctx: &Context) -> Result<Vec<Container>, EngineError> {
     ctx.engine.containers().map(|containers| containers.into_iter().map(with_real_folder).collect())
 }
 
@@ -62,7 +62,7 @@ impl Project {
 
     /// Why nothing is known of any port: the engine is elsewhere, and does not
     /// answer. Not seen is not free.
-    pub fn engine_unreachable(&self) -> Option<&Trouble> {
+    pub fn engine_unreachable(&self) -> Option<&EngineError> {
         self.containers.as_ref().err().filter(|_| self.host.is_some())
     }
 

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let found = project::resolve_started(ctx)?;
     let ctx = &found.ctx;
     found.ready()?;
-    let trouble = |trouble: crate::docker::Trouble| ctx.engine_error(&trouble);
+    let trouble = |trouble: crate::docker::EngineError| ctx.engine_error(&trouble);
     let name = &found.stack.name;
     let volumes = ctx.engine.volumes_of(name).map_err(trouble)?;
     if args.volumes {
@@ -103,7 +103,7 @@ fn spare_others(ctx: &Context, own: &[String]) -> Result<()> {
 /// What is still there, and how it goes away.
 fn left(found: &Project) -> Result<Exit> {
     let (ctx, name, containers) = (&found.ctx, &found.stack.name, found.containers_now()?);
-    let trouble = |trouble: crate::docker::Trouble| ctx.engine_error(&trouble);
+    let trouble = |trouble: crate::docker::EngineError| ctx.engine_error(&trouble);
     let networks = ctx.engine.networks_of(name).map_err(trouble)?;
     let volumes = ctx.engine.volumes_of(name).map_err(trouble)?;
     for container in &containers {

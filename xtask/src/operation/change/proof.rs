@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::decide::{Expect, MountDifference, PortDifference, address_in_words, mount_difference, port_differences};
-use crate::docker::ComposeTrouble;
+use crate::docker::ComposeError;
 use crate::error::{Error, Result};
 use crate::model::{PortMapping, Stack, Wanted};
 use crate::project::Project;
@@ -57,9 +57,9 @@ impl Model {
         let mut by = By::Compose;
         loop {
             match (Self::ask(ctx, by), by) {
-                (Err(ComposeTrouble::Refused(_)), By::Compose) => by = By::ComposeActive,
-                (Err(ComposeTrouble::Refused(_)), By::Reader) => by = By::ReaderActive,
-                (Err(trouble @ ComposeTrouble::Refused(_)), _) => return Err(ctx.compose_error(&trouble)),
+                (Err(ComposeError::Refused(_)), By::Compose) => by = By::ComposeActive,
+                (Err(ComposeError::Refused(_)), By::Reader) => by = By::ReaderActive,
+                (Err(trouble @ ComposeError::Refused(_)), _) => return Err(ctx.compose_error(&trouble)),
                 (Err(_), By::Compose | By::ComposeActive) => by = By::Reader,
                 (Err(trouble), _) => return Err(ctx.compose_error(&trouble)),
                 (Ok(model), _) => return Ok(model),
@@ -72,12 +72,12 @@ impl Model {
         Self::ask(ctx, self.by).map_err(|trouble| ctx.compose_error(&trouble))
     }
 
-    fn ask(ctx: &Context, by: By) -> Result<Model, ComposeTrouble> {
+    fn ask(ctx: &Context, by: By) -> Result<Model, ComposeError> {
         let every = matches!(by, By::Compose | By::Reader);
         let options = if every { ctx.options.clone().with_every_profile() } else { ctx.options.clone() };
         let read = || stack::read(&options, &ctx.dir, &|name| ctx.var(name));
         if matches!(by, By::Reader | By::ReaderActive) {
-            let stack = read().map_err(|error| ComposeTrouble::Refused(error.message().to_owned()))?;
+            let stack = read().map_err(|error| ComposeError::Refused(error.message().to_owned()))?;
             return Ok(Model { stack, by, config: None });
         }
         let (mut stack, json) = ctx.compose_with(options.clone()).config_json(exec::LIMIT)?;

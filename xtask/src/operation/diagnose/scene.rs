@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use crate::context::Context;
 use crate::disk;
-use crate::docker::Trouble;
+use crate::docker::EngineError;
 use crate::error::Result;
 use crate::model::{Container, Network};
 use crate::operation::check::survey::{Survey, survey};
@@ -19,8 +19,8 @@ pub struct Scene {
     /// Which project, which engine.
     pub ctx: Context,
     survey: OnceLock<Result<Survey>>,
-    info: OnceLock<Result<Info, Trouble>>,
-    networks: OnceLock<Result<Networks, Trouble>>,
+    info: OnceLock<Result<Info, EngineError>>,
+    networks: OnceLock<Result<Networks, EngineError>>,
 }
 
 impl Scene {
@@ -40,12 +40,12 @@ impl Scene {
     }
 
     /// What the engine says of itself.
-    pub fn info(&self) -> &Result<Info, Trouble> {
+    pub fn info(&self) -> &Result<Info, EngineError> {
         self.info.get_or_init(|| self.ctx.engine.info())
     }
 
     /// All networks, and all containers with theirs.
-    pub fn networks(&self) -> &Result<Networks, Trouble> {
+    pub fn networks(&self) -> &Result<Networks, EngineError> {
         self.networks.get_or_init(|| crate::operation::networks::prune::look(&self.ctx))
     }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::link;
 use crate::context::Context;
 use crate::decide::{Fate, Pools, Wanted, fate, pools};
-use crate::docker::Trouble;
+use crate::docker::EngineError;
 use crate::error::{Error, Result};
 use crate::model::{Container, Network};
 use crate::project::turn;
@@ -55,7 +55,7 @@ pub struct Outcome {
 }
 
 /// The engine's networks and all containers, running or not.
-pub fn look(ctx: &Context) -> Result<(Vec<Network>, Vec<Container>), Trouble> {
+pub fn look(ctx: &Context) -> Result<(Vec<Network>, Vec<Container>), EngineError> {
     Ok((ctx.engine.all_networks()?, ctx.engine.containers()?))
 }
 

@@ -232,14 +232,14 @@ fn of_process(ctx: &Context, port: &PortHolders, process: &Process, around: &Aro
 /// Says what could not be seen. An engine that is not there holds nothing; one
 /// that does not answer may.
 fn note_unseen(ctx: &Context, found: &Holders) {
-    use crate::docker::Trouble;
+    use crate::docker::EngineError;
     if found.is_around {
         ui::note(
             "note: this is a container, and its engine binds ports on the machine around it: processes there are not seen from here",
         );
     }
     match &found.containers {
-        Ok(_) | Err(Trouble::Absent | Trouble::NotRunning) => {}
+        Ok(_) | Err(EngineError::Absent | EngineError::NotRunning) => {}
         Err(trouble) => ui::warn(&format!("containers are not seen: {}", ctx.engine_error(trouble))),
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::certs::Certs;
 use crate::context::Context;
 use crate::disk;
-use crate::docker::{self, Compose, Trouble};
+use crate::docker::{self, Compose, EngineError};
 use crate::error::{Context as _, Error, Result};
 use crate::exec::Command;
 use crate::labels::{NETWORK, Ports, is_link};
@@ -157,7 +157,7 @@ pub(super) fn published(container: &Container) -> Option<Ports> {
 }
 
 /// The engine's trouble as an error.
-pub(super) fn trouble(ctx: &Context) -> impl Fn(Trouble) -> Error + '_ {
+pub(super) fn trouble(ctx: &Context) -> impl Fn(EngineError) -> Error + '_ {
     |trouble| ctx.engine_error(&trouble)
 }
 

@@ -5,7 +5,7 @@
 use super::launch;
 use super::steps::{Ending, Options, bring_up};
 use crate::context::Context;
-use crate::docker::Trouble;
+use crate::docker::EngineError;
 use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::model::{Container, Network};
@@ -33,7 +33,7 @@ impl Recreation {
         let found = project::resolve_started(ctx)?;
         let ctx = &found.ctx;
         found.ready()?;
-        let trouble = |trouble: Trouble| ctx.engine_error(&trouble);
+        let trouble = |trouble: EngineError| ctx.engine_error(&trouble);
         let name = found.stack.name.clone();
         let mut networks = ctx.engine.all_networks().map_err(trouble)?;
         networks.retain(|network| network.project() == Some(&name));

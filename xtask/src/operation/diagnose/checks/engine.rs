@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::docker::{Endpoint, Engine, Trouble};
+use crate::docker::{Endpoint, Engine, EngineError};
 use crate::labels::image_is_too_old;
 use crate::operation::check::engine_host;
 use crate::operation::diagnose::finding::{Finding, Status};
@@ -50,7 +50,7 @@ fn mounts(scene: &Scene) -> Option<Finding> {
     (!mounts.is_empty()).then(|| finding.remedy("use `build:`, a volume or `configs:` in their place"))
 }
 
-fn absent(scene: &Scene, trouble: &Trouble) -> Finding {
+fn absent(scene: &Scene, trouble: &EngineError) -> Finding {
     let error = scene.ctx.engine_error(trouble);
     let found = Finding::of_error("engine.answers", "Docker engine", Status::Problem, &error)
         .why("without it nothing can be started");

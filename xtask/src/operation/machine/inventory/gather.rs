@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::context::Context;
 use crate::disk;
-use crate::docker::Trouble;
+use crate::docker::EngineError;
 use crate::host::{self, Depth};
 use crate::labels::Ports;
 use crate::ledger::Book;
@@ -23,7 +23,7 @@ pub struct Inventory {
     /// This folder's project first, then by folder.
     pub entries: Vec<Entry>,
     /// Why the engine did not tell.
-    pub trouble: Option<Trouble>,
+    pub trouble: Option<EngineError>,
 }
 
 /// A project in one folder.

@@ -8,7 +8,7 @@ use crate::error::Error;
 
 /// Why the engine does not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
+pub enum EngineError {
     /// No `docker`, and no socket.
     Absent,
     /// The context that was chosen does not exist; no engine was asked.
@@ -24,18 +24,18 @@ pub enum Trouble {
 }
 
 /// An answer that could not be read.
-impl From<Error> for Trouble {
+impl From<Error> for EngineError {
     fn from(error: Error) -> Self {
-        Trouble::Other(error.message().to_owned())
+        EngineError::Other(error.message().to_owned())
     }
 }
 
-impl Trouble {
+impl EngineError {
     /// Whether there is no engine, so that one could be brought up. One that
     /// is there and does not answer, or not to this user, no script makes anew,
     /// nor one on another machine.
     pub fn is_absence(&self, endpoint: &Endpoint) -> bool {
-        matches!(self, Trouble::Absent | Trouble::NotRunning) && !endpoint.is_remote()
+        matches!(self, EngineError::Absent | EngineError::NotRunning) && !endpoint.is_remote()
     }
 
     /// The fact and what to do about it.
@@ -53,9 +53,9 @@ impl Trouble {
         };
         let undo = format!("for this machine's usual engine: `{}`", endpoint.undo());
         match self {
-            Trouble::Absent => with_hints(Error::new("no Docker engine, and no `docker` on PATH"), cures.engine()),
-            Trouble::NoContext => no_context(chosen).hint(undo),
-            Trouble::NotRunning => {
+            EngineError::Absent => with_hints(Error::new("no Docker engine, and no `docker` on PATH"), cures.engine()),
+            EngineError::NoContext => no_context(chosen).hint(undo),
+            EngineError::NotRunning => {
                 let error = Error::new(format!("no Docker engine answers at {host} ({chosen})"));
                 if !endpoint.is_usual() {
                     error.hint(start("start")).hint(undo)
@@ -66,7 +66,7 @@ impl Trouble {
                     with_hints(error, cures.engine())
                 }
             }
-            Trouble::Denied => {
+            EngineError::Denied => {
                 let error = Error::new(format!("no permission for the Docker engine's socket {host}"));
                 if endpoint.is_remote() {
                     error.hint(elsewhere_hint(host))
@@ -74,7 +74,7 @@ impl Trouble {
                     with_hints(error, permission::hints(endpoint.socket(), endpoint.undo(), cures))
                 }
             }
-            Trouble::Hanging(limit) => {
+            EngineError::Hanging(limit) => {
                 let error = Error::new(format!(
                     "the Docker engine at {host} ({chosen}) accepts and does not answer within {} s",
                     limit.as_secs()
@@ -82,7 +82,7 @@ impl Trouble {
                 .hint(start("restart"));
                 if endpoint.is_usual() { error } else { error.hint(undo) }
             }
-            Trouble::Other(text) => Error::new(format!("the Docker engine at {host} ({chosen}): {text}"))
+            EngineError::Other(text) => Error::new(format!("the Docker engine at {host} ({chosen}): {text}"))
                 .hint("is it an engine, and well? `docker version` asks it too"),
         }
     }
@@ -124,7 +124,7 @@ mod tests {
 
     const USUAL: &str = "unix:///var/run/docker.sock";
 
-    fn hints(trouble: &Trouble, endpoint: &Endpoint, is_root: bool) -> String {
+    fn hints(trouble: &EngineError, endpoint: &Endpoint, is_root: bool) -> String {
         let set_up = Some(if is_root { SetUp::Here } else { SetUp::Script("scripts/engine/up".into()) });
         let cures = Cures { system: System::Debian(Some(13)), is_root, has_sudo: true, has_engine: false, set_up };
         trouble.error(endpoint, &cures).hints().join("\n")
@@ -136,18 +136,22 @@ mod tests {
 
     #[test]
     fn the_advice_is_for_the_engine_that_was_chosen() {
-        let usual = hints(&Trouble::NotRunning, &Endpoint::at(USUAL), false);
+        let usual = hints(&EngineError::NotRunning, &Endpoint::at(USUAL), false);
         assert!(usual.contains("`sudo scripts/engine/up`") && !usual.contains("unset"), "{usual}");
         for host in ["unix:///run/user/1/docker.sock", "tcp://127.0.0.1:2375", "tcp://box:2375"] {
-            let hints = hints(&Trouble::NotRunning, &chosen(host), false);
+            let hints = hints(&EngineError::NotRunning, &chosen(host), false);
             assert!(hints.contains("`unset DOCKER_HOST`") && !hints.contains("sudo"), "{hints}");
         }
     }
 
     #[test]
     fn nobody_is_told_to_run_cargo_as_root() {
-        let troubles =
-            [Trouble::Absent, Trouble::NotRunning, Trouble::Denied, Trouble::Hanging(Duration::from_secs(1))];
+        let troubles = [
+            EngineError::Absent,
+            EngineError::NotRunning,
+            EngineError::Denied,
+            EngineError::Hanging(Duration::from_secs(1)),
+        ];
         for (trouble, is_root) in troubles.iter().flat_map(|trouble| [(trouble, true), (trouble, false)]) {
             let hints = hints(trouble, &Endpoint::at(USUAL), is_root);
             assert!(!hints.contains("sudo cargo") && !hints.contains("with sudo"), "{hints}");
@@ -157,12 +161,15 @@ mod tests {
     #[test]
     fn only_what_is_not_there_can_be_brought_up() {
         let usual = Endpoint::at(USUAL);
-        assert!(Trouble::Absent.is_absence(&usual) && Trouble::NotRunning.is_absence(&usual));
-        for trouble in
-            [Trouble::Denied, Trouble::NoContext, Trouble::Hanging(Duration::ZERO), Trouble::Other("x".into())]
-        {
+        assert!(EngineError::Absent.is_absence(&usual) && EngineError::NotRunning.is_absence(&usual));
+        for trouble in [
+            EngineError::Denied,
+            EngineError::NoContext,
+            EngineError::Hanging(Duration::ZERO),
+            EngineError::Other("x".into()),
+        ] {
             assert!(!trouble.is_absence(&usual), "{trouble:?}");
         }
-        assert!(!Trouble::NotRunning.is_absence(&chosen("tcp://box:2375")));
+        assert!(!EngineError::NotRunning.is_absence(&chosen("tcp://box:2375")));
     }
 }
