@@ -9,7 +9,7 @@ use crate::decide::path_digits;
 use crate::docker::{Compose, ComposeError, Cures, Endpoint, Engine, EngineError};
 use crate::error::{Error, Result};
 use crate::exec;
-use crate::ledger::{self, Book};
+use crate::ledger::{self, Ledger};
 use crate::model::{ComposeOptions, Leases, MissingEnvFile, NamesFile};
 use crate::stack;
 use crate::ui::Format;
@@ -183,7 +183,7 @@ impl Context {
 
     /// What is kept for whom there.
     pub fn leases(&self) -> Leases {
-        self.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default()
+        self.ledger_dir().map(|dir| Ledger::peek(&dir)).unwrap_or_default()
     }
 
     /// Asks, unless `--yes` has answered. An error where nobody can be asked, and so

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::book::LIMIT;
+use super::leases::LIMIT;
 use crate::disk;
 use crate::error::{Context, Result};
 

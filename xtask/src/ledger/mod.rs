@@ -1,7 +1,7 @@
 //! What this tool remembers of its own doings, one folder a person and machine.
 
-mod book;
 mod by_file;
+mod leases;
 pub mod moves;
 mod place;
 mod turn;
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use crate::disk;
 use crate::error::{Error, Result};
 
-pub use book::{Book, decode, encode};
+pub use leases::{Ledger, decode, encode};
 pub use place::ledger_dir;
 pub use turn::Turn;
 pub use values::Kept;

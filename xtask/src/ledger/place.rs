@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 /// The folder of the leases of the ports of `host`, below the state folder;
 /// without a host those of this machine, in the state folder itself.
 ///
-/// A port is a port of a machine. So each machine has a book of its own, in the
+/// A port is a port of a machine. So each machine has a ledger of its own, in the
 /// same format: what is kept at an engine elsewhere takes no port from this
 /// machine, and the other way round, whoever reads it and however old the
-/// program is. Two engines at one address share their ports, and so the book,
+/// program is. Two engines at one address share their ports, and so the ledger,
 /// whatever way leads to them (`ssh://ann@box`, `tcp://box:2376`).
 pub fn ledger_dir(state: &Path, host: Option<&str>) -> PathBuf {
     let Some(host) = host else { return state.to_path_buf() };

@@ -5,7 +5,7 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::Book;
+use super::Ledger;
 use crate::disk;
 use crate::error::{Context, Result};
 use crate::model::Leases;
@@ -73,7 +73,7 @@ fn plain(project: &str) -> String {
 }
 
 /// Takes lock files away that nobody has taken for `unused`, but for those of
-/// projects that a book of this machine or of another engine knows.
+/// projects that a ledger of this machine or of another engine knows.
 fn sweep(state: &Path, unused: Duration) {
     let files = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
     let is_old = |entry: &std::fs::DirEntry| {
@@ -89,9 +89,10 @@ fn sweep(state: &Path, unused: Duration) {
     if old.is_empty() {
         return;
     }
-    let engines = files(&state.join("engines")).map(|entry| Book::peek(&entry.path()));
-    let books: Vec<Leases> = std::iter::once(Book::peek(state)).chain(engines).collect();
-    let known = |name: &str| books.iter().flat_map(|book| &book.tenants).any(|tenant| plain(&tenant.project) == name);
+    let engines = files(&state.join("engines")).map(|entry| Ledger::peek(&entry.path()));
+    let ledgers: Vec<Leases> = std::iter::once(Ledger::peek(state)).chain(engines).collect();
+    let known =
+        |name: &str| ledgers.iter().flat_map(|ledger| &ledger.tenants).any(|tenant| plain(&tenant.project) == name);
     for (_, path) in old.iter().filter(|(name, _)| !known(name)) {
         remove(path);
     }
@@ -147,9 +148,9 @@ mod tests {
     #[test]
     fn only_locks_that_are_old_and_of_nobody_go() {
         let dir = tempfile::tempdir().unwrap();
-        let mut book = Book::open(dir.path()).unwrap();
-        book.leases.tenant_mut("kept.x", Path::new("/src")).range = crate::model::PortRange::new(8000, 8009);
-        book.close().unwrap();
+        let mut ledger = Ledger::open(dir.path()).unwrap();
+        ledger.leases.tenant_mut("kept.x", Path::new("/src")).range = crate::model::PortRange::new(8000, 8009);
+        ledger.close().unwrap();
         let file = |name: &str| dir.path().join(format!("start-{name}.lock"));
         for (name, age) in [("gone", 2 * UNUSED), ("kept_x", 2 * UNUSED), ("fresh", UNUSED / 2), ("held", 2 * UNUSED)] {
             let file = File::create(file(name)).unwrap();

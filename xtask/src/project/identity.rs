@@ -27,13 +27,13 @@ pub(super) fn elsewhere(
     (other != dir && (container.state.holds_ports() || is_there(other))).then(|| other.to_path_buf())
 }
 
-/// Another folder that has the project's name in the book, where this one has
+/// Another folder that has the project's name in the ledger, where this one has
 /// not. With git or without: a copy of a folder is another one.
 pub(super) fn namesake<'a>(leases: &'a Leases, name: &str, dir: &Path) -> Option<&'a Path> {
     other_of_name(leases, name, dir).filter(|_| leases.tenant(name, dir).is_none())
 }
 
-/// Another folder, which is there, that has the project's name in the book.
+/// Another folder, which is there, that has the project's name in the ledger.
 fn other_of_name<'a>(leases: &'a Leases, name: &str, dir: &Path) -> Option<&'a Path> {
     let is_other = |tenant: &&Tenant| tenant.project == *name && tenant.is_stack() && disk::is_folder(&tenant.dir);
     leases.tenants.iter().filter(|tenant| tenant.dir != dir).find(is_other).map(|tenant| tenant.dir.as_path())
@@ -90,7 +90,7 @@ impl Project {
         if self.ctx.options.project_name.is_some() || self.own_containers().next().is_some() {
             return None;
         }
-        // Both are in the book where they were started before copies got names.
+        // Both are in the ledger where they were started before copies got names.
         if let Some(other) = other_of_name(&self.leases, name, &dir) {
             return Some(other.to_path_buf());
         }
@@ -128,7 +128,7 @@ impl Project {
         Ok(has_volumes.then(|| current.clone()))
     }
 
-    /// Whether another folder has `name`: in the book, or with containers.
+    /// Whether another folder has `name`: in the ledger, or with containers.
     fn is_taken(&self, name: &str, leases: &Leases) -> bool {
         let dir = self.real_dir();
         let has_it = |tenant: &Tenant| tenant.project == name && tenant.dir != dir && tenant.is_stack();

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::ledger::{self, Book};
+use crate::ledger::{self, Ledger};
 use crate::model::{Container, Lease, Leases, Protocol, Starter, Tenant};
 use crate::{disk, host, ui};
 
@@ -31,21 +31,21 @@ pub fn lives(starter: Starter) -> bool {
         && host::processes(&[starter.pid]).iter().any(|process| process.start_mark == starter.mark)
 }
 
-/// Opens the book. Without a folder to remember in, ports are not kept, and that
-/// is said; a start works all the same. A book that was damaged begins anew with
+/// Opens the ledger. Without a folder to remember in, ports are not kept, and that
+/// is said; a start works all the same. A ledger that was damaged begins anew with
 /// what runs.
-pub fn open(ctx: &Context, containers: Option<&[Container]>) -> Option<Book> {
+pub fn open(ctx: &Context, containers: Option<&[Container]>) -> Option<Ledger> {
     open_at(ctx, ctx.ledger_dir(), containers)
 }
 
 /// The same for what is bound on this machine, wherever the engine is.
-pub fn open_here(ctx: &Context, containers: &[Container]) -> Option<Book> {
+pub fn open_here(ctx: &Context, containers: &[Container]) -> Option<Ledger> {
     open_at(ctx, ctx.state_dir(), Some(containers))
 }
 
-fn open_at(ctx: &Context, dir: Result<PathBuf>, containers: Option<&[Container]>) -> Option<Book> {
+fn open_at(ctx: &Context, dir: Result<PathBuf>, containers: Option<&[Container]>) -> Option<Ledger> {
     let opened = dir.and_then(|dir| {
-        let book = Book::open(&dir)?;
+        let ledger = Ledger::open(&dir)?;
         if ledger::is_unsaid(&|name| ctx.var(name)) {
             static SAID: Once = Once::new();
             let folder = ui::clean(&dir.display().to_string());
@@ -53,22 +53,22 @@ fn open_at(ctx: &Context, dir: Result<PathBuf>, containers: Option<&[Container]>
                 ui::note(&format!("note: HOME is not set; which ports are kept is written to {folder}"));
             });
         }
-        Ok(book)
+        Ok(ledger)
     });
-    let mut book = opened.inspect_err(not_kept).ok()?;
-    if let Some(aside) = &book.set_aside {
+    let mut ledger = opened.inspect_err(not_kept).ok()?;
+    if let Some(aside) = &ledger.set_aside {
         ui::warn(&format!(
             "the ledger of ports was damaged and is now {}; a new one begins with what runs",
             ctx.show(aside)
         ));
-        rebuild(&mut book.leases, containers.unwrap_or_default());
+        rebuild(&mut ledger.leases, containers.unwrap_or_default());
     }
-    Some(book)
+    Some(ledger)
 }
 
-/// Writes the book. What cannot be written is not kept, and that is said.
-pub fn close(book: Book) {
-    if let Err(error) = book.close() {
+/// Writes the ledger. What cannot be written is not kept, and that is said.
+pub fn close(ledger: Ledger) {
+    if let Err(error) = ledger.close() {
         not_kept(&error);
     }
 }

@@ -85,8 +85,8 @@ impl Project {
     }
 }
 
-/// The name that the book has for this folder, else a new one that nothing at
-/// the engine goes by. What is there under a name that this person's own book
+/// The name that the ledger has for this folder, else a new one that nothing at
+/// the engine goes by. What is there under a name that this person's own ledger
 /// does not know may be anybody's, whatever folder it says.
 fn choose(ctx: &Context, base: &str, dir: &Path, containers: &[Container], leases: &Leases) -> Result<String> {
     let person = person(ctx);

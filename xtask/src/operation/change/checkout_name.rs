@@ -52,11 +52,11 @@ fn name_for_person(project: &Project, writes: Writes) -> Result<(Project, Writes
 /// same; with `--dry-run` only chooses.
 fn keep_name(project: &Project, choose: impl Fn(&Leases) -> Result<String>) -> Result<String> {
     let containers = project.containers.as_deref().unwrap_or_default();
-    let book = if project.ctx.dry_run { None } else { leases::open(&project.ctx, Some(containers)) };
-    let Some(mut book) = book else { return choose(&project.leases) };
-    let name = choose(&book.leases)?;
-    book.leases.tenant_mut(&name, &project.real_dir());
-    leases::close(book);
+    let ledger = if project.ctx.dry_run { None } else { leases::open(&project.ctx, Some(containers)) };
+    let Some(mut ledger) = ledger else { return choose(&project.leases) };
+    let name = choose(&ledger.leases)?;
+    ledger.leases.tenant_mut(&name, &project.real_dir());
+    leases::close(ledger);
     Ok(name)
 }
 

@@ -114,7 +114,7 @@ pub fn survey(ctx: &Context) -> Result<Survey> {
     project::resolve(ctx).map(|project| Survey::of(project).judge(&BTreeMap::new()))
 }
 
-/// Chooses anew for every conflict, with what the book says now.
+/// Chooses anew for every conflict, with what the ledger says now.
 pub fn choose_again(found: &mut Survey, leases: &Leases) {
     let mut rows = std::mem::take(&mut found.rows);
     with_facts(found, leases, &found.refused, |facts| {

@@ -78,9 +78,9 @@ fn end_proxy(ctx: &Context, request: &Request) -> Result<()> {
 }
 
 fn release(ctx: &Context) {
-    let Some(mut book) = leases::open(ctx, None) else { return };
-    book.leases.tenants.retain(|tenant| !is_gone(tenant));
-    leases::close(book);
+    let Some(mut ledger) = leases::open(ctx, None) else { return };
+    ledger.leases.tenants.retain(|tenant| !is_gone(tenant));
+    leases::close(ledger);
 }
 
 /// Both write to stdout, which is for the report: their lines are shown while

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::{self, Depth};
-use crate::ledger::Book;
+use crate::ledger::Ledger;
 use crate::model::{ComposeOptions, Lease, Owner, Process, Protocol, Stack, Starter, Tenant, Verdict};
 use crate::ports::{self, OwnerReport, PortHolders, find_holders};
 use crate::project::{leases as keep, with_real_folder};
@@ -69,7 +69,7 @@ struct Party {
 
 /// Looks at every leased project whose folder is there.
 pub(crate) fn check(ctx: &Context) -> Result<Check> {
-    let leases = Book::peek(&ctx.state_dir()?);
+    let leases = Ledger::peek(&ctx.state_dir()?);
     let tenants = leases.tenants.iter().filter(|tenant| disk::is_folder(&tenant.dir));
     let mut projects: Vec<Project> = tenants
         .map(|tenant| Project { name: tenant.project.clone(), dir: tenant.dir.clone(), ports: claims(tenant) })

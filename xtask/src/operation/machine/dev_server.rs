@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::context::Context;
 use crate::decide::Identity;
 use crate::error::{Error, Result};
-use crate::ledger::Book;
+use crate::ledger::Ledger;
 use crate::model::{Container, Lease, Leases, Owner, PortRange, Process, Protocol, Stack, Starter};
 use crate::ports::{DevServer, PortFacts, describe};
 use crate::project::folder::{Home, home};
@@ -35,9 +35,9 @@ pub(crate) fn take(ctx: &Context, request: &Request<'_>) -> Result<u16> {
     let home = home(ctx)?;
     let settings = Settings::read(&home.dir)?;
     let containers = containers(ctx);
-    let mut book = if ctx.dry_run { None } else { keep::open_here(ctx, &containers) };
-    let peeked = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
-    let leases = book.as_ref().map_or(&peeked, |book| &book.leases);
+    let mut ledger = if ctx.dry_run { None } else { keep::open_here(ctx, &containers) };
+    let peeked = ctx.state_dir().map(|state| Ledger::peek(&state)).unwrap_or_default();
+    let leases = ledger.as_ref().map_or(&peeked, |ledger| &ledger.leases);
 
     let project = home.tenant_name(leases);
     let before = servers(leases, &home.dir).find(|lease| lease.service == request.name);
@@ -62,15 +62,15 @@ pub(crate) fn take(ctx: &Context, request: &Request<'_>) -> Result<u16> {
         block = block.or_else(|| if server.port_range.is_none() { server.free_block() } else { None });
         server.choose(ctx, block).ok_or_else(|| nothing_free(settings.port_range))?
     };
-    if let Some(book) = &mut book {
+    if let Some(ledger) = &mut ledger {
         if request.port.is_some() {
-            keep::take_over(ctx, &mut book.leases, (port, Protocol::Tcp), (&project, &home.dir));
+            keep::take_over(ctx, &mut ledger.leases, (port, Protocol::Tcp), (&project, &home.dir));
         }
-        write(&mut book.leases, &project, &home.dir, request.name, port);
-        let tenant = book.leases.tenant_mut(&project, &home.dir);
+        write(&mut ledger.leases, &project, &home.dir, request.name, port);
+        let tenant = ledger.leases.tenant_mut(&project, &home.dir);
         tenant.range = tenant.range.or(block);
     }
-    book.into_iter().for_each(keep::close);
+    ledger.into_iter().for_each(keep::close);
     Ok(port)
 }
 

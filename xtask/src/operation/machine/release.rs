@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::ledger::{Book, Turn};
+use crate::ledger::{Ledger, Turn};
 use crate::model::{Container, Lease, Leases, PortRange, Protocol, Tenant};
 use crate::project::folder::home_dir;
 use crate::project::{self, leases};
@@ -63,7 +63,7 @@ pub fn release(ctx: &Context, which: &Which) -> Result<Released> {
     let containers = project::containers(ctx).unwrap_or_default();
     let state = ctx.ledger_dir()?;
     // Looked at without the lock, because questions take their time; done with it.
-    let peeked = Book::peek(&state);
+    let peeked = Ledger::peek(&state);
     let fits = |tenant: &Tenant| match which {
         Which::Here => {
             tenant.dir == here && ctx.options.project_name.as_ref().is_none_or(|name| *name == tenant.project)
@@ -80,11 +80,11 @@ pub fn release(ctx: &Context, which: &Which) -> Result<Released> {
     if ctx.dry_run {
         return Ok(Released { dry_run: true, ..end(&mut peeked.clone(), &fits, ports) });
     }
-    let mut book = leases::open(ctx, Some(&containers))
+    let mut ledger = leases::open(ctx, Some(&containers))
         .ok_or_else(|| Error::new("what is kept cannot be changed").hint("set XTASK_STATE_DIR to a folder of yours"))?;
-    let done = end(&mut book.leases, &fits, ports);
-    let left = book.leases.clone();
-    book.close()?;
+    let done = end(&mut ledger.leases, &fits, ports);
+    let left = ledger.leases.clone();
+    ledger.close()?;
     forget_turns(ctx, &done, &left);
     Ok(done)
 }

@@ -12,7 +12,7 @@ use crate::disk;
 use crate::error::{Error, Result};
 use crate::host::{self, Depth};
 use crate::labels::Ports;
-use crate::ledger::Book;
+use crate::ledger::Ledger;
 use crate::model::{Container, PortMapping, PortRange, Probe, Protocol, Verdict};
 use crate::ports::{PortFacts, reasons};
 
@@ -132,7 +132,7 @@ impl<'a> PortChooser<'a> {
         let ephemeral: Vec<PortRange> = host::ephemeral().into_iter().collect();
         let mut used: BTreeSet<u16> = wish.iter().zip(now).filter_map(|(wish, now)| wish.or(now)).collect();
         // A project may ask for its own again; a usual port is everybody's.
-        let leases = self.home.dir.parent().map(Book::peek).unwrap_or_default();
+        let leases = self.home.dir.parent().map(Ledger::peek).unwrap_or_default();
         let leases = leases.tenants.iter().flat_map(|tenant| &tenant.leases);
         let kept: BTreeSet<u16> = leases.map(|lease| lease.published).collect();
         let mut taken = Vec::new();

@@ -99,12 +99,12 @@ pub fn choose(found: Survey) -> Survey {
         let mut leases = found.ctx.leases();
         return choose_from(found, &mut leases);
     }
-    let Some(mut book) = open(&found.ctx, found.containers.as_deref().ok()) else { return found };
-    let found = choose_from(found, &mut book.leases);
+    let Some(mut ledger) = open(&found.ctx, found.containers.as_deref().ok()) else { return found };
+    let found = choose_from(found, &mut ledger.leases);
     let chosen = |row: &Row| row.suggestion.or_else(|| single(row));
-    keep_rows(&mut book.leases, &found, &chosen);
-    book.leases.tenant_mut(&found.stack.name, &found.real_dir()).starting = starter();
-    close(book);
+    keep_rows(&mut ledger.leases, &found, &chosen);
+    ledger.leases.tenant_mut(&found.stack.name, &found.real_dir()).starting = starter();
+    close(ledger);
     found
 }
 
@@ -151,13 +151,13 @@ fn keep_rows(leases: &mut Leases, found: &Survey, port_of: &dyn Fn(&Row) -> Opti
 /// `names` is how it is started by names.
 pub fn keep(found: &Survey, names: Option<&NamesFile>) -> Result<(), BTreeMap<u16, String>> {
     let ctx = &found.ctx;
-    let Some(mut book) = open(ctx, found.containers.as_deref().ok()) else { return Ok(()) };
+    let Some(mut ledger) = open(ctx, found.containers.as_deref().ok()) else { return Ok(()) };
     let (name, dir) = (&found.stack.name, found.real_dir());
     let ports: Vec<(u16, Protocol)> =
         found.rows.iter().filter_map(|row| Some((single(row)?, row.wanted.mapping.protocol))).collect();
     let mut refused = BTreeMap::new();
     for (port, protocol) in &ports {
-        let mut others = book.leases.others(name, &dir);
+        let mut others = ledger.leases.others(name, &dir);
         let starting = others.find(|tenant| tenant.keeps(*port, *protocol) && is_starting(tenant, *port, *protocol));
         refused.extend(starting.map(|tenant| (*port, being_started(ctx, tenant))));
     }
@@ -165,22 +165,22 @@ pub fn keep(found: &Survey, names: Option<&NamesFile>) -> Result<(), BTreeMap<u1
         return Err(refused);
     }
     for (port, protocol) in ports {
-        take_over(ctx, &mut book.leases, (port, protocol), (name, &dir));
+        take_over(ctx, &mut ledger.leases, (port, protocol), (name, &dir));
     }
-    keep_rows(&mut book.leases, found, &single);
-    let tenant = book.leases.tenant_mut(name, &dir);
+    keep_rows(&mut ledger.leases, found, &single);
+    let tenant = ledger.leases.tenant_mut(name, &dir);
     tenant.starting = starter();
     tenant.names = names.cloned();
-    close(book);
+    close(ledger);
     Ok(())
 }
 
 /// The start is over, one way or the other: its leases stay.
 pub fn settled(found: &Survey) {
-    let Some(mut book) = open(&found.ctx, None) else { return };
+    let Some(mut ledger) = open(&found.ctx, None) else { return };
     let (name, dir) = (&found.stack.name, found.real_dir());
-    if book.leases.tenant(name, &dir).is_some() {
-        book.leases.tenant_mut(name, &dir).starting = None;
+    if ledger.leases.tenant(name, &dir).is_some() {
+        ledger.leases.tenant_mut(name, &dir).starting = None;
     }
-    close(book);
+    close(ledger);
 }

@@ -1,6 +1,6 @@
 //! Ports that are kept for folders which are gone.
 
-use crate::ledger::Book;
+use crate::ledger::Ledger;
 use crate::model::Tenant;
 use crate::operation::diagnose::finding::{Finding, Status};
 use crate::operation::diagnose::fix::Mend;
@@ -23,7 +23,7 @@ pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
                 .remedy("set XTASK_STATE_DIR to a folder where this user may write"),
         ];
     }
-    let leases = Book::peek(&state);
+    let leases = Ledger::peek(&state);
     let gone: Vec<String> =
         leases.tenants.iter().filter(|tenant| is_gone(tenant)).map(|tenant| describe(scene, tenant)).collect();
     if gone.is_empty() {

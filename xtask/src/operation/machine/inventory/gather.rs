@@ -9,7 +9,7 @@ use crate::disk;
 use crate::docker::EngineError;
 use crate::host::{self, Depth};
 use crate::labels::Ports;
-use crate::ledger::Book;
+use crate::ledger::Ledger;
 use crate::model::{Binding, ComposeOptions, Container, Health, Lease, Leases, PortRange, Protocol, Service, Tenant};
 use crate::operation::proxy::{running_ports, urls_of};
 use crate::operation::services::urls::service_urls;
@@ -138,7 +138,7 @@ pub fn inventory(ctx: &Context) -> Inventory {
 /// Dev servers are on this machine, wherever the engine is.
 fn with_dev_servers(ctx: &Context, mut leases: Leases) -> Leases {
     if ctx.engine.endpoint().is_remote() {
-        let here = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
+        let here = ctx.state_dir().map(|state| Ledger::peek(&state)).unwrap_or_default();
         for tenant in here.tenants {
             let servers: Vec<Lease> = tenant.leases.into_iter().filter(Lease::is_dev_server).collect();
             if !servers.is_empty() {

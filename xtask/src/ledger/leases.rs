@@ -12,12 +12,12 @@ use crate::disk;
 use crate::error::{Context, Error, Result};
 use crate::model::{Leases, Tenant};
 
-/// The book, open: nobody else changes it meanwhile.
+/// The ledger, open: nobody else changes it meanwhile.
 #[derive(Debug)]
-pub struct Book {
+pub struct Ledger {
     /// Everything in it, to be read and changed.
     pub leases: Leases,
-    /// Where a file that could not be read was put; the book began anew then.
+    /// Where a file that could not be read was put; the ledger began anew then.
     pub set_aside: Option<PathBuf>,
     path: PathBuf,
     /// The file as it was read. A copy of the leases would cost as much as
@@ -39,9 +39,9 @@ struct Document {
     tenants: Vec<Tenant>,
 }
 
-impl Book {
-    /// Opens the book of the folder `state`, waiting for whoever has it.
-    pub fn open(state: &Path) -> Result<Book> {
+impl Ledger {
+    /// Opens the ledger of the folder `state`, waiting for whoever has it.
+    pub fn open(state: &Path) -> Result<Ledger> {
         disk::private_folder(state)?;
         let lock = disk::lock(&state.join("leases.lock"), LIMIT)?;
         let path = path(state);
@@ -51,19 +51,19 @@ impl Book {
             Some(leases) => (leases, None),
             None => (Leases::default(), Some(set_aside(&path)?)),
         };
-        Ok(Book { read, leases, set_aside, path, _lock: lock })
+        Ok(Ledger { read, leases, set_aside, path, _lock: lock })
     }
 
-    /// What the book says now, without a lock: good for showing. A file that
+    /// What the ledger says now, without a lock: good for showing. A file that
     /// cannot be read says nothing here.
     pub fn peek(state: &Path) -> Leases {
         read(&path(state)).ok().flatten().unwrap_or_default()
     }
 
-    /// Writes the changes, if there are any, and lets go of the book.
+    /// Writes the changes, if there are any, and lets go of the ledger.
     pub fn close(self) -> Result<()> {
         let bytes = encode(&self.leases)?;
-        // Without a file an empty book is no change either.
+        // Without a file an empty ledger is no change either.
         let same = self.read.as_ref().map_or(self.leases.tenants.is_empty(), |read| *read == bytes);
         if same && self.set_aside.is_none() {
             return Ok(());
@@ -76,12 +76,12 @@ fn path(state: &Path) -> PathBuf {
     state.join("leases.json")
 }
 
-/// `None` where there is a file and it is not a book.
+/// `None` where there is a file and it is not a ledger.
 fn read(path: &Path) -> Result<Option<Leases>> {
     disk::read_own(path)?.map_or_else(|| Ok(Some(Leases::default())), |bytes| decode(&bytes, path))
 }
 
-/// The bytes of the file `path` as leases; `None` where they are no book, an
+/// The bytes of the file `path` as leases; `None` where they are no ledger, an
 /// error where they are a newer version's.
 pub fn decode(bytes: &[u8], path: &Path) -> Result<Option<Leases>> {
     match serde_json::from_slice::<Document>(bytes) {
@@ -137,38 +137,38 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let state = tempfile::tempdir().unwrap();
-        let mut book = Book::open(state.path()).unwrap();
-        let tenant = book.leases.tenant_mut("demo", Path::new("/src/demo"));
+        let mut ledger = Ledger::open(state.path()).unwrap();
+        let tenant = ledger.leases.tenant_mut("demo", Path::new("/src/demo"));
         tenant.range = PortRange::new(8010, 8019);
         tenant.starting = Some(Starter { pid: 1, mark: 2 });
         tenant.leases.push(lease("web", 8010));
-        book.leases.tenant_mut("other", Path::new("/src/\"odd\"\n")).leases.push(lease("web", 8020));
-        let written = book.leases.clone();
-        book.close().unwrap();
-        assert_eq!(Book::peek(state.path()), written);
-        assert_eq!(Book::open(state.path()).unwrap().leases, written);
+        ledger.leases.tenant_mut("other", Path::new("/src/\"odd\"\n")).leases.push(lease("web", 8020));
+        let written = ledger.leases.clone();
+        ledger.close().unwrap();
+        assert_eq!(Ledger::peek(state.path()), written);
+        assert_eq!(Ledger::open(state.path()).unwrap().leases, written);
     }
 
     #[test]
     fn nothing_changed_is_nothing_written() {
         let state = tempfile::tempdir().unwrap();
-        Book::open(state.path()).unwrap().close().unwrap();
+        Ledger::open(state.path()).unwrap().close().unwrap();
         assert!(!path(state.path()).exists());
     }
 
     #[test]
     fn a_file_cut_anywhere_is_set_aside_and_kept() {
         let state = tempfile::tempdir().unwrap();
-        let mut book = Book::open(state.path()).unwrap();
-        book.leases.tenant_mut("demo", Path::new("/src/demo")).leases.push(lease("web", 8010));
-        book.close().unwrap();
+        let mut ledger = Ledger::open(state.path()).unwrap();
+        ledger.leases.tenant_mut("demo", Path::new("/src/demo")).leases.push(lease("web", 8010));
+        ledger.close().unwrap();
         let whole = std::fs::read(path(state.path())).unwrap();
         // Without the last line break it is whole.
         for length in 0..whole.len() - 1 {
             std::fs::write(path(state.path()), &whole[..length]).unwrap();
-            assert_eq!(Book::peek(state.path()), Leases::default());
-            let book = Book::open(state.path()).unwrap();
-            assert_eq!(std::fs::read(book.set_aside.as_ref().unwrap()).unwrap(), &whole[..length]);
+            assert_eq!(Ledger::peek(state.path()), Leases::default());
+            let ledger = Ledger::open(state.path()).unwrap();
+            assert_eq!(std::fs::read(ledger.set_aside.as_ref().unwrap()).unwrap(), &whole[..length]);
         }
     }
 
@@ -177,7 +177,7 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         for newer in [r#"{"schema":2,"tenants":[]}"#, r#"{"schema":2,"other":{}}"#] {
             std::fs::write(path(state.path()), newer).unwrap();
-            let error = Book::open(state.path()).unwrap_err();
+            let error = Ledger::open(state.path()).unwrap_err();
             assert!(error.message().contains("schema 2"), "{error}");
             assert_eq!(std::fs::read_to_string(path(state.path())).unwrap(), newer);
         }
