@@ -4,7 +4,7 @@ mod by_file;
 mod leases;
 pub mod moves;
 mod place;
-mod turn;
+mod project_lock;
 pub mod values;
 
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 
 pub use leases::{Ledger, decode, encode};
 pub use place::ledger_dir;
-pub use turn::Turn;
+pub use project_lock::ProjectLock;
 pub use values::Kept;
 
 /// Overrides where the folder is.

@@ -5,16 +5,16 @@
 pub mod folder;
 mod identity;
 pub mod leases;
+mod lock;
 mod model;
 mod ready;
 mod remote;
 mod resolve;
 mod resolved;
 mod started;
-mod turn;
 
 pub use identity::NAME;
+pub use lock::lock_project;
 pub use resolve::{resolve, resolve_started};
 pub use resolved::{Project, containers, with_real_folder};
 pub use started::{compose_file_vars, proxy_network, started, with_names};
-pub use turn::turn;

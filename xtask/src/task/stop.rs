@@ -5,7 +5,7 @@ use crate::error::{Error, Exit, Result};
 use crate::model::{FixedName, Named};
 use crate::operation::proxy::drop_link;
 use crate::operation::stop::compose_down::{down, take_down, warn_unnamed};
-use crate::project::{self, Project, turn};
+use crate::project::{self, Project, lock_project};
 use crate::{stack, ui};
 
 /// Stop the stack and take its containers and networks away; named volumes stay
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         let own = found.containers.iter().flatten();
         warn_unnamed(own.filter(|container| container.project.as_ref() == Some(name)));
     }
-    let _turn = turn(ctx, name);
+    let _lock = lock_project(ctx, name);
     take_down(ctx, name, &command)?;
     // A network that Compose does not take away, because it did not make it.
     drop_link(ctx, name);

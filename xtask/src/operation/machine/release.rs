@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::ledger::{Ledger, Turn};
+use crate::ledger::{Ledger, ProjectLock};
 use crate::model::{Container, Lease, Leases, PortRange, Protocol, Tenant};
 use crate::project::folder::home_dir;
 use crate::project::{self, leases};
@@ -97,7 +97,7 @@ fn forget_turns(ctx: &Context, done: &Released, left: &Leases) {
     let blocks = done.blocks.iter().map(|ended| (&ended.project, &ended.dir));
     for (project, dir) in ended.chain(blocks) {
         if !disk::is_folder(dir) && left.tenants.iter().all(|tenant| tenant.project != *project) {
-            Turn::forget(&state, project);
+            ProjectLock::forget(&state, project);
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::decide::{Fate, Pools, Wanted, fate, pools};
 use crate::docker::EngineError;
 use crate::error::{Error, Result};
 use crate::model::{Container, Network};
-use crate::project::turn;
+use crate::project::lock_project;
 use crate::ui;
 
 /// What may go.
@@ -90,7 +90,7 @@ pub fn run(ctx: &Context, plan: &Plan, wish: &Wish) -> Outcome {
     let mut outcome = Outcome::default();
     for (network, _) in &plan.remove {
         let project = network.project().or(network.link().map(|link| link.project));
-        let _turn = project.and_then(|project| turn(ctx, project));
+        let _lock = project.and_then(|project| lock_project(ctx, project));
         let containers = match ctx.engine.containers() {
             Ok(containers) => containers,
             Err(trouble) => {

@@ -1,6 +1,6 @@
 //! Taking the proxy away.
 
-use super::home::{Home, proxy_turn, trouble};
+use super::home::{Home, lock_proxy, trouble};
 use super::links;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -29,7 +29,7 @@ pub fn down(ctx: &Context, force: bool) -> Result<()> {
         ui::out(&format!("would remove container {}", ui::clean(&own.name)));
         return Ok(());
     }
-    let _turn = proxy_turn(&home)?;
+    let _lock = lock_proxy(&home)?;
     // By id: the compose file may be gone, or of another version.
     for own in containers.iter().filter(|own| own.project.as_deref() == Some(&home.project)) {
         ctx.engine.remove_container(&own.id).map_err(trouble(ctx))?;

@@ -14,7 +14,7 @@ use crate::docker::{self, Compose, EngineError};
 use crate::error::{Context as _, Error, Result};
 use crate::exec::Command;
 use crate::labels::{NETWORK, Ports, is_link};
-use crate::ledger::Turn;
+use crate::ledger::ProjectLock;
 use crate::model::{Attachment, ComposeOptions, Container};
 use crate::project::proxy_network;
 use crate::ui;
@@ -162,8 +162,8 @@ pub(super) fn trouble(ctx: &Context) -> impl Fn(EngineError) -> Error + '_ {
 }
 
 /// Waits for whoever changes the proxy or its networks.
-pub(super) fn proxy_turn(home: &Home) -> Result<Turn> {
-    Turn::take(&home.dir, "proxy", || ui::note("another `proxy` command is at work: waiting for it"))
+pub(super) fn lock_proxy(home: &Home) -> Result<ProjectLock> {
+    ProjectLock::acquire(&home.dir, "proxy", || ui::note("another `proxy` command is at work: waiting for it"))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::home::{Home, proxy_turn, trouble};
+use super::home::{Home, lock_proxy, trouble};
 use crate::context::Context;
 use crate::decide::users;
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ pub(super) fn is_used_by(file: &Path) -> bool {
 /// Makes the network of `project` in `folder` where it is not there, and has the
 /// running proxy join it.
 pub(super) fn ensure(ctx: &Context, home: &Home, project: &str, folder: &Path) -> Result<()> {
-    let _turn = proxy_turn(home)?;
+    let _lock = lock_proxy(home)?;
     let name = link_network(&home.network, project);
     let there = |ctx: &Context| -> Result<Option<Network>> {
         Ok(ctx.engine.all_networks().map_err(trouble(ctx))?.into_iter().find(|network| network.name == name))
@@ -118,7 +118,7 @@ pub fn drop_link(ctx: &Context, project: &str) {
         if ctx.engine.network(&name).map_err(trouble(ctx))?.is_none() {
             return Ok(());
         }
-        let _turn = proxy_turn(&home)?;
+        let _lock = lock_proxy(&home)?;
         let (networks, containers) = prune::look(ctx).map_err(trouble(ctx))?;
         let link = networks.iter().find(|network| network.name == name && is_ours(&home, network));
         let Some(link) = link else { return Ok(()) };

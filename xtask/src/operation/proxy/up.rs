@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::ask::ping;
 use super::certify::{certify_all, is_shown, make, not_shown};
-use super::home::{Home, Memory, proxy_turn, published, trouble};
+use super::home::{Home, Memory, lock_proxy, published, trouble};
 use super::links;
 use super::ports::{Choice, PortChooser, Wanted, has_ipv6};
 use crate::certs::Change;
@@ -49,7 +49,7 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
         ))
         .hint(format!("`{}`, or run this on that machine", endpoint.undo())));
     }
-    let turn = if ctx.dry_run { None } else { Some(proxy_turn(&home)?) };
+    let lock = if ctx.dry_run { None } else { Some(lock_proxy(&home)?) };
     let containers = ctx.engine.containers().map_err(trouble(ctx))?;
     if is_around(&containers) {
         return Err(Error::new("this is a container, and the engine around it would not find the proxy's files")
@@ -95,7 +95,7 @@ pub fn up(ctx: &Context, wish: &Wish) -> Result<()> {
     memory.ports = Some(choice.ports);
     memory.wished = wanted.ever;
     home.remember(&memory)?;
-    drop(turn);
+    drop(lock);
     for taken in &choice.taken {
         let port = choice.ports.entries().iter().find(|entry| entry.0 == taken.entrypoint).map_or(0, |entry| entry.1);
         ui::note(&format!("note: {} is on {port}, because {} is held: {}", taken.entrypoint, taken.port, taken.who));

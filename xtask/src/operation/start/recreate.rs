@@ -11,7 +11,7 @@ use crate::exec::Command;
 use crate::model::{Container, Network};
 use crate::operation::networks::prune::{Kept, Outcome, disconnect, remove};
 use crate::operation::stop::compose_down::{down, take_down, warn_unnamed};
-use crate::project::{self, Project, turn};
+use crate::project::{self, Project, lock_project};
 use crate::stack::OnConflict;
 use crate::ui;
 
@@ -72,7 +72,7 @@ impl Recreation {
     pub(crate) fn run(self) -> Result<(Outcome, Ending)> {
         let ctx = &self.found.ctx;
         let mut outcome = Outcome::default();
-        let turn = turn(ctx, &self.found.stack.name);
+        let lock = lock_project(ctx, &self.found.stack.name);
         take_down(ctx, &self.found.stack.name, &whole(ctx))?;
         // Compose leaves a network that it could not remove, and says nothing.
         for network in &self.networks {
@@ -81,8 +81,8 @@ impl Recreation {
                 Err(why) => outcome.failed.push(Kept { name: network.name.clone(), why }),
             }
         }
-        // Starting takes the turn itself.
-        drop(turn);
+        // Starting takes the lock itself.
+        drop(lock);
         let options = Options {
             on_conflict: Some(OnConflict::Fail),
             up: launch::Options { services: self.services, ..launch::Options::default() },

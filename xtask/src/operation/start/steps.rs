@@ -9,7 +9,7 @@ use super::up::{self, Attempt};
 use super::{launch, leases, set_up};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::ledger::Turn;
+use crate::ledger::ProjectLock;
 use crate::operation::change::checkout_name::{free_names, name_checkout};
 use crate::operation::change::read_only::without_writing;
 use crate::operation::change::tracked::Writes;
@@ -19,7 +19,7 @@ use crate::operation::check::{engine_host, namesakes};
 use crate::operation::proxy;
 use crate::operation::proxy::by_name::{self, ByName};
 use crate::parse::engine_message::{Cause, PortProblem};
-use crate::project::{self, Project, turn};
+use crate::project::{self, Project, lock_project};
 use crate::stack::OnConflict;
 use crate::ui;
 
@@ -109,11 +109,11 @@ struct Start<'a> {
     refused: BTreeMap<u16, String>,
     attempts: u32,
     rounds: u32,
-    _turn: Option<Turn>,
+    _lock: Option<ProjectLock>,
 }
 
 impl<'a> Start<'a> {
-    /// Gives the checkout its name, waits for its turn, and settles the compose
+    /// Gives the checkout its name, locks the project, and settles the compose
     /// files that this start is to be made of.
     fn prepare(ctx: &Context, options: &'a Options) -> Result<Start<'a>> {
         let writes = match options {
@@ -127,10 +127,10 @@ impl<'a> Start<'a> {
         if !ctx.dry_run {
             project.refuse_elsewhere()?;
         }
-        let turn = turn(&project.ctx, &project.stack.name);
-        let project = match &turn {
+        let lock = lock_project(&project.ctx, &project.stack.name);
+        let project = match &lock {
             // Another start of this very project has ended since.
-            Some(turn) if turn.waited => project.resolve_again(&project.ctx)?,
+            Some(lock) if lock.waited => project.resolve_again(&project.ctx)?,
             Some(_) => project.refreshed(),
             None => project,
         };
@@ -143,7 +143,7 @@ impl<'a> Start<'a> {
         let project = with_env_file(project, writes)?;
         let (moved, refused) = Default::default();
         let mut start =
-            Start { options, project, writes, by_name, moved, refused, attempts: 0, rounds: 0, _turn: turn };
+            Start { options, project, writes, by_name, moved, refused, attempts: 0, rounds: 0, _lock: lock };
         if options.restore_ports {
             start.restore()?;
         }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::envfile::{Dependents, Document, PortMove};
 use crate::error::{Error, Result};
-use crate::ledger::Turn;
+use crate::ledger::ProjectLock;
 use crate::model::{ComposeOptions, Stack};
 use crate::operation::change::env_file::read;
 use crate::operation::change::{dependents, moves};
@@ -26,7 +26,7 @@ pub struct Plan {
     /// What is worth knowing, and does not stop anybody.
     warnings: Vec<String>,
     /// Held until it is written: another one must not write in between.
-    _turn: Option<Turn>,
+    _lock: Option<ProjectLock>,
 }
 
 #[derive(Debug)]
@@ -66,7 +66,7 @@ pub fn plan(ctx: &Context, words: &[String]) -> Result<Plan> {
     if let Some(name) = values.keys().find(|name| ctx.var(name).is_some()) {
         return Err(moves::shadowed(name, ctx));
     }
-    let turn = turn(ctx);
+    let lock = lock_env(ctx);
     let env = crate::operation::env::files::gather(ctx)?;
     let now = stack::read(&env.options(ctx), &ctx.dir, &|name| ctx.var(name));
     let then = then(ctx, &env, &values);
@@ -87,7 +87,7 @@ pub fn plan(ctx: &Context, words: &[String]) -> Result<Plan> {
         warnings.extend(crate::operation::env::set::ports::taken(ctx, then, &moves));
     }
     let options = env.options(ctx);
-    let mut plan = Plan { edits: Vec::new(), files: Vec::new(), options, warnings, _turn: turn };
+    let mut plan = Plan { edits: Vec::new(), files: Vec::new(), options, warnings, _lock: lock };
     let offered = env.stands_in().map(|(_, template)| template.values(&|name| ctx.var(name), &|_| None));
     let offered = offered.transpose()?.unwrap_or_default();
     for (variable, to) in values {
@@ -109,11 +109,11 @@ pub fn plan(ctx: &Context, words: &[String]) -> Result<Plan> {
 }
 
 /// Two that write at once would undo each other. Without a state folder there
-/// is no turn, and still an atomic write.
-fn turn(ctx: &Context) -> Option<Turn> {
+/// is no lock, and still an atomic write.
+fn lock_env(ctx: &Context) -> Option<ProjectLock> {
     let dir: String = ctx.dir.to_string_lossy().chars().rev().take(100).collect();
     let wait = || ui::note("waiting for another `env set` in this folder");
-    Turn::take(&ctx.state_dir().ok()?, &format!("env{dir}"), wait).ok()
+    ProjectLock::acquire(&ctx.state_dir().ok()?, &format!("env{dir}"), wait).ok()
 }
 
 fn assignments(words: &[String]) -> Result<BTreeMap<String, String>> {
