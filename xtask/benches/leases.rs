@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use xtask::decide::{Kept, Limits, suggest};
+use xtask::decide::{LeasedPorts, Limits, suggest};
 use xtask::host::{self, Probe};
 use xtask::ledger::Ledger;
 use xtask::model::{Lease, PortRange, Protocol};
@@ -69,10 +69,10 @@ fn allocate(state: &Path, dir: &Path, number: u16) -> Times {
     let open = begin.elapsed();
     let mut used = BTreeSet::new();
     let mut chosen = Vec::new();
-    let kept = Kept::new(&ledger.leases, &name, dir, &Path::is_dir);
+    let kept = LeasedPorts::new(&ledger.leases, &name, dir, &Path::is_dir);
     let outside: Vec<PortRange> = host::ephemeral().into_iter().collect();
     for service in 0..SERVICES {
-        let has = |port: u16| kept.has(port);
+        let has = |port: u16| kept.contains(port);
         let limits = Limits { within: None, outside: &outside, used: &used, kept: &has };
         let port = suggest(OWN, &limits, &mut |port| is_free(port)).expect("a free port");
         used.insert(port);

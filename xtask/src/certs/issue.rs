@@ -20,7 +20,6 @@ const DOMAIN: &str = "localhost";
 /// Counts what stands in a CA's certificate: one of a lower number is made anew.
 /// 1: also limited to servers, and without e-mail and URI names.
 pub(super) const FORM: u32 = 1;
-/// Days that a CA lives.
 pub(super) const CA_DAYS: u64 = 3650;
 /// Days that a certificate lives: 825 are the most that Apple's systems accept
 /// (support.apple.com/103769), the day before its making included.

@@ -7,7 +7,6 @@ use rcgen::{PKCS_ECDSA_P256_SHA256, PublicKeyData, SignatureAlgorithm};
 
 use crate::error::{Context, Error, Result};
 
-/// A key pair.
 pub(super) struct Key {
     secret: SigningKey,
     /// The point, uncompressed: 0x04, X, Y.
@@ -15,7 +14,6 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// A new one.
     pub(super) fn generate() -> Result<Key> {
         // 1 in 2^32 numbers is none of the curve's.
         for _ in 0..8 {
@@ -26,7 +24,6 @@ impl Key {
         Err(Error::new("the system's random numbers are not random"))
     }
 
-    /// From a file.
     pub(super) fn from_pem(pem: &str) -> Result<Key> {
         SigningKey::from_pkcs8_pem(pem).map(Key::of).context("read the key")
     }

@@ -7,6 +7,8 @@
 //! issued/NAME.json         names and end of each, so that nothing has to be parsed
 //! ```
 
+#![expect(missing_docs, reason = "a comment says what the name does not")]
+
 mod constraints;
 mod issue;
 mod key;
@@ -42,7 +44,6 @@ pub struct Issued {
     /// Its files' name.
     #[serde(default)]
     pub name: String,
-    /// The hosts that it is for.
     pub hosts: Vec<String>,
     /// When it ends, in seconds since 1970.
     pub ends: u64,
@@ -75,7 +76,6 @@ impl Change {
 }
 
 impl Issued {
-    /// When it ends.
     pub fn ends_at(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(self.ends)
     }

@@ -3,7 +3,7 @@
 
 /// A process that can be mistaken for no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Born {
+pub struct ProcessIdentity {
     /// Its number, which others had before and will have after it.
     pub pid: u32,
     /// When it was created, in whatever units its system counts.
@@ -17,7 +17,11 @@ pub struct Born {
 /// Older than its parent no process can be: such a one belonged to somebody who
 /// had the number before. One that is not let be looked at is nobody's child, so
 /// that it is rather one too few that ends than somebody else's.
-pub fn descendants(roots: &[Born], parents: &[(u32, u32)], created: &mut dyn FnMut(u32) -> Option<u64>) -> Vec<Born> {
+pub fn descendants(
+    roots: &[ProcessIdentity],
+    parents: &[(u32, u32)],
+    created: &mut dyn FnMut(u32) -> Option<u64>,
+) -> Vec<ProcessIdentity> {
     let mut tree = roots.to_vec();
     let mut next = 0;
     while let Some(parent) = tree.get(next).copied() {
@@ -25,7 +29,7 @@ pub fn descendants(roots: &[Born], parents: &[(u32, u32)], created: &mut dyn FnM
             if tree.iter().all(|known| known.pid != *pid)
                 && let Some(created) = created(*pid).filter(|created| *created >= parent.created)
             {
-                tree.push(Born { pid: *pid, created });
+                tree.push(ProcessIdentity { pid: *pid, created });
             }
         }
         next += 1;
@@ -38,7 +42,8 @@ mod tests {
     use super::*;
 
     fn found(roots: &[(u32, u64)], processes: &[(u32, u32, u64)]) -> Vec<u32> {
-        let roots: Vec<Born> = roots.iter().map(|(pid, created)| Born { pid: *pid, created: *created }).collect();
+        let roots: Vec<ProcessIdentity> =
+            roots.iter().map(|(pid, created)| ProcessIdentity { pid: *pid, created: *created }).collect();
         let parents: Vec<(u32, u32)> = processes.iter().map(|(pid, parent, _)| (*pid, *parent)).collect();
         // Created at 0: one that may not be looked at.
         let mut created =

@@ -1,6 +1,6 @@
 //! Processes that stand for something else and are never signalled.
 
-use super::behind::stop_behind;
+use super::helper::stop_command;
 use crate::model::Process;
 
 /// Programs of container engines and of their virtual machines: whoever ends
@@ -54,7 +54,7 @@ pub fn is_leftover_proxy(process: &Process, parent: Option<&Process>, published:
 
 /// Why a process must not be signalled; `None` = it may be. `ancestors` are the
 /// processes that we ourselves run under.
-pub fn untouchable(process: &Process, ancestors: &[u32]) -> Option<String> {
+pub fn signal_objection(process: &Process, ancestors: &[u32]) -> Option<String> {
     let pid = process.pid;
     if pid <= 1 {
         return Some("it is the system's first process".to_owned());
@@ -65,7 +65,7 @@ pub fn untouchable(process: &Process, ancestors: &[u32]) -> Option<String> {
                 .to_owned(),
         );
     }
-    if let Some(stop) = stop_behind(process) {
+    if let Some(stop) = stop_command(process) {
         return Some(format!("it holds the port for a container of Podman: {stop}"));
     }
     if is_engine_process(process) {
@@ -110,12 +110,12 @@ mod tests {
             "containerd-shim",
             "gvproxy",
         ] {
-            let found = untouchable(&process(name, ""), &[]).is_some();
+            let found = signal_objection(&process(name, ""), &[]).is_some();
             // lsof's columns cut names to nine characters; we never read those.
             assert_eq!(found, name != "docker-pr", "{name}");
         }
-        assert!(untouchable(&process("ssh", "ssh: /Users/x/.colima/_lima/ssh.sock [mux]"), &[]).is_some());
-        assert!(untouchable(&process("ssh", "ssh -L 8000:localhost:8000 host"), &[]).is_none());
+        assert!(signal_objection(&process("ssh", "ssh: /Users/x/.colima/_lima/ssh.sock [mux]"), &[]).is_some());
+        assert!(signal_objection(&process("ssh", "ssh -L 8000:localhost:8000 host"), &[]).is_none());
     }
 
     #[test]
@@ -132,12 +132,12 @@ mod tests {
     #[test]
     fn ordinary_servers_are_not() {
         for name in ["python3", "node", "postgres", "nginx", "next-server (v1"] {
-            assert_eq!(untouchable(&process(name, ""), &[]), None);
+            assert_eq!(signal_objection(&process(name, ""), &[]), None);
         }
     }
 
     #[test]
     fn what_we_run_under_is() {
-        assert!(untouchable(&process("bash", ""), &[4711]).is_some());
+        assert!(signal_objection(&process("bash", ""), &[4711]).is_some());
     }
 }

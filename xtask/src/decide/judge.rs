@@ -4,8 +4,8 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::behind::stands_for;
 use super::guard::is_engine_process;
+use super::helper::container_suffix;
 use super::overlap::{overlaps, wanted_addresses};
 use crate::model::{
     Container, Owner, PortMapping, Probe, Process, Protocol, Reservation, Socket, SocketState, Verdict,
@@ -14,7 +14,6 @@ use crate::model::{
 /// Which containers are this project's own.
 #[derive(Debug, Clone, Copy)]
 pub struct Identity<'a> {
-    /// Project name.
     pub name: &'a str,
     /// Project folder, without symbolic links.
     pub dir: &'a Path,
@@ -37,11 +36,9 @@ impl Identity<'_> {
 pub struct Facts<'a> {
     /// Address and result of each probe of this port.
     pub probes: &'a [(IpAddr, Probe)],
-    /// All containers of the engine.
     pub containers: &'a [Container],
     /// All sockets with this local port (and maybe others).
     pub sockets: &'a [Socket],
-    /// The processes of those sockets.
     pub processes: &'a [Process],
     /// What the system keeps.
     pub reservations: &'a [Reservation],
@@ -97,7 +94,6 @@ pub fn needs_explanation(
     !blocked(mapping, port, &ours, probes).is_empty()
 }
 
-/// The verdict of one published port.
 pub fn judge(mapping: &PortMapping, port: u16, project: Identity<'_>, facts: &Facts<'_>) -> Verdict {
     let (ours, others) = holders(mapping, port, project, facts.containers);
     let blocked = blocked(mapping, port, &ours, facts.probes);
@@ -166,13 +162,19 @@ fn process_owners(sockets: &[&Socket], processes: &[Process], container_known: b
     for socket in sockets {
         let named: Vec<&Process> = processes.iter().filter(|process| socket.pids.contains(&process.pid)).collect();
         if named.is_empty() && !container_known {
-            add(Owner::Unknown { why: hidden(socket) });
+            add(Owner::Unknown { why: hidden_owner(socket) });
         }
         for process in named.into_iter().filter(|process| !(container_known && is_engine_process(process))) {
             add(match socket.state {
                 SocketState::Listen => Owner::Process(process.clone()),
                 _ => Owner::Unknown {
-                    why: format!("{} of `{}` (pid {}){}", what(socket), process.name, process.pid, stands_for(process)),
+                    why: format!(
+                        "{} of `{}` (pid {}){}",
+                        socket_in_words(socket),
+                        process.name,
+                        process.pid,
+                        container_suffix(process)
+                    ),
                 },
             });
         }
@@ -181,7 +183,7 @@ fn process_owners(sockets: &[&Socket], processes: &[Process], container_known: b
 }
 
 /// Not this program with sudo: root has no cargo, and what it built were root's.
-fn name_it(socket: &Socket) -> String {
+fn command_to_find_owner(socket: &Socket) -> String {
     if cfg!(windows) {
         return "run as administrator to name it".to_owned();
     }
@@ -195,7 +197,7 @@ fn name_it(socket: &Socket) -> String {
     format!("`{command}` names it, unless it is in another container or namespace")
 }
 
-fn what(socket: &Socket) -> &'static str {
+fn socket_in_words(socket: &Socket) -> &'static str {
     match socket.state {
         SocketState::Listen => "a listener",
         SocketState::Bound => "a socket that is bound and does not listen,",
@@ -203,11 +205,11 @@ fn what(socket: &Socket) -> &'static str {
     }
 }
 
-fn hidden(socket: &Socket) -> String {
-    let (what, name_it) = (what(socket), name_it(socket));
+fn hidden_owner(socket: &Socket) -> String {
+    let (what, command) = (socket_in_words(socket), command_to_find_owner(socket));
     match socket.uid {
-        Some(uid) => format!("{what} of user id {uid}, whose process cannot be seen: {name_it}"),
-        None => format!("{what} of another user, whose process cannot be seen: {name_it}"),
+        Some(uid) => format!("{what} of user id {uid}, whose process cannot be seen: {command}"),
+        None => format!("{what} of another user, whose process cannot be seen: {command}"),
     }
 }
 

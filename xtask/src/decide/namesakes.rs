@@ -10,9 +10,7 @@ use crate::model::{Container, Stack};
 /// A name that can lead to the wrong project.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Namesake {
-    /// The shared network.
     pub network: String,
-    /// The name.
     pub name: String,
     /// The services or containers on it that may ask for the name.
     pub askers: Vec<String>,
@@ -79,7 +77,7 @@ pub fn namesakes(stack: &Stack, containers: &[Container]) -> Vec<Namesake> {
 /// The project with the networks that its running containers are on, whatever the
 /// files say now: they may have been started otherwise.
 #[must_use]
-pub fn as_it_runs(stack: &Stack, containers: &[Container]) -> Stack {
+pub fn with_running_networks(stack: &Stack, containers: &[Container]) -> Stack {
     let mut stack = stack.clone();
     let own = containers.iter().filter(|own| own.project.as_ref() == Some(&stack.name) && own.state.holds_ports());
     for container in own {
@@ -144,7 +142,7 @@ mod tests {
         // On a network that the files do not speak of.
         let all = [container("p", "db", &["edge"]), container("q", "db", &["edge"])];
         assert_eq!(told(&all), [""; 0]);
-        assert_eq!(namesakes(&as_it_runs(&stack(), &all), &all).len(), 1);
+        assert_eq!(namesakes(&with_running_networks(&stack(), &all), &all).len(), 1);
     }
 
     #[test]

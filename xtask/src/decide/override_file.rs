@@ -21,11 +21,9 @@ const NAMED: &str = "# and take it out of COMPOSE_FILE in ";
 /// Names an entry of `ports:` by all that a move leaves as it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot {
-    /// The service.
     pub service: String,
     /// Port in the container.
     pub target: u16,
-    /// Transport protocol.
     pub protocol: Protocol,
     /// Address on the host; `None` = all.
     pub host_ip: Option<IpAddr>,
@@ -63,7 +61,6 @@ pub fn published(stack: &Stack) -> BTreeMap<Slot, u16> {
     stack.services.iter().flat_map(of_service).filter_map(single).collect()
 }
 
-/// What the file changes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Changes {
     /// Published ports that take the place of others.

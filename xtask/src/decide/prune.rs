@@ -15,19 +15,17 @@ pub struct Wanted<'a> {
     pub projects: &'a [String],
     /// Networks that were made outside Compose, too.
     pub all: bool,
-    /// The time by the clock.
     pub now: SystemTime,
 }
 
-/// What becomes of a network.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum NetworkFate {
     /// Nobody needs it: why.
     Remove(String),
     /// It stays: why.
     Keep(String),
     /// It is of another project than those that were asked for.
-    Aside,
+    NotSelected,
 }
 
 /// Networks that every engine has, and Windows' `nat`.
@@ -40,12 +38,12 @@ const YOUNG: Duration = Duration::from_secs(30);
 const ON_ITS_WAY: &str = "made a moment ago: a start may be on its way";
 
 /// What becomes of `network`, given all containers, running or not.
-pub fn fate(network: &Network, containers: &[Container], wanted: Wanted<'_>) -> Fate {
-    let keep = |why: &str| Fate::Keep(why.to_owned());
+pub fn network_fate(network: &Network, containers: &[Container], wanted: Wanted<'_>) -> NetworkFate {
+    let keep = |why: &str| NetworkFate::Keep(why.to_owned());
     let link = network.link();
     let of = network.project().or(link.map(|link| link.project));
     if !wanted.projects.is_empty() && !of.is_some_and(|of| wanted.projects.iter().any(|name| name == of)) {
-        return Fate::Aside;
+        return NetworkFate::NotSelected;
     }
     if OWN.contains(&network.name.as_str()) || network.scope != "local" {
         return keep("the engine's own");
@@ -55,7 +53,7 @@ pub fn fate(network: &Network, containers: &[Container], wanted: Wanted<'_>) -> 
     }
     let on_it = users(network, containers);
     if !on_it.is_empty() {
-        return Fate::Keep(format!("in use by {}", names(&on_it)));
+        return NetworkFate::Keep(format!("in use by {}", names(&on_it)));
     }
     let age = network.created.and_then(|created| wanted.now.duration_since(created).ok());
     let is_young = wanted.projects.is_empty() && network.created.is_some() && age.is_none_or(|age| age < YOUNG);
@@ -63,12 +61,12 @@ pub fn fate(network: &Network, containers: &[Container], wanted: Wanted<'_>) -> 
         return if is_young {
             keep(ON_ITS_WAY)
         } else {
-            Fate::Remove(format!("{} has nobody at the proxy", link.project))
+            NetworkFate::Remove(format!("{} has nobody at the proxy", link.project))
         };
     }
     let Some(project) = network.project() else {
         return if wanted.all {
-            Fate::Remove("made outside Compose, and no container is on it".to_owned())
+            NetworkFate::Remove("made outside Compose, and no container is on it".to_owned())
         } else {
             keep("made outside Compose (--all takes it, after a question)")
         };
@@ -76,12 +74,12 @@ pub fn fate(network: &Network, containers: &[Container], wanted: Wanted<'_>) -> 
     let of_project: Vec<&Container> =
         containers.iter().filter(|container| container.project.as_deref() == Some(project)).collect();
     if !of_project.is_empty() {
-        return Fate::Keep(format!("project {project} has {}", names(&of_project)));
+        return NetworkFate::Keep(format!("project {project} has {}", names(&of_project)));
     }
     if is_young {
         return keep(ON_ITS_WAY);
     }
-    Fate::Remove(format!("project {project} has no container"))
+    NetworkFate::Remove(format!("project {project} has no container"))
 }
 
 /// Who needs a network: the containers on it, running or not, without the proxy that
@@ -138,10 +136,10 @@ mod tests {
 
     fn decide(network: &Network, containers: &[Container], projects: &[&str], all: bool) -> &'static str {
         let projects: Vec<String> = projects.iter().map(|name| (*name).to_owned()).collect();
-        match fate(network, containers, Wanted { projects: &projects, all, now: SystemTime::now() }) {
-            Fate::Remove(_) => "remove",
-            Fate::Keep(_) => "keep",
-            Fate::Aside => "aside",
+        match network_fate(network, containers, Wanted { projects: &projects, all, now: SystemTime::now() }) {
+            NetworkFate::Remove(_) => "remove",
+            NetworkFate::Keep(_) => "keep",
+            NetworkFate::NotSelected => "aside",
         }
     }
 

@@ -8,13 +8,11 @@ use serde_json::Value;
 /// A mount that became another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountDifference {
-    /// The service.
     pub service: String,
     /// The folder in the container.
     pub target: String,
     /// `bind`, `volume`, `tmpfs`, …
     pub before: String,
-    /// The same after.
     pub after: String,
 }
 

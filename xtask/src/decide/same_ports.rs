@@ -9,9 +9,7 @@ use crate::model::{PortMapping, PortRange, Stack, Wanted};
 /// What the published number of a port is to be afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
-    /// What it was.
     Same,
-    /// This one.
     Port(u16),
     /// Any: the person named its variable.
     Any,
@@ -27,7 +25,6 @@ pub struct PortDifference {
 }
 
 impl PortDifference {
-    /// The service it is of.
     pub fn service(&self) -> &str {
         self.before.as_ref().or(self.after.as_ref()).map_or("", |mapping| &mapping.service)
     }

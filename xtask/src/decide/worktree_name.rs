@@ -34,7 +34,6 @@ pub fn path_digits(dir: &Path) -> String {
     format!("{:016x}", stable_hash(&dir.to_string_lossy()))
 }
 
-/// That hash of any text.
 pub fn stable_hash(text: &str) -> u64 {
     text.bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))

@@ -70,7 +70,6 @@ impl Endpoint {
         Endpoint { host: host.into(), chosen_by: Choice::Default }
     }
 
-    /// Whether there is an address at all.
     pub fn is_known(&self) -> bool {
         !self.host.is_empty()
     }

@@ -13,7 +13,6 @@ use crate::exec::{self, Command};
 use crate::parse::engine::error_message;
 use crate::ui;
 
-/// A way to an engine.
 #[derive(Debug, Clone)]
 pub struct Engine {
     endpoint: Endpoint,

@@ -23,7 +23,6 @@ pub struct Dependents {
 /// A variable whose port becomes another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortMove {
-    /// The variable.
     pub variable: String,
     /// The port before.
     pub from: u16,
@@ -31,14 +30,12 @@ pub struct PortMove {
     pub to: u16,
     /// Its value before: the port, and what stands around it.
     pub before: String,
-    /// Its value after.
     pub after: String,
 }
 
 /// A literal that said what the template's interpolation said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Follow {
-    /// The variable.
     pub variable: String,
     /// Its line in `.env`, from 1.
     pub line: usize,
@@ -51,13 +48,10 @@ pub struct Follow {
 /// A value that names a port which is not the one any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
-    /// The variable.
     pub variable: String,
-    /// Its line, from 1.
     pub line: usize,
     /// Its value as written.
     pub value: String,
-    /// The old port in it.
     pub port: u16,
     /// The variable whose port that was.
     pub of: String,
@@ -66,15 +60,12 @@ pub struct Mention {
 /// A literal in `.env` that does not say what the template's interpolation says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stale {
-    /// The variable.
     pub variable: String,
     /// Its line in `.env`, from 1.
     pub line: usize,
-    /// Its line in the template, from 1.
     pub template_line: usize,
     /// The template's text, variables not replaced.
     pub declared: String,
-    /// Its value now.
     pub value: String,
     /// What the template makes it with the values of today.
     pub expected: String,

@@ -21,7 +21,6 @@ pub struct Document {
 /// The assignment of a variable that counts: its last one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Line, from 1.
     pub line: usize,
     /// The value as written, with its quotes and without a comment.
     pub raw: String,
@@ -33,7 +32,6 @@ pub struct Entry {
 /// The value of a variable, with the variables in it replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Value {
-    /// The value.
     pub value: String,
     /// Line that sets it, from 1.
     pub line: usize,
@@ -42,7 +40,6 @@ pub struct Value {
 /// One assignment, as the file has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assigned {
-    /// Name of the variable.
     pub name: String,
     /// Line of the name, from 1.
     pub line: usize,

@@ -11,20 +11,14 @@ use crate::parse::interpolate::mentions;
 pub struct Oddity {
     /// The variable; empty where it is about the file.
     pub variable: String,
-    /// Line, from 1.
     pub line: usize,
-    /// What it is.
     pub what: What,
 }
 
-/// What is odd.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
     /// A later line sets the variable again, and that one counts.
-    Duplicate {
-        /// The line that counts.
-        counts: usize,
-    },
+    Duplicate { counts: usize },
     /// `A= # why`: without a value before it the comment is the value.
     CommentIsValue,
     /// `A=1<TAB># why`: only a space ends a value, so all of it is.

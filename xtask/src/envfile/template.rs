@@ -11,18 +11,15 @@ use crate::error::{Error, Result};
 /// A variable that the template has as a comment: `#NAME=value`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commented {
-    /// Name of the variable.
     pub name: String,
     /// What would be its value, variables not replaced.
     pub text: String,
-    /// Line, from 1.
     pub line: usize,
 }
 
 /// One variable that `.env` and the template have differently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// Name of the variable.
     pub name: String,
     /// Line and text in the template; `None` where it does not have it.
     pub template: Option<(usize, String)>,

@@ -31,7 +31,6 @@ pub(super) fn leave(code: i32) -> ! {
 #[derive(Debug)]
 pub struct Patience(());
 
-/// Asks for patience.
 pub fn patience() -> Patience {
     HOLDERS.fetch_add(1, Ordering::SeqCst);
     Patience(())

@@ -113,7 +113,6 @@ impl Command {
         self
     }
 
-    /// The folder to run in.
     #[must_use]
     pub fn dir(mut self, dir: impl AsRef<Path>) -> Self {
         self.dir = Some(dir.as_ref().to_owned());

@@ -13,9 +13,7 @@ pub fn find(tool: impl AsRef<OsStr>) -> Option<PathBuf> {
 pub enum Unusable {
     /// A link whose target is gone, or out of this user's reach.
     Link {
-        /// The link.
         path: PathBuf,
-        /// Where it leads.
         target: PathBuf,
         /// The way there is closed to this user.
         denied: bool,

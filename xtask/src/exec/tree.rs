@@ -16,7 +16,7 @@ use windows_sys::Win32::System::Threading::{
     TerminateProcess, WaitForSingleObject,
 };
 
-use crate::decide::{self, Born};
+use crate::decide::{self, ProcessIdentity};
 
 /// A tree that still grows is looked at again this many times.
 const ROUNDS: usize = 5;
@@ -28,7 +28,7 @@ const END: Duration = Duration::from_secs(1);
 /// other.
 #[derive(Debug)]
 pub struct Held {
-    born: Born,
+    born: ProcessIdentity,
     handle: OwnedHandle,
 }
 
@@ -37,7 +37,7 @@ impl Held {
     pub fn open(pid: u32) -> std::io::Result<Held> {
         let handle = open(pid, PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE)?;
         let created = created(&handle)?;
-        Ok(Held { born: Born { pid, created }, handle })
+        Ok(Held { born: ProcessIdentity { pid, created }, handle })
     }
 
     /// Creation time in units of 100 ns.
@@ -63,7 +63,7 @@ impl Held {
     pub fn end(&self) -> std::io::Result<()> {
         let mut others: Vec<Held> = Vec::new();
         for _ in 0..ROUNDS {
-            let known: Vec<Born> = std::iter::once(self).chain(&others).map(|held| held.born).collect();
+            let known: Vec<ProcessIdentity> = std::iter::once(self).chain(&others).map(|held| held.born).collect();
             for born in descendants(&known) {
                 // Who has ended meanwhile has nothing to be ended for.
                 others.extend(Held::open(born.pid).ok().filter(|held| held.born == born));
@@ -103,7 +103,7 @@ impl Held {
     }
 }
 
-fn descendants(roots: &[Born]) -> Vec<Born> {
+fn descendants(roots: &[ProcessIdentity]) -> Vec<ProcessIdentity> {
     let Ok(mut system) = System::new() else { return Vec::new() };
     let kind = ProcessRefreshKind::nothing().without_tasks();
     system.refresh_processes_specifics(ProcessesToUpdate::All, true, kind);

@@ -2,6 +2,8 @@
 //!
 //! [`probe`] is the truth about free; everything else only explains.
 
+#![expect(missing_docs, reason = "a comment says what the name does not")]
+
 mod common;
 mod process;
 
@@ -63,7 +65,6 @@ pub fn listeners(ports: &[(u16, Protocol)], depth: Depth) -> Vec<Socket> {
     sockets
 }
 
-/// The processes that hold `sockets`.
 pub fn processes_of<'a>(sockets: impl IntoIterator<Item = &'a Socket>) -> Vec<Process> {
     let pids: BTreeSet<u32> = sockets.into_iter().flat_map(|socket| socket.pids.iter().copied()).collect();
     processes(&pids.into_iter().collect::<Vec<u32>>())
@@ -88,7 +89,6 @@ pub fn container_of(pid: u32) -> Option<String> {
     }
 }
 
-/// The firewalls that there are here.
 pub fn firewalls() -> Vec<Firewall> {
     system::firewalls()
 }

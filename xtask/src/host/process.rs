@@ -117,7 +117,6 @@ impl Table {
 /// How many parents are followed: deeper chains are somebody's loop.
 const DEPTH: usize = 32;
 
-/// What a process runs in.
 pub fn surroundings(process: &Process) -> Surroundings {
     let (unit, container) = match cgroup_of(process.pid).as_deref().and_then(cgroup::manager) {
         Some(Manager::Unit(unit)) => (Some(unit), None),
@@ -133,7 +132,6 @@ pub fn parents(process: &Process) -> Vec<Parent> {
     Table::new().map(|mut table| table.parents(process)).unwrap_or_default()
 }
 
-/// Names of users.
 #[cfg(unix)]
 struct Users(Option<sysinfo::Users>);
 

@@ -8,7 +8,6 @@ use super::routes::{Route, Unrouted};
 use super::{Kind, LINK_VARIABLE};
 use crate::model::{PROXY_LABEL, Stack};
 
-/// Its name.
 pub const FILE: &str = "docker-compose.traefik.yml";
 
 /// Its first line: a file that begins otherwise is somebody's own.

@@ -2,10 +2,8 @@
 
 use crate::model::{Place, Service};
 
-/// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The service.
     pub service: String,
     /// Where the label stands, as far as that is known.
     pub place: Option<Place>,

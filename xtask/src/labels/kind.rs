@@ -12,7 +12,6 @@ pub enum Kind {
     Web,
     /// HTTP for programs.
     Api,
-    /// PostgreSQL.
     Postgres,
     /// Redis and its kin.
     Redis,
@@ -32,7 +31,6 @@ impl Kind {
         }
     }
 
-    /// Whether it speaks HTTP.
     pub fn is_http(self) -> bool {
         matches!(self, Kind::Web | Kind::Api)
     }

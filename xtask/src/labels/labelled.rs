@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 pub struct Labelled<'a> {
     /// Its Compose project; empty without one.
     pub project: &'a str,
-    /// Its name.
     pub container: &'a str,
     /// Labels that begin with `traefik.`.
     pub labels: &'a BTreeMap<String, String>,

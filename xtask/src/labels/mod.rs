@@ -7,6 +7,8 @@
 //! doc.traefik.io (v3.7), and its source (`pkg/provider/docker`,
 //! `pkg/config/label`, `pkg/server/router/tcp`); tried on 3.7.15.
 
+#![expect(missing_docs, reason = "a comment says what the name does not")]
+
 mod clashes;
 mod compose_file;
 mod finding;

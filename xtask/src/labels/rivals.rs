@@ -20,7 +20,6 @@ pub enum Rival {
     Host(String),
     /// A router that gets the requests for `host` before the project's own.
     Outranks {
-        /// Its name.
         router: String,
         /// The project's host.
         host: String,
@@ -28,7 +27,6 @@ pub enum Rival {
     /// A router that gets the requests for `host` while the project's own router
     /// is not there, because its service is not.
     Fallback {
-        /// Its name.
         router: String,
         /// The project's host.
         host: String,

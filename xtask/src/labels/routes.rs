@@ -12,7 +12,6 @@ use crate::model::{Protocol, Service, Stack};
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wish {
-    /// What it is.
     pub kind: Option<Kind>,
     /// Port in the container.
     pub port: Option<u16>,
@@ -23,9 +22,7 @@ pub struct Wish {
 /// A service that gets a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// The service.
     pub service: String,
-    /// What it is.
     pub kind: Kind,
     /// Port in the container.
     pub port: u16,
@@ -47,9 +44,7 @@ impl Route {
 /// A service that publishes ports and gets no name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unrouted {
-    /// The service.
     pub service: String,
-    /// Why.
     pub why: String,
 }
 

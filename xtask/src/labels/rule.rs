@@ -33,9 +33,7 @@ pub struct Router {
     pub name: String,
     /// `…rule`; empty where it is not set.
     pub rule: String,
-    /// `…entrypoints`.
     pub entrypoints: Vec<String>,
-    /// `…service`, where it is set.
     pub service: Option<String>,
     /// Whether it ends TLS.
     pub tls: bool,

@@ -13,7 +13,6 @@ use super::by_file;
 use crate::envfile::Was;
 use crate::error::Result;
 
-/// One variable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// How it stood before the first move.

@@ -13,7 +13,6 @@ pub struct Container {
     pub id: String,
     /// Name without the leading slash.
     pub name: String,
-    /// Image reference.
     pub image: String,
     /// Life cycle state.
     pub state: State,
@@ -113,7 +112,6 @@ pub struct Binding {
     pub published: u16,
     /// Port in the container.
     pub target: u16,
-    /// Transport protocol.
     pub protocol: Protocol,
 }
 
@@ -123,7 +121,6 @@ pub enum State {
     /// Made, never started (or its start failed).
     #[default]
     Created,
-    /// Runs.
     Running,
     /// Frozen; keeps its ports.
     Paused,
@@ -131,7 +128,6 @@ pub enum State {
     Restarting,
     /// Being removed.
     Removing,
-    /// Ended.
     Exited,
     /// The engine lost it.
     Dead,

@@ -28,15 +28,11 @@ impl fmt::Display for Named {
     }
 }
 
-/// A fixed name and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FixedName {
-    /// What it names.
     pub what: Named,
     /// The name, after interpolation.
     pub value: String,
-    /// Compose file.
     pub file: PathBuf,
-    /// Line, from 1.
     pub line: usize,
 }

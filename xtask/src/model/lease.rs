@@ -14,7 +14,6 @@ pub struct Lease {
     pub service: String,
     /// Port in the container; 0 for a dev server outside containers.
     pub target: u16,
-    /// Transport protocol.
     pub protocol: Protocol,
     /// The port that is kept.
     pub published: u16,
@@ -63,7 +62,6 @@ pub struct Tenant {
     /// It was started by names, and how.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub names: Option<NamesFile>,
-    /// Its leases.
     pub leases: Vec<Lease>,
 }
 
@@ -97,7 +95,6 @@ impl Tenant {
         self.leases.iter().filter(is_it).map(|lease| lease.published)
     }
 
-    /// Whether it keeps `port`.
     pub fn keeps(&self, port: u16, protocol: Protocol) -> bool {
         self.leases.iter().any(|lease| lease.published == port && lease.protocol == protocol)
     }
@@ -133,7 +130,6 @@ pub struct Leases {
 }
 
 impl Leases {
-    /// The tenant of that name and folder.
     pub fn tenant(&self, project: &str, dir: &Path) -> Option<&Tenant> {
         self.tenants.iter().find(|tenant| tenant.is(project, dir))
     }

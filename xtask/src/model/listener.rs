@@ -24,11 +24,8 @@ pub struct Socket {
     pub ip: IpAddr,
     /// An IPv6 socket that takes no IPv4 connections; `None` = cannot tell.
     pub v6_only: Option<bool>,
-    /// Local port.
     pub port: u16,
-    /// Transport protocol.
     pub protocol: Protocol,
-    /// What it is doing.
     pub state: SocketState,
     /// User id of its creator, where the system says (Unix).
     pub uid: Option<u32>,
@@ -44,7 +41,6 @@ pub struct Process {
     pub pid: u32,
     /// Parent, where it could be read.
     pub parent: Option<u32>,
-    /// Short name.
     pub name: String,
     /// Command line, words joined by spaces; empty when it may not be read.
     pub command: String,
@@ -55,7 +51,6 @@ pub struct Process {
     /// Start time in the system's own finest unit (Linux: clock ticks since
     /// boot), for comparing identities.
     pub start_mark: u64,
-    /// Executable.
     pub exe: Option<PathBuf>,
 }
 
@@ -78,7 +73,6 @@ pub struct Surroundings {
 pub struct Parent {
     /// Process id.
     pub pid: u32,
-    /// Short name.
     pub name: String,
 }
 
@@ -94,7 +88,6 @@ pub struct Unit {
 /// Ports that the system keeps from being bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
-    /// The ports.
     pub range: PortRange,
     /// Who reserved them, as a fragment: "Windows (Hyper-V, WSL)".
     pub by: String,
@@ -125,7 +118,6 @@ pub enum Probe {
 pub struct Disk {
     /// For an ordinary user.
     pub free: u64,
-    /// All of it.
     pub total: u64,
 }
 
@@ -134,14 +126,11 @@ pub struct Disk {
 pub struct Firewall {
     /// `ufw`, `firewalld`.
     pub name: &'static str,
-    /// What it does.
     pub state: FirewallState,
 }
 
-/// What a firewall does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FirewallState {
-    /// Nothing.
     Off,
     /// It has rules.
     On,
@@ -154,7 +143,6 @@ pub enum FirewallState {
 /// An IPv4 route of this machine, and its interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// Name of the interface.
     pub interface: String,
     /// The addresses it is for; never all of them.
     pub to: Subnet,

@@ -1,5 +1,7 @@
 //! The vocabulary, as plain types. Words are those of Compose, Docker and TCP.
 
+#![expect(missing_docs, reason = "a comment says what the name does not")]
+
 mod container;
 mod engine_host;
 mod fixed;

@@ -41,24 +41,20 @@ pub const LINK_FOLDER: &str = "xtask.link.folder";
 pub struct Link<'a> {
     /// The checkout's Compose project.
     pub project: &'a str,
-    /// Its folder.
     pub folder: &'a Path,
     /// The proxy's Compose project.
     pub proxy: &'a str,
 }
 
-/// A network of the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Network {
     /// Full id.
     pub id: String,
-    /// Name.
     pub name: String,
     /// `bridge`, `overlay`, `null`.
     pub driver: String,
     /// `local`, or `swarm`.
     pub scope: String,
-    /// Labels.
     pub labels: BTreeMap<String, String>,
     /// Its IPv4 ranges.
     pub subnets: Vec<Subnet>,

@@ -10,11 +10,9 @@ pub struct ComposeOptions {
     pub files: Vec<PathBuf>,
     /// `-p`.
     pub project_name: Option<String>,
-    /// `--profile`.
     pub profiles: Vec<String>,
     /// `--env-file`: any switches `.env` off.
     pub env_files: Vec<PathBuf>,
-    /// `--project-directory`.
     pub project_directory: Option<PathBuf>,
 }
 

@@ -58,7 +58,6 @@ pub struct PortRange {
 }
 
 impl PortRange {
-    /// A single port.
     pub fn one(port: u16) -> Self {
         PortRange { first: port, last: port }
     }
@@ -73,12 +72,10 @@ impl PortRange {
         self.first == self.last
     }
 
-    /// Whether `port` is in the range.
     pub fn contains(self, port: u16) -> bool {
         (self.first..=self.last).contains(&port)
     }
 
-    /// The ports that both have.
     pub fn intersection(self, other: PortRange) -> Option<PortRange> {
         PortRange::new(self.first.max(other.first), self.last.min(other.last))
     }
@@ -132,7 +129,6 @@ pub struct PortMapping {
     pub published: Option<PortRange>,
     /// Port in the container.
     pub target: u16,
-    /// Transport protocol.
     pub protocol: Protocol,
 }
 

@@ -29,13 +29,11 @@ impl Stack {
         self.services.iter().flat_map(|service| &service.ports)
     }
 
-    /// The service of that name.
     pub fn service(&self, name: &str) -> Option<&Service> {
         self.services.iter().find(|service| service.name == name)
     }
 }
 
-/// One service.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Service {
     /// Key under `services:`.
@@ -44,7 +42,6 @@ pub struct Service {
     pub image: Option<String>,
     /// `container_name:`, interpolated.
     pub container_name: Option<String>,
-    /// Has `build:`.
     pub build: bool,
     /// `scale:` or `deploy.replicas`: how many containers; `None` is one.
     pub replicas: Option<u32>,
@@ -90,9 +87,7 @@ pub fn exposed_tcp<'a>(entries: impl Iterator<Item = &'a str>) -> Vec<u16> {
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The file.
     pub file: PathBuf,
-    /// Line, from 1.
     pub line: usize,
 }
 
@@ -100,11 +95,8 @@ pub struct Place {
 /// refuses the project for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingEnvFile {
-    /// The service.
     pub service: String,
-    /// The file.
     pub file: PathBuf,
-    /// Where it is named.
     pub place: Place,
     /// The template that lies beside it.
     pub template: Option<PathBuf>,
@@ -118,7 +110,6 @@ pub const PROXY_LABEL: &str = "xtask.proxy.network";
 /// A wanted mapping and where its published port comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    /// The mapping.
     pub mapping: PortMapping,
     /// Where it stands; `None` when the reader could not tell.
     pub origin: Option<Origin>,
@@ -127,7 +118,6 @@ pub struct Wanted {
 /// Where a published port is written down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// Compose file.
     pub file: PathBuf,
     /// Line of the entry, from 1.
     pub line: usize,
@@ -148,9 +138,7 @@ pub struct Origin {
 /// `127.0.0.1:` and nothing, or nothing and `:80/udp`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Around {
-    /// Before it.
     pub before: String,
-    /// Behind it.
     pub after: String,
 }
 
@@ -191,12 +179,7 @@ pub enum Source {
     /// The process environment.
     Shell,
     /// A line of an env file (`.env`, or one named by `--env-file`).
-    EnvFile {
-        /// The file.
-        path: PathBuf,
-        /// Line, from 1.
-        line: usize,
-    },
+    EnvFile { path: PathBuf, line: usize },
     /// The default in `${VAR:-default}`.
     Default,
 }

@@ -7,7 +7,6 @@ use std::str::FromStr;
 /// An IPv4 range such as `172.18.0.0/16`. The engine never runs out of IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Subnet {
-    /// First address.
     pub first: Ipv4Addr,
     /// Length of the prefix, 0 to 32.
     pub prefix: u8,
@@ -17,7 +16,6 @@ pub struct Subnet {
 /// pieces of prefix `size`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool {
-    /// The whole.
     pub base: Subnet,
     /// Length of a piece's prefix.
     pub size: u8,
@@ -29,7 +27,6 @@ impl Subnet {
         (prefix <= 32).then(|| Subnet { first: Ipv4Addr::from(u32::from(ip) & mask(prefix)), prefix })
     }
 
-    /// The last address.
     pub fn last(self) -> Ipv4Addr {
         Ipv4Addr::from(u32::from(self.first) | !mask(self.prefix))
     }

@@ -7,7 +7,6 @@ use super::{Container, PortRange, Process};
 pub enum Owner {
     /// A process of this machine.
     Process(Process),
-    /// A container of the engine.
     Container(Container),
     /// Somebody we cannot name; `why` says why not.
     Unknown {
@@ -49,7 +48,6 @@ pub enum Verdict {
     NotPublished {
         /// A fragment.
         why: String,
-        /// What becomes of it.
         cause: Unpublished,
     },
     /// It cannot be told, or the address is not one of this machine's.

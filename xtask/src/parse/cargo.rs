@@ -249,7 +249,6 @@ fn line_at(text: &str, at: usize) -> usize {
     text[..at.min(text.len())].matches('\n').count() + 1
 }
 
-/// The line of a value.
 fn line_of(text: &str, keys: [&str; 2]) -> usize {
     let Ok(root) = DeTable::parse(text) else { return 1 };
     let outer = of_key(root.get_ref(), keys[0]);

@@ -3,10 +3,8 @@
 
 use super::rows::text;
 
-/// The firewall of macOS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Macos {
-    /// Off.
     Off,
     /// On: programs may be refused one by one.
     On,

@@ -23,7 +23,6 @@ pub enum Outcome<S> {
 /// A variable in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Use<S> {
-    /// Name of the variable.
     pub name: String,
     /// Where `$VAR` or `${VAR…}` stands, in bytes of the text that was
     /// interpolated (for a nested use: of the whole text as well).
@@ -67,7 +66,6 @@ pub fn interpolate_as<S>(text: &str, shown: &str, lookup: &Lookup<'_, S>) -> Res
 /// A variable that a text names, whatever it is set to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mention<'a> {
-    /// Name of the variable.
     pub name: &'a str,
     /// All of it as written: `${NAME:-8000}`.
     pub text: &'a str,

@@ -6,6 +6,8 @@
 //! translates. The samples behind the rules, and where each comes from, are in
 //! `tests/fixtures/tools/INDEX.md`.
 
+#![expect(missing_docs, reason = "a comment says what the name does not")]
+
 pub mod accounts;
 mod address;
 pub(crate) mod cargo;

@@ -6,7 +6,6 @@ use crate::model::PortRange;
 /// A range that Windows keeps from being bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Excluded {
-    /// The ports.
     pub range: PortRange,
     /// Marked `*`: added by an administrator, and stays. Others come and go
     /// with each boot: single ports are http.sys's, blocks of a hundred are

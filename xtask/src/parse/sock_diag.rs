@@ -37,14 +37,12 @@ pub const LISTEN: u32 = 1 << STATE_LISTEN;
 /// are bound and neither listen nor are connected.
 pub const ALL: u32 = 0xfff | 1 << 13;
 
-/// One socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// TCP state number.
     pub state: u8,
     /// Local address.
     pub ip: IpAddr,
-    /// Local port.
     pub port: u16,
     /// Remote port; 0 = none.
     pub remote_port: u16,
@@ -59,7 +57,6 @@ pub struct Row {
 }
 
 impl Row {
-    /// What the socket is doing.
     pub fn doing(&self, protocol: Protocol) -> SocketState {
         if self.state == STATE_LISTEN {
             SocketState::Listen

@@ -47,7 +47,7 @@ impl DevServer<'_> {
     /// where that is full.
     pub(crate) fn choose(&self, ctx: &Context, block: Option<PortRange>) -> Option<u16> {
         let (avoid, kept) = (ports_of_stopped(&ctx.engine, &self.facts), self.facts.kept());
-        let is_kept = |port: u16| kept.has(port) || avoid.contains(&port);
+        let is_kept = |port: u16| kept.contains(port) || avoid.contains(&port);
         let unsuitable = self.facts.unsuitable();
         let within = self.port_range.or(block);
         let limits = Limits { within, outside: &unsuitable, used: self.used, kept: &is_kept };

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::engine_host;
-use crate::decide::{Facts, Identity, Kept, judge, judge_by_tables, needs_explanation};
+use crate::decide::{Facts, Identity, LeasedPorts, judge, judge_by_tables, needs_explanation};
 use crate::disk;
 use crate::error::Result;
 use crate::host::{self, Depth};
@@ -152,8 +152,8 @@ impl<'a> PortFacts<'a> {
     }
 
     /// The ports that are kept for others.
-    pub(super) fn kept(&self) -> Kept<'a> {
-        Kept::new(self.leases, self.project.name, self.project.dir, &disk::is_folder)
+    pub(super) fn kept(&self) -> LeasedPorts<'a> {
+        LeasedPorts::new(self.leases, self.project.name, self.project.dir, &disk::is_folder)
     }
 
     /// Where the search for a block of ports begins.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{PortFacts, effective};
-use crate::decide::{Publishing, clashes, is_bound, too_many};
+use crate::decide::{Publishing, clashes, is_bound, replicas_sharing_port};
 use crate::disk;
 use crate::host::Depth;
 use crate::model::{
@@ -72,7 +72,7 @@ pub(crate) fn judge_stack(
 /// That a service has more containers than ports to publish, which no other port
 /// would solve.
 pub(crate) fn too_many_replicas(stack: &Stack, mapping: &PortMapping) -> Option<String> {
-    let count = too_many(stack.service(&mapping.service)?, mapping)?;
+    let count = replicas_sharing_port(stack.service(&mapping.service)?, mapping)?;
     Some(format!("{count} containers of `{}` cannot all publish {}", mapping.service, mapping.address()))
 }
 

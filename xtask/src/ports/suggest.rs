@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{PortFacts, Row, effective, too_many_replicas};
-use crate::decide::{Limits, Publishing, exclude, free_block, suggest};
+use crate::decide::{Limits, Publishing, cannot_share_port, free_block, suggest};
 use crate::disk;
 use crate::model::{PortMapping, PortRange, Stack, Tenant, Verdict, Wanted};
 use crate::stack::Settings;
@@ -48,7 +48,7 @@ pub(crate) fn suggest_for_conflicts(facts: &PortFacts<'_>, rows: &mut [Row], rul
         let mut is_free = |port: u16| bound.iter().all(|mapping| facts.is_free(mapping, port));
         // A dev server of the same project keeps its port against the stack, too.
         let of_server = |port| tenant.is_some_and(|tenant| tenant.has_dev_server(port));
-        let is_kept = |port: u16| kept.has(port) || of_server(port) || rules.avoid.contains(&port);
+        let is_kept = |port: u16| kept.contains(port) || of_server(port) || rules.avoid.contains(&port);
         let own = tenant.and_then(|tenant| tenant.range);
         let mut limits = Limits { within: rules.port_range.or(own), outside: &unsuitable, used: &used, kept: &is_kept };
         let before = tenant.and_then(|tenant| leased_port(tenant, rows, i));
@@ -79,7 +79,7 @@ fn move_together(a: &Wanted, b: &Wanted) -> bool {
         let origin = wanted.origin.as_ref()?;
         Some((origin.variable.clone()?, origin.around.clone(), wanted.mapping.published))
     };
-    value(a).is_some_and(|value_of_a| value(b) == Some(value_of_a)) && !exclude(&a.mapping, &b.mapping)
+    value(a).is_some_and(|value_of_a| value(b) == Some(value_of_a)) && !cannot_share_port(&a.mapping, &b.mapping)
 }
 
 /// The port that the tenant keeps for the row at `at`: a service may publish one
@@ -122,7 +122,7 @@ impl PortFacts<'_> {
         free_block(count, self.seed(), &mut |range| {
             range.iter().any(|port| {
                 is_excluded(port)
-                    || kept.has(port)
+                    || kept.contains(port)
                     || unsuitable.iter().any(|range| range.contains(port))
                     || !self.is_free(mapping, port)
             })

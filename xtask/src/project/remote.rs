@@ -17,7 +17,7 @@ use super::NAME;
 use super::identity::worktree_of;
 use super::resolved::Project;
 use crate::context::Context;
-use crate::decide::{has_person, person_name, stable_hash};
+use crate::decide::{is_personal_name, personal_name, stable_hash};
 use crate::error::Result;
 use crate::model::{Container, EngineHost, Leases};
 use crate::ports::is_around;
@@ -63,7 +63,7 @@ impl Project {
 
     /// Whether the name was given by this tool, or might have been.
     fn has_persons_name(&self) -> bool {
-        has_person(&self.stack.name, &person(&self.ctx))
+        is_personal_name(&self.stack.name, &person(&self.ctx))
     }
 
     /// Whether somebody wrote the name down for this checkout. What a linked
@@ -91,7 +91,7 @@ impl Project {
 fn choose(ctx: &Context, base: &str, dir: &Path, containers: &[Container], leases: &Leases) -> Result<String> {
     let person = person(ctx);
     let mut tenants = leases.tenants.iter().filter(|tenant| tenant.dir == dir && tenant.is_stack());
-    if let Some(tenant) = tenants.find(|tenant| has_person(&tenant.project, &person)) {
+    if let Some(tenant) = tenants.find(|tenant| is_personal_name(&tenant.project, &person)) {
         return Ok(tenant.project.clone());
     }
     let volumes = ctx.engine.volumes().map_err(|trouble| ctx.engine_error(&trouble))?;
@@ -102,7 +102,7 @@ fn choose(ctx: &Context, base: &str, dir: &Path, containers: &[Container], lease
             || volumes.iter().any(|name| name.starts_with(&volume))
     };
     let whole = format!("{}:{}", whole_person(ctx), dir.display());
-    Ok(person_name(base, &person, &whole, &is_taken))
+    Ok(personal_name(base, &person, &whole, &is_taken))
 }
 
 /// The name for commands that give none, where nothing else says one: what

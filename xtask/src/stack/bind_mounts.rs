@@ -12,11 +12,9 @@ use crate::parse::compose::Node;
 /// A bind mount of something in the project, or in the person's home.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BindMount {
-    /// The service.
     pub service: String,
     /// Its source, as it is written.
     pub source: String,
-    /// Where it stands.
     pub place: Place,
 }
 

@@ -14,7 +14,6 @@ pub struct Checkout {
     /// The top folder of the main working tree, for a linked worktree (`git
     /// worktree add`) of a repository that has one.
     pub main: Option<PathBuf>,
-    /// Whether it is a linked worktree.
     pub linked: bool,
     /// The name that the repository goes by: the folder of its main working
     /// tree, or a bare repository's own without `.git`.
@@ -23,7 +22,6 @@ pub struct Checkout {
     pub branch: Option<String>,
 }
 
-/// The checkout that `dir` is in.
 pub fn checkout(dir: &Path) -> Option<Checkout> {
     let root = checkout_root(dir)?;
     let git = root.join(".git");

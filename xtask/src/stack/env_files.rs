@@ -12,7 +12,6 @@ use crate::error::{Error, Result};
 use crate::model::Source;
 use crate::ui::quoted_path;
 
-/// The env files of a project.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EnvFiles {
     files: Vec<PathBuf>,

@@ -21,7 +21,6 @@ pub type Texts = BTreeMap<PathBuf, String>;
 pub(super) struct Loader<'a> {
     /// Folder that relative paths count from.
     pub(super) base: PathBuf,
-    /// Variables.
     pub(super) lookup: &'a Lookup<'a>,
     /// Files that are not read from the disk.
     pub(super) texts: &'a Texts,
@@ -29,7 +28,6 @@ pub(super) struct Loader<'a> {
     pub(super) included: Vec<PathBuf>,
 }
 
-/// Reads and parses one file.
 pub(super) fn parse(file: &Arc<Path>, texts: &Texts) -> Result<Vec<Node>> {
     match texts.get(file.as_ref()) {
         Some(text) => documents(text, file),
@@ -37,7 +35,6 @@ pub(super) fn parse(file: &Arc<Path>, texts: &Texts) -> Result<Vec<Node>> {
     }
 }
 
-/// A compose file as text.
 pub fn text_of(file: &Path) -> Result<String> {
     let place = crate::ui::clean(&file.display().to_string());
     let bytes = disk::bounded(file).map_err(|error| match error.kind() {

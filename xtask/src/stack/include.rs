@@ -122,7 +122,6 @@ fn add(document: &mut Node, section: &str, more: Vec<(String, Node)>, file: &Arc
     }
 }
 
-/// Loads one entry of the list.
 fn load_entry(loader: &Loader<'_>, item: &Node, file: &Arc<Path>) -> Result<Node> {
     let paths =
         if item.text().is_some() { item.texts() } else { item.get("path").map(Node::texts).unwrap_or_default() };

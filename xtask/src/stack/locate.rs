@@ -15,11 +15,9 @@ const OVERRIDES: [&str; 4] =
 /// A project that was found, without a look into its compose files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Project {
-    /// Project folder.
     pub dir: PathBuf,
     /// Compose files, in the order they are merged.
     pub files: Vec<PathBuf>,
-    /// Its env files.
     pub env_files: EnvFiles,
 }
 

@@ -1,5 +1,7 @@
 //! The project on disk: env files and compose files.
 
+#![expect(missing_docs, reason = "a comment says what the name does not")]
+
 mod bind_mounts;
 mod checkout;
 mod env_files;

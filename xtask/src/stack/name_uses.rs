@@ -12,18 +12,13 @@ use crate::labels::LINK_VARIABLE;
 use crate::model::ComposeOptions;
 use crate::parse::compose::{Node, is_external, networks};
 
-/// One use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameUse {
     /// The service whose container has the name.
     pub service: String,
-    /// The name.
     pub name: String,
-    /// How it is used.
     pub how: How,
-    /// Compose file.
     pub file: PathBuf,
-    /// Line, from 1.
     pub line: usize,
 }
 

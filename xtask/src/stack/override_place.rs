@@ -24,7 +24,6 @@ const OWN: &str = "docker-compose.xtask.yml";
 /// A compose file of ours and how Compose comes to read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The file.
     pub file: PathBuf,
     /// Whether Compose reads it now.
     pub present: bool,
@@ -39,7 +38,6 @@ pub struct Place {
 /// COMPOSE_FILE in an env file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List {
-    /// The env file.
     pub env_file: PathBuf,
     /// The value with our file.
     pub with: String,

@@ -31,7 +31,6 @@ pub fn template_for(file: &Path) -> Option<PathBuf> {
     template_of(file).or_else(|| template_in(file.parent()?))
 }
 
-/// The template of the `.env` in `dir`.
 pub fn template_in(dir: &Path) -> Option<PathBuf> {
     template_of(&dir.join(".env"))
 }

@@ -14,13 +14,11 @@ use crate::parse::interpolate::{interpolate, mentions};
 /// One place that names a variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Use {
-    /// Name of the variable.
     pub name: String,
     /// As written: `${BACKEND_PORT:-8000}`.
     pub text: String,
     /// The default in it.
     pub default: Option<String>,
-    /// Compose file.
     pub file: PathBuf,
     /// Line of the value, from 1.
     pub line: usize,

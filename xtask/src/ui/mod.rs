@@ -1,6 +1,8 @@
 //! The only place that prints. Data goes to stdout; notes, questions and
 //! progress go to stderr.
 
+#![expect(missing_docs, reason = "a comment says what the name does not")]
+
 mod diff;
 mod json;
 mod live;

@@ -12,7 +12,6 @@ pub fn is_interactive() -> bool {
 pub struct Choice {
     /// The letter to type.
     pub key: char,
-    /// What it does.
     pub label: String,
 }
 

@@ -24,7 +24,6 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// A netlink socket.
     pub(super) fn netlink() -> Result<Self> {
         // AF_NETLINK and NETLINK_SOCK_DIAG, which socket2 has no names for.
         let socket = RawSocket::new(Domain::from(16), Type::DGRAM, Some(socket2::Protocol::from(4)));

@@ -63,7 +63,6 @@ fn all() -> Option<Vec<Socket>> {
     Some(sockets)
 }
 
-/// The bytes of one table.
 #[expect(unsafe_code, reason = "GetExtendedTcpTable and GetExtendedUdpTable")]
 fn table(layout: &Layout) -> Option<Vec<u8>> {
     let family = u32::from(if layout.v6 { AF_INET6 } else { AF_INET });

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::link;
 use crate::context::Context;
-use crate::decide::{Fate, Pools, Wanted, fate, pools};
+use crate::decide::{NetworkFate, Pools, Wanted, network_fate, pools};
 use crate::docker::EngineError;
 use crate::error::{Error, Result};
 use crate::model::{Container, Network};
@@ -72,16 +72,16 @@ pub fn plan(ctx: &Context, wish: &Wish) -> Result<Plan> {
     let mut plan = Plan { remove: Vec::new(), keep: Vec::new(), pools };
     for network in networks {
         match fate_of(&network, &containers, wish) {
-            Fate::Remove(why) => plan.remove.push((network, why)),
-            Fate::Keep(why) => plan.keep.push(Kept { name: network.name, why }),
-            Fate::Aside => {}
+            NetworkFate::Remove(why) => plan.remove.push((network, why)),
+            NetworkFate::Keep(why) => plan.keep.push(Kept { name: network.name, why }),
+            NetworkFate::NotSelected => {}
         }
     }
     Ok(plan)
 }
 
-fn fate_of(network: &Network, containers: &[Container], wish: &Wish) -> Fate {
-    fate(network, containers, Wanted { projects: &wish.projects, all: wish.all, now: SystemTime::now() })
+fn fate_of(network: &Network, containers: &[Container], wish: &Wish) -> NetworkFate {
+    network_fate(network, containers, Wanted { projects: &wish.projects, all: wish.all, now: SystemTime::now() })
 }
 
 /// Takes the networks of a plan away. Somebody may have thought about it for
@@ -113,9 +113,9 @@ pub fn run(ctx: &Context, plan: &Plan, wish: &Wish) -> Outcome {
 
 fn remove_if_unused(ctx: &Context, network: &Network, containers: &[Container], wish: &Wish) -> Result<(), String> {
     match fate_of(network, containers, wish) {
-        Fate::Remove(_) => remove(ctx, network),
-        Fate::Keep(why) => Err(why),
-        Fate::Aside => Ok(()),
+        NetworkFate::Remove(_) => remove(ctx, network),
+        NetworkFate::Keep(why) => Err(why),
+        NetworkFate::NotSelected => Ok(()),
     }
 }
 

@@ -12,15 +12,11 @@ use crate::error::Result;
 /// A published port of a file that no variable feeds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// One number.
     Literal(Literal),
     /// What cannot become one variable.
     Left {
-        /// The service.
         service: String,
-        /// Line, from 1.
         line: usize,
-        /// Why not.
         why: &'static str,
     },
 }
@@ -28,11 +24,8 @@ pub enum Found {
 /// A published port written as a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Literal {
-    /// The service.
     pub service: String,
-    /// Line, from 1.
     pub line: usize,
-    /// The published port.
     pub published: u16,
     /// The container's port; `None` where that is a variable or a range.
     pub target: Option<u16>,
@@ -47,7 +40,6 @@ pub struct Literal {
 /// How a word or text is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quotes {
-    /// In quotes.
     There,
     /// Without, in a line of its own, where `${…}` needs none.
     Absent,

@@ -10,13 +10,10 @@ use crate::parse::interpolate::{Use, interpolate};
 /// A node of a compose file.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// What it holds.
     pub data: Data,
     /// Compose's own tag on it.
     pub tag: Tag,
-    /// The file it is written in.
     pub file: Arc<Path>,
-    /// Line, from 1.
     pub line: usize,
 }
 
@@ -53,7 +50,6 @@ pub struct Scalar {
 pub struct Template {
     /// The text as written.
     pub raw: String,
-    /// The variables in it.
     pub uses: Vec<Use<Source>>,
 }
 
@@ -107,7 +103,6 @@ impl Node {
         if let Data::Scalar(scalar) = &self.data { Some(scalar) } else { None }
     }
 
-    /// The text of a word or text.
     pub fn text(&self) -> Option<&str> {
         self.scalar().map(|scalar| scalar.text.as_str())
     }

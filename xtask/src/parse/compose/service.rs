@@ -12,7 +12,6 @@ use crate::model::{NetworkSettings, Place, Service, TRAEFIK_LABELS, exposed_tcp}
 /// A service and what decides whether it takes part.
 #[derive(Debug, Clone)]
 pub struct Definition {
-    /// The service.
     pub service: Service,
     /// `profiles:`; empty = always active.
     pub profiles: Vec<String>,
@@ -144,7 +143,6 @@ pub fn network_settings(services: &[Service], networks: Option<&Node>) -> BTreeM
     used.map(|(key, name)| (name.clone(), settings(key).unwrap_or_default())).collect()
 }
 
-/// What a value is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Text,

@@ -23,7 +23,6 @@ pub fn images(json: &[u8]) -> Result<Vec<String>> {
     Ok(list.into_iter().map(name).collect())
 }
 
-/// One image.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Image {
     /// Full id.
@@ -34,7 +33,6 @@ pub struct Image {
     pub exposed: Vec<u16>,
 }
 
-/// Reads one image.
 pub fn image(json: &[u8]) -> Result<Image> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]

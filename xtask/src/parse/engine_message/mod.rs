@@ -33,7 +33,6 @@ pub struct PortProblem {
     pub port: Option<u16>,
     /// Transport protocol, where the text has it.
     pub protocol: Option<Protocol>,
-    /// Why.
     pub cause: Cause,
     /// Name of the container that should have had the port, where the text has it.
     pub container: Option<String>,
@@ -218,7 +217,6 @@ impl Place {
         Some(Place { protocol: Some(protocol), ..Place::address(address)? })
     }
 
-    /// A number alone.
     fn number(rest: &str) -> Option<Place> {
         Some(Place { port: Some(leading_number(rest)?), ..Place::default() })
     }

@@ -20,10 +20,7 @@ pub enum NetworkProblem {
     /// (or `down`) cures it.
     Gone,
     /// A network declared as external does not exist.
-    ExternalMissing {
-        /// Its name.
-        name: String,
-    },
+    ExternalMissing { name: String },
     /// The engine has no address range left for another network.
     PoolsExhausted,
 }

@@ -7,7 +7,6 @@ use super::names::names_secret_variable;
 struct Program {
     /// Their names; a path may stand before, and `.exe` behind.
     names: &'static [&'static str],
-    /// The letters.
     letters: &'static str,
     /// Whether the value may be a word of its own.
     apart: bool,

@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::context::Context;
-use crate::decide::{Expect, Slot, exclude, port_difference};
+use crate::decide::{Expect, Slot, cannot_share_port, port_difference};
 use crate::envfile::{Dependents, Document, PortMove};
 use crate::error::{Error, Result};
 use crate::ledger::Kept;
@@ -188,7 +188,7 @@ fn spoils(survey: &Survey, step: &Move, row: &Row, writes: Writes) -> Option<Err
     let also = survey.rows.iter().find(|other| {
         other.variable() == Some(variable)
             && other.wanted != row.wanted
-            && exclude(&other.wanted.mapping, &row.wanted.mapping)
+            && cannot_share_port(&other.wanted.mapping, &row.wanted.mapping)
     });
     if let Some(other) = also {
         let (service, address) = (ui::clean(&other.wanted.mapping.service), other.wanted.mapping.address());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::plan::{Move, What, file_for};
-use crate::decide::exclude;
+use crate::decide::cannot_share_port;
 use crate::ledger::{moves, values};
 use crate::model::Origin;
 use crate::operation::change::overrides;
@@ -55,7 +55,7 @@ fn could_be(survey: &Survey, step: &Move) -> bool {
                 is_free(survey, &row.wanted.mapping, step.to)
             } else {
                 let mapping = &row.wanted.mapping;
-                let meets = |own: &&Row| step.is_of(survey, own) && exclude(&own.wanted.mapping, mapping);
+                let meets = |own: &&Row| step.is_of(survey, own) && cannot_share_port(&own.wanted.mapping, mapping);
                 let has_it = mapping.published.is_some_and(|range| range.contains(step.to));
                 !has_it || !survey.rows.iter().any(|own| meets(&own))
             }

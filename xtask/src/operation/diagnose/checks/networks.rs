@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::decide::{Fate, Namesake, Pools, Wanted, as_it_runs, fate, namesakes, pools};
+use crate::decide::{Namesake, NetworkFate, Pools, Wanted, namesakes, network_fate, pools, with_running_networks};
 use crate::model::{Container, Network, Route};
 use crate::operation::check::namesakes::CURE;
 use crate::operation::diagnose::finding::{Finding, Status};
@@ -39,7 +39,7 @@ pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
         found.extend(stale(&project.stack.name, networks, containers));
         found.extend(strangers(&project.stack.name, networks, containers));
         let all = project.containers.as_deref().unwrap_or_default();
-        found.extend(mistaken(&namesakes(&as_it_runs(&project.stack, all), all)));
+        found.extend(mistaken(&namesakes(&with_running_networks(&project.stack, all), all)));
     }
     if scene.is_local() {
         found.extend(routes(networks, &host::routes()));
@@ -49,7 +49,7 @@ pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
 
 fn orphans(networks: &[Network], containers: &[Container]) -> Vec<String> {
     let wanted = Wanted { projects: &[], all: false, now: std::time::SystemTime::now() };
-    let is_orphan = |network: &&Network| matches!(fate(network, containers, wanted), Fate::Remove(_));
+    let is_orphan = |network: &&Network| matches!(network_fate(network, containers, wanted), NetworkFate::Remove(_));
     networks.iter().filter(is_orphan).map(|network| network.name.clone()).collect()
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::context::Context;
-use crate::decide::{is_engine_process, overlaps, untouchable};
+use crate::decide::{is_engine_process, overlaps, signal_objection};
 use crate::error::{Error, Result};
 use crate::exec::{self, Command};
 use crate::host::{self, Ask};
@@ -140,7 +140,7 @@ fn stop_action(owner: &Owner, ancestors: &[u32], published: bool) -> Result<Stop
             if is_leftover_proxy(process, published) {
                 return Ok(StopAction::EndProcess(process.clone()));
             }
-            match untouchable(process, ancestors) {
+            match signal_objection(process, ancestors) {
                 Some(why) => Err(why),
                 None if host::taken_along(process).iter().any(is_engine_process) => {
                     Err("a container engine runs under it and would end with it: quit that in its own window"
