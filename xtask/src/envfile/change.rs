@@ -12,7 +12,7 @@ use crate::parse::interpolate::interpolate;
 /// How a variable stood in a file before it was changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Was {
+pub enum WrittenForm {
     /// Its value as written, with its quotes and variables.
     Value(String),
     /// A line without `=`, whose value the shell has.
@@ -23,14 +23,14 @@ pub enum Was {
 
 impl Document {
     /// How `name` stands in the file; `None` where that could not be put back.
-    pub fn was(&self, name: &str) -> Option<Was> {
-        let Some(found) = self.last(name) else { return Some(Was::Absent(self.end().1.to_owned())) };
+    pub fn written_form(&self, name: &str) -> Option<WrittenForm> {
+        let Some(found) = self.last(name) else { return Some(WrittenForm::Absent(self.end().1.to_owned())) };
         if found.style == Style::Inherited {
-            return Some(Was::Inherited);
+            return Some(WrittenForm::Inherited);
         }
         let raw = std::str::from_utf8(&self.bytes[found.value.clone()]).ok()?;
         // What looks like a comment and is the value becomes one by a change.
-        (found.style != Style::Plain || !raw.contains('#')).then(|| Was::Value(raw.to_owned()))
+        (found.style != Style::Plain || !raw.contains('#')).then(|| WrittenForm::Value(raw.to_owned()))
     }
 
     /// Gives `name` the value `to`, and changes only what differs of the text:
@@ -58,13 +58,13 @@ impl Document {
     }
 
     /// Undoes changes of `name`; `false` where the file does not allow it.
-    pub fn put_back(&mut self, name: &str, was: &Was) -> bool {
+    pub fn put_back(&mut self, name: &str, was: &WrittenForm) -> bool {
         let Some(found) = self.last(name) else { return false };
         let (range, text) = match was {
-            Was::Value(_) if found.style == Style::Inherited => return false,
-            Was::Value(raw) => (found.value.clone(), raw.as_str()),
-            Was::Inherited => (found.name.end..found.value.end, ""),
-            Was::Absent(before) => (self.whole_line(found, before), ""),
+            WrittenForm::Value(_) if found.style == Style::Inherited => return false,
+            WrittenForm::Value(raw) => (found.value.clone(), raw.as_str()),
+            WrittenForm::Inherited => (found.name.end..found.value.end, ""),
+            WrittenForm::Absent(before) => (self.whole_line(found, before), ""),
         };
         let bytes = [&self.bytes[..range.start], text.as_bytes(), &self.bytes[range.end..]].concat();
         let Ok(changed) = Document::parse(bytes) else { return false };
@@ -73,8 +73,8 @@ impl Document {
             all.map(|line| (line.name, line.text)).collect::<Vec<_>>()
         };
         // At the end of a file the line break before it goes too.
-        let same = changed.was(name).is_some_and(|now| match was {
-            Was::Absent(_) => matches!(now, Was::Absent(_)),
+        let same = changed.written_form(name).is_some_and(|now| match was {
+            WrittenForm::Absent(_) => matches!(now, WrittenForm::Absent(_)),
             _ => now == *was,
         });
         let same = same && others(&changed) == others(self);
@@ -181,7 +181,7 @@ mod tests {
             ("", "8010", "P=8010\n"),
         ] {
             let mut document = Document::parse(before).unwrap();
-            let was = document.was("P").unwrap();
+            let was = document.written_form("P").unwrap();
             document.change("P", to, NOTHING, &earlier).unwrap();
             assert_eq!(String::from_utf8_lossy(document.render()), after, "{before:?}");
             assert_eq!(document.values(NOTHING, &earlier).unwrap()["P"].value, to, "{before:?}");
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn lines_that_came_later_stay() {
         let mut document = Document::parse("A=1").unwrap();
-        let was = document.was("P").unwrap();
+        let was = document.written_form("P").unwrap();
         document.set("P", "8010").unwrap();
         document.set("Q", "2").unwrap();
         assert!(document.put_back("P", &was));
@@ -210,7 +210,7 @@ mod tests {
             let Ok(before) = Document::parse(bytes) else { return Ok(()) };
             prop_assume!(before.values(NOTHING, NOTHING).is_ok());
             let mut after = before.clone();
-            let Some(was) = before.was(&name) else { return Ok(()) };
+            let Some(was) = before.written_form(&name) else { return Ok(()) };
             after.change(&name, &to, NOTHING, NOTHING).unwrap();
             prop_assert_eq!(&after.values(NOTHING, NOTHING).unwrap()[&name].value, &to);
             // What shares its line with others may have to stay.

@@ -7,7 +7,7 @@ mod change;
 mod dependents;
 mod document;
 mod edit;
-mod oddities;
+mod issues;
 mod scan;
 mod template;
 mod value;
@@ -15,8 +15,8 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub use change::Was;
+pub use change::WrittenForm;
 pub use dependents::{Dependents, Follow, Mention, PortMove, Stale, dependents, mentions, stale};
 pub use document::{Assigned, Document, Entry, Lookup, Value};
-pub use oddities::{Oddity, What};
+pub use issues::{Issue, IssueKind};
 pub use template::{Change, Commented};

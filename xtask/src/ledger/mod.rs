@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 pub use leases::{Ledger, decode, encode};
 pub use place::ledger_dir;
 pub use project_lock::ProjectLock;
-pub use values::Kept;
+pub use values::MovedValue;
 
 /// Overrides where the folder is.
 pub const STATE_DIR: &str = "XTASK_STATE_DIR";
@@ -56,7 +56,7 @@ fn absolute(dir: PathBuf, variable: &str) -> Result<PathBuf> {
 
 /// Whether nobody said where the folder is, and the system's list of users had
 /// to: people who look for it do not look there.
-pub fn is_unsaid(env: &dyn Fn(&str) -> Option<String>) -> bool {
+pub fn is_home_unset(env: &dyn Fn(&str) -> Option<String>) -> bool {
     let names = if cfg!(unix) { [STATE_DIR, "HOME", "XDG_STATE_HOME"].as_slice() } else { &[] };
     !names.is_empty() && names.iter().all(|name| env(name).is_none_or(|value| value.is_empty()))
 }
@@ -75,9 +75,9 @@ mod tests {
     #[test]
     fn a_home_that_is_not_set_is_noticed() {
         let with = |set: &'static str| move |name: &str| (name == set).then(|| "/h".to_owned());
-        assert!(is_unsaid(&|_| None) && is_unsaid(&|_| Some(String::new())));
+        assert!(is_home_unset(&|_| None) && is_home_unset(&|_| Some(String::new())));
         for set in [STATE_DIR, "HOME", "XDG_STATE_HOME"] {
-            assert!(!is_unsaid(&with(set)), "{set}");
+            assert!(!is_home_unset(&with(set)), "{set}");
         }
     }
 }

@@ -35,7 +35,7 @@ pub fn record(state: &Path, file: &Path, changes: &[(String, u16, u16)]) -> Resu
 }
 
 /// The moves of `file`: variable, port before the first move, port now.
-pub fn of(state: &Path, file: &Path) -> Vec<(String, u16, u16)> {
+pub fn read(state: &Path, file: &Path) -> Vec<(String, u16, u16)> {
     let moved: BTreeMap<String, Moved> = by_file::read(state, FILE, file);
     moved.into_iter().map(|(variable, moved)| (variable, moved.from, moved.to)).collect()
 }
@@ -53,19 +53,19 @@ mod tests {
         let step = |from, to| record(&state, &file, &[("A".to_owned(), from, to)]).unwrap();
         step(8000, 8001);
         step(8001, 8002);
-        assert_eq!(of(&state, &file), [("A".to_owned(), 8000, 8002)]);
+        assert_eq!(read(&state, &file), [("A".to_owned(), 8000, 8002)]);
         step(8002, 8000);
-        assert_eq!(of(&state, &file), []);
+        assert_eq!(read(&state, &file), []);
         // A person wrote 9000 by hand in between: that is the new start.
         step(8000, 8001);
         step(9000, 9001);
-        assert_eq!(of(&state, &file), [("A".to_owned(), 9000, 9001)]);
+        assert_eq!(read(&state, &file), [("A".to_owned(), 9000, 9001)]);
     }
 
     #[test]
     fn a_damaged_file_remembers_nothing() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("moves.json"), "{").unwrap();
-        assert_eq!(of(dir.path(), Path::new(".env")), []);
+        assert_eq!(read(dir.path(), Path::new(".env")), []);
     }
 }

@@ -10,15 +10,15 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::by_file;
-use crate::envfile::Was;
+use crate::envfile::WrittenForm;
 use crate::error::Result;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
+pub struct MovedValue {
     /// How it stood before the first move.
-    pub was: Was,
+    pub was: WrittenForm,
     /// How we wrote it. Where it stands otherwise now, a person changed it.
-    pub now: Was,
+    pub now: WrittenForm,
     /// There was no file.
     #[serde(default)]
     pub made: bool,
@@ -29,11 +29,11 @@ const FILE: &str = "moved-values.json";
 
 /// Remembers a change of `file`. What was there before an earlier change
 /// stays remembered; a variable that is back is forgotten.
-pub fn record(state: &Path, file: &Path, variable: &str, change: Kept) -> Result<()> {
-    by_file::change(state, FILE, file, |of_file: &mut BTreeMap<String, Kept>| {
+pub fn record(state: &Path, file: &Path, variable: &str, change: MovedValue) -> Result<()> {
+    by_file::change(state, FILE, file, |of_file: &mut BTreeMap<String, MovedValue>| {
         let first = of_file.remove(variable).filter(|kept| kept.now == change.was);
         let kept = match first {
-            Some(first) => Kept { now: change.now, ..first },
+            Some(first) => MovedValue { now: change.now, ..first },
             None => change,
         };
         if kept.was != kept.now {
@@ -43,7 +43,7 @@ pub fn record(state: &Path, file: &Path, variable: &str, change: Kept) -> Result
 }
 
 /// What is remembered of `file`, by variable.
-pub fn of(state: &Path, file: &Path) -> BTreeMap<String, Kept> {
+pub fn read(state: &Path, file: &Path) -> BTreeMap<String, MovedValue> {
     by_file::read(state, FILE, file)
 }
 
@@ -56,19 +56,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join(".env");
         std::fs::write(&file, "").unwrap();
-        let value = |text: &str| Was::Value(text.to_owned());
-        let step = |was: Was, now: Was| {
-            record(dir.path(), &file, "A", Kept { was, now, made: false }).unwrap();
-            of(dir.path(), &file).remove("A")
+        let value = |text: &str| WrittenForm::Value(text.to_owned());
+        let step = |was: WrittenForm, now: WrittenForm| {
+            record(dir.path(), &file, "A", MovedValue { was, now, made: false }).unwrap();
+            read(dir.path(), &file).remove("A")
         };
         step(value("${H}:1"), value("${H}:2"));
         let kept = step(value("${H}:2"), value("${H}:3")).unwrap();
         assert_eq!((kept.was, kept.now), (value("${H}:1"), value("${H}:3")));
         assert_eq!(step(value("${H}:3"), value("${H}:1")), None);
         // A person wrote something else in between: that is the new start.
-        step(Was::Absent("\n".into()), value("1"));
+        step(WrittenForm::Absent("\n".into()), value("1"));
         assert_eq!(step(value("'5'"), value("'6'")).unwrap().was, value("'5'"));
         std::fs::write(dir.path().join(FILE), "{").unwrap();
-        assert_eq!(of(dir.path(), &file), BTreeMap::new());
+        assert_eq!(read(dir.path(), &file), BTreeMap::new());
     }
 }

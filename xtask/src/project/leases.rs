@@ -46,7 +46,7 @@ pub fn open_here(ctx: &Context, containers: &[Container]) -> Option<Ledger> {
 fn open_at(ctx: &Context, dir: Result<PathBuf>, containers: Option<&[Container]>) -> Option<Ledger> {
     let opened = dir.and_then(|dir| {
         let ledger = Ledger::open(&dir)?;
-        if ledger::is_unsaid(&|name| ctx.var(name)) {
+        if ledger::is_home_unset(&|name| ctx.var(name)) {
             static SAID: Once = Once::new();
             let folder = ui::clean(&dir.display().to_string());
             SAID.call_once(|| {

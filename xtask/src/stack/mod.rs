@@ -19,7 +19,7 @@ mod reader;
 mod service_env;
 mod settings;
 mod templates;
-mod uses;
+mod variable_uses;
 
 #[cfg(test)]
 mod tests;
@@ -38,4 +38,4 @@ pub use reader::{read, read_with};
 pub use service_env::missing_env_files;
 pub use settings::{FILE as SETTINGS_FILE, OnConflict, Settings};
 pub use templates::{template_for, template_in, template_of};
-pub use uses::{Use, Uses, uses};
+pub use variable_uses::{VariableUse, VariableUses, variable_uses};

@@ -1,14 +1,14 @@
 use super::{document, shell, step};
-use crate::envfile::{What, dependents, stale};
+use crate::envfile::{IssueKind, dependents, stale};
 
 #[test]
 fn what_is_odd_is_told_by_line() {
-    let odd = |text: &str| -> Vec<(usize, String, What)> {
-        let found = document(text).oddities(&shell);
-        found.into_iter().map(|oddity| (oddity.line, oddity.variable, oddity.what)).collect()
+    let odd = |text: &str| -> Vec<(usize, String, IssueKind)> {
+        let found = document(text).issues(&shell);
+        found.into_iter().map(|issue| (issue.line, issue.variable, issue.what)).collect()
     };
     let one = |line, name: &str, what| vec![(line, name.to_owned(), what)];
-    let nothing = |name: &str| What::ExpandsToNothing { name: name.to_owned(), below: None };
+    let nothing = |name: &str| IssueKind::ExpandsToNothing { name: name.to_owned(), below: None };
     for fine in [
         "A=1\n",
         "A=#fff\n",
@@ -26,16 +26,16 @@ fn what_is_odd_is_told_by_line() {
     ] {
         assert_eq!(odd(fine), [], "{fine:?}");
     }
-    assert_eq!(odd("A=1\nB=2\nA=3\n"), one(1, "A", What::Duplicate { counts: 3 }));
-    assert_eq!(odd("\nA= # c\n"), one(2, "A", What::CommentIsValue));
-    assert_eq!(odd("A=1\t# c\n"), one(1, "A", What::TabBeforeComment));
+    assert_eq!(odd("A=1\nB=2\nA=3\n"), one(1, "A", IssueKind::Duplicate { counts: 3 }));
+    assert_eq!(odd("\nA= # c\n"), one(2, "A", IssueKind::CommentIsValue));
+    assert_eq!(odd("A=1\t# c\n"), one(1, "A", IssueKind::TabBeforeComment));
     assert_eq!(odd("A=pa$word\n"), one(1, "A", nothing("word")));
     assert_eq!(odd("A=\"pa$word\"\n"), one(1, "A", nothing("word")));
     assert_eq!(odd("A=pa\\$word\n"), one(1, "A", nothing("word")));
-    assert_eq!(odd("A=$B\nB=1\n"), one(1, "A", What::ExpandsToNothing { name: "B".into(), below: Some(2) }));
-    assert_eq!(odd("A\n"), one(1, "A", What::Inherited));
-    assert_eq!(odd("A=1\nB"), one(2, "B", What::Dropped));
-    assert_eq!(odd("A=1\nB=1\r\n"), one(2, "", What::MixedLineEnds));
+    assert_eq!(odd("A=$B\nB=1\n"), one(1, "A", IssueKind::ExpandsToNothing { name: "B".into(), below: Some(2) }));
+    assert_eq!(odd("A\n"), one(1, "A", IssueKind::Inherited));
+    assert_eq!(odd("A=1\nB"), one(2, "B", IssueKind::Dropped));
+    assert_eq!(odd("A=1\nB=1\r\n"), one(2, "", IssueKind::MixedLineEnds));
 }
 
 #[test]
@@ -61,11 +61,11 @@ fn changes_are_what_is_written_otherwise() {
 
 #[test]
 fn missing_lines_come_with_their_comments() {
-    let template = "# Head\n\n# What A is\n# and does\nA=1\n#Z=0\nB=2 # why\n# C\nC=\"x\ny\"\nD=1\n";
+    let template = "# Head\n\n# IssueKind A is\n# and does\nA=1\n#Z=0\nB=2 # why\n# C\nC=\"x\ny\"\nD=1\n";
     for (before, after) in [
-        ("D=1", "D=1\n\n# What A is\n# and does\nA=1\nB=2 # why\n\n# C\nC=\"x\ny\"\n"),
+        ("D=1", "D=1\n\n# IssueKind A is\n# and does\nA=1\nB=2 # why\n\n# C\nC=\"x\ny\"\n"),
         ("D=1\r\nA=1\r\nC=1\r\n", "D=1\r\nA=1\r\nC=1\r\nB=2 # why\r\n"),
-        ("", "# What A is\n# and does\nA=1\nB=2 # why\n\n# C\nC=\"x\ny\"\nD=1\n"),
+        ("", "# IssueKind A is\n# and does\nA=1\nB=2 # why\n\n# C\nC=\"x\ny\"\nD=1\n"),
     ] {
         let template = document(template);
         let mut file = document(before);

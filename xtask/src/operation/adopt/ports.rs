@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::model::{ComposeOptions, Stack, Wanted};
 use crate::operation::change::proof;
 use crate::parse::compose::{Found, Literal, literals};
-use crate::stack::{self, Project, Texts, Uses};
+use crate::stack::{self, Project, Texts, VariableUses};
 
 /// The project as it will be.
 pub(super) struct Ports {
@@ -56,7 +56,7 @@ fn project(target: &Target<'_>, plan: &mut Plan) -> Result<Option<Ports>> {
     }
     let template = stack::template_in(&project.dir);
     let reader = Reader::new(target, &project, template.as_deref())?;
-    let uses = stack::uses(&project, &env)?;
+    let uses = stack::variable_uses(&project, &env)?;
     let files = found(target, &uses, plan)?;
     let taken = Taken { target, project: &project, uses: &uses, template: template.as_deref().and_then(document) };
     let names = taken.names(&files);
@@ -82,7 +82,7 @@ fn project(target: &Target<'_>, plan: &mut Plan) -> Result<Option<Ports>> {
 type File = (PathBuf, String, Vec<Literal>);
 
 /// Every file with literal ports; what cannot be changed is named.
-fn found(target: &Target<'_>, uses: &Uses, plan: &mut Plan) -> Result<Vec<File>> {
+fn found(target: &Target<'_>, uses: &VariableUses, plan: &mut Plan) -> Result<Vec<File>> {
     let mut files = Vec::new();
     for file in &uses.files {
         let text = stack::text_of(file)?;
@@ -128,7 +128,7 @@ fn key(literal: &Literal) -> Key {
 struct Taken<'a> {
     target: &'a Target<'a>,
     project: &'a Project,
-    uses: &'a Uses,
+    uses: &'a VariableUses,
     template: Option<Document>,
 }
 

@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use super::files::EnvProject;
 use crate::context::Context;
-use crate::envfile::{Document, Oddity, Stale, What, mentions, stale};
+use crate::envfile::{Document, Issue, IssueKind, Stale, mentions, stale};
 use crate::error::Result;
 use crate::exec::Command;
 use crate::model::Source;
 use crate::operation::change::dependents::port_moves;
-use crate::stack::{self, Uses};
+use crate::stack::{self, VariableUses};
 use crate::ui;
 
 /// Something to look at.
@@ -55,7 +55,7 @@ struct Report<'a> {
 /// Looks at every env file of the project.
 pub fn check(ctx: &Context, env: &EnvProject) -> Result<Vec<Finding>> {
     let files = env.written(ctx)?;
-    let uses = stack::uses(&env.project, &|name| ctx.var(name))?;
+    let uses = stack::variable_uses(&env.project, &|name| ctx.var(name))?;
     let mut found = missing(ctx, env);
     for (at, (path, document)) in files.iter().enumerate() {
         let of_file = OfFile { ctx, path };
@@ -67,8 +67,8 @@ pub fn check(ctx: &Context, env: &EnvProject) -> Result<Vec<Finding>> {
                 .then(String::new)
                 .or_else(|| ctx.var(name))
         };
-        for oddity in document.oddities(&earlier) {
-            found.push(odd(&of_file, &oddity));
+        for issue in document.issues(&earlier) {
+            found.push(odd(&of_file, &issue));
         }
         found.extend(shadowed(&of_file, env, document));
     }
@@ -107,7 +107,7 @@ fn missing(ctx: &Context, env: &EnvProject) -> Vec<Finding> {
 }
 
 /// Without a template nobody says what belongs here.
-fn unknown(file: &OfFile<'_>, env: &EnvProject, document: &Document, uses: &Uses) -> Vec<Finding> {
+fn unknown(file: &OfFile<'_>, env: &EnvProject, document: &Document, uses: &VariableUses) -> Vec<Finding> {
     let Some((path, template)) = &env.template else { return Vec::new() };
     if uses.env_files.iter().any(|used| used == file.path) {
         return Vec::new();
@@ -135,25 +135,25 @@ fn unknown(file: &OfFile<'_>, env: &EnvProject, document: &Document, uses: &Uses
     own.iter().filter(|line| !is_known(&line.name)).map(finding).collect()
 }
 
-fn odd(file: &OfFile<'_>, oddity: &Oddity) -> Finding {
-    let name = &oddity.variable;
-    let (kind, message, remedy) = match &oddity.what {
-        What::Duplicate { counts } => (
+fn odd(file: &OfFile<'_>, issue: &Issue) -> Finding {
+    let name = &issue.variable;
+    let (kind, message, remedy) = match &issue.what {
+        IssueKind::Duplicate { counts } => (
             "duplicate",
             format!("{name} is set again on line {counts}, and that one counts"),
-            format!("remove line {}, or line {counts}", oddity.line),
+            format!("remove line {}, or line {counts}", issue.line),
         ),
-        What::CommentIsValue => (
+        IssueKind::CommentIsValue => (
             "comment_is_value",
             format!("the value of {name} is what looks like a comment: after `=` and a space `#` starts none"),
             format!("give the comment a line of its own, or write `{name}=\"\" # …`"),
         ),
-        What::TabBeforeComment => (
+        IssueKind::TabBeforeComment => (
             "tab_before_comment",
             format!("only a space and `#` start a comment: after a tab it is part of the value of {name}"),
             "write a space in the place of the tab".to_owned(),
         ),
-        What::ExpandsToNothing { name: wanted, below } => {
+        IssueKind::ExpandsToNothing { name: wanted, below } => {
             // In a password what follows the dollar sign is half of it.
             let hidden = ui::mask_value(name, "x") == "***";
             let wanted = if hidden { "a `$…`".to_owned() } else { format!("`${wanted}`") };
@@ -161,7 +161,7 @@ fn odd(file: &OfFile<'_>, oddity: &Oddity) -> Finding {
                 Some(below) => (
                     "expands_to_nothing",
                     format!("{wanted} in the value of {name} expands to nothing: only line {below} below sets it"),
-                    format!("move line {below} above line {}", oddity.line),
+                    format!("move line {below} above line {}", issue.line),
                 ),
                 None => (
                     "expands_to_nothing",
@@ -170,7 +170,7 @@ fn odd(file: &OfFile<'_>, oddity: &Oddity) -> Finding {
                 ),
             }
         }
-        What::Inherited => {
+        IssueKind::Inherited => {
             let set = if file.ctx.var(name).is_some() { "and it does" } else { "and it does not" };
             (
                 "inherited",
@@ -178,18 +178,18 @@ fn odd(file: &OfFile<'_>, oddity: &Oddity) -> Finding {
                 format!("write `{name}=value`, or remove the line"),
             )
         }
-        What::Dropped => (
+        IssueKind::Dropped => (
             "dropped",
             "the last line has no `=`, and Compose drops it".to_owned(),
             "write `NAME=value`, or remove the line".to_owned(),
         ),
-        What::MixedLineEnds => (
+        IssueKind::MixedLineEnds => (
             "mixed_line_ends",
             "some lines end in CRLF and some in LF; this is the first that differs".to_owned(),
             format!("dos2unix {}", file.ctx.show(file.path)),
         ),
     };
-    file.finding(kind, name, oddity.line, &message, remedy)
+    file.finding(kind, name, issue.line, &message, remedy)
 }
 
 /// Lines that would count if the shell did not set another value.

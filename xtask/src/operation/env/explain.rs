@@ -64,7 +64,7 @@ struct Port {
 /// Explains `name`; an error where nobody knows it.
 pub fn explain(ctx: &Context, env: &EnvProject, name: &str) -> Result<Explained> {
     let lookup = |name: &str| ctx.var(name);
-    let uses = stack::uses(&env.project, &lookup)?;
+    let uses = stack::variable_uses(&env.project, &lookup)?;
     // The ports are a part of the answer only: whoever checks them says more.
     let model = stack::read(&env.options(ctx), &ctx.dir, &lookup).unwrap_or_else(|error| {
         ui::note(&format!("note: the ports it feeds cannot be told: {error}"));

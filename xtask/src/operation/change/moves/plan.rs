@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::decide::{Expect, Slot, cannot_share_port, port_difference};
 use crate::envfile::{Dependents, Document, PortMove};
 use crate::error::{Error, Result};
-use crate::ledger::Kept;
+use crate::ledger::MovedValue;
 use crate::model::{Around, ComposeOptions, PortRange, Stack, Verdict, Wanted};
 use crate::operation::change::tracked::Writes;
 use crate::operation::change::{dependents, overrides, proof};
@@ -53,7 +53,7 @@ pub struct Move {
     /// What stands around the port in the variable's value, and stays.
     pub around: Around,
     /// How the variable was written before it was moved, when it goes back.
-    pub back: Option<Kept>,
+    pub back: Option<MovedValue>,
 }
 
 impl Move {

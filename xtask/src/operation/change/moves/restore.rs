@@ -29,10 +29,10 @@ pub fn restorable(survey: &Survey) -> Vec<Move> {
     let mut back = Vec::new();
     for (variable, (now, origin)) in variables {
         let Ok(file) = file_for(survey, variable) else { continue };
-        let moved = moves::of(&state, &file).into_iter().find(|(name, _, to)| name == variable && *to == now);
+        let moved = moves::read(&state, &file).into_iter().find(|(name, _, to)| name == variable && *to == now);
         if let Some((_, first, _)) = moved {
             let what = What::Variable(variable.to_owned());
-            let kept = values::of(&state, &file).remove(variable);
+            let kept = values::read(&state, &file).remove(variable);
             back.push(Move { around: origin.around.clone(), back: kept, ..Move::bare(what, now, first, file) });
         }
     }

@@ -11,7 +11,7 @@ use super::{Move, What, changes_more};
 use crate::context::Context;
 use crate::decide::{Changes, Expect, port_differences, published, render, slots};
 use crate::envfile::Document;
-use crate::ledger::Kept;
+use crate::ledger::MovedValue;
 use crate::model::{ComposeOptions, PortMapping, Stack, Wanted};
 use crate::operation::change::moves::apply::{File, write};
 use crate::{disk, stack};
@@ -328,9 +328,9 @@ proptest! {
             .map(|step| {
                 let name = step.variable().unwrap();
                 let at = project.ctx.options.env_files.iter().position(|file| *file == step.file).unwrap();
-                let was = Document::parse(bytes[at].clone()).unwrap().was(name).unwrap();
-                let now = Document::parse(std::fs::read(&step.file).unwrap()).unwrap().was(name).unwrap();
-                Move { from: step.to, to: step.from, back: Some(Kept { was, now, made: false }), ..step.clone() }
+                let was = Document::parse(bytes[at].clone()).unwrap().written_form(name).unwrap();
+                let now = Document::parse(std::fs::read(&step.file).unwrap()).unwrap().written_form(name).unwrap();
+                Move { from: step.to, to: step.from, back: Some(MovedValue { was, now, made: false }), ..step.clone() }
             })
             .collect();
         project.write(&back);

@@ -13,7 +13,7 @@ use crate::parse::interpolate::{interpolate, mentions};
 
 /// One place that names a variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Use {
+pub struct VariableUse {
     pub name: String,
     /// As written: `${BACKEND_PORT:-8000}`.
     pub text: String,
@@ -28,9 +28,9 @@ pub struct Use {
 
 /// What the compose files say of variables.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Uses {
+pub struct VariableUses {
     /// Every place that names one, in the order of the files.
-    pub places: Vec<Use>,
+    pub places: Vec<VariableUse>,
     /// Files that `env_file:` of a service names: all that is in them is used.
     pub env_files: Vec<PathBuf>,
     /// The compose files that were read: those of the project, and those that
@@ -40,21 +40,21 @@ pub struct Uses {
 
 /// Reads the compose files of `project`. A file that they include or extend
 /// and that cannot be read is left out: whoever reads the model says why.
-pub fn uses(project: &Project, env: &Environment<'_>) -> Result<Uses> {
+pub fn variable_uses(project: &Project, env: &Environment<'_>) -> Result<VariableUses> {
     let lookup = |name: &str| {
         env(name).or_else(|| project.env_files.get(name).map(|(value, _)| value.to_owned())).map(|value| (value, ()))
     };
     let expand = |text: &str| interpolate(text, &lookup).map(|done| done.value).ok();
-    let mut walk = Walk { expand: &expand, found: Uses::default(), seen: Vec::new() };
+    let mut walk = Walk { expand: &expand, found: VariableUses::default(), seen: Vec::new() };
     for file in &project.files {
         walk.file(file, &project.dir)?;
     }
-    Ok(Uses { files: walk.seen, ..walk.found })
+    Ok(VariableUses { files: walk.seen, ..walk.found })
 }
 
 struct Walk<'a> {
     expand: &'a dyn Fn(&str) -> Option<String>,
-    found: Uses,
+    found: VariableUses,
     seen: Vec<PathBuf>,
 }
 
@@ -107,7 +107,7 @@ impl Walk<'_> {
             Data::Null => {}
             Data::Scalar(scalar) => {
                 for mention in mentions(&scalar.text) {
-                    self.found.places.push(Use {
+                    self.found.places.push(VariableUse {
                         name: mention.name.to_owned(),
                         text: mention.text.to_owned(),
                         default: mention.default.map(str::to_owned),
