@@ -118,7 +118,7 @@ mod tests {
             project: Some(project.into()),
             service: Some(service.into()),
             state: State::Running,
-            networks: networks.iter().map(|network| Attachment::of(network, "")).collect(),
+            networks: networks.iter().map(|network| Attachment::new(network, "")).collect(),
             ..Container::default()
         }
     }

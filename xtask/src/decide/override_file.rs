@@ -247,7 +247,7 @@ fn elsewhere(wanted: &Wanted) -> Option<String> {
     let origin = wanted.origin.as_ref()?;
     match (&origin.variable, wanted.mapping.published) {
         // An address in its value cannot stand in `published:`.
-        (Some(variable), Some(now)) if origin.around.is_empty() => Some(format!("${{{variable}:-{now}}}")),
+        (Some(variable), Some(now)) if origin.affixes.is_empty() => Some(format!("${{{variable}:-{now}}}")),
         (_, None) if origin.written.published.as_deref() == Some("0") => Some("0".to_owned()),
         _ => None,
     }

@@ -129,7 +129,7 @@ mod tests {
             name: "c-1".into(),
             project: project.map(str::to_owned),
             state: if running { State::Running } else { State::Exited },
-            networks: on.iter().map(|(name, id)| Attachment::of(name, id)).collect(),
+            networks: on.iter().map(|(name, id)| Attachment::new(name, id)).collect(),
             ..Container::default()
         }
     }

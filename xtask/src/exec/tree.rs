@@ -68,10 +68,10 @@ impl Held {
                 // Who has ended meanwhile has nothing to be ended for.
                 others.extend(Held::open(born.pid).ok().filter(|held| held.born == born));
             }
-            if !self.gone() {
+            if !self.has_ended() {
                 self.terminate()?;
             }
-            let left: Vec<&Held> = others.iter().filter(|held| !held.gone()).collect();
+            let left: Vec<&Held> = others.iter().filter(|held| !held.has_ended()).collect();
             for held in &left {
                 // Refused to us: then that one stays.
                 drop(held.terminate());
@@ -92,13 +92,13 @@ impl Held {
         // The number is still its own, because `self.handle` is open.
         let handle = open(self.born.pid, PROCESS_TERMINATE)?;
         // SAFETY: the handle is open, and has the right that this needs.
-        if unsafe { TerminateProcess(handle.as_raw_handle(), 1) } == 0 && !self.gone() {
+        if unsafe { TerminateProcess(handle.as_raw_handle(), 1) } == 0 && !self.has_ended() {
             return Err(std::io::Error::last_os_error());
         }
         Ok(())
     }
 
-    fn gone(&self) -> bool {
+    fn has_ended(&self) -> bool {
         self.ended_within(Duration::ZERO)
     }
 }

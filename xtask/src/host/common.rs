@@ -17,7 +17,7 @@ pub enum Depth {
 
 /// How hard to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ask {
+pub enum Signal {
     /// End cleanly (SIGTERM). Windows has none for console programs.
     Term,
     /// End now (SIGKILL; Windows: with all that it started).
@@ -35,17 +35,17 @@ pub enum Ask {
 }
 
 #[cfg(unix)]
-impl Ask {
-    pub(super) fn signal(self) -> rustix::process::Signal {
-        use rustix::process::Signal;
+impl Signal {
+    pub(super) fn to_unix(self) -> rustix::process::Signal {
+        use rustix::process::Signal as Unix;
         match self {
-            Ask::Term => Signal::TERM,
-            Ask::Kill => Signal::KILL,
-            Ask::Int => Signal::INT,
-            Ask::Hup => Signal::HUP,
-            Ask::Quit => Signal::QUIT,
-            Ask::Usr1 => Signal::USR1,
-            Ask::Usr2 => Signal::USR2,
+            Signal::Term => Unix::TERM,
+            Signal::Kill => Unix::KILL,
+            Signal::Int => Unix::INT,
+            Signal::Hup => Unix::HUP,
+            Signal::Quit => Unix::QUIT,
+            Signal::Usr1 => Unix::USR1,
+            Signal::Usr2 => Unix::USR2,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Linux: netlink for sockets, /proc for who has them, pidfd for signals.
 
-mod around;
+mod network;
 mod probe;
 mod proc;
 mod source;
@@ -9,7 +9,7 @@ mod target;
 
 use std::net::IpAddr;
 
-pub(super) use around::{firewalls, listening_in, routes, unprivileged_from, wsl_networking};
+pub(super) use network::{firewalls, listening_in, routes, unprivileged_from, wsl_networking};
 pub(super) use probe::probe;
 pub(super) use proc::{cgroup, start_mark};
 pub(super) use tables::sockets;

@@ -1,6 +1,6 @@
 //! macOS: `lsof` for sockets, `netstat` for those it may not show, `sysctl`.
 
-mod around;
+mod network;
 mod proc;
 mod target;
 
@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use rustix::io::Errno;
 use socket2::{Domain, Socket as RawSocket, Type};
 
-pub(super) use around::{firewalls, listening_in, routes, unprivileged_from, wsl_networking};
+pub(super) use network::{firewalls, listening_in, routes, unprivileged_from, wsl_networking};
 pub(super) use proc::{cgroup, start_mark};
 pub(super) use target::Target;
 

@@ -32,8 +32,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 pub(crate) use common::WILDCARDS;
-pub use common::{Ask, Depth};
-pub use process::{gateway, name, own_container, parents, processes, surroundings, taken_along};
+pub use common::{Depth, Signal};
+pub use process::{gateway, killed_with, name, own_container, parents, process_context, processes};
 
 pub use crate::model::Probe;
 
@@ -141,12 +141,12 @@ impl Target {
     }
 
     /// Sends the signal, comparing the identity once more.
-    pub fn signal(&self, ask: Ask) -> Result<()> {
-        self.0.signal(ask)
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        self.0.signal(signal)
     }
 
     /// Whether it has ended.
-    pub fn gone(&self) -> bool {
-        self.0.gone()
+    pub fn has_ended(&self) -> bool {
+        self.0.has_ended()
     }
 }

@@ -13,7 +13,7 @@ use super::macos::{cgroup as cgroup_of, start_mark};
 use super::unsupported::{cgroup as cgroup_of, start_mark};
 #[cfg(windows)]
 use super::windows::{cgroup as cgroup_of, start_mark};
-use crate::model::{Parent, Process, Surroundings};
+use crate::model::{Parent, Process, ProcessContext};
 use crate::parse::cgroup::{self, Manager};
 use crate::parse::{own_container, proc_route};
 
@@ -117,14 +117,14 @@ impl Table {
 /// How many parents are followed: deeper chains are somebody's loop.
 const DEPTH: usize = 32;
 
-pub fn surroundings(process: &Process) -> Surroundings {
+pub fn process_context(process: &Process) -> ProcessContext {
     let (unit, container) = match cgroup_of(process.pid).as_deref().and_then(cgroup::manager) {
         Some(Manager::Unit(unit)) => (Some(unit), None),
         Some(Manager::Container(id)) => (None, Some(id)),
         None => (None, None),
     };
-    let Some(mut table) = Table::new() else { return Surroundings { unit, container, ..Surroundings::default() } };
-    Surroundings { cwd: table.cwd(process.pid), parents: table.parents(process), unit, container }
+    let Some(mut table) = Table::new() else { return ProcessContext { unit, container, ..ProcessContext::default() } };
+    ProcessContext { cwd: table.cwd(process.pid), parents: table.parents(process), unit, container }
 }
 
 /// Nearest first, without the system's first process.
@@ -166,15 +166,15 @@ impl Users {
     }
 }
 
-/// What [`super::Ask::Kill`] ends together with a process: all that it started.
+/// What [`super::Signal::Kill`] ends together with a process: all that it started.
 #[cfg(windows)]
-pub fn taken_along(process: &Process) -> Vec<Process> {
-    processes(&super::windows::taken_along(process))
+pub fn killed_with(process: &Process) -> Vec<Process> {
+    processes(&super::windows::killed_with(process))
 }
 
 /// Nothing has to end together with a process: a server ends its workers by itself.
 #[cfg(not(windows))]
-pub fn taken_along(_process: &Process) -> Vec<Process> {
+pub fn killed_with(_process: &Process) -> Vec<Process> {
     Vec::new()
 }
 

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 
-use super::{Ask, Depth, Probe, WILDCARDS};
+use super::{Depth, Probe, Signal, WILDCARDS};
 use crate::error::{Error, Result};
 use crate::model::{Firewall, PortRange, Process, Protocol, Reservation, Route, Socket};
 
@@ -55,12 +55,12 @@ impl Target {
     }
 
     /// Cannot be reached.
-    pub(super) fn signal(&self, _: Ask) -> Result<()> {
+    pub(super) fn signal(&self, _: Signal) -> Result<()> {
         match *self {}
     }
 
     /// Cannot be reached.
-    pub(super) fn gone(&self) -> bool {
+    pub(super) fn has_ended(&self) -> bool {
         match *self {}
     }
 }

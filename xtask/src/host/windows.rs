@@ -1,6 +1,6 @@
 //! Windows: its own tables for sockets, `netsh` for reserved ports, `taskkill`.
 
-mod around;
+mod network;
 mod tables;
 mod target;
 
@@ -10,9 +10,9 @@ use std::os::windows::io::AsRawSocket;
 use socket2::{Domain, Socket as RawSocket, Type};
 use windows_sys::Win32::Networking::WinSock;
 
-pub(super) use around::{firewalls, listening_in, routes, unprivileged_from, wsl_networking};
+pub(super) use network::{firewalls, listening_in, routes, unprivileged_from, wsl_networking};
 pub(super) use tables::sockets;
-pub(super) use target::{Target, cgroup, start_mark, taken_along};
+pub(super) use target::{Target, cgroup, killed_with, start_mark};
 
 use super::{Depth, Probe, WILDCARDS};
 use crate::exec::{Command, LIMIT};

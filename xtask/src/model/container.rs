@@ -69,13 +69,13 @@ impl Container {
     }
 
     /// Whether it was made from this folder; both are without symbolic links.
-    pub fn is_from(&self, dir: &Path) -> bool {
+    pub fn is_from_folder(&self, dir: &Path) -> bool {
         self.working_dir.as_deref() == Some(dir)
     }
 
     /// Whether it is of this project in this folder.
     pub fn belongs_to(&self, project: &str, dir: &Path) -> bool {
-        self.project.as_deref() == Some(project) && self.is_from(dir)
+        self.project.as_deref() == Some(project) && self.is_from_folder(dir)
     }
 
     /// What the engine holds for it now: nothing in a state without ports, for
@@ -98,7 +98,7 @@ pub struct Attachment {
 
 impl Attachment {
     /// A place on a network, as long as the container does not run.
-    pub fn of(name: &str, id: &str) -> Attachment {
+    pub fn new(name: &str, id: &str) -> Attachment {
         Attachment { name: name.to_owned(), id: id.to_owned(), address: None }
     }
 }

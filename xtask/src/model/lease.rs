@@ -95,7 +95,7 @@ impl Tenant {
         self.leases.iter().filter(is_it).map(|lease| lease.published)
     }
 
-    pub fn keeps(&self, port: u16, protocol: Protocol) -> bool {
+    pub fn has_lease(&self, port: u16, protocol: Protocol) -> bool {
         self.leases.iter().any(|lease| lease.published == port && lease.protocol == protocol)
     }
 
@@ -117,7 +117,7 @@ impl Tenant {
     }
 
     /// Whether it is the project of that name in that folder.
-    pub fn is(&self, project: &str, dir: &Path) -> bool {
+    pub fn is_project(&self, project: &str, dir: &Path) -> bool {
         self.project == project && self.dir == dir
     }
 }
@@ -131,12 +131,12 @@ pub struct Leases {
 
 impl Leases {
     pub fn tenant(&self, project: &str, dir: &Path) -> Option<&Tenant> {
-        self.tenants.iter().find(|tenant| tenant.is(project, dir))
+        self.tenants.iter().find(|tenant| tenant.is_project(project, dir))
     }
 
     /// The same to be changed; made where there is none.
     pub fn tenant_mut(&mut self, project: &str, dir: &Path) -> &mut Tenant {
-        let at = self.tenants.iter().position(|tenant| tenant.is(project, dir)).unwrap_or_else(|| {
+        let at = self.tenants.iter().position(|tenant| tenant.is_project(project, dir)).unwrap_or_else(|| {
             self.tenants.push(Tenant::new(project, dir));
             self.tenants.len() - 1
         });
@@ -145,14 +145,14 @@ impl Leases {
 
     /// Everybody but the project of that name in that folder.
     pub fn others<'a>(&'a self, project: &'a str, dir: &'a Path) -> impl Iterator<Item = &'a Tenant> {
-        self.tenants.iter().filter(move |tenant| !tenant.is(project, dir))
+        self.tenants.iter().filter(move |tenant| !tenant.is_project(project, dir))
     }
 
     /// Ends the lease of `port` with everybody but the project of that name in
     /// that folder, and gives whose it was.
     pub fn take_over(&mut self, port: u16, protocol: Protocol, project: &str, dir: &Path) -> Vec<(String, PathBuf)> {
         let mut before = Vec::new();
-        for tenant in self.tenants.iter_mut().filter(|tenant| !tenant.is(project, dir)) {
+        for tenant in self.tenants.iter_mut().filter(|tenant| !tenant.is_project(project, dir)) {
             let had = tenant.leases.len();
             tenant.leases.retain(|lease| (lease.published, lease.protocol) != (port, protocol));
             if tenant.leases.len() < had {

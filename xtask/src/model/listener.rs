@@ -56,7 +56,7 @@ pub struct Process {
 
 /// What a process runs in; each part is absent where it cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Surroundings {
+pub struct ProcessContext {
     /// Its current folder.
     pub cwd: Option<PathBuf>,
     /// Its parent, that one's parent, and so on, nearest first, without the

@@ -134,7 +134,7 @@ pub struct PortMapping {
 
 impl PortMapping {
     /// One port, wanted by no service in particular.
-    pub fn of_port(host_ip: Option<IpAddr>, port: u16, protocol: Protocol) -> Self {
+    pub fn single(host_ip: Option<IpAddr>, port: u16, protocol: Protocol) -> Self {
         PortMapping { service: String::new(), host_ip, published: Some(PortRange::one(port)), target: port, protocol }
     }
 

@@ -127,7 +127,7 @@ pub struct Origin {
     /// cannot be replaced in one value alone.
     pub variable: Option<String>,
     /// What else that value holds.
-    pub around: Around,
+    pub affixes: Affixes,
     /// Where the published port's value comes from.
     pub source: Source,
     /// What a copy of the entry must say besides its values.
@@ -137,12 +137,12 @@ pub struct Origin {
 /// The text before and behind the number in the value of a variable:
 /// `127.0.0.1:` and nothing, or nothing and `:80/udp`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Around {
+pub struct Affixes {
     pub before: String,
     pub after: String,
 }
 
-impl Around {
+impl Affixes {
     /// The value of the variable with this number, or range, in it.
     pub fn value(&self, number: impl fmt::Display) -> String {
         format!("{}{number}{}", self.before, self.after)

@@ -51,7 +51,7 @@ pub fn sockets(tables: &[u8]) -> Option<Vec<Socket>> {
             v6_only: row.v6_only,
             port: row.port,
             protocol,
-            state: row.doing(protocol),
+            state: row.socket_state(protocol),
             uid: Some(row.uid),
             pids: Vec::new(),
         });

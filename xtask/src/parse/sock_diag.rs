@@ -57,7 +57,7 @@ pub struct Row {
 }
 
 impl Row {
-    pub fn doing(&self, protocol: Protocol) -> SocketState {
+    pub fn socket_state(&self, protocol: Protocol) -> SocketState {
         if self.state == STATE_LISTEN {
             SocketState::Listen
         } else if self.remote_port != 0 {

@@ -23,7 +23,7 @@ pub(crate) struct DevServer<'a> {
 
 impl DevServer<'_> {
     fn mapping(&self, port: u16) -> PortMapping {
-        PortMapping::of_port(self.host_ip, port, Protocol::Tcp)
+        PortMapping::single(self.host_ip, port, Protocol::Tcp)
     }
 
     pub(crate) fn is_free(&self, port: u16) -> bool {
@@ -39,7 +39,7 @@ impl DevServer<'_> {
 
     /// A block that nobody else has, and on whose ports nobody is.
     pub(crate) fn free_block(&self) -> Option<PortRange> {
-        let mapping = PortMapping::of_port(None, 1, Protocol::Tcp);
+        let mapping = PortMapping::single(None, 1, Protocol::Tcp);
         self.facts.free_block(1, &mapping, &|port| self.used.contains(&port))
     }
 

@@ -44,7 +44,7 @@ pub(crate) fn each_port(ranges: &[PortRange], udp: bool) -> Vec<(u16, Protocol)>
 
 /// Finds who is on `ports` of this machine; the engine is asked side by side.
 pub(crate) fn find_holders(ctx: &Context, ports: &[(u16, Protocol)], depth: Depth) -> Result<Holders> {
-    let mapping = |(port, protocol): &(u16, Protocol)| PortMapping::of_port(None, *port, *protocol);
+    let mapping = |(port, protocol): &(u16, Protocol)| PortMapping::single(None, *port, *protocol);
     let are_many = ports.len() > PROBED_AT_MOST;
     let gather = || -> Result<PortFacts<'_>> {
         let mut facts = PortFacts::new(Identity::nobody(), &[], None);

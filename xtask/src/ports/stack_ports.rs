@@ -50,7 +50,7 @@ pub(crate) fn judge_stack(
         ui::detail(&format!("who holds a port cannot be told: {error}"));
     }
     // A port that is not bound is in nobody's way.
-    let unbound = PortMapping { published: None, ..PortMapping::of_port(None, 1, Protocol::Tcp) };
+    let unbound = PortMapping { published: None, ..PortMapping::single(None, 1, Protocol::Tcp) };
     let clashes = clashes(&effective.iter().map(|mapping| mapping.as_ref().unwrap_or(&unbound)).collect::<Vec<_>>());
     let judge = |(wanted, (effective, clash)): (&Wanted, (Result<PortMapping, Verdict>, Option<usize>))| {
         let earlier = clash.and_then(|earlier| stack.ports().nth(earlier)).map(|other| {
@@ -114,7 +114,7 @@ impl PortFacts<'_> {
     /// Who else keeps the port of a mapping; a folder that is gone keeps nothing.
     fn kept_for_another(&self, mapping: &PortMapping) -> Option<(String, PathBuf)> {
         let port = mapping.published.filter(|range| range.is_one())?.first;
-        let keeps = |tenant: &&Tenant| tenant.keeps(port, mapping.protocol) && disk::is_folder(&tenant.dir);
+        let keeps = |tenant: &&Tenant| tenant.has_lease(port, mapping.protocol) && disk::is_folder(&tenant.dir);
         let other = self.other_tenants().find(keeps)?;
         Some((other.project.clone(), other.dir.clone()))
     }

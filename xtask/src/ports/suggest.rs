@@ -77,7 +77,7 @@ fn published(rows: &[Row]) -> impl Iterator<Item = u16> {
 fn move_together(a: &Wanted, b: &Wanted) -> bool {
     let value = |wanted: &Wanted| {
         let origin = wanted.origin.as_ref()?;
-        Some((origin.variable.clone()?, origin.around.clone(), wanted.mapping.published))
+        Some((origin.variable.clone()?, origin.affixes.clone(), wanted.mapping.published))
     };
     value(a).is_some_and(|value_of_a| value(b) == Some(value_of_a)) && !cannot_share_port(&a.mapping, &b.mapping)
 }
@@ -98,7 +98,7 @@ pub(crate) fn leased_port(tenant: &Tenant, rows: &[Row], at: usize) -> Option<u1
 pub(crate) fn free_range(facts: &PortFacts<'_>, rows: &[Row], avoid: &BTreeSet<u16>) -> Option<PortRange> {
     let own: BTreeSet<u16> = published(rows).collect();
     let protocol = rows.first()?.wanted.mapping.protocol;
-    facts.free_block(rows.len(), &PortMapping::of_port(None, 1, protocol), &|port| {
+    facts.free_block(rows.len(), &PortMapping::single(None, 1, protocol), &|port| {
         own.contains(&port) || avoid.contains(&port)
     })
 }

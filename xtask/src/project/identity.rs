@@ -104,7 +104,7 @@ impl Project {
     /// volumes, of its `.env`, of its leases.
     pub fn own_name(&self) -> Result<Option<String>> {
         let (current, dir) = (&self.stack.name, self.real_dir());
-        let here = self.containers.iter().flatten().filter(|container| container.is_from(&dir));
+        let here = self.containers.iter().flatten().filter(|container| container.is_from_folder(&dir));
         let mut of_containers: Vec<&String> = here.filter_map(|container| container.project.as_ref()).collect();
         of_containers.sort();
         if of_containers.contains(&current) {

@@ -90,7 +90,7 @@ fn rebuild(leases: &mut Leases, containers: &[Container]) {
         let dir = disk::real(dir);
         for binding in container.held() {
             let tenant = leases.tenant_mut(project, &dir);
-            if !tenant.keeps(binding.published, binding.protocol) {
+            if !tenant.has_lease(binding.published, binding.protocol) {
                 tenant.leases.push(lease(service, binding.target, binding.protocol, binding.published));
             }
         }

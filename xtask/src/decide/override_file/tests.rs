@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::*;
-use crate::model::{Around, Origin, Source, Written};
+use crate::model::{Affixes, Origin, Source, Written};
 
 fn wanted(text: &str) -> Wanted {
     // `IP PUBLISHED TARGET PROTOCOL`, `-` for none.
@@ -19,7 +19,7 @@ fn wanted(text: &str) -> Wanted {
         file: "/p/compose.yaml".into(),
         line: 1,
         variable: None,
-        around: Around::default(),
+        affixes: Affixes::default(),
         source: Source::Literal,
         written: Written::default(),
     };

@@ -61,11 +61,11 @@ fn changes_are_what_is_written_otherwise() {
 
 #[test]
 fn missing_lines_come_with_their_comments() {
-    let template = "# Head\n\n# IssueKind A is\n# and does\nA=1\n#Z=0\nB=2 # why\n# C\nC=\"x\ny\"\nD=1\n";
+    let template = "# Head\n\n# What A is\n# and does\nA=1\n#Z=0\nB=2 # why\n# C\nC=\"x\ny\"\nD=1\n";
     for (before, after) in [
-        ("D=1", "D=1\n\n# IssueKind A is\n# and does\nA=1\nB=2 # why\n\n# C\nC=\"x\ny\"\n"),
+        ("D=1", "D=1\n\n# What A is\n# and does\nA=1\nB=2 # why\n\n# C\nC=\"x\ny\"\n"),
         ("D=1\r\nA=1\r\nC=1\r\n", "D=1\r\nA=1\r\nC=1\r\nB=2 # why\r\n"),
-        ("", "# IssueKind A is\n# and does\nA=1\nB=2 # why\n\n# C\nC=\"x\ny\"\nD=1\n"),
+        ("", "# What A is\n# and does\nA=1\nB=2 # why\n\n# C\nC=\"x\ny\"\nD=1\n"),
     ] {
         let template = document(template);
         let mut file = document(before);

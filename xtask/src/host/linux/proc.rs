@@ -75,12 +75,12 @@ fn find_folders(root: &Path, mut wanted: BTreeSet<u64>) -> Option<Vec<PathBuf>> 
 }
 
 /// A thread costs as much as a look at so many processes brings.
-const A_THREAD: usize = 64;
+const PIDS_PER_THREAD: usize = 64;
 
 /// Reading what a process has open costs some microseconds a file, and there
 /// may be many thousands: threads share the processes out.
 fn scan(pids: &[u32], inodes: &BTreeSet<u32>) -> Holders {
-    let worth = (pids.len() / A_THREAD).clamp(1, 8);
+    let worth = (pids.len() / PIDS_PER_THREAD).clamp(1, 8);
     // How many there are is a question to files of its own.
     let there_are = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = if worth <= 2 { worth } else { worth.min(there_are()) };

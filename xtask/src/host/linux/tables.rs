@@ -19,10 +19,10 @@ const MANY: usize = 1024;
 /// those the tools, which know ways of their own (and only of listeners).
 pub(crate) fn sockets(ports: &[(u16, Protocol)], depth: Depth) -> Result<Vec<Socket>> {
     let ways: [&dyn Fn() -> Result<Vec<Socket>>; 4] = [
-        &|| of_source(&Source::netlink()?, ports, depth),
-        &|| of_source(&Source::Files, ports, depth),
-        &|| by_ss(ports),
-        &|| by_lsof(ports),
+        &|| source_sockets(&Source::netlink()?, ports, depth),
+        &|| source_sockets(&Source::Files, ports, depth),
+        &|| ss_sockets(ports),
+        &|| lsof_sockets(ports),
     ];
     first(&ways)
 }
@@ -40,14 +40,14 @@ fn first(ways: &[&dyn Fn() -> Result<Vec<Socket>>]) -> Result<Vec<Socket>> {
 }
 
 /// `ss` of iproute2: exit code 0 and nothing at all where it may not ask.
-fn by_ss(ports: &[(u16, Protocol)]) -> Result<Vec<Socket>> {
+fn ss_sockets(ports: &[(u16, Protocol)]) -> Result<Vec<Socket>> {
     let answer = Command::new("ss").args(["-H", "-ltunp"]).ask(LIMIT)?;
     answer_of("ss", answer.ok(), ss::listeners(&answer.stdout), ports)
 }
 
 /// Without `-sTCP:LISTEN`, which would leave UDP out. Exit code 1 is "none" as
 /// well as "failed".
-fn by_lsof(ports: &[(u16, Protocol)]) -> Result<Vec<Socket>> {
+fn lsof_sockets(ports: &[(u16, Protocol)]) -> Result<Vec<Socket>> {
     let words = ["-nP", "-iTCP", "-iUDP", "-F", "pcuLtPnTf", "+c", "0"];
     let answer = Command::new("lsof").args(words).ask(LIMIT)?;
     answer_of("lsof", answer.code.is_some_and(|code| code < 2), lsof::listeners(&answer.stdout), ports)
@@ -65,7 +65,7 @@ fn answer_of(tool: &str, ok: bool, mut found: Vec<Socket>, ports: &[(u16, Protoc
 /// Listeners first: the kernel answers that without a look at its table of
 /// connections. Where no listener explains why an address family cannot be
 /// bound, that port is asked for in every state.
-fn of_source(source: &Source, ports: &[(u16, Protocol)], depth: Depth) -> Result<Vec<Socket>> {
+fn source_sockets(source: &Source, ports: &[(u16, Protocol)], depth: Depth) -> Result<Vec<Socket>> {
     let tcp: BTreeSet<u16> = of(ports, Protocol::Tcp);
     let mut rows = source.rows(TCP, sock_diag::LISTEN, &tcp, &[V4, V6])?;
     // An IPv6 socket may have an IPv4 address (`::ffff:127.0.0.1`).
@@ -101,7 +101,7 @@ fn of_source(source: &Source, ports: &[(u16, Protocol)], depth: Depth) -> Result
         v6_only: row.v6_only,
         port: row.port,
         protocol,
-        state: row.doing(protocol),
+        state: row.socket_state(protocol),
         uid: Some(row.uid),
         pids: holders.get(&row.inode).map(|pids| others(pids)).unwrap_or_default(),
     };
@@ -184,23 +184,24 @@ mod tests {
         let mut ports =
             vec![(v4.local_addr().unwrap().port(), Protocol::Tcp), (udp.local_addr().unwrap().port(), Protocol::Udp)];
         ports.extend(v6.as_ref().map(|v6| (v6.local_addr().unwrap().port(), Protocol::Tcp)));
-        let netlink = of_source(&Source::netlink().unwrap(), &ports, Depth::Complete).unwrap();
+        let netlink = source_sockets(&Source::netlink().unwrap(), &ports, Depth::Complete).unwrap();
         assert_eq!(netlink.len(), ports.len(), "{netlink:?}");
         assert!(
             netlink.iter().all(|socket| socket.pids == [std::process::id()] && socket.state == SocketState::Listen)
         );
-        let files = of_source(&Source::Files, &ports, Depth::Complete).unwrap();
+        let files = source_sockets(&Source::Files, &ports, Depth::Complete).unwrap();
         assert_eq!(told(&files), told(&netlink));
-        assert_eq!(told(&of_source(&Source::Files, &ports, Depth::Quick).unwrap()), told(&netlink));
-        for (tool, way) in [("ss", by_ss as fn(&[(u16, Protocol)]) -> Result<Vec<Socket>>), ("lsof", by_lsof)] {
+        assert_eq!(told(&source_sockets(&Source::Files, &ports, Depth::Quick).unwrap()), told(&netlink));
+        for (tool, way) in [("ss", ss_sockets as fn(&[(u16, Protocol)]) -> Result<Vec<Socket>>), ("lsof", lsof_sockets)]
+        {
             if crate::exec::find(tool).is_some() {
                 assert_eq!(told(&way(&ports).unwrap()), told(&netlink), "{tool}");
             }
         }
         // A connection's own port, where the table has connections.
         let local = [(client.local_addr().unwrap().port(), Protocol::Tcp)];
-        let netlink = of_source(&Source::netlink().unwrap(), &local, Depth::Complete).unwrap();
-        assert_eq!(told(&of_source(&Source::Files, &local, Depth::Complete).unwrap()), told(&netlink));
+        let netlink = source_sockets(&Source::netlink().unwrap(), &local, Depth::Complete).unwrap();
+        assert_eq!(told(&source_sockets(&Source::Files, &local, Depth::Complete).unwrap()), told(&netlink));
         assert_eq!(netlink[0].state, SocketState::Connected);
     }
 

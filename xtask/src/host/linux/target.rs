@@ -11,7 +11,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 
 use super::start_mark;
 use crate::error::{Error, Result};
-use crate::host::Ask;
+use crate::host::Signal;
 use crate::model::Process;
 
 /// A pidfd means one process for ever, even when its number is used again.
@@ -51,8 +51,8 @@ impl Target {
         }
     }
 
-    pub(crate) fn signal(&self, ask: Ask) -> Result<()> {
-        match pidfd_send_signal(&self.handle, ask.signal()) {
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+        match pidfd_send_signal(&self.handle, signal.to_unix()) {
             // Ended by itself meanwhile: what was wanted.
             Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(Errno::PERM) => Err(Error::new(format!("process {} belongs to another user", self.pid))
@@ -62,7 +62,7 @@ impl Target {
     }
 
     /// A pidfd becomes readable when its process ends, zombie or not.
-    pub(crate) fn gone(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         let mut fds = [PollFd::new(&self.handle, PollFlags::IN)];
         poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
     }
@@ -96,7 +96,7 @@ mod tests {
         let mut child = std::process::Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let process = cat(child.id());
         let target = Target::open(&process).unwrap();
-        assert!(!target.gone());
+        assert!(!target.has_ended());
         let message = |process: &Process| Target::open(process).unwrap_err().message().to_owned();
         for other in [
             Process { start_mark: process.start_mark + 1, ..process.clone() },
@@ -106,13 +106,13 @@ mod tests {
         }
         let upgraded = PathBuf::from(format!("{} (deleted)", process.exe.clone().unwrap().display()));
         assert!(Target::open(&Process { exe: Some(upgraded), ..process.clone() }).is_ok());
-        target.signal(Ask::Kill).unwrap();
-        while !target.gone() {}
+        target.signal(Signal::Kill).unwrap();
+        while !target.has_ended() {}
         // A zombie until somebody asks for it.
         assert!(message(&process).ends_with("has ended"));
         child.wait().unwrap();
         assert!(message(&process).ends_with("has ended"));
-        assert!(target.gone());
-        target.signal(Ask::Term).unwrap();
+        assert!(target.has_ended());
+        target.signal(Signal::Term).unwrap();
     }
 }

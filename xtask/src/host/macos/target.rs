@@ -4,7 +4,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, kill_process};
 
 use crate::error::{Error, Result};
-use crate::host::{Ask, processes};
+use crate::host::{Signal, processes};
 use crate::model::Process;
 
 /// macOS has no handle that pins a process, so between comparing and sending
@@ -41,12 +41,12 @@ impl Target {
         (now.pid, now.started, now.start_mark, &now.exe) == (then.pid, then.started, then.start_mark, &then.exe)
     }
 
-    pub(crate) fn signal(&self, ask: Ask) -> Result<()> {
-        if self.gone() {
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+        if self.has_ended() {
             // Ended by itself meanwhile: what was wanted.
             return Ok(());
         }
-        match kill_process(self.pid, ask.signal()) {
+        match kill_process(self.pid, signal.to_unix()) {
             Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(Errno::PERM) => Err(Error::new(format!("process {} belongs to another user", self.pid))
                 .hint(format!("`sudo kill {}`", self.pid))),
@@ -55,7 +55,7 @@ impl Target {
     }
 
     /// No such process any more, or another one under its number.
-    pub(crate) fn gone(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.compare().is_err()
     }
 }

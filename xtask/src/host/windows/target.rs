@@ -6,7 +6,7 @@ use windows_sys::Win32::Foundation::ERROR_ACCESS_DENIED;
 
 use crate::error::{Error, Result};
 use crate::exec::Held;
-use crate::host::Ask;
+use crate::host::Signal;
 use crate::model::Process;
 
 /// While it is held the system gives its number to no other process.
@@ -27,8 +27,8 @@ pub(crate) fn cgroup(_pid: u32) -> Option<String> {
     None
 }
 
-/// Everything that [`Ask::Kill`] ends with it.
-pub(crate) fn taken_along(process: &Process) -> Vec<u32> {
+/// Everything that [`Signal::Kill`] ends with it.
+pub(crate) fn killed_with(process: &Process) -> Vec<u32> {
     let held = Held::open(process.pid).ok().filter(|held| held.created() == process.start_mark);
     held.map(|held| held.descendants()).unwrap_or_default()
 }
@@ -47,7 +47,7 @@ impl Target {
             }
         })?;
         let target = Target { pid, held };
-        if target.gone() {
+        if target.has_ended() {
             return Err(Error::new(format!("process {pid} has ended")));
         }
         if target.held.created() == process.start_mark {
@@ -57,10 +57,10 @@ impl Target {
         }
     }
 
-    /// With [`Ask::Kill`]: it and all that it started.
-    pub(crate) fn signal(&self, ask: Ask) -> Result<()> {
+    /// With [`Signal::Kill`]: it and all that it started.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
         let pid = self.pid;
-        if ask != Ask::Kill {
+        if signal != Signal::Kill {
             return Err(Error::new(format!("Windows cannot ask process {pid} to end cleanly"))
                 .hint("stop it in its own window, or add `--force` to end it and its children"));
         }
@@ -71,7 +71,7 @@ impl Target {
     }
 
     /// A process is signalled from its end on.
-    pub(crate) fn gone(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.held.ended_within(Duration::ZERO)
     }
 }
@@ -102,15 +102,15 @@ mod tests {
         let mut child = victim();
         let process = processes(&[child.id()]).remove(0);
         let target = Target::open(&process).unwrap();
-        assert!(!target.gone());
-        let error = target.signal(Ask::Term).unwrap_err();
+        assert!(!target.has_ended());
+        let error = target.signal(Signal::Term).unwrap_err();
         assert!(error.hints()[0].contains("--force"), "{error:?}");
-        assert!(!target.gone());
-        target.signal(Ask::Kill).unwrap();
+        assert!(!target.has_ended());
+        target.signal(Signal::Kill).unwrap();
         child.wait().unwrap();
-        assert!(target.gone());
+        assert!(target.has_ended());
         // Ended already is what was wanted.
-        target.signal(Ask::Kill).unwrap();
+        target.signal(Signal::Kill).unwrap();
         assert!(Target::open(&process).is_err());
     }
 

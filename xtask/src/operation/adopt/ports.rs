@@ -29,7 +29,7 @@ pub(super) struct Ports {
 /// The variable of a port, and the value that it has without being set.
 pub(super) fn value_now(wanted: &Wanted) -> Option<(String, String)> {
     let origin = wanted.origin.as_ref()?;
-    let value = wanted.mapping.published.map(|port| origin.around.value(port));
+    let value = wanted.mapping.published.map(|port| origin.affixes.value(port));
     Some((origin.variable.clone()?, value.unwrap_or_default()))
 }
 

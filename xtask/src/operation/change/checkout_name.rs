@@ -125,7 +125,7 @@ fn fixed_names(project: &Project) -> Vec<FixedName> {
     // Elsewhere the folder may be one of another person's machine.
     let has_containers = match project.host {
         Some(_) => project.own_containers().next().is_some(),
-        None => project.containers.iter().flatten().any(|container| container.is_from(&dir)),
+        None => project.containers.iter().flatten().any(|container| container.is_from_folder(&dir)),
     };
     if has_containers { Vec::new() } else { names }
 }

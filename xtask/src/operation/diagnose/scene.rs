@@ -61,7 +61,7 @@ impl Scene {
         let dir = found.real_dir();
         let is_own = |container: &&Container| {
             let is_gone = || container.working_dir.as_deref().is_none_or(|other| !disk::is_folder(other));
-            container.project.as_deref() == Some(&found.stack.name) && (container.is_from(&dir) || is_gone())
+            container.project.as_deref() == Some(&found.stack.name) && (container.is_from_folder(&dir) || is_gone())
         };
         found.containers.iter().flatten().filter(is_own).collect()
     }

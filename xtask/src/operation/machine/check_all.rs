@@ -199,7 +199,7 @@ fn judge_claim(name: &str, dir: &Path, claim: &mut Claim, holders: &PortHolders)
 /// Whether a process is the dev server: the one that was started, a child of it,
 /// or one that somebody started by hand in the same folder.
 fn is_server(process: &Process, dir: &Path, runner: Option<Starter>) -> bool {
-    let around = host::surroundings(process);
+    let around = host::process_context(process);
     let is_child = |runner: Starter| {
         keep::lives(runner) && (process.pid == runner.pid || around.parents.iter().any(|of| of.pid == runner.pid))
     };

@@ -107,7 +107,7 @@ fn used(home: &Home, leases: &Leases, name: &str) -> BTreeSet<u16> {
 
 /// A person who asks for a port by name gets it, as long as nobody is on it.
 fn asked_for(ctx: &Context, server: &mut DevServer<'_>, port: u16) -> Result<u16> {
-    let mut others = server.facts.other_tenants().filter(|tenant| tenant.keeps(port, Protocol::Tcp));
+    let mut others = server.facts.other_tenants().filter(|tenant| tenant.has_lease(port, Protocol::Tcp));
     if let Some(other) = others.find(|tenant| keep::is_starting(tenant, port, Protocol::Tcp)) {
         let why = keep::being_started(ctx, other);
         return Err(Error::new(format!("port {port} is not to be had: {why}")).finding());
@@ -138,7 +138,7 @@ fn same_again(
     }
     let owner = server.owner(port);
     if let Some(Owner::Process(process)) = &owner
-        && host::surroundings(process).cwd.is_some_and(|cwd| cwd.starts_with(server.facts.project.dir))
+        && host::process_context(process).cwd.is_some_and(|cwd| cwd.starts_with(server.facts.project.dir))
     {
         return Err(runs(ctx, request, port, &Owner::Process(process.clone())));
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::stop_holders::Done;
 use crate::context::Context;
-use crate::model::{Container, Owner, Parent, Process, Socket, SocketState, Surroundings, Verdict};
+use crate::model::{Container, Owner, Parent, Process, ProcessContext, Socket, SocketState, Verdict};
 use crate::ports::{Holders, OwnerReport, PortHolders, reasons, taken_by};
 use crate::stack::checkout_root;
 use crate::{host, ui};
@@ -70,14 +70,14 @@ impl Report<'static> {
 
 /// What is around each owner, each asked for once: one process may have
 /// thousands of ports.
-type Around = BTreeMap<u32, (Surroundings, Option<PathBuf>)>;
+type Around = BTreeMap<u32, (ProcessContext, Option<PathBuf>)>;
 
 fn around(found: &Holders) -> Around {
     let mut known = Around::new();
     for owner in found.ports.iter().flat_map(|port| port.verdict.owners()) {
         if let Owner::Process(process) = owner {
             known.entry(process.pid).or_insert_with(|| {
-                let around = host::surroundings(process);
+                let around = host::process_context(process);
                 let tree = around.cwd.as_deref().and_then(checkout_root);
                 (around, tree)
             });
@@ -205,7 +205,7 @@ fn print_owner(ctx: &Context, port: &PortHolders, owner: &Owner, around: &Around
 }
 
 fn of_process(ctx: &Context, port: &PortHolders, process: &Process, around: &Around) -> Vec<String> {
-    let Some((Surroundings { cwd, parents, unit, container }, tree)) = around.get(&process.pid) else {
+    let Some((ProcessContext { cwd, parents, unit, container }, tree)) = around.get(&process.pid) else {
         return Vec::new();
     };
     let listens: Vec<String> = port.sockets_of(process.pid).into_iter().map(address).collect();

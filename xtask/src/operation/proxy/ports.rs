@@ -183,7 +183,7 @@ impl<'a> PortChooser<'a> {
 }
 
 fn mapping(ip: IpAddr, port: u16) -> PortMapping {
-    PortMapping { service: "traefik".to_owned(), ..PortMapping::of_port(Some(ip), port, Protocol::Tcp) }
+    PortMapping { service: "traefik".to_owned(), ..PortMapping::single(Some(ip), port, Protocol::Tcp) }
 }
 
 #[cfg(test)]

@@ -156,7 +156,7 @@ mod tests {
             name: name.into(),
             project: Some(project.into()),
             state: State::Running,
-            networks: vec![Attachment { address: address.parse().ok(), ..Attachment::of("web-link.p", "") }],
+            networks: vec![Attachment { address: address.parse().ok(), ..Attachment::new("web-link.p", "") }],
             ..Container::default()
         }
     }

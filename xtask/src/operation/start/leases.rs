@@ -30,7 +30,7 @@ pub fn spoken_for(found: &Survey, may_move: bool) -> BTreeMap<u16, String> {
         if kept == Some(port) {
             continue;
         }
-        let other = leases.others(&found.stack.name, &dir).find(|tenant| tenant.keeps(port, protocol));
+        let other = leases.others(&found.stack.name, &dir).find(|tenant| tenant.has_lease(port, protocol));
         let other = other.filter(|tenant| disk::is_folder(&tenant.dir));
         let mut is_default = || defaults.has(row, port);
         let why = match other {
@@ -83,7 +83,7 @@ impl Defaults {
             let values = model.values(&|_| None, &|_| None).unwrap_or_default();
             values.get(variable).map(|found| found.value.clone())
         };
-        let is_now = |value: String| value == port.to_string() || value == origin.around.value(port);
+        let is_now = |value: String| value == port.to_string() || value == origin.affixes.value(port);
         models.iter().filter_map(says).any(is_now)
     }
 }
@@ -158,7 +158,8 @@ pub fn keep(found: &Survey, names: Option<&NamesFile>) -> Result<(), BTreeMap<u1
     let mut refused = BTreeMap::new();
     for (port, protocol) in &ports {
         let mut others = ledger.leases.others(name, &dir);
-        let starting = others.find(|tenant| tenant.keeps(*port, *protocol) && is_starting(tenant, *port, *protocol));
+        let starting =
+            others.find(|tenant| tenant.has_lease(*port, *protocol) && is_starting(tenant, *port, *protocol));
         refused.extend(starting.map(|tenant| (*port, being_started(ctx, tenant))));
     }
     if !refused.is_empty() {

@@ -127,7 +127,7 @@ mod tests {
         let on_it = |name: &str, project: Option<&str>, id: &str| Container {
             name: name.into(),
             project: project.map(str::to_owned),
-            networks: vec![Attachment::of("demo_default", id)],
+            networks: vec![Attachment::new("demo_default", id)],
             ..Container::default()
         };
         let networks = [network];

@@ -9,7 +9,7 @@ use super::node::{Data, Node, Scalar};
 use super::number::{integer, number, numbers, port, whole};
 use super::written::{published_part, written_long, written_short};
 use crate::error::{Error, Result};
-use crate::model::{Around, Origin, PortMapping, PortRange, Protocol, Source, Wanted, Written};
+use crate::model::{Affixes, Origin, PortMapping, PortRange, Protocol, Source, Wanted, Written};
 use crate::parse::interpolate::{Outcome, Use, mentions};
 
 /// Reads a service's ports: ranges expanded, duplicates dropped as Compose
@@ -142,7 +142,7 @@ fn short(service: &str, path: &str, item: &Node, scalar: &Scalar) -> Result<Vec<
     }
     // One variable cannot move several ports one by one.
     let written = Written { host_ip: origin.written.host_ip, ..Written::default() };
-    let origin = Origin { variable: None, around: Around::default(), written, ..origin };
+    let origin = Origin { variable: None, affixes: Affixes::default(), written, ..origin };
     let pairs = (first..=last).zip(targets.iter());
     Ok(pairs
         .map(|(published, target)| {
@@ -225,7 +225,7 @@ fn origin_of(item: &Node, scalar: &Scalar, place: Range<usize>, part: Range<usiz
         file: item.file.to_path_buf(),
         line: item.line,
         variable: None,
-        around: Around::default(),
+        affixes: Affixes::default(),
         source: Source::Literal,
         written: Written::default(),
     };
@@ -246,7 +246,8 @@ fn origin_of(item: &Node, scalar: &Scalar, place: Range<usize>, part: Range<usiz
         origin.variable = Some(used.name.clone());
         if !place.is_empty() {
             let text = |range: Range<usize>| scalar.text[range].to_owned();
-            origin.around = Around { before: text(used.out.start..place.start), after: text(place.end..used.out.end) };
+            origin.affixes =
+                Affixes { before: text(used.out.start..place.start), after: text(place.end..used.out.end) };
         }
     }
     origin

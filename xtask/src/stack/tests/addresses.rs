@@ -8,7 +8,7 @@ fn around(entry: &str, env: &str) -> Vec<String> {
     let stack = project.read().unwrap();
     let describe = |wanted: &crate::model::Wanted| {
         let origin = wanted.origin.as_ref().unwrap();
-        let (variable, around) = (origin.variable.as_deref().unwrap_or("-"), &origin.around);
+        let (variable, around) = (origin.variable.as_deref().unwrap_or("-"), &origin.affixes);
         format!("{variable} {}|{} {}", around.before, around.after, wanted.mapping.address())
     };
     stack.ports().map(describe).collect()

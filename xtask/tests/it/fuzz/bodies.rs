@@ -207,7 +207,7 @@ pub(crate) fn ledger(bytes: &[u8]) {
     let ports: Vec<_> = leases.tenants.iter().flat_map(|t| &t.leases).map(|l| (l.published, l.protocol)).collect();
     for (port, protocol) in ports {
         leases.take_over(port, protocol, &project, &dir);
-        assert!(!leases.others(&project, &dir).any(|other| other.keeps(port, protocol)));
+        assert!(!leases.others(&project, &dir).any(|other| other.has_lease(port, protocol)));
     }
 }
 

@@ -125,7 +125,7 @@ fn prove(before: &Model, after: &Project, moves: &[&Move], writes: Writes) -> Re
             "{}={} does not take effect: Compose still uses {}",
             step.what,
             step.value(),
-            step.around.value(step.from)
+            step.affixes.value(step.from)
         ))
         .hint("`docker compose config --environment` shows what Compose reads"));
     }

@@ -13,7 +13,7 @@ use crate::decide::{Expect, Slot, cannot_share_port, port_difference};
 use crate::envfile::{Dependents, Document, PortMove};
 use crate::error::{Error, Result};
 use crate::ledger::MovedValue;
-use crate::model::{Around, ComposeOptions, PortRange, Stack, Verdict, Wanted};
+use crate::model::{Affixes, ComposeOptions, PortRange, Stack, Verdict, Wanted};
 use crate::operation::change::tracked::Writes;
 use crate::operation::change::{dependents, overrides, proof};
 use crate::operation::check::survey::{Row, Survey};
@@ -51,7 +51,7 @@ pub struct Move {
     /// The file to write to, so that Compose reads it.
     pub file: PathBuf,
     /// What stands around the port in the variable's value, and stays.
-    pub around: Around,
+    pub affixes: Affixes,
     /// How the variable was written before it was moved, when it goes back.
     pub back: Option<MovedValue>,
 }
@@ -59,12 +59,12 @@ pub struct Move {
 impl Move {
     /// One without anything around its number.
     pub(super) fn bare(what: What, from: u16, to: u16, file: PathBuf) -> Move {
-        Move { what, from, to, file, around: Around::default(), back: None }
+        Move { what, from, to, file, affixes: Affixes::default(), back: None }
     }
 
     /// What is written: the new port, and what stood around the old one.
     pub fn value(&self) -> String {
-        self.around.value(self.to)
+        self.affixes.value(self.to)
     }
 
     /// `DB_PORT=127.0.0.1:5433 in .env`.
@@ -134,9 +134,9 @@ fn planned(survey: &Survey, writes: Writes, by_variable: bool) -> Result<Vec<Mov
             }
             (Some(variable), Some(from), Some(to)) if by_variable => {
                 let what = What::Variable(variable.to_owned());
-                let around = row.wanted.origin.as_ref().map(|origin| origin.around.clone()).unwrap_or_default();
+                let affixes = row.wanted.origin.as_ref().map(|origin| origin.affixes.clone()).unwrap_or_default();
                 let file = file_for(survey, variable)?;
-                let step = Move { around, ..Move::bare(what.clone(), from, to, file) };
+                let step = Move { affixes, ..Move::bare(what.clone(), from, to, file) };
                 if moves.get(&what) == Some(&step) {
                     continue;
                 }
@@ -279,7 +279,7 @@ fn variable_name(service: &str) -> String {
 pub fn show(ctx: &Context, moves: &[Move], writes: Writes) {
     for step in moves {
         let place = if writes == Writes::Environment { "for this run".to_owned() } else { ctx.show(&step.file) };
-        let value = |port: u16| ui::clean(&step.around.value(port));
+        let value = |port: u16| ui::clean(&step.affixes.value(port));
         let line = format!("{} {} -> {}  ({place})", step.what, value(step.from), value(step.to));
         if ctx.format == Format::Json { ui::note(&line) } else { ui::out(&line) }
     }
@@ -298,7 +298,7 @@ pub fn show(ctx: &Context, moves: &[Move], writes: Writes) {
 pub(crate) fn dependents_of(ctx: &Context, file: &Path, document: &Document, moves: &[Move]) -> Dependents {
     let of_file = moves.iter().filter(|step| step.file == file);
     let port_move = |step: &Move| {
-        let (before, after) = (step.around.value(step.from), step.value());
+        let (before, after) = (step.affixes.value(step.from), step.value());
         Some(PortMove { variable: step.variable()?.to_owned(), from: step.from, to: step.to, before, after })
     };
     let moves: Vec<PortMove> = of_file.filter_map(port_move).collect();

@@ -33,7 +33,7 @@ pub fn restorable(survey: &Survey) -> Vec<Move> {
         if let Some((_, first, _)) = moved {
             let what = What::Variable(variable.to_owned());
             let kept = values::read(&state, &file).remove(variable);
-            back.push(Move { around: origin.around.clone(), back: kept, ..Move::bare(what, now, first, file) });
+            back.push(Move { affixes: origin.affixes.clone(), back: kept, ..Move::bare(what, now, first, file) });
         }
     }
     match overrides::moved(survey) {

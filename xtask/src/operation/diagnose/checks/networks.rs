@@ -164,7 +164,7 @@ mod tests {
         Container {
             name: format!("{project}-web-1"),
             project: Some(project.into()),
-            networks: on.iter().map(|(name, id)| Attachment::of(name, id)).collect(),
+            networks: on.iter().map(|(name, id)| Attachment::new(name, id)).collect(),
             ..Container::default()
         }
     }

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::decide::is_engine_process;
 use crate::error::{Error, Result};
 use crate::exec::Command;
-use crate::host::{self, Ask, Depth, Probe, Target};
+use crate::host::{self, Depth, Probe, Signal, Target};
 use crate::model::{Owner, Parent, Process, Protocol, Socket};
 use crate::ports::{OwnerReport, describe_process};
 use crate::{docker, ui};
@@ -106,7 +106,7 @@ fn begin(step: &Step, options: &StopOptions, holding: &BTreeSet<u32>) -> Result<
             };
             ui::note(&format!("ending {}", describe_process(process)));
             // Without a gentle signal (Windows) there is nothing to wait for.
-            let signal = if cfg!(windows) && options.force { Ask::Kill } else { options.signal };
+            let signal = if cfg!(windows) && options.force { Signal::Kill } else { options.signal };
             target.signal(signal)?;
             Ok(Begun::Signalled(target))
         }
@@ -133,7 +133,7 @@ fn has_processes(plan: &Plan) -> bool {
 fn wait_for(ending: &mut Vec<(usize, Process, Target)>, requests: &[Request], grace: Duration) {
     let deadline = Instant::now() + grace;
     loop {
-        ending.retain(|(_, _, target)| !target.gone());
+        ending.retain(|(_, _, target)| !target.has_ended());
         if ending.is_empty() || Instant::now() >= deadline || held(requests).is_empty() {
             return;
         }
@@ -155,9 +155,9 @@ fn force(ctx: &Context, process: &Process, target: &Target, requests: &[Request]
             )));
         }
     }
-    target.signal(Ask::Kill)?;
+    target.signal(Signal::Kill)?;
     let deadline = Instant::now() + SETTLE;
-    while !target.gone() && Instant::now() < deadline {
+    while !target.has_ended() && Instant::now() < deadline {
         std::thread::sleep(POLL);
     }
     Ok(())
@@ -233,7 +233,7 @@ fn still_held(plan: &Plan, held: &[String], requests: &[Request], errors: Vec<Er
 
 fn started_again(process: &Process) -> String {
     let who = describe_process(process);
-    let around = host::surroundings(process);
+    let around = host::process_context(process);
     let is_engine = |parent: &Parent| host::processes(&[parent.pid]).iter().any(is_engine_process);
     // Whoever ends an engine, or its service, ends everybody's containers.
     if is_engine_process(process) || around.parents.iter().any(is_engine) {

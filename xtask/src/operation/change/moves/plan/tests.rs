@@ -261,8 +261,8 @@ fn planned(project: &Project, before: &Stack) -> (Vec<Move>, Vec<PortMapping>) {
         let origin = wanted.origin.as_ref().unwrap();
         let step = origin.variable.as_ref().map(|name| {
             let file = env_files.file_for(name).unwrap().to_path_buf();
-            let around = origin.around.clone();
-            Move { around, ..Move::bare(What::Variable(name.clone()), from, to, file) }
+            let affixes = origin.affixes.clone();
+            Move { affixes, ..Move::bare(What::Variable(name.clone()), from, to, file) }
         });
         let alone = step.filter(|step| {
             let (name, value) = (step.variable().unwrap(), step.value());
