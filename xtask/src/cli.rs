@@ -115,7 +115,7 @@ pub fn run(args: Vec<OsString>) -> Exit {
             }
             let json = cli.global.format == FormatArg::Json;
             let exit = dispatch(cli).unwrap_or_else(|error| fail(&error, json));
-            ui::lost()
+            ui::output_error()
                 .map_or(exit, |why| fail(&Error::new(format!("standard output could not be written: {why}")), false))
         }
         Err(error) => usage(&error, as_json),

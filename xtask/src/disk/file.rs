@@ -6,7 +6,7 @@ use std::io::{Error as IoError, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::owner::foreign;
-use super::within::name_once;
+use super::timeout::warn_once;
 use super::write_atomic;
 use crate::error::{Context, Error, Result};
 
@@ -29,7 +29,7 @@ pub fn read(file: &Path) -> Result<Option<Vec<u8>>> {
 pub fn read_own(file: &Path) -> Result<Option<Vec<u8>>> {
     match std::fs::metadata(file).ok().and_then(|metadata| foreign(&metadata)) {
         Some(why) => {
-            name_once(file, &why);
+            warn_once(file, &why);
             Err(Error::new(format!("failed to read `{}`: {why}", file.display()))
                 .hint(format!("if it is of no value: `rm {}`", crate::ui::quoted_path(file, None))))
         }
@@ -39,13 +39,13 @@ pub fn read_own(file: &Path) -> Result<Option<Vec<u8>>> {
 
 /// The text of a regular file. Another kind is named on stderr, because whoever
 /// asks often goes on without.
-pub fn text(file: &Path) -> std::io::Result<String> {
+pub fn read_text(file: &Path) -> std::io::Result<String> {
     String::from_utf8(regular(file, LARGEST_TEXT)?).map_err(|error| IoError::new(ErrorKind::InvalidData, error))
 }
 
 /// The bytes of whatever a person named, also of a pipe (`--env-file <(…)`), but
 /// no more than such a file can have.
-pub fn bounded(file: &Path) -> std::io::Result<Vec<u8>> {
+pub fn read_any_kind(file: &Path) -> std::io::Result<Vec<u8>> {
     take(File::open(file)?, LARGEST_TEXT)
 }
 
@@ -54,7 +54,7 @@ pub fn bounded(file: &Path) -> std::io::Result<Vec<u8>> {
 fn regular(file: &Path, largest: u64) -> std::io::Result<Vec<u8>> {
     let refuse = |kind: FileType| {
         let what = format!("it is {}, not a regular file", kind_of(kind));
-        name_once(file, &what);
+        warn_once(file, &what);
         IoError::new(ErrorKind::InvalidInput, what)
     };
     let kind = std::fs::metadata(file)?.file_type();
@@ -69,7 +69,7 @@ fn regular(file: &Path, largest: u64) -> std::io::Result<Vec<u8>> {
     }
     take(opened, largest).inspect_err(|error| {
         if error.kind() == ErrorKind::FileTooLarge {
-            name_once(file, &error.to_string());
+            warn_once(file, &error.to_string());
         }
     })
 }
@@ -113,7 +113,7 @@ fn kind_of(kind: FileType) -> &'static str {
 
 /// Makes a file hold these bytes, or be gone. One that is so already is not
 /// touched: putting back must work on a disk that is full.
-pub fn put(file: &Path, bytes: Option<&[u8]>) -> Result<()> {
+pub fn write_or_remove(file: &Path, bytes: Option<&[u8]>) -> Result<()> {
     if read(file)?.as_deref() == bytes {
         return Ok(());
     }
@@ -127,18 +127,18 @@ pub fn put(file: &Path, bytes: Option<&[u8]>) -> Result<()> {
 /// a write or the proof fails, every file is put back as it was.
 pub fn write_proved<T>(files: &[(PathBuf, Option<Vec<u8>>)], proof: impl FnOnce() -> Result<T>) -> Result<T> {
     let paths: Vec<&Path> = files.iter().map(|(file, _)| file.as_path()).collect();
-    or_put_back(&paths, || {
-        files.iter().try_for_each(|(file, bytes)| put(file, bytes.as_deref()))?;
+    or_restore(&paths, || {
+        files.iter().try_for_each(|(file, bytes)| write_or_remove(file, bytes.as_deref()))?;
         proof()
     })
 }
 
 /// Does `work`, and puts `files` back as they were if it fails.
-pub fn or_put_back<T>(files: &[&Path], work: impl FnOnce() -> Result<T>) -> Result<T> {
+pub fn or_restore<T>(files: &[&Path], work: impl FnOnce() -> Result<T>) -> Result<T> {
     let before: Vec<Option<Vec<u8>>> = files.iter().map(|file| read(file)).collect::<Result<_>>()?;
     let done = work();
     if done.is_err() {
-        files.iter().zip(before).try_for_each(|(file, before)| put(file, before.as_deref()))?;
+        files.iter().zip(before).try_for_each(|(file, before)| write_or_remove(file, before.as_deref()))?;
     }
     done
 }
@@ -154,16 +154,16 @@ mod tests {
         std::fs::write(&file, "text").unwrap();
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
         std::os::unix::fs::symlink("/dev/zero", &device).unwrap();
-        assert_eq!(text(&file).unwrap(), "text");
+        assert_eq!(read_text(&file).unwrap(), "text");
         assert_eq!(read(&file).unwrap().unwrap(), b"text");
         assert_eq!(read(&dir.path().join("none")).unwrap(), None);
         for (odd, what) in [(&pipe, "a named pipe"), (&device, "a device")] {
-            assert!(text(odd).unwrap_err().to_string().contains(what));
+            assert!(read_text(odd).unwrap_err().to_string().contains(what));
             assert!(read(odd).unwrap_err().message().contains(what));
         }
-        assert_eq!(bounded(&device).unwrap_err().kind(), ErrorKind::FileTooLarge);
-        assert_eq!(bounded(Path::new("/dev/null")).unwrap(), b"");
+        assert_eq!(read_any_kind(&device).unwrap_err().kind(), ErrorKind::FileTooLarge);
+        assert_eq!(read_any_kind(Path::new("/dev/null")).unwrap(), b"");
         std::fs::File::create(&file).unwrap().set_len(LARGEST_TEXT + 1).unwrap();
-        assert_eq!(text(&file).unwrap_err().to_string(), "it is larger than 16 MiB");
+        assert_eq!(read_text(&file).unwrap_err().to_string(), "it is larger than 16 MiB");
     }
 }

@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::owner::give_to_the_person;
+use super::owner::give_to_sudo_user;
 use crate::error::{Context, Error, Result};
 
 /// Opens the file `path` to be locked; it is made where there is none.
@@ -15,7 +15,7 @@ pub fn lock_file(path: &Path) -> Result<File> {
     let opened = File::options().write(true).create(true).truncate(false).open(path);
     let file = opened.context(format!("open `{}`", path.display()))?;
     if new {
-        give_to_the_person(path);
+        give_to_sudo_user(path);
     }
     Ok(file)
 }

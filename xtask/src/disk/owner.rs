@@ -24,7 +24,7 @@ pub fn private_folder(path: &Path) -> Result<()> {
         error.hint("what this tool remembers lies there: set XTASK_STATE_DIR to a folder where this user may write")
     })?;
     for folder in new.into_iter().rev() {
-        give_to_the_person(folder);
+        give_to_sudo_user(folder);
     }
     check_owner(path)
 }
@@ -104,7 +104,7 @@ pub fn is_root() -> bool {
 /// Under `sudo`: gives a new file or folder to the person whose folder it is
 /// in. Whoever else runs this makes files that are their own.
 #[cfg(unix)]
-pub(super) fn give_to_the_person(new: &Path) {
+pub(super) fn give_to_sudo_user(new: &Path) {
     use std::os::unix::fs::MetadataExt;
     let owner =
         new.parent().and_then(|folder| std::fs::metadata(folder).ok()).map(|folder| (folder.uid(), folder.gid()));
@@ -115,7 +115,7 @@ pub(super) fn give_to_the_person(new: &Path) {
 }
 
 #[cfg(not(unix))]
-pub(super) fn give_to_the_person(_new: &Path) {}
+pub(super) fn give_to_sudo_user(_new: &Path) {}
 
 /// Who typed `sudo`.
 #[cfg(unix)]

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::owner::give_to_the_person;
+use super::owner::give_to_sudo_user;
 use crate::error::{Error, Result};
 
 /// Replaces `path` with `bytes`: a new file beside it, flushed to disk, then
@@ -22,7 +22,7 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 fn replace(path: &Path, bytes: &[u8], private: bool) -> Result<()> {
-    let target = super::real(path);
+    let target = super::real_path(path);
     let temporary = beside(&target);
     let written = write(&temporary, &target, bytes, private);
     if written.is_err() {
@@ -79,7 +79,7 @@ fn write(temporary: &Path, target: &Path, bytes: &[u8], private: bool) -> std::i
     file.sync_all()?;
     drop(file);
     if old.is_none() {
-        give_to_the_person(temporary);
+        give_to_sudo_user(temporary);
     }
     rename(temporary, target)
 }

@@ -1,5 +1,5 @@
 //! Ctrl-C. Most of the time it ends the program at once with exit code 130;
-//! while a [`Patience`] is held it only sets a flag, so that the holder can
+//! while a [`InterruptGuard`] is held it only sets a flag, so that the holder can
 //! leave things in a state that it can name. A second Ctrl-C ends it anyway.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -29,14 +29,14 @@ pub(super) fn leave(code: i32) -> ! {
 
 /// While it lives, Ctrl-C is a request.
 #[derive(Debug)]
-pub struct Patience(());
+pub struct InterruptGuard(());
 
-pub fn patience() -> Patience {
+pub fn defer_interrupts() -> InterruptGuard {
     HOLDERS.fetch_add(1, Ordering::SeqCst);
-    Patience(())
+    InterruptGuard(())
 }
 
-impl Patience {
+impl InterruptGuard {
     /// Whether Ctrl-C was pressed meanwhile.
     #[expect(clippy::unused_self, reason = "only while it lives is Ctrl-C a request")]
     pub fn interrupted(&self) -> bool {
@@ -44,7 +44,7 @@ impl Patience {
     }
 }
 
-impl Drop for Patience {
+impl Drop for InterruptGuard {
     fn drop(&mut self) {
         HOLDERS.fetch_sub(1, Ordering::SeqCst);
     }

@@ -19,11 +19,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use interrupt::{Patience, install as install_interrupt, patience};
+pub use interrupt::{InterruptGuard, defer_interrupts, install as install_interrupt};
 pub use path::{Unusable, find, unusable};
 pub use running::{Event, Running};
 #[cfg(windows)]
-pub use tree::Held;
+pub use tree::ProcessHandle;
 
 use crate::error::{Context, Error, Result};
 
@@ -207,7 +207,7 @@ impl Command {
     /// way; then this returns an interrupted error.
     #[expect(clippy::disallowed_methods, reason = "this is the place")]
     pub fn show(&self, quiet: bool) -> Result<i32> {
-        let patience = patience();
+        let interrupt = defer_interrupts();
         let shell = xshell::Shell::new().map_err(|error| Error::new(error.to_string()))?;
         if let Some(dir) = &self.dir {
             shell.change_dir(dir);
@@ -227,7 +227,7 @@ impl Command {
         // and not from xshell, whose error would print the whole line again.
         let status = std::process::Command::from(command.quiet()).status();
         let status = status.map_err(|error| self.not_started(&error))?;
-        if patience.interrupted() {
+        if interrupt.interrupted() {
             return Err(Error::interrupted(format!("interrupted: `{}`", self.line())));
         }
         Ok(status.code().unwrap_or(1))
@@ -276,7 +276,7 @@ impl Command {
                 None => e.env_remove(name),
             };
         }
-        setup(running::apart(&e))
+        setup(running::own_process_group(&e))
     }
 
     fn not_started(&self, error: &std::io::Error) -> Error {
@@ -305,7 +305,7 @@ fn replace(mut command: std::process::Command) -> std::io::Error {
 /// Only Unix can: here this process waits, and ends as the other one did.
 #[cfg(not(unix))]
 fn replace(mut command: std::process::Command) -> std::io::Error {
-    let _patience = patience();
+    let _patience = defer_interrupts();
     match command.status() {
         Ok(status) => interrupt::leave(status.code().unwrap_or(1)),
         Err(error) => error,

@@ -76,7 +76,7 @@ impl Running {
 /// Puts the job into a process group of its own, so that it can be ended as a
 /// whole: `docker compose` is a plugin, a child of `docker`, and would live on.
 #[cfg(unix)]
-pub(super) fn apart(expression: &duct::Expression) -> duct::Expression {
+pub(super) fn own_process_group(expression: &duct::Expression) -> duct::Expression {
     use std::os::unix::process::CommandExt;
     expression.before_spawn(|command| {
         command.process_group(0);
@@ -86,7 +86,7 @@ pub(super) fn apart(expression: &duct::Expression) -> duct::Expression {
 
 /// Windows: the children are found by their parent, no group is needed.
 #[cfg(not(unix))]
-pub(super) fn apart(expression: &duct::Expression) -> duct::Expression {
+pub(super) fn own_process_group(expression: &duct::Expression) -> duct::Expression {
     expression.clone()
 }
 
@@ -113,7 +113,7 @@ fn interrupt(pids: &[u32]) {
 
 #[cfg(windows)]
 pub(super) fn end(pids: &[u32]) {
-    for held in pids.iter().filter_map(|pid| super::Held::open(*pid).ok()) {
+    for held in pids.iter().filter_map(|pid| super::ProcessHandle::open(*pid).ok()) {
         // Gone already is what was wanted.
         drop(held.end());
     }

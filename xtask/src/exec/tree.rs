@@ -27,17 +27,17 @@ const END: Duration = Duration::from_secs(1);
 /// A process that is held: while this lives, the system gives its number to no
 /// other.
 #[derive(Debug)]
-pub struct Held {
+pub struct ProcessHandle {
     born: ProcessIdentity,
     handle: OwnedHandle,
 }
 
-impl Held {
+impl ProcessHandle {
     /// The process that has the number `pid` now.
-    pub fn open(pid: u32) -> std::io::Result<Held> {
+    pub fn open(pid: u32) -> std::io::Result<ProcessHandle> {
         let handle = open(pid, PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE)?;
         let created = created(&handle)?;
-        Ok(Held { born: ProcessIdentity { pid, created }, handle })
+        Ok(ProcessHandle { born: ProcessIdentity { pid, created }, handle })
     }
 
     /// Creation time in units of 100 ns.
@@ -61,17 +61,17 @@ impl Held {
     /// Ends it and all that came of it. An error is about itself: whether the
     /// others have ended is for the caller to see by what they held.
     pub fn end(&self) -> std::io::Result<()> {
-        let mut others: Vec<Held> = Vec::new();
+        let mut others: Vec<ProcessHandle> = Vec::new();
         for _ in 0..ROUNDS {
             let known: Vec<ProcessIdentity> = std::iter::once(self).chain(&others).map(|held| held.born).collect();
             for born in descendants(&known) {
                 // Who has ended meanwhile has nothing to be ended for.
-                others.extend(Held::open(born.pid).ok().filter(|held| held.born == born));
+                others.extend(ProcessHandle::open(born.pid).ok().filter(|held| held.born == born));
             }
             if !self.has_ended() {
                 self.terminate()?;
             }
-            let left: Vec<&Held> = others.iter().filter(|held| !held.has_ended()).collect();
+            let left: Vec<&ProcessHandle> = others.iter().filter(|held| !held.has_ended()).collect();
             for held in &left {
                 // Refused to us: then that one stays.
                 drop(held.terminate());
@@ -113,7 +113,7 @@ fn descendants(roots: &[ProcessIdentity]) -> Vec<ProcessIdentity> {
         .filter_map(|(pid, process)| Some((pid.as_u32(), process.parent()?.as_u32())))
         .collect();
     parents.sort_unstable();
-    let mut created = |pid| Held::open(pid).ok().map(|held| held.created());
+    let mut created = |pid| ProcessHandle::open(pid).ok().map(|held| held.created());
     decide::descendants(roots, &parents, &mut created)
 }
 

@@ -19,7 +19,7 @@ struct ByFile<T> {
 /// What the file `name` of the folder `state` remembers of `file`, by variable. One
 /// that is not there, damaged, or not ours to read remembers nothing.
 pub(super) fn read<T: DeserializeOwned>(state: &Path, name: &str, file: &Path) -> BTreeMap<String, T> {
-    read_all(state, name).remove(&disk::real(file)).unwrap_or_default()
+    read_all(state, name).remove(&disk::real_path(file)).unwrap_or_default()
 }
 
 fn read_all<T: DeserializeOwned>(state: &Path, name: &str) -> BTreeMap<PathBuf, BTreeMap<String, T>> {
@@ -38,7 +38,7 @@ pub(super) fn change<T: Serialize + DeserializeOwned>(
     disk::private_folder(state)?;
     let _lock = disk::lock(&state.join("moves.lock"), LIMIT)?;
     let mut files = read_all(state, name);
-    change(files.entry(disk::real(file)).or_default());
+    change(files.entry(disk::real_path(file)).or_default());
     files.retain(|path, variables| !variables.is_empty() && path.exists());
     let json = serde_json::to_vec_pretty(&ByFile { schema: 1, files }).context(format!("write {name}"))?;
     disk::write_atomic(&state.join(name), &json)

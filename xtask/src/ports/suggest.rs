@@ -115,7 +115,7 @@ impl PortFacts<'_> {
         let kept = self.kept();
         let of_settings = |tenant: &Tenant| {
             let dir = tenant.dir.clone();
-            disk::within(&tenant.dir, move || Settings::read(&dir)).and_then(Result::ok)?.port_range
+            disk::with_timeout(&tenant.dir, move || Settings::read(&dir)).and_then(Result::ok)?.port_range
         };
         let mut unsuitable = self.unsuitable();
         unsuitable.extend(self.other_tenants().filter_map(of_settings));

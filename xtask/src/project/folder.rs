@@ -24,7 +24,7 @@ pub struct Home {
 pub fn home(ctx: &Context) -> Result<Home> {
     let env = |name: &str| ctx.var(name);
     match stack::read(&ctx.options, &ctx.dir, &env) {
-        Ok(stack) => Ok(Home { project: stack.name.clone(), dir: disk::real(&stack.dir), stack: Some(stack) }),
+        Ok(stack) => Ok(Home { project: stack.name.clone(), dir: disk::real_path(&stack.dir), stack: Some(stack) }),
         Err(_) if is_plain(ctx) => {
             let dir = plain_dir(ctx);
             let name = normalise_name(&dir.file_name().unwrap_or_default().to_string_lossy());
@@ -38,7 +38,7 @@ pub fn home(ctx: &Context) -> Result<Home> {
 pub fn home_dir(ctx: &Context) -> PathBuf {
     let env = |name: &str| ctx.var(name);
     let found = stack::locate(&ctx.options, &ctx.dir, &env).ok();
-    found.map_or_else(|| plain_dir(ctx), |project| disk::real(&project.dir))
+    found.map_or_else(|| plain_dir(ctx), |project| disk::real_path(&project.dir))
 }
 
 /// Whether nothing speaks of a Compose project here.
@@ -48,7 +48,7 @@ fn is_plain(ctx: &Context) -> bool {
 }
 
 fn plain_dir(ctx: &Context) -> PathBuf {
-    disk::real(&stack::checkout_root(&ctx.dir).unwrap_or_else(|| ctx.dir.clone()))
+    disk::real_path(&stack::checkout_root(&ctx.dir).unwrap_or_else(|| ctx.dir.clone()))
 }
 
 impl Home {

@@ -52,7 +52,7 @@ pub(super) fn main_name_of(dir: &Path) -> Option<String> {
 fn name_in(main: &Path) -> Option<String> {
     let dir = main.to_path_buf();
     let read = move || stack::read(&ComposeOptions::default(), &dir, &|_| None).ok();
-    disk::within(main, read).flatten().map(|stack| stack.name)
+    disk::with_timeout(main, read).flatten().map(|stack| stack.name)
 }
 
 /// The name that a linked worktree is given on this machine, where nobody else

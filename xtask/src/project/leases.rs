@@ -76,7 +76,7 @@ pub fn close(ledger: Ledger) {
 fn not_kept(why: &Error) {
     // The ledger is opened several times in a start: once is enough.
     static SAID: Once = Once::new();
-    SAID.call_once(|| ui::warn_of("ports are not kept for this project", why));
+    SAID.call_once(|| ui::warn_error("ports are not kept for this project", why));
 }
 
 /// A lease for each port that a running container of a Compose project has.
@@ -87,7 +87,7 @@ fn rebuild(leases: &mut Leases, containers: &[Container]) {
         else {
             continue;
         };
-        let dir = disk::real(dir);
+        let dir = disk::real_path(dir);
         for binding in container.held() {
             let tenant = leases.tenant_mut(project, &dir);
             if !tenant.has_lease(binding.published, binding.protocol) {

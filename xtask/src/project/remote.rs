@@ -115,7 +115,7 @@ pub(super) fn known_name(ctx: &Context) -> Option<String> {
     let env = |name: &str| ctx.var(name);
     let read = stack::read(&ctx.options, &ctx.dir, &env).ok()?;
     let written = stack::locate(&ctx.options, &ctx.dir, &env).ok()?.env_files.get(NAME).is_some();
-    let dir = disk::real(&read.dir);
+    let dir = disk::real_path(&read.dir);
     let worktree = worktree_of(&dir);
     if written && worktree.as_ref() != Some(&read.name) {
         return None;

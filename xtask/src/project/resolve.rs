@@ -28,7 +28,7 @@ fn resolve_as(ctx: &Context, is_secondary: bool) -> Result<Project> {
     let template = model::missing_env(&env_files);
     let (model, containers) = model::ask(ctx, template.as_deref(), &env_files)?;
     let settings = Settings::read(&model.stack.dir)?;
-    let checkout = stack::checkout(&disk::real(&model.stack.dir));
+    let checkout = stack::checkout(&disk::real_path(&model.stack.dir));
     let project = Project {
         ctx: ctx.clone(),
         stack: model.stack,

@@ -51,13 +51,13 @@ pub fn containers(ctx: &Context) -> Result<Vec<Container>, EngineError> {
 
 /// The container with a folder that can be compared.
 pub fn with_real_folder(container: Container) -> Container {
-    Container { working_dir: container.working_dir.as_deref().map(disk::real), ..container }
+    Container { working_dir: container.working_dir.as_deref().map(disk::real_path), ..container }
 }
 
 impl Project {
     /// The project folder without symbolic links, as leases have it.
     pub fn real_dir(&self) -> PathBuf {
-        disk::real(&self.stack.dir)
+        disk::real_path(&self.stack.dir)
     }
 
     /// Why nothing is known of any port: the engine is elsewhere, and does not

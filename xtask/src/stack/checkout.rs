@@ -29,10 +29,10 @@ pub fn checkout(dir: &Path) -> Option<Checkout> {
         let repository = name(&root);
         return Some(Checkout { branch: branch(&git), root, main: None, linked: false, repository });
     }
-    let text = disk::text(&git).ok()?;
+    let text = disk::read_text(&git).ok()?;
     let git = root.join(text.strip_prefix("gitdir:")?.trim());
     // Submodules have such a file too, and no `commondir`.
-    let common = disk::text(&git.join("commondir")).ok().map(|common| disk::real(&git.join(common.trim())));
+    let common = disk::read_text(&git.join("commondir")).ok().map(|common| disk::real_path(&git.join(common.trim())));
     let Some(common) = common else {
         let repository = name(&root);
         return Some(Checkout { branch: branch(&git), root, main: None, linked: false, repository });
@@ -49,7 +49,7 @@ pub fn checkout_root(dir: &Path) -> Option<PathBuf> {
 }
 
 fn branch(git: &Path) -> Option<String> {
-    let head = disk::text(&git.join("HEAD")).ok()?;
+    let head = disk::read_text(&git.join("HEAD")).ok()?;
     head.trim().strip_prefix("ref: refs/heads/").map(str::to_owned)
 }
 
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn a_linked_worktree_knows_its_main_one() {
         let dir = tempfile::tempdir().unwrap();
-        let dir = disk::real(dir.path());
+        let dir = disk::real_path(dir.path());
         repository(&dir, "performia/.git");
         let main = checkout(&dir.join("performia")).unwrap();
         assert_eq!((main.linked, main.repository.as_str(), main.branch.as_deref()), (false, "performia", Some("main")));

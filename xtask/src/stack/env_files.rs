@@ -161,7 +161,7 @@ fn read_history(
     earlier: &Environment<'_>,
 ) -> Result<Vec<(String, envfile::Value)>> {
     let place = file.display();
-    let bytes = disk::bounded(file).map_err(|error| {
+    let bytes = disk::read_any_kind(file).map_err(|error| {
         let failed = Error::new(format!("failed to read {place}: {error}"));
         with_template(failed, file)
     })?;

@@ -37,7 +37,7 @@ pub(super) fn parse(file: &Arc<Path>, texts: &Texts) -> Result<Vec<Node>> {
 
 pub fn text_of(file: &Path) -> Result<String> {
     let place = crate::ui::clean(&file.display().to_string());
-    let bytes = disk::bounded(file).map_err(|error| match error.kind() {
+    let bytes = disk::read_any_kind(file).map_err(|error| match error.kind() {
         ErrorKind::NotFound => Error::new(format!("there is no file {place}"))
             .hint("correct the path; it counts from the folder of the project"),
         _ => Error::new(format!("failed to read {place}: {error}")),

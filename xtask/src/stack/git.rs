@@ -17,7 +17,7 @@ pub fn tracks(file: &Path) -> bool {
         let ask = Command::new("git").args(["ls-files", "--error-unmatch", "--"]).arg(name).dir(dir);
         ask.ask(exec::LIMIT).is_ok_and(|answer| answer.code == Some(0))
     };
-    let real = disk::real(file);
+    let real = disk::real_path(file);
     is_known(file) || real != file && is_known(&real)
 }
 

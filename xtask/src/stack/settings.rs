@@ -80,7 +80,7 @@ impl Settings {
     /// set nothing.
     pub fn read(dir: &Path) -> Result<Settings> {
         let path = dir.join(FILE);
-        let mut settings = match disk::text(&path) {
+        let mut settings = match disk::read_text(&path) {
             Ok(text) => parse(&text).map_err(|error| error.within(path.display()))?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Settings::default(),
             Err(error) => return Err(Error::new(format!("failed to read `{}`: {error}", path.display()))),
@@ -99,7 +99,7 @@ impl Settings {
         if !path.is_file() {
             return Ok(());
         }
-        let text = disk::text(path).map_err(|error| bad(error.to_string()))?;
+        let text = disk::read_text(path).map_err(|error| bad(error.to_string()))?;
         for entry in dotenvy::from_read_iter(text.as_bytes()) {
             let (name, value) = entry.map_err(|error| bad(error.to_string()))?;
             match name.as_str() {

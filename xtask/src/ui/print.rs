@@ -58,7 +58,7 @@ pub fn warn(line: &str) {
 
 /// What goes on without something, why, and what to type so that it does not
 /// have to.
-pub fn warn_of(what: &str, why: &Error) {
+pub fn warn_error(what: &str, why: &Error) {
     warn(&format!("{what}: {}{}", clean_lines(why.message()), hints(why)));
 }
 
@@ -96,12 +96,12 @@ fn tell(lines: &str) {
 }
 
 /// Why the first line did not reach stdout.
-static LOST: OnceLock<String> = OnceLock::new();
+static OUTPUT_ERROR: OnceLock<String> = OnceLock::new();
 
 /// Why data did not reach stdout, a full disk for one: whoever reads it must not
 /// take what is there for all.
-pub fn lost() -> Option<&'static str> {
-    LOST.get().map(String::as_str)
+pub fn output_error() -> Option<&'static str> {
+    OUTPUT_ERROR.get().map(String::as_str)
 }
 
 /// Lines on stdout. A closed pipe (`xtask … | head`) is not an error.
@@ -109,7 +109,7 @@ fn answer(lines: &str) {
     if let Err(error) = write(&mut io::stdout().lock(), lines)
         && error.kind() != io::ErrorKind::BrokenPipe
     {
-        LOST.get_or_init(|| error.to_string());
+        OUTPUT_ERROR.get_or_init(|| error.to_string());
     }
 }
 

@@ -82,7 +82,7 @@ pub fn count(number: usize, noun: &str) -> String {
 }
 
 /// `a is`, `a, b are`.
-pub fn are(names: &[String]) -> String {
+pub fn names_are(names: &[String]) -> String {
     format!("{} {}", names.join(", "), if names.len() == 1 { "is" } else { "are" })
 }
 

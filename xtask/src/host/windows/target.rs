@@ -5,7 +5,7 @@ use std::time::Duration;
 use windows_sys::Win32::Foundation::ERROR_ACCESS_DENIED;
 
 use crate::error::{Error, Result};
-use crate::exec::Held;
+use crate::exec::ProcessHandle;
 use crate::host::Signal;
 use crate::model::Process;
 
@@ -13,13 +13,13 @@ use crate::model::Process;
 #[derive(Debug)]
 pub(crate) struct Target {
     pid: u32,
-    held: Held,
+    held: ProcessHandle,
 }
 
 /// Creation time in units of 100 ns; `None` for a process that may not be
 /// opened.
 pub(crate) fn start_mark(pid: u32) -> Option<u64> {
-    Held::open(pid).ok().map(|held| held.created())
+    ProcessHandle::open(pid).ok().map(|held| held.created())
 }
 
 /// No cgroups here.
@@ -29,7 +29,7 @@ pub(crate) fn cgroup(_pid: u32) -> Option<String> {
 
 /// Everything that [`Signal::Kill`] ends with it.
 pub(crate) fn killed_with(process: &Process) -> Vec<u32> {
-    let held = Held::open(process.pid).ok().filter(|held| held.created() == process.start_mark);
+    let held = ProcessHandle::open(process.pid).ok().filter(|held| held.created() == process.start_mark);
     held.map(|held| held.descendants()).unwrap_or_default()
 }
 
@@ -38,7 +38,7 @@ impl Target {
     /// can no longer change then.
     pub(crate) fn open(process: &Process) -> Result<Target> {
         let pid = process.pid;
-        let held = Held::open(pid).map_err(|error| {
+        let held = ProcessHandle::open(pid).map_err(|error| {
             if error.raw_os_error().and_then(|code| u32::try_from(code).ok()) == Some(ERROR_ACCESS_DENIED) {
                 Error::new(format!("process {pid} belongs to the system or to another user"))
                     .hint("run the same command in a terminal that was started as administrator")

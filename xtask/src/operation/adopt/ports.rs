@@ -49,7 +49,7 @@ pub(super) fn plan(target: &Target<'_>, plan: &mut Plan) -> Option<Ports> {
 fn project(target: &Target<'_>, plan: &mut Plan) -> Result<Option<Ports>> {
     let env = |name: &str| target.var(name);
     let project = stack::locate(&target.options, &target.dir, &env)?;
-    if !disk::real(&project.dir).starts_with(&target.dir) {
+    if !disk::real_path(&project.dir).starts_with(&target.dir) {
         let why = format!("the next compose file is outside of this folder, in {}", target.ctx.show(&project.dir));
         plan.left.push(Left { place: "compose files".to_owned(), why });
         return Ok(None);
@@ -103,7 +103,7 @@ fn found(target: &Target<'_>, uses: &VariableUses, plan: &mut Plan) -> Result<Ve
         if numbers.is_empty() {
             continue;
         }
-        if disk::real(file).starts_with(&target.dir) {
+        if disk::real_path(file).starts_with(&target.dir) {
             files.push((file.clone(), text, numbers));
         } else {
             let why = "it has literal ports, and is outside of this folder".to_owned();

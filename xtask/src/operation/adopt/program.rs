@@ -101,7 +101,7 @@ fn below(folder: &Path, path: &Path) -> Option<String> {
 pub(super) fn plan(target: &Target<'_>, update: bool, plan: &mut Plan) -> Result<()> {
     let home = &target.source;
     let folder = target.dir.join("xtask");
-    if disk::real(&folder) == *home {
+    if disk::real_path(&folder) == *home {
         if update {
             return Err(Error::new("this program is the one of that very folder: there is no newer one to bring")
                 .hint("run it in the checkout that has the newer version: `cargo xtask adopt --update DIR`"));

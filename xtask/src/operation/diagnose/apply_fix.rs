@@ -8,7 +8,7 @@ use super::fix::Mend;
 use super::run::checkup;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::exec::patience;
+use crate::exec::defer_interrupts;
 use crate::operation::env;
 use crate::operation::networks::prune::{self, Wish};
 use crate::operation::ports::stop_holders::{self, Request, StopOptions};
@@ -58,7 +58,7 @@ pub fn mend_all(ctx: &Context, only: &[String], mut found: Vec<Finding>) -> Resu
         found = checkup(ctx, only);
         let mended = !found.iter().any(|finding| finding.id == id && finding.mend.as_ref() == Some(&mend));
         match &error {
-            Some(error) => ui::warn_of("not mended", error),
+            Some(error) => ui::warn_error("not mended", error),
             None if mended => ui::note(&format!("mended: {}", ui::clean(&title))),
             None => ui::warn(&format!("not mended: {} is as it was", ui::clean(&title))),
         }
@@ -88,9 +88,9 @@ fn release(ctx: &Context) {
 fn compose(ctx: &Context, what: &str) -> Result<()> {
     let command = ctx.compose().command([what]);
     ui::note(&format!("$ {}", command.line()));
-    let patience = patience();
+    let interrupt = defer_interrupts();
     let running = command.start()?;
-    let Some(text) = launch::watch(&running, &patience, &mut Live::new(), what, |_| {}) else {
+    let Some(text) = launch::watch(&running, &interrupt, &mut Live::new(), what, |_| {}) else {
         running.interrupt();
         return Err(Error::interrupted(format!("interrupted: `{}`", command.line())));
     };

@@ -133,7 +133,7 @@ fn claims(tenant: &Tenant) -> Vec<Claim> {
     let mut claims: Vec<Claim> = tenant.leases.iter().map(of_lease).collect();
     // A folder of dev servers may hold a compose file that nobody started.
     let (project, dir) = (tenant.project.clone(), tenant.dir.clone());
-    let read = || disk::within(&tenant.dir, move || model(project, &dir)).flatten();
+    let read = || disk::with_timeout(&tenant.dir, move || model(project, &dir)).flatten();
     let Some((stack, linked)) = tenant.is_stack().then(read).flatten() else { return claims };
     for wanted in stack.ports() {
         let mapping = &wanted.mapping;

@@ -157,7 +157,7 @@ fn consent(
     let question = match which {
         Which::All if count > 0 => format!("end all {count} leases of this machine?"),
         _ if !in_use.is_empty() => {
-            format!("{} in use by the very project: end what is kept all the same?", ui::are(&in_use))
+            format!("{} in use by the very project: end what is kept all the same?", ui::names_are(&in_use))
         }
         _ => return Ok(()),
     };

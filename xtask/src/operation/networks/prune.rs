@@ -132,7 +132,7 @@ pub fn remove(ctx: &Context, network: &Network) -> Result<(), String> {
         return Err(ui::clean(ctx.engine_error(&trouble).message()));
     };
     let names: Vec<String> = on_it.iter().map(|name| ui::clean(name)).collect();
-    Err(format!("{} on it: `{}`", ui::are(&names), disconnect(&network.name, first)))
+    Err(format!("{} on it: `{}`", ui::names_are(&names), disconnect(&network.name, first)))
 }
 
 /// The command that takes a container off a network.

@@ -12,7 +12,7 @@ use super::proof::{Proof, behind, refuse_rivals};
 use super::{Home, Wish, connection, hosts_lines, links, up};
 use crate::context::Context;
 use crate::error::{Context as _, Error, Result};
-use crate::exec::Patience;
+use crate::exec::InterruptGuard;
 use crate::labels::{self, Kind, Ports, hosts};
 use crate::model::NamesFile;
 use crate::operation::change::tracked::Writes;
@@ -70,7 +70,7 @@ pub fn prepare(project: &Project, also: &[String], writes: Writes) -> Result<ByN
         let running = home.ports(ctx)?;
         ports = running.ok_or_else(|| Error::new("the proxy has ended").hint("`cargo xtask proxy logs`"))?;
         if links::is_used_by(&file) {
-            links::ensure(ctx, &home, name, &disk::real(plan.file.parent().unwrap_or(&ctx.dir)))?;
+            links::ensure(ctx, &home, name, &disk::real_path(plan.file.parent().unwrap_or(&ctx.dir)))?;
         }
     }
     let file = NamesFile { path: file, host: plan.host };
@@ -118,7 +118,7 @@ pub fn known(project: &Project) -> Result<Option<ByName>> {
 impl ByName {
     /// Waits until the proxy really leads to every service that was started, and
     /// names the cause where it does not.
-    pub fn prove(&self, ctx: &Context, survey: &Survey, patience: &Patience) -> Result<()> {
+    pub fn prove(&self, ctx: &Context, survey: &Survey, interrupt: &InterruptGuard) -> Result<()> {
         let home = Home::of(ctx)?;
         refuse_rivals(ctx, &home, &survey.stack.name)?;
         let deadline = Instant::now() + ROUTED;
@@ -136,7 +136,7 @@ impl ByName {
                 if proof == Proof::Own {
                     break;
                 }
-                if patience.interrupted() {
+                if interrupt.interrupted() {
                     return Err(Error::interrupted("interrupted: containers that were started keep running")
                         .hint("`cargo xtask start --traefik` goes on from here"));
                 }

@@ -94,7 +94,7 @@ impl<'a> PortChooser<'a> {
     pub(super) fn new(ctx: &'a Context, home: &'a Home, containers: &'a [Container]) -> Self {
         let v6 = has_ipv6().then_some(IpAddr::V6(Ipv6Addr::LOCALHOST));
         let ips = std::iter::once(IpAddr::V4(Ipv4Addr::LOCALHOST)).chain(v6).collect();
-        let dir = disk::real(&home.dir);
+        let dir = disk::real_path(&home.dir);
         PortChooser { ctx, home, containers, dir, ips }
     }
 

@@ -157,7 +157,7 @@ fn go_back(home: &Home, before: Option<&[u8]>, error: Error) -> Error {
 /// A proxy of this name that another state folder manages.
 fn refuse_other_home(ctx: &Context, home: &Home, containers: &[Container]) -> Result<()> {
     let Some(other) = home.own(containers).and_then(|own| own.working_dir.as_deref()) else { return Ok(()) };
-    if disk::real(other) == disk::real(&home.dir) {
+    if disk::real_path(other) == disk::real_path(&home.dir) {
         return Ok(());
     }
     Err(Error::new(format!("a proxy for network `{}` runs already, from {}", home.network, ctx.show(other)))

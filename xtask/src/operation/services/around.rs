@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use super::knock::{Door, doors, knock};
-use crate::exec::Patience;
+use crate::exec::InterruptGuard;
 use crate::model::Container;
 use crate::operation::check::survey::Survey;
 use crate::{host, ui};
@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(3);
 
 /// Knocks at what can be reached, and says what could not be checked. No port that
 /// is silent from here is a failure.
-pub(crate) fn prove(survey: &Survey, containers: &[Container], patience: &Patience) {
+pub(crate) fn prove(survey: &Survey, containers: &[Container], interrupt: &InterruptGuard) {
     let gateway = host::gateway().map(IpAddr::V4);
     let all = doors(survey, containers);
     let reachable: Vec<Door<'_>> = all.iter().filter_map(|door| through(door, gateway)).collect();
@@ -26,7 +26,7 @@ pub(crate) fn prove(survey: &Survey, containers: &[Container], patience: &Patien
     let stop = AtomicBool::new(false);
     let silent: Vec<SocketAddr> = std::thread::scope(|scope| {
         let knocks: Vec<_> =
-            reachable.iter().map(|door| scope.spawn(|| knock(door, deadline, patience, &stop).is_err())).collect();
+            reachable.iter().map(|door| scope.spawn(|| knock(door, deadline, interrupt, &stop).is_err())).collect();
         let silent = knocks.into_iter().zip(&reachable);
         silent.filter_map(|(knock, door)| knock.join().unwrap_or(true).then_some(door.address)).collect()
     });

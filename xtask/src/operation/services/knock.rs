@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::urls::{Speech, speech};
-use crate::exec::Patience;
+use crate::exec::InterruptGuard;
 use crate::model::{Binding, Container, Protocol, State};
 use crate::operation::check::survey::Survey;
 
@@ -92,12 +92,17 @@ fn reach(binding: &Binding) -> SocketAddr {
 }
 
 /// Knocks until somebody answers, the time is up, or told to stop.
-pub(crate) fn knock(door: &Door<'_>, deadline: Instant, patience: &Patience, stop: &AtomicBool) -> Result<(), String> {
+pub(crate) fn knock(
+    door: &Door<'_>,
+    deadline: Instant,
+    interrupt: &InterruptGuard,
+    stop: &AtomicBool,
+) -> Result<(), String> {
     loop {
         match speak(door) {
             // The engine publishes [::] also where this host has no IPv6 at all.
             Ok(()) | Err(Silence::NoFamily) => return Ok(()),
-            Err(silence) if Instant::now() >= deadline || patience.interrupted() || stop.load(Ordering::Relaxed) => {
+            Err(silence) if Instant::now() >= deadline || interrupt.interrupted() || stop.load(Ordering::Relaxed) => {
                 return Err(silence.to_string());
             }
             Err(_) => std::thread::sleep(POLL),

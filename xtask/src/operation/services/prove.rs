@@ -21,17 +21,17 @@ const LEAST: Duration = Duration::from_secs(5);
 const WATCH: Duration = Duration::from_millis(300);
 
 pub(crate) fn prove(run: &Run<'_>, containers: &[Container]) -> Result<()> {
-    let (survey, patience) = (run.survey, &run.patience);
+    let (survey, interrupt) = (run.survey, &run.interrupt);
     if survey.ctx.engine.endpoint().is_remote() {
         return Ok(());
     }
     if survey.host.as_ref().is_some_and(|host| host.is_around) {
-        around::prove(survey, containers, patience);
+        around::prove(survey, containers, interrupt);
         return Ok(());
     }
     let doors = doors(survey, containers);
     let (answers, ended) = knock_at_all(run, &doors);
-    if patience.interrupted() {
+    if interrupt.interrupted() {
         return Err(interrupted());
     }
     if let Some(error) = ended.or_else(|| wait::ended(survey)).or_else(|| stranger(&doors)) {
@@ -53,11 +53,11 @@ pub(crate) fn prove(run: &Run<'_>, containers: &[Container]) -> Result<()> {
 /// The answers of all doors, and why a container has ended, if one has: nobody
 /// will ever answer for that one.
 fn knock_at_all(run: &Run<'_>, doors: &[Door<'_>]) -> (Vec<Result<(), String>>, Option<Error>) {
-    let (survey, patience) = (run.survey, &run.patience);
+    let (survey, interrupt) = (run.survey, &run.interrupt);
     let deadline = run.deadline.max(Instant::now() + LEAST);
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let knocks: Vec<_> = doors.iter().map(|door| scope.spawn(|| knock(door, deadline, patience, &stop))).collect();
+        let knocks: Vec<_> = doors.iter().map(|door| scope.spawn(|| knock(door, deadline, interrupt, &stop))).collect();
         let mut next = Instant::now() + WATCH;
         let mut ended = None;
         while ended.is_none() && !knocks.iter().all(std::thread::ScopedJoinHandle::is_finished) {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::exec::Patience;
+use crate::exec::InterruptGuard;
 use crate::operation::check::survey::Survey;
 use crate::ui::Live;
 
@@ -12,7 +12,7 @@ pub(crate) struct Run<'a> {
     pub(crate) survey: &'a Survey,
     pub(crate) limit: Duration,
     pub(crate) deadline: Instant,
-    pub(crate) patience: Patience,
+    pub(crate) interrupt: InterruptGuard,
     pub(crate) live: Live,
 }
 

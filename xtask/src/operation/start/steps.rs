@@ -261,7 +261,7 @@ impl<'a> Start<'a> {
 
     fn finish(&mut self, found: Survey) -> Result<Step> {
         match &self.by_name {
-            Some(by_name) => by_name.prove(&found.ctx, &found, &crate::exec::patience())?,
+            Some(by_name) => by_name.prove(&found.ctx, &found, &crate::exec::defer_interrupts())?,
             None => proxy::drop_link(&found.ctx, &found.stack.name),
         }
         let by_name = self.by_name.take().map(Box::new);

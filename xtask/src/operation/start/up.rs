@@ -32,8 +32,8 @@ pub enum Attempt {
 /// One attempt. Errors are findings (a service failed, 1) or failures (2).
 pub fn attempt(survey: &Survey, options: &Options) -> Result<Attempt> {
     let limit = Duration::from_secs(options.wait_timeout.or(survey.settings.wait_timeout).unwrap_or(WAIT));
-    let (patience, live) = (crate::exec::patience(), Live::new());
-    let mut run = Run { survey, limit, deadline: Instant::now() + limit, patience, live };
+    let (interrupt, live) = (crate::exec::defer_interrupts(), Live::new());
+    let mut run = Run { survey, limit, deadline: Instant::now() + limit, interrupt, live };
     let (ctx, project) = (&survey.ctx, &survey.stack.name);
     let compose = old_engine::compose(ctx, survey)?;
     let before = take_back::Snapshot::take(ctx, project)?;

@@ -58,7 +58,7 @@ fn attempt(
         return Ok((move_literals(project, literals, writes)?, Vec::new()));
     }
     let before = Model::of(project)?;
-    disk::or_put_back(&files.iter().map(|file| file.path).collect::<Vec<_>>(), || {
+    disk::or_restore(&files.iter().map(|file| file.path).collect::<Vec<_>>(), || {
         // What an earlier file says now counts for a later one.
         let followed = files.iter().map(|file| write(&project.ctx, file, variables)).collect::<Result<_>>()?;
         let after = project.resolve_again(&project.ctx)?;
@@ -104,7 +104,7 @@ pub(super) fn write(ctx: &Context, file: &File<'_>, moves: &[&Move]) -> Result<D
     dependents::write(ctx, &mut document, &follow)?;
     let bytes = document.render();
     // It was made for these lines alone.
-    disk::put(path, (!made || !bytes.is_empty()).then_some(bytes))?;
+    disk::write_or_remove(path, (!made || !bytes.is_empty()).then_some(bytes))?;
     Ok(follow)
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn check(scene: &Scene) -> Vec<Finding> {
 pub(in crate::operation) fn is_gone(tenant: &Tenant) -> bool {
     let dir = tenant.dir.clone();
     let gone = move || !dir.exists() && dir.parent().is_some_and(std::path::Path::is_dir);
-    disk::within(&tenant.dir, gone).unwrap_or(false)
+    disk::with_timeout(&tenant.dir, gone).unwrap_or(false)
 }
 
 fn describe(scene: &Scene, tenant: &Tenant) -> String {

@@ -166,7 +166,7 @@ fn grouped<'a>(leases: &'a Leases, containers: &'a [Container]) -> BTreeMap<(Str
     let mut folders: BTreeMap<&Path, PathBuf> = BTreeMap::new();
     for container in containers {
         let (Some(project), Some(dir)) = (&container.project, &container.working_dir) else { continue };
-        let dir = folders.entry(dir).or_insert_with(|| disk::real(dir)).clone();
+        let dir = folders.entry(dir).or_insert_with(|| disk::real_path(dir)).clone();
         groups.entry((project.clone(), dir)).or_default().containers.push(container);
     }
     groups
@@ -194,7 +194,7 @@ fn entry(ctx: &Context, here: &Path, project: String, dir: PathBuf, parts: &Part
     let elsewhere = (ctx.engine.endpoint().is_remote() && !leased) || !dir.is_absolute();
     let runs = parts.containers.iter().any(|container| container.held().next().is_some());
     let (name, folder) = (project.clone(), dir.clone());
-    let looked = (!elsewhere).then(|| disk::within(&dir, move || Folder::look(&name, &folder, runs))).flatten();
+    let looked = (!elsewhere).then(|| disk::with_timeout(&dir, move || Folder::look(&name, &folder, runs))).flatten();
     let exists = looked.as_ref().map(|folder| folder.exists);
     let Folder { declared, checkout, .. } = looked.unwrap_or_default();
     let leases = parts.tenant.map(|tenant| tenant.leases.as_slice()).unwrap_or_default();

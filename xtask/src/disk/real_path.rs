@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 /// The path without symbolic links; one that is not there stays as it is
 /// written, and so does one that gives no answer.
-pub fn real(path: &Path) -> PathBuf {
+pub fn real_path(path: &Path) -> PathBuf {
     let asked = path.to_path_buf();
-    super::within(path, move || canonical(&asked).ok()).flatten().unwrap_or_else(|| path.to_path_buf())
+    super::with_timeout(path, move || canonical(&asked).ok()).flatten().unwrap_or_else(|| path.to_path_buf())
 }
 
 /// The same; an error where there is nothing.
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn a_folder_that_is_there_is_written_as_people_do() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(!real(dir.path()).display().to_string().starts_with(r"\\?\"));
-        assert_eq!(real(&std::fs::canonicalize(dir.path()).unwrap()), real(dir.path()));
+        assert!(!real_path(dir.path()).display().to_string().starts_with(r"\\?\"));
+        assert_eq!(real_path(&std::fs::canonicalize(dir.path()).unwrap()), real_path(dir.path()));
     }
 }

@@ -23,7 +23,7 @@ static NAMED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 static SILENT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// Says once what is wrong with a path.
-pub(super) fn name_once(path: &Path, what: &str) {
+pub(super) fn warn_once(path: &Path, what: &str) {
     if NAMED.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_path_buf()) {
         ui::warn(&format!("{} is not read: {what}", ui::clean(&path.display().to_string())));
     }
@@ -31,14 +31,14 @@ pub(super) fn name_once(path: &Path, what: &str) {
 
 /// The answer to a question about `folder`; `None` where none comes in time. It
 /// is named then, and not asked again.
-pub fn within<T: Send + 'static>(folder: &Path, question: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+pub fn with_timeout<T: Send + 'static>(folder: &Path, question: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     if SILENT.lock().unwrap_or_else(PoisonError::into_inner).contains(folder) {
         return None;
     }
     let answered = answer(FOLDER_LIMIT, question);
     if answered.is_none() {
         SILENT.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_path_buf());
-        name_once(folder, &format!("it gives no answer within {} s", FOLDER_LIMIT.as_secs()));
+        warn_once(folder, &format!("it gives no answer within {} s", FOLDER_LIMIT.as_secs()));
     }
     answered
 }
@@ -64,7 +64,7 @@ fn answer<T: Send + 'static>(limit: Duration, question: impl FnOnce() -> T + Sen
 /// stays kept.
 pub fn is_folder(path: &Path) -> bool {
     let asked = path.to_path_buf();
-    within(path, move || asked.is_dir()).unwrap_or(true)
+    with_timeout(path, move || asked.is_dir()).unwrap_or(true)
 }
 
 #[cfg(test)]
