@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::decide::path_digits;
-use crate::docker::{Compose, ComposeError, Cures, Endpoint, Engine, EngineError};
+use crate::docker::{Compose, ComposeError, Endpoint, Engine, EngineError, InstallHints};
 use crate::error::{Error, Result};
 use crate::exec;
 use crate::ledger::{self, Ledger};
@@ -126,7 +126,7 @@ impl Context {
 
     /// What the engine's trouble means, and what to do.
     pub fn engine_error(&self, trouble: &EngineError) -> Error {
-        trouble.error(self.engine.endpoint(), &self.cures())
+        trouble.error(self.engine.endpoint(), &self.install_hints())
     }
 
     /// What Compose's trouble means, and what to do.
@@ -135,7 +135,7 @@ impl Context {
             ComposeError::NeedsEnvFile(missing) => self
                 .missing_env_file(missing)
                 .hint("`cargo xtask env init` makes it from its template, and `cargo xtask start` by itself"),
-            trouble => trouble.error(&self.cures()),
+            trouble => trouble.error(&self.install_hints()),
         }
     }
 
@@ -153,16 +153,16 @@ impl Context {
     /// That there is no Compose, where there is none; after a call of it failed,
     /// in whose place this is the error.
     pub fn without_compose(&self) -> Option<Error> {
-        self.compose().absence().map(|trouble| self.compose_error(&trouble))
+        self.compose().missing_compose().map(|trouble| self.compose_error(&trouble))
     }
 
     /// What to install here.
-    pub fn cures(&self) -> Cures {
+    pub fn install_hints(&self) -> InstallHints {
         let project = stack::locate(&self.options, &self.dir, &|name| self.var(name)).ok();
         let script = project.map(|project| set_up_script(&project.dir)).filter(|script| script.is_file());
         // To be typed after `sudo`: no `~`, which is root's in a root's shell.
         let typed = |script: PathBuf| script.strip_prefix(&self.dir).unwrap_or(&script).display().to_string();
-        Cures::here(script.map(typed))
+        InstallHints::here(script.map(typed))
     }
 
     /// Where this tool remembers things.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::absence::{self, Absence, Found};
-use super::cures::Cures;
+use super::install_hints::InstallHints;
+use super::missing_compose::{self, Found, MissingCompose};
 use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::model::{ComposeOptions, MissingEnvFile, Stack, Version};
@@ -19,7 +19,7 @@ pub const OVERRIDE: Version = Version(2, 24, 4);
 /// Why Compose gave no model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ComposeError {
-    Absent(Absence),
+    Absent(MissingCompose),
     /// Too old to be asked, with its version.
     TooOld(String),
     /// Not asked: it refuses the project as long as this file is not there, and
@@ -87,7 +87,7 @@ impl Compose {
         let answer = match self.command(["config", "--format", "json"]).ask(limit) {
             Ok(answer) => answer,
             Err(error) => {
-                return Err(self.absence().unwrap_or_else(|| ComposeError::Silent(error.message().to_owned())));
+                return Err(self.missing_compose().unwrap_or_else(|| ComposeError::Silent(error.message().to_owned())));
             }
         };
         // Compose 1.29 prints its usage and exits with 0: only JSON counts.
@@ -96,8 +96,8 @@ impl Compose {
         {
             return Ok((stack, answer.stdout));
         }
-        Err(match absence::look(&self.env) {
-            Found::Absent(absence) => ComposeError::Absent(absence),
+        Err(match missing_compose::find_compose(&self.env) {
+            Found::Absent(missing) => ComposeError::Absent(missing),
             Found::Silent => ComposeError::Silent("`docker compose version` does not answer".to_owned()),
             // That says nothing of the project.
             Found::NoEndpoint => ComposeError::Silent("`docker` finds no engine to ask".to_owned()),
@@ -113,9 +113,9 @@ impl Compose {
 
     /// Whether there is no Compose at all: for what a call of it that failed
     /// meant.
-    pub fn absence(&self) -> Option<ComposeError> {
-        match absence::look(&self.env) {
-            Found::Absent(absence) => Some(ComposeError::Absent(absence)),
+    pub fn missing_compose(&self) -> Option<ComposeError> {
+        match missing_compose::find_compose(&self.env) {
+            Found::Absent(missing) => Some(ComposeError::Absent(missing)),
             Found::Compose(_) | Found::NoEndpoint | Found::Silent => None,
         }
     }
@@ -123,14 +123,14 @@ impl Compose {
 
 impl ComposeError {
     /// The fact and what to do about it.
-    pub fn error(&self, cures: &Cures) -> Error {
+    pub fn error(&self, hints: &InstallHints) -> Error {
         match self {
-            ComposeError::Absent(absence) => {
-                let hints = if *absence == Absence::NoDocker { cures.engine() } else { cures.compose() };
-                hints.into_iter().fold(Error::new(absence.to_string()), Error::hint)
+            ComposeError::Absent(missing) => {
+                let hints = if *missing == MissingCompose::NoDocker { hints.engine() } else { hints.compose() };
+                hints.into_iter().fold(Error::new(missing.to_string()), Error::hint)
             }
             ComposeError::TooOld(version) => {
-                Error::new(format!("Compose {version} is too old: 2.20 or later is needed")).hint(cures.plugin())
+                Error::new(format!("Compose {version} is too old: 2.20 or later is needed")).hint(hints.plugin())
             }
             ComposeError::NeedsEnvFile(missing) => Error::new(format!(
                 "{} is not there, and service `{}` reads it",

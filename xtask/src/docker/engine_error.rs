@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::endpoint::Choice;
-use super::{Cures, Endpoint, permission};
+use super::{Endpoint, InstallHints, permission};
 use crate::error::Error;
 
 /// Why the engine does not answer.
@@ -34,36 +34,36 @@ impl EngineError {
     /// Whether there is no engine, so that one could be brought up. One that
     /// is there and does not answer, or not to this user, no script makes anew,
     /// nor one on another machine.
-    pub fn is_absence(&self, endpoint: &Endpoint) -> bool {
+    pub fn is_missing_engine(&self, endpoint: &Endpoint) -> bool {
         matches!(self, EngineError::Absent | EngineError::NotRunning) && !endpoint.is_remote()
     }
 
     /// The fact and what to do about it.
-    pub fn error(&self, endpoint: &Endpoint, cures: &Cures) -> Error {
+    pub fn error(&self, endpoint: &Endpoint, hints: &InstallHints) -> Error {
         let host = &endpoint.host;
         let chosen = &endpoint.chosen_by;
         let start = |word: &str| {
             if endpoint.is_remote() {
                 elsewhere_hint(host)
             } else if endpoint.is_usual() {
-                cures.service(word)
+                hints.service(word)
             } else {
                 chosen_hint(word)
             }
         };
         let undo = format!("for this machine's usual engine: `{}`", endpoint.undo());
         match self {
-            EngineError::Absent => with_hints(Error::new("no Docker engine, and no `docker` on PATH"), cures.engine()),
+            EngineError::Absent => with_hints(Error::new("no Docker engine, and no `docker` on PATH"), hints.engine()),
             EngineError::NoContext => no_context(chosen).hint(undo),
             EngineError::NotRunning => {
                 let error = Error::new(format!("no Docker engine answers at {host} ({chosen})"));
                 if !endpoint.is_usual() {
                     error.hint(start("start")).hint(undo)
-                } else if cures.has_engine {
-                    with_hints(error.hint(start("start")), cures.set_up())
+                } else if hints.has_engine {
+                    with_hints(error.hint(start("start")), hints.set_up())
                 } else {
                     // What is not there cannot be started.
-                    with_hints(error, cures.engine())
+                    with_hints(error, hints.engine())
                 }
             }
             EngineError::Denied => {
@@ -71,7 +71,7 @@ impl EngineError {
                 if endpoint.is_remote() {
                     error.hint(elsewhere_hint(host))
                 } else {
-                    with_hints(error, permission::hints(endpoint.socket(), endpoint.undo(), cures))
+                    with_hints(error, permission::hints(endpoint.socket(), endpoint.undo(), hints))
                 }
             }
             EngineError::Hanging(limit) => {
@@ -120,14 +120,15 @@ fn elsewhere_hint(host: &str) -> String {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-    use crate::docker::cures::{SetUp, System};
+    use crate::docker::install_hints::{SetUp, System};
 
     const USUAL: &str = "unix:///var/run/docker.sock";
 
     fn hints(trouble: &EngineError, endpoint: &Endpoint, is_root: bool) -> String {
         let set_up = Some(if is_root { SetUp::Here } else { SetUp::Script("scripts/engine/up".into()) });
-        let cures = Cures { system: System::Debian(Some(13)), is_root, has_sudo: true, has_engine: false, set_up };
-        trouble.error(endpoint, &cures).hints().join("\n")
+        let hints =
+            InstallHints { system: System::Debian(Some(13)), is_root, has_sudo: true, has_engine: false, set_up };
+        trouble.error(endpoint, &hints).hints().join("\n")
     }
 
     fn chosen(host: &str) -> Endpoint {
@@ -161,15 +162,15 @@ mod tests {
     #[test]
     fn only_what_is_not_there_can_be_brought_up() {
         let usual = Endpoint::at(USUAL);
-        assert!(EngineError::Absent.is_absence(&usual) && EngineError::NotRunning.is_absence(&usual));
+        assert!(EngineError::Absent.is_missing_engine(&usual) && EngineError::NotRunning.is_missing_engine(&usual));
         for trouble in [
             EngineError::Denied,
             EngineError::NoContext,
             EngineError::Hanging(Duration::ZERO),
             EngineError::Other("x".into()),
         ] {
-            assert!(!trouble.is_absence(&usual), "{trouble:?}");
+            assert!(!trouble.is_missing_engine(&usual), "{trouble:?}");
         }
-        assert!(!EngineError::NotRunning.is_absence(&chosen("tcp://box:2375")));
+        assert!(!EngineError::NotRunning.is_missing_engine(&chosen("tcp://box:2375")));
     }
 }

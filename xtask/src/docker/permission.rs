@@ -1,7 +1,7 @@
 //! The engine's socket is there, and not for this user: what is missing.
 
-use super::Cures;
-use super::cures::System;
+use super::InstallHints;
+use super::install_hints::System;
 
 /// What the socket and the user are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -20,23 +20,23 @@ struct Facts {
 }
 
 /// What lets the user in, best first.
-pub(super) fn hints(socket: Option<&std::path::Path>, undo: &str, cures: &Cures) -> Vec<String> {
-    match cures.system {
+pub(super) fn hints(socket: Option<&std::path::Path>, undo: &str, hints: &InstallHints) -> Vec<String> {
+    match hints.system {
         // docs.docker.com/desktop/setup/install/windows-install
         System::Windows => {
             vec!["add this account to the group docker-users, then log in again".to_owned()]
         }
         System::Macos => vec!["is it another user's? start Docker Desktop, OrbStack or Colima as this one".to_owned()],
-        _ => advice(&socket.map(facts).unwrap_or_default(), undo, cures),
+        _ => advice(&socket.map(facts).unwrap_or_default(), undo, hints),
     }
 }
 
-fn advice(facts: &Facts, undo: &str, cures: &Cures) -> Vec<String> {
+fn advice(facts: &Facts, undo: &str, hints: &InstallHints) -> Vec<String> {
     // docs.docker.com/engine/install/linux-postinstall. By name: whoever is asked
     // to type it has another $USER.
     let user = facts.user.as_deref().unwrap_or("$USER");
     let join = |group: &str| {
-        let command = cures.as_root(&[&format!("/usr/sbin/usermod -aG {group} {user}")]);
+        let command = hints.as_root(&[&format!("/usr/sbin/usermod -aG {group} {user}")]);
         format!("it is for the group {group}: {command}, then log in again")
     };
     // Members that joined after the login count for a command of sg(1) at once.
@@ -49,7 +49,7 @@ fn advice(facts: &Facts, undo: &str, cures: &Cures) -> Vec<String> {
         _ if gid == 0 || !facts.opens => vec![
             format!(
                 "no group may use it: {}, and restart the engine, which gives its socket to that group",
-                cures.as_root(&["/usr/sbin/groupadd --force docker"])
+                hints.as_root(&["/usr/sbin/groupadd --force docker"])
             ),
             join("docker"),
         ],
@@ -63,7 +63,7 @@ fn advice(facts: &Facts, undo: &str, cures: &Cures) -> Vec<String> {
         None => vec![
             format!(
                 "the socket's group has the number {gid} and no name here: {}",
-                cures.as_root(&[&format!("/usr/sbin/groupadd --gid {gid} docker-socket")])
+                hints.as_root(&[&format!("/usr/sbin/groupadd --gid {gid} docker-socket")])
             ),
             join("docker-socket"),
             format!("in a container: start it with `--group-add {gid}`"),
@@ -109,9 +109,9 @@ mod tests {
             user: Some("ben".into()),
             is_listed: false,
         };
-        let mut cures = Cures::here(None);
-        (cures.is_root, cures.has_sudo) = (false, true);
-        let text = |facts: &Facts| advice(facts, "unset DOCKER_HOST", &cures).join("\n");
+        let mut hints = InstallHints::here(None);
+        (hints.is_root, hints.has_sudo) = (false, true);
+        let text = |facts: &Facts| advice(facts, "unset DOCKER_HOST", &hints).join("\n");
         let join = "it is for the group docker: `sudo /usr/sbin/usermod -aG docker ben`, then log in again\n\
                     without a new login: `sg docker -c 'cargo xtask start'`";
         assert_eq!(text(&usual), join);

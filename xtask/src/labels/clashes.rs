@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::finding::{Finding, finding, is_off};
-use super::labelled::Labelled;
+use super::labelled::LabelledContainer;
 use super::rivals::{comes_first, rivals};
 use super::rule::{Router, same_host};
 use crate::model::{Service, Stack};
@@ -76,13 +76,13 @@ fn shadowed<'a>(one: &'a Owned<'a>, two: &'a Owned<'a>) -> Option<(&'a Owned<'a>
 /// service is down is no mistake here: [`fallbacks`] tells of it.
 pub(super) fn across<'a>(
     labelled: &[(&Service, Vec<Router>)],
-    running: impl Iterator<Item = &'a Labelled<'a>>,
+    running: impl Iterator<Item = &'a LabelledContainer<'a>>,
     findings: &mut Vec<Finding>,
 ) {
     for other in running {
         for (service, routers) in labelled {
-            for rival in rivals(&service.labels, other).iter().filter(|rival| rival.is_harm()) {
-                findings.push(finding(service, rival.label(routers), rival.fact(&other.whose()), rival.cure()));
+            for rival in rivals(&service.labels, other).iter().filter(|rival| rival.is_harmful()) {
+                findings.push(finding(service, rival.label(routers), rival.fact(&other.in_words()), rival.cure()));
             }
         }
     }
@@ -90,11 +90,11 @@ pub(super) fn across<'a>(
 
 /// Routers of other projects that answer for a name of this one while its service
 /// is down, a sentence each.
-pub fn fallbacks(stack: &Stack, running: &[Labelled<'_>]) -> Vec<String> {
+pub fn fallbacks(stack: &Stack, running: &[LabelledContainer<'_>]) -> Vec<String> {
     let mut found = BTreeSet::new();
     for other in running.iter().filter(|other| other.project != stack.name) {
         let rivals = stack.services.iter().filter(|s| !is_off(s)).flat_map(|service| rivals(&service.labels, other));
-        found.extend(rivals.filter(|rival| !rival.is_harm()).map(|rival| rival.fact(&other.whose())));
+        found.extend(rivals.filter(|rival| !rival.is_harmful()).map(|rival| rival.fact(&other.in_words())));
     }
     found.into_iter().collect()
 }
@@ -121,10 +121,10 @@ mod tests {
             BTreeMap::from([(format!("traefik.http.routers.{router}.rule"), format!("Host(`{host}`)"))])
         };
         let (same, host) = (theirs("p-x", "z.localhost"), theirs("q-x", "a.localhost"));
-        let other = |labels| Labelled { project: "q", container: "q-web-1", labels };
+        let other = |labels| LabelledContainer { project: "q", container: "q-web-1", labels };
         one(&messages(vec![a.clone()], &[other(&same)]), "router `p-x` is in container q-web-1 (project q) as well");
         one(&messages(vec![a.clone()], &[other(&host)]), "a.localhost leads to container q-web-1 (project q) as well");
-        let own = Labelled { project: "p", ..other(&host) };
+        let own = LabelledContainer { project: "p", ..other(&host) };
         assert_eq!(messages(vec![a.clone()], &[own]), [""; 0]);
         let all =
             BTreeMap::from([("traefik.http.routers.q.rule".to_owned(), "PathPrefix(`/`) && !Path(`/x`)".to_owned())]);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// A container of the engine, with its labels.
 #[derive(Debug, Clone, Copy)]
-pub struct Labelled<'a> {
+pub struct LabelledContainer<'a> {
     /// Its Compose project; empty without one.
     pub project: &'a str,
     pub container: &'a str,
@@ -12,9 +12,9 @@ pub struct Labelled<'a> {
     pub labels: &'a BTreeMap<String, String>,
 }
 
-impl Labelled<'_> {
+impl LabelledContainer<'_> {
     /// The container, in a sentence.
-    pub fn whose(&self) -> String {
+    pub fn in_words(&self) -> String {
         match self.project {
             "" => format!("container {}", self.container),
             project => format!("container {} (project {project})", self.container),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::clashes::{across, within};
 use super::finding::{Finding, finding, is_off};
-use super::labelled::Labelled;
+use super::labelled::LabelledContainer;
 use super::link::is_link;
 use super::names::NETWORK_VARIABLE;
 use super::rule::{Router, Transport, hosts, part, routers};
@@ -21,7 +21,7 @@ pub fn lint(
     stack: &Stack,
     network: &str,
     exposed: &BTreeMap<String, Vec<u16>>,
-    running: &[Labelled<'_>],
+    running: &[LabelledContainer<'_>],
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     let labelled: Vec<(&Service, Vec<Router>)> =
@@ -226,7 +226,7 @@ pub(super) mod tests {
         service
     }
 
-    pub(crate) fn messages(services: Vec<Service>, running: &[Labelled<'_>]) -> Vec<String> {
+    pub(crate) fn messages(services: Vec<Service>, running: &[LabelledContainer<'_>]) -> Vec<String> {
         let stack = Stack { name: "p".into(), services, ..Stack::default() };
         let line = |f: Finding| format!("{}:{} {}", f.service, f.place.map_or(0, |place| place.line), f.message);
         lint(&stack, "web", &BTreeMap::new(), running).into_iter().map(line).collect()

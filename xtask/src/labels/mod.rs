@@ -28,12 +28,12 @@ pub use clashes::fallbacks;
 pub use compose_file::{FILE, HEADER, compose_file, network_key};
 pub use finding::Finding;
 pub use kind::{Kind, kind};
-pub use labelled::Labelled;
+pub use labelled::LabelledContainer;
 pub use link::{LINK_VARIABLE, is_link, link_network};
 pub use lint::lint;
 pub use names::{DOMAIN, HOST_VARIABLE, NETWORK, NETWORK_VARIABLE};
 pub use rivals::{Rival, rivals};
-pub use routes::{Route, Unrouted, Wish, is_host, routes};
+pub use routes::{Route, RouteOptions, Unrouted, is_host, routes};
 pub use rule::{Router, Transport, hosts, routers};
 pub use traefik::{
     CERTIFICATES, DASHBOARD, Ports, Proxy, compose, constraint, dashboard_labels, dynamic, socket_source,

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::labelled::Labelled;
+use super::labelled::LabelledContainer;
 use super::matching::can_match;
 use super::names::{HOST_VARIABLE, NETWORK_VARIABLE};
 use super::rule::{Router, Transport, hosts, part, routers, same_host};
@@ -35,7 +35,7 @@ pub enum Rival {
 
 impl Rival {
     /// Whether it does harm as soon as it is there.
-    pub fn is_harm(&self) -> bool {
+    pub fn is_harmful(&self) -> bool {
         !matches!(self, Rival::Fallback { .. })
     }
 
@@ -89,7 +89,7 @@ impl Rival {
 }
 
 /// What `theirs` does to the routers of `own`; the worst comes first.
-pub fn rivals(own: &BTreeMap<String, String>, theirs: &Labelled<'_>) -> Vec<Rival> {
+pub fn rivals(own: &BTreeMap<String, String>, theirs: &LabelledContainer<'_>) -> Vec<Rival> {
     let (ours, others) = (routers(own), routers(theirs.labels));
     let mut found = BTreeSet::new();
     for other in &others {
@@ -179,7 +179,7 @@ mod tests {
 
     fn found(theirs: &[&str]) -> Vec<Rival> {
         let theirs = labels(theirs);
-        rivals(&own(), &Labelled { project: "q", container: "q-x-1", labels: &theirs })
+        rivals(&own(), &LabelledContainer { project: "q", container: "q-x-1", labels: &theirs })
     }
 
     #[test]
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(on("HostSNI(`*`)", &[]), []);
         let first = on("HostSNI(`*`)", &[tls, "traefik.tcp.routers.q.priority=2000000001"]);
         assert_eq!(first, [Rival::Outranks { router: "q".into(), host: host() }]);
-        assert!(first[0].is_harm());
+        assert!(first[0].is_harmful());
         assert_eq!(on("HostSNI(`db.p.localhost`)", &[tls]), [Rival::Host(host())]);
         assert_eq!(on("HostSNI(`db.q.localhost`)", &[tls]), []);
     }

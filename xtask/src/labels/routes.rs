@@ -11,7 +11,7 @@ use crate::model::{Protocol, Service, Stack};
 /// What `xtask.toml` says of a service: `[proxy.services] backend = { … }`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Wish {
+pub struct RouteOptions {
     pub kind: Option<Kind>,
     /// Port in the container.
     pub port: Option<u16>,
@@ -63,17 +63,17 @@ pub fn is_host(text: &str) -> bool {
 
 /// The routes of a project. Only what publishes ports is routed, unless the
 /// settings name it: what is not published was never meant for this host.
-pub fn routes(stack: &Stack, wishes: &BTreeMap<String, Wish>) -> (Vec<Route>, Vec<Unrouted>) {
+pub fn routes(stack: &Stack, options: &BTreeMap<String, RouteOptions>) -> (Vec<Route>, Vec<Unrouted>) {
     let mut routes: Vec<(Route, bool)> = Vec::new();
     let mut unrouted = Vec::new();
     for service in &stack.services {
-        let wish = wishes.get(&service.name);
-        let unwanted = wish.is_some_and(|wish| wish.kind == Some(Kind::Other));
-        if unwanted || service.ports.is_empty() && wish.is_none() {
+        let options = options.get(&service.name);
+        let unwanted = options.is_some_and(|options| options.kind == Some(Kind::Other));
+        if unwanted || service.ports.is_empty() && options.is_none() {
             continue;
         }
-        match route(service, wish) {
-            Ok(route) => routes.push((route, wish.is_some_and(|wish| wish.host.is_some()))),
+        match route(service, options) {
+            Ok(route) => routes.push((route, options.is_some_and(|options| options.host.is_some()))),
             Err(why) => unrouted.push(Unrouted { service: service.name.clone(), why }),
         }
     }
@@ -81,9 +81,9 @@ pub fn routes(stack: &Stack, wishes: &BTreeMap<String, Wish>) -> (Vec<Route>, Ve
     (routes.into_iter().map(|(route, _)| route).collect(), unrouted)
 }
 
-fn route(service: &Service, wish: Option<&Wish>) -> Result<Route, String> {
+fn route(service: &Service, options: Option<&RouteOptions>) -> Result<Route, String> {
     let (told, told_port) = kind(service);
-    let kind = wish.and_then(|wish| wish.kind).unwrap_or(told);
+    let kind = options.and_then(|options| options.kind).unwrap_or(told);
     let named =
         format!("name it in xtask.toml: `[proxy.services] {} = {{ kind = \"web\", port = 8000 }}`", service.name);
     if let Some(mode) = &service.network_mode {
@@ -100,7 +100,7 @@ fn route(service: &Service, wish: Option<&Wish>) -> Result<Route, String> {
         Kind::Redis => Some(6379),
         _ => None,
     };
-    let port = wish.and_then(|wish| wish.port).or(told_port).or(default);
+    let port = options.and_then(|options| options.port).or(told_port).or(default);
     let port = port.ok_or_else(|| format!("no port of it is known; {named}"))?;
     let lost = service.ports.iter().map(|wanted| &wanted.mapping);
     let lost = lost.filter(|mapping| mapping.target != port || mapping.protocol != Protocol::Tcp);
@@ -108,7 +108,7 @@ fn route(service: &Service, wish: Option<&Wish>) -> Result<Route, String> {
         service: service.name.clone(),
         kind,
         port,
-        prefix: wish.and_then(|wish| wish.host.clone()).unwrap_or_default(),
+        prefix: options.and_then(|options| options.host.clone()).unwrap_or_default(),
         networks: service.networks.keys().cloned().collect(),
         lost: lost.map(|mapping| format!("{}/{}", mapping.target, mapping.protocol)).collect(),
     })
@@ -166,8 +166,8 @@ mod tests {
         Stack { name: "p".into(), services, ..Stack::default() }
     }
 
-    fn hosts(stack: &Stack, wishes: &BTreeMap<String, Wish>) -> Vec<(String, String, u16)> {
-        let (routes, _) = routes(stack, wishes);
+    fn hosts(stack: &Stack, options: &BTreeMap<String, RouteOptions>) -> Vec<(String, String, u16)> {
+        let (routes, _) = routes(stack, options);
         routes.into_iter().map(|route| (route.host("shop"), route.service, route.port)).collect()
     }
 
@@ -200,18 +200,19 @@ mod tests {
     #[test]
     fn settings_win_and_may_route_what_publishes_nothing() {
         let stack = stack(vec![service("a", "", &[3306]), service("frontend", "", &[80]), service("quiet", "", &[])]);
-        let wish = |kind, port, host: &str| Wish { kind: Some(kind), port: Some(port), host: Some(host.into()) };
-        let wishes = BTreeMap::from([
-            ("a".to_owned(), wish(Kind::Web, 8000, "")),
-            ("quiet".to_owned(), wish(Kind::Api, 1, "q.x")),
-            ("frontend".to_owned(), Wish { port: Some(81), ..Wish::default() }),
+        let options =
+            |kind, port, host: &str| RouteOptions { kind: Some(kind), port: Some(port), host: Some(host.into()) };
+        let options = BTreeMap::from([
+            ("a".to_owned(), options(Kind::Web, 8000, "")),
+            ("quiet".to_owned(), options(Kind::Api, 1, "q.x")),
+            ("frontend".to_owned(), RouteOptions { port: Some(81), ..RouteOptions::default() }),
         ]);
         let want = [
             ("shop.localhost", "a", 8000),
             ("frontend.shop.localhost", "frontend", 81),
             ("q.x.shop.localhost", "quiet", 1),
         ];
-        assert_eq!(hosts(&stack, &wishes), want.map(|(h, s, p)| (h.to_owned(), s.to_owned(), p)));
+        assert_eq!(hosts(&stack, &options), want.map(|(h, s, p)| (h.to_owned(), s.to_owned(), p)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! of its name.
 
 use super::resolved::Project;
-use crate::docker::{Absence, ComposeError};
+use crate::docker::{ComposeError, MissingCompose};
 use crate::error::{Error, Result};
 
 impl Project {
@@ -36,11 +36,11 @@ impl Project {
             (Ok(_), None) => Ok(()),
             (Ok(_), Some(trouble)) => Err(ctx.compose_error(trouble)),
             // Without `docker` there is not much else to be said.
-            (Err(trouble), Some(ComposeError::Absent(absence))) if *absence != Absence::NoDocker => {
-                let compose = ctx.compose_error(&ComposeError::Absent(absence.clone()));
+            (Err(trouble), Some(ComposeError::Absent(missing))) if *missing != MissingCompose::NoDocker => {
+                let compose = ctx.compose_error(&ComposeError::Absent(missing.clone()));
                 let engine = ctx.engine_error(trouble);
                 // What installs an engine installs Compose with it.
-                let both = trouble.is_absence(ctx.engine.endpoint()) && !ctx.cures().has_engine;
+                let both = trouble.is_missing_engine(ctx.engine.endpoint()) && !ctx.install_hints().has_engine;
                 Err(neither(&compose, &engine, both))
             }
             (Err(trouble), _) => Err(ctx.engine_error(trouble)),
@@ -58,7 +58,7 @@ impl Project {
     pub fn lacks_engine(&self) -> bool {
         match &self.containers {
             Ok(_) => matches!(self.without_compose, Some(ComposeError::Absent(_))),
-            Err(trouble) => trouble.is_absence(self.ctx.engine.endpoint()),
+            Err(trouble) => trouble.is_missing_engine(self.ctx.engine.endpoint()),
         }
     }
 }

@@ -9,7 +9,7 @@ use toml::Spanned;
 
 use crate::disk;
 use crate::error::{Error, Result};
-use crate::labels::{Wish, is_host};
+use crate::labels::{RouteOptions, is_host};
 use crate::model::PortRange;
 
 /// What `start` does about a conflict.
@@ -45,7 +45,7 @@ pub struct Settings {
     /// `[proxy]`: the project's host name without `.localhost`.
     pub proxy_host: Option<String>,
     /// `[proxy.services]`: what services are, where that cannot be told.
-    pub proxy_services: BTreeMap<String, Wish>,
+    pub proxy_services: BTreeMap<String, RouteOptions>,
 }
 
 #[derive(Default, Deserialize)]
@@ -55,7 +55,7 @@ struct Proxy {
     start: bool,
     host: Option<Spanned<String>>,
     #[serde(default)]
-    services: BTreeMap<String, Spanned<Wish>>,
+    services: BTreeMap<String, Spanned<RouteOptions>>,
 }
 
 #[derive(Deserialize)]

@@ -85,7 +85,7 @@ fn check_version(ctx: &Context) -> Result<()> {
         Some(Ok(version)) => Err(Error::new(format!(
             "Compose {version} does not know `!override`, which another port for a literal needs: 2.24.4 does"
         ))
-        .hint(ctx.cures().plugin())),
+        .hint(ctx.install_hints().plugin())),
         _ => Err(ctx.without_compose().unwrap_or_else(|| {
             Error::new("which version of Compose this is cannot be told")
                 .hint("see what it says: `docker compose version --short`")

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::engine_host;
 use super::survey::{Row, Survey};
 use crate::context::Context;
-use crate::docker::{Absence, ComposeError};
+use crate::docker::{ComposeError, MissingCompose};
 use crate::model::{Origin, PortRange, Source, Unpublished, Verdict};
 use crate::ports::{OwnerReport, reasons, taken_by};
 use crate::ui::{self, Column};
@@ -177,7 +177,7 @@ pub fn notes(ctx: &Context, survey: &Survey) {
         let error = ctx.compose_error(trouble);
         ui::note(&format!("note: {error}: the built-in reader was used instead"));
         // Who has no Docker at all may well do without.
-        if *trouble != ComposeError::Absent(Absence::NoDocker) {
+        if *trouble != ComposeError::Absent(MissingCompose::NoDocker) {
             error.hints().iter().for_each(|hint| ui::note(&format!("hint: {hint}")));
         }
     }

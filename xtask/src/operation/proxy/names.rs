@@ -42,8 +42,8 @@ pub fn plan(found: &Project, also: &[String]) -> Result<Plan> {
         let without = ctx.with_options(ComposeOptions { files, ..ctx.options.clone() });
         return plan(&project::resolve(&without)?, also);
     }
-    let wishes = &found.settings.proxy_services;
-    if let Some(name) = wishes.keys().find(|name| found.stack.service(name).is_none()) {
+    let options = &found.settings.proxy_services;
+    if let Some(name) = options.keys().find(|name| found.stack.service(name).is_none()) {
         let known: Vec<&str> = found.stack.services.iter().map(|service| service.name.as_str()).collect();
         let file = ctx.show(&found.stack.dir.join("xtask.toml"));
         return Err(Error::new(format!(
@@ -53,7 +53,7 @@ pub fn plan(found: &Project, also: &[String]) -> Result<Plan> {
         .hint(format!("services are: {}", known.join(", "))));
     }
     let base = base(found)?;
-    let (routes, unrouted) = labels::routes(&found.stack, wishes);
+    let (routes, unrouted) = labels::routes(&found.stack, options);
     let text = labels::compose_file(&base, labels::network_key(&found.stack), &routes, &unrouted, also);
     let given = given(found);
     let host = given.clone().unwrap_or_else(|| own_host(found, &base));

@@ -7,7 +7,7 @@ use super::ask::{Pool, pool};
 use super::home::{Home, trouble};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::labels::{self, Labelled, Ports, Rival, hosts, rivals, routers};
+use crate::labels::{self, LabelledContainer, Ports, Rival, hosts, rivals, routers};
 use crate::model::Container;
 use crate::ui;
 
@@ -84,11 +84,11 @@ fn judge(containers: &[Container], project: &str, addresses: &[IpAddr]) -> Proof
 pub(super) fn refuse_rivals(ctx: &Context, home: &Home, project: &str) -> Result<()> {
     let containers = ctx.engine.containers().map_err(trouble(ctx))?;
     let found = found(home, &containers, Some(project));
-    for (_, rival, whose) in found.iter().filter(|(_, rival, _)| !rival.is_harm()) {
-        ui::note(&format!("note: {}", ui::clean(&rival.fact(&whose.whose()))));
+    for (_, rival, whose) in found.iter().filter(|(_, rival, _)| !rival.is_harmful()) {
+        ui::note(&format!("note: {}", ui::clean(&rival.fact(&whose.in_words()))));
     }
-    let Some((_, rival, whose)) = found.iter().find(|(_, rival, _)| rival.is_harm()) else { return Ok(()) };
-    Err(Error::new(ui::clean(&rival.fact(&whose.whose())))
+    let Some((_, rival, whose)) = found.iter().find(|(_, rival, _)| rival.is_harmful()) else { return Ok(()) };
+    Err(Error::new(ui::clean(&rival.fact(&whose.in_words())))
         .hint(rival.cure())
         .hint(format!("or stop that one: `docker stop {}`", ui::argument(whose.container)))
         .finding())
@@ -100,11 +100,11 @@ pub(super) fn found<'a>(
     home: &Home,
     containers: &'a [Container],
     project: Option<&str>,
-) -> Vec<(String, Rival, Labelled<'a>)> {
-    let seen: Vec<Labelled<'a>> = labelled(home, containers);
-    let mut found: Vec<(String, Rival, Labelled<'_>)> = Vec::new();
+) -> Vec<(String, Rival, LabelledContainer<'a>)> {
+    let seen: Vec<LabelledContainer<'a>> = labelled(home, containers);
+    let mut found: Vec<(String, Rival, LabelledContainer<'_>)> = Vec::new();
     let dashboard = labels::dashboard_labels();
-    let dashboard = Labelled { project: &home.project, container: "", labels: &dashboard };
+    let dashboard = LabelledContainer { project: &home.project, container: "", labels: &dashboard };
     let owns = seen.iter().filter(|own| project.is_none_or(|project| own.project == project));
     for own in owns.chain([&dashboard]) {
         for other in seen.iter().filter(|other| other.project != own.project || own.project.is_empty()) {
@@ -112,9 +112,9 @@ pub(super) fn found<'a>(
                 continue;
             }
             // The dashboard is never down.
-            let is_told = |rival: &Rival| rival.is_harm() || own.project != home.project;
+            let is_told = |rival: &Rival| rival.is_harmful() || own.project != home.project;
             for rival in rivals(own.labels, other).into_iter().filter(is_told) {
-                let is_same = |(whose, known, by): &(String, Rival, Labelled<'_>)| {
+                let is_same = |(whose, known, by): &(String, Rival, LabelledContainer<'_>)| {
                     *whose == own.project && by.container == other.container && same(known, &rival)
                 };
                 if !found.iter().any(is_same) {
@@ -136,9 +136,9 @@ fn same(one: &Rival, two: &Rival) -> bool {
 }
 
 /// The running containers that this proxy looks at, with their labels.
-pub(super) fn labelled<'a>(home: &Home, containers: &'a [Container]) -> Vec<Labelled<'a>> {
+pub(super) fn labelled<'a>(home: &Home, containers: &'a [Container]) -> Vec<LabelledContainer<'a>> {
     let seen = containers.iter().filter(|container| container.state.holds_ports() && home.routes(container));
-    let labelled = |container: &'a Container| Labelled {
+    let labelled = |container: &'a Container| LabelledContainer {
         project: container.project.as_deref().unwrap_or_default(),
         container: &container.name,
         labels: &container.traefik,

@@ -229,7 +229,7 @@ pub(crate) fn labels(bytes: &[u8]) {
     let dir = PathBuf::from("/src/demo");
     let services = vec![service("web"), service("db")];
     let stack = Stack { name: "demo".to_owned(), dir, files: Vec::new(), services, ..Stack::default() };
-    let running = [labels::Labelled { project: "other", container: "other-web-1", labels: &labels }];
+    let running = [labels::LabelledContainer { project: "other", container: "other-web-1", labels: &labels }];
     drop(labels::lint(&stack, labels::NETWORK, &BTreeMap::new(), &running));
     labels::hosts(&text);
     let _ = text.parse::<xtask::model::Version>();

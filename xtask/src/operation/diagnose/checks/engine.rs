@@ -54,7 +54,7 @@ fn absent(scene: &Scene, trouble: &EngineError) -> Finding {
     let error = scene.ctx.engine_error(trouble);
     let found = Finding::of_error("engine.answers", "Docker engine", Status::Problem, &error)
         .why("without it nothing can be started");
-    if trouble.is_absence(scene.ctx.engine.endpoint()) { with_script(scene, found) } else { found }
+    if trouble.is_missing_engine(scene.ctx.engine.endpoint()) { with_script(scene, found) } else { found }
 }
 
 /// Mended by the project's own script, where it has one for this system.

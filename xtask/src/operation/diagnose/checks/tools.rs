@@ -30,7 +30,7 @@ fn docker_cli(scene: &Scene) -> Finding {
             scene,
             Finding::new(id, title, Status::Problem, "no `docker` on PATH")
                 .why("everything but check-ports, who and kill needs it")
-                .remedy(scene.ctx.cures().engine().join("; ")),
+                .remedy(scene.ctx.install_hints().engine().join("; ")),
         ),
     }
 }
@@ -55,7 +55,9 @@ fn compose(scene: &Scene) -> Option<Finding> {
         Compose::Odd => Finding::new(id, title, Status::Unknown, seen)
             .why("this is no version that can be compared")
             .remedy("docker compose version"),
-        Compose::Bad(why) => Finding::new(id, title, Status::Problem, seen).why(why).remedy(scene.ctx.cures().plugin()),
+        Compose::Bad(why) => {
+            Finding::new(id, title, Status::Problem, seen).why(why).remedy(scene.ctx.install_hints().plugin())
+        }
     })
 }
 
@@ -110,7 +112,7 @@ fn buildx(scene: &Scene) -> Option<Finding> {
         return Some(Finding::ok(id, title, "there"));
     }
     let found = Finding::new(id, title, Status::Warning, "`docker buildx version` fails");
-    Some(found.why("services of this project are built").remedy(scene.ctx.cures().buildx()))
+    Some(found.why("services of this project are built").remedy(scene.ctx.install_hints().buildx()))
 }
 
 /// git and cargo are not called for ports; on macOS lsof is.

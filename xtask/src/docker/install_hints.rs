@@ -82,7 +82,7 @@ pub enum SetUp {
 
 /// What helps on a system, for a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cures {
+pub struct InstallHints {
     pub system: System,
     pub is_root: bool,
     /// There is a `sudo`; Debian's smallest system has none.
@@ -93,13 +93,13 @@ pub struct Cures {
     pub set_up: Option<SetUp>,
 }
 
-impl Cures {
+impl InstallHints {
     /// For this system and user. `script`: the project's scripts/engine/up, as
     /// people write its path.
-    pub fn here(script: Option<String>) -> Cures {
+    pub fn here(script: Option<String>) -> InstallHints {
         let (system, is_root) = (System::here(), crate::disk::is_root());
         let set_up = |script| if is_root { SetUp::Here } else { SetUp::Script(script) };
-        Cures {
+        InstallHints {
             system,
             is_root,
             has_sudo: crate::exec::find("sudo").is_some(),
@@ -241,8 +241,8 @@ fn is_installed() -> bool {
 mod tests {
     use super::*;
 
-    fn cures(system: System) -> Cures {
-        Cures { system, is_root: false, has_sudo: true, has_engine: false, set_up: None }
+    fn install_hints(system: System) -> InstallHints {
+        InstallHints { system, is_root: false, has_sudo: true, has_engine: false, set_up: None }
     }
 
     #[test]
@@ -289,27 +289,32 @@ mod tests {
             (System::Windows, "Docker Desktop has it"),
             (System::Other, "docs.docker.com/compose/install"),
         ] {
-            let hints = cures(system).compose();
+            let hints = install_hints(system).compose();
             assert!(hints.len() == 1 && hints[0].contains(words), "{system:?}: {hints:?}");
-            assert!(!cures(system).engine().is_empty() && !cures(system).buildx().is_empty());
+            assert!(!install_hints(system).engine().is_empty() && !install_hints(system).buildx().is_empty());
         }
-        for bookworm in [cures(System::Debian(Some(12))).compose(), cures(System::Debian(Some(12))).engine()] {
+        for bookworm in
+            [install_hints(System::Debian(Some(12))).compose(), install_hints(System::Debian(Some(12))).engine()]
+        {
             assert!(!bookworm.join("\n").contains("apt-get"), "{bookworm:?}");
         }
     }
 
     #[test]
     fn root_types_no_sudo_and_others_no_sudo_cargo() {
-        let root = Cures { is_root: true, set_up: Some(SetUp::Here), ..cures(System::Debian(Some(13))) };
+        let root = InstallHints { is_root: true, set_up: Some(SetUp::Here), ..install_hints(System::Debian(Some(13))) };
         assert_eq!(root.compose()[0], "`cargo xtask start --setup` brings an engine with Compose up");
         assert!(!root.compose().join("\n").contains("sudo"), "{:?}", root.compose());
-        let ben = Cures { set_up: Some(SetUp::Script("scripts/engine/up".into())), ..cures(System::Debian(Some(12))) };
+        let ben = InstallHints {
+            set_up: Some(SetUp::Script("scripts/engine/up".into())),
+            ..install_hints(System::Debian(Some(12)))
+        };
         assert_eq!(ben.engine()[0], "`sudo scripts/engine/up` brings an engine with Compose up");
     }
 
     #[test]
     fn without_sudo_there_is_su() {
-        let ben = Cures { has_sudo: false, ..cures(System::Arch) };
+        let ben = InstallHints { has_sudo: false, ..install_hints(System::Arch) };
         // Quoted as this system's shell wants it.
         let su = |words: &str| [format!("`su -c {}`", crate::ui::quoted(words))];
         assert_eq!(ben.compose(), su("pacman -S docker-compose"));
@@ -319,10 +324,10 @@ mod tests {
     #[test]
     fn a_line_of_two_commands_is_one_to_paste() {
         assert_eq!(
-            cures(System::Arch).engine(),
+            install_hints(System::Arch).engine(),
             ["`sudo pacman -S docker docker-compose docker-buildx && sudo systemctl enable --now docker`"]
         );
-        let alpine = Cures { is_root: true, ..cures(System::Alpine) };
+        let alpine = InstallHints { is_root: true, ..install_hints(System::Alpine) };
         assert_eq!(
             alpine.engine(),
             ["`apk add docker docker-cli-compose docker-cli-buildx && rc-service docker start`"]

@@ -11,7 +11,7 @@ use crate::exec::{self, Answer, Command, NoAnswer, Unusable, unusable};
 use crate::model::Version;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Absence {
+pub enum MissingCompose {
     NoDocker,
     /// There is a `docker`, and it cannot be run.
     Broken {
@@ -30,22 +30,22 @@ pub enum Absence {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Found {
     Compose(String),
-    Absent(Absence),
+    Absent(MissingCompose),
     /// Compose, but not as long as DOCKER_HOST or the context is what it is.
     NoEndpoint,
     Silent,
 }
 
 /// Looks, with `env` on top of the environment.
-pub(super) fn look(env: &BTreeMap<String, String>) -> Found {
+pub(super) fn find_compose(env: &BTreeMap<String, String>) -> Found {
     let Some(docker) = exec::find("docker") else {
-        return Found::Absent(unusable("docker").map_or(Absence::NoDocker, broken));
+        return Found::Absent(unusable("docker").map_or(MissingCompose::NoDocker, broken));
     };
     let set = |command: Command| env.iter().fold(command, |command, (name, value)| command.env(name, value));
     let answer = match set(version()).try_ask(exec::LIMIT) {
         Ok(answer) => answer,
         Err(NoAnswer::NotStarted(error)) => {
-            return Found::Absent(Absence::Broken { path: docker, why: error.message().to_owned() });
+            return Found::Absent(MissingCompose::Broken { path: docker, why: error.message().to_owned() });
         }
         Err(NoAnswer::TimedOut(_) | NoAnswer::Lost(_)) => return Found::Silent,
     };
@@ -58,7 +58,10 @@ pub(super) fn look(env: &BTreeMap<String, String>) -> Found {
     if let Some(code @ (126 | 127)) = answer.code {
         let said = answer.error_text();
         let said = said.lines().last().unwrap_or("what it calls is not there").to_owned();
-        return Found::Absent(Absence::Broken { path: docker, why: format!("it ends with exit code {code}: {said}") });
+        return Found::Absent(MissingCompose::Broken {
+            path: docker,
+            why: format!("it ends with exit code {code}: {said}"),
+        });
     }
     // `docker` looks at its context before it looks for its plugin.
     let elsewhere = set(version()).env_remove("DOCKER_HOST").env("DOCKER_CONTEXT", "default");
@@ -92,12 +95,12 @@ fn is_old(version: &str) -> bool {
 }
 
 /// The plugin is not there; `behind` is what answers in its place.
-fn without(behind: Option<String>) -> Absence {
+fn without(behind: Option<String>) -> MissingCompose {
     let answer = Command::new("docker").arg("--version").ask(exec::LIMIT);
     if answer.is_ok_and(|answer| is_podman(&answer)) {
-        return Absence::Podman(behind);
+        return MissingCompose::Podman(behind);
     }
-    Absence::NoPlugin(behind.or_else(python_compose))
+    MissingCompose::NoPlugin(behind.or_else(python_compose))
 }
 
 /// `podman version 5.7.1`; Docker's is `Docker version 28.2.2, build e6534b4`.
@@ -114,31 +117,31 @@ pub fn python_compose() -> Option<String> {
     word(&answer).filter(|version| is_old(version))
 }
 
-fn broken(found: Unusable) -> Absence {
+fn broken(found: Unusable) -> MissingCompose {
     match found {
         Unusable::Link { path, target, denied } => {
             let why = if denied { "where this user may not go" } else { "which is not there" };
-            Absence::Broken { path, why: format!("it is a link to {}, {why}", target.display()) }
+            MissingCompose::Broken { path, why: format!("it is a link to {}, {why}", target.display()) }
         }
-        Unusable::NotExecutable(path) => Absence::Broken { path, why: "it may not be executed".to_owned() },
+        Unusable::NotExecutable(path) => MissingCompose::Broken { path, why: "it may not be executed".to_owned() },
     }
 }
 
 /// The fact, fit to stand after "error: ".
-impl std::fmt::Display for Absence {
+impl std::fmt::Display for MissingCompose {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Absence::NoDocker => f.write_str("no `docker` on PATH"),
-            Absence::Broken { path, why } => write!(f, "`docker` at {} cannot be run: {why}", path.display()),
-            Absence::Podman(None) => {
+            MissingCompose::NoDocker => f.write_str("no `docker` on PATH"),
+            MissingCompose::Broken { path, why } => write!(f, "`docker` at {} cannot be run: {why}", path.display()),
+            MissingCompose::Podman(None) => {
                 f.write_str("`docker` is Podman's here, and Podman finds no Compose to hand `docker compose` over to")
             }
-            Absence::Podman(Some(version)) => write!(
+            MissingCompose::Podman(Some(version)) => write!(
                 f,
                 "`docker` is Podman's here, and hands `docker compose` over to a program of version {version}: Compose 2.20 or later is needed"
             ),
-            Absence::NoPlugin(None) => f.write_str("`docker` has no Compose plugin"),
-            Absence::NoPlugin(Some(version)) => {
+            MissingCompose::NoPlugin(None) => f.write_str("`docker` has no Compose plugin"),
+            MissingCompose::NoPlugin(Some(version)) => {
                 write!(f, "`docker` has no Compose plugin, and docker-compose {version} is too old to stand in for it")
             }
         }
