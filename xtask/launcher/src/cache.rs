@@ -56,7 +56,7 @@ impl Cache {
     /// Whether there is an entry for a key; it counts as used.
     pub(crate) fn has(&self, key: &Digest) -> bool {
         let note = self.entry(key).join(NOTE);
-        was_used(&note);
+        record_use(&note);
         note.exists()
     }
 
@@ -75,7 +75,7 @@ impl Cache {
         {
             return Entry::Bad(format!("{}: {why}", entry.display()));
         }
-        was_used(&entry.join(NOTE));
+        record_use(&entry.join(NOTE));
         Entry::Good(program)
     }
 
@@ -184,7 +184,7 @@ fn read(path: &Path) -> io::Result<(u64, Digest)> {
 
 /// Remembers that an entry is used, once a day. A cache that cannot be written is
 /// used all the same.
-fn was_used(note: &Path) {
+fn record_use(note: &Path) {
     let used = fs::metadata(note).and_then(|found| found.modified());
     let now = SystemTime::now();
     if used.is_ok_and(|used| now.duration_since(used).is_ok_and(|since| since > USE)) {

@@ -14,7 +14,7 @@ use crate::messages::{self, Message};
 use crate::places::Places;
 use crate::say;
 use crate::tree::Found;
-use crate::variables::{Variables, is_known_to_the_key};
+use crate::variables::{Variables, is_in_key};
 
 /// The code with which cargo ends when a build fails.
 const FAILED: i32 = 101;
@@ -134,7 +134,7 @@ impl Built {
         let mut lists: Vec<PathBuf> = self.libraries.iter().filter_map(|library| list_of(library)).collect();
         lists.push(self.own_list(&folder).ok_or("the compiler's list of what it read was not found")?);
         for list in lists {
-            if let Some(variable) = read_variables(&list)?.into_iter().find(|name| !is_known_to_the_key(name)) {
+            if let Some(variable) = read_variables(&list)?.into_iter().find(|name| !is_in_key(name)) {
                 return Err(format!("the build compiles in the variable {variable}"));
             }
         }

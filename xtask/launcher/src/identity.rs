@@ -79,7 +79,7 @@ impl Identity {
 
 /// Whether the identity of a source file can stand for its content. On Windows
 /// a tool that keeps times (`unzip`, `robocopy`) could replace a file unseen.
-pub(crate) const TELLS_CONTENT: bool = cfg!(unix);
+pub(crate) const IDENTIFIES_CONTENT: bool = cfg!(unix);
 
 fn nanoseconds(time: SystemTime) -> i64 {
     match time.duration_since(SystemTime::UNIX_EPOCH) {

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use xtask_sha256::{Digest, Sha256};
 
-use crate::identity::{Identity, TELLS_CONTENT};
+use crate::identity::{IDENTIFIES_CONTENT, Identity};
 use crate::memo::Memo;
 use crate::places::Places;
 use crate::tree;
@@ -50,7 +50,7 @@ fn inputs(
     hash.field(std::env::consts::OS.as_bytes());
     hash.field(std::env::consts::ARCH.as_bytes());
     hash.field(&system::c_library());
-    for (name, value) in variables::of_the_build(environment)? {
+    for (name, value) in variables::build_variables(environment)? {
         hash.field(name.as_encoded_bytes());
         hash.field(value.as_encoded_bytes());
     }
@@ -69,7 +69,7 @@ fn inputs(
 /// Stamp and content of the source; read only where something changed, or changed
 /// so recently that it would not show.
 fn tree(places: &Places, old: &Memo, new: &mut Memo, now: SystemTime) -> Result<(Digest, Digest), String> {
-    if let Some(known) = old.tree.as_ref().filter(|_| TELLS_CONTENT)
+    if let Some(known) = old.tree.as_ref().filter(|_| IDENTIFIES_CONTENT)
         && tree::stamp(&tree::find(places, &known.included)?) == known.stamp
     {
         new.tree = Some(known.clone());

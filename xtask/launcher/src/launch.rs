@@ -27,7 +27,7 @@ enum Outcome {
 
 /// A key for what cargo took from an earlier build: good only until a file gets
 /// another time, because then cargo would build.
-fn of_these_files(inputs: &Inputs) -> Digest {
+fn stamped_key(inputs: &Inputs) -> Digest {
     xtask_sha256::of(&[inputs.key, inputs.stamp].concat())
 }
 
@@ -117,7 +117,7 @@ impl Launch {
         match self.approve(&built, inputs) {
             Ok(program) if built.fresh => {
                 self.note("not stored: cargo took it from an earlier build");
-                self.memo.built = Some(Program { key: of_these_files(inputs), ..program });
+                self.memo.built = Some(Program { key: stamped_key(inputs), ..program });
                 Ok(Outcome::Other(built.program))
             }
             Ok(program) => {
@@ -144,7 +144,7 @@ impl Launch {
     fn find(&mut self, cache: Option<&Cache>, inputs: &Inputs) -> Option<PathBuf> {
         let key = &inputs.key;
         // What an earlier build made comes last: others may have a proven one.
-        let earlier = || self.built(&of_these_files(inputs)).map(|program| program.path);
+        let earlier = || self.built(&stamped_key(inputs)).map(|program| program.path);
         let Some(cache) = cache else { return self.built(key).map(|program| program.path).or_else(earlier) };
         // Without an entry it goes on, and is stored.
         if let Some(program) = self.built(key).filter(|_| cache.has(key)) {

@@ -15,7 +15,7 @@ const COUNT: usize = 10;
 /// So many that were built in the same checkout: each edit makes one.
 const COUNT_OF_A_CHECKOUT: usize = 3;
 /// What a killed process left half done.
-const LEFT: Duration = Duration::from_hours(1);
+const UNFINISHED: Duration = Duration::from_hours(1);
 
 struct Found {
     name: String,
@@ -31,7 +31,7 @@ pub(crate) fn prune(cache: &Cache, key: &Digest, now: SystemTime) {
         let name = entry.file_name().to_string_lossy().into_owned();
         let age = |path: &Path| fs::symlink_metadata(path).and_then(|found| found.modified());
         if name.starts_with(".new-") || name.starts_with(".old-") {
-            if age(&entry.path()).is_ok_and(|time| is_older(time, now, LEFT)) {
+            if age(&entry.path()).is_ok_and(|time| is_older(time, now, UNFINISHED)) {
                 remove(&entry.path());
             }
         } else if is_entry(&name) {
@@ -41,7 +41,7 @@ pub(crate) fn prune(cache: &Cache, key: &Digest, now: SystemTime) {
             found.push(Found { name, used, checkout });
         }
     }
-    for name in superfluous(found, &hex(key), now) {
+    for name in to_remove(found, &hex(key), now) {
         let Some(_lock) = cache.lock_of(&name) else { continue };
         let old = cache.folder.join(format!(".old-{}-{name}", std::process::id()));
         if fs::rename(cache.folder.join(&name), &old).is_ok() {
@@ -60,7 +60,7 @@ fn is_older(time: SystemTime, now: SystemTime, age: Duration) -> bool {
 }
 
 /// The names of those that go.
-fn superfluous(mut found: Vec<Found>, own: &str, now: SystemTime) -> Vec<String> {
+fn to_remove(mut found: Vec<Found>, own: &str, now: SystemTime) -> Vec<String> {
     found.sort_by_key(|entry| std::cmp::Reverse(entry.used));
     // The one of this very run counts, and stays.
     found.sort_by_key(|entry| entry.name != own);
@@ -89,7 +89,7 @@ mod tests {
     }
 
     fn gone(entries: Vec<Found>, own: &str) -> Vec<String> {
-        superfluous(entries, own, SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 1000))
+        to_remove(entries, own, SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 1000))
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(crate) fn run(program: &Path, arguments: &[OsString], environment: &Variable
 #[cfg(not(unix))]
 #[expect(clippy::exit, reason = "Windows has exit codes that `ExitCode` cannot hold")]
 pub(crate) fn run(program: &Path, arguments: &[OsString], environment: &Variables) -> Result<Infallible, io::Error> {
-    crate::system::leave_interrupts_to_the_child();
+    crate::system::ignore_interrupts();
     let status = command(program, arguments, environment).status()?;
     std::process::exit(crate::cargo_build::code(status))
 }

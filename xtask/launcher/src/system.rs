@@ -49,7 +49,7 @@ pub(crate) fn is_private(_metadata: &std::fs::Metadata) -> bool {
 
 /// From here on Ctrl-C is the child's: this process waits for its exit code.
 #[cfg(windows)]
-pub(crate) fn leave_interrupts_to_the_child() {
+pub(crate) fn ignore_interrupts() {
     type Handler = extern "system" fn(u32) -> i32;
     #[expect(unsafe_code, reason = "the declaration of a function of the system")]
     // SAFETY: kernel32: `BOOL SetConsoleCtrlHandler(PHANDLER_ROUTINE, BOOL)`.

@@ -25,7 +25,7 @@ const SET_BY_CARGO: [&str; 6] = [
 
 /// Names, or beginnings of names, without an influence on what is compiled:
 /// places, terminals, networks, and what programs read when they run.
-const WITHOUT_INFLUENCE: [&str; 18] = [
+const IRRELEVANT: [&str; 18] = [
     "CARGO_HOME",
     "CARGO_TARGET_DIR",
     "CARGO_BUILD_TARGET_DIR",
@@ -52,13 +52,13 @@ const OTHERS: [&str; 2] = ["MACOSX_DEPLOYMENT_TARGET", "SDKROOT"];
 
 /// The variables that decide what is compiled; `Err` says why the program of such
 /// a build is not shared.
-pub(crate) fn of_the_build(all: &Variables) -> Result<Vec<(&OsStr, &OsStr)>, String> {
+pub(crate) fn build_variables(all: &Variables) -> Result<Vec<(&OsStr, &OsStr)>, String> {
     let mut found = Vec::new();
     for (name, value) in all {
         let text = name.to_string_lossy();
         let counts = (text.starts_with("CARGO_") || text.starts_with("RUST") || OTHERS.contains(&&*text))
             && !is_set_by_cargo(&text)
-            && !WITHOUT_INFLUENCE.iter().any(|pattern| fits(&text, pattern));
+            && !IRRELEVANT.iter().any(|pattern| fits(&text, pattern));
         if !counts {
             continue;
         }
@@ -78,13 +78,13 @@ pub(crate) fn of_the_build(all: &Variables) -> Result<Vec<(&OsStr, &OsStr)>, Str
 }
 
 /// Whether a value that the compiler read (`env!`) is part of the key.
-pub(crate) fn is_known_to_the_key(name: &str) -> bool {
+pub(crate) fn is_in_key(name: &str) -> bool {
     // The manifest says these.
     let manifest = name.starts_with("CARGO_PKG_") || ["CARGO_CRATE_NAME", "CARGO_BIN_NAME"].contains(&name);
     let ours = (name.starts_with("CARGO_") || name.starts_with("RUST"))
         && !is_set_by_cargo(name)
         && !["OUT_DIR", "CARGO_TARGET_TMPDIR", "CARGO_WORKSPACE_DIR"].contains(&name)
-        && !WITHOUT_INFLUENCE.iter().any(|pattern| fits(name, pattern));
+        && !IRRELEVANT.iter().any(|pattern| fits(name, pattern));
     manifest || ours
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn for_children(all: &Variables, libraries: &[PathBuf]) -> Variables 
     if let Some(path) = LIBRARY_PATH.and_then(|name| Some((name, kept.get(OsStr::new(name))?.clone()))) {
         let (name, value) = path;
         let own: Vec<PathBuf> =
-            std::env::split_paths(&value).skip_while(|folder| is_cargos(folder, libraries)).collect();
+            std::env::split_paths(&value).skip_while(|folder| is_cargo_folder(folder, libraries)).collect();
         match std::env::join_paths(own) {
             Ok(own) if !own.is_empty() => drop(kept.insert(name.into(), own)),
             _ => drop(kept.remove(OsStr::new(name))),
@@ -114,7 +114,7 @@ pub(crate) fn for_children(all: &Variables, libraries: &[PathBuf]) -> Variables 
     kept
 }
 
-fn is_cargos(folder: &Path, libraries: &[PathBuf]) -> bool {
+fn is_cargo_folder(folder: &Path, libraries: &[PathBuf]) -> bool {
     libraries.iter().any(|library| library == folder)
 }
 
@@ -157,7 +157,7 @@ mod tests {
             ("RUSTFLAGS", "-D warnings"),
             ("PATH", "x"),
         ]);
-        let names: Vec<&str> = of_the_build(&all).unwrap().iter().filter_map(|(name, _)| name.to_str()).collect();
+        let names: Vec<&str> = build_variables(&all).unwrap().iter().filter_map(|(name, _)| name.to_str()).collect();
         assert_eq!(names, ["CARGO_INCREMENTAL", "CARGO_PROFILE_DEV_DEBUG", "RUSTFLAGS", "RUST_MIN_STACK"]);
     }
 
@@ -171,7 +171,7 @@ mod tests {
             ("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", "wine"),
             ("CARGO_PATHS", "x"),
         ] {
-            let error = of_the_build(&variables(&[(name, value)])).unwrap_err();
+            let error = build_variables(&variables(&[(name, value)])).unwrap_err();
             assert!(error.starts_with(name), "{error}");
         }
     }
@@ -179,10 +179,10 @@ mod tests {
     #[test]
     fn values_that_are_compiled_in_must_be_known() {
         for name in ["CARGO_PKG_VERSION", "CARGO_CRATE_NAME", "CARGO_PROFILE_DEV_DEBUG"] {
-            assert!(is_known_to_the_key(name), "{name}");
+            assert!(is_in_key(name), "{name}");
         }
         for name in ["CARGO_MANIFEST_DIR", "OUT_DIR", "GITHUB_SHA", "CARGO_HOME", "RUST_LOG"] {
-            assert!(!is_known_to_the_key(name), "{name}");
+            assert!(!is_in_key(name), "{name}");
         }
     }
 

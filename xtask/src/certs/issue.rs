@@ -79,7 +79,7 @@ fn ca_usages() -> Vec<KeyUsagePurpose> {
 
 /// Whether what ends then, and lives so many days, was made in what is the
 /// future now: a clock that was set back makes it one that is not yet valid.
-pub(super) fn is_of_the_future(ends: u64, days: u64, now: SystemTime) -> bool {
+pub(super) fn is_from_future(ends: u64, days: u64, now: SystemTime) -> bool {
     ends > seconds(now) + (days + 1) * DAY
 }
 

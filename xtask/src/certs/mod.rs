@@ -114,7 +114,7 @@ impl Certs {
         let record = self.dir.join("issued").join(format!("{name}.json"));
         let known = read(&record).filter(|_| certificate.is_file() && secret.is_file());
         let good = |known: Issued| {
-            known.hosts == hosts && known.issuer == issuer && good_for_a_while(known.ends, issue::LEAF_DAYS, now)
+            known.hosts == hosts && known.issuer == issuer && is_valid_long_enough(known.ends, issue::LEAF_DAYS, now)
         };
         if known.is_some_and(good) {
             return Ok(made.unwrap_or(Change::None));
@@ -140,7 +140,7 @@ impl Certs {
     }
 
     /// The certificates (DER) that are for `host`: two projects may claim it.
-    pub fn of_host(&self, host: &str) -> Vec<Vec<u8>> {
+    pub fn for_host(&self, host: &str) -> Vec<Vec<u8>> {
         let issued = self.list().into_iter().filter(|issued| issued.hosts.iter().any(|known| known == host));
         let pem = issued.filter_map(|issued| fs::read(self.folder().join(format!("{}.crt", issued.name))).ok());
         pem.filter_map(|pem| pem_rfc7468::decode_vec(&pem).ok().map(|(_, der)| der)).collect()
@@ -151,8 +151,8 @@ impl Certs {
     fn authority(&self, now: SystemTime) -> Result<(Key, Option<Change>)> {
         let secret = self.dir.join("ca").join("ca.key");
         let record = self.dir.join("ca").join("ca.json");
-        let known =
-            read(&record).filter(|known| good_for_a_while(known.ends, issue::CA_DAYS, now) && self.ca_file().is_file());
+        let known = read(&record)
+            .filter(|known| is_valid_long_enough(known.ends, issue::CA_DAYS, now) && self.ca_file().is_file());
         let is_of_old = known.as_ref().is_some_and(|known| known.form < issue::FORM);
         if let (Some(known), Ok(pem)) = (known.filter(|_| !is_of_old), fs::read_to_string(&secret)) {
             let key = Key::from_pem(&pem).map_err(|error| {
@@ -175,8 +175,8 @@ impl Certs {
 }
 
 /// Of what lives so many days.
-fn good_for_a_while(ends: u64, days: u64, now: SystemTime) -> bool {
-    ends > seconds(now) + RENEW.as_secs() && !issue::is_of_the_future(ends, days, now)
+fn is_valid_long_enough(ends: u64, days: u64, now: SystemTime) -> bool {
+    ends > seconds(now) + RENEW.as_secs() && !issue::is_from_future(ends, days, now)
 }
 
 /// A record that is not there, or damaged, is of nothing.

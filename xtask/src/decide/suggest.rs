@@ -23,7 +23,7 @@ pub struct Limits<'a> {
 
 /// Ports that browsers refuse to open, from the Fetch standard's list of bad
 /// ports: those above 1023.
-const NOT_FOR_BROWSERS: [u16; 19] =
+const BLOCKED_BY_BROWSERS: [u16; 19] =
     [1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080];
 
 impl Limits<'_> {
@@ -31,7 +31,7 @@ impl Limits<'_> {
     pub fn allow(&self, port: u16) -> bool {
         !self.used.contains(&port)
             && self.outside.iter().all(|range| !range.contains(port))
-            && !NOT_FOR_BROWSERS.contains(&port)
+            && !BLOCKED_BY_BROWSERS.contains(&port)
             && !(self.kept)(port)
     }
 }
@@ -89,7 +89,7 @@ mod tests {
             let limits = Limits { within: None, outside: &outside, used: &used, kept: &|port| port % 5 == 0 };
             if let Some(port) = suggest(wanted, &limits, &mut |port| port % 3 != 0) {
                 prop_assert!(port != wanted && !used.contains(&port) && !outside[0].contains(port) && port % 3 != 0 && port % 5 != 0);
-                prop_assert!(!NOT_FOR_BROWSERS.contains(&port));
+                prop_assert!(!BLOCKED_BY_BROWSERS.contains(&port));
             }
         }
 

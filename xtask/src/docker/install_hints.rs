@@ -33,11 +33,11 @@ impl System {
         // os-release(5): the second stands in for the first.
         let files = ["/etc/os-release", "/usr/lib/os-release"];
         let text = files.iter().find_map(|file| std::fs::read_to_string(file).ok());
-        text.map_or(System::Other, |text| System::of_os_release(&text))
+        text.map_or(System::Other, |text| System::from_os_release(&text))
     }
 
     /// By the text of os-release(5): ID, else what ID_LIKE names, nearest first.
-    pub fn of_os_release(text: &str) -> System {
+    pub fn from_os_release(text: &str) -> System {
         let value = |name: &str| {
             let lines = text.lines().filter_map(|line| line.trim().split_once('='));
             lines.filter(|(key, _)| *key == name).map(|(_, value)| value.trim_matches(['"', '\''])).next_back()
@@ -268,7 +268,7 @@ mod tests {
             ("ID=nixos\n", System::Other),
             ("", System::Other),
         ] {
-            assert_eq!(System::of_os_release(text), system, "{text}");
+            assert_eq!(System::from_os_release(text), system, "{text}");
         }
     }
 

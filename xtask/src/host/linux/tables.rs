@@ -66,7 +66,7 @@ fn answer_of(tool: &str, ok: bool, mut found: Vec<Socket>, ports: &[(u16, Protoc
 /// connections. Where no listener explains why an address family cannot be
 /// bound, that port is asked for in every state.
 fn source_sockets(source: &Source, ports: &[(u16, Protocol)], depth: Depth) -> Result<Vec<Socket>> {
-    let tcp: BTreeSet<u16> = of(ports, Protocol::Tcp);
+    let tcp: BTreeSet<u16> = ports_of(ports, Protocol::Tcp);
     let mut rows = source.rows(TCP, sock_diag::LISTEN, &tcp, &[V4, V6])?;
     // An IPv6 socket may have an IPv4 address (`::ffff:127.0.0.1`).
     for (families, wildcard) in [(&[V4, V6][..], WILDCARDS[0]), (&[V6], WILDCARDS[1])] {
@@ -84,7 +84,7 @@ fn source_sockets(source: &Source, ports: &[(u16, Protocol)], depth: Depth) -> R
         }
     }
     let mut found: Vec<(Row, Protocol)> = rows.into_iter().map(|row| (row, Protocol::Tcp)).collect();
-    let udp = of(ports, Protocol::Udp);
+    let udp = ports_of(ports, Protocol::Udp);
     if !udp.is_empty() {
         let rows = source.rows(UDP, u32::MAX, &udp, &[V4, V6])?;
         found.extend(rows.into_iter().map(|row| (row, Protocol::Udp)));
@@ -123,7 +123,7 @@ fn blocks(row: &Row, wildcard: IpAddr) -> bool {
     row.ip.to_canonical().is_ipv4() == wildcard.is_ipv4() || wildcard.is_ipv4() && dual
 }
 
-fn of(ports: &[(u16, Protocol)], protocol: Protocol) -> BTreeSet<u16> {
+fn ports_of(ports: &[(u16, Protocol)], protocol: Protocol) -> BTreeSet<u16> {
     ports.iter().filter(|(_, p)| *p == protocol).map(|(port, _)| *port).collect()
 }
 

@@ -187,8 +187,8 @@ impl ByName {
     /// What Traefik itself says of the routers of a host.
     fn complaints(&self, host: &str) -> Vec<String> {
         let routes = routes(self.ports).unwrap_or_default();
-        let of_host = routes.into_iter().filter(|route| hosts(&route.rule).iter().any(|known| known == host));
-        of_host.flat_map(|route| route.errors).map(|text| ui::clean(&text)).collect()
+        let for_host = routes.into_iter().filter(|route| hosts(&route.rule).iter().any(|known| known == host));
+        for_host.flat_map(|route| route.errors).map(|text| ui::clean(&text)).collect()
     }
 
     /// How each service is reached, in the order of the names.

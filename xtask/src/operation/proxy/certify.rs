@@ -90,7 +90,7 @@ fn current(ctx: &Context) -> Option<(String, Vec<String>)> {
 /// folder. It sees a new one a moment after it was written (Traefik's file
 /// provider waits for more changes), and shows the old one until then.
 pub(super) fn is_shown(home: &Home, host: &str, ports: Ports) -> bool {
-    let own = home.certs().of_host(host);
+    let own = home.certs().for_host(host);
     own.is_empty() || shown(host, ports).is_ok_and(|shown| own.contains(&shown))
 }
 
