@@ -1,18 +1,16 @@
-//! Programs that usually sit on the ports of a development stack, and what to
-//! do about each.
+//! Programs that often hold the ports of a development stack, and how to stop each.
 
 use crate::model::Process;
 
-/// Words of a name or command line, and the advice.
 struct Culprit {
-    /// One of these is the process's name, or starts it.
+    /// Beginnings of the process's name.
     names: &'static [&'static str],
-    /// One of these is in the command line; empty = the name is enough.
+    /// Parts of the command line; empty = the name is enough.
     words: &'static [&'static str],
     advice: &'static str,
 }
 
-/// The first that fits counts.
+/// The first match counts.
 const CULPRITS: &[Culprit] = &[
     Culprit {
         names: &["ControlCenter", "ControlCe"],
@@ -84,7 +82,7 @@ const CULPRITS: &[Culprit] = &[
     },
 ];
 
-/// What is known of such a process; `None` for all others.
+/// How to stop this process, if it is one of the known programs.
 pub fn advice(process: &Process) -> Option<&'static str> {
     let named =
         |culprit: &Culprit| culprit.names.is_empty() || culprit.names.iter().any(|name| process.name.starts_with(name));

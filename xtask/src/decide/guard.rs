@@ -1,11 +1,11 @@
-//! Processes that stand for something else and are never signalled.
+//! Processes that are never signalled, because they serve something else.
 
 use super::helper::stop_command;
 use crate::model::Process;
 
-/// Programs of container engines and of their virtual machines: whoever ends
-/// one ends other people's ports, or all of them. Names as the system shows
-/// them; some systems cut them to 15 characters.
+/// Programs of container engines and of their virtual machines: ending one closes
+/// ports of other containers, or all of them. Some systems cut names to 15
+/// characters.
 const ENGINE: [&str; 21] = [
     "docker-proxy",
     "dockerd",
@@ -24,11 +24,11 @@ const ENGINE: [&str; 21] = [
     "wslrelay",
     "wslhost",
     "podman",
-    // Podman: one for each container, which holds its ports (rootful).
+    // Podman (rootful): one per container, which holds its ports.
     "conmon",
     "netavark",
     "aardvark-dns",
-    // The program that pasta is a link to.
+    // pasta is a link to it.
     "passt",
 ];
 
@@ -45,15 +45,15 @@ pub fn is_engine_process(process: &Process) -> bool {
     is_mux || names.into_iter().flatten().any(is_engine)
 }
 
-/// A docker-proxy that has outlived its engine holds its port for nobody, and
-/// no restart of the engine ends it. All must be true: it is one, its parent is
-/// no engine, and no running container publishes the port.
+/// Whether it is a docker-proxy that outlived its engine: it holds a port for nobody,
+/// and restarting the engine does not end it. Its parent must not be an engine, and
+/// no running container may publish the port.
 pub fn is_leftover_proxy(process: &Process, parent: Option<&Process>, published: bool) -> bool {
     process.name == "docker-proxy" && !published && parent.is_none_or(|parent| !is_engine_process(parent))
 }
 
-/// Why a process must not be signalled; `None` = it may be. `ancestors` are the
-/// processes that we ourselves run under.
+/// Why a process must not be signalled; `None` = it may be. `ancestors` are those of
+/// this process.
 pub fn signal_objection(process: &Process, ancestors: &[u32]) -> Option<String> {
     let pid = process.pid;
     if pid <= 1 {
@@ -111,7 +111,7 @@ mod tests {
             "gvproxy",
         ] {
             let found = signal_objection(&process(name, ""), &[]).is_some();
-            // lsof's columns cut names to nine characters; we never read those.
+            // lsof's columns cut names to nine characters; those are not read.
             assert_eq!(found, name != "docker-pr", "{name}");
         }
         assert!(signal_objection(&process("ssh", "ssh: /Users/x/.colima/_lima/ssh.sock [mux]"), &[]).is_some());

@@ -1,10 +1,10 @@
-//! The container that an engine's helper stands for, where the helper says it.
+//! The container that an engine's helper serves, if its command line names it.
 
 use crate::model::{Container, Process, is_full_id};
 
-/// The name (or the id, where there is no usable name) of the container that a
-/// `conmon` serves. Podman starts one for each container, with `-c ID -n NAME`
-/// on its command line, and it holds the published ports (podman,
+/// The name (or, without a usable name, the id) of the container that a `conmon`
+/// serves. Podman starts one per container, with `-c ID -n NAME` on its command
+/// line, and it holds the published ports (podman,
 /// `libpod/oci_conmon_common.go`; conmon(8)).
 pub fn container_of_helper(process: &Process) -> Option<&str> {
     let is_conmon = |name: &str| name == "conmon" || name == "conmonrs";
@@ -25,15 +25,15 @@ pub fn container_of_helper(process: &Process) -> Option<&str> {
     name.or_else(|| after("c", "cid").filter(is_id))
 }
 
-/// How that container is stopped. Podman knows each user's own containers only.
+/// The command that stops that container. Podman only sees its own user's containers.
 pub fn stop_command(process: &Process) -> Option<String> {
     let container = container_of_helper(process)?;
     let user = process.user.as_deref().map(|user| format!(" as user {user}"));
     Some(format!("`podman stop {container}`{}", user.unwrap_or_default()))
 }
 
-/// The same as an addition to what is said of its socket, or nothing. Podman 6
-/// binds a container's port and does not listen.
+/// The container and its stop command as the end of a sentence about the socket, or
+/// nothing. Podman 6 binds a container's port without listening.
 pub(super) fn container_suffix(process: &Process) -> String {
     let both = container_of_helper(process).zip(stop_command(process));
     both.map(|(container, stop)| format!(" for container {container}: {stop}")).unwrap_or_default()
@@ -58,7 +58,7 @@ mod tests {
         let process = conmon(&format!("-c {ID} -u {ID} -n shop_web_1"));
         assert_eq!(container_of_helper(&process), Some("shop_web_1"));
         assert_eq!(stop_command(&process).unwrap(), "`podman stop shop_web_1` as user root");
-        // Words that are no name of a container are not repeated.
+        // Text that cannot be a container's name is not printed.
         for name in ["--all", "$(x)", "-a"] {
             assert_eq!(container_of_helper(&conmon(&format!("-c {ID} -n {name}"))), Some(ID));
             assert_eq!(container_of_helper(&conmon(&format!("-c short -n {name}"))), None);

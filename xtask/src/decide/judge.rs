@@ -1,5 +1,5 @@
-//! From what was seen about one published port to a verdict: the probe tells
-//! whether, the engine and the tables tell who.
+//! Derives the verdict of one published port: the probe says whether it is free, the
+//! engine's bindings and the kernel's tables say who holds it.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::model::{
     Container, Owner, PortMapping, Probe, Process, Protocol, Reservation, Socket, SocketState, Verdict,
 };
 
-/// Which containers are this project's own.
+/// Identifies the containers of this project.
 #[derive(Debug, Clone, Copy)]
 pub struct Identity<'a> {
     pub name: &'a str,
@@ -31,20 +31,19 @@ impl Identity<'_> {
     }
 }
 
-/// What was seen.
+/// What was found out about a port.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
-    /// Address and result of each probe of this port.
+    /// Each probed address and the result.
     pub probes: &'a [(IpAddr, Probe)],
     pub containers: &'a [Container],
-    /// All sockets with this local port (and maybe others).
+    /// All sockets with this local port, maybe among others.
     pub sockets: &'a [Socket],
     pub processes: &'a [Process],
-    /// What the system keeps.
     pub reservations: &'a [Reservation],
 }
 
-/// Containers that hold `port` where the mapping wants it: ours, others'.
+/// Containers that hold `port` on an address of the mapping: ours, and others.
 fn holders<'a>(
     mapping: &PortMapping,
     port: u16,
@@ -64,14 +63,14 @@ fn holders<'a>(
     })
 }
 
-/// Addresses that could not be bound and that no container of ours covers.
+/// Addresses that could not be bound and that no container of ours holds.
 fn blocked(mapping: &PortMapping, port: u16, ours: &[&Container], probes: &[(IpAddr, Probe)]) -> Vec<(IpAddr, Probe)> {
     let covered = |ip: IpAddr| {
         ours.iter().flat_map(|container| &container.bindings).any(|binding| {
             binding.published == port
                 && binding.protocol == mapping.protocol
-                // On systems where more addresses are probed than are bound, a
-                // loopback one is covered by its wildcard.
+                // On systems where more addresses are probed than bound, the
+                // wildcard covers loopback.
                 && overlaps(ip, binding.host_ip, Some(true))
         })
     };
@@ -82,7 +81,7 @@ fn blocked(mapping: &PortMapping, port: u16, ours: &[&Container], probes: &[(IpA
         .collect()
 }
 
-/// Whether the tables have to be asked about this port at all.
+/// Whether the kernel's tables are needed to explain this port.
 pub fn needs_explanation(
     mapping: &PortMapping,
     port: u16,
@@ -130,16 +129,16 @@ pub fn judge(mapping: &PortMapping, port: u16, project: Identity<'_>, facts: &Fa
     {
         return Verdict::Unknown { why: "IPv6 is switched off on this machine".to_owned() };
     }
-    // What is left are privileged ports with no one in the way: the engine,
-    // which has the privilege, will get them.
+    // Only privileged ports that nobody holds are left: the engine has the
+    // privilege to bind them.
     match ours.first() {
         Some(container) => Verdict::Ours(Box::new((*container).clone())),
         None => Verdict::Free,
     }
 }
 
-/// Connections count only where nothing else explains an address: a listener's
-/// own (those of PostgreSQL's backends, of sshd's sessions) end without it.
+/// Leaves out connections, unless nothing else explains an address: those of a
+/// listener (PostgreSQL's backends, sshd's sessions) end with it.
 fn without_idle_connections<'a>(sockets: &[&'a Socket], blocked: &[(IpAddr, Probe)]) -> Vec<&'a Socket> {
     let held_by = |ip: IpAddr, socket: &Socket| overlaps(ip, socket.ip, socket.v6_only);
     let explained = |ip: IpAddr| sockets.iter().any(|s| s.state != SocketState::Connected && held_by(ip, s));
@@ -149,9 +148,9 @@ fn without_idle_connections<'a>(sockets: &[&'a Socket], blocked: &[(IpAddr, Prob
     sockets.iter().copied().filter(counts).collect()
 }
 
-/// The processes behind sockets, each once. Engine helpers are left out where
-/// the container they serve is known. Only listeners own a port: a client's end
-/// and an idle socket are told, but as something that nobody can be stopped for.
+/// The processes that hold sockets, each once. Engine helpers are left out if the
+/// container they serve is known. Only listeners own a port: a client's end or a
+/// socket that does not listen is reported, but as unknown, so nobody is stopped.
 fn process_owners(sockets: &[&Socket], processes: &[Process], container_known: bool) -> Vec<Owner> {
     let mut owners: Vec<Owner> = Vec::new();
     let mut add = |owner: Owner| {
@@ -182,7 +181,8 @@ fn process_owners(sockets: &[&Socket], processes: &[Process], container_known: b
     owners
 }
 
-/// Not this program with sudo: root has no cargo, and what it built were root's.
+/// Never suggests to run this program with sudo: root has no cargo as a rule, and
+/// what it builds belongs to root.
 fn command_to_find_owner(socket: &Socket) -> String {
     if cfg!(windows) {
         return "run as administrator to name it".to_owned();

@@ -1,19 +1,18 @@
-//! A project name for one person's stack on an engine that others use too.
+//! A project name for one user's stack on an engine that others use too.
 
 use std::path::Path;
 
 use super::worktree_name::worktree_name;
 use crate::parse::compose::normalise_name;
 
-/// The name of the project `base` for `person`: `performia-ann`, with digits of
-/// `whole` (person, machine and folder) where Compose would change the name, or
+/// The name of the project `base` for `person`: `performia-ann`, with digits from
+/// a hash of `whole` (person, machine and folder) if Compose would change the name or
 /// somebody has it.
 pub fn personal_name(base: &str, person: &str, whole: &str, is_taken: &dyn Fn(&str) -> bool) -> String {
     worktree_name(base, person, Path::new(whole), is_taken)
 }
 
-/// Whether `name` ends as [`personal_name`] ends those of `person`: then it was
-/// given, or might as well have been.
+/// Whether `name` ends as [`personal_name`] ends names for `person`.
 pub fn is_personal_name(name: &str, person: &str) -> bool {
     let part = normalise_name(person);
     let without_digits = name.rsplit_once('-').filter(|(_, digits)| {

@@ -1,22 +1,22 @@
-//! Mappings of one model that stand in each other's way. `docker compose
-//! config` accepts them; `up` then fails at one of them, by chance.
+//! Mappings of one model that conflict with each other. `docker compose config`
+//! accepts them; `up` then fails at one of them, whichever comes later.
 
 use super::overlap::{overlaps, wanted_addresses};
 use crate::model::{PortMapping, Service};
 
-/// For each mapping the first earlier one that it clashes with, by index.
+/// For each mapping the index of the first earlier one that it clashes with.
 pub fn clashes(mappings: &[&PortMapping]) -> Vec<Option<usize>> {
     let clash = |i: usize| (0..i).find(|j| clash(mappings[*j], mappings[i]));
     (0..mappings.len()).map(clash).collect()
 }
 
-/// A range that the engine picks from never clashes: it picks another one.
+/// A range never clashes: the engine picks another port of it.
 fn clash(a: &PortMapping, b: &PortMapping) -> bool {
     let (Some(first), Some(second)) = (a.published, b.published) else { return false };
     first.is_one() && first == second && cannot_share_port(a, b)
 }
 
-/// Whether the two could not have one port number.
+/// Whether the two could not be published on the same port number.
 pub fn cannot_share_port(a: &PortMapping, b: &PortMapping) -> bool {
     a.protocol == b.protocol
         && wanted_addresses(a.host_ip)
@@ -24,8 +24,8 @@ pub fn cannot_share_port(a: &PortMapping, b: &PortMapping) -> bool {
             .any(|x| wanted_addresses(b.host_ip).iter().any(|y| overlaps(*x, *y, Some(true))))
 }
 
-/// How many containers of the service would publish a port of this mapping that
-/// is there once; `None` where each has one of its own.
+/// The number of replicas, if the service has more of them than this mapping has
+/// ports.
 pub fn replicas_sharing_port(service: &Service, mapping: &PortMapping) -> Option<u32> {
     let ports = mapping.published?.iter().count();
     service.replicas.filter(|replicas| usize::try_from(*replicas).is_ok_and(|replicas| replicas > ports))

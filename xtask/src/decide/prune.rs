@@ -1,43 +1,43 @@
-//! Which networks nobody needs any more.
+//! Which networks are no longer needed.
 //!
-//! `docker network prune` asks whether somebody is on a network *now*: it takes
-//! those of stopped projects too, whose next start then fails with `network …
-//! not found` (moby, `daemon/prune.go`). Here a container that is stopped counts.
+//! `docker network prune` only looks whether a container is connected *now*: it also
+//! removes the networks of stopped projects, whose next start then fails with
+//! `network … not found` (moby, `daemon/prune.go`). Here stopped containers count.
 
 use std::time::{Duration, SystemTime};
 
 use crate::model::{Container, Network, OF_PROXY};
 
-/// What may go.
+/// Which networks may be removed.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
-    /// Only of these Compose projects; empty = of any.
+    /// Only those of these Compose projects; empty = of any project.
     pub projects: &'a [String],
-    /// Networks that were made outside Compose, too.
+    /// Also networks that were created outside Compose.
     pub all: bool,
     pub now: SystemTime,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NetworkFate {
-    /// Nobody needs it: why.
+    /// Not needed, with the reason.
     Remove(String),
-    /// It stays: why.
+    /// Needed, with the reason.
     Keep(String),
-    /// It is of another project than those that were asked for.
+    /// It belongs to a project that was not asked for.
     NotSelected,
 }
 
-/// Networks that every engine has, and Windows' `nat`.
+/// Networks that every engine has, and `nat` of Windows.
 const OWN: [&str; 6] = ["bridge", "host", "none", "ingress", "docker_gwbridge", "nat"];
-/// The network that a shared proxy has by custom, made by hand and external to
-/// every project.
+/// The customary network of a shared proxy, created by hand and external to every
+/// project.
 const SHARED: &str = "web";
-/// Compose makes a project's networks before its containers.
+/// Compose creates a project's networks before its containers.
 const YOUNG: Duration = Duration::from_secs(30);
 const ON_ITS_WAY: &str = "made a moment ago: a start may be on its way";
 
-/// What becomes of `network`, given all containers, running or not.
+/// `containers` are all containers, running or not.
 pub fn network_fate(network: &Network, containers: &[Container], wanted: Wanted<'_>) -> NetworkFate {
     let keep = |why: &str| NetworkFate::Keep(why.to_owned());
     let link = network.link();
@@ -82,15 +82,14 @@ pub fn network_fate(network: &Network, containers: &[Container], wanted: Wanted<
     NetworkFate::Remove(format!("project {project} has no container"))
 }
 
-/// Who needs a network: the containers on it, running or not, without the proxy that
-/// is there for them.
+/// The containers on a network, running or not, without the proxy that serves them.
 pub fn users<'a>(network: &Network, containers: &'a [Container]) -> Vec<&'a Container> {
     let proxy = network.link().map(|link| link.proxy);
     let is_user = |container: &&Container| proxy.is_none() || container.project.as_deref() != proxy;
     containers.iter().filter(is_user).filter(|container| is_on(container, network)).collect()
 }
 
-/// By id, and by name: one that was never started has no id there.
+/// By id or by name: a container that was never started has no network id.
 pub fn is_on(container: &Container, network: &Network) -> bool {
     container.is_attached(network) || container.is_on(&network.name)
 }
@@ -148,7 +147,6 @@ mod tests {
         let shop = network("shop_default", Some("shop"));
         assert_eq!(decide(&shop, &[], &[], false), "remove");
         assert_eq!(decide(&shop, &[container(Some("other"), true, &[])], &[], false), "remove");
-        // Stopped, and on another network of the project, or on this one by name.
         assert_eq!(decide(&shop, &[container(Some("shop"), false, &[])], &[], false), "keep");
         assert_eq!(decide(&shop, &[container(None, false, &[("shop_default", "")])], &[], false), "keep");
         assert_eq!(decide(&shop, &[container(None, true, &[("alias", "shop_default-id")])], &[], true), "keep");

@@ -1,4 +1,4 @@
-//! The vocabulary, as plain types. Words are those of Compose, Docker and TCP.
+//! The vocabulary as plain types, in the terms of Compose, Docker and TCP.
 
 #![expect(missing_docs, reason = "a comment says what the name does not")]
 
