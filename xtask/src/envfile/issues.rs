@@ -1,4 +1,4 @@
-//! Lines that Compose reads otherwise than they look.
+//! Lines that Compose reads differently than they look.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,10 +6,10 @@ use super::scan::{Assignment, Style};
 use super::{Document, Lookup};
 use crate::parse::interpolate::mentions;
 
-/// Something odd about one line.
+/// An issue with one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issue {
-    /// The variable; empty where it is about the file.
+    /// Empty if it is about the file.
     pub variable: String,
     pub line: usize,
     pub what: IssueKind,
@@ -17,30 +17,30 @@ pub struct Issue {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IssueKind {
-    /// A later line sets the variable again, and that one counts.
+    /// A later line sets the variable again; that line counts.
     Duplicate { counts: usize },
     /// `A= # why`: without a value before it the comment is the value.
     CommentIsValue,
-    /// `A=1<TAB># why`: only a space ends a value, so all of it is.
+    /// `A=1<TAB># why`: only a space ends a value, so the comment belongs to it.
     TabBeforeComment,
-    /// `pa$word`: `$word` is nowhere set, so nothing is left of it.
+    /// `pa$word`: `$word` is not set, so it becomes empty.
     ExpandsToNothing {
         /// The variable that is not set.
         name: String,
-        /// The line further down that sets it, too late.
+        /// A line below that sets it, too late.
         below: Option<usize>,
     },
-    /// A line without `=`: the shell has the value, if any.
+    /// A line without `=`: the value comes from the shell, if it is set there.
     Inherited,
     /// The last line has neither `=` nor a line break: Compose drops it.
     Dropped,
-    /// Some lines end in CRLF and some in LF; this is the first that differs.
+    /// Some lines end in CRLF, some in LF; this is the first that differs.
     MixedLineEnds,
 }
 
 impl Document {
-    /// Everything odd, by line. `known` looks a variable up in the shell and in
-    /// the env files read before.
+    /// All issues, sorted by line. `known` looks up a variable in the shell and in the env
+    /// files read before.
     pub fn issues(&self, known: &Lookup<'_>) -> Vec<Issue> {
         let mut found = Vec::new();
         let assigned: Vec<_> = self.assigned().collect();

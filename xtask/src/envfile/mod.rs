@@ -1,5 +1,5 @@
-//! The lossless `.env` document: reads as Compose reads, changes one value and
-//! leaves every other byte alone.
+//! The lossless `.env` document: reads it like Compose, changes one value and keeps every
+//! other byte.
 
 #![expect(missing_docs, reason = "a comment says what the name does not")]
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::error::{Context, Result};
 use crate::model::exposed_tcp;
 
-/// A name of each image in the list, or its id where it has none.
+/// One name of each image, or its id if it has none.
 pub fn images(json: &[u8]) -> Result<Vec<String>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
