@@ -1,5 +1,4 @@
-//! Routers that get in each other's way: within a project, and with those of other
-//! projects.
+//! Routers that conflict with each other, within a project and with other projects.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +13,7 @@ struct Owned<'a> {
     router: &'a Router,
 }
 
-/// Routers of two services, or of one, that get in each other's way.
+/// Conflicts between routers of one project.
 pub(super) fn within(labelled: &[(&Service, Vec<Router>)], findings: &mut Vec<Finding>) {
     let ours: Vec<Owned<'_>> = labelled
         .iter()
@@ -62,8 +61,8 @@ pub(super) fn within(labelled: &[(&Service, Vec<Router>)], findings: &mut Vec<Fi
     }
 }
 
-/// Two routers of one host, of which the one with a path comes last because of the
-/// other's priority: the one that comes first, and the one that is never asked.
+/// Two routers of one host where the one with a path never matches because the other has
+/// a higher priority: first the one that wins, then the one that never gets a request.
 fn shadowed<'a>(one: &'a Owned<'a>, two: &'a Owned<'a>) -> Option<(&'a Owned<'a>, &'a Owned<'a>)> {
     let (first, last) = if comes_first(one.router, two.router) { (one, two) } else { (two, one) };
     let narrower = format!("{} && ", first.router.rule);
@@ -72,8 +71,8 @@ fn shadowed<'a>(one: &'a Owned<'a>, two: &'a Owned<'a>) -> Option<(&'a Owned<'a>
     (alike && meet && last.router.rule.starts_with(&narrower)).then_some((first, last))
 }
 
-/// What containers of other projects do to these names. What only answers while a
-/// service is down is no mistake here: [`fallbacks`] tells of it.
+/// Conflicts with routers of other projects. Those that only answer while a service is
+/// down are not mistakes; see [`fallbacks`].
 pub(super) fn across<'a>(
     labelled: &[(&Service, Vec<Router>)],
     running: impl Iterator<Item = &'a LabelledContainer<'a>>,
@@ -88,8 +87,8 @@ pub(super) fn across<'a>(
     }
 }
 
-/// Routers of other projects that answer for a name of this one while its service
-/// is down, a sentence each.
+/// Routers of other projects that answer for a name of this one while its service is
+/// down, one sentence each.
 pub fn fallbacks(stack: &Stack, running: &[LabelledContainer<'_>]) -> Vec<String> {
     let mut found = BTreeSet::new();
     for other in running.iter().filter(|other| other.project != stack.name) {
@@ -132,7 +131,7 @@ mod tests {
             &messages(vec![a.clone()], &[other(&all)]),
             "router `q` of container q-web-1 (project q) gets the requests",
         );
-        // Ranked higher, it is behind.
+        // With a higher rank ours comes first.
         let mut first = a;
         first.labels.insert("traefik.http.routers.p-x.priority".into(), "99".into());
         assert_eq!(messages(vec![first.clone()], &[other(&all)]), [""; 0]);

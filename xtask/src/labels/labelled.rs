@@ -1,11 +1,10 @@
-//! Labels of a container that runs.
+//! Labels of a running container.
 
 use std::collections::BTreeMap;
 
-/// A container of the engine, with its labels.
 #[derive(Debug, Clone, Copy)]
 pub struct LabelledContainer<'a> {
-    /// Its Compose project; empty without one.
+    /// Its Compose project; empty if it has none.
     pub project: &'a str,
     pub container: &'a str,
     /// Labels that begin with `traefik.`.
@@ -13,7 +12,7 @@ pub struct LabelledContainer<'a> {
 }
 
 impl LabelledContainer<'_> {
-    /// The container, in a sentence.
+    /// The container in a sentence.
     pub fn in_words(&self) -> String {
         match self.project {
             "" => format!("container {}", self.container),

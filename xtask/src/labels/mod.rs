@@ -1,11 +1,9 @@
-//! Names in place of ports: which service gets which host name at the shared
-//! Traefik, the labels that say so, the rules that hand-written labels must
-//! keep, and Traefik's own configuration. Text in, text out: nothing here
-//! touches a disk or an engine.
+//! Names instead of ports: which service gets which host name at the shared Traefik, the
+//! labels for it, a linter for hand-written labels, and Traefik's own configuration. Pure:
+//! nothing here touches a disk or an engine.
 //!
-//! What Traefik does with labels, and where each of these facts comes from:
-//! doc.traefik.io (v3.7), and its source (`pkg/provider/docker`,
-//! `pkg/config/label`, `pkg/server/router/tcp`); tried on 3.7.15.
+//! Sources for what Traefik does with labels: doc.traefik.io (v3.7), and its source
+//! (`pkg/provider/docker`, `pkg/config/label`, `pkg/server/router/tcp`); tried on 3.7.15.
 
 #![expect(missing_docs, reason = "a comment says what the name does not")]
 

@@ -1,4 +1,4 @@
-//! Which service gets which name.
+//! Which service gets which host name.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use super::DOMAIN;
 use super::kind::{Kind, kind};
 use crate::model::{Protocol, Service, Stack};
 
-/// What `xtask.toml` says of a service: `[proxy.services] backend = { … }`.
+/// Options of a service in `xtask.toml`: `[proxy.services] backend = { … }`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RouteOptions {
     pub kind: Option<Kind>,
     /// Port in the container.
     pub port: Option<u16>,
-    /// The part before the project's name; empty = the project's name itself.
+    /// The part before the project's name; empty = only the project's name.
     pub host: Option<String>,
 }
 
@@ -26,30 +26,29 @@ pub struct Route {
     pub kind: Kind,
     /// Port in the container.
     pub port: u16,
-    /// The part before the project's name; empty = the project's name itself.
+    /// The part before the project's name; empty = only the project's name.
     pub prefix: String,
-    /// Networks of its own, by key; the proxy's comes beside them.
+    /// Keys of its own networks; the proxy's is added to them.
     pub networks: Vec<String>,
-    /// Published ports that have no route, and are lost with `ports: !reset`.
+    /// Published ports without a route, which `ports: !reset` removes.
     pub lost: Vec<String>,
 }
 
 impl Route {
-    /// The whole name under the project's `base`.
+    /// The full host name under the project's `base`.
     pub fn host(&self, base: &str) -> String {
         if self.prefix.is_empty() { format!("{base}.{DOMAIN}") } else { format!("{}.{base}.{DOMAIN}", self.prefix) }
     }
 }
 
-/// A service that publishes ports and gets no name.
+/// A service that publishes ports but gets no name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unrouted {
     pub service: String,
     pub why: String,
 }
 
-/// Whether `text` can stand in a host name: letters, digits and `-`, with dots
-/// between.
+/// Whether `text` is valid in a host name: letters, digits and `-`, separated by dots.
 pub fn is_host(text: &str) -> bool {
     let label = |label: &str| {
         !label.is_empty()
@@ -61,8 +60,8 @@ pub fn is_host(text: &str) -> bool {
     text.len() <= 200 && text.split('.').all(label)
 }
 
-/// The routes of a project. Only what publishes ports is routed, unless the
-/// settings name it: what is not published was never meant for this host.
+/// The routes of a project. Only services that publish ports are routed, and those that
+/// `options` name: others are not meant for this host.
 pub fn routes(stack: &Stack, options: &BTreeMap<String, RouteOptions>) -> (Vec<Route>, Vec<Unrouted>) {
     let mut routes: Vec<(Route, bool)> = Vec::new();
     let mut unrouted = Vec::new();
@@ -114,8 +113,8 @@ fn route(service: &Service, options: Option<&RouteOptions>) -> Result<Route, Str
     })
 }
 
-/// Gives names to those that have none: the first of a kind gets the short one,
-/// the others their service's. A name of the settings is nobody else's.
+/// Names the routes without a configured name: the first of a kind gets the short name, the
+/// others their service's name. Configured names are not used twice.
 fn name(routes: &mut [(Route, bool)]) {
     let mut used: Vec<String> =
         routes.iter().filter(|(_, named)| *named).map(|(route, _)| route.prefix.clone()).collect();
@@ -132,13 +131,13 @@ fn name(routes: &mut [(Route, bool)]) {
         let own = dns_label(&route.service);
         let numbered = (2..).map(|number| format!("{own}-{number}"));
         let mut names = [short.to_owned(), own.clone()].into_iter().chain(numbered);
-        // There is always one more number.
+        // There is always a free number.
         route.prefix = names.find(|name| !used.contains(name)).unwrap_or_default();
         used.push(route.prefix.clone());
     }
 }
 
-/// The service that people mean when they say the kind's name comes first.
+/// Orders services of one kind by how likely the kind's name means them.
 fn rank(route: &Route) -> usize {
     let names: &[&str] = match route.kind {
         Kind::Web => &["frontend", "web", "app", "ui", "www"],
@@ -149,7 +148,7 @@ fn rank(route: &Route) -> usize {
     names.iter().position(|name| *name == route.service).unwrap_or(names.len())
 }
 
-/// A service's name as part of a host name.
+/// Turns a service's name into a part of a host name.
 fn dns_label(name: &str) -> String {
     let label: String =
         name.to_ascii_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();

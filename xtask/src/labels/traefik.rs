@@ -1,5 +1,5 @@
-//! Traefik's own configuration: the compose file of the proxy, with the static
-//! part as its command line, and the dynamic part as a file that it watches.
+//! Traefik's own configuration: the proxy's compose file with the static configuration as
+//! command line, and the dynamic configuration as a file that it watches.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,12 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::names::{NETWORK, PRIORITY};
 use crate::model::PROXY_LABEL;
 
-/// The dashboard's host name.
 pub const DASHBOARD: &str = "traefik.localhost";
-/// Where the certificates lie in the container.
+/// Folder of the certificates in the container.
 pub const CERTIFICATES: &str = "/etc/traefik/certs";
 
-/// A port of this machine for each entry point.
+/// The port on this machine of each entry point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ports {
     pub web: u16,
@@ -25,10 +24,10 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// What these protocols usually have.
+    /// The protocols' default ports.
     pub const USUAL: Ports = Ports { web: 80, websecure: 443, postgres: 5432, redis: 6379 };
 
-    /// Each with its entry point's name and its port in the container.
+    /// Name, port, and port in the container of each entry point.
     pub fn entries(&self) -> [(&'static str, u16, u16); 4] {
         let usual = Ports::USUAL;
         [
@@ -40,18 +39,17 @@ impl Ports {
     }
 }
 
-/// What the proxy's compose file says.
+/// The values in the proxy's compose file.
 #[derive(Debug, Clone, Copy)]
 pub struct Proxy<'a> {
     pub project: &'a str,
     pub image: &'a str,
-    /// The shared network's name.
     pub network: &'a str,
     /// Ports of this machine.
     pub ports: Ports,
     /// Whether this machine has an IPv6 loopback address.
     pub ipv6: bool,
-    /// The engine's socket, as the engine itself sees it.
+    /// Path of the engine's socket on the engine's machine.
     pub socket: &'a str,
     /// Folder of the dynamic configuration.
     pub dynamic: &'a Path,
@@ -77,14 +75,14 @@ pub fn compose(proxy: &Proxy<'_>) -> String {
     text.push_str("    ports:\n");
     for (_, published, target) in proxy.ports.entries() {
         let _ = writeln!(text, "      - \"127.0.0.1:{published}:{target}\"");
-        // Browsers try ::1 first for *.localhost.
+        // For *.localhost browsers try ::1 first.
         if proxy.ipv6 {
             let _ = writeln!(text, "      - \"[::1]:{published}:{target}\"");
         }
     }
     text.push_str("    volumes:\n");
-    // Folders, not files: a file that is renamed over stays the old one in a
-    // container.
+    // Mount folders, not files: if a mounted file is replaced by a rename, the
+    // container keeps the old one.
     let dynamic = proxy.dynamic.to_string_lossy();
     let certs = proxy.certs.to_string_lossy();
     for (source, target) in
@@ -117,7 +115,6 @@ pub fn compose(proxy: &Proxy<'_>) -> String {
     text
 }
 
-/// The static configuration.
 fn arguments(proxy: &Proxy<'_>) -> Vec<String> {
     let network = proxy.network;
     let mut arguments: Vec<String> = [
@@ -125,11 +122,11 @@ fn arguments(proxy: &Proxy<'_>) -> Vec<String> {
         "--global.sendAnonymousUsage=false",
         "--log.level=INFO",
         "--log.noColor=true",
-        // By a router with a name, never `api.insecure` with a port of its own.
+        // Served by a router with a name, never by `api.insecure` on its own port.
         "--api.dashboard=true",
         "--ping=true",
         "--entryPoints.web.address=:80",
-        // Else a router that names no entry point sits on all, the databases' too.
+        // Otherwise a router without entry points is on all, even the databases'.
         "--entryPoints.web.asDefault=true",
         "--entryPoints.websecure.address=:443",
         "--entryPoints.postgres.address=:5432",
@@ -138,7 +135,7 @@ fn arguments(proxy: &Proxy<'_>) -> Vec<String> {
         "--providers.file.watch=true",
         "--providers.docker=true",
         "--providers.docker.exposedByDefault=false",
-        // The default of 2 s is for fleets; here somebody waits.
+        // The default of 2 s is too long for a user who waits.
         "--providers.providersThrottleDuration=500ms",
     ]
     .map(str::to_owned)
@@ -148,11 +145,11 @@ fn arguments(proxy: &Proxy<'_>) -> Vec<String> {
     arguments
 }
 
-/// Which containers the proxy of `network` looks at. One of several proxies of an
-/// engine takes its own only; the usual one also those that say no network, as
-/// labels written by hand do. A generated file says the proxy in a label of ours,
-/// because its `traefik.docker.network` is the checkout's own. What `docker compose
-/// run` starts has all labels of its service, and is not meant to answer for it.
+/// The constraint that selects the containers of the proxy of `network`. With several proxies
+/// on one engine each takes its own; the usual one also takes containers without a network
+/// label, as written by hand. Generated files name the proxy in a label of this tool, because
+/// their `traefik.docker.network` is the checkout's link. A container of `docker compose run`
+/// has all labels of its service, but must not answer for it.
 pub fn constraint(network: &str) -> String {
     let (label, ours) = ("traefik.docker.network", PROXY_LABEL);
     let nameless = format!(" || (!LabelRegex(`{label}`,`.+`) && !LabelRegex(`{ours}`,`.+`))");
@@ -163,8 +160,8 @@ pub fn constraint(network: &str) -> String {
     )
 }
 
-/// The dynamic configuration: certificates (names without `.crt` and `.key`,
-/// the first is for unknown names), TLS options, dashboard and ping.
+/// The dynamic configuration: certificates (names without `.crt` and `.key`; the first is the
+/// default for unknown names), TLS options, dashboard and ping.
 pub fn dynamic(certificates: &[String]) -> String {
     let pair = |name: &String| {
         let file = |end: &str| yaml(&format!("{CERTIFICATES}/{name}.{end}"));
@@ -189,7 +186,7 @@ pub fn dynamic(certificates: &[String]) -> String {
          http:\n\
          \x20 routers:\n"
     );
-    // Above every project: what the proxy says of itself is asked through these.
+    // Higher than every project's: the proxy's status is read through these.
     for (name, rule, service, priority) in [
         ("xtask-dashboard", format!("Host(`{DASHBOARD}`)"), "api@internal", PRIORITY + 1),
         ("xtask-ping", format!("Host(`{DASHBOARD}`) && Path(`/ping`)"), "ping@internal", PRIORITY + 2),
@@ -204,7 +201,7 @@ pub fn dynamic(certificates: &[String]) -> String {
     text
 }
 
-/// The dashboard's router as labels would say it.
+/// The dashboard's router as labels.
 pub fn dashboard_labels() -> BTreeMap<String, String> {
     let router = "traefik.http.routers.xtask-dashboard";
     let option = |name: &str, value: String| (format!("{router}.{name}"), value);
@@ -216,16 +213,15 @@ pub fn dashboard_labels() -> BTreeMap<String, String> {
     .into()
 }
 
-/// A text as YAML and Compose read it back: JSON is YAML, and Compose takes a
-/// doubled dollar for one.
+/// Encodes a text for YAML and Compose: JSON is valid YAML, and Compose reads a doubled
+/// dollar as one.
 fn yaml(text: &str) -> String {
     serde_json::Value::from(text.replace('$', "$$")).to_string()
 }
 
-/// The engine's socket as the engine itself sees it, where it is on this
-/// machine; `host` is as Docker writes it. An engine in a virtual machine
-/// (Docker Desktop, Colima, Lima, OrbStack, Rancher Desktop) has its socket at
-/// the usual place there, whatever it is called here.
+/// Path of the engine's socket on the engine's own machine; `host` as Docker writes it. An
+/// engine in a virtual machine (Docker Desktop, Colima, Lima, OrbStack, Rancher Desktop) has
+/// its socket at the usual path there, whatever the path here is.
 pub fn socket_source(host: &str, linux: bool) -> String {
     const USUAL: &str = "/var/run/docker.sock";
     let machines = ["/.docker/", "/.colima/", "/.lima/", "/.orbstack/", "/.rd/"];
