@@ -1,5 +1,5 @@
-//! Reading files: ones that may not be there, and ones of folders that anybody
-//! may have named, where a file may be a pipe or a device.
+//! Reads files that may be missing, or that may be pipes or devices because a user named the
+//! folder.
 
 use std::fs::{File, FileType};
 use std::io::{Error as IoError, ErrorKind, Read};
@@ -10,12 +10,12 @@ use super::timeout::warn_once;
 use super::write_atomic;
 use crate::error::{Context, Error, Result};
 
-/// Far above a ledger of a hundred thousand leases.
+/// Much more than a ledger with a hundred thousand leases.
 const LARGEST: u64 = 256 << 20;
-/// Far above any settings, compose or env file.
+/// Much more than any settings, compose or env file.
 const LARGEST_TEXT: u64 = 16 << 20;
 
-/// The bytes of a regular file; `None` where there is none.
+/// The bytes of a regular file; `None` if it does not exist.
 pub fn read(file: &Path) -> Result<Option<Vec<u8>>> {
     match regular(file, LARGEST) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -24,8 +24,8 @@ pub fn read(file: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// The same of a file that is believed: one of somebody else is refused, and
-/// named on stderr.
+/// Reads a file whose content is trusted. If another user owns it, it is refused with a
+/// warning.
 pub fn read_own(file: &Path) -> Result<Option<Vec<u8>>> {
     match std::fs::metadata(file).ok().and_then(|metadata| foreign(&metadata)) {
         Some(why) => {
@@ -37,20 +37,20 @@ pub fn read_own(file: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// The text of a regular file. Another kind is named on stderr, because whoever
-/// asks often goes on without.
+/// The text of a regular file. For other kinds it warns, because callers often go on without
+/// the file.
 pub fn read_text(file: &Path) -> std::io::Result<String> {
     String::from_utf8(regular(file, LARGEST_TEXT)?).map_err(|error| IoError::new(ErrorKind::InvalidData, error))
 }
 
-/// The bytes of whatever a person named, also of a pipe (`--env-file <(…)`), but
-/// no more than such a file can have.
+/// The bytes of a file that the user named, also of a pipe (`--env-file <(…)`), up to the size
+/// limit.
 pub fn read_any_kind(file: &Path) -> std::io::Result<Vec<u8>> {
     take(File::open(file)?, LARGEST_TEXT)
 }
 
-/// A pipe would wait for a writer, and a device may never end or do something:
-/// neither is opened.
+/// Does not open a pipe, which would wait for a writer, or a device, which may never end or have
+/// side effects.
 fn regular(file: &Path, largest: u64) -> std::io::Result<Vec<u8>> {
     let refuse = |kind: FileType| {
         let what = format!("it is {}, not a regular file", kind_of(kind));
@@ -62,7 +62,7 @@ fn regular(file: &Path, largest: u64) -> std::io::Result<Vec<u8>> {
         return Err(refuse(kind));
     }
     let opened = open_at_once(file)?;
-    // It may have been changed for another since.
+    // It may have been replaced since.
     let kind = opened.metadata()?.file_type();
     if !kind.is_file() {
         return Err(refuse(kind));
@@ -111,8 +111,8 @@ fn kind_of(kind: FileType) -> &'static str {
     if kind.is_dir() { "a folder" } else { "a device" }
 }
 
-/// Makes a file hold these bytes, or be gone. One that is so already is not
-/// touched: putting back must work on a disk that is full.
+/// Writes these bytes, or removes the file. If nothing changes, the file is not touched: restoring
+/// must work on a full disk.
 pub fn write_or_remove(file: &Path, bytes: Option<&[u8]>) -> Result<()> {
     if read(file)?.as_deref() == bytes {
         return Ok(());
@@ -123,8 +123,8 @@ pub fn write_or_remove(file: &Path, bytes: Option<&[u8]>) -> Result<()> {
     }
 }
 
-/// Makes files hold these bytes, or be gone, and has `proof` judge the outcome. If
-/// a write or the proof fails, every file is put back as it was.
+/// Writes or removes files and runs `proof`. If a write or the proof fails, all files are
+/// restored.
 pub fn write_proved<T>(files: &[(PathBuf, Option<Vec<u8>>)], proof: impl FnOnce() -> Result<T>) -> Result<T> {
     let paths: Vec<&Path> = files.iter().map(|(file, _)| file.as_path()).collect();
     or_restore(&paths, || {
@@ -133,7 +133,7 @@ pub fn write_proved<T>(files: &[(PathBuf, Option<Vec<u8>>)], proof: impl FnOnce(
     })
 }
 
-/// Does `work`, and puts `files` back as they were if it fails.
+/// Runs `work`, and restores `files` if it fails.
 pub fn or_restore<T>(files: &[&Path], work: impl FnOnce() -> Result<T>) -> Result<T> {
     let before: Vec<Option<Vec<u8>>> = files.iter().map(|file| read(file)).collect::<Result<_>>()?;
     let done = work();

@@ -1,4 +1,4 @@
-//! Files: written whole or not at all, locked, and whose they are.
+//! Files: atomic writes, locks and ownership.
 
 mod file;
 mod lock;

@@ -1,4 +1,4 @@
-//! The only place that builds command lines of Compose.
+//! The only place that builds Compose command lines.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,27 +11,25 @@ use crate::exec::Command;
 use crate::model::{ComposeOptions, MissingEnvFile, Stack, Version};
 use crate::parse::compose_config;
 
-/// The first version of Compose whose files know `!override`; older ones take it for
-/// an error or leave it out.
+/// The first version of Compose with `!override`; older ones fail or ignore it.
 /// Source: <https://docs.docker.com/reference/compose-file/merge/#replace-value>
 pub const OVERRIDE: Version = Version(2, 24, 4);
 
-/// Why Compose gave no model.
+/// Why there is no model from Compose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ComposeError {
     Absent(MissingCompose),
-    /// Too old to be asked, with its version.
+    /// The version that is too old.
     TooOld(String),
-    /// Not asked: it refuses the project as long as this file is not there, and
-    /// `start` makes it.
+    /// Not asked: it refuses the project without this file, which `start` creates.
     NeedsEnvFile(Box<MissingEnvFile>),
-    /// It was asked and gave no answer, or could not be started.
+    /// It did not answer, or could not be started.
     Silent(String),
-    /// It refuses the project, in its own words.
+    /// It refuses the project; its own message.
     Refused(String),
 }
 
-/// Compose, told which project.
+/// Compose for one project.
 #[derive(Debug, Clone)]
 pub struct Compose {
     options: ComposeOptions,
@@ -40,13 +38,12 @@ pub struct Compose {
 }
 
 impl Compose {
-    /// Compose as if typed in `dir` with these options, and with `env` on top
-    /// of the environment.
+    /// Compose as if typed in `dir` with these options, with `env` added to the environment.
     pub fn new(options: ComposeOptions, dir: PathBuf, env: BTreeMap<String, String>) -> Self {
         Compose { options, dir, env }
     }
 
-    /// The same with these variables in its environment.
+    /// Adds these variables to its environment.
     #[must_use]
     pub fn with_env(mut self, env: impl IntoIterator<Item = (String, String)>) -> Self {
         self.env.extend(env);
@@ -77,12 +74,12 @@ impl Compose {
         command.args(args)
     }
 
-    /// The effective model. Its folder and files are not in the answer.
+    /// The effective model, without folder and files.
     pub fn config(&self, limit: Duration) -> Result<Stack, ComposeError> {
         self.config_json(limit).map(|(stack, _)| stack)
     }
 
-    /// The effective model, and all that Compose says of the project.
+    /// The effective model, and Compose's JSON.
     pub fn config_json(&self, limit: Duration) -> Result<(Stack, Vec<u8>), ComposeError> {
         let answer = match self.command(["config", "--format", "json"]).ask(limit) {
             Ok(answer) => answer,
@@ -90,7 +87,7 @@ impl Compose {
                 return Err(self.missing_compose().unwrap_or_else(|| ComposeError::Silent(error.message().to_owned())));
             }
         };
-        // Compose 1.29 prints its usage and exits with 0: only JSON counts.
+        // Compose 1.29 prints its usage and exits with 0, so only JSON counts.
         if answer.ok()
             && let Ok(stack) = compose_config::parse(&answer.stdout)
         {
@@ -99,7 +96,7 @@ impl Compose {
         Err(match missing_compose::find_compose(&self.env) {
             Found::Absent(missing) => ComposeError::Absent(missing),
             Found::Silent => ComposeError::Silent("`docker compose version` does not answer".to_owned()),
-            // That says nothing of the project.
+            // This says nothing about the project.
             Found::NoEndpoint => ComposeError::Silent("`docker` finds no engine to ask".to_owned()),
             Found::Compose(version) if answer.ok() => ComposeError::TooOld(version),
             Found::Compose(_) => {
@@ -111,8 +108,7 @@ impl Compose {
         })
     }
 
-    /// Whether there is no Compose at all: for what a call of it that failed
-    /// meant.
+    /// Checks whether a failed call means that Compose is missing.
     pub fn missing_compose(&self) -> Option<ComposeError> {
         match missing_compose::find_compose(&self.env) {
             Found::Absent(missing) => Some(ComposeError::Absent(missing)),
@@ -122,7 +118,7 @@ impl Compose {
 }
 
 impl ComposeError {
-    /// The fact and what to do about it.
+    /// The error with hints.
     pub fn error(&self, hints: &InstallHints) -> Error {
         match self {
             ComposeError::Absent(missing) => {

@@ -1,6 +1,5 @@
-//! The engine itself, asked over its socket (a call of the CLI costs 20 ms,
-//! this one); where there is no socket to open, over the CLI's own connection
-//! (`docker system dial-stdio`), which knows TLS, ssh and pipes.
+//! Queries the engine over its socket (1 ms; a call of the CLI takes 20 ms). Without a socket it
+//! uses the CLI's connection (`docker system dial-stdio`), which supports TLS, ssh and pipes.
 
 use std::time::Duration;
 
@@ -32,25 +31,25 @@ impl Engine {
         self.limit
     }
 
-    /// Takes a container away, running or not. Its volumes stay.
+    /// Removes a container, running or not, but not its volumes.
     pub fn remove_container(&self, id: &str) -> Result<(), EngineError> {
         self.call("DELETE", &format!("/containers/{}?force=1", http::escape(id))).map(drop)
     }
 
-    /// Takes a network away; refused by the engine while somebody is on it.
+    /// Removes a network; the engine refuses while containers are connected.
     pub fn remove_network(&self, id: &str) -> Result<(), EngineError> {
         self.call("DELETE", &format!("/networks/{}", http::escape(id))).map(drop)
     }
 
-    /// Has a container join a network. It gets no other names there than its own:
-    /// an alias could be that of a project's service.
+    /// Connects a container to a network, without aliases: an alias could be the name of a project's
+    /// service.
     pub fn connect(&self, network: &str, container: &str) -> Result<(), EngineError> {
         let path = format!("/networks/{}/connect", http::escape(network));
         let sent = self.send_bytes(http::post(&path, &serde_json::json!({ "Container": container })))?;
         body("POST", &sent).map(drop)
     }
 
-    /// Has a container leave a network, also one that is stopped.
+    /// Disconnects a container, even a stopped one, from a network.
     pub fn disconnect(&self, network: &str, container: &str) -> Result<(), EngineError> {
         let path = format!("/networks/{}/disconnect", http::escape(network));
         let sent = self.send_bytes(http::post(&path, &serde_json::json!({ "Container": container, "Force": true })))?;
@@ -61,10 +60,9 @@ impl Engine {
         self.call("GET", path)
     }
 
-    /// The answer, and what `work` gives, which is done while the engine thinks.
+    /// The answer, and the result of `work`, which runs while the engine works.
     pub(super) fn get_beside<T>(&self, path: &str, work: impl FnOnce() -> T) -> (Result<Vec<u8>, EngineError>, T) {
-        // Over a socket it takes no thread: the question is sent, and its answer
-        // read later.
+        // A socket needs no thread: the request is sent, and the answer read later.
         #[cfg(unix)]
         if let Some(socket) = self.endpoint.socket() {
             let asked = Asked::send(socket, &http::request("GET", path), self.limit);
@@ -78,7 +76,7 @@ impl Engine {
         })
     }
 
-    /// The body of the answer; `None` where the engine knows no such thing.
+    /// The body of the answer; `None` for 404.
     pub(super) fn find(&self, path: &str) -> Result<Option<Vec<u8>>, EngineError> {
         let bytes = self.send("GET", path)?;
         match http::answer(&bytes) {
@@ -109,8 +107,8 @@ impl Engine {
         if exec::find("docker").is_none() {
             return Err(EngineError::Absent);
         }
-        // The end of stdin is passed on, and an engine that sees its client go
-        // breaks off: `/info` is `null` then (28.5).
+        // The end of stdin reaches the engine, which aborts when the client leaves:
+        // `/info` is `null` then (28.5).
         let dial = Command::new("docker").args(["system", "dial-stdio"]).held_input(request);
         match dial.ask(self.limit) {
             Ok(answer) if !answer.stdout.is_empty() => Ok(answer.stdout),
@@ -120,13 +118,13 @@ impl Engine {
     }
 }
 
-/// What an answer carries, where it is a good one.
+/// The body of a successful answer.
 fn body(method: &str, bytes: &[u8]) -> Result<Vec<u8>, EngineError> {
     match http::answer(bytes) {
         Some((200..=299, body)) => Ok(body.to_vec()),
-        // Gone already, which is what a removal wants.
+        // It was removed already.
         Some((404, _)) if method == "DELETE" => Ok(Vec::new()),
-        // A proxy in between may answer with a page.
+        // A proxy in between may answer with an HTML page.
         Some((status, body)) => {
             let text = ui::clip(&ui::clean(&error_message(body)), 200);
             Err(EngineError::Other(format!("status {status}: {text}")))
@@ -136,7 +134,7 @@ fn body(method: &str, bytes: &[u8]) -> Result<Vec<u8>, EngineError> {
     }
 }
 
-/// The CLI's own English, which no language setting translates.
+/// Classifies the CLI's messages, which are never translated.
 fn by_words(text: &str) -> EngineError {
     let lower = text.to_lowercase();
     if lower.contains("permission denied") {

@@ -1,4 +1,4 @@
-//! Why the engine does not answer, and what to do about it.
+//! Why the engine does not answer, and hints.
 
 use std::time::Duration;
 
@@ -6,24 +6,23 @@ use super::endpoint::Choice;
 use super::{Endpoint, InstallHints, permission};
 use crate::error::Error;
 
-/// Why the engine does not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EngineError {
-    /// No `docker`, and no socket.
+    /// Neither `docker` nor a socket.
     Absent,
-    /// The context that was chosen does not exist; no engine was asked.
+    /// The configured context does not exist; no engine was asked.
     NoContext,
-    /// A socket that is not there, or that nobody serves.
+    /// The socket does not exist, or nobody serves it.
     NotRunning,
-    /// The socket is there, and not for us.
+    /// This user may not access the socket.
     Denied,
-    /// It accepted, and then nothing.
+    /// It accepted and did not answer.
     Hanging(Duration),
-    /// Anything else, in its own words.
+    /// Any other message.
     Other(String),
 }
 
-/// An answer that could not be read.
+/// An answer that could not be parsed.
 impl From<Error> for EngineError {
     fn from(error: Error) -> Self {
         EngineError::Other(error.message().to_owned())
@@ -31,14 +30,13 @@ impl From<Error> for EngineError {
 }
 
 impl EngineError {
-    /// Whether there is no engine, so that one could be brought up. One that
-    /// is there and does not answer, or not to this user, no script makes anew,
-    /// nor one on another machine.
+    /// Whether the set-up script could help because there is no engine. It cannot help with an engine
+    /// that hangs, that this user may not access, or that is on another machine.
     pub fn is_missing_engine(&self, endpoint: &Endpoint) -> bool {
         matches!(self, EngineError::Absent | EngineError::NotRunning) && !endpoint.is_remote()
     }
 
-    /// The fact and what to do about it.
+    /// The error with hints.
     pub fn error(&self, endpoint: &Endpoint, hints: &InstallHints) -> Error {
         let host = &endpoint.host;
         let chosen = &endpoint.chosen_by;
@@ -62,7 +60,7 @@ impl EngineError {
                 } else if hints.has_engine {
                     with_hints(error.hint(start("start")), hints.set_up())
                 } else {
-                    // What is not there cannot be started.
+                    // Not installed, so it cannot be started.
                     with_hints(error, hints.engine())
                 }
             }
@@ -101,7 +99,7 @@ fn no_context(chosen: &Choice) -> Error {
     Error::new(format!("the Docker context {what} does not exist")).hint("`docker context ls` shows those that do")
 }
 
-/// What is behind a socket that somebody chose is not the system's service.
+/// A configured socket is not served by the system's service.
 fn chosen_hint(word: &str) -> String {
     if cfg!(target_os = "macos") {
         format!("{word} Docker Desktop, OrbStack, or `colima {word}`")
@@ -112,7 +110,7 @@ fn chosen_hint(word: &str) -> String {
     }
 }
 
-/// Nothing can be started from here on another machine.
+/// An engine on another machine cannot be started from here.
 fn elsewhere_hint(host: &str) -> String {
     format!("is that machine up, and may you use its engine? `docker -H {host} version` says more")
 }

@@ -1,7 +1,6 @@
-//! Whether there is a Compose to ask. Looked into only after a call of it has
-//! failed, so a machine on which all is well pays nothing. What the failed call
-//! said does not matter: without its plugin `docker` takes Compose's options for
-//! its own, and complains about whichever comes first (`unknown flag:
+//! Finds out whether Compose is installed. Only done after a call of Compose failed, so it costs
+//! nothing otherwise. The message of the failed call is not used: without the plugin `docker`
+//! parses Compose's options as its own, and complains about the first one (`unknown flag:
 //! --env-file`, `unknown shorthand flag: 'p' in -p`, or its whole usage).
 
 use std::collections::BTreeMap;
@@ -13,30 +12,29 @@ use crate::model::Version;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MissingCompose {
     NoDocker,
-    /// There is a `docker`, and it cannot be run.
+    /// `docker` exists but cannot be run.
     Broken {
         path: PathBuf,
         why: String,
     },
-    /// `docker` is Podman's, which hands `compose` over to another program, and
-    /// finds none, or one of this version, which is too old.
+    /// `docker` is Podman's, which runs another program for `compose`: none was found, or one of this
+    /// version, which is too old.
     Podman(Option<String>),
-    /// `docker` without the plugin, and perhaps the Python program of this
-    /// version beside it.
+    /// `docker` has no Compose plugin; perhaps the Python program of this version is installed.
     NoPlugin(Option<String>),
 }
 
-/// What is behind `docker compose`.
+/// Result of [`find_compose`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Found {
     Compose(String),
     Absent(MissingCompose),
-    /// Compose, but not as long as DOCKER_HOST or the context is what it is.
+    /// Compose may be there, but `docker` fails because of DOCKER_HOST or its context.
     NoEndpoint,
     Silent,
 }
 
-/// Looks, with `env` on top of the environment.
+/// `env` is added to the environment.
 pub(super) fn find_compose(env: &BTreeMap<String, String>) -> Found {
     let Some(docker) = exec::find("docker") else {
         return Found::Absent(unusable("docker").map_or(MissingCompose::NoDocker, broken));
@@ -52,9 +50,9 @@ pub(super) fn find_compose(env: &BTreeMap<String, String>) -> Found {
     if let Some(version) = word(&answer) {
         return if is_old(&version) { Found::Absent(without(Some(version))) } else { Found::Compose(version) };
     }
-    // What a shell ends with where a command is not found or cannot be executed
-    // (POSIX, Shell Command Language 2.8.2): `docker` is a script that leads
-    // nowhere.
+    // A shell's exit codes for a command that is not found or cannot be executed
+    // (POSIX, Shell Command Language 2.8.2): `docker` is a script that calls
+    // something missing.
     if let Some(code @ (126 | 127)) = answer.code {
         let said = answer.error_text();
         let said = said.lines().last().unwrap_or("what it calls is not there").to_owned();
@@ -63,7 +61,7 @@ pub(super) fn find_compose(env: &BTreeMap<String, String>) -> Found {
             why: format!("it ends with exit code {code}: {said}"),
         });
     }
-    // `docker` looks at its context before it looks for its plugin.
+    // `docker` resolves its context before it looks for plugins.
     let elsewhere = set(version()).env_remove("DOCKER_HOST").env("DOCKER_CONTEXT", "default");
     if elsewhere.ask(exec::LIMIT).is_ok_and(|answer| word(&answer).is_some()) {
         return Found::NoEndpoint;
@@ -71,8 +69,7 @@ pub(super) fn find_compose(env: &BTreeMap<String, String>) -> Found {
     Found::Absent(without(None))
 }
 
-/// `docker compose version --short`, without a leading `v`; `None` where it has
-/// no answer.
+/// `docker compose version --short` without a leading `v`; `None` if it fails.
 pub fn compose_version() -> Option<String> {
     word(&version().ask(exec::LIMIT).ok()?)
 }
@@ -81,20 +78,20 @@ fn version() -> Command {
     Command::new("docker").args(["compose", "version", "--short"])
 }
 
-/// The version that an answer is: one word, a number as a rule, and `dev` of who
-/// builds it. `docker` without the plugin may print its usage and exit with 0.
+/// The version in an answer: one word, usually a number, or `dev` for own builds. Without the
+/// plugin `docker` may print its usage and exit with 0.
 fn word(answer: &Answer) -> Option<String> {
     let text = String::from_utf8_lossy(&answer.stdout).trim().trim_start_matches('v').to_owned();
     (answer.ok() && !text.is_empty() && !text.contains(char::is_whitespace)).then_some(text)
 }
 
-/// The Python programs docker-compose and podman-compose, which know neither
-/// `config --format json` nor much else that is asked here.
+/// Whether it is the Python program docker-compose or podman-compose, which lacks
+/// `config --format json` and more.
 fn is_old(version: &str) -> bool {
     version.parse::<Version>().is_ok_and(|version| version < Version(2, 0, 0))
 }
 
-/// The plugin is not there; `behind` is what answers in its place.
+/// The plugin is missing; `behind` is the version that answers instead.
 fn without(behind: Option<String>) -> MissingCompose {
     let answer = Command::new("docker").arg("--version").ask(exec::LIMIT);
     if answer.is_ok_and(|answer| is_podman(&answer)) {
@@ -103,14 +100,14 @@ fn without(behind: Option<String>) -> MissingCompose {
     MissingCompose::NoPlugin(behind.or_else(python_compose))
 }
 
-/// `podman version 5.7.1`; Docker's is `Docker version 28.2.2, build e6534b4`.
-/// The package podman-docker is a script that calls podman with the same words.
+/// Podman prints `podman version 5.7.1`, Docker `Docker version 28.2.2, build e6534b4`. The
+/// package podman-docker is a script that calls podman with the same arguments.
 fn is_podman(answer: &Answer) -> bool {
     answer.stdout.trim_ascii_start().to_ascii_lowercase().starts_with(b"podman ")
 }
 
-/// The version of `docker-compose`, where it is the Python program: people who
-/// have it believe that they have Compose.
+/// The version of `docker-compose` if it is the Python program: users who have it think that they
+/// have Compose.
 pub fn python_compose() -> Option<String> {
     exec::find("docker-compose")?;
     let answer = Command::new("docker-compose").args(["version", "--short"]).ask(exec::LIMIT).ok()?;
@@ -127,7 +124,7 @@ fn broken(found: Unusable) -> MissingCompose {
     }
 }
 
-/// The fact, fit to stand after "error: ".
+/// The error message.
 impl std::fmt::Display for MissingCompose {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

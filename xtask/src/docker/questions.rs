@@ -1,4 +1,4 @@
-//! What the engine is asked, a function for each endpoint.
+//! The queries to the engine, one function per endpoint.
 
 use super::http::escape;
 use super::{Engine, EngineError};
@@ -20,7 +20,7 @@ impl Engine {
         Ok(engine::containers(&self.get(CONTAINERS)?)?)
     }
 
-    /// All containers, and what `work` gives, which is done while the engine thinks.
+    /// All containers, and the result of `work`, which runs meanwhile.
     pub fn containers_beside<T>(&self, work: impl FnOnce() -> T) -> (Result<Vec<Container>, EngineError>, T) {
         let (body, done) = self.get_beside(CONTAINERS, work);
         (body.and_then(|body| Ok(engine::containers(&body)?)), done)
@@ -31,7 +31,6 @@ impl Engine {
         Ok(engine::containers(&self.get(&format!("{CONTAINERS}&filters={}", label_filter(project)))?)?)
     }
 
-    /// Why a container is as it is.
     pub fn detail(&self, id: &str) -> Result<Detail, EngineError> {
         Ok(engine::detail(&self.get(&format!("/containers/{}/json", escape(id)))?)?)
     }
@@ -44,11 +43,11 @@ impl Engine {
         Ok(engine::networks(&self.get(&format!("/networks?filters={}", label_filter(project)))?)?)
     }
 
-    /// A network that is there, by name or id, with the containers on it.
+    /// A network by name or id, with the containers on it.
     pub fn network(&self, name: &str) -> Result<Option<Network>, EngineError> {
         let found = self.find(&format!("/networks/{}", escape(name)))?;
         let network = found.map(|body| engine::network(&body)).transpose()?;
-        // The beginning of an id would do for the engine.
+        // The engine also accepts the beginning of an id.
         Ok(network.filter(|network| network.name == name || network.id == name))
     }
 
@@ -60,12 +59,12 @@ impl Engine {
         Ok(engine::volumes(&self.get("/volumes")?)?)
     }
 
-    /// A name of each image that is there, the newest first.
+    /// One name of each local image, newest first.
     pub fn images(&self) -> Result<Vec<String>, EngineError> {
         Ok(engine::images(&self.get("/images/json")?)?)
     }
 
-    /// An image that is there, by any name that Docker understands.
+    /// A local image by any name that Docker understands.
     pub fn image(&self, name: &str) -> Result<Option<Image>, EngineError> {
         let path: Vec<String> = name.split('/').map(escape).collect();
         let found = self.find(&format!("/images/{}/json", path.join("/")))?;

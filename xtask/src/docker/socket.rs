@@ -1,4 +1,4 @@
-//! A request over a Unix socket, and its answer.
+//! Sends a request over a Unix socket and reads the answer.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::EngineError;
 #[cfg(unix)]
 use crate::exec;
 
-/// A request that was sent, and whose answer was not read yet.
+/// A sent request whose answer was not read yet.
 #[cfg(unix)]
 pub(super) struct Asked {
     stream: socket2::Socket,
@@ -37,7 +37,7 @@ impl Asked {
         let mut bytes = Vec::new();
         let mut buffer = [0; 16 * 1024];
         loop {
-            // The limit is for the whole answer, not for each piece of it.
+            // The limit is for the whole answer, not for each read.
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(EngineError::Hanging(self.limit));
@@ -61,7 +61,7 @@ fn of_socket(error: &std::io::Error, limit: Duration) -> EngineError {
         ErrorKind::NotFound if exec::find("docker").is_none() => EngineError::Absent,
         ErrorKind::NotFound | ErrorKind::ConnectionRefused => EngineError::NotRunning,
         ErrorKind::PermissionDenied => EngineError::Denied,
-        // A full backlog refuses at once: nobody accepts.
+        // Returned at once if the backlog is full because nobody accepts.
         ErrorKind::WouldBlock | ErrorKind::TimedOut => EngineError::Hanging(limit),
         _ => EngineError::Other(error.to_string()),
     }
@@ -72,8 +72,8 @@ pub(super) fn over_socket(socket: &Path, request: &[u8], limit: Duration) -> Res
     Asked::send(socket, request, limit)?.answer()
 }
 
-/// Rust's standard library has no Unix sockets on Windows; Docker uses pipes
-/// there, which the CLI opens.
+/// Rust's standard library has no Unix sockets on Windows; there Docker uses named pipes, which the
+/// CLI opens.
 #[cfg(not(unix))]
 pub(super) fn over_socket(_socket: &Path, _request: &[u8], _limit: Duration) -> Result<Vec<u8>, EngineError> {
     Err(EngineError::NotRunning)

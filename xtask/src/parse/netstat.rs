@@ -39,7 +39,7 @@ pub fn windows(output: &[u8]) -> Vec<Socket> {
     sockets
 }
 
-/// Bound sockets of all users in macOS' `netstat -anv`, *without* their processes: the
+/// Bound sockets of all users in macOS's `netstat -anv`, *without* their processes: the
 /// columns after the state differ between releases, so this only shows that somebody
 /// holds a port. `lsof` names the processes that this user may see.
 ///

@@ -1,4 +1,4 @@
-//! Linux' `/proc/net/{tcp,tcp6,udp,udp6}`, read if netlink is not available (gVisor, a
+//! Linux's `/proc/net/{tcp,tcp6,udp,udp6}`, read if netlink is not available (gVisor, a
 //! kernel without `INET_DIAG`).
 //!
 //! ```text

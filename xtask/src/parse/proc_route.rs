@@ -1,4 +1,4 @@
-//! Linux' `/proc/net/route`: the IPv4 routes of the main table.
+//! Linux's `/proc/net/route`: the IPv4 routes of the main table.
 //!
 //! ```text
 //! Iface   Destination  Gateway   Flags  RefCnt  Use  Metric  Mask      MTU  Window  IRTT

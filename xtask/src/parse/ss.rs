@@ -1,4 +1,4 @@
-//! Linux' `ss -H -ltunp` (iproute2).
+//! Linux's `ss -H -ltunp` (iproute2).
 //!
 //! With both `-t` and `-u` a first column names the protocol; with one of them there is
 //! none. The exit code is always 0. Without `users:` the socket belongs to a process that

@@ -1,4 +1,4 @@
-//! Signals that cannot hit the wrong process.
+//! Sends signals that cannot reach the wrong process.
 
 use std::ffi::OsString;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::host::Signal;
 use crate::model::Process;
 
-/// A pidfd means one process for ever, even when its number is used again.
+/// A pidfd always refers to one process, even if its id is reused.
 #[derive(Debug)]
 pub(crate) struct Target {
     pid: u32,
@@ -24,8 +24,8 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// The handle is opened first and the identity compared after: what the
-    /// handle means can no longer change then.
+    /// Opens the handle before comparing the identity, so that the handle cannot refer to another
+    /// process afterwards.
     pub(crate) fn open(process: &Process) -> Result<Target> {
         let pid = process.pid;
         let gone = || Error::new(format!("process {pid} has ended"));
@@ -41,7 +41,7 @@ impl Target {
 
     fn compare(&self) -> Result<()> {
         let exe = fs::read_link(format!("/proc/{}/exe", self.pid)).ok();
-        // Whose program may not be read may not be compared, nor signalled.
+        // A process whose program is not readable cannot be compared, so it is not signalled.
         let same_program =
             self.exe.as_deref().zip(exe.as_deref()).is_none_or(|(old, new)| on_disk(old) == on_disk(new));
         match start_mark(self.pid) {
@@ -53,7 +53,7 @@ impl Target {
 
     pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
         match pidfd_send_signal(&self.handle, signal.to_unix()) {
-            // Ended by itself meanwhile: what was wanted.
+            // It has ended already.
             Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(Errno::PERM) => Err(Error::new(format!("process {} belongs to another user", self.pid))
                 .hint(format!("`sudo kill {}`", self.pid))),
@@ -61,14 +61,14 @@ impl Target {
         }
     }
 
-    /// A pidfd becomes readable when its process ends, zombie or not.
+    /// A pidfd becomes readable when its process ends, even as a zombie.
     pub(crate) fn has_ended(&self) -> bool {
         let mut fds = [PollFd::new(&self.handle, PollFlags::IN)];
         poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
     }
 }
 
-/// An upgrade may have put another file in its place: the kernel says so.
+/// The kernel appends ` (deleted)` after an upgrade replaced the file.
 fn on_disk(exe: &Path) -> OsString {
     let text = exe.to_string_lossy();
     text.strip_suffix(" (deleted)").map_or_else(|| exe.as_os_str().to_owned(), OsString::from)
@@ -80,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    /// A child, once it has become `cat`.
+    /// A child process, after it has become `cat`.
     fn cat(pid: u32) -> Process {
         loop {
             let process = crate::host::processes(&[pid]).pop().unwrap();
@@ -108,7 +108,7 @@ mod tests {
         assert!(Target::open(&Process { exe: Some(upgraded), ..process.clone() }).is_ok());
         target.signal(Signal::Kill).unwrap();
         while !target.has_ended() {}
-        // A zombie until somebody asks for it.
+        // It is a zombie until it is waited for.
         assert!(message(&process).ends_with("has ended"));
         child.wait().unwrap();
         assert!(message(&process).ends_with("has ended"));

@@ -1,4 +1,4 @@
-//! Signals, with the identity compared right before.
+//! Sends signals right after comparing the identity.
 
 use rustix::io::Errno;
 use rustix::process::{Pid, kill_process};
@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 use crate::host::{Signal, processes};
 use crate::model::Process;
 
-/// macOS has no handle that pins a process, so between comparing and sending
-/// some microseconds are left in which the number could change its meaning.
+/// macOS has no process handles, so in the microseconds between comparing and sending the id could
+/// be reused.
 #[derive(Debug)]
 pub(crate) struct Target {
     pid: Pid,
@@ -35,7 +35,7 @@ impl Target {
         }
     }
 
-    /// Start time to the second, and the program: a zombie has none.
+    /// Compares start time (to the second) and program, which a zombie does not have.
     fn same(&self, now: &Process) -> bool {
         let then = &self.process;
         (now.pid, now.started, now.start_mark, &now.exe) == (then.pid, then.started, then.start_mark, &then.exe)
@@ -43,7 +43,7 @@ impl Target {
 
     pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
         if self.has_ended() {
-            // Ended by itself meanwhile: what was wanted.
+            // It has ended already.
             return Ok(());
         }
         match kill_process(self.pid, signal.to_unix()) {
@@ -54,7 +54,7 @@ impl Target {
         }
     }
 
-    /// No such process any more, or another one under its number.
+    /// The process is gone, or its id was reused.
     pub(crate) fn has_ended(&self) -> bool {
         self.compare().is_err()
     }

@@ -1,4 +1,4 @@
-//! Ending a process, and no other.
+//! Ends a process, and never another one.
 
 use std::time::Duration;
 
@@ -9,15 +9,14 @@ use crate::exec::ProcessHandle;
 use crate::host::Signal;
 use crate::model::Process;
 
-/// While it is held the system gives its number to no other process.
+/// While the handle is open, the system does not reuse the process id.
 #[derive(Debug)]
 pub(crate) struct Target {
     pid: u32,
     held: ProcessHandle,
 }
 
-/// Creation time in units of 100 ns; `None` for a process that may not be
-/// opened.
+/// Creation time in units of 100 ns; `None` if the process may not be opened.
 pub(crate) fn start_mark(pid: u32) -> Option<u64> {
     ProcessHandle::open(pid).ok().map(|held| held.created())
 }
@@ -27,15 +26,15 @@ pub(crate) fn cgroup(_pid: u32) -> Option<String> {
     None
 }
 
-/// Everything that [`Signal::Kill`] ends with it.
+/// Its descendants, which [`Signal::Kill`] ends with it.
 pub(crate) fn killed_with(process: &Process) -> Vec<u32> {
     let held = ProcessHandle::open(process.pid).ok().filter(|held| held.created() == process.start_mark);
     held.map(|held| held.descendants()).unwrap_or_default()
 }
 
 impl Target {
-    /// It is opened first and the identity compared after: what the handle means
-    /// can no longer change then.
+    /// Opens the handle before comparing the identity, so that the handle cannot refer to another
+    /// process afterwards.
     pub(crate) fn open(process: &Process) -> Result<Target> {
         let pid = process.pid;
         let held = ProcessHandle::open(pid).map_err(|error| {
@@ -57,7 +56,7 @@ impl Target {
         }
     }
 
-    /// With [`Signal::Kill`]: it and all that it started.
+    /// [`Signal::Kill`] ends it and its descendants.
     pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
         let pid = self.pid;
         if signal != Signal::Kill {
@@ -70,7 +69,7 @@ impl Target {
         })
     }
 
-    /// A process is signalled from its end on.
+    /// Windows signals a process handle when the process ends.
     pub(crate) fn has_ended(&self) -> bool {
         self.held.ended_within(Duration::ZERO)
     }
@@ -81,7 +80,7 @@ mod tests {
     use super::*;
     use crate::host::processes;
 
-    /// This test program again, with a test that sleeps.
+    /// Runs this test program with a test that sleeps.
     #[expect(clippy::disallowed_methods, reason = "a process to be killed, not a tool")]
     fn victim() -> std::process::Child {
         std::process::Command::new(std::env::current_exe().unwrap())
@@ -109,7 +108,7 @@ mod tests {
         target.signal(Signal::Kill).unwrap();
         child.wait().unwrap();
         assert!(target.has_ended());
-        // Ended already is what was wanted.
+        // It has ended already.
         target.signal(Signal::Kill).unwrap();
         assert!(Target::open(&process).is_err());
     }
