@@ -1,4 +1,4 @@
-//! What is remembered by file and variable, as JSON in the state folder.
+//! Records by file and variable, as JSON in the state folder.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,8 +16,8 @@ struct ByFile<T> {
     files: BTreeMap<PathBuf, BTreeMap<String, T>>,
 }
 
-/// What the file `name` of the folder `state` remembers of `file`, by variable. One
-/// that is not there, damaged, or not ours to read remembers nothing.
+/// The records about `file` in the file `name` of the folder `state`, by variable. Empty if that file
+/// is missing, damaged or not trusted.
 pub(super) fn read<T: DeserializeOwned>(state: &Path, name: &str, file: &Path) -> BTreeMap<String, T> {
     read_all(state, name).remove(&disk::real_path(file)).unwrap_or_default()
 }
@@ -27,8 +27,7 @@ fn read_all<T: DeserializeOwned>(state: &Path, name: &str) -> BTreeMap<PathBuf, 
     bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).map(|all: ByFile<T>| all.files).unwrap_or_default()
 }
 
-/// Changes it. Files that are gone, and those of which nothing is left to remember,
-/// are forgotten.
+/// Changes the records about `file`. Drops records of files that are gone, and empty ones.
 pub(super) fn change<T: Serialize + DeserializeOwned>(
     state: &Path,
     name: &str,

@@ -1,4 +1,4 @@
-//! What this tool remembers of its own doings, one folder a person and machine.
+//! The state that this tool keeps, one folder per user and machine.
 
 #![expect(missing_docs, reason = "a comment says what the name does not")]
 
@@ -19,11 +19,11 @@ pub use place::ledger_dir;
 pub use project_lock::ProjectLock;
 pub use values::MovedValue;
 
-/// Overrides where the folder is.
+/// Overrides the folder.
 pub const STATE_DIR: &str = "XTASK_STATE_DIR";
 
-/// The folder: XTASK_STATE_DIR, else the system's place for state. One of
-/// somebody else is refused: what it says would be believed.
+/// The folder: XTASK_STATE_DIR, otherwise the system's place for state. A folder of another user is
+/// refused, because its content would be trusted.
 pub fn state_dir(env: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf> {
     let dir = place(env)?;
     disk::check_owner(&dir)?;
@@ -35,7 +35,7 @@ fn place(env: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf> {
         return absolute(PathBuf::from(dir), STATE_DIR);
     }
     let dirs = directories::ProjectDirs::from("", "", "cargo-xtask-ports");
-    // Only Linux has a folder of its own for state.
+    // Only Linux has a separate folder for state.
     let dir = dirs.map(|dirs| dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_path_buf());
     let none = || {
         Error::new("no home folder to remember things in: HOME is not set, and the system knows none for this user")
@@ -44,8 +44,7 @@ fn place(env: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf> {
     absolute(dir.ok_or_else(none)?, "HOME")
 }
 
-/// A relative one would be another folder wherever a command is typed, and lie
-/// in somebody's project.
+/// A relative path would mean a different folder for each current folder, perhaps inside a project.
 fn absolute(dir: PathBuf, variable: &str) -> Result<PathBuf> {
     if dir.is_absolute() {
         return Ok(dir);
@@ -54,8 +53,8 @@ fn absolute(dir: PathBuf, variable: &str) -> Result<PathBuf> {
         .hint(format!("set {STATE_DIR} to a folder, from the root on")))
 }
 
-/// Whether nobody said where the folder is, and the system's list of users had
-/// to: people who look for it do not look there.
+/// Whether the folder was derived from the system's list of users because no variable is set. Users
+/// would not expect it there.
 pub fn is_home_unset(env: &dyn Fn(&str) -> Option<String>) -> bool {
     let names = if cfg!(unix) { [STATE_DIR, "HOME", "XDG_STATE_HOME"].as_slice() } else { &[] };
     !names.is_empty() && names.iter().all(|name| env(name).is_none_or(|value| value.is_empty()))

@@ -1,4 +1,4 @@
-//! Which variables a reassignment moved, so that they can go back.
+//! The variables that a reassignment moved, so that they can be restored.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,8 +19,8 @@ struct Moved {
 /// The file in the state folder.
 const FILE: &str = "moves.json";
 
-/// Remembers changes of `file`: variable, port before, port after. A
-/// variable that is back where it was is forgotten.
+/// Records changes of `file`: variable, port before, port after. Drops the record of a variable that
+/// is back at its first port.
 pub fn record(state: &Path, file: &Path, changes: &[(String, u16, u16)]) -> Result<()> {
     by_file::change(state, FILE, file, |of_file: &mut BTreeMap<String, Moved>| {
         for (variable, from, to) in changes {
@@ -56,7 +56,7 @@ mod tests {
         assert_eq!(read(&state, &file), [("A".to_owned(), 8000, 8002)]);
         step(8002, 8000);
         assert_eq!(read(&state, &file), []);
-        // A person wrote 9000 by hand in between: that is the new start.
+        // 9000 was written by hand in between: that is the new first port.
         step(8000, 8001);
         step(9000, 9001);
         assert_eq!(read(&state, &file), [("A".to_owned(), 9000, 9001)]);

@@ -1,8 +1,8 @@
-//! How the variables that a reassignment moved were written before, so that
-//! `--restore-ports` gives a file the very bytes it had.
+//! How moved variables were written before, so that `--restore-ports` restores the exact bytes of a
+//! file.
 //!
-//! Beside `moves.json` and not in it: older programs read and write that one,
-//! and would drop what they do not know.
+//! Separate from `moves.json`: older versions read and write that file, and would drop unknown
+//! fields.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,11 +15,11 @@ use crate::error::Result;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MovedValue {
-    /// How it stood before the first move.
+    /// How it was written before the first move.
     pub was: WrittenForm,
-    /// How we wrote it. Where it stands otherwise now, a person changed it.
+    /// How this tool wrote it. If it differs now, the user changed it.
     pub now: WrittenForm,
-    /// There was no file.
+    /// The file did not exist.
     #[serde(default)]
     pub made: bool,
 }
@@ -27,8 +27,8 @@ pub struct MovedValue {
 /// The file in the state folder.
 const FILE: &str = "moved-values.json";
 
-/// Remembers a change of `file`. What was there before an earlier change
-/// stays remembered; a variable that is back is forgotten.
+/// Records a change of `file`. Keeps the value before the first change; drops the record of a variable
+/// that is restored.
 pub fn record(state: &Path, file: &Path, variable: &str, change: MovedValue) -> Result<()> {
     by_file::change(state, FILE, file, |of_file: &mut BTreeMap<String, MovedValue>| {
         let first = of_file.remove(variable).filter(|kept| kept.now == change.was);
@@ -42,7 +42,7 @@ pub fn record(state: &Path, file: &Path, variable: &str, change: MovedValue) -> 
     })
 }
 
-/// What is remembered of `file`, by variable.
+/// The records about `file` by variable.
 pub fn read(state: &Path, file: &Path) -> BTreeMap<String, MovedValue> {
     by_file::read(state, FILE, file)
 }
@@ -65,7 +65,7 @@ mod tests {
         let kept = step(value("${H}:2"), value("${H}:3")).unwrap();
         assert_eq!((kept.was, kept.now), (value("${H}:1"), value("${H}:3")));
         assert_eq!(step(value("${H}:3"), value("${H}:1")), None);
-        // A person wrote something else in between: that is the new start.
+        // Another value was written by hand in between: that is the new first value.
         step(WrittenForm::Absent("\n".into()), value("1"));
         assert_eq!(step(value("'5'"), value("'6'")).unwrap().was, value("'5'"));
         std::fs::write(dir.path().join(FILE), "{").unwrap();

@@ -1,6 +1,5 @@
-//! The git checkout that a folder is in, read from git's own files: no call of
-//! git, so that it costs nothing and works where git is not on PATH. The
-//! layout is gitrepository-layout(5).
+//! The git checkout that contains a folder, read from git's own files (gitrepository-layout(5)):
+//! that takes no time and works without git on PATH.
 
 use std::path::{Path, PathBuf};
 
@@ -9,14 +8,14 @@ use crate::disk;
 /// A working tree of a git repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkout {
-    /// Its top folder.
+    /// Top folder.
     pub root: PathBuf,
-    /// The top folder of the main working tree, for a linked worktree (`git
-    /// worktree add`) of a repository that has one.
+    /// The top folder of the main working tree, if this is a linked worktree (`git worktree add`) and
+    /// the repository has one.
     pub main: Option<PathBuf>,
     pub linked: bool,
-    /// The name that the repository goes by: the folder of its main working
-    /// tree, or a bare repository's own without `.git`.
+    /// The repository's name: the folder of its main working tree, or the bare repository's folder
+    /// without `.git`.
     pub repository: String,
     /// The branch; `None` for a detached head.
     pub branch: Option<String>,
@@ -31,7 +30,7 @@ pub fn checkout(dir: &Path) -> Option<Checkout> {
     }
     let text = disk::read_text(&git).ok()?;
     let git = root.join(text.strip_prefix("gitdir:")?.trim());
-    // Submodules have such a file too, and no `commondir`.
+    // Submodules have such a file too, but no `commondir`.
     let common = disk::read_text(&git.join("commondir")).ok().map(|common| disk::real_path(&git.join(common.trim())));
     let Some(common) = common else {
         let repository = name(&root);
@@ -43,7 +42,6 @@ pub fn checkout(dir: &Path) -> Option<Checkout> {
     Some(Checkout { branch: branch(&git), root, main, linked: true, repository })
 }
 
-/// The top folder of the checkout that `dir` is in.
 pub fn checkout_root(dir: &Path) -> Option<PathBuf> {
     dir.ancestors().find(|parent| parent.join(".git").exists()).map(Path::to_path_buf)
 }
@@ -66,7 +64,7 @@ mod tests {
         std::fs::write(path, text).unwrap();
     }
 
-    /// What `git worktree add ../feature` leaves.
+    /// The files that `git worktree add ../feature` creates.
     fn repository(dir: &Path, git: &str) {
         write(&dir.join(git).join("HEAD"), "ref: refs/heads/main\n");
         write(&dir.join(git).join("worktrees/feature/HEAD"), "ref: refs/heads/login/fix\n");

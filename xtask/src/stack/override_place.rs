@@ -1,9 +1,9 @@
-//! Where a compose file of ours takes effect.
+//! Where a generated compose file takes effect.
 //!
-//! Beside the base file Compose picks one override up by itself. Where a person
-//! has that one already, or names the files in COMPOSE_FILE, ours has a name of
-//! its own and COMPOSE_FILE in the env file names it last. Files named on the
-//! command line or in the shell leave no such place.
+//! Compose reads one override file beside the base file automatically. If the user already has that
+//! file, or lists the files in COMPOSE_FILE, the generated file gets its own name, and COMPOSE_FILE
+//! in the env file lists it last. If the files are named on the command line or in the shell, there
+//! is no such place.
 
 use std::path::{Path, PathBuf};
 
@@ -14,24 +14,24 @@ use crate::decide::{added_line, is_generated};
 use crate::error::{Error, Result};
 use crate::model::ComposeOptions;
 
-/// Names the compose files of a project, in an env file.
+/// The variable with the compose files of a project.
 pub const COMPOSE_FILE: &str = "COMPOSE_FILE";
-/// What stands between the names.
+/// The variable with the separator of COMPOSE_FILE.
 pub const SEPARATOR: &str = "COMPOSE_PATH_SEPARATOR";
-/// Ours, where the usual name is taken.
+/// Name of the generated file if the usual name is taken.
 const OWN: &str = "docker-compose.xtask.yml";
 
-/// A compose file of ours and how Compose comes to read it.
+/// The place of a generated compose file, and how Compose comes to read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     pub file: PathBuf,
     /// Whether Compose reads it now.
     pub present: bool,
-    /// A person names it (`-f`, or COMPOSE_FILE in the shell): it cannot go.
+    /// The user names it (`-f`, or COMPOSE_FILE in the shell), so it cannot be removed.
     pub pinned: bool,
     /// The other compose files, in the order they are merged.
     pub others: Vec<PathBuf>,
-    /// How COMPOSE_FILE has to name it; `None` where it need not.
+    /// The COMPOSE_FILE setting that lists it; `None` if none is needed.
     pub list: Option<List>,
 }
 
@@ -39,15 +39,15 @@ pub struct Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List {
     pub env_file: PathBuf,
-    /// The value with our file.
+    /// The value with the generated file.
     pub with: String,
     /// The value without it.
     pub without: String,
-    /// The line was not there before our file: it goes with it.
+    /// The line was added with the generated file and is removed with it.
     pub added: bool,
 }
 
-/// Finds the place; errors say why there is none.
+/// The error says why there is no place.
 pub fn override_place(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Result<Place> {
     let project = locate(options, cwd, env)?;
     let named = list(&project, options, cwd, env);
@@ -79,7 +79,7 @@ pub fn override_place(options: &ComposeOptions, cwd: &Path, env: &Environment<'_
     listed(&project, named, options, cwd, env)
 }
 
-/// A file that COMPOSE_FILE must name.
+/// A file that COMPOSE_FILE must list.
 fn listed(
     project: &Project,
     named: Option<(PathBuf, String, String)>,
@@ -99,14 +99,14 @@ fn listed(
         None => unlisted(project, options, cwd, env)?,
     };
     let first = without.split(&separator).next().unwrap_or_default();
-    // Beside the base file, counted as the person counts it.
+    // Beside the base file, with the same kind of path as the user's.
     let at = first.rfind(['/', std::path::MAIN_SEPARATOR]).map_or(0, |at| at + 1);
     let with = format!("{without}{separator}{}{OWN}", &first[..at]);
     let others = project.files.clone();
     Ok(Place { file, present: false, pinned: false, others, list: Some(List { env_file, with, without, added }) })
 }
 
-/// The list for a project whose files Compose finds by itself.
+/// The list for a project whose files Compose finds itself.
 fn unlisted(
     project: &Project,
     options: &ComposeOptions,
@@ -115,8 +115,8 @@ fn unlisted(
 ) -> Result<(PathBuf, String, String)> {
     let env_file = project.env_files.file_for(COMPOSE_FILE)?.to_path_buf();
     let dir = env_file.parent().unwrap_or(cwd);
-    // In a folder below, Compose finds the compose file before it finds that
-    // `.env`, and does not look at COMPOSE_FILE any more.
+    // In a subfolder Compose finds the compose file before that `.env`, and then
+    // ignores COMPOSE_FILE.
     let read_first = project.env_files.is_explicit() || options.project_directory.is_some() || dir == cwd;
     if !read_first {
         let word = crate::ui::quoted_path(dir, None);
@@ -135,8 +135,7 @@ fn named_by_hand(how: &str, project: &Project, cwd: &Path, env: &Environment<'_>
         .hint(format!("name them in .env instead, where this can add its own: {COMPOSE_FILE}={line}"))
 }
 
-/// COMPOSE_FILE where an env file sets it and Compose goes by it: the file, the
-/// value and the separator.
+/// COMPOSE_FILE if an env file sets it and Compose uses it: file, value and separator.
 fn list(
     project: &Project,
     options: &ComposeOptions,
@@ -158,20 +157,20 @@ fn separator(env: &Environment<'_>, env_files: &EnvFiles) -> String {
     set.filter(|separator| !separator.is_empty()).unwrap_or_else(|| default_separator().to_owned())
 }
 
-/// What stands between the names where nothing else is set.
+/// The separator if none is set.
 pub fn default_separator() -> &'static str {
     if cfg!(windows) { ";" } else { ":" }
 }
 
-/// The name that Compose looks for beside this base: `compose.yaml` has
-/// `compose.override.yaml`.
+/// The override file that Compose reads automatically: `compose.override.yaml` for
+/// `compose.yaml`.
 fn automatic(base: &Path) -> PathBuf {
     let stem = base.file_stem().unwrap_or_default().to_string_lossy();
     let extension = base.extension().unwrap_or_default().to_string_lossy();
     base.with_file_name(format!("{stem}.override.{extension}"))
 }
 
-/// The path as it may stand in COMPOSE_FILE, which counts from `cwd`.
+/// The path for COMPOSE_FILE, relative to `cwd`.
 fn from(cwd: &Path, file: &Path) -> String {
     file.strip_prefix(cwd).unwrap_or(file).display().to_string()
 }

@@ -1,5 +1,4 @@
-//! `xtask.toml` of the project, and `.xtask.env` of a person: settings of this
-//! tool, all optional.
+//! Optional settings of this tool: the project's `xtask.toml`, and a user's `.xtask.env`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,25 +25,25 @@ pub enum OnConflict {
     Stop,
 }
 
-/// Settings, each absent when nobody set it.
+/// Settings, absent if not set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Settings {
-    /// Ports of this project: suggestions come from here only.
+    /// The project's ports: suggestions come from this range only.
     pub port_range: Option<PortRange>,
     /// Default of `start --on-conflict`.
     pub on_conflict: Option<OnConflict>,
     /// Default of `start --wait-timeout`, in seconds.
     pub wait_timeout: Option<u64>,
-    /// Further paths to print beside a service's URL: `backend = ["/docs"]`.
+    /// Additional paths to print with a service's URL: `backend = ["/docs"]`.
     pub urls: BTreeMap<String, Vec<String>>,
-    /// `start` gives name and ports to Compose by its environment, and writes no
-    /// file: `--no-write` as a rule.
+    /// Default of `--no-write`: `start` passes name and ports to Compose in its environment and writes
+    /// no file.
     pub no_write: bool,
-    /// `[proxy]`: start by names unless told otherwise.
+    /// `[proxy]`: start by names by default.
     pub by_name: bool,
     /// `[proxy]`: the project's host name without `.localhost`.
     pub proxy_host: Option<String>,
-    /// `[proxy.services]`: what services are, where that cannot be told.
+    /// `[proxy.services]`: options of services, for what cannot be detected.
     pub proxy_services: BTreeMap<String, RouteOptions>,
 }
 
@@ -70,14 +69,12 @@ struct File {
     proxy: Proxy,
 }
 
-/// Name of the project's file.
 pub const FILE: &str = "xtask.toml";
-/// Name of the person's file, which git should ignore.
+/// The user's file, which git should ignore.
 const PERSONAL: &str = ".xtask.env";
 
 impl Settings {
-    /// Reads both files of `dir`; the person's wins. Files that are not there
-    /// set nothing.
+    /// Reads both files of `dir`; the user's wins. Missing files set nothing.
     pub fn read(dir: &Path) -> Result<Settings> {
         let path = dir.join(FILE);
         let mut settings = match disk::read_text(&path) {
@@ -89,8 +86,8 @@ impl Settings {
         Ok(settings)
     }
 
-    /// `dotenvy` reads this one: the file is ours, its syntax is dotenvy's, and
-    /// only an iterator is used, never its side effects on the environment.
+    /// Uses `dotenvy`'s iterator, which does not change the environment: this file belongs to this tool,
+    /// and its syntax is dotenvy's.
     fn overlay(&mut self, path: &Path) -> Result<()> {
         let bad = |what: String| {
             Error::new(format!("{}: {what}", path.display()))

@@ -1,13 +1,12 @@
-//! Where an override file of ours goes. COMPOSE_FILE is written as it is on
-//! Unix: elsewhere the separator is another one.
+//! Where a generated override file goes. COMPOSE_FILE is written with the separator of Unix.
 
 use super::{Project, web};
 use crate::decide::{Changes, render};
 use crate::model::Stack;
 use crate::stack::{override_place, read};
 
-/// The file, relative to the project's folder, and the two values of
-/// COMPOSE_FILE; or the error and its hints.
+/// The file relative to the project's folder and the two values of COMPOSE_FILE; or the error and its
+/// hints.
 fn place(project: &Project, cwd: &str) -> Result<String, String> {
     let folder = format!("{}{}", project.dir().display(), std::path::MAIN_SEPARATOR);
     let show = |text: String| text.replace(&folder, "");
@@ -34,7 +33,7 @@ fn a_file_goes_where_compose_reads_it() {
     let ours = render(&Stack::default(), &Changes::default(), None);
     let at = |files: &[(&str, &str)]| place(&Project::new(files), "").unwrap();
 
-    // Compose's own names for what it picks up by itself.
+    // The names that Compose reads automatically.
     assert_eq!(at(&[("compose.yaml", compose)]), "compose.override.yaml");
     assert_eq!(at(&[("compose.yml", compose)]), "compose.override.yml");
     assert_eq!(at(&[("docker-compose.yml", compose)]), "docker-compose.override.yml");
@@ -42,11 +41,11 @@ fn a_file_goes_where_compose_reads_it() {
     let project = Project::new(&[("compose.yaml", compose), ("sub/x", "")]);
     assert_eq!(place(&project, "sub").unwrap(), "compose.override.yaml");
 
-    // Ours is used again, whatever its name.
+    // A generated file is reused, whatever its name.
     let files = [("compose.yaml", compose), ("docker-compose.override.yml", ours.as_str())];
     assert_eq!(at(&files), "docker-compose.override.yml present");
 
-    // A person's is left alone.
+    // A user's file is kept.
     let files = [("compose.yaml", compose), ("compose.override.yml", compose)];
     let with = "compose.yaml:compose.override.yml:docker-compose.xtask.yml";
     let without = "compose.yaml:compose.override.yml";
@@ -54,7 +53,7 @@ fn a_file_goes_where_compose_reads_it() {
     let project = Project::new(&[files[0], files[1], (".env", "COMPOSE_PATH_SEPARATOR=,\n")]);
     assert!(place(&project, "").unwrap().contains("compose.yaml,compose.override.yml,docker-compose.xtask.yml <- "));
 
-    // COMPOSE_FILE in the env file: the list is kept as it is written.
+    // COMPOSE_FILE in the env file: the list stays as written.
     let dotenv = "COMPOSE_FILE=./deploy/a.yaml:b.yaml\n";
     let files = [("deploy/a.yaml", compose), ("b.yaml", compose), (".env", dotenv)];
     let with = "./deploy/a.yaml:b.yaml:./deploy/docker-compose.xtask.yml";
