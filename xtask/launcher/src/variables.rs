@@ -1,5 +1,5 @@
-//! Variables of the environment: which of them a build reads, and which cargo
-//! added for this process alone. Pure.
+//! Environment variables: which of them a build reads, and which cargo set for this process only.
+//! Pure.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 
 use crate::settings::flags_objection;
 
-/// The environment, by name.
 pub(crate) type Variables = BTreeMap<OsString, OsString>;
 
-/// Where the source of the program is; read by `adopt`.
+/// The folder of the program's source; read by `adopt`.
 pub(crate) const SOURCE: &str = "XTASK_SOURCE";
 
-/// What `cargo run` sets for the program that it runs.
+/// Variables that `cargo run` sets for the program.
 const SET_BY_CARGO: [&str; 6] = [
     "CARGO_MANIFEST_DIR",
     "CARGO_MANIFEST_PATH",
@@ -23,8 +22,8 @@ const SET_BY_CARGO: [&str; 6] = [
     "CARGO_RUSTC_CURRENT_DIR",
 ];
 
-/// Names, or beginnings of names, without an influence on what is compiled:
-/// places, terminals, networks, and what programs read when they run.
+/// Names, or beginnings of names, that do not affect what is compiled: paths, terminals, networks, and
+/// what programs read when they run.
 const IRRELEVANT: [&str; 18] = [
     "CARGO_HOME",
     "CARGO_TARGET_DIR",
@@ -38,7 +37,7 @@ const IRRELEVANT: [&str; 18] = [
     "CARGO_ALIAS_*",
     "CARGO_REGISTRY_*",
     "CARGO_REGISTRIES_*",
-    // The compiler that it leads to is looked at instead.
+    // The compiler that it selects is identified instead.
     "RUSTUP_*",
     "RUST_RECURSION_COUNT",
     "RUST_BACKTRACE",
@@ -47,11 +46,11 @@ const IRRELEVANT: [&str; 18] = [
     "RUST_TEST_*",
 ];
 
-/// Not of cargo or rustc, and read by them all the same.
+/// Not named after cargo or rustc, but read by them.
 const OTHERS: [&str; 2] = ["MACOSX_DEPLOYMENT_TARGET", "SDKROOT"];
 
-/// The variables that decide what is compiled; `Err` says why the program of such
-/// a build is not shared.
+/// The variables that affect what is compiled; `Err` says why a program built with them is not
+/// shared.
 pub(crate) fn build_variables(all: &Variables) -> Result<Vec<(&OsStr, &OsStr)>, String> {
     let mut found = Vec::new();
     for (name, value) in all {
@@ -77,9 +76,9 @@ pub(crate) fn build_variables(all: &Variables) -> Result<Vec<(&OsStr, &OsStr)>, 
     Ok(found)
 }
 
-/// Whether a value that the compiler read (`env!`) is part of the key.
+/// Whether a variable that the compiler read (`env!`) is part of the key.
 pub(crate) fn is_in_key(name: &str) -> bool {
-    // The manifest says these.
+    // These come from the manifest.
     let manifest = name.starts_with("CARGO_PKG_") || ["CARGO_CRATE_NAME", "CARGO_BIN_NAME"].contains(&name);
     let ours = (name.starts_with("CARGO_") || name.starts_with("RUST"))
         && !is_set_by_cargo(name)
@@ -96,9 +95,8 @@ fn fits(name: &str, pattern: &str) -> bool {
     pattern.strip_suffix('*').map_or(name == pattern, |start| name.starts_with(start))
 }
 
-/// The environment without what `cargo run` added for this process: with that, a
-/// build within it would differ from a plain `cargo build`. `libraries`: the
-/// folders that cargo put in front of the library path.
+/// The environment without what `cargo run` set for this process: with it a nested build would differ
+/// from a plain `cargo build`. `libraries`: folders that cargo prepended to the library path.
 pub(crate) fn for_children(all: &Variables, libraries: &[PathBuf]) -> Variables {
     let mut kept = all.clone();
     kept.retain(|name, _| !is_set_by_cargo(&name.to_string_lossy()) && name != SOURCE);
@@ -118,11 +116,11 @@ fn is_cargo_folder(folder: &Path, libraries: &[PathBuf]) -> bool {
     libraries.iter().any(|library| library == folder)
 }
 
-/// Elsewhere cargo adds to PATH (Windows), or to a list that is not empty anyway
-/// (macOS); a build does not see that.
+/// On other systems cargo adds to PATH (Windows) or to a list that is never empty (macOS), which does not
+/// affect a build.
 const LIBRARY_PATH: Option<&str> = if cfg!(target_os = "linux") { Some("LD_LIBRARY_PATH") } else { None };
 
-/// Whether a variable is set to something that is not "no".
+/// Whether a variable is set and not false.
 pub(crate) fn is_on(all: &Variables, name: &str) -> bool {
     all.get(OsStr::new(name)).is_some_and(|value| !value.is_empty() && value != "0" && value != "false")
 }
