@@ -22,7 +22,7 @@ pub(crate) struct Places {
 
 impl Places {
     pub(crate) fn find(environment: &Variables) -> Result<Places, String> {
-        let program = std::env::current_exe().map_err(|error| format!("the launcher does not find itself: {error}"))?;
+        let program = std::env::current_exe().map_err(|error| format!("the launcher cannot find itself: {error}"))?;
         let output = program.parent().unwrap_or(Path::new("/")).to_path_buf();
         let source = source(environment, &output)
             .ok_or("the source of xtask was not found: run `cargo xtask` within its workspace")?;

@@ -20,12 +20,12 @@ const CULPRITS: &[Culprit] = &[
     Culprit {
         names: &["postgres"],
         words: &[],
-        advice: "a PostgreSQL server of this machine: `sudo systemctl stop postgresql` (macOS: `brew services stop postgresql`), or give the stack's another port",
+        advice: "a PostgreSQL server of this machine: `sudo systemctl stop postgresql` (macOS: `brew services stop postgresql`), or move the stack's port",
     },
     Culprit {
         names: &["redis-server", "valkey-server"],
         words: &[],
-        advice: "a Redis server of this machine: `sudo systemctl stop redis-server` (macOS: `brew services stop redis`), or give the stack's another port",
+        advice: "a Redis server of this machine: `sudo systemctl stop redis-server` (macOS: `brew services stop redis`), or move the stack's port",
     },
     Culprit {
         names: &["mysqld", "mariadbd"],
@@ -46,7 +46,7 @@ const CULPRITS: &[Culprit] = &[
     Culprit {
         names: &[],
         words: &["uvicorn", "gunicorn", "hypercorn"],
-        advice: "a Python web server: end it in its terminal; with --reload end the parent, which starts it anew",
+        advice: "a Python web server: end it in its terminal; with --reload end the parent, which restarts it",
     },
     Culprit {
         names: &["next-server"],

@@ -75,7 +75,7 @@ pub fn signal_objection(process: &Process, ancestors: &[u32]) -> Option<String> 
         ));
     }
     if ancestors.contains(&pid) {
-        return Some("this command itself runs under it".to_owned());
+        return Some("this command runs under it".to_owned());
     }
     None
 }

@@ -119,7 +119,7 @@ pub fn judge(mapping: &PortMapping, port: u16, project: Identity<'_>, facts: &Fa
         };
     }
     if blocked.iter().any(|(_, probe)| *probe == Probe::InUse) {
-        let why = "it cannot be bound, and no socket that can be seen explains it".to_owned();
+        let why = "it cannot be bound, and no visible socket explains it".to_owned();
         return Verdict::Taken(vec![Owner::Unknown { why }]);
     }
     if let Some((ip, _)) = facts.probes.iter().find(|(_, probe)| *probe == Probe::NotLocal) {
@@ -127,7 +127,7 @@ pub fn judge(mapping: &PortMapping, port: u16, project: Identity<'_>, facts: &Fa
     }
     if facts.probes.iter().any(|(_, probe)| *probe == Probe::NoFamily) && mapping.host_ip.is_some_and(|ip| ip.is_ipv6())
     {
-        return Verdict::Unknown { why: "IPv6 is switched off on this machine".to_owned() };
+        return Verdict::Unknown { why: "IPv6 is disabled on this machine".to_owned() };
     }
     // Only privileged ports that nobody holds are left: the engine has the
     // privilege to bind them.

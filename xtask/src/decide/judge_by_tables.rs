@@ -61,7 +61,7 @@ fn stranger(sockets: &[&Socket], port: u16, host: &EngineHost) -> String {
     let protocol = sockets.first().map_or(Protocol::Tcp, |socket| socket.protocol);
     let table = if protocol == Protocol::Udp { "-lunp" } else { "-ltnp" };
     format!(
-        "by a process of {}{}; who it is can be told there only: `sudo ss {table} 'sport = :{port}'`",
+        "by a process of {}{}; only that machine can name it: `sudo ss {table} 'sport = :{port}'`",
         host.name,
         user.unwrap_or_default()
     )

@@ -35,7 +35,7 @@ const OWN: [&str; 6] = ["bridge", "host", "none", "ingress", "docker_gwbridge", 
 const SHARED: &str = "web";
 /// Compose creates a project's networks before its containers.
 const YOUNG: Duration = Duration::from_secs(30);
-const ON_ITS_WAY: &str = "made a moment ago: a start may be on its way";
+const ON_ITS_WAY: &str = "created a moment ago: a start may be in progress";
 
 /// `containers` are all containers, running or not.
 pub fn network_fate(network: &Network, containers: &[Container], wanted: Wanted<'_>) -> NetworkFate {
@@ -49,7 +49,7 @@ pub fn network_fate(network: &Network, containers: &[Container], wanted: Wanted<
         return keep("the engine's own");
     }
     if network.name == SHARED || (network.labels.contains_key(OF_PROXY) && link.is_none()) {
-        return keep("a shared proxy's: projects come and go on it");
+        return keep("a shared proxy's network: projects join and leave it");
     }
     let on_it = users(network, containers);
     if !on_it.is_empty() {
@@ -66,9 +66,9 @@ pub fn network_fate(network: &Network, containers: &[Container], wanted: Wanted<
     }
     let Some(project) = network.project() else {
         return if wanted.all {
-            NetworkFate::Remove("made outside Compose, and no container is on it".to_owned())
+            NetworkFate::Remove("created outside Compose, and no container is on it".to_owned())
         } else {
-            keep("made outside Compose (--all takes it, after a question)")
+            keep("created outside Compose (--all removes it, after a question)")
         };
     };
     let of_project: Vec<&Container> =

@@ -31,7 +31,7 @@ pub fn read_own(file: &Path) -> Result<Option<Vec<u8>>> {
         Some(why) => {
             warn_once(file, &why);
             Err(Error::new(format!("failed to read `{}`: {why}", file.display()))
-                .hint(format!("if it is of no value: `rm {}`", crate::ui::quoted_path(file, None))))
+                .hint(format!("if you do not need it: `rm {}`", crate::ui::quoted_path(file, None))))
         }
         None => read(file),
     }

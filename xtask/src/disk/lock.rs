@@ -49,7 +49,7 @@ pub fn lock(path: &Path, limit: Duration) -> Result<File> {
             Err(TryLockError::WouldBlock) => {
                 let seconds = limit.as_secs();
                 return Err(Error::new(format!("`{}` has been locked for {seconds} s", path.display()))
-                    .hint("a `cargo xtask` that was suspended (Ctrl-Z) keeps it: `fg`, or end it"));
+                    .hint("a suspended `cargo xtask` (Ctrl-Z) holds it: `fg`, or end it"));
             }
             Err(TryLockError::Error(error)) => return Err(no_locks(path, &error)),
         }
@@ -60,7 +60,7 @@ pub fn lock(path: &Path, limit: Duration) -> Result<File> {
 /// user-space file systems EOPNOTSUPP or ENOSYS (flock(2)).
 pub fn no_locks(path: &Path, error: &std::io::Error) -> Error {
     Error::new(format!("`{}` cannot be locked: {error}", path.display()))
-        .hint("some network filesystems know no locks: set XTASK_STATE_DIR to a folder of a local disk")
+        .hint("some network file systems do not support locks: set XTASK_STATE_DIR to a folder of a local disk")
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub fn private_folder(path: &Path) -> Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     let new: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
     builder.create(path).context(format!("make `{}`", path.display())).map_err(|error| {
-        error.hint("what this tool remembers lies there: set XTASK_STATE_DIR to a folder where this user may write")
+        error.hint("this tool keeps its state there: set XTASK_STATE_DIR to a folder where this user may write")
     })?;
     for folder in new.into_iter().rev() {
         give_to_sudo_user(folder);
@@ -43,7 +43,10 @@ pub fn check_owner(path: &Path) -> Result<()> {
             let shown = path.display();
             let narrow = std::fs::Permissions::from_mode(mode & !WRITABLE);
             std::fs::set_permissions(path, narrow).context(format!("close `{shown}`, which others can write into"))?;
-            ui::warn(&format!("others could write into {}: it is closed to them now", ui::clean(&shown.to_string())));
+            ui::warn(&format!(
+                "others could write into {}: that permission was removed",
+                ui::clean(&shown.to_string())
+            ));
         }
         return Ok(());
     }

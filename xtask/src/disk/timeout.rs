@@ -38,7 +38,7 @@ pub fn with_timeout<T: Send + 'static>(folder: &Path, question: impl FnOnce() ->
     let answered = answer(FOLDER_LIMIT, question);
     if answered.is_none() {
         SILENT.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_path_buf());
-        warn_once(folder, &format!("it gives no answer within {} s", FOLDER_LIMIT.as_secs()));
+        warn_once(folder, &format!("it does not answer within {} s", FOLDER_LIMIT.as_secs()));
     }
     answered
 }

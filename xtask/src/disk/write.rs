@@ -36,16 +36,16 @@ fn not_written(path: &Path, error: &std::io::Error) -> Error {
     let failed = Error::new(format!("failed to write `{}`: {error}", path.display()));
     match error.kind() {
         ErrorKind::ReadOnlyFilesystem => {
-            failed.hint("the file is as it was; `df .` names the file system").unwritable()
+            failed.hint("the file is unchanged; `df .` names the file system").unwritable()
         }
         // Windows also returns this for a file that is open elsewhere.
         ErrorKind::PermissionDenied if !cfg!(windows) => {
-            failed.hint("the file is as it was; look at its permissions, and its folder's: `ls -la`").unwritable()
+            failed.hint("the file is unchanged; check its permissions and those of its folder: `ls -la`").unwritable()
         }
         _ if cfg!(windows) => {
-            failed.hint("the file is as it was; look at free space, permissions (`icacls`), and who has it open")
+            failed.hint("the file is unchanged; check free space, permissions (`icacls`), and who has it open")
         }
-        _ => failed.hint("the file is as it was; look at free space (`df -h .`) and permissions (`ls -l`)"),
+        _ => failed.hint("the file is unchanged; check free space (`df -h .`) and permissions (`ls -l`)"),
     }
 }
 

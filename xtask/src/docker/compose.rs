@@ -134,7 +134,7 @@ impl ComposeError {
                 missing.service
             )),
             ComposeError::Silent(what) => {
-                Error::new(what.clone()).hint("the same by hand shows what it waits for: `docker compose config`")
+                Error::new(what.clone()).hint("run it by hand to see what it waits for: `docker compose config`")
             }
             ComposeError::Refused(text) => {
                 let text = text.trim();
@@ -143,7 +143,7 @@ impl ComposeError {
                 } else {
                     text.to_owned()
                 })
-                .hint("see it whole: `docker compose config`")
+                .hint("see the full message: `docker compose config`")
             }
         }
     }

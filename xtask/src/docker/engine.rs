@@ -129,7 +129,7 @@ fn body(method: &str, bytes: &[u8]) -> Result<Vec<u8>, EngineError> {
             let text = ui::clip(&ui::clean(&error_message(body)), 200);
             Err(EngineError::Other(format!("status {status}: {text}")))
         }
-        None if bytes.is_empty() => Err(EngineError::Other("it ends the connection without an answer".to_owned())),
+        None if bytes.is_empty() => Err(EngineError::Other("it closes the connection without an answer".to_owned())),
         None => Err(EngineError::Other("what answers does not speak HTTP".to_owned())),
     }
 }

@@ -81,7 +81,7 @@ impl EngineError {
                 if endpoint.is_usual() { error } else { error.hint(undo) }
             }
             EngineError::Other(text) => Error::new(format!("the Docker engine at {host} ({chosen}): {text}"))
-                .hint("is it an engine, and well? `docker version` asks it too"),
+                .hint("check it with `docker version`"),
         }
     }
 }

@@ -117,10 +117,10 @@ pub fn python_compose() -> Option<String> {
 fn broken(found: Unusable) -> MissingCompose {
     match found {
         Unusable::Link { path, target, denied } => {
-            let why = if denied { "where this user may not go" } else { "which is not there" };
+            let why = if denied { "which this user may not access" } else { "which is not there" };
             MissingCompose::Broken { path, why: format!("it is a link to {}, {why}", target.display()) }
         }
-        Unusable::NotExecutable(path) => MissingCompose::Broken { path, why: "it may not be executed".to_owned() },
+        Unusable::NotExecutable(path) => MissingCompose::Broken { path, why: "it is not executable".to_owned() },
     }
 }
 

@@ -52,10 +52,7 @@ fn advice(facts: &Facts, undo: &str, hints: &InstallHints) -> Vec<String> {
             join("docker"),
         ],
         Some(group) if facts.is_listed => {
-            vec![
-                format!("you are in the group {group}, and were not yet when you logged in: log in again"),
-                at_once(group),
-            ]
+            vec![format!("you joined the group {group} after you logged in: log in again"), at_once(group)]
         }
         Some(group) => vec![join(group), at_once(group)],
         None => vec![

@@ -281,9 +281,7 @@ impl Command {
             }
             // The error is the same for a script whose interpreter is missing.
             return match find(&self.program) {
-                Some(path) => {
-                    Error::new(format!("`{}`: the program that its first line names is not there", path.display()))
-                }
+                Some(path) => Error::new(format!("`{}`: the program in its first line does not exist", path.display())),
                 None => Error::new(format!("`{name}` is not installed, or not on PATH")),
             };
         }

@@ -34,7 +34,7 @@ pub fn lint(
                 let label = routers[0].label.clone();
                 sink.add(
                     &label,
-                    "the proxy takes only containers that say `traefik.enable=true`: this one gets no route",
+                    "the proxy only takes containers with `traefik.enable=true`: this one gets no route",
                     "add the label `traefik.enable=true`",
                 );
             }
@@ -73,7 +73,7 @@ fn keys(sink: &mut Sink<'_>) {
     for key in sink.service.labels.keys().filter(|key| key.contains('$')) {
         sink.add(
             key,
-            format!("the key `{key}` stays as it is written: in a mapping Compose replaces variables in values only"),
+            format!("the key `{key}` stays as it is: in a mapping Compose only replaces variables in values"),
             "write the labels as a list: `- \"KEY=VALUE\"`",
         );
     }
@@ -159,7 +159,7 @@ fn rule(sink: &mut Sink<'_>, router: &Router) {
     if router.transport == Transport::Tcp && !router.tls && !rule.is_empty() && !catch_all {
         sink.add(
             &router.label,
-            format!("the router `{name}` knows its host from TLS only, and ends none: it is dropped"),
+            format!("the router `{name}` needs TLS to know the host, and has none: it is dropped"),
             format!("`traefik.tcp.routers.{name}.tls=true`"),
         );
     }
@@ -200,7 +200,7 @@ fn service_names(sink: &mut Sink<'_>, project: &str) {
         sink.add(
             label,
             format!(
-                "the service `{name}` has the same name in every worktree of this project: two of them would answer in turns"
+                "the service `{name}` has the same name in every worktree of this project: they would share the requests"
             ),
             format!("`traefik.{}.services.${{COMPOSE_PROJECT_NAME}}-{name}.…`", transport.as_str()),
         );
@@ -247,7 +247,7 @@ pub(super) mod tests {
     #[test]
     fn each_mistake_is_found_with_its_line() {
         let rule = ("traefik.http.routers.p-a.rule", "Host(`a.localhost`)");
-        one(&messages(vec![labelled("a", &[rule])], &[]), "a:1 the proxy takes only containers that say");
+        one(&messages(vec![labelled("a", &[rule])], &[]), "a:1 the proxy only takes containers with");
         let key = ("traefik.http.routers.${COMPOSE_PROJECT_NAME}-a.rule", "Host(`a.localhost`)");
         one(&messages(vec![labelled("a", &[ON, key])], &[]), "a:2 the key `traefik.http.routers.${COMPOSE");
         let network = ("traefik.docker.network", "p_web");
@@ -264,11 +264,11 @@ pub(super) mod tests {
             "a:2 the router `a` has the same name in every worktree",
         );
         let merged = ("traefik.http.services.a.loadbalancer.server.port", "8000");
-        one(&messages(vec![labelled("a", &[ON, rule, merged])], &[]), "two of them would answer in turns");
+        one(&messages(vec![labelled("a", &[ON, rule, merged])], &[]), "they would share the requests");
         let old = ("traefik.http.routers.p-a.rule", "Host(`a.localhost`,`b.localhost`)");
         one(&messages(vec![labelled("a", &[ON, old])], &[]), "is a rule of Traefik 2");
         let plain = ("traefik.tcp.routers.p-a.rule", "HostSNI(`db.localhost`)");
-        one(&messages(vec![labelled("a", &[ON, plain])], &[]), "and ends none");
+        one(&messages(vec![labelled("a", &[ON, plain])], &[]), "and has none");
         let entry = ("traefik.http.routers.p-a.entrypoints", "https");
         one(&messages(vec![labelled("a", &[ON, rule, entry])], &[]), "has no entry point `https`");
     }

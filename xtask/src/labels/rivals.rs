@@ -45,7 +45,7 @@ impl Rival {
                 format!("router `{router}` is in {whose} as well: the proxy drops both, and their names lead nowhere")
             }
             Rival::Service(service) => {
-                format!("service `{service}` is in {whose} as well: the proxy asks both in turns")
+                format!("service `{service}` is in {whose} as well: the proxy divides the requests between both")
             }
             Rival::Host(host) => format!("{host} leads to {whose} as well: one of them never gets a request"),
             Rival::Outranks { router, host } => {

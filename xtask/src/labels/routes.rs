@@ -91,7 +91,7 @@ fn route(service: &Service, options: Option<&RouteOptions>) -> Result<Route, Str
     if kind == Kind::Other {
         return Err(match told_port {
             Some(port) => format!("what speaks on {port} cannot be told apart by name; it keeps its port. Or {named}"),
-            None => format!("no port of it is known; {named}"),
+            None => format!("its port is not known; {named}"),
         });
     }
     let default = match kind {
@@ -100,7 +100,7 @@ fn route(service: &Service, options: Option<&RouteOptions>) -> Result<Route, Str
         _ => None,
     };
     let port = options.and_then(|options| options.port).or(told_port).or(default);
-    let port = port.ok_or_else(|| format!("no port of it is known; {named}"))?;
+    let port = port.ok_or_else(|| format!("its port is not known; {named}"))?;
     let lost = service.ports.iter().map(|wanted| &wanted.mapping);
     let lost = lost.filter(|mapping| mapping.target != port || mapping.protocol != Protocol::Tcp);
     Ok(Route {

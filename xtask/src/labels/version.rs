@@ -13,7 +13,7 @@ use crate::model::Version;
 pub fn check_engine(traefik: Version, api: Version) -> Result<()> {
     let refuse = |why: &str| {
         Err(Error::new(format!("Traefik {traefik} {why}"))
-            .hint("take the usual one, traefik:v3.7: `cargo xtask proxy up` without --image and XTASK_PROXY_IMAGE"))
+            .hint("use the default, traefik:v3.7: `cargo xtask proxy up` without --image and XTASK_PROXY_IMAGE"))
     };
     if traefik < Version(3, 0, 0) {
         return refuse("cannot route PostgreSQL by name, and has other rules: 3.6.1 or later is needed");

@@ -96,7 +96,7 @@ struct Version {
 }
 
 fn newer(path: &Path, schema: u32) -> Error {
-    Error::new(format!("`{}` is of schema {schema}, and this version reads schema {SCHEMA}", path.display()))
+    Error::new(format!("`{}` has schema {schema}, and this version reads schema {SCHEMA}", path.display()))
         .hint("another checkout has a newer `cargo xtask`: update this one, or set XTASK_STATE_DIR to another folder")
 }
 

@@ -38,7 +38,7 @@ fn place(env: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf> {
     // Only Linux has a separate folder for state.
     let dir = dirs.map(|dirs| dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_path_buf());
     let none = || {
-        Error::new("no home folder to remember things in: HOME is not set, and the system knows none for this user")
+        Error::new("no home folder to keep state in: HOME is not set, and the system knows none for this user")
             .hint(format!("set {STATE_DIR} to a folder where this user may write"))
     };
     absolute(dir.ok_or_else(none)?, "HOME")
@@ -49,8 +49,7 @@ fn absolute(dir: PathBuf, variable: &str) -> Result<PathBuf> {
     if dir.is_absolute() {
         return Ok(dir);
     }
-    Err(Error::new(format!("{variable} is no absolute path, so there is no one folder to remember things in"))
-        .hint(format!("set {STATE_DIR} to a folder, from the root on")))
+    Err(Error::new(format!("{variable} is not an absolute path")).hint(format!("set {STATE_DIR} to an absolute path")))
 }
 
 /// Whether the folder was derived from the system's list of users because no variable is set. Users
@@ -67,7 +66,7 @@ mod tests {
     #[test]
     fn a_relative_folder_is_none() {
         let env = |name: &str| (name == STATE_DIR).then(|| "state".to_owned());
-        assert!(state_dir(&env).unwrap_err().message().starts_with("XTASK_STATE_DIR is no absolute path"));
+        assert!(state_dir(&env).unwrap_err().message().starts_with("XTASK_STATE_DIR is not an absolute path"));
     }
 
     #[cfg(unix)]

@@ -213,7 +213,7 @@ impl<S> Reader<'_, S> {
     /// Expands a default or alternative, which may contain variables.
     fn within(&mut self, word: Range<usize>) -> Result<String> {
         if self.depth == MAX_DEPTH {
-            return Err(Error::new(format!("more than {MAX_DEPTH} variables within each other's defaults"))
+            return Err(Error::new(format!("more than {MAX_DEPTH} nested variables"))
                 .hint("give the inner ones variables of their own"));
         }
         self.depth += 1;
@@ -374,7 +374,7 @@ mod tests {
         assert_eq!(interpolate(&nested(MAX_DEPTH), &lookup).unwrap().value, "x");
         for levels in [MAX_DEPTH + 1, 20_000] {
             let error = interpolate(&nested(levels), &lookup).unwrap_err();
-            assert!(error.message().contains("within each other"), "{error}");
+            assert!(error.message().contains("nested variables"), "{error}");
         }
     }
 }

@@ -102,8 +102,10 @@ fn env_file_disabled(env: &Environment<'_>) -> Result<bool> {
     match env("COMPOSE_DISABLE_ENV_FILE").as_deref() {
         None | Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(false),
         Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(true),
-        Some(other) => Err(Error::new(format!("COMPOSE_DISABLE_ENV_FILE is `{other}`, which is no yes or no"))
-            .hint("`unset COMPOSE_DISABLE_ENV_FILE`, or set it to `true` or `false`")),
+        Some(other) => {
+            Err(Error::new(format!("COMPOSE_DISABLE_ENV_FILE is `{other}`, which is neither true nor false"))
+                .hint("`unset COMPOSE_DISABLE_ENV_FILE`, or set it to `true` or `false`"))
+        }
     }
 }
 
@@ -128,7 +130,7 @@ pub(super) fn is_remote(path: &str) -> bool {
 
 pub(super) fn remote(path: &str) -> Error {
     Error::new(format!("`{path}` is not on this machine, and only Docker Compose can fetch it"))
-        .hint("is Compose there? `docker compose version`")
+        .hint("is Compose installed? `docker compose version`")
 }
 
 /// `path` relative to `base`, without `.` and `..`: Compose compares such paths, and derives the

@@ -158,18 +158,18 @@ fn check_proxy(text: &str, proxy: &Proxy) -> Result<()> {
     let bad =
         |at: usize, what: String, hint: &str| Err(Error::new(format!("line {}: {what}", line(text, at))).hint(hint));
     if let Some(host) = proxy.host.as_ref().filter(|host| !is_host(host.get_ref())) {
-        let what = format!("host = \"{}\" cannot stand in a host name", host.get_ref());
+        let what = format!("host = \"{}\" is not valid in a host name", host.get_ref());
         return bad(
             host.span().start,
             what,
-            "small letters, digits and `-`, without `.localhost`: host = \"performia\"",
+            "lower-case letters, digits and `-`, without `.localhost`: host = \"performia\"",
         );
     }
     for (name, wish) in &proxy.services {
         let at = wish.span().start;
         let wish = wish.get_ref();
         if let Some(host) = wish.host.as_ref().filter(|host| !host.is_empty() && !is_host(host)) {
-            let what = format!("host = \"{host}\" of service `{name}` cannot stand in a host name");
+            let what = format!("host = \"{host}\" of service `{name}` is not valid in a host name");
             return bad(
                 at,
                 what,

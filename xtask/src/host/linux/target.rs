@@ -46,7 +46,9 @@ impl Target {
             self.exe.as_deref().zip(exe.as_deref()).is_none_or(|(old, new)| on_disk(old) == on_disk(new));
         match start_mark(self.pid) {
             Some(mark) if mark == self.start_mark && same_program => Ok(()),
-            Some(_) => Err(Error::new(format!("process {} is another one by now: nothing was sent", self.pid))),
+            Some(_) => {
+                Err(Error::new(format!("process {} has ended, and another one has its id: nothing was sent", self.pid)))
+            }
             None => Err(Error::new(format!("process {} has ended", self.pid))),
         }
     }
@@ -102,7 +104,7 @@ mod tests {
             Process { start_mark: process.start_mark + 1, ..process.clone() },
             Process { exe: Some("/usr/bin/other".into()), ..process.clone() },
         ] {
-            assert!(message(&other).ends_with("is another one by now: nothing was sent"), "{other:?}");
+            assert!(message(&other).ends_with("another one has its id: nothing was sent"), "{other:?}");
         }
         let upgraded = PathBuf::from(format!("{} (deleted)", process.exe.clone().unwrap().display()));
         assert!(Target::open(&Process { exe: Some(upgraded), ..process.clone() }).is_ok());

@@ -20,7 +20,7 @@ impl Target {
         let number = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
         let pid = number.ok_or_else(|| Error::new(format!("process {} has ended", process.pid)))?;
         if process.started.is_none() {
-            return Err(Error::new(format!("process {pid} cannot be told from another one later: nothing was sent")));
+            return Err(Error::new(format!("process {pid} cannot be identified safely: nothing was sent")));
         }
         let target = Target { pid, process: process.clone() };
         target.compare()?;
@@ -30,7 +30,9 @@ impl Target {
     fn compare(&self) -> Result<()> {
         match processes(&[self.process.pid]).first() {
             Some(now) if self.same(now) => Ok(()),
-            Some(_) => Err(Error::new(format!("process {} is another one by now: nothing was sent", self.pid))),
+            Some(_) => {
+                Err(Error::new(format!("process {} has ended, and another one has its id: nothing was sent", self.pid)))
+            }
             None => Err(Error::new(format!("process {} has ended", self.pid))),
         }
     }

@@ -44,8 +44,8 @@ pub(crate) fn sockets(ports: &[(u16, Protocol)], _depth: Depth) -> Result<Vec<So
 fn listed(output: &[u8]) -> Result<Vec<Socket>> {
     let sockets = netstat::windows(output);
     if sockets.is_empty() {
-        return Err(Error::new("this system tells no sockets: neither by its tables nor by `netstat -ano`")
-            .hint("look at what `netstat -ano` says in a terminal"));
+        return Err(Error::new("cannot list sockets, neither from the system's tables nor with `netstat -ano`")
+            .hint("check what `netstat -ano` prints in a terminal"));
     }
     Ok(sockets)
 }

@@ -52,7 +52,7 @@ impl Target {
         if target.held.created() == process.start_mark {
             Ok(target)
         } else {
-            Err(Error::new(format!("process {pid} is another one by now: nothing was sent")))
+            Err(Error::new(format!("process {pid} has ended, and another one has its id: nothing was sent")))
         }
     }
 

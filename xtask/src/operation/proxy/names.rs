@@ -80,7 +80,7 @@ fn base(found: &Project) -> Result<String> {
     if labels::is_host(&name) {
         return Ok(name);
     }
-    Err(Error::new(format!("the project's name `{}` cannot stand in a host name", ui::clean(&stack.name)))
+    Err(Error::new(format!("the project's name `{}` is not valid in a host name", ui::clean(&stack.name)))
         .hint("give it another one in xtask.toml: `[proxy]` and `host = \"NAME\"`"))
 }
 

@@ -43,7 +43,7 @@ struct ApiPool {
 
 /// `GET /info`.
 pub fn info(json: &[u8]) -> Result<Info> {
-    let api: ApiInfo = serde_json::from_slice(json).context("read what the engine says of itself")?;
+    let api: ApiInfo = serde_json::from_slice(json).context("read the engine's description of itself")?;
     let rootless = |option: &String| option.split(',').any(|word| word == "name=rootless");
     let pool = |pool: ApiPool| Some(Pool { base: pool.base.parse().ok()?, size: pool.size.min(32) });
     Ok(Info {

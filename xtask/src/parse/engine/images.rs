@@ -46,7 +46,7 @@ pub fn image(json: &[u8]) -> Result<Image> {
         labels: Option<BTreeMap<String, String>>,
         exposed_ports: Option<BTreeMap<String, serde_json::Value>>,
     }
-    let api: ApiImage = serde_json::from_slice(json).context("read what the engine says of an image")?;
+    let api: ApiImage = serde_json::from_slice(json).context("read the engine's description of an image")?;
     let (labels, exposed) = api.config.map(|config| (config.labels, config.exposed_ports)).unwrap_or_default();
     let exposed = exposed.unwrap_or_default();
     Ok(Image {

@@ -85,7 +85,7 @@ struct ApiCheck {
 }
 
 pub fn detail(json: &[u8]) -> Result<Detail> {
-    let api: ApiInspect = serde_json::from_slice(json).context("read what the engine says of a container")?;
+    let api: ApiInspect = serde_json::from_slice(json).context("read the engine's description of a container")?;
     let last = api.state.health.and_then(|health| health.log?.pop()).and_then(|check| check.output);
     let bindings = api.host_config.port_bindings.unwrap_or_default();
     let published = bindings.into_values().flatten().flatten();

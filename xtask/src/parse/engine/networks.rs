@@ -53,7 +53,7 @@ pub fn networks(json: &[u8]) -> Result<Vec<Network>> {
 
 /// `GET /networks/NAME`.
 pub fn network(json: &[u8]) -> Result<Network> {
-    serde_json::from_slice(json).map(from_api).context("read what the engine says of a network")
+    serde_json::from_slice(json).map(from_api).context("read the engine's description of a network")
 }
 
 fn from_api(api: ApiNetwork) -> Network {
