@@ -1,18 +1,17 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034  # its variables are used by those that source it
-# Settings that the scripts of this folder share. Sourced, never run.
+# Settings of the scripts in this folder. Sourced, never run.
 #
-#   CROSS_CACHE         where everything is kept   (~/.cache/xtask-cross)
+#   CROSS_CACHE         cache of all files         (~/.cache/xtask-cross)
 #   CROSS_STD_SUITE     Debian suite with rust-src (trixie-backports)
 #   CROSS_WINE_SUITE    Debian suite with Wine     (trixie)
-#   CROSS_MIRROR        Debian archive             (the one apt is set up for)
+#   CROSS_MIRROR        Debian archive             (that of this machine's apt)
 #   CROSS_KEYRING       its keys
 
 cache=${CROSS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/xtask-cross}
 keyring=${CROSS_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 
-# The archive is read from apt's own configuration, so that no host name stands
-# in this folder.
+# The archive is read from apt's configuration, so that this folder contains no host name.
 mirror() {
     if [[ -n ${CROSS_MIRROR:-} ]]; then
         echo "$CROSS_MIRROR"
@@ -31,11 +30,11 @@ fail() {
     exit "$code"
 }
 
-# Installs packages whose programs are missing: need PROGRAM PACKAGE
+# need PROGRAM PACKAGE: installs the package if the program is missing
 need() {
     if command -v "$1" >/dev/null; then return; fi
     [[ $(id -u) == 0 ]] || fail 2 "\`$1\` is missing; install the package $2"
     local install=(env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends --yes "$2")
-    # The lists on the machine may do; if not, they are fetched.
+    # The machine's package lists may be enough; otherwise download them.
     "${install[@]}" >/dev/null 2>&1 || { apt-get -qq update && "${install[@]}" >/dev/null; } >&2
 }

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# What to type where up cannot go on: other systems, ordinary users, Podman under
-# Docker's name. Sourced by up. Each command works as it is printed.
+# Advice if up cannot continue: other systems, ordinary users, Podman as `docker`.
+# Sourced by up. Each command works as printed.
 # shellcheck disable=SC2016  # backticks are part of the messages
 
-# A script or a link that leads nowhere is no client, and stands in the way of one.
+# A dangling script or link is not a client, and prevents installing one.
 refuse_broken() {
 	local path
 	path=$(command -v docker) || return 0
@@ -12,10 +12,10 @@ refuse_broken() {
 		"\`${as_root}rm $path\`, then \`make start\`"
 }
 
-# Podman's package of that name makes `docker` a script that calls podman, which
-# has no Compose of its own and answers for an engine (its --version says podman).
-# From Debian 13 on (5.4.2) its /etc/profile.d/podman-docker.sh sets DOCKER_HOST, and
-# as a configuration file it stays when the package is removed and not purged.
+# The package podman-docker makes `docker` a script that calls podman, which has no
+# Compose and acts as the engine (its --version says podman). Since Debian 13 (5.4.2)
+# its /etc/profile.d/podman-docker.sh sets DOCKER_HOST; as a configuration file it stays
+# if the package is removed without purging.
 refuse_shim() {
 	command -v docker >/dev/null || return 0
 	case $(docker --version 2>/dev/null) in
@@ -27,7 +27,7 @@ refuse_shim() {
 		"\`${as_root}apt-get purge podman-docker && unset DOCKER_HOST\`, then \`make start\`"
 }
 
-# Ends with how to get an engine, where this script cannot make one.
+# Exits with advice on how to get an engine, if this script cannot install one.
 other_platforms() {
 	case $(uname -s) in
 	Linux) ;;
@@ -48,7 +48,7 @@ other_platforms() {
 	esac
 }
 
-# The commands that an ordinary user types, each as it is printed.
+# The commands that an ordinary user has to type.
 as_root=
 [ "$(id -u)" = 0 ] || as_root='sudo '
 as_root_command() {
@@ -56,13 +56,13 @@ as_root_command() {
 	script=$(realpath --relative-base="$PWD" "$engine_dir/up")
 	if command -v sudo >/dev/null; then printf 'sudo %s\n' "$script"; else printf "su -c '%s'\n" "$(realpath "$script")"; fi
 }
-# Membership counts from the next login on; `sg` gives it to one command.
+# Membership counts after the next login; with `sg` it counts for one command.
 join_group() {
 	local usermod="/usr/sbin/usermod -aG $1 $2"
 	if command -v sudo >/dev/null; then printf 'sudo %s\n' "$usermod"; else printf "su -c '%s'\n" "$usermod"; fi
 }
 
-# What only root can do, said to everybody else.
+# Exits for other users if root is needed.
 not_root() {
 	local me group
 	me=$(id -un)

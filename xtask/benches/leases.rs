@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use xtask::decide::{Kept, Limits, suggest};
+use xtask::decide::{LeasedPorts, Limits, suggest};
 use xtask::host::{self, Probe};
-use xtask::ledger::Book;
+use xtask::ledger::Ledger;
 use xtask::model::{Lease, PortRange, Protocol};
 
 const PROJECTS: u16 = 20;
@@ -44,16 +44,16 @@ fn lease(service: u16, port: u16) -> Lease {
 /// Writes `count` leases of others, ten a project, each with a folder.
 fn fill(state: &Path, folders: &Path, count: u16) {
     drop(std::fs::remove_file(state.join("leases.json")));
-    let mut book = Book::open(state).expect("open the ledger");
+    let mut ledger = Ledger::open(state).expect("open the ledger");
     for number in 0..count / EACH {
         let dir = folders.join(format!("project-{number}"));
         std::fs::create_dir_all(&dir).expect("make a folder");
         let first = OTHERS + number * EACH;
-        let tenant = book.leases.tenant_mut(&format!("project-{number}"), &dir);
+        let tenant = ledger.leases.tenant_mut(&format!("project-{number}"), &dir);
         tenant.range = PortRange::new(first, first + EACH - 1);
         tenant.leases.extend((0..EACH).map(|at| lease(at, first + at)));
     }
-    book.close().expect("write the ledger");
+    ledger.close().expect("write the ledger");
 }
 
 fn is_free(port: u16) -> bool {
@@ -65,22 +65,22 @@ fn is_free(port: u16) -> bool {
 fn allocate(state: &Path, dir: &Path, number: u16) -> Times {
     let begin = Instant::now();
     let name = format!("new-{number}");
-    let mut book = Book::open(state).expect("open the ledger");
+    let mut ledger = Ledger::open(state).expect("open the ledger");
     let open = begin.elapsed();
     let mut used = BTreeSet::new();
     let mut chosen = Vec::new();
-    let kept = Kept::new(&book.leases, &name, dir, &Path::is_dir);
+    let kept = LeasedPorts::new(&ledger.leases, &name, dir, &Path::is_dir);
     let outside: Vec<PortRange> = host::ephemeral().into_iter().collect();
     for service in 0..SERVICES {
-        let has = |port: u16| kept.has(port);
+        let has = |port: u16| kept.contains(port);
         let limits = Limits { within: None, outside: &outside, used: &used, kept: &has };
         let port = suggest(OWN, &limits, &mut |port| is_free(port)).expect("a free port");
         used.insert(port);
         chosen.push(lease(service, port));
     }
-    book.leases.tenant_mut(&name, dir).leases = chosen;
+    ledger.leases.tenant_mut(&name, dir).leases = chosen;
     let choose = begin.elapsed().saturating_sub(open);
-    book.close().expect("write the ledger");
+    ledger.close().expect("write the ledger");
     Times { open, choose, close: begin.elapsed().saturating_sub(open + choose) }
 }
 

@@ -115,7 +115,8 @@ pub fn run(args: Vec<OsString>) -> Exit {
             }
             let json = cli.global.format == FormatArg::Json;
             let exit = dispatch(cli).unwrap_or_else(|error| fail(&error, json));
-            ui::lost().map_or(exit, |why| fail(&Error::new(format!("cannot write to standard output: {why}")), false))
+            ui::output_error()
+                .map_or(exit, |why| fail(&Error::new(format!("cannot write to standard output: {why}")), false))
         }
         Err(error) => usage(&error, as_json),
     }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::decide::path_digits;
-use crate::docker::{Compose, ComposeTrouble, Cures, Endpoint, Engine, Trouble};
+use crate::docker::{Compose, ComposeError, Endpoint, Engine, EngineError, InstallHints};
 use crate::error::{Error, Result};
 use crate::exec;
-use crate::ledger::{self, Book};
+use crate::ledger::{self, Ledger};
 use crate::model::{ComposeOptions, Leases, MissingEnvFile, NamesFile};
 use crate::stack;
 use crate::ui::Format;
@@ -123,17 +123,17 @@ impl Context {
     }
 
     /// An error with hints for an engine's failure.
-    pub fn engine_error(&self, trouble: &Trouble) -> Error {
-        trouble.error(self.engine.endpoint(), &self.cures())
+    pub fn engine_error(&self, trouble: &EngineError) -> Error {
+        trouble.error(self.engine.endpoint(), &self.install_hints())
     }
 
     /// An error with hints for Compose's failure.
-    pub fn compose_error(&self, trouble: &ComposeTrouble) -> Error {
+    pub fn compose_error(&self, trouble: &ComposeError) -> Error {
         match trouble {
-            ComposeTrouble::NeedsEnvFile(missing) => self
+            ComposeError::NeedsEnvFile(missing) => self
                 .missing_env_file(missing)
                 .hint("`cargo xtask env init` makes it from its template, and so does `cargo xtask start`"),
-            trouble => trouble.error(&self.cures()),
+            trouble => trouble.error(&self.install_hints()),
         }
     }
 
@@ -150,16 +150,16 @@ impl Context {
 
     /// After Compose failed: the error to show instead if it isn't installed at all.
     pub fn compose_absence(&self) -> Option<Error> {
-        self.compose().absence().map(|trouble| self.compose_error(&trouble))
+        self.compose().missing_compose().map(|trouble| self.compose_error(&trouble))
     }
 
     /// What to install on this machine.
-    pub fn cures(&self) -> Cures {
+    pub fn install_hints(&self) -> InstallHints {
         let project = stack::locate(&self.options, &self.dir, &|name| self.var(name)).ok();
         let script = project.map(|project| set_up_script(&project.dir)).filter(|script| script.is_file());
         // No `~`: after `sudo` it would be root's home.
         let typed = |script: PathBuf| script.strip_prefix(&self.dir).unwrap_or(&script).display().to_string();
-        Cures::here(script.map(typed))
+        InstallHints::here(script.map(typed))
     }
 
     /// The folder where this tool keeps its state.
@@ -180,7 +180,7 @@ impl Context {
 
     /// The leases in that ledger.
     pub fn leases(&self) -> Leases {
-        self.ledger_dir().map(|dir| Book::peek(&dir)).unwrap_or_default()
+        self.ledger_dir().map(|dir| Ledger::peek(&dir)).unwrap_or_default()
     }
 
     /// Asks the user; `--yes` answers yes. Without a terminal it is an error that ends with

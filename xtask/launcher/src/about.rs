@@ -1,4 +1,4 @@
-//! The note beside a cached program. Pure.
+//! The metadata file beside a cached program. Pure.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ const FORMAT: &[u8] = b"xtask-launcher program 1";
 pub(crate) struct About {
     pub(crate) size: u64,
     pub(crate) digest: Digest,
-    /// The workspace that it was built in.
+    /// The workspace in which it was built.
     pub(crate) checkout: PathBuf,
 }
 

@@ -1,4 +1,4 @@
-//! Numbers, bytes and paths, one after the other. Pure.
+//! Encodes and decodes sequences of numbers, bytes and paths. Pure.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ impl Writer {
     }
 }
 
-/// What is left to read.
+/// The bytes that were not read yet.
 pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -53,7 +53,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A path as bytes, the same for the same path.
+/// A path as bytes.
 #[cfg(unix)]
 pub(crate) fn path_bytes(path: &Path) -> Vec<u8> {
     std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()).to_vec()
@@ -66,7 +66,7 @@ fn path_of(bytes: &[u8]) -> Option<PathBuf> {
     Some(name.into())
 }
 
-/// Windows: UTF-16, because not every name is text.
+/// Windows: UTF-16, because not every name is valid Unicode.
 #[cfg(windows)]
 pub(crate) fn path_bytes(path: &Path) -> Vec<u8> {
     std::os::windows::ffi::OsStrExt::encode_wide(path.as_os_str()).flat_map(u16::to_le_bytes).collect()

@@ -1,5 +1,5 @@
-//! Programs that were built before, by their keys. An entry is a folder with the
-//! program and a note about it; it is put in place by a rename, whole.
+//! The cache of built programs by key. An entry is a folder with the program and a note about it,
+//! created atomically by a rename.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -14,10 +14,10 @@ use crate::system;
 use crate::variables::{self, Variables};
 use xtask_sha256::{Digest, Sha256, hex};
 
-/// The note beside a program. Its time of change is the time of the last use.
+/// The note beside a program. Its modification time is the time of the last use.
 pub(crate) const NOTE: &str = "about";
 const LOCKS: &str = "locks";
-/// How exactly the last use is remembered.
+/// Precision of the last use.
 const USE: Duration = Duration::from_hours(24);
 
 #[derive(Debug, Clone)]
@@ -25,17 +25,16 @@ pub(crate) struct Cache {
     pub(crate) folder: PathBuf,
 }
 
-/// An entry as it was found.
 #[derive(Debug)]
 pub(crate) enum Entry {
     Good(Program),
     None,
-    /// It is there and not used.
+    /// It exists but must not be used.
     Bad(String),
 }
 
 impl Cache {
-    /// The folder of this user; `Err` says why none is used.
+    /// The cache of this user; `Err` says why there is none.
     pub(crate) fn find(environment: &Variables) -> Result<Cache, String> {
         let cache = Cache { folder: folder(environment)? };
         match fs::symlink_metadata(&cache.folder) {
@@ -53,14 +52,14 @@ impl Cache {
         self.folder.join(hex(key))
     }
 
-    /// Whether there is an entry for a key; it counts as used.
+    /// Whether there is an entry for a key; also records its use.
     pub(crate) fn has(&self, key: &Digest) -> bool {
         let note = self.entry(key).join(NOTE);
-        was_used(&note);
+        record_use(&note);
         note.exists()
     }
 
-    /// The program of a key. `known`: one that was compared with its digest before.
+    /// The program for a key. `known` was compared with its digest before.
     pub(crate) fn look_up(&self, key: &Digest, known: Option<&Program>) -> Entry {
         let entry = self.entry(key);
         let path = entry.join(PROGRAM);
@@ -75,12 +74,11 @@ impl Cache {
         {
             return Entry::Bad(format!("{}: {why}", entry.display()));
         }
-        was_used(&entry.join(NOTE));
+        record_use(&entry.join(NOTE));
         Entry::Good(program)
     }
 
-    /// Held by whoever builds the program of this key. `waiting` is called when
-    /// somebody does.
+    /// Locks the build of the program for this key. Calls `waiting` if somebody else builds it.
     pub(crate) fn lock(&self, key: &Digest, waiting: impl FnOnce()) -> io::Result<File> {
         private_folder(&self.folder)?;
         let locks = self.folder.join(LOCKS);
@@ -97,7 +95,7 @@ impl Cache {
         Ok(file)
     }
 
-    /// Keeps a copy of `program`, in place of what is there for its key.
+    /// Stores a copy of `program`; replaces the entry for its key.
     pub(crate) fn store(&self, program: &Program, checkout: &Path) -> io::Result<Program> {
         let unique = format!("{}-{}", std::process::id(), hex(&program.key));
         let new = self.folder.join(format!(".new-{unique}"));
@@ -115,7 +113,7 @@ impl Cache {
         fs::copy(&program.path, &copy)?;
         set_mode(&copy, 0o700)?;
         let (size, digest) = read(&copy)?;
-        // Another build may have replaced it while it was copied.
+        // Another build may have replaced it in the meantime.
         if Identity::of(&fs::metadata(&program.path)?) != program.identity || size != program.identity.size {
             return Err(io::Error::other("the program changed while it was copied"));
         }
@@ -123,7 +121,7 @@ impl Cache {
         fs::write(&note, About { size, digest, checkout: checkout.to_path_buf() }.write())?;
         set_mode(&note, 0o600)?;
         let entry = self.entry(&program.key);
-        // A program that runs can be moved away everywhere, and removed on Unix.
+        // A running program can be moved on every system, and removed on Unix.
         if fs::symlink_metadata(&entry).is_ok() {
             fs::rename(&entry, old)?;
             remove(old);
@@ -134,19 +132,19 @@ impl Cache {
         Ok(Program { key: program.key, path, identity })
     }
 
-    /// Whether somebody builds the program of this entry; if not, its lock.
+    /// The lock of this entry; `None` if somebody builds its program.
     pub(crate) fn lock_of(&self, entry: &str) -> Option<File> {
         let file = File::options().create(true).truncate(false).write(true).open(self.folder.join(LOCKS).join(entry));
         file.ok().filter(|file| file.try_lock().is_ok())
     }
 
-    /// Takes the lock's file away, with the lock held.
+    /// Removes the lock file; the lock must be held.
     pub(crate) fn forget_lock(&self, entry: &str) {
         drop(fs::remove_file(self.folder.join(LOCKS).join(entry)));
     }
 }
 
-/// The whole entry: whose it is, and the digest of every byte.
+/// Checks the ownership of an entry and its digest.
 fn verify(entry: &Path, program: &Program) -> Result<(), String> {
     let note = entry.join(NOTE);
     for (path, folder) in [(entry, true), (&program.path, false), (&note, false)] {
@@ -166,7 +164,6 @@ fn verify(entry: &Path, program: &Program) -> Result<(), String> {
     Ok(())
 }
 
-/// Size and digest of a file.
 fn read(path: &Path) -> io::Result<(u64, Digest)> {
     let mut hash = Sha256::new();
     let mut file = File::open(path)?;
@@ -182,9 +179,8 @@ fn read(path: &Path) -> io::Result<(u64, Digest)> {
     }
 }
 
-/// Remembers that an entry is used, once a day. A cache that cannot be written is
-/// used all the same.
-fn was_used(note: &Path) {
+/// Records once a day that an entry is used. Ignores errors: a read-only cache can be used.
+fn record_use(note: &Path) {
     let used = fs::metadata(note).and_then(|found| found.modified());
     let now = SystemTime::now();
     if used.is_ok_and(|used| now.duration_since(used).is_ok_and(|since| since > USE)) {
@@ -192,7 +188,7 @@ fn was_used(note: &Path) {
     }
 }
 
-/// Where the cache is.
+/// The folder of the cache.
 fn folder(environment: &Variables) -> Result<PathBuf, String> {
     if let Some(told) = variables::path(environment, "XTASK_CACHE_DIR") {
         return std::path::absolute(told).map_err(|error| format!("XTASK_CACHE_DIR: {error}"));
@@ -208,7 +204,7 @@ fn folder(environment: &Variables) -> Result<PathBuf, String> {
     } else {
         home()?.join(".cache")
     };
-    // `sudo` may keep HOME: what belongs to a person is not root's to use.
+    // `sudo` may keep HOME, but root must not use a user's cache.
     let there = base.ancestors().find_map(|folder| fs::metadata(folder).ok().map(|found| (folder, found)));
     match there {
         Some((_, found)) if is_own(&found) => Ok(base.join("cargo-xtask-ports")),
@@ -227,8 +223,8 @@ fn is_own(_found: &fs::Metadata) -> bool {
     true
 }
 
-/// Makes a folder for its owner alone where there is none; refuses one that others
-/// can change.
+/// Creates a folder that only its owner can access; refuses an existing one that others can
+/// change.
 fn private_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -253,7 +249,7 @@ fn set_mode(_path: &Path, _mode: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes a folder, or the file or link that is in its place.
+/// Removes a folder, file or link.
 pub(crate) fn remove(path: &Path) {
     if fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) {
         drop(fs::remove_dir_all(path));

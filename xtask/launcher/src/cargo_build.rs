@@ -1,5 +1,4 @@
-//! Builds the program in the checkout's own target folder, as a plain `cargo build`
-//! does.
+//! Builds the program in the checkout's own target folder, like a plain `cargo build`.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -14,26 +13,25 @@ use crate::messages::{self, Message};
 use crate::places::Places;
 use crate::say;
 use crate::tree::Found;
-use crate::variables::{Variables, is_known_to_the_key};
+use crate::variables::{Variables, is_in_key};
 
-/// The code with which cargo ends when a build fails.
+/// Cargo's exit code for a failed build.
 const FAILED: i32 = 101;
 
-/// What was built.
+/// Result of a build.
 #[derive(Debug)]
 pub(crate) struct Built {
     pub(crate) program: PathBuf,
-    /// Whether cargo took any of it from an earlier build. It goes by times, and
-    /// times may be set; so it may be made of other bytes than those that are there.
+    /// Whether cargo reused any part of an earlier build. Cargo compares modification times, which can
+    /// be set, so the reused part may come from other sources.
     pub(crate) fresh: bool,
-    /// As it was while cargo still held its own lock.
+    /// The program's identity while cargo still held its lock.
     identity: Identity,
-    /// Files of the package's own libraries.
+    /// Files of the workspace's own libraries.
     libraries: Vec<PathBuf>,
 }
 
-/// `Err`: the code to end with; what was wrong is on the terminal. `shown`: with
-/// cargo's progress.
+/// `Err` is the exit code; the errors are on the terminal. `shown`: with cargo's progress.
 pub(crate) fn build(places: &Places, environment: &Variables, shown: bool) -> Result<Built, i32> {
     let first = !places.program().exists();
     let progress = std::io::stderr().is_terminal() && (shown || first);
@@ -86,7 +84,7 @@ fn command(places: &Places, environment: &Variables) -> Command {
     cargo
 }
 
-/// As a shell tells it.
+/// The exit code as a shell reports it.
 #[cfg(unix)]
 pub(crate) fn code(status: ExitStatus) -> i32 {
     let signal = || std::os::unix::process::ExitStatusExt::signal(&status);
@@ -99,8 +97,8 @@ pub(crate) fn code(status: ExitStatus) -> i32 {
 }
 
 impl Built {
-    /// Has cargo compile the package in the next build, although it takes what is
-    /// there for fresh. Whether it will.
+    /// Makes cargo recompile the package in the next build, although it seems fresh. Returns whether it
+    /// will.
     pub(crate) fn make_stale(&self) -> bool {
         let folder = self.program.with_file_name("deps");
         let own = self.own_list(&folder).map(|list| (list, "bin-xtask"));
@@ -118,7 +116,7 @@ impl Built {
         stale
     }
 
-    /// The program, if it is made of `hashed` and nothing else; `Err` says of what.
+    /// The program's identity, if it was built from `hashed` only; `Err` says what else was read.
     pub(crate) fn is_made_of(&self, hashed: &[Found]) -> Result<Identity, String> {
         let real: BTreeSet<PathBuf> = hashed.iter().filter_map(|file| fs::canonicalize(&file.path).ok()).collect();
         let read = read(&self.program.with_extension("d"))?;
@@ -134,7 +132,7 @@ impl Built {
         let mut lists: Vec<PathBuf> = self.libraries.iter().filter_map(|library| list_of(library)).collect();
         lists.push(self.own_list(&folder).ok_or("the compiler's list of what it read was not found")?);
         for list in lists {
-            if let Some(variable) = read_variables(&list)?.into_iter().find(|name| !is_known_to_the_key(name)) {
+            if let Some(variable) = read_variables(&list)?.into_iter().find(|name| !is_in_key(name)) {
                 return Err(format!("the build compiles in the variable {variable}"));
             }
         }
@@ -144,8 +142,7 @@ impl Built {
         }
     }
 
-    /// rustc's list for the program: beside the file that cargo linked (or copied)
-    /// to its place.
+    /// rustc's list for the program, beside the file that cargo hard-linked or copied.
     fn own_list(&self, folder: &Path) -> Option<PathBuf> {
         let same = |path: &Path| {
             fs::metadata(path).is_ok_and(|found| {
@@ -164,7 +161,7 @@ impl Built {
     }
 }
 
-/// `libxtask-HASH.rlib` has its list in `xtask-HASH.d`.
+/// The list of `libxtask-HASH.rlib` is `xtask-HASH.d`.
 fn list_of(library: &Path) -> Option<PathBuf> {
     let stem = library.file_stem()?.to_str()?;
     let list = library.with_file_name(format!("{}.d", stem.strip_prefix("lib").unwrap_or(stem)));

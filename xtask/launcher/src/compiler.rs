@@ -1,4 +1,4 @@
-//! Which compiler cargo would use, and what it says about itself.
+//! Finds the compiler that cargo would use, and identifies it.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,8 +14,8 @@ use crate::variables::{self, Variables};
 const RUSTC: &str = if cfg!(windows) { "rustc.exe" } else { "rustc" };
 const RUSTUP: &str = if cfg!(windows) { "rustup.exe" } else { "rustup" };
 
-/// What `rustc -vV` says, and how to tell the binary where that does not.
-/// Starting rustc costs 20 ms and more, so it is asked once.
+/// The output of `rustc -vV`, with the binary's size and time if that is not enough. Starting rustc
+/// takes 20 ms or more, so the output is remembered.
 pub(crate) fn describe(
     places: &Places,
     environment: &Variables,
@@ -42,8 +42,8 @@ pub(crate) fn describe(
     description(&version, known.as_ref().map(|(identity, _)| identity))
 }
 
-/// The version, with size and time of the binary where the version does not tell
-/// one build of the compiler from another.
+/// The version, with size and time of the binary if the version does not identify the compiler's
+/// build.
 fn description(version: &[u8], identity: Option<&Identity>) -> Result<Vec<u8>, String> {
     let text = String::from_utf8_lossy(version);
     if text.lines().any(|line| line.starts_with("release: ") && line.contains("-dev")) {
@@ -68,8 +68,8 @@ fn ask(path: &Path, folder: &Path, environment: &Variables) -> Result<Vec<u8>, S
     }
 }
 
-/// As cargo looks for it: RUSTC, else PATH; rustup's stand-in leads to the
-/// toolchain that rustup chose for cargo.
+/// Searches like cargo: RUSTC, otherwise PATH; rustup's proxy leads to the toolchain that rustup chose
+/// for cargo.
 fn find(environment: &Variables, current: &Path) -> Option<PathBuf> {
     let named = variables::path(environment, "RUSTC").or_else(|| variables::path(environment, "CARGO_BUILD_RUSTC"));
     let named = named.unwrap_or_else(|| RUSTC.into());
@@ -98,7 +98,7 @@ fn is_program(path: &Path) -> bool {
     path.is_file()
 }
 
-/// Where rustup's stand-in for rustc leads.
+/// The rustc that rustup's proxy runs.
 fn in_toolchain(environment: &Variables, path: &Path) -> Option<PathBuf> {
     let size = |path: &Path| fs::metadata(path).ok().map(|found| found.len());
     if size(path)? != size(&path.with_file_name(RUSTUP))? {
@@ -106,13 +106,13 @@ fn in_toolchain(environment: &Variables, path: &Path) -> Option<PathBuf> {
     }
     let home = variables::path(environment, "RUSTUP_HOME")
         .or_else(|| variables::path(environment, "HOME").map(|home| home.join(".rustup")))?;
-    // `join` takes a path that is absolute as it is.
+    // `join` with an absolute path returns that path.
     let toolchain = home.join("toolchains").join(variables::path(environment, "RUSTUP_TOOLCHAIN")?);
     Some(toolchain.join("bin").join(RUSTC)).filter(|path| path.is_file())
 }
 
-/// Of the binary and of the folder with its libraries. `None` for what is no
-/// toolchain's own rustc: a script or a stand-in may lead anywhere.
+/// Identities of the binary and of the folder with its libraries. `None` unless it is a toolchain's own
+/// rustc: a script or a proxy may run anything.
 fn identities(path: &Path) -> Option<(Identity, Identity)> {
     let real = fs::canonicalize(path).ok()?;
     let libraries = real.parent()?.parent()?.join("lib");

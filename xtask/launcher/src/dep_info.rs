@@ -1,16 +1,15 @@
-//! The compiler's and cargo's lists of what a build read, in the format of a
-//! Makefile. Pure.
+//! Parses the compiler's and cargo's lists of what a build read, in Makefile format. Pure.
 
 /// What a build read.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct DepInfo {
-    /// Files, as written.
+    /// Paths as written.
     pub(crate) files: Vec<String>,
-    /// Names of variables whose values the compiler read.
+    /// Names of environment variables that the compiler read.
     pub(crate) variables: Vec<String>,
 }
 
-/// Reads `target: file file`, and rustc's `# env-dep:NAME=value`.
+/// Parses `target: file file`, and rustc's `# env-dep:NAME=value`.
 pub(crate) fn parse(text: &str) -> DepInfo {
     let mut found = DepInfo::default();
     for line in text.lines() {
@@ -23,7 +22,7 @@ pub(crate) fn parse(text: &str) -> DepInfo {
     found
 }
 
-/// What is behind the colon of a rule. A Windows drive has a colon of its own.
+/// The text after the colon of a rule. Paths with a Windows drive contain a colon too.
 fn files_of_rule(line: &str) -> Option<&str> {
     if line.starts_with('#') {
         return None;
@@ -31,7 +30,7 @@ fn files_of_rule(line: &str) -> Option<&str> {
     line.split_once(": ").map(|(_, files)| files)
 }
 
-/// Words between spaces; a space in a name has a backslash before it.
+/// Splits at spaces, except those after a backslash.
 fn words(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut word = String::new();

@@ -1,24 +1,22 @@
-//! What tells a file from the one that was there before, without reading it.
+//! Detects whether a file changed without reading it.
 
 use std::fs::Metadata;
 use std::time::{Duration, SystemTime};
 
 use crate::bytes::{Reader, Writer};
 
-/// How much older than "now" a file's times have to be before its identity can
-/// stand for its content. Two changes within one tick of a file system's clock
-/// have the same times (git calls such files racily clean). The coarsest clock
-/// is FAT's, two seconds.
+/// How much older than "now" a file's times must be for its identity to represent its content. Two
+/// changes within one tick of a file system's clock have the same times (git calls such files racily
+/// clean). The coarsest clock is that of FAT: two seconds.
 const TICK: Duration = Duration::from_secs(3);
 
-/// A file as its system describes it.
+/// A file's metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) size: u64,
     /// Last change of the content, nanoseconds since 1970.
     pub(crate) modified: i64,
-    /// Last change of content or attributes. Unlike `modified` no program can
-    /// set it.
+    /// Last change of content or attributes. Unlike `modified` it cannot be set.
     pub(crate) changed: i64,
     pub(crate) device: u64,
     pub(crate) inode: u64,
@@ -38,8 +36,7 @@ impl Identity {
         }
     }
 
-    /// Windows: the standard library tells neither the time of change nor the
-    /// number of a file.
+    /// Windows: the standard library provides neither the change time nor the id of a file.
     #[cfg(not(unix))]
     pub(crate) fn of(metadata: &Metadata) -> Self {
         let time = |time: std::io::Result<SystemTime>| time.map_or(0, nanoseconds);
@@ -52,7 +49,6 @@ impl Identity {
         }
     }
 
-    /// The same for the same file.
     pub(crate) fn write(&self, out: &mut Writer) {
         out.number(self.size);
         out.number(self.modified.cast_unsigned());
@@ -71,15 +67,15 @@ impl Identity {
         })
     }
 
-    /// Whether a change after `now` would show in the times.
+    /// Whether any change after `now` changes the times.
     pub(crate) fn is_settled(&self, now: SystemTime) -> bool {
         self.modified.max(self.changed) < nanoseconds(now) - whole(TICK)
     }
 }
 
-/// Whether the identity of a source file can stand for its content. On Windows
-/// a tool that keeps times (`unzip`, `robocopy`) could replace a file unseen.
-pub(crate) const TELLS_CONTENT: bool = cfg!(unix);
+/// Whether the identity of a source file can represent its content. On Windows a tool that keeps times
+/// (`unzip`, `robocopy`) could replace a file unnoticed.
+pub(crate) const IDENTIFIES_CONTENT: bool = cfg!(unix);
 
 fn nanoseconds(time: SystemTime) -> i64 {
     match time.duration_since(SystemTime::UNIX_EPOCH) {

@@ -1,10 +1,10 @@
-//! Which files a Rust source includes. Pure.
+//! Finds the files that a Rust source includes. Pure.
 
 const MACROS: [&str; 3] = ["include_str", "include_bytes", "include"];
 
-/// The paths in `include!`, `include_str!` and `include_bytes!`, as written. What
-/// is no string literal (`concat!`) is left out: the compiler's own list of files
-/// is compared with ours before a program is kept.
+/// The paths in `include!`, `include_str!` and `include_bytes!` as written. Arguments other than string
+/// literals (`concat!`) are ignored: before a program is stored, the compiler's list of files is
+/// compared with this one.
 pub(crate) fn paths(source: &str) -> Vec<String> {
     let mut found: Vec<String> = source.match_indices("include").filter_map(|(at, _)| path(source, at)).collect();
     found.sort();

@@ -1,5 +1,5 @@
-//! Everything that a build of the program reads, as one key: the same bytes give
-//! the same key in every checkout.
+//! Computes a key from everything that a build of the program reads: the same bytes give the same key
+//! in every checkout.
 
 use std::fs;
 use std::io;
@@ -8,25 +8,24 @@ use std::time::SystemTime;
 
 use xtask_sha256::{Digest, Sha256};
 
-use crate::identity::{Identity, TELLS_CONTENT};
+use crate::identity::{IDENTIFIES_CONTENT, Identity};
 use crate::memo::Memo;
 use crate::places::Places;
 use crate::tree;
 use crate::variables::{self, Variables};
 use crate::{compiler, settings, system};
 
-/// Changes whenever what is hashed, or how, changes.
+/// To be changed whenever the hashed data or its format changes.
 const FORMAT: &[u8] = b"xtask-launcher key 1";
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Inputs {
     pub(crate) key: Digest,
-    /// Of the files' identities: a change that is taken back shows here.
+    /// Hash of the files' identities, which also differs after a change was reverted.
     pub(crate) stamp: Digest,
 }
 
-/// The key, and the memo for the next run; `Err` says why the program of this
-/// checkout is not shared.
+/// The key, and the memo for the next run; `Err` says why this checkout's program is not shared.
 pub(crate) fn collect(
     places: &Places,
     environment: &Variables,
@@ -50,7 +49,7 @@ fn inputs(
     hash.field(std::env::consts::OS.as_bytes());
     hash.field(std::env::consts::ARCH.as_bytes());
     hash.field(&system::c_library());
-    for (name, value) in variables::of_the_build(environment)? {
+    for (name, value) in variables::build_variables(environment)? {
         hash.field(name.as_encoded_bytes());
         hash.field(value.as_encoded_bytes());
     }
@@ -66,10 +65,10 @@ fn inputs(
     Ok(Inputs { key: hash.finish(), stamp })
 }
 
-/// Stamp and content of the source; read only where something changed, or changed
-/// so recently that it would not show.
+/// Stamp and content hash of the sources. They are only read if something changed, or changed so
+/// recently that it might not be visible.
 fn tree(places: &Places, old: &Memo, new: &mut Memo, now: SystemTime) -> Result<(Digest, Digest), String> {
-    if let Some(known) = old.tree.as_ref().filter(|_| TELLS_CONTENT)
+    if let Some(known) = old.tree.as_ref().filter(|_| IDENTIFIES_CONTENT)
         && tree::stamp(&tree::find(places, &known.included)?) == known.stamp
     {
         new.tree = Some(known.clone());
@@ -81,8 +80,7 @@ fn tree(places: &Places, old: &Memo, new: &mut Memo, now: SystemTime) -> Result<
     Ok(found)
 }
 
-/// The files of cargo's configuration that it would read, the nearest first, each
-/// once.
+/// The configuration files that cargo would read, nearest first, without duplicates.
 fn configuration(places: &Places, environment: &Variables, hash: &mut Sha256) -> Result<(), String> {
     let mut folders: Vec<PathBuf> = places.current.ancestors().map(|folder| folder.join(".cargo")).collect();
     let home =
@@ -106,7 +104,7 @@ fn configuration(places: &Places, environment: &Variables, hash: &mut Sha256) ->
 fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, String> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
-        // `.cargo` may be a file, too.
+        // `.cargo` may be a file.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(format!("{}: {error}", path.display())),
     }

@@ -1,5 +1,5 @@
-//! From the key to the program: the one that this checkout built, one from the
-//! cache, or a new one.
+//! Finds the program for a key: the one that this checkout built, one from the cache, or a new
+//! build.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -17,32 +17,32 @@ use crate::places::Places;
 use crate::variables::{self, SOURCE, Variables};
 use crate::{prune, run, say, tree};
 
-/// What a build gave.
+/// Result of a build.
 enum Outcome {
-    /// Compiled just now from what the key stands for.
+    /// Compiled from exactly the inputs of the key.
     Proven(Program),
-    /// To be run in this checkout, as cargo would run it.
+    /// Only to be run in this checkout, like cargo would.
     Other(PathBuf),
 }
 
-/// A key for what cargo took from an earlier build: good only until a file gets
-/// another time, because then cargo would build.
-fn of_these_files(inputs: &Inputs) -> Digest {
+/// A key for a program that cargo reused from an earlier build. It is only valid while no file's time
+/// changes, because cargo would rebuild then.
+fn stamped_key(inputs: &Inputs) -> Digest {
     xtask_sha256::of(&[inputs.key, inputs.stamp].concat())
 }
 
 struct Launch {
     places: Places,
-    /// For cargo and the program.
+    /// The environment for cargo and the program.
     environment: Variables,
     arguments: Vec<OsString>,
     now: SystemTime,
-    /// The last run's memo, and the one of this run.
+    /// The memo of the previous run, and of this one.
     old: Memo,
     memo: Memo,
 }
 
-/// Runs the program with the arguments of this process; the code to end with.
+/// Runs the program with the arguments of this process; returns the exit code.
 pub(crate) fn launch(environment: &Variables) -> i32 {
     let places = match Places::find(environment) {
         Ok(places) => places,
@@ -77,7 +77,7 @@ impl Launch {
         let waiting = || say::line("waiting for another `cargo xtask` that builds the same program");
         let lock = cache.as_ref().map(|cache| cache.lock(&key, waiting));
         let lock = lock.and_then(|lock| lock.map_err(|error| self.note(&format!("no cache: {error}"))).ok());
-        // Whoever held the lock has built it.
+        // The previous holder of the lock may have built it.
         if !rebuild
             && lock.is_some()
             && let Some(program) = self.find(cache.as_ref(), inputs)
@@ -96,7 +96,7 @@ impl Launch {
                 Err(code) => return code,
             },
         };
-        // Not stored where it has no lock: the cache cannot be written.
+        // Without a lock it is not stored: the cache is not writable.
         if let Some(cache) = cache.filter(|_| lock.is_some()) {
             match cache.store(&program, &self.places.root) {
                 Ok(_) => prune::prune(&cache, &key, self.now),
@@ -107,8 +107,8 @@ impl Launch {
         self.run(&program.path)
     }
 
-    /// Builds it, and remembers what for. `proven`: what cargo takes for fresh, because
-    /// no source has a newer time, is compiled once more: times may be set.
+    /// Builds the program and records the key. `proven`: recompiles even what cargo considers fresh by
+    /// modification times, because those can be set.
     fn build(&mut self, inputs: &Inputs, proven: bool) -> Result<Outcome, i32> {
         let mut built = cargo_build::build(&self.places, &self.environment, true)?;
         if proven && built.fresh && built.make_stale() {
@@ -117,7 +117,7 @@ impl Launch {
         match self.approve(&built, inputs) {
             Ok(program) if built.fresh => {
                 self.note("not stored: cargo took it from an earlier build");
-                self.memo.built = Some(Program { key: of_these_files(inputs), ..program });
+                self.memo.built = Some(Program { key: stamped_key(inputs), ..program });
                 Ok(Outcome::Other(built.program))
             }
             Ok(program) => {
@@ -131,7 +131,7 @@ impl Launch {
         }
     }
 
-    /// Builds and runs as cargo alone does it.
+    /// Builds and runs like plain cargo.
     fn unshared(&mut self) -> i32 {
         self.memo.built = None;
         match cargo_build::build(&self.places, &self.environment, false) {
@@ -140,13 +140,13 @@ impl Launch {
         }
     }
 
-    /// The program, if it is there.
+    /// The program, if it exists already.
     fn find(&mut self, cache: Option<&Cache>, inputs: &Inputs) -> Option<PathBuf> {
         let key = &inputs.key;
-        // What an earlier build made comes last: others may have a proven one.
-        let earlier = || self.built(&of_these_files(inputs)).map(|program| program.path);
+        // A reused build comes last: the cache may have a proven one.
+        let earlier = || self.built(&stamped_key(inputs)).map(|program| program.path);
         let Some(cache) = cache else { return self.built(key).map(|program| program.path).or_else(earlier) };
-        // Without an entry it goes on, and is stored.
+        // If the cache has no entry, continue, and store it.
         if let Some(program) = self.built(key).filter(|_| cache.has(key)) {
             return Some(program.path);
         }
@@ -164,15 +164,14 @@ impl Launch {
         }
     }
 
-    /// What this checkout built for the key, if nobody has built another since.
+    /// The program that this checkout built for the key, if it was not rebuilt since.
     fn built(&self, key: &Digest) -> Option<Program> {
         let program = self.old.built.clone().filter(|program| program.key == *key)?;
         let there = fs::metadata(&program.path).ok()?;
         (Identity::of(&there) == program.identity).then_some(program)
     }
 
-    /// A build is good for a key if the key is still the same afterwards, and if it
-    /// read nothing that is not in the key.
+    /// A build is valid for a key if the key is the same afterwards, and the build read nothing else.
     fn approve(&mut self, built: &Built, before: &Inputs) -> Result<Program, String> {
         let (_, files) = tree::read(&self.places)?;
         let identity = built.is_made_of(&files)?;
@@ -192,8 +191,8 @@ impl Launch {
         let mut environment = self.environment.clone();
         environment.insert(SOURCE.into(), self.places.source.clone().into());
         let Err(error) = run::run(program, &self.arguments, &environment);
-        // A cache on a file system without programs, or an entry that was removed
-        // just now: the checkout's own is left.
+        // The cache is on a file system mounted noexec, or the entry was just
+        // removed: use the checkout's own build.
         self.note(&format!("{} could not be started: {error}", program.display()));
         match cargo_build::build(&self.places, &self.environment, false) {
             Ok(built) => {
@@ -205,7 +204,7 @@ impl Launch {
         }
     }
 
-    /// For those who ask for more (`-v`).
+    /// Prints with `-v` only.
     fn note(&self, text: &str) {
         let own = self.arguments.iter().take_while(|argument| *argument != "--");
         if own.clone().any(|argument| argument == OsStr::new("-v") || argument == OsStr::new("--verbose")) {

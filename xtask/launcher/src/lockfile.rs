@@ -1,4 +1,4 @@
-//! The part of Cargo.lock that one package reaches. Pure.
+//! The part of Cargo.lock that one package depends on. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,8 +13,8 @@ struct Package {
     dependencies: Vec<String>,
 }
 
-/// The entries that `root` reaches, in the order of their names; `Err` says why
-/// they do not pin what is built.
+/// The entries that `root` depends on, sorted by name; `Err` says why they do not pin what is
+/// built.
 pub(crate) fn reached(lock: &str, root: &str) -> Result<String, String> {
     let packages = packages(lock)?;
     let mut by_name: BTreeMap<&str, Vec<&Package>> = BTreeMap::new();
@@ -40,8 +40,8 @@ pub(crate) fn reached(lock: &str, root: &str) -> Result<String, String> {
             check(package)?;
         }
         text.push_str(&package.shown());
-        // The lock names a dependency as shortly as it can, which depends on the
-        // packages that are not reached.
+        // Cargo.lock shortens the names of dependencies as far as they are unique,
+        // which depends on unrelated packages.
         for dependency in &package.dependencies {
             for found in matching(&by_name, dependency)? {
                 text.push_str("  ");
@@ -59,7 +59,7 @@ impl Package {
     }
 }
 
-/// Whether the entry says by itself which bytes the package has.
+/// Whether the entry pins the package's content.
 fn check(package: &Package) -> Result<(), String> {
     let name = &package.name;
     match package.source.as_deref() {
@@ -76,14 +76,14 @@ fn matching<'a>(by_name: &BTreeMap<&str, Vec<&'a Package>>, dependency: &str) ->
     let source = source.map(|source| source.trim_start_matches('(').trim_end_matches(')'));
     let fits = |package: &&&Package| {
         version.is_none_or(|version| version == package.version)
-            // A git dependency is named without its commit.
+            // Git dependencies are listed without their commit.
             && source.is_none_or(|source| package.source.as_deref().is_some_and(|own| own.starts_with(source)))
     };
     let found: Vec<&Package> = by_name.get(name).into_iter().flatten().filter(fits).copied().collect();
     if found.is_empty() { Err(format!("Cargo.lock lacks `{dependency}`")) } else { Ok(found) }
 }
 
-/// Reads what cargo writes: one key a line, strings without escapes.
+/// Parses the format that cargo writes: one key per line, strings without escapes.
 fn packages(lock: &str) -> Result<Vec<Package>, String> {
     let mut packages: Vec<Package> = Vec::new();
     let mut known_version = false;
@@ -93,7 +93,7 @@ fn packages(lock: &str) -> Result<Vec<Package>, String> {
         let odd = || format!("Cargo.lock has a line that was not expected: {line}");
         if line.starts_with('[') {
             in_package = line == "[[package]]";
-            // What a `[patch]` offers and nobody uses.
+            // An unused `[patch]`.
             if !in_package && !line.starts_with("[[patch.") {
                 return Err(odd());
             }

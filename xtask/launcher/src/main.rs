@@ -1,5 +1,5 @@
-//! `cargo xtask`: finds the program that was built from these very sources, or
-//! builds it, and runs it. ARCHITECTURE.md says how it decides.
+//! `cargo xtask`: finds the program built from exactly these sources, or builds it, and runs it. See
+//! ARCHITECTURE.md.
 
 mod about;
 mod bytes;

@@ -1,6 +1,6 @@
-//! What the last run in this checkout found out, so that files that did not
-//! change are not read again. It lies beside the launcher in the target folder. A
-//! memo that is damaged, of another checkout or of another version is no memo.
+//! Results of the last run in this checkout, so that unchanged files are not read again. The memo is
+//! stored beside the launcher in the target folder. A memo that is damaged, or of another checkout or
+//! version, is ignored.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,28 +11,28 @@ use xtask_sha256::{self as sha256, Digest};
 
 const FORMAT: &[u8] = b"xtask-launcher memo 1";
 
-/// Manifests, lock and sources as one.
+/// Manifests, lock file and sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tree {
-    /// Of the names and identities of all files.
+    /// Hash of the names and identities of all files.
     pub(crate) stamp: Digest,
-    /// Of their contents.
+    /// Hash of their contents.
     pub(crate) content: Digest,
-    /// Files that are included and not in `src`, below the workspace's folder.
+    /// Included files outside `src`, relative to the workspace.
     pub(crate) included: Vec<PathBuf>,
 }
 
-/// A compiler and what it said about itself.
+/// A compiler and its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Compiler {
     pub(crate) path: PathBuf,
     pub(crate) identity: Identity,
-    /// Of the folder with its libraries.
+    /// Identity of the folder with its libraries.
     pub(crate) libraries: Identity,
     pub(crate) version: Vec<u8>,
 }
 
-/// A program that was found good for a key.
+/// A program that is valid for a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Program {
     pub(crate) key: Digest,
@@ -44,21 +44,19 @@ pub(crate) struct Program {
 pub(crate) struct Memo {
     pub(crate) tree: Option<Tree>,
     pub(crate) compiler: Option<Compiler>,
-    /// In the cache; its digest was compared.
+    /// In the cache, with a verified digest.
     pub(crate) cached: Option<Program>,
     /// In the target folder, as cargo left it.
     pub(crate) built: Option<Program>,
 }
 
 impl Memo {
-    /// The memo of the checkout whose workspace is `root`; an empty one where
-    /// there is none that can be used.
+    /// The memo of the workspace `root`; empty if there is no usable one.
     pub(crate) fn load(file: &Path, root: &Path) -> Memo {
         fs::read(file).ok().and_then(|bytes| decode(&bytes, root)).unwrap_or_default()
     }
 
-    /// Replaces the file as a whole. A folder that cannot be written costs time,
-    /// and nothing else.
+    /// Replaces the file atomically. Ignores errors: without a memo the next run only takes longer.
     pub(crate) fn save(&self, file: &Path, root: &Path) {
         let new = file.with_extension(format!("{}.new", std::process::id()));
         if fs::write(&new, encode(self, root)).and_then(|()| fs::rename(&new, file)).is_err() {

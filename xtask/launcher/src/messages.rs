@@ -1,17 +1,15 @@
-//! What `cargo build --message-format json` says about a program. Pure.
+//! Parses the output of `cargo build --message-format json`. Pure.
 
 use std::path::PathBuf;
 
-/// What one line of it says. `fresh`: cargo took what an earlier build made,
-/// because no source has a newer time.
+/// One line. `fresh`: cargo reused an earlier build, because no source is newer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Message {
-    /// A program is there.
     Program {
         path: PathBuf,
         fresh: bool,
     },
-    /// A library of a package on disk is there: its files.
+    /// Files of a library of a local package.
     Library {
         files: Vec<PathBuf>,
         fresh: bool,
@@ -19,7 +17,7 @@ pub(crate) enum Message {
     Other,
 }
 
-/// Reads a line. One program is built, so any program is the one.
+/// Parses a line. Only one program is built, so any program is the wanted one.
 pub(crate) fn read(line: &str) -> Message {
     let fields = Fields(line);
     let on_disk = fields.string("package_id").is_some_and(|id| id.contains("path+"));
@@ -37,7 +35,7 @@ pub(crate) fn read(line: &str) -> Message {
     Message::Other
 }
 
-/// An object as cargo writes it: on one line, without spaces between its parts.
+/// A JSON object as cargo writes it: on one line, without spaces.
 struct Fields<'a>(&'a str);
 
 impl Fields<'_> {
@@ -55,15 +53,14 @@ impl Fields<'_> {
         found
     }
 
-    /// What stands behind the name. A quote within a string has a backslash before
-    /// it, so that a name is never found in a value.
+    /// The text after a name. Quotes in strings are escaped, so a name is never found inside a value.
     fn value(&self, name: &str) -> Option<&str> {
         let name = format!("\"{name}\":");
         self.0.find(&name).map(|at| &self.0[at + name.len()..])
     }
 }
 
-/// A string, and what is behind it.
+/// Parses a string; also returns the rest.
 fn string(text: &str) -> Option<(String, &str)> {
     let mut found = String::new();
     let inner = text.strip_prefix('"')?;

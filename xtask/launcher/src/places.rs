@@ -1,4 +1,4 @@
-//! Where the source is, the workspace, and the launcher itself.
+//! Locates the source, the workspace, and the launcher itself.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,11 +10,11 @@ use crate::variables::{self, Variables};
 pub(crate) struct Places {
     /// The folder of the package `xtask`.
     pub(crate) source: PathBuf,
-    /// The folder of the workspace that it belongs to.
+    /// The folder of its workspace.
     pub(crate) root: PathBuf,
-    /// Where cargo put the launcher: the folder of this profile in the target folder.
+    /// The profile's folder in the target folder, where the launcher is.
     pub(crate) output: PathBuf,
-    /// Where this was typed: cargo's configuration depends on it.
+    /// The current folder: cargo's configuration depends on it.
     pub(crate) current: PathBuf,
     /// The cargo in use.
     pub(crate) cargo: PathBuf,
@@ -22,7 +22,7 @@ pub(crate) struct Places {
 
 impl Places {
     pub(crate) fn find(environment: &Variables) -> Result<Places, String> {
-        let program = std::env::current_exe().map_err(|error| format!("the launcher does not find itself: {error}"))?;
+        let program = std::env::current_exe().map_err(|error| format!("the launcher cannot find itself: {error}"))?;
         let output = program.parent().unwrap_or(Path::new("/")).to_path_buf();
         let source = source(environment, &output)
             .ok_or("the source of xtask was not found: run `cargo xtask` within its workspace")?;
@@ -35,17 +35,16 @@ impl Places {
         Ok(Places { source, root, output, current, cargo })
     }
 
-    /// What the last run found out.
     pub(crate) fn memo(&self) -> PathBuf {
         self.output.join("xtask-launcher.memo")
     }
 
-    /// The program, where cargo most likely puts it.
+    /// Where cargo most likely puts the program.
     pub(crate) fn program(&self) -> PathBuf {
         self.output.join(PROGRAM)
     }
 
-    /// What cargo adds to the library path of a program that it runs.
+    /// The folders that cargo adds to the library path of a program that it runs.
     pub(crate) fn library_folders(&self) -> Vec<PathBuf> {
         let mut folders = vec![self.output.clone(), self.output.join("deps")];
         if let Some(toolchain) = self.cargo.parent().and_then(Path::parent) {
@@ -61,7 +60,7 @@ impl Places {
 /// The file name of the program.
 pub(crate) const PROGRAM: &str = if cfg!(windows) { "xtask.exe" } else { "xtask" };
 
-/// As `cargo run` tells it, or the workspace around the target folder.
+/// From `cargo run`, otherwise from the workspace around the target folder.
 fn source(environment: &Variables, output: &Path) -> Option<PathBuf> {
     let is_source = |folder: &Path| folder.join("launcher/Cargo.toml").is_file() && folder.join("Cargo.toml").is_file();
     let told =

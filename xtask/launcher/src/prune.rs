@@ -1,4 +1,4 @@
-//! Which cached programs go, so that the cache does not grow for ever.
+//! Removes cached programs, so that the cache does not grow forever.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use crate::about::About;
 use crate::cache::{Cache, NOTE, remove};
 use xtask_sha256::{Digest, hex};
 
-/// Unused for so long, it goes.
+/// Unused programs are removed after this time.
 const AGE: Duration = Duration::from_hours(30 * 24);
-/// So many stay.
+/// Maximum number of programs.
 const COUNT: usize = 10;
-/// So many that were built in the same checkout: each edit makes one.
+/// Maximum number per checkout: each edit creates one.
 const COUNT_OF_A_CHECKOUT: usize = 3;
-/// What a killed process left half done.
-const LEFT: Duration = Duration::from_hours(1);
+/// Unfinished files of killed processes are removed after this time.
+const UNFINISHED: Duration = Duration::from_hours(1);
 
 struct Found {
     name: String,
@@ -23,15 +23,14 @@ struct Found {
     checkout: Option<PathBuf>,
 }
 
-/// Removes what is old or too much. The program of `key` stays, and so does what
-/// somebody builds at this moment.
+/// Removes old and surplus programs, except the one of `key` and those that are being built.
 pub(crate) fn prune(cache: &Cache, key: &Digest, now: SystemTime) {
     let mut found = Vec::new();
     for entry in fs::read_dir(&cache.folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let age = |path: &Path| fs::symlink_metadata(path).and_then(|found| found.modified());
         if name.starts_with(".new-") || name.starts_with(".old-") {
-            if age(&entry.path()).is_ok_and(|time| is_older(time, now, LEFT)) {
+            if age(&entry.path()).is_ok_and(|time| is_older(time, now, UNFINISHED)) {
                 remove(&entry.path());
             }
         } else if is_entry(&name) {
@@ -41,7 +40,7 @@ pub(crate) fn prune(cache: &Cache, key: &Digest, now: SystemTime) {
             found.push(Found { name, used, checkout });
         }
     }
-    for name in superfluous(found, &hex(key), now) {
+    for name in to_remove(found, &hex(key), now) {
         let Some(_lock) = cache.lock_of(&name) else { continue };
         let old = cache.folder.join(format!(".old-{}-{name}", std::process::id()));
         if fs::rename(cache.folder.join(&name), &old).is_ok() {
@@ -59,10 +58,10 @@ fn is_older(time: SystemTime, now: SystemTime, age: Duration) -> bool {
     now.duration_since(time).is_ok_and(|since| since > age)
 }
 
-/// The names of those that go.
-fn superfluous(mut found: Vec<Found>, own: &str, now: SystemTime) -> Vec<String> {
+/// Names of the entries to remove.
+fn to_remove(mut found: Vec<Found>, own: &str, now: SystemTime) -> Vec<String> {
     found.sort_by_key(|entry| std::cmp::Reverse(entry.used));
-    // The one of this very run counts, and stays.
+    // The entry of this run counts, but stays.
     found.sort_by_key(|entry| entry.name != own);
     let mut kept: Vec<&Found> = Vec::new();
     let mut gone = Vec::new();
@@ -89,7 +88,7 @@ mod tests {
     }
 
     fn gone(entries: Vec<Found>, own: &str) -> Vec<String> {
-        superfluous(entries, own, SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 1000))
+        to_remove(entries, own, SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 1000))
     }
 
     #[test]

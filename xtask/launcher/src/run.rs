@@ -1,4 +1,4 @@
-//! Runs the program in the place of the launcher.
+//! Replaces the launcher with the program.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -8,18 +8,18 @@ use std::process::Command;
 
 use crate::variables::Variables;
 
-/// Unix: becomes the program, so that terminal, signals and exit code are its own.
-/// Returns only where it cannot be started.
+/// Unix: replaces this process, so that the program has the terminal, signals and exit code. Returns only
+/// if it cannot be started.
 #[cfg(unix)]
 pub(crate) fn run(program: &Path, arguments: &[OsString], environment: &Variables) -> Result<Infallible, io::Error> {
     Err(std::os::unix::process::CommandExt::exec(&mut command(program, arguments, environment)))
 }
 
-/// Elsewhere it waits, and ends as the program did.
+/// Elsewhere it waits and exits with the program's exit code.
 #[cfg(not(unix))]
 #[expect(clippy::exit, reason = "Windows has exit codes that `ExitCode` cannot hold")]
 pub(crate) fn run(program: &Path, arguments: &[OsString], environment: &Variables) -> Result<Infallible, io::Error> {
-    crate::system::leave_interrupts_to_the_child();
+    crate::system::ignore_interrupts();
     let status = command(program, arguments, environment).status()?;
     std::process::exit(crate::cargo_build::code(status))
 }

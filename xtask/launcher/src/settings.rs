@@ -1,8 +1,7 @@
-//! Which settings of cargo let a program be shared between checkouts. Pure: texts
-//! in, an objection out. Every objection errs on the safe side: the program is
-//! then built and run as cargo alone would do it.
+//! Decides whether cargo's settings allow sharing a program between checkouts. Pure. In doubt it objects:
+//! the program is then built and run like plain cargo does.
 
-/// Why a program that is built under this `.cargo/config.toml` is not shared.
+/// Why a program built with this `.cargo/config.toml` is not shared.
 pub(crate) fn config_objection(text: &str) -> Option<&'static str> {
     let text = without_comments(text);
     if has_escape(&text) {
@@ -19,12 +18,12 @@ pub(crate) fn config_objection(text: &str) -> Option<&'static str> {
             return Some(why);
         }
     }
-    // Flags stand in strings; a link to a registry is no file.
+    // Flags are in strings; the URL of a registry is not a file.
     let flags = has_key(&text, "rustflags");
     strings(&text).filter(|string| flags && !string.contains("://")).find_map(flags_objection)
 }
 
-/// Why a program that is built with these compiler flags is not shared.
+/// Why a program built with these compiler flags is not shared.
 pub(crate) fn flags_objection(flags: &str) -> Option<&'static str> {
     if flags.contains("native") {
         return Some("compiler flags are about this machine's processor");
@@ -47,7 +46,6 @@ pub(crate) fn manifest_objection(text: &str) -> Option<&'static str> {
     root.then_some("xtask/Cargo.toml names its workspace")
 }
 
-/// Whether a `Cargo.toml` has the table `[workspace]`.
 pub(crate) fn is_workspace(text: &str) -> bool {
     text.lines().any(|line| {
         let line: String = line.split('#').next().unwrap_or_default().split_whitespace().collect();
@@ -62,7 +60,7 @@ fn without_comments(text: &str) -> String {
     text.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join("\n")
 }
 
-/// TOML's escapes for any character could spell a key.
+/// A key could be written with TOML's escapes.
 fn has_escape(text: &str) -> bool {
     ["\\u", "\\U", "\\x"].iter().any(|escape| text.contains(escape))
 }
@@ -71,8 +69,8 @@ fn has_key(text: &str, key: &str) -> bool {
     after_key(text, key).next().is_some()
 }
 
-/// What follows the word wherever it stands as a key may, quoted or not: it
-/// begins with `=`, `.` or `]`.
+/// The text after each occurrence of `key` that may be a key, quoted or not: it begins with `=`, `.` or
+/// `]`.
 fn after_key<'a>(text: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
     let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     text.match_indices(key).filter_map(move |(at, _)| {
@@ -83,8 +81,8 @@ fn after_key<'a>(text: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
     })
 }
 
-/// What stands between quotes; with quotes inside quotes it may be more than one
-/// string at once, never less.
+/// The text between quotes; with nested quotes it may be several strings at once, never less than
+/// one.
 fn strings(text: &str) -> impl Iterator<Item = &str> {
     text.lines().flat_map(|line| line.split(['"', '\'']).skip(1))
 }

@@ -1,6 +1,6 @@
-//! What only the operating system tells: who runs this, and the C library.
+//! Facts from the operating system: the user and the C library.
 
-/// The user that this process acts as.
+/// The effective user id.
 #[cfg(unix)]
 pub(crate) fn user() -> u32 {
     #[expect(unsafe_code, reason = "the declaration of a function of the C library")]
@@ -12,8 +12,7 @@ pub(crate) fn user() -> u32 {
     geteuid()
 }
 
-/// The version of the C library, where a program that was linked with a newer one
-/// would not start.
+/// The version of the C library, if programs linked with a newer version do not start.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(crate) fn c_library() -> Vec<u8> {
     #[expect(unsafe_code, reason = "the declaration of a function of the C library")]
@@ -33,23 +32,22 @@ pub(crate) fn c_library() -> Vec<u8> {
     Vec::new()
 }
 
-/// Whether a file or a folder is its user's own and nobody else may change it.
+/// Whether this user owns a file or folder and nobody else may change it.
 #[cfg(unix)]
 pub(crate) fn is_private(metadata: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     metadata.uid() == user() && metadata.mode() & 0o022 == 0
 }
 
-/// Windows: the access list of the folder decides, which %LOCALAPPDATA% has from
-/// the system.
+/// On Windows the access list of %LOCALAPPDATA% protects it.
 #[cfg(not(unix))]
 pub(crate) fn is_private(_metadata: &std::fs::Metadata) -> bool {
     true
 }
 
-/// From here on Ctrl-C is the child's: this process waits for its exit code.
+/// Leaves Ctrl-C to the child: this process waits for its exit code.
 #[cfg(windows)]
-pub(crate) fn leave_interrupts_to_the_child() {
+pub(crate) fn ignore_interrupts() {
     type Handler = extern "system" fn(u32) -> i32;
     #[expect(unsafe_code, reason = "the declaration of a function of the system")]
     // SAFETY: kernel32: `BOOL SetConsoleCtrlHandler(PHANDLER_ROUTINE, BOOL)`.
@@ -59,7 +57,7 @@ pub(crate) fn leave_interrupts_to_the_child() {
     extern "system" fn handled(_event: u32) -> i32 {
         1
     }
-    // A function and not "ignore", which the child would inherit.
+    // A handler, because "ignore" would be inherited by the child.
     SetConsoleCtrlHandler(Some(handled), 1);
 }
 

@@ -1,5 +1,5 @@
-//! The files that a build reads below the workspace's folder: manifests, lock,
-//! sources, and what sources include.
+//! The files that a build reads in the workspace: manifests, lock file, sources, and files that sources
+//! include.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -16,16 +16,16 @@ use crate::memo::Tree;
 use crate::places::Places;
 use crate::{include, lockfile, settings};
 
-/// A file as it is found; without an identity where it is not there.
+/// A file; without an identity if it does not exist.
 #[derive(Debug)]
 pub(crate) struct Found {
-    /// What it is called in every checkout.
+    /// Its name, the same in every checkout.
     name: Vec<u8>,
     pub(crate) path: PathBuf,
     identity: Option<Identity>,
 }
 
-/// All files, by name. `included`: those that are not in `src`.
+/// All files by name. `included`: files outside `src`.
 pub(crate) fn find(places: &Places, included: &[PathBuf]) -> Result<Vec<Found>, String> {
     let (root, source) = (&places.root, &places.source);
     let mut paths = vec![root.join("Cargo.lock")];
@@ -43,7 +43,7 @@ pub(crate) fn find(places: &Places, included: &[PathBuf]) -> Result<Vec<Found>, 
     Ok(found)
 }
 
-/// Names and identities as one: while it stays the same, so do the contents.
+/// Hash of names and identities: while it is the same, so are the contents.
 pub(crate) fn stamp(files: &[Found]) -> Digest {
     let mut all = Writer::default();
     for file in files {
@@ -55,12 +55,12 @@ pub(crate) fn stamp(files: &[Found]) -> Digest {
     xtask_sha256::of(&all.0)
 }
 
-/// Whether every later change would show in the stamp.
+/// Whether every later change will change the stamp.
 pub(crate) fn is_settled(files: &[Found], now: SystemTime) -> bool {
     files.iter().all(|file| file.identity.is_none_or(|identity| identity.is_settled(now)))
 }
 
-/// Reads everything. Also returns the files, with those that are included.
+/// Reads everything. Also returns the files, including included ones.
 pub(crate) fn read(places: &Places) -> Result<(Tree, Vec<Found>), String> {
     let mut included: BTreeSet<PathBuf> = BTreeSet::new();
     loop {
@@ -71,10 +71,10 @@ pub(crate) fn read(places: &Places) -> Result<(Tree, Vec<Found>), String> {
         for file in &files {
             let content = content(file)?;
             hash.field(&file.name);
-            // A file that is empty is not one that is missing.
+            // An empty file differs from a missing one.
             hash.field(&[content.is_some().into()]);
             match &content {
-                // Without the packages that others need.
+                // Only the packages that xtask needs.
                 Some(lock) if file.path == places.root.join("Cargo.lock") => {
                     hash.field(lockfile::reached(text(lock)?, "xtask")?.as_bytes());
                 }
@@ -95,7 +95,7 @@ pub(crate) fn read(places: &Places) -> Result<(Tree, Vec<Found>), String> {
                 }
             }
         }
-        // An included source may include others.
+        // Included sources may include others.
         if included.len() == before {
             return Ok((Tree { stamp: stamp(&files), content: hash.finish(), included: list }, files));
         }
@@ -112,7 +112,7 @@ fn objections(places: &Places, manifest: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// All files below a folder but those that editors leave there.
+/// All files below a folder, except those of editors.
 fn below(folder: &Path, prefix: &[u8], found: &mut Vec<Found>) -> Result<(), String> {
     let odd = |error: io::Error| format!("{}: {error}", folder.display());
     for entry in fs::read_dir(folder).map_err(odd)? {
@@ -144,7 +144,7 @@ fn identity(path: &Path) -> Result<Option<Identity>, String> {
     }
 }
 
-/// The bytes that a file has while it has its identity.
+/// The content of a file; fails if it changes while it is read.
 fn content(file: &Found) -> Result<Option<Vec<u8>>, String> {
     let Some(identity) = file.identity else { return Ok(None) };
     let odd = |error: io::Error| format!("{}: {error}", file.path.display());
@@ -159,7 +159,7 @@ fn inside<'a>(root: &Path, path: &'a Path) -> Result<&'a Path, String> {
     path.strip_prefix(root).map_err(|_| format!("{} is outside of the workspace", path.display()))
 }
 
-/// With `/` on every system.
+/// The name with `/` on every system.
 fn name(root: &Path, path: &Path) -> Result<Vec<u8>, String> {
     let parts: Vec<&[u8]> = inside(root, path)?.components().map(|part| part.as_os_str().as_encoded_bytes()).collect();
     Ok(parts.join(&b'/'))

@@ -1,5 +1,5 @@
-//! Variables of the environment: which of them a build reads, and which cargo
-//! added for this process alone. Pure.
+//! Environment variables: which of them a build reads, and which cargo set for this process only.
+//! Pure.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 
 use crate::settings::flags_objection;
 
-/// The environment, by name.
 pub(crate) type Variables = BTreeMap<OsString, OsString>;
 
-/// Where the source of the program is; read by `adopt`.
+/// The folder of the program's source; read by `adopt`.
 pub(crate) const SOURCE: &str = "XTASK_SOURCE";
 
-/// What `cargo run` sets for the program that it runs.
+/// Variables that `cargo run` sets for the program.
 const SET_BY_CARGO: [&str; 6] = [
     "CARGO_MANIFEST_DIR",
     "CARGO_MANIFEST_PATH",
@@ -23,9 +22,9 @@ const SET_BY_CARGO: [&str; 6] = [
     "CARGO_RUSTC_CURRENT_DIR",
 ];
 
-/// Names, or beginnings of names, without an influence on what is compiled:
-/// places, terminals, networks, and what programs read when they run.
-const WITHOUT_INFLUENCE: [&str; 18] = [
+/// Names, or beginnings of names, that do not affect what is compiled: paths, terminals, networks, and
+/// what programs read when they run.
+const IRRELEVANT: [&str; 18] = [
     "CARGO_HOME",
     "CARGO_TARGET_DIR",
     "CARGO_BUILD_TARGET_DIR",
@@ -38,7 +37,7 @@ const WITHOUT_INFLUENCE: [&str; 18] = [
     "CARGO_ALIAS_*",
     "CARGO_REGISTRY_*",
     "CARGO_REGISTRIES_*",
-    // The compiler that it leads to is looked at instead.
+    // The compiler that it selects is identified instead.
     "RUSTUP_*",
     "RUST_RECURSION_COUNT",
     "RUST_BACKTRACE",
@@ -47,18 +46,18 @@ const WITHOUT_INFLUENCE: [&str; 18] = [
     "RUST_TEST_*",
 ];
 
-/// Not of cargo or rustc, and read by them all the same.
+/// Not named after cargo or rustc, but read by them.
 const OTHERS: [&str; 2] = ["MACOSX_DEPLOYMENT_TARGET", "SDKROOT"];
 
-/// The variables that decide what is compiled; `Err` says why the program of such
-/// a build is not shared.
-pub(crate) fn of_the_build(all: &Variables) -> Result<Vec<(&OsStr, &OsStr)>, String> {
+/// The variables that affect what is compiled; `Err` says why a program built with them is not
+/// shared.
+pub(crate) fn build_variables(all: &Variables) -> Result<Vec<(&OsStr, &OsStr)>, String> {
     let mut found = Vec::new();
     for (name, value) in all {
         let text = name.to_string_lossy();
         let counts = (text.starts_with("CARGO_") || text.starts_with("RUST") || OTHERS.contains(&&*text))
             && !is_set_by_cargo(&text)
-            && !WITHOUT_INFLUENCE.iter().any(|pattern| fits(&text, pattern));
+            && !IRRELEVANT.iter().any(|pattern| fits(&text, pattern));
         if !counts {
             continue;
         }
@@ -77,14 +76,14 @@ pub(crate) fn of_the_build(all: &Variables) -> Result<Vec<(&OsStr, &OsStr)>, Str
     Ok(found)
 }
 
-/// Whether a value that the compiler read (`env!`) is part of the key.
-pub(crate) fn is_known_to_the_key(name: &str) -> bool {
-    // The manifest says these.
+/// Whether a variable that the compiler read (`env!`) is part of the key.
+pub(crate) fn is_in_key(name: &str) -> bool {
+    // These come from the manifest.
     let manifest = name.starts_with("CARGO_PKG_") || ["CARGO_CRATE_NAME", "CARGO_BIN_NAME"].contains(&name);
     let ours = (name.starts_with("CARGO_") || name.starts_with("RUST"))
         && !is_set_by_cargo(name)
         && !["OUT_DIR", "CARGO_TARGET_TMPDIR", "CARGO_WORKSPACE_DIR"].contains(&name)
-        && !WITHOUT_INFLUENCE.iter().any(|pattern| fits(name, pattern));
+        && !IRRELEVANT.iter().any(|pattern| fits(name, pattern));
     manifest || ours
 }
 
@@ -96,16 +95,15 @@ fn fits(name: &str, pattern: &str) -> bool {
     pattern.strip_suffix('*').map_or(name == pattern, |start| name.starts_with(start))
 }
 
-/// The environment without what `cargo run` added for this process: with that, a
-/// build within it would differ from a plain `cargo build`. `libraries`: the
-/// folders that cargo put in front of the library path.
+/// The environment without what `cargo run` set for this process: with it a nested build would differ
+/// from a plain `cargo build`. `libraries`: folders that cargo prepended to the library path.
 pub(crate) fn for_children(all: &Variables, libraries: &[PathBuf]) -> Variables {
     let mut kept = all.clone();
     kept.retain(|name, _| !is_set_by_cargo(&name.to_string_lossy()) && name != SOURCE);
     if let Some(path) = LIBRARY_PATH.and_then(|name| Some((name, kept.get(OsStr::new(name))?.clone()))) {
         let (name, value) = path;
         let own: Vec<PathBuf> =
-            std::env::split_paths(&value).skip_while(|folder| is_cargos(folder, libraries)).collect();
+            std::env::split_paths(&value).skip_while(|folder| is_cargo_folder(folder, libraries)).collect();
         match std::env::join_paths(own) {
             Ok(own) if !own.is_empty() => drop(kept.insert(name.into(), own)),
             _ => drop(kept.remove(OsStr::new(name))),
@@ -114,15 +112,15 @@ pub(crate) fn for_children(all: &Variables, libraries: &[PathBuf]) -> Variables 
     kept
 }
 
-fn is_cargos(folder: &Path, libraries: &[PathBuf]) -> bool {
+fn is_cargo_folder(folder: &Path, libraries: &[PathBuf]) -> bool {
     libraries.iter().any(|library| library == folder)
 }
 
-/// Elsewhere cargo adds to PATH (Windows), or to a list that is not empty anyway
-/// (macOS); a build does not see that.
+/// On other systems cargo adds to PATH (Windows) or to a list that is never empty (macOS), which does not
+/// affect a build.
 const LIBRARY_PATH: Option<&str> = if cfg!(target_os = "linux") { Some("LD_LIBRARY_PATH") } else { None };
 
-/// Whether a variable is set to something that is not "no".
+/// Whether a variable is set and not false.
 pub(crate) fn is_on(all: &Variables, name: &str) -> bool {
     all.get(OsStr::new(name)).is_some_and(|value| !value.is_empty() && value != "0" && value != "false")
 }
@@ -157,7 +155,7 @@ mod tests {
             ("RUSTFLAGS", "-D warnings"),
             ("PATH", "x"),
         ]);
-        let names: Vec<&str> = of_the_build(&all).unwrap().iter().filter_map(|(name, _)| name.to_str()).collect();
+        let names: Vec<&str> = build_variables(&all).unwrap().iter().filter_map(|(name, _)| name.to_str()).collect();
         assert_eq!(names, ["CARGO_INCREMENTAL", "CARGO_PROFILE_DEV_DEBUG", "RUSTFLAGS", "RUST_MIN_STACK"]);
     }
 
@@ -171,7 +169,7 @@ mod tests {
             ("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", "wine"),
             ("CARGO_PATHS", "x"),
         ] {
-            let error = of_the_build(&variables(&[(name, value)])).unwrap_err();
+            let error = build_variables(&variables(&[(name, value)])).unwrap_err();
             assert!(error.starts_with(name), "{error}");
         }
     }
@@ -179,10 +177,10 @@ mod tests {
     #[test]
     fn values_that_are_compiled_in_must_be_known() {
         for name in ["CARGO_PKG_VERSION", "CARGO_CRATE_NAME", "CARGO_PROFILE_DEV_DEBUG"] {
-            assert!(is_known_to_the_key(name), "{name}");
+            assert!(is_in_key(name), "{name}");
         }
         for name in ["CARGO_MANIFEST_DIR", "OUT_DIR", "GITHUB_SHA", "CARGO_HOME", "RUST_LOG"] {
-            assert!(!is_known_to_the_key(name), "{name}");
+            assert!(!is_in_key(name), "{name}");
         }
     }
 

@@ -1,23 +1,22 @@
-//! The names that the CA may speak for (RFC 5280, 4.2.1.10), as DER: rcgen has
-//! no constraint for URIs.
+//! The name constraints of the CA (RFC 5280, 4.2.1.10) as DER: rcgen has no constraint for URIs.
 
 use rcgen::CustomExtension;
 
 /// id-ce-nameConstraints
 const OID: [u64; 4] = [2, 5, 29, 30];
-/// Nobody has a name below it (RFC 2606).
+/// No name exists below it (RFC 2606).
 const NOBODY: &str = ".invalid";
 
-/// Kinds of a general name.
+/// Kinds of general names.
 const MAIL: u8 = 1;
 const DNS: u8 = 2;
 const URI: u8 = 6;
 const IP: u8 = 7;
 
-/// Host names below `domain`, and no other kind of name. A constraint is about
-/// one kind only, so each is named. Addresses are excluded all at once; e-mail
-/// and URIs are permitted to nobody, because an empty name, which would exclude
-/// them all, matches none in OpenSSL (`crypto/x509/v3_ncons.c`).
+/// Permits host names below `domain` and no other kind of name. A constraint only applies to one kind,
+/// so each is listed. All addresses are excluded; e-mail and URIs are permitted for a domain that does
+/// not exist, because in OpenSSL an empty name does not exclude all of them
+/// (`crypto/x509/v3_ncons.c`).
 pub(super) fn only_hosts_below(domain: &str) -> CustomExtension {
     let permitted =
         [subtree(DNS, domain.as_bytes()), subtree(MAIL, NOBODY.as_bytes()), subtree(URI, NOBODY.as_bytes())];
@@ -28,12 +27,12 @@ pub(super) fn only_hosts_below(domain: &str) -> CustomExtension {
     extension
 }
 
-/// `GeneralSubtree` with a name of this kind.
+/// A `GeneralSubtree` with a name of this kind.
 fn subtree(kind: u8, name: &[u8]) -> Vec<u8> {
     tagged(0x30, &tagged(0x80 | kind, name))
 }
 
-/// All of it is shorter than 65536 bytes.
+/// Content must be shorter than 65536 bytes.
 fn tagged(tag: u8, content: &[u8]) -> Vec<u8> {
     let [high, low] = u16::try_from(content.len()).unwrap_or(u16::MAX).to_be_bytes();
     let length: &[u8] = match (high, low) {

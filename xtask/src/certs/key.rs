@@ -1,4 +1,4 @@
-//! Keys: ECDSA on P-256, which every browser and every TLS library takes.
+//! Keys: ECDSA on P-256, which every browser and TLS library supports.
 
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{Signature, SigningKey};
@@ -7,17 +7,15 @@ use rcgen::{PKCS_ECDSA_P256_SHA256, PublicKeyData, SignatureAlgorithm};
 
 use crate::error::{Context, Error, Result};
 
-/// A key pair.
 pub(super) struct Key {
     secret: SigningKey,
-    /// The point, uncompressed: 0x04, X, Y.
+    /// The uncompressed point: 0x04, X, Y.
     public: Vec<u8>,
 }
 
 impl Key {
-    /// A new one.
     pub(super) fn generate() -> Result<Key> {
-        // 1 in 2^32 numbers is none of the curve's.
+        // 1 in 2^32 random numbers is not a valid key.
         for _ in 0..8 {
             if let Ok(secret) = SigningKey::from_slice(&random::<32>()?) {
                 return Ok(Key::of(secret));
@@ -26,18 +24,16 @@ impl Key {
         Err(Error::new("the system's random numbers are not random"))
     }
 
-    /// From a file.
     pub(super) fn from_pem(pem: &str) -> Result<Key> {
         SigningKey::from_pkcs8_pem(pem).map(Key::of).context("read the key")
     }
 
-    /// For a file (PKCS #8).
+    /// PKCS #8.
     pub(super) fn pem(&self) -> Result<String> {
         Ok(self.secret.to_pkcs8_pem(LineEnding::LF).context("write the key")?.to_string())
     }
 
-    /// What certificates call it. RFC 5280, 4.2.1.2, lets any unique number do:
-    /// these are bytes of X.
+    /// The key identifier. RFC 5280, 4.2.1.2, allows any unique number; these are bytes of X.
     pub(super) fn id(&self) -> Vec<u8> {
         self.public[1..21].to_vec()
     }
@@ -48,7 +44,7 @@ impl Key {
     }
 }
 
-/// Bytes by chance.
+/// Random bytes.
 pub(super) fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).context("ask the system for random numbers")?;

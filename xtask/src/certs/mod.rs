@@ -1,11 +1,13 @@
-//! A certificate authority of this machine for `*.localhost`, and a
-//! certificate for each project. Made in Rust alone: nothing here compiles C.
+//! A certificate authority of this machine for `*.localhost`, and a certificate per project. Pure
+//! Rust: nothing here compiles C.
 //!
 //! ```text
 //! ca/ca.crt ca/ca.key      the CA: what `proxy trust` trusts; the key never leaves
-//! certs/NAME.crt, .key     what the proxy shows; this folder alone is mounted
-//! issued/NAME.json         names and end of each, so that nothing has to be parsed
+//! certs/NAME.crt, .key     what the proxy serves; only this folder is mounted
+//! issued/NAME.json         names and expiry of each, so that nothing has to be parsed
 //! ```
+
+#![expect(missing_docs, reason = "a comment says what the name does not")]
 
 mod constraints;
 mod issue;
@@ -25,9 +27,9 @@ use key::Key;
 
 pub use issue::CA_NAME;
 
-/// A certificate that ends sooner is made anew.
+/// A certificate that expires sooner is renewed.
 const RENEW: Duration = Duration::from_hours(30 * 24);
-/// Who makes certificates has made them in a second.
+/// Issuing takes less than a second.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// The folder of all certificates.
@@ -36,34 +38,32 @@ pub struct Certs {
     dir: PathBuf,
 }
 
-/// A certificate that was issued.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Issued {
     /// Its files' name.
     #[serde(default)]
     pub name: String,
-    /// The hosts that it is for.
     pub hosts: Vec<String>,
-    /// When it ends, in seconds since 1970.
+    /// Expiry in seconds since 1970.
     pub ends: u64,
-    /// The key of the CA that signed it.
+    /// Key identifier of the CA that signed it.
     issuer: String,
-    /// Of a CA: what its certificate says, see [`issue::FORM`].
+    /// For a CA: the version of its content, see [`issue::FORM`].
     #[serde(default)]
     form: u32,
 }
 
-/// What [`Certs::ensure`] did.
+/// Result of [`Certs::ensure`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// It was good already.
+    /// It was valid already.
     None,
-    /// A new certificate: the proxy has to read it.
+    /// A new certificate, which the proxy has to read.
     Certificate,
-    /// A new CA as well: it has to be trusted.
+    /// Also a new CA, which has to be trusted.
     Authority,
-    /// The same in the place of one that may speak for more than is needed: its
-    /// key is gone, and the new one has to be trusted again.
+    /// Also a new CA, because the old one was valid for more than needed: its key is gone, and the new one
+    /// has to be trusted.
     Renewed,
 }
 
@@ -75,30 +75,26 @@ impl Change {
 }
 
 impl Issued {
-    /// When it ends.
     pub fn ends_at(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(self.ends)
     }
 }
 
 impl Certs {
-    /// The certificates below `dir`.
     pub fn new(dir: impl Into<PathBuf>) -> Certs {
         Certs { dir: dir.into() }
     }
 
-    /// The CA's certificate.
     pub fn ca_file(&self) -> PathBuf {
         self.dir.join("ca").join("ca.crt")
     }
 
-    /// The folder that the proxy reads.
     pub fn folder(&self) -> PathBuf {
         self.dir.join("certs")
     }
 
-    /// Makes sure that there is a certificate `name` for exactly `hosts` that
-    /// is good for a while. Two processes at once take turns.
+    /// Ensures that there is a certificate `name` for exactly `hosts` that is valid for a while. Concurrent
+    /// calls wait for each other.
     pub fn ensure(&self, name: &str, hosts: &[String], now: SystemTime) -> Result<Change> {
         for folder in ["ca", "certs", "issued"] {
             disk::private_folder(&self.dir.join(folder))?;
@@ -114,14 +110,14 @@ impl Certs {
         let record = self.dir.join("issued").join(format!("{name}.json"));
         let known = read(&record).filter(|_| certificate.is_file() && secret.is_file());
         let good = |known: Issued| {
-            known.hosts == hosts && known.issuer == issuer && good_for_a_while(known.ends, issue::LEAF_DAYS, now)
+            known.hosts == hosts && known.issuer == issuer && is_valid_long_enough(known.ends, issue::LEAF_DAYS, now)
         };
         if known.is_some_and(good) {
             return Ok(made.unwrap_or(Change::None));
         }
         let key = Key::generate()?;
         let (leaf, ends) = issue::leaf(&key, &hosts, &authority, now)?;
-        // What stops half-way has no record, and is done again.
+        // If this is interrupted, there is no record, and it is done again.
         drop(fs::remove_file(&record));
         disk::write_private(&secret, key.pem()?.as_bytes())?;
         disk::write_atomic(&certificate, pem(leaf.der())?.as_bytes())?;
@@ -130,7 +126,7 @@ impl Certs {
         Ok(made.unwrap_or(Change::Certificate))
     }
 
-    /// Every certificate that is there, by name.
+    /// All certificates, by name.
     pub fn list(&self) -> Vec<Issued> {
         let entries = fs::read_dir(self.dir.join("issued")).into_iter().flatten().flatten();
         let mut list: Vec<Issued> = entries.filter_map(|entry| read(&entry.path())).collect();
@@ -139,20 +135,20 @@ impl Certs {
         list
     }
 
-    /// The certificates (DER) that are for `host`: two projects may claim it.
-    pub fn of_host(&self, host: &str) -> Vec<Vec<u8>> {
+    /// The certificates (DER) for `host`, which two projects may claim.
+    pub fn for_host(&self, host: &str) -> Vec<Vec<u8>> {
         let issued = self.list().into_iter().filter(|issued| issued.hosts.iter().any(|known| known == host));
         let pem = issued.filter_map(|issued| fs::read(self.folder().join(format!("{}.crt", issued.name))).ok());
         pem.filter_map(|pem| pem_rfc7468::decode_vec(&pem).ok().map(|(_, der)| der)).collect()
     }
 
-    /// The CA's key; a CA is made where there is none, where it ends soon, or
-    /// where its certificate allows too much, which is told.
+    /// The CA's key. Creates a new CA, and reports it, if there is none, if it expires soon, or if its
+    /// certificate permits too much.
     fn authority(&self, now: SystemTime) -> Result<(Key, Option<Change>)> {
         let secret = self.dir.join("ca").join("ca.key");
         let record = self.dir.join("ca").join("ca.json");
-        let known =
-            read(&record).filter(|known| good_for_a_while(known.ends, issue::CA_DAYS, now) && self.ca_file().is_file());
+        let known = read(&record)
+            .filter(|known| is_valid_long_enough(known.ends, issue::CA_DAYS, now) && self.ca_file().is_file());
         let is_of_old = known.as_ref().is_some_and(|known| known.form < issue::FORM);
         if let (Some(known), Ok(pem)) = (known.filter(|_| !is_of_old), fs::read_to_string(&secret)) {
             let key = Key::from_pem(&pem).map_err(|error| {
@@ -174,12 +170,12 @@ impl Certs {
     }
 }
 
-/// Of what lives so many days.
-fn good_for_a_while(ends: u64, days: u64, now: SystemTime) -> bool {
-    ends > seconds(now) + RENEW.as_secs() && !issue::is_of_the_future(ends, days, now)
+/// `days` is the lifetime.
+fn is_valid_long_enough(ends: u64, days: u64, now: SystemTime) -> bool {
+    ends > seconds(now) + RENEW.as_secs() && !issue::is_from_future(ends, days, now)
 }
 
-/// A record that is not there, or damaged, is of nothing.
+/// `None` for a missing or damaged record.
 fn read(record: &Path) -> Option<Issued> {
     serde_json::from_slice(&fs::read(record).ok()?).ok()
 }
@@ -188,7 +184,7 @@ fn pem(der: &[u8]) -> Result<String> {
     pem_rfc7468::encode_string("CERTIFICATE", LineEnding::LF, der).context("write a certificate")
 }
 
-/// A name is no path, whoever chose it.
+/// A name must never be read as a path.
 fn file_name(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect()
 }
@@ -231,13 +227,13 @@ mod tests {
         let later = now + DAY * 800;
         assert_eq!(certs.ensure("p.1", &hosts(&["a.localhost"]), later).unwrap(), Change::Certificate);
         assert_ne!(file(), second);
-        // The CA ends too, and takes its certificates along.
+        // The CA expires too, and with it its certificates.
         let later = now + DAY * 3640;
         assert_eq!(certs.ensure("q", &hosts(&["q.localhost"]), later).unwrap(), Change::Authority);
         assert_eq!(certs.ensure("p.1", &hosts(&["a.localhost"]), later).unwrap(), Change::Certificate);
     }
 
-    /// As the record of one is that an earlier version made.
+    /// With a record from an earlier version.
     #[test]
     fn a_ca_that_may_do_more_than_it_needs_is_renewed_once() {
         let dir = tempfile::tempdir().unwrap();
@@ -253,7 +249,7 @@ mod tests {
         assert_ne!(fs::read(dir.path().join("ca/ca.key")).unwrap(), key);
     }
 
-    /// What a clock that ran ahead made is not valid yet.
+    /// Certificates issued while the clock was ahead are not valid yet.
     #[test]
     fn what_was_made_in_the_future_is_made_anew() {
         let dir = tempfile::tempdir().unwrap();
@@ -262,7 +258,7 @@ mod tests {
         let ahead = now + DAY * 400;
         assert_eq!(certs.ensure("p", &hosts(&["p.localhost"]), ahead).unwrap(), Change::Authority);
         assert_eq!(certs.ensure("p", &hosts(&["p.localhost"]), now).unwrap(), Change::Authority);
-        // An hour back is within the day that clocks may differ.
+        // An hour is within the day that clocks may differ.
         let back = now - Duration::from_hours(1);
         assert_eq!(certs.ensure("p", &hosts(&["p.localhost"]), back).unwrap(), Change::None);
         assert_eq!(certs.ensure("p", &hosts(&["p.localhost"]), now).unwrap(), Change::None);

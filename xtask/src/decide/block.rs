@@ -1,20 +1,19 @@
-//! A block of ports for a project: tens that begin at a round number, as people
-//! give them out by hand (8000-8009 for one, 8010-8019 for the next).
+//! A block of ports for a project: ten from a round number on, as people assign them
+//! by hand (8000-8009 for one, 8010-8019 for the next).
 
 use crate::model::PortRange;
 
-/// Ports of a block; a project with more ports than this gets whole blocks in a
-/// row.
+/// A project with more ports than this gets several blocks in a row.
 const BLOCK: u16 = 10;
-/// Blocks begin here: 8000-8009 is where the defaults of so many projects are.
+/// Blocks begin here: many projects have their defaults in 8000-8009.
 const FIRST: u16 = 8010;
-/// And end before the ports that some system hands out by itself (Linux from
-/// 32768 on, others from 49152).
+/// They end below every system's ephemeral ports (Linux: from 32768, others: from
+/// 49152).
 const LAST: u16 = 32759;
 
-/// The first block with room for `count` ports that is not `busy`. `seed` tells
-/// where to begin, once around: 0 at the first block. Ledgers that know nothing
-/// of each other rarely choose the same where each has a seed of its own.
+/// The first block with room for `count` ports that is not `busy`. The search begins
+/// at a block that `seed` selects (0: the first) and wraps around. With different
+/// seeds, ledgers that know nothing of each other rarely choose the same block.
 pub fn free_block(count: usize, seed: u64, busy: &mut dyn FnMut(PortRange) -> bool) -> Option<PortRange> {
     let blocks = u16::try_from(count.div_ceil(usize::from(BLOCK)).max(1)).ok()?;
     let size = blocks.checked_mul(BLOCK)?;

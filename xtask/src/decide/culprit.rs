@@ -1,18 +1,16 @@
-//! Programs that usually sit on the ports of a development stack, and what to
-//! do about each.
+//! Programs that often hold the ports of a development stack, and how to stop each.
 
 use crate::model::Process;
 
-/// Words of a name or command line, and the advice.
 struct Culprit {
-    /// One of these is the process's name, or starts it.
+    /// Beginnings of the process's name.
     names: &'static [&'static str],
-    /// One of these is in the command line; empty = the name is enough.
+    /// Parts of the command line; empty = the name is enough.
     words: &'static [&'static str],
     advice: &'static str,
 }
 
-/// The first that fits counts.
+/// The first match counts.
 const CULPRITS: &[Culprit] = &[
     Culprit {
         names: &["ControlCenter", "ControlCe"],
@@ -22,12 +20,12 @@ const CULPRITS: &[Culprit] = &[
     Culprit {
         names: &["postgres"],
         words: &[],
-        advice: "a PostgreSQL server of this machine: `sudo systemctl stop postgresql` (macOS: `brew services stop postgresql`), or give the stack's another port",
+        advice: "a PostgreSQL server of this machine: `sudo systemctl stop postgresql` (macOS: `brew services stop postgresql`), or move the stack's port",
     },
     Culprit {
         names: &["redis-server", "valkey-server"],
         words: &[],
-        advice: "a Redis server of this machine: `sudo systemctl stop redis-server` (macOS: `brew services stop redis`), or give the stack's another port",
+        advice: "a Redis server of this machine: `sudo systemctl stop redis-server` (macOS: `brew services stop redis`), or move the stack's port",
     },
     Culprit {
         names: &["mysqld", "mariadbd"],
@@ -48,7 +46,7 @@ const CULPRITS: &[Culprit] = &[
     Culprit {
         names: &[],
         words: &["uvicorn", "gunicorn", "hypercorn"],
-        advice: "a Python web server: end it in its terminal; with --reload end the parent, which starts it anew",
+        advice: "a Python web server: end it in its terminal; with --reload end the parent, which restarts it",
     },
     Culprit {
         names: &["next-server"],
@@ -84,7 +82,7 @@ const CULPRITS: &[Culprit] = &[
     },
 ];
 
-/// What is known of such a process; `None` for all others.
+/// How to stop this process, if it is one of the known programs.
 pub fn advice(process: &Process) -> Option<&'static str> {
     let named =
         |culprit: &Culprit| culprit.names.is_empty() || culprit.names.iter().any(|name| process.name.starts_with(name));

@@ -1,23 +1,26 @@
-//! Who came of whom, on a system that tells the number of a parent and gives
-//! that number to another process after its end.
+//! The descendants of processes, on a system that reuses process ids and tells only
+//! the id of a parent.
 
-/// A process that can be mistaken for no other.
+/// Identifies a process even after its id was reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Born {
-    /// Its number, which others had before and will have after it.
+pub struct ProcessIdentity {
     pub pid: u32,
-    /// When it was created, in whatever units its system counts.
+    /// Creation time in the system's unit.
     pub created: u64,
 }
 
-/// What `roots` started, and what those started: parents before their children,
-/// without `roots`. `parents` are pairs of a process and its parent's number;
-/// `created` is asked only of processes whose parent has one of the numbers.
+/// The descendants of `roots` without `roots` themselves, parents before their
+/// children. `parents` holds pairs of a process id and its parent's id; `created` is
+/// only called for processes whose parent is among the ids found so far.
 ///
-/// Older than its parent no process can be: such a one belonged to somebody who
-/// had the number before. One that is not let be looked at is nobody's child, so
-/// that it is rather one too few that ends than somebody else's.
-pub fn descendants(roots: &[Born], parents: &[(u32, u32)], created: &mut dyn FnMut(u32) -> Option<u64>) -> Vec<Born> {
+/// No process is older than its parent: if it is, its parent was another process
+/// that had the id before. A process whose creation time cannot be read is left out,
+/// so that too few processes are ended rather than somebody else's.
+pub fn descendants(
+    roots: &[ProcessIdentity],
+    parents: &[(u32, u32)],
+    created: &mut dyn FnMut(u32) -> Option<u64>,
+) -> Vec<ProcessIdentity> {
     let mut tree = roots.to_vec();
     let mut next = 0;
     while let Some(parent) = tree.get(next).copied() {
@@ -25,7 +28,7 @@ pub fn descendants(roots: &[Born], parents: &[(u32, u32)], created: &mut dyn FnM
             if tree.iter().all(|known| known.pid != *pid)
                 && let Some(created) = created(*pid).filter(|created| *created >= parent.created)
             {
-                tree.push(Born { pid: *pid, created });
+                tree.push(ProcessIdentity { pid: *pid, created });
             }
         }
         next += 1;
@@ -38,9 +41,10 @@ mod tests {
     use super::*;
 
     fn found(roots: &[(u32, u64)], processes: &[(u32, u32, u64)]) -> Vec<u32> {
-        let roots: Vec<Born> = roots.iter().map(|(pid, created)| Born { pid: *pid, created: *created }).collect();
+        let roots: Vec<ProcessIdentity> =
+            roots.iter().map(|(pid, created)| ProcessIdentity { pid: *pid, created: *created }).collect();
         let parents: Vec<(u32, u32)> = processes.iter().map(|(pid, parent, _)| (*pid, *parent)).collect();
-        // Created at 0: one that may not be looked at.
+        // Created at 0: one whose creation time cannot be read.
         let mut created =
             |pid| processes.iter().find(|row| row.0 == pid).map(|row| row.2).filter(|created| *created > 0);
         descendants(&roots, &parents, &mut created).iter().map(|born| born.pid).collect()
@@ -55,7 +59,7 @@ mod tests {
 
     #[test]
     fn who_is_older_than_its_parent_is_the_child_of_another_that_had_the_number() {
-        // 20 and what it started came of a process 10 that ended before this one.
+        // 20 and its children descend from an earlier process 10 that has ended.
         let processes = [(10, 1, 100), (20, 10, 50), (21, 20, 150), (22, 10, 100)];
         assert_eq!(found(&[(10, 100)], &processes), [22]);
     }

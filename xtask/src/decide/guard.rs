@@ -1,11 +1,11 @@
-//! Processes that stand for something else and are never signalled.
+//! Processes that are never signalled, because they serve something else.
 
-use super::behind::stop_behind;
+use super::helper::stop_command;
 use crate::model::Process;
 
-/// Programs of container engines and of their virtual machines: whoever ends
-/// one ends other people's ports, or all of them. Names as the system shows
-/// them; some systems cut them to 15 characters.
+/// Programs of container engines and of their virtual machines: ending one closes
+/// ports of other containers, or all of them. Some systems cut names to 15
+/// characters.
 const ENGINE: [&str; 21] = [
     "docker-proxy",
     "dockerd",
@@ -24,11 +24,11 @@ const ENGINE: [&str; 21] = [
     "wslrelay",
     "wslhost",
     "podman",
-    // Podman: one for each container, which holds its ports (rootful).
+    // Podman (rootful): one per container, which holds its ports.
     "conmon",
     "netavark",
     "aardvark-dns",
-    // The program that pasta is a link to.
+    // pasta is a link to it.
     "passt",
 ];
 
@@ -45,16 +45,16 @@ pub fn is_engine_process(process: &Process) -> bool {
     is_mux || names.into_iter().flatten().any(is_engine)
 }
 
-/// A docker-proxy that has outlived its engine holds its port for nobody, and
-/// no restart of the engine ends it. All must be true: it is one, its parent is
-/// no engine, and no running container publishes the port.
+/// Whether it is a docker-proxy that outlived its engine: it holds a port for nobody,
+/// and restarting the engine does not end it. Its parent must not be an engine, and
+/// no running container may publish the port.
 pub fn is_leftover_proxy(process: &Process, parent: Option<&Process>, published: bool) -> bool {
     process.name == "docker-proxy" && !published && parent.is_none_or(|parent| !is_engine_process(parent))
 }
 
-/// Why a process must not be signalled; `None` = it may be. `ancestors` are the
-/// processes that we ourselves run under.
-pub fn untouchable(process: &Process, ancestors: &[u32]) -> Option<String> {
+/// Why a process must not be signalled; `None` = it may be. `ancestors` are those of
+/// this process.
+pub fn signal_objection(process: &Process, ancestors: &[u32]) -> Option<String> {
     let pid = process.pid;
     if pid <= 1 {
         return Some("it is the system's first process".to_owned());
@@ -65,7 +65,7 @@ pub fn untouchable(process: &Process, ancestors: &[u32]) -> Option<String> {
                 .to_owned(),
         );
     }
-    if let Some(stop) = stop_behind(process) {
+    if let Some(stop) = stop_command(process) {
         return Some(format!("it holds the port for a container of Podman: {stop}"));
     }
     if is_engine_process(process) {
@@ -75,7 +75,7 @@ pub fn untouchable(process: &Process, ancestors: &[u32]) -> Option<String> {
         ));
     }
     if ancestors.contains(&pid) {
-        return Some("this command itself runs under it".to_owned());
+        return Some("this command runs under it".to_owned());
     }
     None
 }
@@ -110,12 +110,12 @@ mod tests {
             "containerd-shim",
             "gvproxy",
         ] {
-            let found = untouchable(&process(name, ""), &[]).is_some();
-            // lsof's columns cut names to nine characters; we never read those.
+            let found = signal_objection(&process(name, ""), &[]).is_some();
+            // lsof's columns cut names to nine characters; those are not read.
             assert_eq!(found, name != "docker-pr", "{name}");
         }
-        assert!(untouchable(&process("ssh", "ssh: /Users/x/.colima/_lima/ssh.sock [mux]"), &[]).is_some());
-        assert!(untouchable(&process("ssh", "ssh -L 8000:localhost:8000 host"), &[]).is_none());
+        assert!(signal_objection(&process("ssh", "ssh: /Users/x/.colima/_lima/ssh.sock [mux]"), &[]).is_some());
+        assert!(signal_objection(&process("ssh", "ssh -L 8000:localhost:8000 host"), &[]).is_none());
     }
 
     #[test]
@@ -132,12 +132,12 @@ mod tests {
     #[test]
     fn ordinary_servers_are_not() {
         for name in ["python3", "node", "postgres", "nginx", "next-server (v1"] {
-            assert_eq!(untouchable(&process(name, ""), &[]), None);
+            assert_eq!(signal_objection(&process(name, ""), &[]), None);
         }
     }
 
     #[test]
     fn what_we_run_under_is() {
-        assert!(untouchable(&process("bash", ""), &[4711]).is_some());
+        assert!(signal_objection(&process("bash", ""), &[4711]).is_some());
     }
 }

@@ -1,20 +1,19 @@
-//! From what was seen about one published port to a verdict: the probe tells
-//! whether, the engine and the tables tell who.
+//! Derives the verdict of one published port: the probe says whether it is free, the
+//! engine's bindings and the kernel's tables say who holds it.
 
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::behind::stands_for;
 use super::guard::is_engine_process;
+use super::helper::container_suffix;
 use super::overlap::{overlaps, wanted_addresses};
 use crate::model::{
     Container, Owner, PortMapping, Probe, Process, Protocol, Reservation, Socket, SocketState, Verdict,
 };
 
-/// Which containers are this project's own.
+/// Identifies the containers of this project.
 #[derive(Debug, Clone, Copy)]
 pub struct Identity<'a> {
-    /// Project name.
     pub name: &'a str,
     /// Project folder, without symbolic links.
     pub dir: &'a Path,
@@ -32,22 +31,19 @@ impl Identity<'_> {
     }
 }
 
-/// What was seen.
+/// What was found out about a port.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
-    /// Address and result of each probe of this port.
+    /// Each probed address and the result.
     pub probes: &'a [(IpAddr, Probe)],
-    /// All containers of the engine.
     pub containers: &'a [Container],
-    /// All sockets with this local port (and maybe others).
+    /// All sockets with this local port, maybe among others.
     pub sockets: &'a [Socket],
-    /// The processes of those sockets.
     pub processes: &'a [Process],
-    /// What the system keeps.
     pub reservations: &'a [Reservation],
 }
 
-/// Containers that hold `port` where the mapping wants it: ours, others'.
+/// Containers that hold `port` on an address of the mapping: ours, and others.
 fn holders<'a>(
     mapping: &PortMapping,
     port: u16,
@@ -67,14 +63,14 @@ fn holders<'a>(
     })
 }
 
-/// Addresses that could not be bound and that no container of ours covers.
+/// Addresses that could not be bound and that no container of ours holds.
 fn blocked(mapping: &PortMapping, port: u16, ours: &[&Container], probes: &[(IpAddr, Probe)]) -> Vec<(IpAddr, Probe)> {
     let covered = |ip: IpAddr| {
         ours.iter().flat_map(|container| &container.bindings).any(|binding| {
             binding.published == port
                 && binding.protocol == mapping.protocol
-                // On systems where more addresses are probed than are bound, a
-                // loopback one is covered by its wildcard.
+                // On systems where more addresses are probed than bound, the
+                // wildcard covers loopback.
                 && overlaps(ip, binding.host_ip, Some(true))
         })
     };
@@ -85,7 +81,7 @@ fn blocked(mapping: &PortMapping, port: u16, ours: &[&Container], probes: &[(IpA
         .collect()
 }
 
-/// Whether the tables have to be asked about this port at all.
+/// Whether the kernel's tables are needed to explain this port.
 pub fn needs_explanation(
     mapping: &PortMapping,
     port: u16,
@@ -97,7 +93,6 @@ pub fn needs_explanation(
     !blocked(mapping, port, &ours, probes).is_empty()
 }
 
-/// The verdict of one published port.
 pub fn judge(mapping: &PortMapping, port: u16, project: Identity<'_>, facts: &Facts<'_>) -> Verdict {
     let (ours, others) = holders(mapping, port, project, facts.containers);
     let blocked = blocked(mapping, port, &ours, facts.probes);
@@ -124,7 +119,7 @@ pub fn judge(mapping: &PortMapping, port: u16, project: Identity<'_>, facts: &Fa
         };
     }
     if blocked.iter().any(|(_, probe)| *probe == Probe::InUse) {
-        let why = "it cannot be bound, and no socket that can be seen explains it".to_owned();
+        let why = "it cannot be bound, and no visible socket explains it".to_owned();
         return Verdict::Taken(vec![Owner::Unknown { why }]);
     }
     if let Some((ip, _)) = facts.probes.iter().find(|(_, probe)| *probe == Probe::NotLocal) {
@@ -132,18 +127,18 @@ pub fn judge(mapping: &PortMapping, port: u16, project: Identity<'_>, facts: &Fa
     }
     if facts.probes.iter().any(|(_, probe)| *probe == Probe::NoFamily) && mapping.host_ip.is_some_and(|ip| ip.is_ipv6())
     {
-        return Verdict::Unknown { why: "IPv6 is switched off on this machine".to_owned() };
+        return Verdict::Unknown { why: "IPv6 is disabled on this machine".to_owned() };
     }
-    // What is left are privileged ports with no one in the way: the engine,
-    // which has the privilege, will get them.
+    // Only privileged ports that nobody holds are left: the engine has the
+    // privilege to bind them.
     match ours.first() {
         Some(container) => Verdict::Ours(Box::new((*container).clone())),
         None => Verdict::Free,
     }
 }
 
-/// Connections count only where nothing else explains an address: a listener's
-/// own (those of PostgreSQL's backends, of sshd's sessions) end without it.
+/// Leaves out connections, unless nothing else explains an address: those of a
+/// listener (PostgreSQL's backends, sshd's sessions) end with it.
 fn without_idle_connections<'a>(sockets: &[&'a Socket], blocked: &[(IpAddr, Probe)]) -> Vec<&'a Socket> {
     let held_by = |ip: IpAddr, socket: &Socket| overlaps(ip, socket.ip, socket.v6_only);
     let explained = |ip: IpAddr| sockets.iter().any(|s| s.state != SocketState::Connected && held_by(ip, s));
@@ -153,9 +148,9 @@ fn without_idle_connections<'a>(sockets: &[&'a Socket], blocked: &[(IpAddr, Prob
     sockets.iter().copied().filter(counts).collect()
 }
 
-/// The processes behind sockets, each once. Engine helpers are left out where
-/// the container they serve is known. Only listeners own a port: a client's end
-/// and an idle socket are told, but as something that nobody can be stopped for.
+/// The processes that hold sockets, each once. Engine helpers are left out if the
+/// container they serve is known. Only listeners own a port: a client's end or a
+/// socket that does not listen is reported, but as unknown, so nobody is stopped.
 fn process_owners(sockets: &[&Socket], processes: &[Process], container_known: bool) -> Vec<Owner> {
     let mut owners: Vec<Owner> = Vec::new();
     let mut add = |owner: Owner| {
@@ -166,13 +161,19 @@ fn process_owners(sockets: &[&Socket], processes: &[Process], container_known: b
     for socket in sockets {
         let named: Vec<&Process> = processes.iter().filter(|process| socket.pids.contains(&process.pid)).collect();
         if named.is_empty() && !container_known {
-            add(Owner::Unknown { why: hidden(socket) });
+            add(Owner::Unknown { why: hidden_owner(socket) });
         }
         for process in named.into_iter().filter(|process| !(container_known && is_engine_process(process))) {
             add(match socket.state {
                 SocketState::Listen => Owner::Process(process.clone()),
                 _ => Owner::Unknown {
-                    why: format!("{} of `{}` (pid {}){}", what(socket), process.name, process.pid, stands_for(process)),
+                    why: format!(
+                        "{} of `{}` (pid {}){}",
+                        socket_in_words(socket),
+                        process.name,
+                        process.pid,
+                        container_suffix(process)
+                    ),
                 },
             });
         }
@@ -180,8 +181,9 @@ fn process_owners(sockets: &[&Socket], processes: &[Process], container_known: b
     owners
 }
 
-/// Not this program with sudo: root has no cargo, and what it built were root's.
-fn name_it(socket: &Socket) -> String {
+/// Never suggests to run this program with sudo: root has no cargo as a rule, and
+/// what it builds belongs to root.
+fn command_to_find_owner(socket: &Socket) -> String {
     if cfg!(windows) {
         return "run as administrator to name it".to_owned();
     }
@@ -195,7 +197,7 @@ fn name_it(socket: &Socket) -> String {
     format!("`{command}` names it, unless it is in another container or namespace")
 }
 
-fn what(socket: &Socket) -> &'static str {
+fn socket_in_words(socket: &Socket) -> &'static str {
     match socket.state {
         SocketState::Listen => "a listener",
         SocketState::Bound => "a socket that is bound and does not listen,",
@@ -203,11 +205,11 @@ fn what(socket: &Socket) -> &'static str {
     }
 }
 
-fn hidden(socket: &Socket) -> String {
-    let (what, name_it) = (what(socket), name_it(socket));
+fn hidden_owner(socket: &Socket) -> String {
+    let (what, command) = (socket_in_words(socket), command_to_find_owner(socket));
     match socket.uid {
-        Some(uid) => format!("{what} of user id {uid}, whose process cannot be seen: {name_it}"),
-        None => format!("{what} of another user, whose process cannot be seen: {name_it}"),
+        Some(uid) => format!("{what} of user id {uid}, whose process cannot be seen: {command}"),
+        None => format!("{what} of another user, whose process cannot be seen: {command}"),
     }
 }
 

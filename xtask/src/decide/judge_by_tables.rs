@@ -1,5 +1,5 @@
-//! The verdict of a port that is bound on another machine: by the tables of that
-//! machine in the place of a probe, which nobody can make from here.
+//! The verdict of a port that is bound on another machine. It cannot be probed from
+//! here, so that machine's socket tables decide.
 
 use std::net::IpAddr;
 
@@ -7,8 +7,8 @@ use super::judge::{Facts, Identity, judge};
 use super::overlap::{overlaps, wanted_addresses};
 use crate::model::{Container, EngineHost, Owner, PortMapping, Probe, Protocol, Socket, SocketState, Verdict};
 
-/// The verdict of one published port on `host`. Where its sockets were not
-/// asked for, the engine's bindings alone decide.
+/// The verdict of one published port on `host`. If its sockets are not known, the
+/// engine's bindings alone decide.
 pub fn judge_by_tables(
     mapping: &PortMapping,
     port: u16,
@@ -30,7 +30,7 @@ pub fn judge_by_tables(
     let probes: Vec<(IpAddr, Probe)> = wanted_addresses(mapping.host_ip).into_iter().map(probe).collect();
     let facts = Facts { probes: &probes, containers, sockets: &[], processes: &[], reservations: &[] };
     match judge(mapping, port, project, &facts) {
-        // Held, and by nobody that the engine knows.
+        // Held by something other than a container.
         Verdict::Taken(owners) if owners.iter().all(|owner| matches!(owner, Owner::Unknown { .. })) => {
             Verdict::Taken(vec![Owner::Unknown { why: stranger(&in_the_way, port, host) }])
         }
@@ -38,14 +38,14 @@ pub fn judge_by_tables(
     }
 }
 
-/// Whether a socket keeps the engine from its port. Of TCP only listeners: the
-/// local end of a connection looks the same whether it would or not.
+/// Whether a socket keeps the engine from binding its port. For TCP only listeners
+/// count: the tables do not show whether the local end of a connection blocks.
 fn blocks(socket: &Socket) -> bool {
     socket.state == SocketState::Listen || socket.protocol == Protocol::Udp
 }
 
-/// The tables do not say whether an IPv6 wildcard takes IPv4 too. One with a
-/// listener on the IPv4 wildcard beside it does not: both could not be there.
+/// The tables do not say whether an IPv6 wildcard also takes IPv4. If there is a
+/// listener on the IPv4 wildcard too, it does not: both could not exist.
 fn v6_only(socket: &Socket, host: &EngineHost) -> Option<bool> {
     let beside = |other: &Socket| {
         other.ip.is_ipv4()
@@ -61,7 +61,7 @@ fn stranger(sockets: &[&Socket], port: u16, host: &EngineHost) -> String {
     let protocol = sockets.first().map_or(Protocol::Tcp, |socket| socket.protocol);
     let table = if protocol == Protocol::Udp { "-lunp" } else { "-ltnp" };
     format!(
-        "by a process of {}{}; who it is can be told there only: `sudo ss {table} 'sport = :{port}'`",
+        "by a process of {}{}; only that machine can name it: `sudo ss {table} 'sport = :{port}'`",
         host.name,
         user.unwrap_or_default()
     )

@@ -1,20 +1,22 @@
 //! Facts to verdicts, verdicts to plans: pure.
 
-mod behind;
+#![expect(missing_docs, reason = "a comment says what the name does not")]
+
 mod block;
-mod clash;
 mod culprit;
 mod descendants;
 mod guard;
+mod helper;
 mod judge;
 mod judge_by_tables;
-mod kept;
+mod leased_ports;
 mod namesakes;
 mod overlap;
 mod override_file;
 mod override_proof;
-mod person_name;
+mod personal_name;
 mod pools;
+mod port_clash;
 mod port_variable;
 mod prune;
 mod publishing;
@@ -25,21 +27,21 @@ mod start_interval;
 mod suggest;
 mod worktree_name;
 
-pub use behind::{container_behind, stop_behind};
 pub use block::free_block;
-pub use clash::{clashes, exclude, too_many};
 pub use culprit::advice;
-pub use descendants::{Born, descendants};
-pub use guard::{is_engine_process, is_leftover_proxy, untouchable};
+pub use descendants::{ProcessIdentity, descendants};
+pub use guard::{is_engine_process, is_leftover_proxy, signal_objection};
+pub use helper::{container_of_helper, stop_command};
 pub use judge::{Facts, Identity, judge, needs_explanation};
 pub use judge_by_tables::judge_by_tables;
-pub use kept::Kept;
-pub use namesakes::{Namesake, as_it_runs, namesakes};
+pub use leased_ports::LeasedPorts;
+pub use namesakes::{Namesake, namesakes, with_running_networks};
 pub use overlap::{overlaps, wanted_addresses};
 pub use override_file::{Changes, Listed, Slot, added_line, is_generated, published, render, slots};
 pub use override_proof::{difference, expected};
-pub use person_name::{has_person, person_name};
+pub use personal_name::{is_personal_name, personal_name};
 pub use pools::{Pools, pools};
+pub use port_clash::{cannot_share_port, clashes, replicas_sharing_port};
 pub use port_variable::port_variable;
 pub use prune::{PruneVerdict, Wanted, is_on, prune_verdict, users};
 pub use publishing::{Publishing, is_bound, publishing};

@@ -1,22 +1,20 @@
-//! Services of two projects that have one name on one network. The engine answers a
-//! name with any container of that name on a network that the asking one is on, its
-//! own project's or not, and always with the other's while its own is stopped.
+//! Services of two projects that have the same name on one network. The engine
+//! resolves a name to any container of that name on the asking container's networks,
+//! whatever its project, and always to the other one while its own is stopped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::model::{Container, Stack};
 
-/// A name that can lead to the wrong project.
+/// A name that can resolve to the wrong project.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Namesake {
-    /// The shared network.
     pub network: String,
-    /// The name.
     pub name: String,
-    /// The services or containers on it that may ask for the name.
+    /// The services or containers on that network that may look the name up.
     pub askers: Vec<String>,
-    /// Who may answer them by mistake.
+    /// The container or service that they may reach by mistake.
     pub answers: String,
 }
 
@@ -28,9 +26,9 @@ impl fmt::Display for Namesake {
     }
 }
 
-/// Names of the services of `stack` that running containers of other projects have
-/// too, on networks that both are on; and names of theirs that this project has
-/// there. Its own networks, on which others are, count as well.
+/// Names that services of `stack` share with running containers of other projects, on
+/// networks that both are on, seen from either side. Networks of this project that
+/// others joined count as well.
 pub fn namesakes(stack: &Stack, containers: &[Container]) -> Vec<Namesake> {
     let mut members: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for service in &stack.services {
@@ -57,7 +55,7 @@ pub fn namesakes(stack: &Stack, containers: &[Container]) -> Vec<Namesake> {
                 askers: own.iter().map(|service| format!("`{service}`")).collect(),
                 answers: whose(other),
             }));
-            // The same the other way round: only a project has services to mistake.
+            // The other way round, only containers of a project can be misled.
             let Some(project) = other.project.as_deref() else { continue };
             let has = |name: &str| {
                 let of_project = others.iter().filter(|one| one.project.as_deref() == Some(project));
@@ -76,10 +74,10 @@ pub fn namesakes(stack: &Stack, containers: &[Container]) -> Vec<Namesake> {
     found.into_iter().collect()
 }
 
-/// The project with the networks that its running containers are on, whatever the
-/// files say now: they may have been started otherwise.
+/// `stack` with the networks that its running containers are really on: they may have
+/// been started with other files.
 #[must_use]
-pub fn as_it_runs(stack: &Stack, containers: &[Container]) -> Stack {
+pub fn with_running_networks(stack: &Stack, containers: &[Container]) -> Stack {
     let mut stack = stack.clone();
     let own = containers.iter().filter(|own| own.project.as_ref() == Some(&stack.name) && own.state.holds_ports());
     for container in own {
@@ -120,7 +118,7 @@ mod tests {
             project: Some(project.into()),
             service: Some(service.into()),
             state: State::Running,
-            networks: networks.iter().map(|network| Attachment::of(network, "")).collect(),
+            networks: networks.iter().map(|network| Attachment::new(network, "")).collect(),
             ..Container::default()
         }
     }
@@ -134,17 +132,17 @@ mod tests {
         let theirs = container("q", "db", &["q_default", "web"]);
         let want = "on network `web` the name `db` can lead `api` to container q-db-1 of project q";
         assert_eq!(told(std::slice::from_ref(&theirs)), [want]);
-        // Ours is there, and theirs is not: they ask for it.
+        // We have the name and they do not: they look it up.
         let all = [container("q", "worker", &["web"]), container("q", "api", &["q_default"])];
         let want =
             "on network `web` the name `api` can lead container q-worker-1 of project q to `api` of this project";
         assert_eq!(told(&all), [want]);
         let stopped = Container { state: State::Exited, ..theirs.clone() };
         assert_eq!(told(&[stopped]), [""; 0]);
-        // On a network that the files do not speak of.
+        // On a network that the files do not mention.
         let all = [container("p", "db", &["edge"]), container("q", "db", &["edge"])];
         assert_eq!(told(&all), [""; 0]);
-        assert_eq!(namesakes(&as_it_runs(&stack(), &all), &all).len(), 1);
+        assert_eq!(namesakes(&with_running_networks(&stack(), &all), &all).len(), 1);
     }
 
     #[test]

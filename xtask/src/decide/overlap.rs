@@ -1,8 +1,8 @@
-//! When two addresses on one port stand in each other's way.
+//! Which addresses on one port conflict.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The addresses the engine binds for a mapping's host IP: without one both
+/// The addresses that the engine binds for a mapping's host IP: without one, both
 /// wildcards, IPv6 with V6ONLY.
 pub fn wanted_addresses(host_ip: Option<IpAddr>) -> Vec<IpAddr> {
     match host_ip {
@@ -11,11 +11,11 @@ pub fn wanted_addresses(host_ip: Option<IpAddr>) -> Vec<IpAddr> {
     }
 }
 
-/// Whether a socket on `held` keeps `wanted` from being bound (IPv6 with
-/// V6ONLY, as the engine does). `held_v6_only`: `Some(false)` = an IPv6 wildcard
-/// that takes IPv4 connections as well; `None` = not known, taken for that.
+/// Whether a socket on `held` keeps `wanted` from being bound (IPv6 with V6ONLY, as
+/// the engine does). `held_v6_only`: `Some(false)` = an IPv6 wildcard that also takes
+/// IPv4 connections; `None` = unknown, treated the same.
 ///
-/// This is the kernel's own table for listeners, measured cell by cell.
+/// This is the Linux kernel's behaviour for listeners, measured cell by cell.
 pub fn overlaps(wanted: IpAddr, held: IpAddr, held_v6_only: Option<bool>) -> bool {
     let dual = held == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && held_v6_only != Some(true);
     let held = held.to_canonical();

@@ -1,15 +1,14 @@
-//! Whether an override file did what it was written for, and nothing else: the
-//! model that Compose prints without it, changed as it should be, against the
-//! one that Compose prints with it.
+//! Proves that an override file changes what it should and nothing else: Compose's
+//! model without it, with the expected changes applied, must equal Compose's model
+//! with it.
 
 use serde_json::{Map, Value};
 
 use super::override_file::{Changes, old_name, slots};
 use crate::model::{Named, Stack};
 
-/// `config`, which `docker compose config --format json` printed for the
-/// project without our file, with `changes` in it. `stack` is the same as a
-/// model.
+/// `config` with `changes` applied. `config` is what `docker compose config --format
+/// json` printed without the generated file, `stack` the same as a model.
 pub fn expected(config: &Value, stack: &Stack, changes: &Changes) -> Value {
     let mut config = config.clone();
     for service in &stack.services {
@@ -41,7 +40,7 @@ pub fn expected(config: &Value, stack: &Stack, changes: &Changes) -> Value {
     config
 }
 
-/// The name as an alias on these networks, where it is none yet.
+/// Adds the name as an alias on these networks, unless it is one already.
 fn add_alias(service: &mut Map<String, Value>, name: &str, networks: &[&str]) {
     for network in networks {
         let Some(entry) = service.get_mut("networks").and_then(|on| on.get_mut(*network)) else { continue };
@@ -56,8 +55,8 @@ fn add_alias(service: &mut Map<String, Value>, name: &str, networks: &[&str]) {
     }
 }
 
-/// Compose's own name is the project's, `_`, and the key. What no service uses
-/// is not in the model at all.
+/// Compose's default name is PROJECT_KEY. Resources that no service uses are not in
+/// the model.
 fn reset(config: &mut Value, section: &str, key: &str, project: &str) {
     let entry = config.get_mut(section).and_then(|entries| entries.get_mut(key));
     if let Some(entry) = entry.and_then(Value::as_object_mut) {

@@ -1,28 +1,25 @@
-//! How many networks the engine still has address ranges for.
+//! How many address ranges the engine has left for networks.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use crate::model::{Network, Pool, Subnet};
 
-/// Address ranges for networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Pools {
-    /// Taken by networks.
     pub used: usize,
-    /// All there are, without that of the engine's own `bridge`.
+    /// All ranges except that of the engine's own `bridge`.
     pub total: usize,
 }
 
 impl Pools {
-    /// How many are left.
     pub fn left(self) -> usize {
         self.total.saturating_sub(self.used)
     }
 }
 
-/// The built-in pools: 15 of 65 536 addresses and 16 of 4 096 (moby,
-/// `ipamutils`: 172.17 to 172.31, and 192.168 in pieces of /20).
+/// The built-in pools: 15 ranges of 65 536 addresses and 16 of 4 096 (moby,
+/// `ipamutils`: 172.17 to 172.31, and 192.168 divided into /20).
 fn built_in() -> Vec<Pool> {
     let mut pools: Vec<Pool> = (17..=31)
         .filter_map(|second| Subnet::new(Ipv4Addr::new(172, second, 0, 0), 16))
@@ -32,8 +29,8 @@ fn built_in() -> Vec<Pool> {
     pools
 }
 
-/// Counts the pieces of the pools. A network with a range of its own choice uses
-/// up every piece that it reaches into.
+/// Counts the ranges of the pools. A network with a custom subnet uses up every range
+/// that it overlaps.
 pub fn pools(configured: &[Pool], networks: &[Network]) -> Pools {
     let built_in = built_in();
     let pools = if configured.is_empty() { &built_in[..] } else { configured };
@@ -49,7 +46,7 @@ pub fn pools(configured: &[Pool], networks: &[Network]) -> Pools {
     Pools { used: used.difference(&own).count(), total: total - own.len().min(total) }
 }
 
-/// First addresses of the pieces of `pool` that `subnet` reaches into.
+/// First addresses of the ranges of `pool` that `subnet` overlaps.
 fn reached(subnet: Subnet, pool: Pool) -> Vec<u32> {
     if !subnet.overlaps(pool.base) {
         return Vec::new();
@@ -83,7 +80,7 @@ mod tests {
         assert_eq!(pools(&[], std::slice::from_ref(&own)), Pools { used: 0, total: 30 });
         let all = [own, network("a", "172.18.0.0/16"), network("b", "192.168.16.0/20"), network("host", "")];
         assert_eq!(pools(&[], &all), Pools { used: 2, total: 30 });
-        // A range of one's own choice outside of them costs nothing.
+        // A custom subnet outside the pools uses up nothing.
         assert_eq!(pools(&[], &[network("a", "10.0.0.0/24")]), Pools { used: 0, total: 31 });
         assert_eq!(pools(&[], &[network("a", "192.168.0.0/16")]).used, 16);
     }

@@ -1,11 +1,11 @@
-//! The name of the variable that feeds a published port.
+//! The name of a variable for a published port.
 
-/// `SERVICE_PORT`; `SERVICE_TARGET_PORT` where that is taken (the second port of
-/// a service), and numbered where that is taken too.
+/// `SERVICE_PORT`; if that is taken (by another port of the service)
+/// `SERVICE_TARGET_PORT`; if that is taken too, with a number.
 pub fn port_variable(service: &str, target: u16, is_taken: &dyn Fn(&str) -> bool) -> String {
     let word: String =
         service.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
-    // A name that begins with a digit is none.
+    // A variable's name cannot begin with a digit.
     let word = if word.starts_with(|c: char| c.is_ascii_digit()) { format!("_{word}") } else { word };
     let numbered = (2_u32..).map(|number| format!("{word}_{target}_PORT_{number}"));
     let mut names = [format!("{word}_PORT"), format!("{word}_{target}_PORT")].into_iter().chain(numbered);

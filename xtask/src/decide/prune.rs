@@ -1,57 +1,55 @@
-//! Which networks nobody needs any more.
+//! Which networks are no longer needed.
 //!
-//! `docker network prune` asks whether somebody is on a network *now*: it takes
-//! those of stopped projects too, whose next start then fails with `network …
-//! not found` (moby, `daemon/prune.go`). Here a container that is stopped counts.
+//! `docker network prune` only looks whether a container is connected *now*: it also
+//! removes the networks of stopped projects, whose next start then fails with
+//! `network … not found` (moby, `daemon/prune.go`). Here stopped containers count.
 
 use std::time::{Duration, SystemTime};
 
 use crate::model::{Container, Network, OF_PROXY};
 
-/// What may go.
+/// Which networks may be removed.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
-    /// Only of these Compose projects; empty = of any.
+    /// Only those of these Compose projects; empty = of any project.
     pub projects: &'a [String],
-    /// Networks that were made outside Compose, too.
+    /// Also networks that were created outside Compose.
     pub all: bool,
-    /// The time by the clock.
     pub now: SystemTime,
 }
 
-/// What becomes of a network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PruneVerdict {
-    /// Nobody needs it: why.
+    /// Not needed, with the reason.
     Remove(String),
-    /// It stays: why.
+    /// Needed, with the reason.
     Keep(String),
-    /// It is of another project than those that were asked for.
-    Ignore,
+    /// It belongs to a project that was not asked for.
+    NotSelected,
 }
 
-/// Networks that every engine has, and Windows' `nat`.
+/// Networks that every engine has, and `nat` of Windows.
 const OWN: [&str; 6] = ["bridge", "host", "none", "ingress", "docker_gwbridge", "nat"];
-/// The network that a shared proxy has by custom, made by hand and external to
-/// every project.
+/// The customary network of a shared proxy, created by hand and external to every
+/// project.
 const SHARED: &str = "web";
-/// Compose makes a project's networks before its containers.
+/// Compose creates a project's networks before its containers.
 const YOUNG: Duration = Duration::from_secs(30);
-const ON_ITS_WAY: &str = "made a moment ago: a start may be on its way";
+const ON_ITS_WAY: &str = "created a moment ago: a start may be in progress";
 
-/// What becomes of `network`, given all containers, running or not.
+/// `containers` are all containers, running or not.
 pub fn prune_verdict(network: &Network, containers: &[Container], wanted: Wanted<'_>) -> PruneVerdict {
     let keep = |why: &str| PruneVerdict::Keep(why.to_owned());
     let link = network.link();
     let of = network.project().or(link.map(|link| link.project));
     if !wanted.projects.is_empty() && !of.is_some_and(|of| wanted.projects.iter().any(|name| name == of)) {
-        return PruneVerdict::Ignore;
+        return PruneVerdict::NotSelected;
     }
     if OWN.contains(&network.name.as_str()) || network.scope != "local" {
         return keep("the engine's own");
     }
     if network.name == SHARED || (network.labels.contains_key(OF_PROXY) && link.is_none()) {
-        return keep("a shared proxy's: projects come and go on it");
+        return keep("a shared proxy's network: projects join and leave it");
     }
     let on_it = users(network, containers);
     if !on_it.is_empty() {
@@ -68,9 +66,9 @@ pub fn prune_verdict(network: &Network, containers: &[Container], wanted: Wanted
     }
     let Some(project) = network.project() else {
         return if wanted.all {
-            PruneVerdict::Remove("made outside Compose, and no container is on it".to_owned())
+            PruneVerdict::Remove("created outside Compose, and no container is on it".to_owned())
         } else {
-            keep("made outside Compose (--all takes it, after a question)")
+            keep("created outside Compose (--all removes it, after a question)")
         };
     };
     let of_project: Vec<&Container> =
@@ -84,15 +82,14 @@ pub fn prune_verdict(network: &Network, containers: &[Container], wanted: Wanted
     PruneVerdict::Remove(format!("project {project} has no container"))
 }
 
-/// Who needs a network: the containers on it, running or not, without the proxy that
-/// is there for them.
+/// The containers on a network, running or not, without the proxy that serves them.
 pub fn users<'a>(network: &Network, containers: &'a [Container]) -> Vec<&'a Container> {
     let proxy = network.link().map(|link| link.proxy);
     let is_user = |container: &&Container| proxy.is_none() || container.project.as_deref() != proxy;
     containers.iter().filter(is_user).filter(|container| is_on(container, network)).collect()
 }
 
-/// By id, and by name: one that was never started has no id there.
+/// By id or by name: a container that was never started has no network id.
 pub fn is_on(container: &Container, network: &Network) -> bool {
     container.is_attached(network) || container.is_on(&network.name)
 }
@@ -131,7 +128,7 @@ mod tests {
             name: "c-1".into(),
             project: project.map(str::to_owned),
             state: if running { State::Running } else { State::Exited },
-            networks: on.iter().map(|(name, id)| Attachment::of(name, id)).collect(),
+            networks: on.iter().map(|(name, id)| Attachment::new(name, id)).collect(),
             ..Container::default()
         }
     }
@@ -141,7 +138,7 @@ mod tests {
         match prune_verdict(network, containers, Wanted { projects: &projects, all, now: SystemTime::now() }) {
             PruneVerdict::Remove(_) => "remove",
             PruneVerdict::Keep(_) => "keep",
-            PruneVerdict::Ignore => "aside",
+            PruneVerdict::NotSelected => "aside",
         }
     }
 
@@ -150,7 +147,6 @@ mod tests {
         let shop = network("shop_default", Some("shop"));
         assert_eq!(decide(&shop, &[], &[], false), "remove");
         assert_eq!(decide(&shop, &[container(Some("other"), true, &[])], &[], false), "remove");
-        // Stopped, and on another network of the project, or on this one by name.
         assert_eq!(decide(&shop, &[container(Some("shop"), false, &[])], &[], false), "keep");
         assert_eq!(decide(&shop, &[container(None, false, &[("shop_default", "")])], &[], false), "keep");
         assert_eq!(decide(&shop, &[container(None, true, &[("alias", "shop_default-id")])], &[], true), "keep");

@@ -1,26 +1,26 @@
-//! Whether the engine will bind what a service has under `ports:`, and where.
+//! Whether and where the engine binds the `ports:` of a service.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::model::{Binding, NetworkSettings, PortMapping, Service, Unpublished, Verdict};
 
-/// What becomes of a service's `ports:`.
+/// What the engine does with a service's `ports:`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Publishing {
-    /// They are bound; on this address where a mapping names none.
+    /// It binds them, on this address if a mapping names none.
     Bound(Option<IpAddr>),
-    /// The engine discards them: a fragment that says why.
+    /// It ignores them; the reason as part of a sentence.
     Discarded(String),
-    /// The engine does not make the container: a fragment that says why.
+    /// It refuses to create the container; the reason as part of a sentence.
     Refused(String),
 }
 
-/// Measured with engine 28.5: `host` and `none` discard, another container's
-/// network is refused ("conflicting options: port publishing and the container
-/// type network mode"), an internal network binds nothing. Of several networks
-/// the one that is the gateway decides: not an internal one, and the first by
-/// name (moby, `libnetwork/sandbox.go`, `Endpoint.Less`).
+/// Measured with engine 28.5: `host` and `none` discard, another container's network
+/// is refused ("conflicting options: port publishing and the container type network
+/// mode"), an internal network binds nothing. Of several networks the gateway
+/// decides: the first by name that is not internal (moby, `libnetwork/sandbox.go`,
+/// `Endpoint.Less`).
 pub fn publishing(service: &Service, networks: &BTreeMap<String, NetworkSettings>) -> Publishing {
     let mode = service.network_mode.as_deref().unwrap_or_default();
     if mode == "host" {
@@ -51,8 +51,8 @@ pub fn publishing(service: &Service, networks: &BTreeMap<String, NetworkSettings
 }
 
 impl Publishing {
-    /// The mapping with the address that the engine binds; the verdict where it
-    /// binds nothing.
+    /// The mapping with the address that the engine binds, or the verdict if it binds
+    /// nothing.
     pub fn effective(&self, mapping: &PortMapping) -> Result<PortMapping, Verdict> {
         let (why, cause) = match self {
             Publishing::Bound(address) => {
@@ -65,7 +65,7 @@ impl Publishing {
     }
 }
 
-/// Whether one of these bindings is what the mapping asks for.
+/// Whether one of these bindings satisfies the mapping.
 pub fn is_bound<'a>(mapping: &PortMapping, mut bindings: impl Iterator<Item = &'a Binding>) -> bool {
     let address = mapping.host_ip.filter(|ip| !ip.is_unspecified());
     bindings.any(|binding| {

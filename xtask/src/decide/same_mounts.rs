@@ -1,25 +1,23 @@
-//! Whether each mount of a project is of the kind that it was: a path of this
-//! machine (`bind`) that becomes a named volume is empty.
+//! Whether every mount of a project is still of the same kind: a bind mount that
+//! becomes a named volume is empty.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// A mount that became another.
+/// A mount that became another kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountDifference {
-    /// The service.
     pub service: String,
-    /// The folder in the container.
+    /// Path in the container.
     pub target: String,
     /// `bind`, `volume`, `tmpfs`, …
     pub before: String,
-    /// The same after.
     pub after: String,
 }
 
-/// The first mount of `before` whose folder `after` mounts in another way. Both
-/// are what `docker compose config --format json` prints.
+/// The first mount of `before` whose kind differs in `after`. Both are the output of
+/// `docker compose config --format json`.
 pub fn mount_difference(before: &Value, after: &Value) -> Option<MountDifference> {
     let then = mounts(after);
     mounts(before).into_iter().find_map(|((service, target), before)| {

@@ -1,39 +1,36 @@
-//! Whether a project publishes what it published before: host IP, target and
-//! protocol of every port, and the numbers that nobody asked to change.
+//! Whether a project publishes the same as before: host IP, target and protocol of
+//! every port, and every number that was not to change.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::model::{PortMapping, PortRange, Stack, Wanted};
 
-/// What the published number of a port is to be afterwards.
+/// The published port that is expected after a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
-    /// What it was.
     Same,
-    /// This one.
     Port(u16),
-    /// Any: the person named its variable.
+    /// Any, because the user named its variable.
     Any,
 }
 
-/// A port that is not what it has to be.
+/// A port that differs from what is expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortDifference {
-    /// Before; `None` for a port that appeared.
+    /// `None` for a port that appeared.
     pub before: Option<PortMapping>,
-    /// After; `None` for a port that is gone.
+    /// `None` for a port that is gone.
     pub after: Option<PortMapping>,
 }
 
 impl PortDifference {
-    /// The service it is of.
     pub fn service(&self) -> &str {
         self.before.as_ref().or(self.after.as_ref()).map_or("", |mapping| &mapping.service)
     }
 
-    /// Whether all but the address is as it was, and nobody reaches the port
-    /// who did not reach it before.
+    /// Whether only the host IP changed, and the port is reachable from no more
+    /// addresses than before.
     pub fn only_narrows(&self) -> bool {
         let (Some(before), Some(after)) = (&self.before, &self.after) else { return false };
         let same = (before.target, before.protocol) == (after.target, after.protocol);
@@ -41,7 +38,7 @@ impl PortDifference {
     }
 }
 
-/// Whether whoever reaches the second address reaches the first as well.
+/// Whether everything that `two` accepts is accepted by `one` as well.
 fn covers(one: Option<IpAddr>, two: Option<IpAddr>) -> bool {
     match (one, two) {
         (None, _) => true,
@@ -50,7 +47,7 @@ fn covers(one: Option<IpAddr>, two: Option<IpAddr>) -> bool {
     }
 }
 
-/// Where a port is published, in a sentence: `127.0.0.1:5432`, `port 5432 of every
+/// Where a port is published, for a sentence: `127.0.0.1:5432`, `port 5432 of every
 /// address`.
 pub fn address_in_words(mapping: &PortMapping) -> String {
     match (mapping.host_ip, mapping.published) {
@@ -62,8 +59,8 @@ pub fn address_in_words(mapping: &PortMapping) -> String {
     }
 }
 
-/// The ports of `after` that are not what `before` and `expect` make them; the
-/// order of the ports does not matter.
+/// The ports of `after` that differ from `before` and `expect`; their order does not
+/// matter.
 pub fn port_differences(before: &Stack, after: &Stack, expect: &dyn Fn(&Wanted) -> Expect) -> Vec<PortDifference> {
     let ports =
         |stack: &Stack, name: &str| stack.service(name).map(|service| service.ports.clone()).unwrap_or_default();
@@ -71,7 +68,6 @@ pub fn port_differences(before: &Stack, after: &Stack, expect: &dyn Fn(&Wanted) 
     names.into_iter().flat_map(|name| in_service(&ports(before, name), &ports(after, name), expect)).collect()
 }
 
-/// The first of them.
 pub fn port_difference(before: &Stack, after: &Stack, expect: &dyn Fn(&Wanted) -> Expect) -> Option<PortDifference> {
     port_differences(before, after, expect).into_iter().next()
 }
@@ -79,7 +75,7 @@ pub fn port_difference(before: &Stack, after: &Stack, expect: &dyn Fn(&Wanted) -
 fn in_service(before: &[Wanted], after: &[Wanted], expect: &dyn Fn(&Wanted) -> Expect) -> Vec<PortDifference> {
     let mut left: Vec<&PortMapping> = after.iter().map(|wanted| &wanted.mapping).collect();
     let mut missing: Vec<&PortMapping> = Vec::new();
-    // Those that may have any number take what the others leave.
+    // Ports that may have any number are matched last.
     let (any, fixed): (Vec<_>, Vec<_>) =
         before.iter().map(|wanted| (&wanted.mapping, expect(wanted))).partition(|(_, expect)| *expect == Expect::Any);
     for (mapping, expect) in fixed.into_iter().chain(any) {
@@ -90,7 +86,7 @@ fn in_service(before: &[Wanted], after: &[Wanted], expect: &dyn Fn(&Wanted) -> E
     }
     let mut found = Vec::new();
     for before in missing {
-        // What it most likely became.
+        // Its most likely counterpart.
         let alike = left.iter().position(|other| other.target == before.target).or((!left.is_empty()).then_some(0));
         let after = alike.map(|at| left.remove(at).clone());
         found.push(PortDifference { before: Some(before.clone()), after });
@@ -114,8 +110,7 @@ mod tests {
     use super::*;
     use crate::model::{Protocol, Service};
 
-    /// `IP:PUBLISHED:TARGET/PROTOCOL` with `*` for every address, a service each
-    /// line.
+    /// `IP:PUBLISHED:TARGET/PROTOCOL` with `*` for every address, one list per service.
     fn stack(services: &[&[&str]]) -> Stack {
         let mapping = |service: &str, text: &str| {
             let (rest, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
@@ -137,7 +132,7 @@ mod tests {
         Stack { services: services.iter().enumerate().map(service).collect(), ..Stack::default() }
     }
 
-    /// The port 8000 is to be 8010, all others what they are.
+    /// Expects port 8000 to become 8010 and no other change.
     fn moves(wanted: &Wanted) -> Expect {
         if wanted.mapping.published == Some(PortRange::one(8000)) { Expect::Port(8010) } else { Expect::Same }
     }

@@ -1,8 +1,8 @@
-//! Ranges of ports that meet.
+//! Ranges of ports that overlap.
 
 use crate::model::PortRange;
 
-/// Pairs of `ranges`, by index, with the ports that both have.
+/// Pairs of indices of `ranges`, with the ports that both contain.
 pub fn shared_ports(ranges: &[Option<PortRange>]) -> Vec<(usize, usize, PortRange)> {
     let known: Vec<(usize, PortRange)> =
         ranges.iter().enumerate().filter_map(|(at, range)| Some((at, (*range)?))).collect();

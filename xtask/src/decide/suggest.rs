@@ -1,43 +1,42 @@
-//! Another port: the next one above the wanted one that is really free.
+//! Suggests another port: the next one above the wanted one that is really free.
 
 use std::collections::BTreeSet;
 
 use crate::model::PortRange;
 
-/// How many ports are tried: a probe costs some microseconds.
+/// Maximum number of ports to try; a probe takes some microseconds.
 const TRIES: usize = 4096;
 
-/// Where a suggestion may lie.
+/// Which ports may be suggested.
 #[derive(Clone, Copy)]
 pub struct Limits<'a> {
-    /// Only in here, when the project has a range of its own.
+    /// The project's own range, if it has one.
     pub within: Option<PortRange>,
-    /// Never in here: ephemeral ports (an outgoing connection may take one at
-    /// any moment) and ports the system keeps.
+    /// Excluded: ephemeral ports (an outgoing connection may take one at any moment) and
+    /// ports that the system reserves.
     pub outside: &'a [PortRange],
-    /// Wanted or suggested already.
+    /// Already wanted or suggested.
     pub used: &'a BTreeSet<u16>,
-    /// Kept for somebody else.
+    /// Leased to others.
     pub kept: &'a dyn Fn(u16) -> bool,
 }
 
-/// Ports that browsers refuse to open, from the Fetch standard's list of bad
-/// ports: those above 1023.
-const NOT_FOR_BROWSERS: [u16; 19] =
+/// Ports above 1023 that browsers refuse to open (Fetch standard, "bad ports").
+const BLOCKED_BY_BROWSERS: [u16; 19] =
     [1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080];
 
 impl Limits<'_> {
-    /// Whether `port` may be chosen, if it is free.
+    /// Whether `port` may be suggested if it is free.
     pub fn allow(&self, port: u16) -> bool {
         !self.used.contains(&port)
             && self.outside.iter().all(|range| !range.contains(port))
-            && !NOT_FOR_BROWSERS.contains(&port)
+            && !BLOCKED_BY_BROWSERS.contains(&port)
             && !(self.kept)(port)
     }
 }
 
-/// The next port above `wanted`, else the next below it down to 1024; within a
-/// range, the first of the range.
+/// The next free port above `wanted`, otherwise the next below it down to 1024; with
+/// a range, the first free port of the range.
 pub fn suggest(wanted: u16, limits: &Limits<'_>, is_free: &mut dyn FnMut(u16) -> bool) -> Option<u16> {
     let allowed = |port: &u16| *port != wanted && limits.allow(*port);
     let candidates: Box<dyn Iterator<Item = u16>> = match limits.within {
@@ -89,11 +88,11 @@ mod tests {
             let limits = Limits { within: None, outside: &outside, used: &used, kept: &|port| port % 5 == 0 };
             if let Some(port) = suggest(wanted, &limits, &mut |port| port % 3 != 0) {
                 prop_assert!(port != wanted && !used.contains(&port) && !outside[0].contains(port) && port % 3 != 0 && port % 5 != 0);
-                prop_assert!(!NOT_FOR_BROWSERS.contains(&port));
+                prop_assert!(!BLOCKED_BY_BROWSERS.contains(&port));
             }
         }
 
-        /// Many projects in a row, each with what the ones before it keep.
+        /// Many projects in a row, each with the leases of those before it.
         #[test]
         fn choices_never_repeat_and_are_never_held_or_outside(
             wanted in proptest::collection::vec(1u16.., 1..60),

@@ -1,18 +1,19 @@
-//! A Compose project name for a checkout that is not the only one.
+//! A Compose project name for a checkout beside others.
 
 use std::path::Path;
 
 use crate::parse::compose::normalise_name;
 
-/// The name for the checkout `worktree` (its folder's name) of the project
-/// `base`: both, by Compose's own rules, and with a few digits of the folder's
-/// path where that name would not be its alone. Compose drops what it does not
-/// like, so `feature.login` and `featurelogin` come out the same: a name that
-/// lost something always has the digits, and one that `is_taken` too.
+/// The name for the checkout `worktree` (its folder's name) of the project `base`: both
+/// joined by Compose's own rules, with some digits from the folder's path if the name
+/// would not be unique. Compose drops characters, so `feature.login` and
+/// `featurelogin` give the same name: a name that lost characters always gets digits,
+/// and so does one that `is_taken`.
 pub fn worktree_name(base: &str, worktree: &str, dir: &Path, is_taken: &dyn Fn(&str) -> bool) -> String {
     let part = normalise_name(worktree);
     let kept_whole = part == worktree;
-    // `performia-login` in a folder of that name, not `performia-performia-login`.
+    // A folder `performia-login` gives `performia-login`, not
+    // `performia-performia-login`.
     let plain = match part.strip_prefix(base) {
         Some(rest) if rest.starts_with(['-', '_']) && rest.len() > 1 => part.clone(),
         _ if part.is_empty() => base.to_owned(),
@@ -22,19 +23,18 @@ pub fn worktree_name(base: &str, worktree: &str, dir: &Path, is_taken: &dyn Fn(&
         return plain;
     }
     let digits = path_digits(dir);
-    // Six digits are enough for all but the unlucky.
+    // Six digits are almost always enough.
     let lengths = [6, 12, digits.len()];
     let mut names = lengths.iter().map(|length| format!("{plain}-{}", &digits[..*length]));
     names.find(|name| !is_taken(name)).unwrap_or_else(|| format!("{plain}-{digits}"))
 }
 
-/// 16 digits that stand for a path: a hash (64-bit FNV-1a) that is the same on
-/// every run, and from one version of Rust to the next.
+/// 16 hexadecimal digits from a path: a hash (64-bit FNV-1a) that is the same in every
+/// run and with every version of Rust.
 pub fn path_digits(dir: &Path) -> String {
     format!("{:016x}", stable_hash(&dir.to_string_lossy()))
 }
 
-/// That hash of any text.
 pub fn stable_hash(text: &str) -> u64 {
     text.bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))

@@ -1,21 +1,21 @@
-//! Reading files: ones that may not be there, and ones of folders that anybody
-//! may have named, where a file may be a pipe or a device.
+//! Reads files that may be missing, or that may be pipes or devices because a user named the
+//! folder.
 
 use std::fs::{File, FileType};
 use std::io::{Error as IoError, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::owner::foreign;
-use super::within::name_once;
+use super::timeout::warn_once;
 use super::write_atomic;
 use crate::error::{Context, Error, Result};
 
-/// Far above a ledger of a hundred thousand leases.
+/// Much more than a ledger with a hundred thousand leases.
 const LARGEST: u64 = 256 << 20;
-/// Far above any settings, compose or env file.
+/// Much more than any settings, compose or env file.
 const LARGEST_TEXT: u64 = 16 << 20;
 
-/// The bytes of a regular file; `None` where there is none.
+/// The bytes of a regular file; `None` if it does not exist.
 pub fn read(file: &Path) -> Result<Option<Vec<u8>>> {
     match regular(file, LARGEST) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -24,37 +24,37 @@ pub fn read(file: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// The same of a file that is believed: one of somebody else is refused, and
-/// named on stderr.
+/// Reads a file whose content is trusted. If another user owns it, it is refused with a
+/// warning.
 pub fn read_own(file: &Path) -> Result<Option<Vec<u8>>> {
     match std::fs::metadata(file).ok().and_then(|metadata| foreign(&metadata)) {
         Some(why) => {
-            name_once(file, &why);
+            warn_once(file, &why);
             Err(Error::new(format!("failed to read `{}`: {why}", file.display()))
-                .hint(format!("if it is of no value: `rm {}`", crate::ui::quoted_path(file, None))))
+                .hint(format!("if you do not need it: `rm {}`", crate::ui::quoted_path(file, None))))
         }
         None => read(file),
     }
 }
 
-/// The text of a regular file. Another kind is named on stderr, because whoever
-/// asks often goes on without.
-pub fn text(file: &Path) -> std::io::Result<String> {
+/// The text of a regular file. For other kinds it warns, because callers often go on without
+/// the file.
+pub fn read_text(file: &Path) -> std::io::Result<String> {
     String::from_utf8(regular(file, LARGEST_TEXT)?).map_err(|error| IoError::new(ErrorKind::InvalidData, error))
 }
 
-/// The bytes of whatever a person named, also of a pipe (`--env-file <(…)`), but
-/// no more than such a file can have.
-pub fn bounded(file: &Path) -> std::io::Result<Vec<u8>> {
+/// The bytes of a file that the user named, also of a pipe (`--env-file <(…)`), up to the size
+/// limit.
+pub fn read_any_kind(file: &Path) -> std::io::Result<Vec<u8>> {
     take(File::open(file)?, LARGEST_TEXT)
 }
 
-/// A pipe would wait for a writer, and a device may never end or do something:
-/// neither is opened.
+/// Does not open a pipe, which would wait for a writer, or a device, which may never end or have
+/// side effects.
 fn regular(file: &Path, largest: u64) -> std::io::Result<Vec<u8>> {
     let refuse = |kind: FileType| {
         let what = format!("it is {}, not a regular file", kind_of(kind));
-        name_once(file, &what);
+        warn_once(file, &what);
         IoError::new(ErrorKind::InvalidInput, what)
     };
     let kind = std::fs::metadata(file)?.file_type();
@@ -62,14 +62,14 @@ fn regular(file: &Path, largest: u64) -> std::io::Result<Vec<u8>> {
         return Err(refuse(kind));
     }
     let opened = open_at_once(file)?;
-    // It may have been changed for another since.
+    // It may have been replaced since.
     let kind = opened.metadata()?.file_type();
     if !kind.is_file() {
         return Err(refuse(kind));
     }
     take(opened, largest).inspect_err(|error| {
         if error.kind() == ErrorKind::FileTooLarge {
-            name_once(file, &error.to_string());
+            warn_once(file, &error.to_string());
         }
     })
 }
@@ -111,9 +111,9 @@ fn kind_of(kind: FileType) -> &'static str {
     if kind.is_dir() { "a folder" } else { "a device" }
 }
 
-/// Makes a file hold these bytes, or be gone. One that is so already is not
-/// touched: putting back must work on a disk that is full.
-pub fn put(file: &Path, bytes: Option<&[u8]>) -> Result<()> {
+/// Writes these bytes, or removes the file. If nothing changes, the file is not touched: restoring
+/// must work on a full disk.
+pub fn write_or_remove(file: &Path, bytes: Option<&[u8]>) -> Result<()> {
     if read(file)?.as_deref() == bytes {
         return Ok(());
     }
@@ -123,22 +123,22 @@ pub fn put(file: &Path, bytes: Option<&[u8]>) -> Result<()> {
     }
 }
 
-/// Makes files hold these bytes, or be gone, and has `proof` judge the outcome. If
-/// a write or the proof fails, every file is put back as it was.
+/// Writes or removes files and runs `proof`. If a write or the proof fails, all files are
+/// restored.
 pub fn write_proved<T>(files: &[(PathBuf, Option<Vec<u8>>)], proof: impl FnOnce() -> Result<T>) -> Result<T> {
     let paths: Vec<&Path> = files.iter().map(|(file, _)| file.as_path()).collect();
-    or_put_back(&paths, || {
-        files.iter().try_for_each(|(file, bytes)| put(file, bytes.as_deref()))?;
+    or_restore(&paths, || {
+        files.iter().try_for_each(|(file, bytes)| write_or_remove(file, bytes.as_deref()))?;
         proof()
     })
 }
 
-/// Does `work`, and puts `files` back as they were if it fails.
-pub fn or_put_back<T>(files: &[&Path], work: impl FnOnce() -> Result<T>) -> Result<T> {
+/// Runs `work`, and restores `files` if it fails.
+pub fn or_restore<T>(files: &[&Path], work: impl FnOnce() -> Result<T>) -> Result<T> {
     let before: Vec<Option<Vec<u8>>> = files.iter().map(|file| read(file)).collect::<Result<_>>()?;
     let done = work();
     if done.is_err() {
-        files.iter().zip(before).try_for_each(|(file, before)| put(file, before.as_deref()))?;
+        files.iter().zip(before).try_for_each(|(file, before)| write_or_remove(file, before.as_deref()))?;
     }
     done
 }
@@ -154,16 +154,16 @@ mod tests {
         std::fs::write(&file, "text").unwrap();
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
         std::os::unix::fs::symlink("/dev/zero", &device).unwrap();
-        assert_eq!(text(&file).unwrap(), "text");
+        assert_eq!(read_text(&file).unwrap(), "text");
         assert_eq!(read(&file).unwrap().unwrap(), b"text");
         assert_eq!(read(&dir.path().join("none")).unwrap(), None);
         for (odd, what) in [(&pipe, "a named pipe"), (&device, "a device")] {
-            assert!(text(odd).unwrap_err().to_string().contains(what));
+            assert!(read_text(odd).unwrap_err().to_string().contains(what));
             assert!(read(odd).unwrap_err().message().contains(what));
         }
-        assert_eq!(bounded(&device).unwrap_err().kind(), ErrorKind::FileTooLarge);
-        assert_eq!(bounded(Path::new("/dev/null")).unwrap(), b"");
+        assert_eq!(read_any_kind(&device).unwrap_err().kind(), ErrorKind::FileTooLarge);
+        assert_eq!(read_any_kind(Path::new("/dev/null")).unwrap(), b"");
         std::fs::File::create(&file).unwrap().set_len(LARGEST_TEXT + 1).unwrap();
-        assert_eq!(text(&file).unwrap_err().to_string(), "it is larger than 16 MiB");
+        assert_eq!(read_text(&file).unwrap_err().to_string(), "it is larger than 16 MiB");
     }
 }

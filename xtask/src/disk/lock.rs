@@ -1,27 +1,27 @@
-//! Locks that the kernel ends with their holder.
+//! File locks, which the kernel releases when their holder ends.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::owner::give_to_the_person;
+use super::owner::give_to_sudo_user;
 use crate::error::{Context, Error, Result};
 
-/// Opens the file `path` to be locked; it is made where there is none.
+/// Opens the file `path` for locking, and creates it if needed.
 pub fn lock_file(path: &Path) -> Result<File> {
     let new = !path.exists();
-    // Not made empty: somebody may have it locked, and Windows' locks are about
-    // the bytes.
+    // Not truncated: somebody may have it locked, and locks on Windows are on
+    // bytes.
     let opened = File::options().write(true).create(true).truncate(false).open(path);
     let file = opened.context(format!("open `{}`", path.display()))?;
     if new {
-        give_to_the_person(path);
+        give_to_sudo_user(path);
     }
     Ok(file)
 }
 
-/// Whether the locked file is still the one at `path`, and was not taken away
-/// before the lock was had: then it locks nobody out.
+/// Whether the locked file is still the one at `path`. If it was removed before the lock was
+/// acquired, it locks nobody out.
 #[cfg(unix)]
 pub fn is_current(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -30,13 +30,13 @@ pub fn is_current(file: &File, path: &Path) -> bool {
     same.is_some_and(|(locked, there)| id(locked) == id(there))
 }
 
-/// Windows: no lock file is ever taken away.
+/// Lock files are never removed on Windows.
 #[cfg(not(unix))]
 pub fn is_current(_file: &File, _path: &Path) -> bool {
     true
 }
 
-/// Locks the file `path`, waiting up to `limit` for whoever has it.
+/// Locks the file `path`, waiting up to `limit`.
 pub fn lock(path: &Path, limit: Duration) -> Result<File> {
     let file = lock_file(path)?;
     let deadline = Instant::now() + limit;
@@ -49,19 +49,18 @@ pub fn lock(path: &Path, limit: Duration) -> Result<File> {
             Err(TryLockError::WouldBlock) => {
                 let seconds = limit.as_secs();
                 return Err(Error::new(format!("`{}` has been locked for {seconds} s", path.display()))
-                    .hint("a `cargo xtask` that was suspended (Ctrl-Z) keeps it: `fg`, or end it"));
+                    .hint("a suspended `cargo xtask` (Ctrl-Z) holds it: `fg`, or end it"));
             }
             Err(TryLockError::Error(error)) => return Err(no_locks(path, &error)),
         }
     }
 }
 
-/// What is said where a lock cannot be had at all. NFS without its lock service
-/// gives ENOLCK, and some filesystems in user space EOPNOTSUPP or ENOSYS
-/// (flock(2)).
+/// The error for a file system without locks. NFS without its lock service gives ENOLCK, some
+/// user-space file systems EOPNOTSUPP or ENOSYS (flock(2)).
 pub fn no_locks(path: &Path, error: &std::io::Error) -> Error {
     Error::new(format!("`{}` cannot be locked: {error}", path.display()))
-        .hint("some network filesystems know no locks: set XTASK_STATE_DIR to a folder of a local disk")
+        .hint("some network file systems do not support locks: set XTASK_STATE_DIR to a folder of a local disk")
 }
 
 #[cfg(test)]

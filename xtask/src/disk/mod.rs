@@ -1,15 +1,15 @@
-//! Files: written whole or not at all, locked, and whose they are.
+//! Files: atomic writes, locks and ownership.
 
 mod file;
 mod lock;
 mod owner;
-mod real;
-mod within;
+mod real_path;
+mod timeout;
 mod write;
 
-pub use file::{bounded, or_put_back, put, read, read_own, text, write_proved};
+pub use file::{or_restore, read, read_any_kind, read_own, read_text, write_or_remove, write_proved};
 pub use lock::{is_current, lock, lock_file, no_locks};
 pub use owner::{check_owner, is_root, may_write, private_folder};
-pub use real::{canonical, real};
-pub use within::{is_folder, within};
+pub use real_path::{canonical, real_path};
+pub use timeout::{is_folder, with_timeout};
 pub use write::{write_atomic, write_private};

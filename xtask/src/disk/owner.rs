@@ -1,10 +1,10 @@
-//! Whose a file or a folder is.
+//! Ownership of files and folders.
 //!
-//! What this tool remembers is believed, and some of it is secret: it lies in a
-//! folder of its own user's, or is not used. Under `sudo` with the home folder
-//! kept (macOS, `sudo -E`) the program runs as root in a person's folders. That
-//! person has root anyway, so their folder is believed; and what is made in it
-//! is made theirs, or the next run without `sudo` could not use it.
+//! The state of this tool is trusted, and some of it is secret, so it is only used from a
+//! folder that the current user owns. With `sudo` that keeps HOME (macOS, `sudo -E`) the
+//! program runs as root in a user's folders. That user has root anyway, so the folder is
+//! trusted; and new files in it are given to the user, or the next run without `sudo` could
+//! not use them.
 
 use std::path::Path;
 
@@ -12,8 +12,8 @@ use crate::error::{Context, Result};
 #[cfg(unix)]
 use crate::ui;
 
-/// Makes a folder where there is none, for its owner alone; refuses one of
-/// somebody else.
+/// Creates a folder that only its owner can access, if it does not exist; refuses a folder of
+/// another user.
 pub fn private_folder(path: &Path) -> Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
@@ -21,16 +21,16 @@ pub fn private_folder(path: &Path) -> Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     let new: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
     builder.create(path).context(format!("make `{}`", path.display())).map_err(|error| {
-        error.hint("what this tool remembers lies there: set XTASK_STATE_DIR to a folder where this user may write")
+        error.hint("this tool keeps its state there: set XTASK_STATE_DIR to a folder where this user may write")
     })?;
     for folder in new.into_iter().rev() {
-        give_to_the_person(folder);
+        give_to_sudo_user(folder);
     }
     check_owner(path)
 }
 
-/// Refuses a folder of somebody else; one that is not there is nobody's. One that
-/// others can write into is closed to them, and that is said.
+/// Refuses a folder of another user; a missing one is accepted. If others can write into it, it
+/// removes that permission and warns.
 #[cfg(unix)]
 pub fn check_owner(path: &Path) -> Result<()> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -43,7 +43,10 @@ pub fn check_owner(path: &Path) -> Result<()> {
             let shown = path.display();
             let narrow = std::fs::Permissions::from_mode(mode & !WRITABLE);
             std::fs::set_permissions(path, narrow).context(format!("close `{shown}`, which others can write into"))?;
-            ui::warn(&format!("others could write into {}: it is closed to them now", ui::clean(&shown.to_string())));
+            ui::warn(&format!(
+                "others could write into {}: that permission was removed",
+                ui::clean(&shown.to_string())
+            ));
         }
         return Ok(());
     }
@@ -54,8 +57,8 @@ pub fn check_owner(path: &Path) -> Result<()> {
     .hint("nothing is read from it or written to it: set XTASK_STATE_DIR, or HOME, to a folder of your own"))
 }
 
-/// Why a file in a folder of ours is not to be believed: somebody else has put it
-/// there. Root could change anything of ours anyway.
+/// Why a file in our folder is not trusted: another user owns it. Root is accepted, because root
+/// can change our files anyway.
 #[cfg(unix)]
 pub(super) fn foreign(metadata: &std::fs::Metadata) -> Option<String> {
     use std::os::unix::fs::MetadataExt;
@@ -69,55 +72,52 @@ pub(super) fn foreign(_metadata: &std::fs::Metadata) -> Option<String> {
     None
 }
 
-/// Windows: the folder's access list decides, which a home folder has from the
-/// system.
+/// On Windows the access list of the home folder protects it.
 #[cfg(not(unix))]
 pub fn check_owner(_path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether this user may write into a folder, or make it where it is not there.
+/// Whether this user may write into a folder, or create it.
 #[cfg(unix)]
 pub fn may_write(folder: &Path) -> bool {
     let there = folder.ancestors().find(|folder| folder.exists());
     there.is_some_and(|folder| rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok())
 }
 
-/// Windows: only trying tells.
+/// On Windows only trying shows it.
 #[cfg(not(unix))]
 pub fn may_write(_folder: &Path) -> bool {
     true
 }
 
-/// Whether this user needs no sudo.
 #[cfg(unix)]
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Windows asks by itself.
+/// Windows asks for elevation itself.
 #[cfg(not(unix))]
 pub fn is_root() -> bool {
     true
 }
 
-/// Under `sudo`: gives a new file or folder to the person whose folder it is
-/// in. Whoever else runs this makes files that are their own.
+/// Under `sudo`, gives a new file or folder to the owner of the folder that it is in.
 #[cfg(unix)]
-pub(super) fn give_to_the_person(new: &Path) {
+pub(super) fn give_to_sudo_user(new: &Path) {
     use std::os::unix::fs::MetadataExt;
     let owner =
         new.parent().and_then(|folder| std::fs::metadata(folder).ok()).map(|folder| (folder.uid(), folder.gid()));
     if let Some((uid, gid)) = owner.filter(|(uid, _)| is_root() && person() == Some(*uid)) {
-        // Not through a link: what it leads to is not new.
+        // Does not follow links: their target is not new.
         drop(std::os::unix::fs::lchown(new, Some(uid), Some(gid)));
     }
 }
 
 #[cfg(not(unix))]
-pub(super) fn give_to_the_person(_new: &Path) {}
+pub(super) fn give_to_sudo_user(_new: &Path) {}
 
-/// Who typed `sudo`.
+/// The user who ran `sudo`.
 #[cfg(unix)]
 fn person() -> Option<u32> {
     std::env::var("SUDO_UID").ok()?.parse().ok()
@@ -141,7 +141,7 @@ mod tests {
         assert!(may_use(1000, 0, Some(1000)));
         assert!(!may_use(1000, 0, None));
         assert!(!may_use(1000, 0, Some(1001)));
-        // SUDO_UID is a word of the environment: without root it says nothing.
+        // SUDO_UID is just an environment variable: without root it proves nothing.
         assert!(!may_use(1000, 1001, Some(1000)));
         assert!(!may_use(0, 1000, Some(0)));
     }

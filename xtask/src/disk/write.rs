@@ -1,56 +1,55 @@
-//! Writing a file so that nobody ever sees half of it.
+//! Writes files atomically.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::owner::give_to_the_person;
+use super::owner::give_to_sudo_user;
 use crate::error::{Error, Result};
 
-/// Replaces `path` with `bytes`: a new file beside it, flushed to disk, then
-/// renamed. A symbolic link stays one, its target is replaced; permissions
-/// stay. A new file gets the system's usual permissions.
+/// Replaces `path` with `bytes`: writes a new file beside it, flushes it to disk and renames it. A
+/// symbolic link stays, its target is replaced; permissions stay. A new file gets the default
+/// permissions.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     replace(path, bytes, false)
 }
 
-/// The same for a secret: a new file is for its owner alone from the first
-/// byte on (on Windows the folder's access list decides).
+/// Like [`write_atomic`], for secrets: a new file is only accessible to its owner from the start
+/// (on Windows the folder's access list decides).
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     replace(path, bytes, true)
 }
 
 fn replace(path: &Path, bytes: &[u8], private: bool) -> Result<()> {
-    let target = super::real(path);
+    let target = super::real_path(path);
     let temporary = beside(&target);
     let written = write(&temporary, &target, bytes, private);
     if written.is_err() {
-        // It may never have been made.
+        // It may not exist.
         drop(fs::remove_file(&temporary));
     }
     written.map_err(|error| not_written(path, &error))
 }
 
-/// Why a file could not be written.
 fn not_written(path: &Path, error: &std::io::Error) -> Error {
     let failed = Error::new(format!("failed to write `{}`: {error}", path.display()));
     match error.kind() {
         ErrorKind::ReadOnlyFilesystem => {
-            failed.hint("the file is as it was; `df .` names the file system").unwritable()
+            failed.hint("the file is unchanged; `df .` names the file system").unwritable()
         }
-        // Windows says so of a file that somebody has open, too.
+        // Windows also returns this for a file that is open elsewhere.
         ErrorKind::PermissionDenied if !cfg!(windows) => {
-            failed.hint("the file is as it was; look at its permissions, and its folder's: `ls -la`").unwritable()
+            failed.hint("the file is unchanged; check its permissions and those of its folder: `ls -la`").unwritable()
         }
         _ if cfg!(windows) => {
-            failed.hint("the file is as it was; look at free space, permissions (`icacls`), and who has it open")
+            failed.hint("the file is unchanged; check free space, permissions (`icacls`), and who has it open")
         }
-        _ => failed.hint("the file is as it was; look at free space (`df -h .`) and permissions (`ls -l`)"),
+        _ => failed.hint("the file is unchanged; check free space (`df -h .`) and permissions (`ls -l`)"),
     }
 }
 
-/// Nobody takes so long to write a file.
+/// Writing a file never takes this long.
 const LEFT_OVER: Duration = Duration::from_mins(1);
 
 fn beside(target: &Path) -> PathBuf {
@@ -63,14 +62,14 @@ fn write(temporary: &Path, target: &Path, bytes: &[u8], private: bool) -> std::i
     if old.as_ref().is_some_and(|old| old.permissions().readonly()) {
         return Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, "it is read-only"));
     }
-    // Whoever could not write into the file must not replace it either: root's
-    // rename would succeed where a person's edit would not.
+    // A user who may not write the file must not replace it either, although
+    // the rename would succeed.
     if old.is_some() {
         drop(fs::OpenOptions::new().append(true).open(target)?);
     }
     sweep(temporary, target);
-    // Whoever opens the file now goes on reading it, whatever its mode becomes:
-    // the old one may be closed to them.
+    // Users who open the new file before its mode is set could go on reading it,
+    // so it starts without access for others.
     let mut file = create(temporary, private || old.is_some())?;
     file.write_all(bytes)?;
     if let Some(old) = &old {
@@ -79,7 +78,7 @@ fn write(temporary: &Path, target: &Path, bytes: &[u8], private: bool) -> std::i
     file.sync_all()?;
     drop(file);
     if old.is_none() {
-        give_to_the_person(temporary);
+        give_to_sudo_user(temporary);
     }
     rename(temporary, target)
 }
@@ -89,9 +88,9 @@ fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
     fs::rename(from, to)
 }
 
-/// Windows refuses to replace a file that somebody has open, on some file
-/// systems whoever it is, on all of them where it is a virus scanner; that is
-/// over in a moment. Whether the file may be written was looked at before.
+/// Windows refuses to replace an open file: on some file systems always, on all of them while a
+/// virus scanner has it open. That is over in a moment, so it is retried. Permission to write the
+/// file was checked before.
 #[cfg(not(unix))]
 fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
     const SHARING_VIOLATION: i32 = 32;
@@ -108,9 +107,8 @@ fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
     }
 }
 
-/// A program that was ended with SIGKILL leaves its new file beside the old one.
-/// One of our own process id is of a process long gone; one of another's may be
-/// at work, for some milliseconds.
+/// Removes new files that killed processes left beside the target. One with our process id is from
+/// an earlier process; one of another process may be in use for some milliseconds.
 fn sweep(temporary: &Path, target: &Path) {
     drop(fs::remove_file(temporary));
     let prefix = format!(".{}.", target.file_name().unwrap_or_default().to_string_lossy());
@@ -138,9 +136,9 @@ fn create(path: &Path, _private: bool) -> std::io::Result<File> {
     File::create_new(path)
 }
 
-/// Owner, group and mode of the old file. Under sudo it stays the person's own;
-/// others may give a file to a group of theirs only. What the old group could do
-/// is not given to another one.
+/// Copies owner, group and mode of the old file. Under sudo the user stays the owner; others can
+/// only set their own groups. If the group cannot be kept, the new group does not get the old
+/// one's permissions.
 #[cfg(unix)]
 fn keep_access(file: &File, old: &fs::Metadata) -> std::io::Result<()> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
@@ -152,13 +150,13 @@ fn keep_access(file: &File, old: &fs::Metadata) -> std::io::Result<()> {
     file.set_permissions(fs::Permissions::from_mode(mode))
 }
 
-/// In another group its members may do what everybody may.
+/// In another group, members get the permissions of everybody.
 #[cfg(unix)]
 fn kept_mode(old: u32, same_group: bool) -> u32 {
     if same_group { old } else { old & (0o7707 | (old & 0o007) << 3) }
 }
 
-/// Windows gives the new file the folder's access list.
+/// On Windows the new file gets the folder's access list.
 #[cfg(not(unix))]
 fn keep_access(file: &File, old: &fs::Metadata) -> std::io::Result<()> {
     file.set_permissions(old.permissions())
@@ -194,7 +192,7 @@ mod tests {
         assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
-    /// Somebody who watches the folder sees nothing that they may open.
+    /// A process that watches the folder never sees a file that it may open.
     #[cfg(unix)]
     #[test]
     fn the_new_file_is_closed_to_others_until_it_is_whole() {
@@ -265,7 +263,6 @@ mod tests {
         assert_eq!((own.exists(), stale.exists(), fresh.exists()), (false, false, true));
     }
 
-    /// On Windows it may have to be closed first.
     #[test]
     fn a_file_that_somebody_reads_is_replaced() {
         let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Commands of `docker` itself, for what takes long or is shown to a person.
+//! Commands of `docker` itself, for steps that take long or that the user watches.
 
 use crate::exec::Command;
 
@@ -6,19 +6,19 @@ pub fn pull(image: &str) -> Command {
     Command::new("docker").args(["pull", image])
 }
 
-/// Runs an image's program once, away from any network.
+/// Runs an image's program once, without a network.
 pub fn run_once(image: &str, args: &[&str]) -> Command {
     Command::new("docker").args(["run", "--rm", "--network", "none", image]).args(args)
 }
 
-/// Makes a network that containers of any project may join.
+/// Creates a network that containers of any project may join.
 pub fn create_network(name: &str, labels: &[(&str, String)]) -> Command {
     let command = Command::new("docker").args(["network", "create", "--attachable"]);
     let label = |command: Command, (key, value): &(&str, String)| command.arg("--label").arg(format!("{key}={value}"));
     labels.iter().fold(command, label).arg("--").arg(name)
 }
 
-/// Stops one container, by id or by the name that its engine gave it.
+/// Stops one container by id or name.
 pub fn stop_container(which: &str) -> Command {
     Command::new("docker").args(["stop", which])
 }
@@ -27,14 +27,13 @@ pub fn last_lines(id: &str, lines: u32) -> Command {
     logs(id, &lines.to_string(), false)
 }
 
-/// The last `tail` lines that a container wrote, or `all`; with `follow` also
-/// what it writes from now on.
+/// The last `tail` lines of a container's log, or `all`; with `follow` also new ones.
 pub fn logs(id: &str, tail: &str, follow: bool) -> Command {
     let follow = follow.then_some("--follow");
     Command::new("docker").args(["logs", "--tail", tail].into_iter().chain(follow).chain([id]))
 }
 
-/// A number of lines, or `all`, as Docker takes them.
+/// Parses a number of lines or `all`, as Docker accepts them.
 pub fn log_lines(text: &str) -> Result<String, String> {
     let known = text == "all" || text.parse::<u32>().is_ok();
     known.then(|| text.to_owned()).ok_or_else(|| "not a number of lines, and not `all`".to_owned())

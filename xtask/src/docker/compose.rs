@@ -1,37 +1,35 @@
-//! The only place that builds command lines of Compose.
+//! The only place that builds Compose command lines.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::absence::{self, Absence, Found};
-use super::cures::Cures;
+use super::install_hints::InstallHints;
+use super::missing_compose::{self, Found, MissingCompose};
 use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::model::{ComposeOptions, MissingEnvFile, Stack, Version};
 use crate::parse::compose_config;
 
-/// The first version of Compose whose files know `!override`; older ones take it for
-/// an error or leave it out.
+/// The first version of Compose with `!override`; older ones fail or ignore it.
 /// Source: <https://docs.docker.com/reference/compose-file/merge/#replace-value>
 pub const OVERRIDE: Version = Version(2, 24, 4);
 
-/// Why Compose gave no model.
+/// Why there is no model from Compose.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ComposeTrouble {
-    Absent(Absence),
-    /// Too old to be asked, with its version.
+pub enum ComposeError {
+    Absent(MissingCompose),
+    /// The version that is too old.
     TooOld(String),
-    /// Not asked: it refuses the project as long as this file is not there, and
-    /// `start` makes it.
+    /// Not asked: it refuses the project without this file, which `start` creates.
     NeedsEnvFile(Box<MissingEnvFile>),
-    /// It was asked and gave no answer, or could not be started.
+    /// It did not answer, or could not be started.
     Silent(String),
-    /// It refuses the project, in its own words.
+    /// It refuses the project; its own message.
     Refused(String),
 }
 
-/// Compose, told which project.
+/// Compose for one project.
 #[derive(Debug, Clone)]
 pub struct Compose {
     options: ComposeOptions,
@@ -40,13 +38,12 @@ pub struct Compose {
 }
 
 impl Compose {
-    /// Compose as if typed in `dir` with these options, and with `env` on top
-    /// of the environment.
+    /// Compose as if typed in `dir` with these options, with `env` added to the environment.
     pub fn new(options: ComposeOptions, dir: PathBuf, env: BTreeMap<String, String>) -> Self {
         Compose { options, dir, env }
     }
 
-    /// The same with these variables in its environment.
+    /// Adds these variables to its environment.
     #[must_use]
     pub fn with_env(mut self, env: impl IntoIterator<Item = (String, String)>) -> Self {
         self.env.extend(env);
@@ -77,77 +74,76 @@ impl Compose {
         command.args(args)
     }
 
-    /// The effective model. Its folder and files are not in the answer.
-    pub fn config(&self, limit: Duration) -> Result<Stack, ComposeTrouble> {
+    /// The effective model, without folder and files.
+    pub fn config(&self, limit: Duration) -> Result<Stack, ComposeError> {
         self.config_json(limit).map(|(stack, _)| stack)
     }
 
-    /// The effective model, and all that Compose says of the project.
-    pub fn config_json(&self, limit: Duration) -> Result<(Stack, Vec<u8>), ComposeTrouble> {
+    /// The effective model, and Compose's JSON.
+    pub fn config_json(&self, limit: Duration) -> Result<(Stack, Vec<u8>), ComposeError> {
         let answer = match self.command(["config", "--format", "json"]).ask(limit) {
             Ok(answer) => answer,
             Err(error) => {
-                return Err(self.absence().unwrap_or_else(|| ComposeTrouble::Silent(error.message().to_owned())));
+                return Err(self.missing_compose().unwrap_or_else(|| ComposeError::Silent(error.message().to_owned())));
             }
         };
-        // Compose 1.29 prints its usage and exits with 0: only JSON counts.
+        // Compose 1.29 prints its usage and exits with 0, so only JSON counts.
         if answer.ok()
             && let Ok(stack) = compose_config::parse(&answer.stdout)
         {
             return Ok((stack, answer.stdout));
         }
-        Err(match absence::look(&self.env) {
-            Found::Absent(absence) => ComposeTrouble::Absent(absence),
-            Found::Silent => ComposeTrouble::Silent("`docker compose version` does not answer".to_owned()),
-            // That says nothing of the project.
-            Found::NoEndpoint => ComposeTrouble::Silent("`docker` finds no engine to ask".to_owned()),
-            Found::Compose(version) if answer.ok() => ComposeTrouble::TooOld(version),
+        Err(match missing_compose::find_compose(&self.env) {
+            Found::Absent(missing) => ComposeError::Absent(missing),
+            Found::Silent => ComposeError::Silent("`docker compose version` does not answer".to_owned()),
+            // This says nothing about the project.
+            Found::NoEndpoint => ComposeError::Silent("`docker` finds no engine to ask".to_owned()),
+            Found::Compose(version) if answer.ok() => ComposeError::TooOld(version),
             Found::Compose(_) => {
                 // Warnings about unset variables come first; the last lines are the error.
                 let text = answer.error_text();
                 let lines: Vec<&str> = text.lines().filter(|line| !line.contains("level=warning")).collect();
-                ComposeTrouble::Refused(lines.join("\n"))
+                ComposeError::Refused(lines.join("\n"))
             }
         })
     }
 
-    /// Whether there is no Compose at all: for what a call of it that failed
-    /// meant.
-    pub fn absence(&self) -> Option<ComposeTrouble> {
-        match absence::look(&self.env) {
-            Found::Absent(absence) => Some(ComposeTrouble::Absent(absence)),
+    /// Checks whether a failed call means that Compose is missing.
+    pub fn missing_compose(&self) -> Option<ComposeError> {
+        match missing_compose::find_compose(&self.env) {
+            Found::Absent(missing) => Some(ComposeError::Absent(missing)),
             Found::Compose(_) | Found::NoEndpoint | Found::Silent => None,
         }
     }
 }
 
-impl ComposeTrouble {
-    /// The fact and what to do about it.
-    pub fn error(&self, cures: &Cures) -> Error {
+impl ComposeError {
+    /// The error with hints.
+    pub fn error(&self, hints: &InstallHints) -> Error {
         match self {
-            ComposeTrouble::Absent(absence) => {
-                let hints = if *absence == Absence::NoDocker { cures.engine() } else { cures.compose() };
-                hints.into_iter().fold(Error::new(absence.to_string()), Error::hint)
+            ComposeError::Absent(missing) => {
+                let hints = if *missing == MissingCompose::NoDocker { hints.engine() } else { hints.compose() };
+                hints.into_iter().fold(Error::new(missing.to_string()), Error::hint)
             }
-            ComposeTrouble::TooOld(version) => {
-                Error::new(format!("Compose {version} is too old: 2.20 or later is needed")).hint(cures.plugin())
+            ComposeError::TooOld(version) => {
+                Error::new(format!("Compose {version} is too old: 2.20 or later is needed")).hint(hints.plugin())
             }
-            ComposeTrouble::NeedsEnvFile(missing) => Error::new(format!(
+            ComposeError::NeedsEnvFile(missing) => Error::new(format!(
                 "{} is not there, and service `{}` reads it",
                 missing.file.display(),
                 missing.service
             )),
-            ComposeTrouble::Silent(what) => {
-                Error::new(what.clone()).hint("the same by hand shows what it waits for: `docker compose config`")
+            ComposeError::Silent(what) => {
+                Error::new(what.clone()).hint("run it by hand to see what it waits for: `docker compose config`")
             }
-            ComposeTrouble::Refused(text) => {
+            ComposeError::Refused(text) => {
                 let text = text.trim();
                 Error::new(if text.is_empty() {
                     "Compose refuses the project and does not say why".to_owned()
                 } else {
                     text.to_owned()
                 })
-                .hint("see it whole: `docker compose config`")
+                .hint("see the full message: `docker compose config`")
             }
         }
     }

@@ -1,32 +1,30 @@
-//! Which engine the CLI would talk to: DOCKER_HOST, then DOCKER_CONTEXT, then
-//! the current context of its configuration, then the default socket
-//! (docs.docker.com, "Docker contexts").
+//! The engine that the CLI would use: DOCKER_HOST, then DOCKER_CONTEXT, then the current context
+//! of its configuration, then the default socket (docs.docker.com, "Docker contexts").
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-/// An engine's address and who chose it.
+/// An engine's address and where it is configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// As Docker writes it: `unix:///var/run/docker.sock`, `tcp://…`, `ssh://…`.
-    /// Empty where the context that was chosen does not exist.
+    /// As Docker writes it: `unix:///var/run/docker.sock`, `tcp://…`, `ssh://…`. Empty if the
+    /// configured context does not exist.
     pub host: String,
-    /// Who chose it.
     pub chosen_by: Choice,
 }
 
-/// Who chose an engine.
+/// What chose an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
     /// DOCKER_HOST.
     Host,
-    /// DOCKER_CONTEXT, the context of this name.
+    /// DOCKER_CONTEXT, with the context's name.
     Context(String),
-    /// The configuration of the CLI, whose current context this is.
+    /// The CLI's configuration, with its current context.
     Current(String),
-    /// Nobody.
+    /// Nothing.
     Default,
 }
 
@@ -60,27 +58,26 @@ impl Endpoint {
         if name.is_empty() || name == "default" {
             return Endpoint::at(DEFAULT);
         }
-        // The default engine is none that the person meant.
+        // Falling back to the default engine would ignore the user's choice.
         let host = config.as_deref().and_then(|config| context_host(config, name)).unwrap_or_default();
         Endpoint { host, chosen_by: choice }
     }
 
-    /// The engine at an address that nobody chose.
+    /// An engine that was not configured.
     pub fn at(host: impl Into<String>) -> Endpoint {
         Endpoint { host: host.into(), chosen_by: Choice::Default }
     }
 
-    /// Whether there is an address at all.
     pub fn is_known(&self) -> bool {
         !self.host.is_empty()
     }
 
-    /// Whether it is where this machine's engine is unless somebody says so.
+    /// Whether it is this machine's default socket.
     pub fn is_usual(&self) -> bool {
         self.host == DEFAULT
     }
 
-    /// What ends the choice: nothing below DOCKER_HOST counts while it is set.
+    /// The command that undoes the choice. While DOCKER_HOST is set, nothing else counts.
     pub fn undo(&self) -> &'static str {
         match self.chosen_by {
             Choice::Host => "unset DOCKER_HOST",
@@ -89,13 +86,13 @@ impl Endpoint {
         }
     }
 
-    /// The socket's path, where the engine is behind one.
+    /// The path of the engine's Unix socket, if it has one.
     pub fn socket(&self) -> Option<&Path> {
         self.host.strip_prefix("unix://").map(Path::new)
     }
 
-    /// Whether the engine binds ports on another machine, so that probing this
-    /// one says nothing. A loopback address over TCP is taken for this one.
+    /// Whether the engine binds ports on another machine, so that probing this one is useless. A
+    /// loopback TCP address counts as this machine.
     pub fn is_remote(&self) -> bool {
         self.remote_host().is_some()
     }
@@ -109,22 +106,22 @@ impl Endpoint {
         (!here || self.host.starts_with("ssh://")).then(|| name.to_owned())
     }
 
-    /// User, host and port, where ssh leads to the engine.
+    /// User, host and port, if the engine is reached by ssh.
     pub fn ssh(&self) -> Option<(Option<&str>, &str, Option<&str>)> {
         let (user, host, port) = authority(self.host.strip_prefix("ssh://")?);
-        // ssh takes an IPv6 address without its brackets.
+        // ssh expects an IPv6 address without brackets.
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         (!host.is_empty()).then_some((user, host, port))
     }
 }
 
-/// User, host and port of what follows a scheme: `ann@box.lan:22/path`.
+/// Splits the text after a scheme into user, host and port: `ann@box.lan:22/path`.
 fn authority(rest: &str) -> (Option<&str>, &str, Option<&str>) {
     let authority = rest.split('/').next().unwrap_or_default();
     let (user, name) = authority.rsplit_once('@').map_or((None, authority), |(user, name)| (Some(user), name));
     let colon = name.rfind(':').filter(|colon| name.rfind(']').is_none_or(|bracket| bracket < *colon));
     let (name, port) = colon.map_or((name, None), |colon| (&name[..colon], Some(&name[colon + 1..])));
-    // A password is nothing that ssh takes.
+    // ssh accepts no password.
     let user = user.map(|user| user.split(':').next().unwrap_or_default());
     (user.filter(|user| !user.is_empty()), name, port.filter(|port| !port.is_empty()))
 }
@@ -153,9 +150,8 @@ struct MetaEndpoint {
     host: Option<String>,
 }
 
-/// Contexts lie in folders named by a hash of their names; the name stands
-/// inside, so they are looked through instead. One that names no engine has the
-/// default one.
+/// Contexts are in folders named by a hash of their names, so all are searched for the name. A
+/// context without an engine uses the default one.
 fn context_host(config: &Path, name: &str) -> Option<String> {
     let folders = std::fs::read_dir(config.join("contexts").join("meta")).ok()?;
     folders.flatten().find_map(|folder| {

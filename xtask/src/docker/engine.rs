@@ -1,19 +1,17 @@
-//! The engine itself, asked over its socket (a call of the CLI costs 20 ms,
-//! this one); where there is no socket to open, over the CLI's own connection
-//! (`docker system dial-stdio`), which knows TLS, ssh and pipes.
+//! Queries the engine over its socket (1 ms; a call of the CLI takes 20 ms). Without a socket it
+//! uses the CLI's connection (`docker system dial-stdio`), which supports TLS, ssh and pipes.
 
 use std::time::Duration;
 
 #[cfg(unix)]
 use super::socket::Asked;
 use super::socket::over_socket;
-use super::{Endpoint, Trouble, http};
+use super::{Endpoint, EngineError, http};
 use crate::error::Result;
 use crate::exec::{self, Command};
 use crate::parse::engine::error_message;
 use crate::ui;
 
-/// A way to an engine.
 #[derive(Debug, Clone)]
 pub struct Engine {
     endpoint: Endpoint,
@@ -33,39 +31,38 @@ impl Engine {
         self.limit
     }
 
-    /// Takes a container away, running or not. Its volumes stay.
-    pub fn remove_container(&self, id: &str) -> Result<(), Trouble> {
+    /// Removes a container, running or not, but not its volumes.
+    pub fn remove_container(&self, id: &str) -> Result<(), EngineError> {
         self.call("DELETE", &format!("/containers/{}?force=1", http::escape(id))).map(drop)
     }
 
-    /// Takes a network away; refused by the engine while somebody is on it.
-    pub fn remove_network(&self, id: &str) -> Result<(), Trouble> {
+    /// Removes a network; the engine refuses while containers are connected.
+    pub fn remove_network(&self, id: &str) -> Result<(), EngineError> {
         self.call("DELETE", &format!("/networks/{}", http::escape(id))).map(drop)
     }
 
-    /// Has a container join a network. It gets no other names there than its own:
-    /// an alias could be that of a project's service.
-    pub fn connect(&self, network: &str, container: &str) -> Result<(), Trouble> {
+    /// Connects a container to a network, without aliases: an alias could be the name of a project's
+    /// service.
+    pub fn connect(&self, network: &str, container: &str) -> Result<(), EngineError> {
         let path = format!("/networks/{}/connect", http::escape(network));
         let sent = self.send_bytes(http::post(&path, &serde_json::json!({ "Container": container })))?;
         body("POST", &sent).map(drop)
     }
 
-    /// Has a container leave a network, also one that is stopped.
-    pub fn disconnect(&self, network: &str, container: &str) -> Result<(), Trouble> {
+    /// Disconnects a container, even a stopped one, from a network.
+    pub fn disconnect(&self, network: &str, container: &str) -> Result<(), EngineError> {
         let path = format!("/networks/{}/disconnect", http::escape(network));
         let sent = self.send_bytes(http::post(&path, &serde_json::json!({ "Container": container, "Force": true })))?;
         body("POST", &sent).map(drop)
     }
 
-    pub(super) fn get(&self, path: &str) -> Result<Vec<u8>, Trouble> {
+    pub(super) fn get(&self, path: &str) -> Result<Vec<u8>, EngineError> {
         self.call("GET", path)
     }
 
-    /// The answer, and what `work` gives, which is done while the engine thinks.
-    pub(super) fn get_beside<T>(&self, path: &str, work: impl FnOnce() -> T) -> (Result<Vec<u8>, Trouble>, T) {
-        // Over a socket it takes no thread: the question is sent, and its answer
-        // read later.
+    /// The answer, and the result of `work`, which runs while the engine works.
+    pub(super) fn get_beside<T>(&self, path: &str, work: impl FnOnce() -> T) -> (Result<Vec<u8>, EngineError>, T) {
+        // A socket needs no thread: the request is sent, and the answer read later.
         #[cfg(unix)]
         if let Some(socket) = self.endpoint.socket() {
             let asked = Asked::send(socket, &http::request("GET", path), self.limit);
@@ -79,8 +76,8 @@ impl Engine {
         })
     }
 
-    /// The body of the answer; `None` where the engine knows no such thing.
-    pub(super) fn find(&self, path: &str) -> Result<Option<Vec<u8>>, Trouble> {
+    /// The body of the answer; `None` for 404.
+    pub(super) fn find(&self, path: &str) -> Result<Option<Vec<u8>>, EngineError> {
         let bytes = self.send("GET", path)?;
         match http::answer(&bytes) {
             Some((404, _)) => Ok(None),
@@ -88,17 +85,17 @@ impl Engine {
         }
     }
 
-    fn call(&self, method: &str, path: &str) -> Result<Vec<u8>, Trouble> {
+    fn call(&self, method: &str, path: &str) -> Result<Vec<u8>, EngineError> {
         body(method, &self.send(method, path)?)
     }
 
-    fn send(&self, method: &str, path: &str) -> Result<Vec<u8>, Trouble> {
+    fn send(&self, method: &str, path: &str) -> Result<Vec<u8>, EngineError> {
         self.send_bytes(http::request(method, path))
     }
 
-    fn send_bytes(&self, request: Vec<u8>) -> Result<Vec<u8>, Trouble> {
+    fn send_bytes(&self, request: Vec<u8>) -> Result<Vec<u8>, EngineError> {
         if !self.endpoint.is_known() {
-            return Err(Trouble::NoContext);
+            return Err(EngineError::NoContext);
         }
         match self.endpoint.socket() {
             Some(socket) => over_socket(socket, &request, self.limit),
@@ -106,48 +103,48 @@ impl Engine {
         }
     }
 
-    fn over_cli(&self, request: Vec<u8>) -> Result<Vec<u8>, Trouble> {
+    fn over_cli(&self, request: Vec<u8>) -> Result<Vec<u8>, EngineError> {
         if exec::find("docker").is_none() {
-            return Err(Trouble::Absent);
+            return Err(EngineError::Absent);
         }
-        // The end of stdin is passed on, and an engine that sees its client go
-        // breaks off: `/info` is `null` then (28.5).
+        // The end of stdin reaches the engine, which aborts when the client leaves:
+        // `/info` is `null` then (28.5).
         let dial = Command::new("docker").args(["system", "dial-stdio"]).held_input(request);
         match dial.ask(self.limit) {
             Ok(answer) if !answer.stdout.is_empty() => Ok(answer.stdout),
             Ok(answer) => Err(by_words(&answer.error_text())),
-            Err(_) => Err(Trouble::Hanging(self.limit)),
+            Err(_) => Err(EngineError::Hanging(self.limit)),
         }
     }
 }
 
-/// What an answer carries, where it is a good one.
-fn body(method: &str, bytes: &[u8]) -> Result<Vec<u8>, Trouble> {
+/// The body of a successful answer.
+fn body(method: &str, bytes: &[u8]) -> Result<Vec<u8>, EngineError> {
     match http::answer(bytes) {
         Some((200..=299, body)) => Ok(body.to_vec()),
-        // Gone already, which is what a removal wants.
+        // It was removed already.
         Some((404, _)) if method == "DELETE" => Ok(Vec::new()),
-        // A proxy in between may answer with a page.
+        // A proxy in between may answer with an HTML page.
         Some((status, body)) => {
             let text = ui::clip(&ui::clean(&error_message(body)), 200);
-            Err(Trouble::Other(format!("status {status}: {text}")))
+            Err(EngineError::Other(format!("status {status}: {text}")))
         }
-        None if bytes.is_empty() => Err(Trouble::Other("it ends the connection without an answer".to_owned())),
-        None => Err(Trouble::Other("what answers does not speak HTTP".to_owned())),
+        None if bytes.is_empty() => Err(EngineError::Other("it closes the connection without an answer".to_owned())),
+        None => Err(EngineError::Other("what answers does not speak HTTP".to_owned())),
     }
 }
 
-/// The CLI's own English, which no language setting translates.
-fn by_words(text: &str) -> Trouble {
+/// Classifies the CLI's messages, which are never translated.
+fn by_words(text: &str) -> EngineError {
     let lower = text.to_lowercase();
     if lower.contains("permission denied") {
-        Trouble::Denied
+        EngineError::Denied
     } else if ["cannot connect", "is the docker daemon running", "connection refused", "cannot find the file"]
         .iter()
         .any(|words| lower.contains(words))
     {
-        Trouble::NotRunning
+        EngineError::NotRunning
     } else {
-        Trouble::Other(text.lines().last().unwrap_or("no answer").to_owned())
+        EngineError::Other(text.lines().last().unwrap_or("no answer").to_owned())
     }
 }

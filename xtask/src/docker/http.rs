@@ -1,15 +1,14 @@
-//! One request and its answer over any pair of pipes, by HTTP/1.0: the engine
-//! then ends the answer by closing, so there are no chunks to put together.
+//! One request and its answer over any connection, with HTTP/1.0: the engine closes the
+//! connection after the answer and sends no chunks.
 
 use std::fmt::Write;
 
-/// The request's bytes.
 pub(super) fn request(method: &str, path: &str) -> Vec<u8> {
     format!("{method} {path} HTTP/1.0\r\nHost: docker\r\nAccept: application/json\r\nContent-Length: 0\r\n\r\n")
         .into_bytes()
 }
 
-/// A request that carries JSON.
+/// A request with a JSON body.
 pub(super) fn post(path: &str, json: &serde_json::Value) -> Vec<u8> {
     let body = json.to_string();
     format!(
@@ -20,7 +19,7 @@ pub(super) fn post(path: &str, json: &serde_json::Value) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Status and body, or `None` where this is no HTTP answer.
+/// Status and body; `None` if it is not HTTP.
 pub(super) fn answer(bytes: &[u8]) -> Option<(u16, &[u8])> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&bytes[..end]).ok()?;
@@ -28,7 +27,7 @@ pub(super) fn answer(bytes: &[u8]) -> Option<(u16, &[u8])> {
     Some((status, &bytes[end + 4..]))
 }
 
-/// A query value: everything but letters, digits and `-_.~` is escaped.
+/// Escapes a query value: everything except letters, digits and `-_.~`.
 pub(super) fn escape(value: &str) -> String {
     value.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {

@@ -1,25 +1,25 @@
 //! The engine, and Compose in front of it.
 
-mod absence;
 mod commands;
 mod compose;
-mod cures;
 mod defaults;
 mod endpoint;
 mod engine;
+mod engine_error;
 mod http;
+mod install_hints;
+mod missing_compose;
 mod permission;
 mod questions;
 mod socket;
 mod tables;
-mod trouble;
 
-pub use absence::{Absence, compose_version, python_compose};
 pub use commands::{create_network, last_lines, log_lines, logs, pull, run_once, stop_container};
-pub use compose::{Compose, ComposeTrouble, OVERRIDE};
-pub use cures::Cures;
+pub use compose::{Compose, ComposeError, OVERRIDE};
 pub use defaults::default_host_ip;
 pub use endpoint::Endpoint;
 pub use engine::Engine;
+pub use engine_error::EngineError;
+pub use install_hints::InstallHints;
+pub use missing_compose::{MissingCompose, compose_version, python_compose};
 pub use tables::{tables_in_container, tables_over_ssh};
-pub use trouble::Trouble;

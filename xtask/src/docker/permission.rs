@@ -1,69 +1,64 @@
-//! The engine's socket is there, and not for this user: what is missing.
+//! Hints for a user who may not access the engine's socket.
 
-use super::Cures;
-use super::cures::System;
+use super::InstallHints;
+use super::install_hints::System;
 
-/// What the socket and the user are.
+/// Facts about the socket and the user.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Facts {
-    /// The number of the socket's group; `None` where its folder is closed, or
-    /// the system has no such thing.
+    /// Id of the socket's group; `None` if its folder is not accessible, or the system has no groups.
     gid: Option<u32>,
     /// That group's name.
     group: Option<String>,
-    /// Whether members of the group may use the socket.
     opens: bool,
-    /// The user's name, where /etc/passwd has it.
+    /// The user's name, if it is in /etc/passwd.
     user: Option<String>,
-    /// The user is a member by now, which this session does not know.
+    /// The user is a member of the group, but this session is older.
     is_listed: bool,
 }
 
-/// What lets the user in, best first.
-pub(super) fn hints(socket: Option<&std::path::Path>, undo: &str, cures: &Cures) -> Vec<String> {
-    match cures.system {
+/// How to get access, best first.
+pub(super) fn hints(socket: Option<&std::path::Path>, undo: &str, hints: &InstallHints) -> Vec<String> {
+    match hints.system {
         // docs.docker.com/desktop/setup/install/windows-install
         System::Windows => {
             vec!["add this account to the group docker-users, then log in again".to_owned()]
         }
         System::Macos => vec!["is it another user's? start Docker Desktop, OrbStack or Colima as this one".to_owned()],
-        _ => advice(&socket.map(facts).unwrap_or_default(), undo, cures),
+        _ => advice(&socket.map(facts).unwrap_or_default(), undo, hints),
     }
 }
 
-fn advice(facts: &Facts, undo: &str, cures: &Cures) -> Vec<String> {
-    // docs.docker.com/engine/install/linux-postinstall. By name: whoever is asked
-    // to type it has another $USER.
+fn advice(facts: &Facts, undo: &str, hints: &InstallHints) -> Vec<String> {
+    // docs.docker.com/engine/install/linux-postinstall. With the user's name: the
+    // administrator who types it has another $USER.
     let user = facts.user.as_deref().unwrap_or("$USER");
     let join = |group: &str| {
-        let command = cures.as_root(&[&format!("/usr/sbin/usermod -aG {group} {user}")]);
+        let command = hints.as_root(&[&format!("/usr/sbin/usermod -aG {group} {user}")]);
         format!("it is for the group {group}: {command}, then log in again")
     };
-    // Members that joined after the login count for a command of sg(1) at once.
+    // With sg(1) a new membership counts at once.
     let at_once = |group: &str| format!("without a new login: `sg {group} -c 'cargo xtask start'`");
     let Some(gid) = facts.gid else {
         return vec![format!("it is another user's; for this machine's usual engine: `{undo}`")];
     };
     match &facts.group {
-        // dockerd makes its socket root's where there is no group docker when it starts.
+        // Without a group docker at its start, dockerd gives its socket to root.
         _ if gid == 0 || !facts.opens => vec![
             format!(
                 "no group may use it: {}, and restart the engine, which gives its socket to that group",
-                cures.as_root(&["/usr/sbin/groupadd --force docker"])
+                hints.as_root(&["/usr/sbin/groupadd --force docker"])
             ),
             join("docker"),
         ],
         Some(group) if facts.is_listed => {
-            vec![
-                format!("you are in the group {group}, and were not yet when you logged in: log in again"),
-                at_once(group),
-            ]
+            vec![format!("you joined the group {group} after you logged in: log in again"), at_once(group)]
         }
         Some(group) => vec![join(group), at_once(group)],
         None => vec![
             format!(
                 "the socket's group has the number {gid} and no name here: {}",
-                cures.as_root(&[&format!("/usr/sbin/groupadd --gid {gid} docker-socket")])
+                hints.as_root(&[&format!("/usr/sbin/groupadd --gid {gid} docker-socket")])
             ),
             join("docker-socket"),
             format!("in a container: start it with `--group-add {gid}`"),
@@ -109,9 +104,9 @@ mod tests {
             user: Some("ben".into()),
             is_listed: false,
         };
-        let mut cures = Cures::here(None);
-        (cures.is_root, cures.has_sudo) = (false, true);
-        let text = |facts: &Facts| advice(facts, "unset DOCKER_HOST", &cures).join("\n");
+        let mut hints = InstallHints::here(None);
+        (hints.is_root, hints.has_sudo) = (false, true);
+        let text = |facts: &Facts| advice(facts, "unset DOCKER_HOST", &hints).join("\n");
         let join = "it is for the group docker: `sudo /usr/sbin/usermod -aG docker ben`, then log in again\n\
                     without a new login: `sg docker -c 'cargo xtask start'`";
         assert_eq!(text(&usual), join);

@@ -1,72 +1,71 @@
-//! What the engine is asked, a function for each endpoint.
+//! The queries to the engine, one function per endpoint.
 
 use super::http::escape;
-use super::{Engine, Trouble};
+use super::{Engine, EngineError};
 use crate::model::{Container, Network};
 use crate::parse::engine::{self, Detail, EngineVersion, Image, Info};
 
 const CONTAINERS: &str = "/containers/json?all=1";
 
 impl Engine {
-    pub fn info(&self) -> Result<Info, Trouble> {
+    pub fn info(&self) -> Result<Info, EngineError> {
         Ok(engine::info(&self.get("/info")?)?)
     }
 
-    pub fn version(&self) -> Result<EngineVersion, Trouble> {
+    pub fn version(&self) -> Result<EngineVersion, EngineError> {
         Ok(engine::version(&self.get("/version")?)?)
     }
 
-    pub fn containers(&self) -> Result<Vec<Container>, Trouble> {
+    pub fn containers(&self) -> Result<Vec<Container>, EngineError> {
         Ok(engine::containers(&self.get(CONTAINERS)?)?)
     }
 
-    /// All containers, and what `work` gives, which is done while the engine thinks.
-    pub fn containers_beside<T>(&self, work: impl FnOnce() -> T) -> (Result<Vec<Container>, Trouble>, T) {
+    /// All containers, and the result of `work`, which runs meanwhile.
+    pub fn containers_beside<T>(&self, work: impl FnOnce() -> T) -> (Result<Vec<Container>, EngineError>, T) {
         let (body, done) = self.get_beside(CONTAINERS, work);
         (body.and_then(|body| Ok(engine::containers(&body)?)), done)
     }
 
     /// Containers of one Compose project, running or not.
-    pub fn containers_of(&self, project: &str) -> Result<Vec<Container>, Trouble> {
+    pub fn containers_of(&self, project: &str) -> Result<Vec<Container>, EngineError> {
         Ok(engine::containers(&self.get(&format!("{CONTAINERS}&filters={}", label_filter(project)))?)?)
     }
 
-    /// Why a container is as it is.
-    pub fn detail(&self, id: &str) -> Result<Detail, Trouble> {
+    pub fn detail(&self, id: &str) -> Result<Detail, EngineError> {
         Ok(engine::detail(&self.get(&format!("/containers/{}/json", escape(id)))?)?)
     }
 
-    pub fn all_networks(&self) -> Result<Vec<Network>, Trouble> {
+    pub fn all_networks(&self) -> Result<Vec<Network>, EngineError> {
         Ok(engine::networks(&self.get("/networks")?)?)
     }
 
-    pub fn networks_of(&self, project: &str) -> Result<Vec<Network>, Trouble> {
+    pub fn networks_of(&self, project: &str) -> Result<Vec<Network>, EngineError> {
         Ok(engine::networks(&self.get(&format!("/networks?filters={}", label_filter(project)))?)?)
     }
 
-    /// A network that is there, by name or id, with the containers on it.
-    pub fn network(&self, name: &str) -> Result<Option<Network>, Trouble> {
+    /// A network by name or id, with the containers on it.
+    pub fn network(&self, name: &str) -> Result<Option<Network>, EngineError> {
         let found = self.find(&format!("/networks/{}", escape(name)))?;
         let network = found.map(|body| engine::network(&body)).transpose()?;
-        // The beginning of an id would do for the engine.
+        // The engine also accepts the beginning of an id.
         Ok(network.filter(|network| network.name == name || network.id == name))
     }
 
-    pub fn volumes_of(&self, project: &str) -> Result<Vec<String>, Trouble> {
+    pub fn volumes_of(&self, project: &str) -> Result<Vec<String>, EngineError> {
         Ok(engine::volumes(&self.get(&format!("/volumes?filters={}", label_filter(project)))?)?)
     }
 
-    pub fn volumes(&self) -> Result<Vec<String>, Trouble> {
+    pub fn volumes(&self) -> Result<Vec<String>, EngineError> {
         Ok(engine::volumes(&self.get("/volumes")?)?)
     }
 
-    /// A name of each image that is there, the newest first.
-    pub fn images(&self) -> Result<Vec<String>, Trouble> {
+    /// One name of each local image, newest first.
+    pub fn images(&self) -> Result<Vec<String>, EngineError> {
         Ok(engine::images(&self.get("/images/json")?)?)
     }
 
-    /// An image that is there, by any name that Docker understands.
-    pub fn image(&self, name: &str) -> Result<Option<Image>, Trouble> {
+    /// A local image by any name that Docker understands.
+    pub fn image(&self, name: &str) -> Result<Option<Image>, EngineError> {
         let path: Vec<String> = name.split('/').map(escape).collect();
         let found = self.find(&format!("/images/{}/json", path.join("/")))?;
         Ok(found.map(|body| engine::image(&body)).transpose()?)

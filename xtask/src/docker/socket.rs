@@ -1,13 +1,13 @@
-//! A request over a Unix socket, and its answer.
+//! Sends a request over a Unix socket and reads the answer.
 
 use std::path::Path;
 use std::time::Duration;
 
-use super::Trouble;
+use super::EngineError;
 #[cfg(unix)]
 use crate::exec;
 
-/// A request that was sent, and whose answer was not read yet.
+/// A sent request whose answer was not read yet.
 #[cfg(unix)]
 pub(super) struct Asked {
     stream: socket2::Socket,
@@ -16,7 +16,7 @@ pub(super) struct Asked {
 
 #[cfg(unix)]
 impl Asked {
-    pub(super) fn send(socket: &Path, request: &[u8], limit: Duration) -> Result<Asked, Trouble> {
+    pub(super) fn send(socket: &Path, request: &[u8], limit: Duration) -> Result<Asked, EngineError> {
         use std::io::Write;
 
         let failed = |error| of_socket(&error, limit);
@@ -28,7 +28,7 @@ impl Asked {
         Ok(Asked { stream, limit })
     }
 
-    pub(super) fn answer(mut self) -> Result<Vec<u8>, Trouble> {
+    pub(super) fn answer(mut self) -> Result<Vec<u8>, EngineError> {
         use std::io::{ErrorKind, Read};
         use std::time::Instant;
 
@@ -37,10 +37,10 @@ impl Asked {
         let mut bytes = Vec::new();
         let mut buffer = [0; 16 * 1024];
         loop {
-            // The limit is for the whole answer, not for each piece of it.
+            // The limit is for the whole answer, not for each read.
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(Trouble::Hanging(self.limit));
+                return Err(EngineError::Hanging(self.limit));
             }
             self.stream.set_read_timeout(Some(left)).map_err(failed)?;
             match self.stream.read(&mut buffer) {
@@ -54,27 +54,27 @@ impl Asked {
 }
 
 #[cfg(unix)]
-fn of_socket(error: &std::io::Error, limit: Duration) -> Trouble {
+fn of_socket(error: &std::io::Error, limit: Duration) -> EngineError {
     use std::io::ErrorKind;
 
     match error.kind() {
-        ErrorKind::NotFound if exec::find("docker").is_none() => Trouble::Absent,
-        ErrorKind::NotFound | ErrorKind::ConnectionRefused => Trouble::NotRunning,
-        ErrorKind::PermissionDenied => Trouble::Denied,
-        // A full backlog refuses at once: nobody accepts.
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => Trouble::Hanging(limit),
-        _ => Trouble::Other(error.to_string()),
+        ErrorKind::NotFound if exec::find("docker").is_none() => EngineError::Absent,
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => EngineError::NotRunning,
+        ErrorKind::PermissionDenied => EngineError::Denied,
+        // Returned at once if the backlog is full because nobody accepts.
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => EngineError::Hanging(limit),
+        _ => EngineError::Other(error.to_string()),
     }
 }
 
 #[cfg(unix)]
-pub(super) fn over_socket(socket: &Path, request: &[u8], limit: Duration) -> Result<Vec<u8>, Trouble> {
+pub(super) fn over_socket(socket: &Path, request: &[u8], limit: Duration) -> Result<Vec<u8>, EngineError> {
     Asked::send(socket, request, limit)?.answer()
 }
 
-/// Rust's standard library has no Unix sockets on Windows; Docker uses pipes
-/// there, which the CLI opens.
+/// Rust's standard library has no Unix sockets on Windows; there Docker uses named pipes, which the
+/// CLI opens.
 #[cfg(not(unix))]
-pub(super) fn over_socket(_socket: &Path, _request: &[u8], _limit: Duration) -> Result<Vec<u8>, Trouble> {
-    Err(Trouble::NotRunning)
+pub(super) fn over_socket(_socket: &Path, _request: &[u8], _limit: Duration) -> Result<Vec<u8>, EngineError> {
+    Err(EngineError::NotRunning)
 }

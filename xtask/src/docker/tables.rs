@@ -1,5 +1,5 @@
-//! The kernel's socket tables of the machine that a remote engine is on: over
-//! ssh, or by a container that lives for a moment in that machine's network.
+//! Reads the kernel's socket tables on the machine of a remote engine: by ssh, or by a short-lived
+//! container in that machine's network.
 
 use std::ffi::OsStr;
 
@@ -7,12 +7,11 @@ use super::Endpoint;
 use crate::exec::Command;
 use crate::parse::proc_net::FILES;
 
-/// Seconds until `ssh` gives up reaching the machine.
 const CONNECT: &str = "ConnectTimeout=5";
 
-/// `ssh … cat /proc/net/tcp …`, with the words that Docker itself calls ssh
-/// with (docker/cli, `cli/connhelper/ssh`), and never a question: nobody could
-/// answer it. `None` where the engine is not reached by ssh.
+/// `ssh … cat /proc/net/tcp …`, with the arguments that Docker uses (docker/cli,
+/// `cli/connhelper/ssh`), and without prompts, which nobody could answer. `None` if the engine is
+/// not reached by ssh.
 pub fn tables_over_ssh(endpoint: &Endpoint) -> Option<Command> {
     let (user, host, port) = endpoint.ssh()?;
     let mut ssh = Command::new("ssh").args(["-o", "BatchMode=yes", "-o", CONNECT, "-T"]);
@@ -25,10 +24,9 @@ pub fn tables_over_ssh(endpoint: &Endpoint) -> Option<Command> {
     Some(ssh.args(["--", host, "cat"]).args(FILES))
 }
 
-/// `docker run … cat /proc/net/tcp …` with an image that the engine has: nothing
-/// is pulled, nothing is kept, and it may do nothing but read. `--userns=host`
-/// is for an engine that remaps users, which else refuses the host's network
-/// (docs.docker.com, "Isolate containers with a user namespace").
+/// `docker run … cat /proc/net/tcp …` with a local image: it pulls and keeps nothing, and can only
+/// read. `--userns=host` is for engines that remap users, which refuse the host's network
+/// otherwise (docs.docker.com, "Isolate containers with a user namespace").
 pub fn tables_in_container(image: impl AsRef<OsStr>) -> Command {
     let run = Command::new("docker").args(["run", "--rm", "--pull=never", "--network=host", "--userns=host"]);
     let run = run.args(["--cap-drop=ALL", "--security-opt=no-new-privileges", "--read-only", "--log-driver=none"]);
@@ -55,7 +53,7 @@ mod tests {
         assert_eq!(line("ssh://ann@[fe80::1]:22").unwrap(), format!("{options} -l ann -p 22 -- fe80::1 cat {files}"));
         assert_eq!(line("tcp://box:2376"), None);
         assert_eq!(line("ssh://"), None);
-        // A host is no option, whoever wrote the context.
+        // A host must never be read as an option.
         assert!(line("ssh://-oProxyCommand=x").unwrap().contains("-- -oProxyCommand=x"));
         assert_eq!(line("ssh://-x@box").unwrap(), format!("{options} -l -x -- box cat {files}"));
     }

@@ -1,4 +1,4 @@
-//! Changing a part of one value, and going back to the bytes it had.
+//! Changes part of one value, and can restore the original bytes.
 
 use std::ops::Range;
 
@@ -9,33 +9,33 @@ use super::{Document, Lookup};
 use crate::error::Result;
 use crate::parse::interpolate::interpolate;
 
-/// How a variable stood in a file before it was changed.
+/// How a variable was written before it was changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Was {
+pub enum WrittenForm {
     /// Its value as written, with its quotes and variables.
     Value(String),
-    /// A line without `=`, whose value the shell has.
+    /// A line without `=`, whose value comes from the shell.
     Inherited,
-    /// No line. The text is the line break that its line needs before it.
+    /// No line. The text is the line break that had to be added before the new line.
     Absent(String),
 }
 
 impl Document {
-    /// How `name` stands in the file; `None` where that could not be put back.
-    pub fn was(&self, name: &str) -> Option<Was> {
-        let Some(found) = self.last(name) else { return Some(Was::Absent(self.end().1.to_owned())) };
+    /// How `name` is written in the file; `None` if that could not be restored.
+    pub fn written_form(&self, name: &str) -> Option<WrittenForm> {
+        let Some(found) = self.last(name) else { return Some(WrittenForm::Absent(self.end().1.to_owned())) };
         if found.style == Style::Inherited {
-            return Some(Was::Inherited);
+            return Some(WrittenForm::Inherited);
         }
         let raw = std::str::from_utf8(&self.bytes[found.value.clone()]).ok()?;
-        // What looks like a comment and is the value becomes one by a change.
-        (found.style != Style::Plain || !raw.contains('#')).then(|| Was::Value(raw.to_owned()))
+        // A value that looks like a comment would become a comment when changed.
+        (found.style != Style::Plain || !raw.contains('#')).then(|| WrittenForm::Value(raw.to_owned()))
     }
 
-    /// Gives `name` the value `to`, and changes only what differs of the text:
-    /// an address, a comment, quotes and variables around it stay as they are
-    /// written. Where that cannot be, the whole value is written, as by `set`.
+    /// Sets `name` to `to`, changing only the text that differs: an address, a comment,
+    /// quotes and variables around it stay as written. If that is not possible, it writes
+    /// the whole value, like `set`.
     pub fn change(&mut self, name: &str, to: &str, shell: &Lookup<'_>, earlier: &Lookup<'_>) -> Result<()> {
         let value =
             |document: &Document| document.values(shell, earlier).ok()?.get(name).map(|found| found.value.clone());
@@ -57,14 +57,14 @@ impl Document {
         self.set(name, to)
     }
 
-    /// Undoes changes of `name`; `false` where the file does not allow it.
-    pub fn put_back(&mut self, name: &str, was: &Was) -> bool {
+    /// Undoes changes of `name`; `false` if the file does not allow it.
+    pub fn put_back(&mut self, name: &str, was: &WrittenForm) -> bool {
         let Some(found) = self.last(name) else { return false };
         let (range, text) = match was {
-            Was::Value(_) if found.style == Style::Inherited => return false,
-            Was::Value(raw) => (found.value.clone(), raw.as_str()),
-            Was::Inherited => (found.name.end..found.value.end, ""),
-            Was::Absent(before) => (self.whole_line(found, before), ""),
+            WrittenForm::Value(_) if found.style == Style::Inherited => return false,
+            WrittenForm::Value(raw) => (found.value.clone(), raw.as_str()),
+            WrittenForm::Inherited => (found.name.end..found.value.end, ""),
+            WrittenForm::Absent(before) => (self.whole_line(found, before), ""),
         };
         let bytes = [&self.bytes[..range.start], text.as_bytes(), &self.bytes[range.end..]].concat();
         let Ok(changed) = Document::parse(bytes) else { return false };
@@ -72,9 +72,9 @@ impl Document {
             let all = document.assigned().filter(|line| line.name != name);
             all.map(|line| (line.name, line.text)).collect::<Vec<_>>()
         };
-        // At the end of a file the line break before it goes too.
-        let same = changed.was(name).is_some_and(|now| match was {
-            Was::Absent(_) => matches!(now, Was::Absent(_)),
+        // At the end of a file, the line break before it is removed too.
+        let same = changed.written_form(name).is_some_and(|now| match was {
+            WrittenForm::Absent(_) => matches!(now, WrittenForm::Absent(_)),
             _ => now == *was,
         });
         let same = same && others(&changed) == others(self);
@@ -84,8 +84,8 @@ impl Document {
         same
     }
 
-    /// The lines of an assignment with their line break, and with the one
-    /// before them where they are the last and needed it.
+    /// The lines of an assignment with their line break; for the last line also the line
+    /// break before it, if that was added.
     fn whole_line(&self, found: &Assignment, before: &str) -> Range<usize> {
         let mut range = self.lines_of(found);
         if range.start == 0 && self.bytes.starts_with(b"\xEF\xBB\xBF") {
@@ -100,8 +100,7 @@ impl Document {
         range
     }
 
-    /// Where `old` may come from, in bytes of the file: as it is written, or a
-    /// variable in its place.
+    /// Byte ranges that `old` may come from: the text itself, or a variable.
     fn places(&self, found: &Assignment, old: &str, shell: &Lookup<'_>, earlier: &Lookup<'_>) -> Vec<Range<usize>> {
         let Ok(raw) = std::str::from_utf8(&self.bytes[found.value.clone()]) else { return Vec::new() };
         let start = found.value.start;
@@ -115,7 +114,7 @@ impl Document {
             .filter(|(at, _)| !old.is_empty() && whole(*at))
             .map(|(at, _)| start + at..start + at + old.len())
             .collect();
-        // With escapes in it the text is not what is interpolated.
+        // With escapes the text differs from what is interpolated.
         if found.style != Style::Single && !raw.contains('\\') {
             let known = self.values(shell, earlier).unwrap_or_default();
             let lookup = |name: &str| {
@@ -130,7 +129,7 @@ impl Document {
     }
 }
 
-/// What differs between two texts; a number is never taken apart.
+/// The parts in which two texts differ; numbers are never split.
 fn difference<'a>(old: &'a str, new: &'a str) -> (&'a str, &'a str) {
     let (a, b) = (old.as_bytes(), new.as_bytes());
     let shorter = a.len().min(b.len());
@@ -181,7 +180,7 @@ mod tests {
             ("", "8010", "P=8010\n"),
         ] {
             let mut document = Document::parse(before).unwrap();
-            let was = document.was("P").unwrap();
+            let was = document.written_form("P").unwrap();
             document.change("P", to, NOTHING, &earlier).unwrap();
             assert_eq!(String::from_utf8_lossy(document.render()), after, "{before:?}");
             assert_eq!(document.values(NOTHING, &earlier).unwrap()["P"].value, to, "{before:?}");
@@ -193,12 +192,11 @@ mod tests {
     #[test]
     fn lines_that_came_later_stay() {
         let mut document = Document::parse("A=1").unwrap();
-        let was = document.was("P").unwrap();
+        let was = document.written_form("P").unwrap();
         document.set("P", "8010").unwrap();
         document.set("Q", "2").unwrap();
         assert!(document.put_back("P", &was));
         assert_eq!(document.render(), b"A=1\nQ=2\n");
-        // Nothing is there to be taken back.
         assert!(!document.put_back("P", &was));
     }
 
@@ -210,10 +208,10 @@ mod tests {
             let Ok(before) = Document::parse(bytes) else { return Ok(()) };
             prop_assume!(before.values(NOTHING, NOTHING).is_ok());
             let mut after = before.clone();
-            let Some(was) = before.was(&name) else { return Ok(()) };
+            let Some(was) = before.written_form(&name) else { return Ok(()) };
             after.change(&name, &to, NOTHING, NOTHING).unwrap();
             prop_assert_eq!(&after.values(NOTHING, NOTHING).unwrap()[&name].value, &to);
-            // What shares its line with others may have to stay.
+            // An assignment that shares its line with others may have to stay.
             if after != before && after.put_back(&name, &was) {
                 prop_assert_eq!(String::from_utf8_lossy(after.render()), String::from_utf8_lossy(before.render()));
             }

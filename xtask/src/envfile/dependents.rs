@@ -1,100 +1,82 @@
-//! Values that belong to other values: `VITE_API_URL=http://localhost:8000`
-//! names the port of BACKEND_PORT.
+//! Values that depend on others: `VITE_API_URL=http://localhost:8000` contains the port
+//! of BACKEND_PORT.
 //!
-//! The template is the contract. Where it declares a value by interpolation
-//! (`http://localhost:${BACKEND_PORT}`), a literal in `.env` that said the same
-//! moves along; where nothing declares it, a mention of the old port is only
-//! pointed out.
+//! The template is the contract. If it declares a value by interpolation
+//! (`http://localhost:${BACKEND_PORT}`), a literal in `.env` with that value changes along
+//! with the port. Without a declaration, a mention of the old port is only reported.
 
 use std::collections::BTreeMap;
 
 use super::{Assigned, Document, Lookup};
 use crate::parse::interpolate::{interpolate, mentions as variables};
 
-/// What a move of ports means for the other lines of `.env`.
+/// The effect of port moves on the other lines of `.env`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Dependents {
-    /// Values that must move along.
+    /// Values that must change too.
     pub follow: Vec<Follow>,
-    /// Values that name an old port, and that nothing declares: to be looked at.
+    /// Values that contain an old port without a declaration: to be checked by hand.
     pub mentioned: Vec<Mention>,
 }
 
-/// A variable whose port becomes another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortMove {
-    /// The variable.
     pub variable: String,
-    /// The port before.
     pub from: u16,
-    /// The port after.
     pub to: u16,
-    /// Its value before: the port, and what stands around it.
+    /// Its value before: the port and the text around it.
     pub before: String,
-    /// Its value after.
     pub after: String,
 }
 
-/// A literal that said what the template's interpolation said.
+/// A literal that equals the value declared in the template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Follow {
-    /// The variable.
     pub variable: String,
-    /// Its line in `.env`, from 1.
     pub line: usize,
-    /// Its value now.
     pub from: String,
-    /// Its value then.
     pub to: String,
 }
 
-/// A value that names a port which is not the one any more.
+/// A value that contains a port which has moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
-    /// The variable.
     pub variable: String,
-    /// Its line, from 1.
     pub line: usize,
     /// Its value as written.
     pub value: String,
-    /// The old port in it.
     pub port: u16,
-    /// The variable whose port that was.
+    /// The variable that had that port.
     pub of: String,
 }
 
-/// A literal in `.env` that does not say what the template's interpolation says.
+/// A literal in `.env` that differs from the value declared in the template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stale {
-    /// The variable.
     pub variable: String,
-    /// Its line in `.env`, from 1.
     pub line: usize,
-    /// Its line in the template, from 1.
     pub template_line: usize,
-    /// The template's text, variables not replaced.
+    /// The template's text with variables.
     pub declared: String,
-    /// Its value now.
     pub value: String,
-    /// What the template makes it with the values of today.
+    /// The declared value with the current values of its variables.
     pub expected: String,
 }
 
-/// What follows when each variable of `moves` goes from one port to another.
-/// `shell` is the process environment.
+/// The effect of `moves`. `shell` is the process environment.
 pub fn dependents(template: &Document, env: &Document, shell: &Lookup<'_>, moves: &[PortMove]) -> Dependents {
     let mut before: Given = values(env, shell);
     let mut after = env.clone();
     for step in moves {
         before.insert(step.variable.clone(), step.before.clone());
-        // A name that cannot be written cannot have been moved either.
+        // A variable that cannot be set was not moved.
         drop(after.set(&step.variable, &step.after));
     }
     let defaults = values(template, shell);
     let declared = declared(template);
     let lines: BTreeMap<String, Assigned> = literals(env);
     let mut follow: Vec<Follow> = Vec::new();
-    // One that follows may move another: until nothing more does.
+    // A changed value may change another: repeat until nothing changes.
     loop {
         let now = values(&after, shell);
         let next = declared.iter().find_map(|(name, _, text)| {
@@ -125,8 +107,8 @@ pub fn dependents(template: &Document, env: &Document, shell: &Lookup<'_>, moves
     Dependents { follow, mentioned }
 }
 
-/// Values of `env` that name the first port of a move; those of the variables
-/// that move are left out.
+/// Values of `env` that contain the old port of a move, except those of the moved
+/// variables.
 pub fn mentions(env: &Document, moves: &[PortMove]) -> Vec<Mention> {
     let mut found = Vec::new();
     for line in env.last_assigned() {
@@ -145,10 +127,9 @@ pub fn mentions(env: &Document, moves: &[PortMove]) -> Vec<Mention> {
     found
 }
 
-/// Literals of `env` that the template declares by interpolation and that say
-/// something else: what it says with another number in the place of one, or
-/// what it says with all its own defaults. A value of quite another shape was
-/// somebody's choice.
+/// Literals of `env` that differ from the value declared in the template, if only a
+/// number differs or the literal is the template's value with its own defaults. A value
+/// of another shape was chosen on purpose.
 pub fn stale(template: &Document, env: &Document, shell: &Lookup<'_>) -> Vec<Stale> {
     let now = values(env, shell);
     let defaults = values(template, shell);
@@ -171,8 +152,7 @@ pub fn stale(template: &Document, env: &Document, shell: &Lookup<'_>) -> Vec<Sta
 
 type Given = BTreeMap<String, String>;
 
-/// A document that cannot be evaluated gives nothing: whoever reads the project
-/// says why.
+/// Empty for a document that cannot be evaluated: reading the project reports why.
 fn values(document: &Document, shell: &Lookup<'_>) -> Given {
     let values = document.values(shell, &|_| None).unwrap_or_default();
     values.into_iter().map(|(name, value)| (name, value.value)).collect()
@@ -186,7 +166,7 @@ fn evaluate(text: &str, shell: &Lookup<'_>, values: &Given, defaults: &Given) ->
     interpolate(text, &lookup).ok().map(|done| done.value)
 }
 
-/// What the template makes of other variables, also where it only offers it.
+/// The values that the template declares with variables, commented ones included.
 fn declared(template: &Document) -> Vec<(String, usize, String)> {
     let lines = template.last_assigned().into_iter().filter_map(|line| Some((line.name, line.line, line.text?)));
     let mut all: Vec<(String, usize, String)> = lines.collect();
@@ -199,17 +179,16 @@ fn declared(template: &Document) -> Vec<(String, usize, String)> {
     all
 }
 
-/// Assignments that name no variable.
+/// Assignments without variables.
 fn literals(env: &Document) -> BTreeMap<String, Assigned> {
     let literal = |line: &Assigned| line.text.as_deref().is_some_and(|text| variables(text).is_empty());
     env.last_assigned().into_iter().filter(literal).map(|line| (line.name.clone(), line)).collect()
 }
 
-/// Stands for a number; no text of people holds it.
+/// Placeholder for a number; a private-use character that no text contains.
 const NUMBER: char = '\u{f8ff}';
 
-/// Whether `value` is what `text` makes with other numbers in the place of
-/// those that its variables have.
+/// Whether `value` equals the expansion of `text`, apart from numbers in variables.
 fn same_shape(text: &str, value: &str, shell: &Lookup<'_>, values: &Given, defaults: &Given) -> bool {
     let is_number = |value: &str| !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     let lookup = |name: &str| {
@@ -234,7 +213,7 @@ fn same_shape(text: &str, value: &str, shell: &Lookup<'_>, values: &Given, defau
     rest.is_empty()
 }
 
-/// `:8000` within a text, or 8000 as all of a variable that is called a port.
+/// Whether it contains `:8000`, or is 8000 and the variable's name says port.
 fn names_port(name: &str, text: &str, port: u16) -> bool {
     let port = port.to_string();
     if text == port {

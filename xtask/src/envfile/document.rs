@@ -1,4 +1,4 @@
-//! A `.env` file as it is read, and what it says.
+//! A `.env` file and its values.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,68 +9,60 @@ use super::value::unquote;
 use crate::error::Result;
 use crate::parse::interpolate::interpolate_as;
 
-/// A `.env` file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Document {
     pub(super) bytes: Vec<u8>,
     pub(super) assignments: Vec<Assignment>,
-    /// Where the last line begins, if Compose drops it.
+    /// Start of the last line, if Compose drops it.
     pub(super) dropped: Option<usize>,
 }
 
-/// The assignment of a variable that counts: its last one.
+/// The effective assignment of a variable: the last one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Line, from 1.
     pub line: usize,
-    /// The value as written, with its quotes and without a comment.
+    /// The value as written, with quotes and without a comment.
     pub raw: String,
-    /// The value without quotes and escapes. Variables in it are not
-    /// replaced: that takes [`Document::values`].
+    /// The value without quotes and escapes, variables not replaced; see
+    /// [`Document::values`].
     pub value: String,
 }
 
-/// The value of a variable, with the variables in it replaced.
+/// A value with its variables replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Value {
-    /// The value.
     pub value: String,
-    /// Line that sets it, from 1.
     pub line: usize,
 }
 
-/// One assignment, as the file has it.
+/// One assignment of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assigned {
-    /// Name of the variable.
     pub name: String,
-    /// Line of the name, from 1.
+    /// Line of the name.
     pub line: usize,
-    /// The value without quotes and escapes, its variables not yet replaced; a
-    /// dollar sign that stands for itself is `$$`. `None` for a line without
-    /// `=`, whose value the shell has.
+    /// The value without quotes and escapes, variables not replaced; a literal dollar sign
+    /// is `$$`. `None` for a line without `=`, whose value comes from the shell.
     pub text: Option<String>,
 }
 
-/// Looks a variable up outside the file.
+/// Looks up a variable outside the file.
 pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 impl Document {
-    /// Reads a file. Bytes that are no UTF-8 are kept: Compose accepts them
-    /// in comments and values.
+    /// Keeps bytes that are not UTF-8: Compose accepts them in comments and values.
     pub fn parse(bytes: impl Into<Vec<u8>>) -> Result<Document> {
         let bytes = bytes.into();
         let (assignments, dropped) = scan::scan(&bytes)?;
         Ok(Document { bytes, assignments, dropped })
     }
 
-    /// The file; the very bytes that were read as long as nothing was set.
+    /// The bytes of the file; unchanged unless something was set.
     pub fn render(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The last assignment of `name`. A line `NAME` without `=` assigns
-    /// nothing.
+    /// The last assignment of `name`. A line `NAME` without `=` assigns nothing.
     pub fn get(&self, name: &str) -> Option<Entry> {
         let found = self
             .assignments
@@ -82,15 +74,14 @@ impl Document {
         Some(Entry { line: found.line, raw, value })
     }
 
-    /// Every variable with its value. A variable within a value is looked for
-    /// in `shell`, then in the lines above, then in `earlier`: the env files
-    /// read before this one.
+    /// Every variable with its value. Variables within values are looked up in `shell`,
+    /// then in the lines above, then in `earlier`, the env files read before this one.
     pub fn values(&self, shell: &Lookup<'_>, earlier: &Lookup<'_>) -> Result<BTreeMap<String, Value>> {
         Ok(self.history(shell, earlier)?.into_iter().collect())
     }
 
-    /// The same for every assignment, in the order of the file: of several for
-    /// one variable the last counts.
+    /// The value of every assignment in the order of the file; the last one of a variable
+    /// counts.
     pub fn history(&self, shell: &Lookup<'_>, earlier: &Lookup<'_>) -> Result<Vec<(String, Value)>> {
         let mut values: BTreeMap<String, String> = BTreeMap::new();
         let mut history = Vec::with_capacity(self.assignments.len());
@@ -116,7 +107,7 @@ impl Document {
         Ok(history)
     }
 
-    /// Every assignment, in the order of the file.
+    /// All assignments in the order of the file.
     pub fn assigned(&self) -> impl Iterator<Item = Assigned> {
         self.assignments.iter().map(|found| {
             let text = unquote(&self.text(&found.value), found.style);
@@ -129,7 +120,7 @@ impl Document {
         })
     }
 
-    /// The assignment of each variable that counts, in the order of the file.
+    /// The effective assignment of each variable, in the order of the file.
     pub(super) fn last_assigned(&self) -> Vec<Assigned> {
         let mut all: Vec<Assigned> = self.assigned().collect();
         let mut seen = std::collections::BTreeSet::new();
@@ -139,7 +130,7 @@ impl Document {
         all
     }
 
-    /// Every variable that is assigned, each once, in the order of the file.
+    /// The names of all variables, without duplicates, in the order of the file.
     pub fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for found in &self.assignments {

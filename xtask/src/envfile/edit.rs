@@ -1,4 +1,4 @@
-//! Setting one variable of a `.env` file.
+//! Sets one variable of a `.env` file.
 
 use std::ops::Range;
 
@@ -7,9 +7,8 @@ use super::{Document, value};
 use crate::error::{Error, Result};
 
 impl Document {
-    /// Gives `name` the value `value`, so that Compose reads exactly that.
-    /// Only the last assignment changes, and of it only the value; a variable
-    /// that is not in the file gets a line at the end.
+    /// Sets `name` so that Compose reads exactly `value`. Only the value of the last
+    /// assignment changes; a variable that is not in the file gets a line at the end.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
         if !is_name(name) {
             return Err(Error::new(format!("`{name}` is not a name for a variable"))
@@ -27,7 +26,7 @@ impl Document {
         bytes.extend_from_slice(text.as_bytes());
         bytes.extend_from_slice(&self.bytes[range.end..]);
         let changed = Document::parse(bytes)?;
-        // What we write must be what is read, whatever stands around it.
+        // Reading it back must give the same value, whatever surrounds it.
         let nothing = |_: &str| None;
         let read = changed.last_value(name, &nothing);
         if read.as_deref() != Some(value) {
@@ -55,7 +54,7 @@ impl Document {
         }
     }
 
-    /// What to put where for a new value of `found`.
+    /// The range and text to write for a new value of `found`.
     fn replacement(&self, found: &Assignment, value: &str) -> (Range<usize>, String) {
         let text = value::quote(value, found.style);
         if found.style == Style::Inherited {
@@ -64,8 +63,8 @@ impl Document {
         if found.style != Style::Plain {
             return (found.value.clone(), text);
         }
-        // `A=8000<TAB># why` and `A= # why` are values to Compose and
-        // comments to the person who wrote them: make them comments.
+        // In `A=8000<TAB># why` and `A= # why` Compose reads the comment as
+        // part of the value; it was meant as a comment, so make it one.
         let raw = &self.bytes[found.value.clone()];
         let start = found.value.start;
         let text = if text.is_empty() && raw.contains(&b'#') { "\"\"".to_owned() } else { text };
@@ -80,23 +79,22 @@ impl Document {
         }
     }
 
-    /// An empty value right before a comment would make the comment the value.
+    /// Quotes an empty value before a comment, which would become the value otherwise.
     fn before_comment(&self, found: &Assignment, text: String) -> String {
         let rest = &self.bytes[found.value.end..];
         let line = rest.split(|byte| *byte == b'\n').next().unwrap_or(rest);
         if text.is_empty() && line.contains(&b'#') { "\"\"".to_owned() } else { text }
     }
 
-    /// The line for a variable that is not there yet.
+    /// The line for a new variable.
     fn addition(&self, name: &str, value: &str) -> (Range<usize>, String) {
         let (at, start) = self.end();
         let line_break = self.line_break();
         (at..at, format!("{start}{name}={}{line_break}", value::quote(value, Style::Plain)))
     }
 
-    /// Where new lines go, and what goes before them: the end, but before a
-    /// last line that Compose drops. With a line break behind it, it would mean
-    /// something.
+    /// Where new lines go and the line break to add before them: at the end, but before a
+    /// last line that Compose drops. A line break after that line would make it count.
     pub(super) fn end(&self) -> (usize, &'static str) {
         match self.dropped {
             Some(start) => (start, ""),
@@ -105,14 +103,14 @@ impl Document {
         }
     }
 
-    /// As the last line that has one ends.
+    /// The line break of the last line that has one.
     pub(super) fn line_break(&self) -> &'static str {
         let last = self.bytes.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
         if self.bytes[..last].ends_with(b"\r") { "\r\n" } else { "\n" }
     }
 }
 
-/// Whether Compose and every shell take `name` for a variable.
+/// Whether Compose and every shell accept `name` for a variable.
 pub(super) fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')

@@ -1,45 +1,43 @@
-//! The lines of a `.env` file, read as Compose reads them.
+//! Scans the lines of a `.env` file like Compose.
 //!
-//! Compose's dialect is its own: `#` starts a comment only after a space,
-//! `A= # c` is a value, `A: x` an assignment, and whatever follows a closing
-//! quote is read as the next statement. Other dotenv readers differ in most of
-//! these.
+//! Compose has its own dialect: `#` starts a comment only after a space, `A= # c` is a
+//! value, `A: x` is an assignment, and text after a closing quote is the next statement.
+//! Other dotenv parsers differ in most of these.
 
 use std::ops::Range;
 
 use crate::error::{Error, Result};
 
-/// How a value is written.
+/// The style of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
     /// Up to the end of the line or ` #`.
     Plain,
     /// `'…'`: nothing is expanded.
     Single,
-    /// `"…"`: escapes and variables are.
+    /// `"…"`: escapes and variables are expanded.
     Double,
-    /// `NAME` on a line of its own: taken from the shell.
+    /// `NAME` alone on a line: the value comes from the shell.
     Inherited,
 }
 
-/// One assignment; ranges are bytes of the file.
+/// One assignment; ranges are byte ranges of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Assignment {
-    /// The name, without space around it.
+    /// The name without surrounding space.
     pub(super) name: Range<usize>,
-    /// The value as written, quotes included, comment excluded; empty at the
-    /// end of the name when there is none.
+    /// The value as written with quotes, without a comment; if there is none, empty at the
+    /// end of the name.
     pub(super) value: Range<usize>,
     /// How it is written.
     pub(super) style: Style,
-    /// Line of the name, from 1.
     pub(super) line: usize,
 }
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// Finds every assignment; and where the last line begins if Compose drops it,
-/// for want of both `=` and a line break.
+/// Finds all assignments, and the start of the last line if Compose drops it because it
+/// has neither `=` nor a line break.
 pub(super) fn scan(bytes: &[u8]) -> Result<(Vec<Assignment>, Option<usize>)> {
     let mut scanner = Scanner { bytes, at: if bytes.starts_with(BOM) { BOM.len() } else { 0 }, line: 1, counted: 0 };
     let mut found = Vec::new();
@@ -62,7 +60,7 @@ struct Scanner<'a> {
 }
 
 impl Scanner<'_> {
-    /// Skips white space and comments; `false` at the end.
+    /// Skips white space and comments; `false` at the end of the file.
     fn skip_to_statement(&mut self) -> bool {
         loop {
             while let Some((_, length)) = char_at(self.bytes, self.at).filter(|(c, _)| c.is_whitespace()) {
@@ -76,7 +74,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Reads `[export] NAME = value`, leaving the rest of the line for later.
+    /// Reads `[export] NAME = value` and leaves the rest of the line.
     fn statement(&mut self) -> Result<Option<Assignment>> {
         let line = self.line_of(self.at);
         if let Some(after) = self.bytes[self.at..].strip_prefix(b"export")
@@ -87,8 +85,8 @@ impl Scanner<'_> {
         }
         let start = self.at;
         let Some(separator) = self.name_end(start, line)? else {
-            // The last line, without `=` and without a line break: Compose
-            // takes it for the value of a nameless variable.
+            // The last line, without `=` and a line break: Compose reads it as
+            // the value of a variable without a name.
             self.at = self.bytes.len();
             return Ok(None);
         };
@@ -107,7 +105,7 @@ impl Scanner<'_> {
         let (value, style) = match self.bytes.get(self.at) {
             Some(quote @ (b'"' | b'\'')) => self.quoted(*quote, &name, line)?,
             _ => match self.plain() {
-                // Not behind a carriage return that was skipped as a blank.
+                // Not after a carriage return that was skipped as a blank.
                 empty if empty.is_empty() => (after..after, Style::Plain),
                 value => (value, Style::Plain),
             },
@@ -115,7 +113,7 @@ impl Scanner<'_> {
         Ok(Some(Assignment { name, value, style, line }))
     }
 
-    /// Where `=`, `:` or the line break after a name is; `None` at the end.
+    /// Position of `=`, `:` or the line break after a name; `None` at the end of the file.
     fn name_end(&self, start: usize, line: usize) -> Result<Option<usize>> {
         let mut at = start;
         while let Some((character, length)) = char_at(self.bytes, at) {
@@ -124,7 +122,7 @@ impl Scanner<'_> {
                 '_' | '.' | '-' | '[' | ']' => {}
                 _ if is_blank(character) || character.is_alphabetic() || character.is_numeric() => {}
                 _ => {
-                    // What is no name may well be a piece of a value.
+                    // Text that is not a name may be part of a secret value.
                     return Err(Error::new(format!(
                         "line {line}: unexpected character `{character}` in variable name"
                     ))
@@ -168,7 +166,7 @@ impl Scanner<'_> {
         self.bytes[self.at..].iter().position(|byte| *byte == b'\n').map_or(self.bytes.len(), |offset| self.at + offset)
     }
 
-    /// `end` moved back over white space.
+    /// Moves `end` back over white space.
     fn trim_end(&self, start: usize, mut end: usize) -> usize {
         while let Some((character, length)) = char_before(&self.bytes[start..end]) {
             if !character.is_whitespace() {
@@ -185,8 +183,8 @@ impl Scanner<'_> {
         self.line
     }
 
-    /// A name for a message, and nothing behind its `=`: the value may be a
-    /// secret, and so may a line that has no `=` at all.
+    /// The name for a message, without what follows `=`: the value may be a secret, and so
+    /// may a line without `=`.
     fn shown(&self, name: &Range<usize>) -> String {
         let after = &self.bytes[name.end..];
         if !after.trim_ascii_start().starts_with(b"=") {
@@ -196,13 +194,13 @@ impl Scanner<'_> {
     }
 }
 
-/// White space other than a line break, by Compose's list.
+/// White space other than a line break, as Compose defines it.
 fn is_blank(character: char) -> bool {
     matches!(character, '\t' | '\u{b}' | '\u{c}' | '\r' | ' ' | '\u{85}' | '\u{a0}')
 }
 
-/// The character at `at` and its length; a byte that is no UTF-8 counts as one
-/// replacement character, as in Go.
+/// The character at `at` and its length; an invalid UTF-8 byte counts as one replacement
+/// character, as in Go.
 fn char_at(bytes: &[u8], at: usize) -> Option<(char, usize)> {
     let first = *bytes.get(at)?;
     if first.is_ascii() {

@@ -1,4 +1,4 @@
-//! A `.env` beside the template that documents it.
+//! Compares a `.env` file with its template.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,33 +8,29 @@ use super::edit::is_name;
 use super::scan::{Assignment, Style};
 use crate::error::{Error, Result};
 
-/// A variable that the template has as a comment: `#NAME=value`.
+/// A variable in a comment of the template: `#NAME=value`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commented {
-    /// Name of the variable.
     pub name: String,
-    /// What would be its value, variables not replaced.
+    /// Its value, variables not replaced.
     pub text: String,
-    /// Line, from 1.
     pub line: usize,
 }
 
-/// One variable that `.env` and the template have differently.
+/// A variable that differs between `.env` and the template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// Name of the variable.
     pub name: String,
-    /// Line and text in the template; `None` where it does not have it.
+    /// Line and text in the template; `None` if it is not there.
     pub template: Option<(usize, String)>,
-    /// The template has it as a comment only: a default that may be left out.
+    /// The template has it only as a comment: an optional default.
     pub commented: bool,
-    /// Line and text in the file; `None` where it does not have it.
+    /// Line and text in the file; `None` if it is not there.
     pub file: Option<(usize, String)>,
 }
 
 impl Document {
-    /// Variables that comments offer, each once: `#NAME=value` or
-    /// `# NAME=value`.
+    /// Variables in comments, without duplicates: `#NAME=value` or `# NAME=value`.
     pub fn commented(&self) -> Vec<Commented> {
         let mut found: Vec<Commented> = Vec::new();
         for (at, line) in self.bytes.split(|byte| *byte == b'\n').enumerate() {
@@ -45,7 +41,7 @@ impl Document {
             if !text.contains('=') || !is_name(name) || found.iter().any(|known| known.name == name) {
                 continue;
             }
-            // The line as it would be read without its `#`.
+            // Parse the line without its `#`.
             let Ok(document) = Document::parse(format!("{}\n", text.trim_end())) else { continue };
             if let Some(value) = document.assigned().next().and_then(|line| line.text) {
                 found.push(Commented { name: name.to_owned(), text: value, line: at + 1 });
@@ -54,16 +50,15 @@ impl Document {
         found
     }
 
-    /// Variables of this template that `files` lack altogether, in its order.
+    /// Variables of this template that none of `files` has, in the template's order.
     pub fn missing_from(&self, files: &[Document]) -> Vec<(String, usize)> {
         let lacks = |name: &str| files.iter().all(|file| file.assignments.iter().all(|a| file.text(&a.name) != name));
         let last = self.last_assigned().into_iter();
         last.filter(|line| lacks(&line.name)).map(|line| (line.name, line.line)).collect()
     }
 
-    /// What `file` has otherwise than this template, which is read as written:
-    /// variables in values are not replaced. In the order of the template, then
-    /// of the file.
+    /// The differences between this template and `file`, variables not replaced. In the
+    /// order of the template, then of the file.
     pub fn changes_in(&self, file: &Document) -> Vec<Change> {
         let theirs: BTreeMap<String, (usize, String)> =
             file.last_assigned().into_iter().map(|a| (a.name, (a.line, a.text.unwrap_or_default()))).collect();
@@ -96,8 +91,8 @@ impl Document {
         changes
     }
 
-    /// Adds the template's lines for `names` at the end, each with the comments
-    /// right above it. Every byte that is there stays.
+    /// Appends the template's lines for `names`, each with the comments directly above it.
+    /// Keeps every existing byte.
     pub fn append_from(&mut self, template: &Document, names: &[String]) -> Result<()> {
         if names.is_empty() {
             return Ok(());
@@ -135,8 +130,8 @@ impl Document {
         Ok(())
     }
 
-    /// The lines of the assignment, without the last line break; only the
-    /// assignment where others share its lines.
+    /// The lines of the assignment without the last line break; only the assignment if it
+    /// shares its lines with others.
     fn written(&self, found: &Assignment) -> Vec<u8> {
         let lines = self.lines_of(found);
         let overlaps = |other: &Assignment| other.name.start < lines.end && lines.start < other.value.end;
@@ -158,8 +153,8 @@ impl Document {
         start..end.max(found.value.end)
     }
 
-    /// Comments right above an assignment, up to an empty line, another
-    /// assignment, or one that a comment offers.
+    /// The comments directly above an assignment, up to an empty line, another assignment,
+    /// or a commented one.
     fn comments_above(&self, found: &Assignment) -> Vec<&[u8]> {
         let before = &self.bytes[..self.lines_of(found).start];
         let before = before.strip_suffix(b"\n").unwrap_or_default();

@@ -20,8 +20,8 @@ fn value_of(text: &str, name: &str) -> Option<String> {
     read(text).unwrap().remove(name)
 }
 
-/// What `docker compose config --environment` (2.40) says for each line; the
-/// oracle test asks it again.
+/// The result of `docker compose config --environment` (2.40) for each line; the oracle
+/// test compares with the installed Compose.
 #[test]
 fn the_dialect_of_compose() {
     for (text, name, expected) in [

@@ -1,9 +1,8 @@
-//! Values of a `.env` file: what a written one means, and how to write one.
+//! Values of a `.env` file: decodes a written value, and encodes one.
 
 use super::scan::Style;
 
-/// The value behind the raw text of a quoted value, before its variables are
-/// replaced; `raw` includes the quotes.
+/// The value of a quoted text, variables not replaced; `raw` includes the quotes.
 pub(super) fn unquote(raw: &str, style: Style) -> String {
     let quote = match style {
         Style::Single => '\'',
@@ -26,8 +25,8 @@ pub(super) fn unquote(raw: &str, style: Style) -> String {
     if style == Style::Double { unescape(&text) } else { text }
 }
 
-/// `\n` and the other escapes of a double-quoted value. `\$` becomes `$$`,
-/// which interpolation turns into a dollar sign.
+/// Replaces the escapes of a double-quoted value. `\$` becomes `$$`, which interpolation
+/// turns into a dollar sign.
 fn unescape(text: &str) -> String {
     let mut value = String::with_capacity(text.len());
     let mut rest = text;
@@ -47,7 +46,7 @@ fn unescape(text: &str) -> String {
             Some(b'\\') => ("\\", 1),
             Some(b'0') => {
                 let digits = after[1..].bytes().take(3).take_while(u8::is_ascii_digit).count();
-                // Compose drops the 0 of those that name no character.
+                // Compose drops the 0 of an invalid code.
                 match octal(&after[1..=digits]) {
                     Some(character) => value.push(character),
                     None => value.extend(["\\", &after[1..=digits]]),
@@ -71,8 +70,8 @@ fn octal(digits: &str) -> Option<char> {
     u8::from_str_radix(digits, 8).ok().map(char::from)
 }
 
-/// Writes `value` so that Compose reads it back: in `style` where that is
-/// possible, else in the plainest style that is.
+/// Encodes `value` so that Compose reads it back: in `style` if possible, otherwise in the
+/// simplest style that works.
 pub(super) fn quote(value: &str, style: Style) -> String {
     let plain = !value.is_empty() && value.bytes().all(is_plain);
     let single = !value.contains(['\'', '\\', '\n', '\r']);
@@ -84,7 +83,7 @@ pub(super) fn quote(value: &str, style: Style) -> String {
     }
 }
 
-/// Bytes that mean themselves in a value without quotes.
+/// Bytes that are literal in a value without quotes.
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_-./:@%+,=~".contains(&byte)
 }

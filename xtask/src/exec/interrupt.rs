@@ -1,6 +1,6 @@
-//! Ctrl-C. Most of the time it ends the program at once with exit code 130;
-//! while a [`Patience`] is held it only sets a flag, so that the holder can
-//! leave things in a state that it can name. A second Ctrl-C ends it anyway.
+//! Ctrl-C. Usually it ends the program at once with exit code 130; while an
+//! [`InterruptGuard`] exists it only sets a flag, so that the command can reach a defined
+//! state. A second Ctrl-C always ends the program.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -9,10 +9,9 @@ use crate::error::Exit;
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 static HOLDERS: AtomicUsize = AtomicUsize::new(0);
 
-/// Takes over Ctrl-C, SIGTERM and SIGHUP; called once, by `main`.
+/// Handles Ctrl-C, SIGTERM and SIGHUP; called once by `main`.
 pub fn install() {
-    // A second handler cannot be set; then the default (end) stays, which is
-    // what the first one does as well.
+    // If no handler can be set, the default stays, which ends the program too.
     drop(ctrlc::set_handler(|| {
         let again = REQUESTED.swap(true, Ordering::SeqCst);
         if again || HOLDERS.load(Ordering::SeqCst) == 0 {
@@ -27,25 +26,24 @@ pub(super) fn leave(code: i32) -> ! {
     std::process::exit(code)
 }
 
-/// While it lives, Ctrl-C is a request.
+/// While it exists, the first Ctrl-C only sets a flag.
 #[derive(Debug)]
-pub struct Patience(());
+pub struct InterruptGuard(());
 
-/// Asks for patience.
-pub fn patience() -> Patience {
+pub fn defer_interrupts() -> InterruptGuard {
     HOLDERS.fetch_add(1, Ordering::SeqCst);
-    Patience(())
+    InterruptGuard(())
 }
 
-impl Patience {
-    /// Whether Ctrl-C was pressed meanwhile.
+impl InterruptGuard {
+    /// Whether Ctrl-C was pressed.
     #[expect(clippy::unused_self, reason = "only while it lives is Ctrl-C a request")]
     pub fn interrupted(&self) -> bool {
         REQUESTED.load(Ordering::SeqCst)
     }
 }
 
-impl Drop for Patience {
+impl Drop for InterruptGuard {
     fn drop(&mut self) {
         HOLDERS.fetch_sub(1, Ordering::SeqCst);
     }

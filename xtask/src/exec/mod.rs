@@ -1,12 +1,12 @@
-//! The only place that spawns. Four ways to run a tool:
+//! The only place that spawns processes. Four ways to run a tool:
 //!
-//! * [`Command::ask`]: a question. Output is captured, there is a time limit,
-//!   and what runs over it is ended together with its children.
+//! * [`Command::ask`]: a query. Captures the output; has a time limit, after which it ends
+//!   the tool and its children.
 //! * [`Command::start`]: a long job whose output is read line by line.
-//! * [`Command::show`]: a step that a person watches on their own terminal.
-//! * [`Command::replace`]: a program that this one makes room for.
+//! * [`Command::show`]: a step that the user watches on the terminal.
+//! * [`Command::replace`]: a program that replaces this one.
 //!
-//! Arguments are passed as they are; nothing here goes through a shell.
+//! Arguments are passed unchanged; no shell is involved.
 
 mod interrupt;
 mod path;
@@ -19,23 +19,22 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use interrupt::{Patience, install as install_interrupt, patience};
+pub use interrupt::{InterruptGuard, defer_interrupts, install as install_interrupt};
 pub use path::{Unusable, find, unusable};
 pub use running::{Event, Running};
 #[cfg(windows)]
-pub use tree::Held;
+pub use tree::ProcessHandle;
 
 use crate::error::{Context, Error, Result};
 
-/// How long a question to a tool may take. `docker info` against an endpoint
-/// that accepts and never answers waits for ever.
+/// Default time limit of a query. `docker info` waits forever if an endpoint accepts and never
+/// answers.
 pub const LIMIT: Duration = Duration::from_secs(10);
 
-/// The variable in which the launcher passes the folder of this program's source.
-/// It is no business of the tools that are run.
+/// The variable in which the launcher passes the folder of this program's source. It is removed
+/// from the environment of tools.
 pub const SOURCE: &str = "XTASK_SOURCE";
 
-/// A command line with its folder and environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
     program: OsString,
@@ -46,10 +45,10 @@ pub struct Command {
     hold_input: bool,
 }
 
-/// What a tool answered.
+/// The result of a query.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Answer {
-    /// Exit code; `None` when a signal ended it.
+    /// Exit code; `None` if a signal ended it.
     pub code: Option<i32>,
     /// Standard output.
     pub stdout: Vec<u8>,
@@ -57,12 +56,12 @@ pub struct Answer {
     pub stderr: Vec<u8>,
 }
 
-/// Why a question has no answer.
+/// Why a query has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoAnswer {
-    /// The program is not there, or cannot be run.
+    /// The program is not installed or cannot be run.
     NotStarted(Error),
-    /// It ran over its time, and was ended.
+    /// It exceeded the time limit and was ended.
     TimedOut(Error),
     /// Anything else.
     Lost(Error),
@@ -89,7 +88,7 @@ impl Answer {
 }
 
 impl Command {
-    /// `program` as a name to look up on PATH, or a path.
+    /// `program` is a name to look up on PATH, or a path.
     pub fn new(program: impl AsRef<OsStr>) -> Self {
         Command {
             program: program.as_ref().to_owned(),
@@ -113,56 +112,53 @@ impl Command {
         self
     }
 
-    /// The folder to run in.
     #[must_use]
     pub fn dir(mut self, dir: impl AsRef<Path>) -> Self {
         self.dir = Some(dir.as_ref().to_owned());
         self
     }
 
-    /// A variable for the child.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.env.push((name.as_ref().to_owned(), Some(value.as_ref().to_owned())));
         self
     }
 
-    /// A variable that the child must not inherit.
     #[must_use]
     pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
         self.env.push((name.as_ref().to_owned(), None));
         self
     }
 
-    /// Bytes for standard input; without them it is empty.
+    /// Bytes for standard input, which is empty otherwise.
     #[must_use]
     pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.input = Some(bytes.into());
         self
     }
 
-    /// The same for a question, and stdin stays open until it is answered: for
-    /// servers that take its end for the end of their client. A few KiB at most.
+    /// Like `input`, but stdin stays open until the answer is complete: some servers treat its end
+    /// as a client that left. At most a few KiB.
     #[must_use]
     pub fn held_input(self, bytes: impl Into<Vec<u8>>) -> Self {
         Command { hold_input: true, ..self.input(bytes) }
     }
 
-    /// The command line as a person would type it.
+    /// The command line as a user would type it.
     pub fn line(&self) -> String {
         let words = std::iter::once(&self.program).chain(&self.args);
         words.map(|word| crate::ui::quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
     }
 
-    /// Runs it, captures both outputs, and ends it (and its children) after
-    /// `limit`. A non-zero exit is an answer, not an error.
+    /// Runs it, captures stdout and stderr, and ends it with its children after `limit`. A non-zero
+    /// exit code is an answer, not an error.
     pub fn ask(&self, limit: Duration) -> Result<Answer> {
         self.try_ask(limit).map_err(Error::from)
     }
 
-    /// The same, for callers to whom it matters why there is no answer.
+    /// Like `ask`, but the error says why there is no answer.
     pub fn try_ask(&self, limit: Duration) -> Result<Answer, NoAnswer> {
-        // Closed when the answer is there.
+        // Kept open until the answer is complete.
         let mut held = None;
         let stdin = match &self.input {
             Some(bytes) if self.hold_input => {
@@ -196,19 +192,18 @@ impl Command {
         }
     }
 
-    /// Starts it; both outputs are read together, line by line.
+    /// Starts it; stdout and stderr are read together, line by line.
     pub fn start(&self) -> Result<Running> {
         let expression = self.expression(|e| e.stdin_null().stderr_to_stdout().unchecked());
         let reader = expression.reader().map_err(|error| self.not_started(&error))?;
         Ok(Running::new(reader))
     }
 
-    /// Runs it on this terminal after echoing it to stderr, unless `quiet`.
-    /// Returns the exit code. Ctrl-C goes to the tool, which ends in its own
-    /// way; then this returns an interrupted error.
+    /// Runs it on this terminal, after echoing the command to stderr unless `quiet`. Returns the exit
+    /// code. Ctrl-C goes to the tool; when that has ended, this returns an interrupted error.
     #[expect(clippy::disallowed_methods, reason = "this is the place")]
     pub fn show(&self, quiet: bool) -> Result<i32> {
-        let patience = patience();
+        let interrupt = defer_interrupts();
         let shell = xshell::Shell::new().map_err(|error| Error::new(error.to_string()))?;
         if let Some(dir) = &self.dir {
             shell.change_dir(dir);
@@ -224,18 +219,18 @@ impl Command {
         if !quiet {
             crate::ui::note(&format!("$ {}", self.line()));
         }
-        // The exit code is an answer here too, so it is taken from the process
-        // and not from xshell, whose error would print the whole line again.
+        // A non-zero exit code is no error here either. xshell's error would print
+        // the whole command again.
         let status = std::process::Command::from(command.quiet()).status();
         let status = status.map_err(|error| self.not_started(&error))?;
-        if patience.interrupted() {
+        if interrupt.interrupted() {
             return Err(Error::interrupted(format!("interrupted: `{}`", self.line())));
         }
         Ok(status.code().unwrap_or(1))
     }
 
-    /// Becomes the command: terminal, signals and exit code are its own from
-    /// here on. Returns only where it cannot be started.
+    /// Replaces this process with the command, which gets the terminal, signals and exit code. Returns
+    /// only if it cannot be started.
     pub fn replace(&self) -> Error {
         self.not_started(&replace(self.plain()))
     }
@@ -256,11 +251,9 @@ impl Command {
         command
     }
 
-    /// On Windows a bare name must become a path first, or programs that are
-    /// `.cmd` files are not found. One that is not found stays a name, which the
-    /// system looks up by itself (its own folder, for `netsh`): duct would
-    /// take a path for one of the current folder, where anybody's program may
-    /// lie.
+    /// On Windows a bare name must be resolved first, or `.cmd` files are not found. An unknown name
+    /// stays a name, which the system looks up itself (in its own folder, for `netsh`): duct would
+    /// resolve a path in the current folder, where a foreign program may be.
     fn resolve(&self) -> OsString {
         find(&self.program).map_or_else(|| self.program.clone(), PathBuf::into_os_string)
     }
@@ -277,7 +270,7 @@ impl Command {
                 None => e.env_remove(name),
             };
         }
-        setup(running::apart(&e))
+        setup(running::own_process_group(&e))
     }
 
     fn not_started(&self, error: &std::io::Error) -> Error {
@@ -286,11 +279,9 @@ impl Command {
             if let Some(dir) = self.dir.as_deref().filter(|dir| !dir.is_dir()) {
                 return Error::new(format!("`{name}` cannot run in `{}`: no such folder", dir.display()));
             }
-            // The system says the same of a script whose interpreter is gone.
+            // The error is the same for a script whose interpreter is missing.
             return match find(&self.program) {
-                Some(path) => {
-                    Error::new(format!("`{}`: the program that its first line names is not there", path.display()))
-                }
+                Some(path) => Error::new(format!("`{}`: the program in its first line does not exist", path.display())),
                 None => Error::new(format!("`{name}` is not installed, or not on PATH")),
             };
         }
@@ -303,10 +294,10 @@ fn replace(mut command: std::process::Command) -> std::io::Error {
     std::os::unix::process::CommandExt::exec(&mut command)
 }
 
-/// Only Unix can: here this process waits, and ends as the other one did.
+/// Windows cannot replace a process: this one waits and exits with the same code.
 #[cfg(not(unix))]
 fn replace(mut command: std::process::Command) -> std::io::Error {
-    let _patience = patience();
+    let _patience = defer_interrupts();
     match command.status() {
         Ok(status) => interrupt::leave(status.code().unwrap_or(1)),
         Err(error) => error,
@@ -336,8 +327,8 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_question_ends_with_its_limit_and_so_do_its_children() {
-        // The child of the shell keeps the pipe open: without ending the whole
-        // group this would wait for it.
+        // The shell's child keeps the pipe open: without ending the whole group
+        // this would wait for it.
         let begin = std::time::Instant::now();
         let command = Command::new("sh").args(["-c", "sleep 30 & sleep 30; true"]);
         let error = command.ask(Duration::from_millis(200)).unwrap_err();

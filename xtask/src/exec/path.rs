@@ -1,31 +1,29 @@
-//! Where tools are on PATH.
+//! Finds tools on PATH.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
-/// Where `tool` is on PATH, by the rules of this system.
+/// The path of `tool`, by the rules of this system.
 pub fn find(tool: impl AsRef<OsStr>) -> Option<PathBuf> {
     which::which(tool).ok()
 }
 
-/// What lies on PATH under a tool's name and cannot be run.
+/// A file on PATH with a tool's name that cannot be run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unusable {
-    /// A link whose target is gone, or out of this user's reach.
+    /// A link whose target is gone or not accessible.
     Link {
-        /// The link.
         path: PathBuf,
-        /// Where it leads.
         target: PathBuf,
-        /// The way there is closed to this user.
+        /// The user has no permission for the target's path.
         denied: bool,
     },
     /// A file that this user may not execute.
     NotExecutable(PathBuf),
 }
 
-/// The first such thing on PATH. For tools that [`find`] does not find: to a
-/// person who sees `docker` in /usr/local/bin "not on PATH" is no answer.
+/// The first such file on PATH, for tools that [`find`] does not find: "not on PATH" would not
+/// help a user who sees `docker` in /usr/local/bin.
 pub fn unusable(tool: &str) -> Option<Unusable> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|dir| dir.join(tool)).find_map(|path| {

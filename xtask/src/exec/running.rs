@@ -1,4 +1,4 @@
-//! Jobs in the background, and ending them with all that they started.
+//! Background jobs, and how to end them with all their descendants.
 
 use std::io::{BufRead, BufReader};
 use std::sync::Arc;
@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 
-/// A job whose lines arrive one by one.
+/// A job whose output is read line by line.
 #[derive(Debug)]
 pub struct Running {
     handle: Arc<duct::ReaderHandle>,
     lines: Receiver<String>,
 }
 
-/// What [`Running::next`] found.
+/// Result of [`Running::next`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A line, without its line end.
     Line(String),
-    /// Nothing within the time given.
+    /// No output within the time limit.
     Quiet,
     /// It has ended and all lines were read.
     Ended,
@@ -44,7 +44,6 @@ impl Running {
         Running { handle, lines }
     }
 
-    /// Waits up to `wait` for the next line.
     pub fn next(&self, wait: Duration) -> Event {
         match self.lines.recv_timeout(wait) {
             Ok(line) => Event::Line(line),
@@ -53,7 +52,7 @@ impl Running {
         }
     }
 
-    /// The exit code, after [`Event::Ended`]; 1 where a signal ended it.
+    /// The exit code, after [`Event::Ended`]; 1 if a signal ended it.
     pub fn code(&self) -> Result<i32> {
         match self.handle.try_wait() {
             Ok(Some(output)) => Ok(output.status.code().unwrap_or(1)),
@@ -62,21 +61,21 @@ impl Running {
         }
     }
 
-    /// Asks it to end, as Ctrl-C does.
+    /// Sends what Ctrl-C sends.
     pub fn interrupt(&self) {
         interrupt(&self.handle.pids());
     }
 
-    /// Ends it and all that it started.
+    /// Ends it with all its descendants.
     pub fn end(&self) {
         end(&self.handle.pids());
     }
 }
 
-/// Puts the job into a process group of its own, so that it can be ended as a
-/// whole: `docker compose` is a plugin, a child of `docker`, and would live on.
+/// Runs the job in its own process group, so that it can be ended as a whole: `docker compose` is
+/// a plugin, a child of `docker`, and would survive otherwise.
 #[cfg(unix)]
-pub(super) fn apart(expression: &duct::Expression) -> duct::Expression {
+pub(super) fn own_process_group(expression: &duct::Expression) -> duct::Expression {
     use std::os::unix::process::CommandExt;
     expression.before_spawn(|command| {
         command.process_group(0);
@@ -84,9 +83,9 @@ pub(super) fn apart(expression: &duct::Expression) -> duct::Expression {
     })
 }
 
-/// Windows: the children are found by their parent, no group is needed.
+/// Windows finds children by their parent, so no group is needed.
 #[cfg(not(unix))]
-pub(super) fn apart(expression: &duct::Expression) -> duct::Expression {
+pub(super) fn own_process_group(expression: &duct::Expression) -> duct::Expression {
     expression.clone()
 }
 
@@ -95,7 +94,7 @@ fn signal(pids: &[u32], signal: rustix::process::Signal) {
     for pid in pids {
         let pid = i32::try_from(*pid).ok().and_then(rustix::process::Pid::from_raw);
         if let Some(pid) = pid {
-            // Gone already is what was wanted.
+            // It may have ended already.
             let _ = rustix::process::kill_process_group(pid, signal);
         }
     }
@@ -113,12 +112,12 @@ fn interrupt(pids: &[u32]) {
 
 #[cfg(windows)]
 pub(super) fn end(pids: &[u32]) {
-    for held in pids.iter().filter_map(|pid| super::Held::open(*pid).ok()) {
-        // Gone already is what was wanted.
+    for held in pids.iter().filter_map(|pid| super::ProcessHandle::open(*pid).ok()) {
+        // It may have ended already.
         drop(held.end());
     }
 }
 
-/// Windows: a console's Ctrl-C reaches the children by itself.
+/// On Windows the console sends Ctrl-C to the children itself.
 #[cfg(not(unix))]
 fn interrupt(_pids: &[u32]) {}

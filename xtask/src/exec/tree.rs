@@ -1,10 +1,9 @@
-//! Windows: ending a process with all that it started, and nobody else.
+//! Windows: ends a process with all its descendants, and nothing else.
 //!
-//! `taskkill /T` goes by the number of the parent alone. That number may have
-//! been another's before, whose children it then ends too, because a child keeps
-//! it when its parent has ended ("`Win32_Process` class", learn.microsoft.com). So
-//! the tree is looked up here, with the times of creation, and each of it is held
-//! while it is ended.
+//! `taskkill /T` only compares parent ids. A child keeps the id of a parent that has ended
+//! ("`Win32_Process` class", learn.microsoft.com), so if the id is reused, it also ends
+//! children of the earlier process. Here creation times are compared as well, and a handle
+//! to each process is held while it is ended.
 
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::time::Duration;
@@ -16,28 +15,26 @@ use windows_sys::Win32::System::Threading::{
     TerminateProcess, WaitForSingleObject,
 };
 
-use crate::decide::{self, Born};
+use crate::decide::{self, ProcessIdentity};
 
-/// A tree that still grows is looked at again this many times.
+/// How often to look for new descendants.
 const ROUNDS: usize = 5;
 
-/// How long the system may take to end what it was told to.
+/// How long to wait for terminated processes to end.
 const END: Duration = Duration::from_secs(1);
 
-/// A process that is held: while this lives, the system gives its number to no
-/// other.
+/// An open process handle: while it exists, the system does not reuse the process id.
 #[derive(Debug)]
-pub struct Held {
-    born: Born,
+pub struct ProcessHandle {
+    born: ProcessIdentity,
     handle: OwnedHandle,
 }
 
-impl Held {
-    /// The process that has the number `pid` now.
-    pub fn open(pid: u32) -> std::io::Result<Held> {
+impl ProcessHandle {
+    pub fn open(pid: u32) -> std::io::Result<ProcessHandle> {
         let handle = open(pid, PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE)?;
         let created = created(&handle)?;
-        Ok(Held { born: Born { pid, created }, handle })
+        Ok(ProcessHandle { born: ProcessIdentity { pid, created }, handle })
     }
 
     /// Creation time in units of 100 ns.
@@ -45,7 +42,7 @@ impl Held {
         self.born.created
     }
 
-    /// Whether it has ended, or does within `limit`.
+    /// Whether it has ended or ends within `limit`.
     #[expect(unsafe_code, reason = "WaitForSingleObject")]
     pub fn ended_within(&self, limit: Duration) -> bool {
         let limit = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX - 1);
@@ -53,30 +50,30 @@ impl Held {
         unsafe { WaitForSingleObject(self.handle.as_raw_handle(), limit) == WAIT_OBJECT_0 }
     }
 
-    /// The numbers of all that came of it, also after its end.
+    /// The process ids of all its descendants, even after it has ended.
     pub fn descendants(&self) -> Vec<u32> {
         descendants(&[self.born]).iter().map(|born| born.pid).collect()
     }
 
-    /// Ends it and all that came of it. An error is about itself: whether the
-    /// others have ended is for the caller to see by what they held.
+    /// Ends it with all its descendants. Only failing to end the process itself is an error; the
+    /// caller must check the descendants by what they hold.
     pub fn end(&self) -> std::io::Result<()> {
-        let mut others: Vec<Held> = Vec::new();
+        let mut others: Vec<ProcessHandle> = Vec::new();
         for _ in 0..ROUNDS {
-            let known: Vec<Born> = std::iter::once(self).chain(&others).map(|held| held.born).collect();
+            let known: Vec<ProcessIdentity> = std::iter::once(self).chain(&others).map(|held| held.born).collect();
             for born in descendants(&known) {
-                // Who has ended meanwhile has nothing to be ended for.
-                others.extend(Held::open(born.pid).ok().filter(|held| held.born == born));
+                // Skip those that have ended meanwhile.
+                others.extend(ProcessHandle::open(born.pid).ok().filter(|held| held.born == born));
             }
-            if !self.gone() {
+            if !self.has_ended() {
                 self.terminate()?;
             }
-            let left: Vec<&Held> = others.iter().filter(|held| !held.gone()).collect();
+            let left: Vec<&ProcessHandle> = others.iter().filter(|held| !held.has_ended()).collect();
             for held in &left {
-                // Refused to us: then that one stays.
+                // Access denied: it stays.
                 drop(held.terminate());
             }
-            // All of them were told to end, before any is waited for.
+            // All are terminated before waiting for any.
             for held in &left {
                 held.ended_within(END);
             }
@@ -89,21 +86,21 @@ impl Held {
 
     #[expect(unsafe_code, reason = "TerminateProcess")]
     fn terminate(&self) -> std::io::Result<()> {
-        // The number is still its own, because `self.handle` is open.
+        // The id is not reused, because `self.handle` is open.
         let handle = open(self.born.pid, PROCESS_TERMINATE)?;
         // SAFETY: the handle is open, and has the right that this needs.
-        if unsafe { TerminateProcess(handle.as_raw_handle(), 1) } == 0 && !self.gone() {
+        if unsafe { TerminateProcess(handle.as_raw_handle(), 1) } == 0 && !self.has_ended() {
             return Err(std::io::Error::last_os_error());
         }
         Ok(())
     }
 
-    fn gone(&self) -> bool {
+    fn has_ended(&self) -> bool {
         self.ended_within(Duration::ZERO)
     }
 }
 
-fn descendants(roots: &[Born]) -> Vec<Born> {
+fn descendants(roots: &[ProcessIdentity]) -> Vec<ProcessIdentity> {
     let Ok(mut system) = System::new() else { return Vec::new() };
     let kind = ProcessRefreshKind::nothing().without_tasks();
     system.refresh_processes_specifics(ProcessesToUpdate::All, true, kind);
@@ -113,7 +110,7 @@ fn descendants(roots: &[Born]) -> Vec<Born> {
         .filter_map(|(pid, process)| Some((pid.as_u32(), process.parent()?.as_u32())))
         .collect();
     parents.sort_unstable();
-    let mut created = |pid| Held::open(pid).ok().map(|held| held.created());
+    let mut created = |pid| ProcessHandle::open(pid).ok().map(|held| held.created());
     decide::descendants(roots, &parents, &mut created)
 }
 

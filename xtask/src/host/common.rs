@@ -1,51 +1,51 @@
-//! What the files of all systems share.
+//! Shared by the files of all systems.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Both wildcards: what the engine binds for a mapping without a host IP.
+/// The wildcards that the engine binds for a mapping without a host IP.
 pub(crate) const WILDCARDS: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
 
-/// How far to look for the processes of a socket.
+/// How thoroughly to look for the processes of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// Enough to name who has it: on Linux first the cgroup in which the
-    /// socket was made, which is many times quicker.
+    /// Enough to name an owner: Linux first tries the cgroup in which the socket was created, which is
+    /// many times faster.
     Quick,
-    /// Every process that may be looked into: before anybody is signalled.
+    /// Every process that this user may inspect; required before signalling.
     Complete,
 }
 
-/// How hard to ask.
+/// A signal, or its equivalent on Windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ask {
-    /// End cleanly (SIGTERM). Windows has none for console programs.
+pub enum Signal {
+    /// SIGTERM. Windows has no equivalent for console programs.
     Term,
-    /// End now (SIGKILL; Windows: with all that it started).
+    /// SIGKILL; on Windows also ends all descendants.
     Kill,
-    /// As Ctrl-C does (SIGINT); not on Windows.
+    /// SIGINT; not on Windows.
     Int,
-    /// The terminal is gone (SIGHUP); not on Windows.
+    /// SIGHUP; not on Windows.
     Hup,
-    /// End with a core dump (SIGQUIT); not on Windows.
+    /// SIGQUIT; not on Windows.
     Quit,
-    /// Whatever the program takes it for (SIGUSR1); not on Windows.
+    /// SIGUSR1; not on Windows.
     Usr1,
-    /// Whatever the program takes it for (SIGUSR2); not on Windows.
+    /// SIGUSR2; not on Windows.
     Usr2,
 }
 
 #[cfg(unix)]
-impl Ask {
-    pub(super) fn signal(self) -> rustix::process::Signal {
-        use rustix::process::Signal;
+impl Signal {
+    pub(super) fn to_unix(self) -> rustix::process::Signal {
+        use rustix::process::Signal as Unix;
         match self {
-            Ask::Term => Signal::TERM,
-            Ask::Kill => Signal::KILL,
-            Ask::Int => Signal::INT,
-            Ask::Hup => Signal::HUP,
-            Ask::Quit => Signal::QUIT,
-            Ask::Usr1 => Signal::USR1,
-            Ask::Usr2 => Signal::USR2,
+            Signal::Term => Unix::TERM,
+            Signal::Kill => Unix::KILL,
+            Signal::Int => Unix::INT,
+            Signal::Hup => Unix::HUP,
+            Signal::Quit => Unix::QUIT,
+            Signal::Usr1 => Unix::USR1,
+            Signal::Usr2 => Unix::USR2,
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Linux: netlink for sockets, /proc for who has them, pidfd for signals.
+//! Linux: netlink for sockets, /proc for their processes, pidfd for signals.
 
-mod around;
+mod network;
 mod probe;
 mod proc;
 mod source;
@@ -9,7 +9,7 @@ mod target;
 
 use std::net::IpAddr;
 
-pub(super) use around::{firewalls, listening_in, routes, unprivileged_from, wsl_networking};
+pub(super) use network::{firewalls, listening_in, routes, unprivileged_from, wsl_networking};
 pub(super) use probe::probe;
 pub(super) use proc::{cgroup, start_mark};
 pub(super) use tables::sockets;
@@ -18,14 +18,13 @@ pub(super) use target::Target;
 use super::WILDCARDS;
 use crate::model::{PortRange, Reservation};
 
-/// The kernel refuses any overlap, so the addresses the engine binds are
-/// enough: one more on 127.0.0.1 could only repeat their answer.
+/// The kernel refuses any overlap, so the addresses that the engine binds are enough; probing
+/// 127.0.0.1 as well would give the same result.
 pub(super) fn probe_addresses(host_ip: Option<IpAddr>) -> Vec<IpAddr> {
     host_ip.map_or_else(|| WILDCARDS.to_vec(), |ip| vec![ip])
 }
 
-/// `net.ipv4.ip_local_reserved_ports`: kept from being handed out, free to be
-/// bound by number.
+/// `net.ipv4.ip_local_reserved_ports`: never handed out, but may be bound by number.
 pub(super) fn reservations() -> Vec<Reservation> {
     let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_reserved_ports").unwrap_or_default();
     let ranges = text.trim().split(',').filter_map(|word| word.trim().parse::<PortRange>().ok());

@@ -1,6 +1,6 @@
-//! macOS: `lsof` for sockets, `netstat` for those it may not show, `sysctl`.
+//! macOS: `lsof` for sockets, `netstat` for those that `lsof` may not show, `sysctl`.
 
-mod around;
+mod network;
 mod proc;
 mod target;
 
@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use rustix::io::Errno;
 use socket2::{Domain, Socket as RawSocket, Type};
 
-pub(super) use around::{firewalls, listening_in, routes, unprivileged_from, wsl_networking};
+pub(super) use network::{firewalls, listening_in, routes, unprivileged_from, wsl_networking};
 pub(super) use proc::{cgroup, start_mark};
 pub(super) use target::Target;
 
@@ -19,18 +19,16 @@ use crate::exec::{Command, LIMIT, find};
 use crate::model::{PortRange, Protocol, Reservation, Socket};
 use crate::parse::{lsof, netstat, sysctl};
 
-/// Binds TCP with `SO_REUSEADDR`, as servers do, or a port that was closed a
-/// moment ago would look taken; UDP without it. Does not listen: that would
-/// make the firewall ask the user, and binding shows the same here.
+/// Binds TCP with `SO_REUSEADDR` like servers do, or a recently closed port would look taken; UDP
+/// without it. Does not listen: the firewall would ask the user, and binding shows the same here.
 ///
-/// With that option the system lets a socket on one address stand beside one on
-/// the wildcard, either way round; so a single address says little, see
-/// [`probe_addresses`].
+/// With that option the system allows a socket on one address beside one on the wildcard and vice
+/// versa, so a single address says little; see [`probe_addresses`].
 pub(super) fn probe(ip: IpAddr, port: u16, protocol: Protocol) -> Probe {
     let (kind, tcp) = match protocol {
         Protocol::Tcp => (Type::STREAM, true),
         Protocol::Udp => (Type::DGRAM, false),
-        // macOS has none; the engine's bindings decide.
+        // macOS has no SCTP; the engine's bindings decide.
         Protocol::Sctp => return Probe::Free,
     };
     let bound = RawSocket::new(Domain::for_address(SocketAddr::new(ip, port)), kind, None).and_then(|socket| {
@@ -46,20 +44,20 @@ pub(super) fn probe(ip: IpAddr, port: u16, protocol: Protocol) -> Probe {
     match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::ACCESS | Errno::PERM) => Probe::Denied,
         Some(Errno::AFNOSUPPORT) => Probe::NoFamily,
-        // Loopback stands for its family here: it is missing with it.
+        // Loopback is missing if its address family is.
         Some(Errno::ADDRNOTAVAIL) if ip.is_unspecified() || ip.is_loopback() => Probe::NoFamily,
         Some(Errno::ADDRNOTAVAIL) => Probe::NotLocal,
-        // Whatever else is wrong, the engine would fail as well.
+        // Any other error would make the engine fail too.
         _ => Probe::InUse,
     }
 }
 
-/// For a mapping without a host IP both wildcards and both loopback addresses:
-/// a server on 127.0.0.1 would not keep the engine from binding the wildcard,
-/// but keep its own clients, and the container would seem dead.
+/// For a mapping without a host IP: both wildcards and both loopback addresses. A server on
+/// 127.0.0.1 would not keep the engine from binding the wildcard, but would get the local clients,
+/// and the container would seem dead.
 ///
-/// For one with a host IP that address and the wildcard of its family: a server
-/// on another address of this machine refuses neither, so it raises no alarm.
+/// For one with a host IP: that address and the wildcard of its family. A server on another address
+/// of this machine conflicts with neither.
 pub(super) fn probe_addresses(host_ip: Option<IpAddr>) -> Vec<IpAddr> {
     const LOOPBACKS: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     let Some(ip) = host_ip else { return [WILDCARDS, LOOPBACKS].concat() };
@@ -67,13 +65,13 @@ pub(super) fn probe_addresses(host_ip: Option<IpAddr>) -> Vec<IpAddr> {
     vec![ip, if ip.is_unspecified() { LOOPBACKS[family] } else { WILDCARDS[family] }]
 }
 
-/// `lsof` names the holders that this user may see. Sockets that only
-/// `netstat` lists belong to another user, and come without a process.
+/// `lsof` names the processes that this user may see. Sockets that only `netstat` lists belong to
+/// another user and have no process.
 pub(super) fn sockets(ports: &[(u16, Protocol)], _depth: Depth) -> Result<Vec<Socket>> {
     let udp = ports.iter().any(|(_, protocol)| *protocol == Protocol::Udp);
-    // Asked for one state of TCP, lsof leaves UDP out.
+    // With a TCP state lsof leaves out UDP.
     let lsof = tool("lsof").args(["-nP", "-iTCP", if udp { "-iUDP" } else { "-sTCP:LISTEN" }]);
-    // `+c 0`: names are not cut. Exit code 1 is "none" as well as "failed".
+    // `+c 0`: full names. Exit code 1 means "none" as well as "failed".
     let named = lsof.args(["-F", "pcuLtPnT", "+c", "0"]).ask(LIMIT);
     let all = tool("netstat").arg("-anv").ask(LIMIT);
     let mut found = match (named, all) {
@@ -88,7 +86,7 @@ pub(super) fn sockets(ports: &[(u16, Protocol)], _depth: Depth) -> Result<Vec<So
     Ok(found)
 }
 
-/// macOS keeps no ports from being bound.
+/// macOS reserves no ports.
 pub(super) fn reservations() -> Vec<Reservation> {
     Vec::new()
 }
@@ -99,7 +97,7 @@ pub(super) fn ephemeral() -> Option<PortRange> {
     sysctl::range(&command.ask(LIMIT).ok()?.stdout)
 }
 
-/// A tool of the system: its folder is not on every PATH.
+/// A system tool, whose folder may not be on PATH.
 fn tool(name: &str) -> Command {
     if find(name).is_some() { Command::new(name) } else { Command::new(format!("/usr/sbin/{name}")) }
 }
@@ -110,7 +108,7 @@ mod tests {
 
     use super::*;
 
-    /// Never run where this was written: there the code is type-checked only.
+    /// Never run by the authors, who can only type-check this code.
     #[test]
     fn a_listener_is_found_with_its_process_and_probed_as_held() {
         for ip in ["0.0.0.0", "127.0.0.1"] {

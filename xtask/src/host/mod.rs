@@ -1,6 +1,8 @@
-//! This machine: one facade, a file per system with the same list of functions.
+//! This machine: one facade, and one file per system with the same functions.
 //!
-//! [`probe`] is the truth about free; everything else only explains.
+//! Only [`probe`] decides whether a port is free; everything else explains the result.
+
+#![expect(missing_docs, reason = "a comment says what the name does not")]
 
 mod common;
 mod process;
@@ -30,8 +32,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 pub(crate) use common::WILDCARDS;
-pub use common::{Ask, Depth};
-pub use process::{gateway, name, own_container, parents, processes, surroundings, taken_along};
+pub use common::{Depth, Signal};
+pub use process::{gateway, killed_with, name, own_container, parents, process_context, processes};
 
 pub use crate::model::Probe;
 
@@ -39,7 +41,7 @@ use crate::error::Result;
 use crate::model::{Disk, Firewall, PortRange, Process, Protocol, Reservation, Route, Socket, SocketState};
 use crate::parse::cgroup::{self, Manager};
 
-/// Binds `ip:port` for a moment, the way the engine of this system would.
+/// Binds `ip:port` for a moment like the engine on this system.
 pub fn probe(ip: IpAddr, port: u16, protocol: Protocol) -> Probe {
     system::probe(ip, port, protocol)
 }
@@ -49,38 +51,36 @@ pub fn probe_addresses(host_ip: Option<IpAddr>) -> Vec<IpAddr> {
     system::probe_addresses(host_ip)
 }
 
-/// Every socket whose local port is one of `ports`, with its processes.
-/// Listeners first; sockets in other states are looked for only where the
-/// system tells them apart (Linux).
+/// The sockets whose local port is one of `ports`, with their processes, listeners first. Sockets in
+/// other states are only found on Linux.
 pub fn sockets(ports: &[(u16, Protocol)], depth: Depth) -> Result<Vec<Socket>> {
     system::sockets(ports, depth)
 }
 
-/// The sockets that listen on one of `ports`; none where that cannot be told.
+/// The sockets that listen on one of `ports`; none if that is unknown.
 pub fn listeners(ports: &[(u16, Protocol)], depth: Depth) -> Vec<Socket> {
     let mut sockets = if ports.is_empty() { Vec::new() } else { sockets(ports, depth).unwrap_or_default() };
     sockets.retain(|socket| socket.state == SocketState::Listen);
     sockets
 }
 
-/// The processes that hold `sockets`.
 pub fn processes_of<'a>(sockets: impl IntoIterator<Item = &'a Socket>) -> Vec<Process> {
     let pids: BTreeSet<u32> = sockets.into_iter().flat_map(|socket| socket.pids.iter().copied()).collect();
     processes(&pids.into_iter().collect::<Vec<u32>>())
 }
 
-/// Ports that the system keeps; empty where it keeps none or cannot be asked.
+/// Ports that the system reserves; empty if unknown.
 pub fn reservations() -> Vec<Reservation> {
     system::reservations()
 }
 
-/// The ports from which the system picks local ports of outgoing connections.
+/// The range from which the system picks local ports of outgoing connections.
 pub fn ephemeral() -> Option<PortRange> {
     system::ephemeral()
 }
 
-/// The full id of the container that a process of this system runs in, where
-/// the system tells. On the network of the host its sockets are its own.
+/// The full id of the container that a process runs in, if known. With host networking the
+/// container's sockets belong to its processes.
 pub fn container_of(pid: u32) -> Option<String> {
     match system::cgroup(pid).as_deref().and_then(cgroup::manager) {
         Some(Manager::Container(id)) => Some(id),
@@ -88,65 +88,61 @@ pub fn container_of(pid: u32) -> Option<String> {
     }
 }
 
-/// The firewalls that there are here.
 pub fn firewalls() -> Vec<Firewall> {
     system::firewalls()
 }
 
-/// IPv4 routes but default ones; empty where the system is not asked for them.
+/// IPv4 routes except default ones; Linux only.
 pub fn routes() -> Vec<Route> {
     system::routes()
 }
 
-/// How the network of this WSL2 is joined to Windows' (`nat`, `mirrored`);
-/// `None` elsewhere.
+/// The networking mode of this WSL2 (`nat`, `mirrored`); `None` elsewhere.
 pub fn wsl_networking() -> Option<String> {
     system::wsl_networking()
 }
 
-/// Where something listens over TCP in the network of process `pid`, which may
-/// be that of a container; `None` where that cannot be looked at.
+/// TCP listeners in the network of process `pid`, which may be a container's; `None` if it cannot be
+/// read.
 pub fn listening_in(pid: u32) -> Option<Vec<SocketAddr>> {
     system::listening_in(pid)
 }
 
-/// The first port that needs no privilege, where the system has such a rule.
+/// The first port that needs no privilege, if the system has such a rule.
 pub fn unprivileged_from() -> Option<u16> {
     system::unprivileged_from()
 }
 
-/// Room on the disk that `path` is on.
+/// Space on the disk that `path` is on.
 #[cfg(unix)]
 pub fn disk(path: &Path) -> Option<Disk> {
     let found = rustix::fs::statvfs(path).ok()?;
     Some(Disk { free: found.f_bavail * found.f_frsize, total: found.f_blocks * found.f_frsize })
 }
 
-/// Not asked for: there is no way without a call into the system by hand.
+/// Not read: it would need an unsafe system call.
 #[cfg(not(unix))]
 pub fn disk(_path: &Path) -> Option<Disk> {
     None
 }
 
-/// A process that can be signalled safely: its identity was compared after the
-/// handle was opened, and the handle can mean no other process.
+/// A process that can be signalled safely: its identity was compared after the handle was opened,
+/// and the handle cannot refer to another process.
 #[derive(Debug)]
 pub struct Target(system::Target);
 
 impl Target {
-    /// Opens `process`; an error where it is gone, is another one by now, or
-    /// is not ours to signal.
+    /// Fails if the process is gone, if its id was reused, or if this user may not signal it.
     pub fn open(process: &Process) -> Result<Target> {
         system::Target::open(process).map(Target)
     }
 
-    /// Sends the signal, comparing the identity once more.
-    pub fn signal(&self, ask: Ask) -> Result<()> {
-        self.0.signal(ask)
+    /// Compares the identity once more and sends the signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        self.0.signal(signal)
     }
 
-    /// Whether it has ended.
-    pub fn gone(&self) -> bool {
-        self.0.gone()
+    pub fn has_ended(&self) -> bool {
+        self.0.has_ended()
     }
 }

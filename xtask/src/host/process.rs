@@ -1,4 +1,4 @@
-//! What is known of a process, on every system.
+//! Facts about processes, on every system.
 
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
@@ -13,33 +13,31 @@ use super::macos::{cgroup as cgroup_of, start_mark};
 use super::unsupported::{cgroup as cgroup_of, start_mark};
 #[cfg(windows)]
 use super::windows::{cgroup as cgroup_of, start_mark};
-use crate::model::{Parent, Process, Surroundings};
+use crate::model::{Parent, Process, ProcessContext};
 use crate::parse::cgroup::{self, Manager};
 use crate::parse::{own_container, proc_route};
 
-/// The processes of these ids that still run, in the order asked for.
+/// The processes with these ids that still run, in this order.
 pub fn processes(pids: &[u32]) -> Vec<Process> {
     if pids.is_empty() { Vec::new() } else { Table::new().map(|mut table| table.describe(pids)).unwrap_or_default() }
 }
 
-/// Ids of the container that this runs in; none on a machine of its own, and on
-/// systems that have no such thing.
+/// Possible ids of the container that this runs in; none outside containers.
 pub fn own_container() -> Vec<String> {
     own_container::own_ids(&std::fs::read("/proc/self/mountinfo").unwrap_or_default())
 }
 
-/// The machine that packets go to first: for a container the one around it.
+/// The default gateway: for a container the machine around it.
 pub fn gateway() -> Option<std::net::Ipv4Addr> {
     proc_route::gateway(&std::fs::read("/proc/net/route").ok()?)
 }
 
-/// The name of this machine.
+/// The host name of this machine.
 pub fn name() -> Option<String> {
     System::host_name().ok()
 }
 
-/// What `sysinfo` reads once, and is asked of several processes: when the
-/// system started, and who has which number.
+/// Data that `sysinfo` reads once for several processes: boot time and user names.
 struct Table {
     system: System,
     users: Users,
@@ -86,7 +84,7 @@ impl Table {
         self.system.process(pid)?.cwd().map(std::path::Path::to_path_buf)
     }
 
-    /// Little is asked of them: there may be many, and each costs reading.
+    /// Reads only what is needed of each, because there may be many.
     fn parents(&mut self, process: &Process) -> Vec<Parent> {
         let mut chain: Vec<Parent> = Vec::new();
         let mut next = process.parent;
@@ -98,8 +96,8 @@ impl Table {
             let number = Pid::from_u32(pid);
             self.refresh(&[number], ProcessRefreshKind::nothing());
             let Some(parent) = self.system.process(number) else { break };
-            // Windows keeps the number of a parent that has ended: who has it
-            // now, and is younger, is none.
+            // On Windows a child keeps the id of a parent that has ended. A younger
+            // process with that id is not the parent.
             if cfg!(windows) {
                 let mark = start_mark(pid).unwrap_or(born);
                 if mark > born {
@@ -114,26 +112,24 @@ impl Table {
     }
 }
 
-/// How many parents are followed: deeper chains are somebody's loop.
+/// Maximum length of a chain of parents, in case of a loop.
 const DEPTH: usize = 32;
 
-/// What a process runs in.
-pub fn surroundings(process: &Process) -> Surroundings {
+pub fn process_context(process: &Process) -> ProcessContext {
     let (unit, container) = match cgroup_of(process.pid).as_deref().and_then(cgroup::manager) {
         Some(Manager::Unit(unit)) => (Some(unit), None),
         Some(Manager::Container(id)) => (None, Some(id)),
         None => (None, None),
     };
-    let Some(mut table) = Table::new() else { return Surroundings { unit, container, ..Surroundings::default() } };
-    Surroundings { cwd: table.cwd(process.pid), parents: table.parents(process), unit, container }
+    let Some(mut table) = Table::new() else { return ProcessContext { unit, container, ..ProcessContext::default() } };
+    ProcessContext { cwd: table.cwd(process.pid), parents: table.parents(process), unit, container }
 }
 
-/// Nearest first, without the system's first process.
+/// Ancestors, nearest first, without the system's first process.
 pub fn parents(process: &Process) -> Vec<Parent> {
     Table::new().map(|mut table| table.parents(process)).unwrap_or_default()
 }
 
-/// Names of users.
 #[cfg(unix)]
 struct Users(Option<sysinfo::Users>);
 
@@ -143,7 +139,7 @@ impl Users {
         Users(sysinfo::Users::new_with_refreshed_list().ok())
     }
 
-    /// The name, or the number where there is none.
+    /// The name, or the id without one.
     fn of(&self, process: &sysinfo::Process) -> Option<String> {
         let id = process.user_id()?;
         let user = self.0.as_ref().and_then(|users| users.get_user_by_id(id));
@@ -151,8 +147,8 @@ impl Users {
     }
 }
 
-/// Windows: the table that `sysinfo` asks for may be null, which aborts the
-/// program (seen under Wine), so names are left out.
+/// Windows: the table that `sysinfo` reads may be null, which aborts the program (seen under Wine),
+/// so there are no user names.
 #[cfg(not(unix))]
 struct Users;
 
@@ -168,15 +164,15 @@ impl Users {
     }
 }
 
-/// What [`super::Ask::Kill`] ends together with a process: all that it started.
+/// Processes that [`super::Signal::Kill`] ends together with this one: its descendants.
 #[cfg(windows)]
-pub fn taken_along(process: &Process) -> Vec<Process> {
-    processes(&super::windows::taken_along(process))
+pub fn killed_with(process: &Process) -> Vec<Process> {
+    processes(&super::windows::killed_with(process))
 }
 
-/// Nothing has to end together with a process: a server ends its workers by itself.
+/// None: a server ends its workers itself.
 #[cfg(not(windows))]
-pub fn taken_along(_process: &Process) -> Vec<Process> {
+pub fn killed_with(_process: &Process) -> Vec<Process> {
     Vec::new()
 }
 

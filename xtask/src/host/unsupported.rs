@@ -1,9 +1,9 @@
-//! Systems that nobody has taught this program about. It still runs there: the
-//! engine is asked, ports are probed in the plain way, owners stay unknown.
+//! Other systems. The engine is asked and ports are probed by a plain bind; owners stay
+//! unknown.
 
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 
-use super::{Ask, Depth, Probe, WILDCARDS};
+use super::{Depth, Probe, Signal, WILDCARDS};
 use crate::error::{Error, Result};
 use crate::model::{Firewall, PortRange, Process, Protocol, Reservation, Route, Socket};
 
@@ -24,27 +24,27 @@ pub(super) fn probe(ip: IpAddr, port: u16, protocol: Protocol) -> Probe {
     }
 }
 
-/// What the engine would bind.
+/// The addresses that the engine would bind.
 pub(super) fn probe_addresses(host_ip: Option<IpAddr>) -> Vec<IpAddr> {
     host_ip.map_or_else(|| WILDCARDS.to_vec(), |ip| vec![ip])
 }
 
-/// No table is known here; an error, as an empty list would read as "nobody".
+/// An error, because an empty list would mean "nobody".
 pub(super) fn sockets(_: &[(u16, Protocol)], _depth: Depth) -> Result<Vec<Socket>> {
     Err(Error::new(format!("cannot tell who holds a port on {}", std::env::consts::OS)))
 }
 
-/// None known.
+/// Unknown.
 pub(super) fn reservations() -> Vec<Reservation> {
     Vec::new()
 }
 
-/// Not known.
+/// Unknown.
 pub(super) fn ephemeral() -> Option<PortRange> {
     None
 }
 
-/// Nothing is ever signalled here.
+/// Processes are never signalled here.
 #[derive(Debug)]
 pub(super) enum Target {}
 
@@ -54,18 +54,18 @@ impl Target {
         Err(Error::new(format!("cannot end process {} on {}", process.pid, std::env::consts::OS)))
     }
 
-    /// Cannot be reached.
-    pub(super) fn signal(&self, _: Ask) -> Result<()> {
+    /// Unreachable.
+    pub(super) fn signal(&self, _: Signal) -> Result<()> {
         match *self {}
     }
 
-    /// Cannot be reached.
-    pub(super) fn gone(&self) -> bool {
+    /// Unreachable.
+    pub(super) fn has_ended(&self) -> bool {
         match *self {}
     }
 }
 
-/// Not known.
+/// Unknown.
 pub(super) fn start_mark(_pid: u32) -> Option<u64> {
     None
 }
@@ -75,12 +75,12 @@ pub(super) fn cgroup(_pid: u32) -> Option<String> {
     None
 }
 
-/// None known.
+/// Unknown.
 pub(super) fn firewalls() -> Vec<Firewall> {
     Vec::new()
 }
 
-/// Not known.
+/// Unknown.
 pub(super) fn routes() -> Vec<Route> {
     Vec::new()
 }
@@ -90,12 +90,12 @@ pub(super) fn wsl_networking() -> Option<String> {
     None
 }
 
-/// Not known.
+/// Unknown.
 pub(super) fn listening_in(_pid: u32) -> Option<Vec<SocketAddr>> {
     None
 }
 
-/// Not known.
+/// Unknown.
 pub(super) fn unprivileged_from() -> Option<u16> {
     None
 }

@@ -1,6 +1,6 @@
-//! Windows: its own tables for sockets, `netsh` for reserved ports, `taskkill`.
+//! Windows: system tables for sockets, `netsh` for reserved ports.
 
-mod around;
+mod network;
 mod tables;
 mod target;
 
@@ -10,34 +10,31 @@ use std::os::windows::io::AsRawSocket;
 use socket2::{Domain, Socket as RawSocket, Type};
 use windows_sys::Win32::Networking::WinSock;
 
-pub(super) use around::{firewalls, listening_in, routes, unprivileged_from, wsl_networking};
+pub(super) use network::{firewalls, listening_in, routes, unprivileged_from, wsl_networking};
 pub(super) use tables::sockets;
-pub(super) use target::{Target, cgroup, start_mark, taken_along};
+pub(super) use target::{Target, cgroup, killed_with, start_mark};
 
 use super::{Depth, Probe, WILDCARDS};
 use crate::exec::{Command, LIMIT};
 use crate::model::{PortRange, Protocol, Reservation, Socket, SocketState};
 use crate::parse::netsh;
 
-/// Binds with `SO_EXCLUSIVEADDRUSE`, and does not listen: that would make the
-/// firewall ask the user.
+/// Binds with `SO_EXCLUSIVEADDRUSE`. Does not listen, because the firewall would ask the user.
 ///
-/// By Microsoft's table ("Using `SO_REUSEADDR` and `SO_EXCLUSIVEADDRUSE`",
-/// learn.microsoft.com) a plain bind succeeds beside a listener on another
-/// address, wildcard beside specific and the reverse; an exclusive bind of the
-/// wildcard is refused by every socket there can be. So that is the probe of a
-/// mapping without a host IP.
+/// According to Microsoft's table ("Using `SO_REUSEADDR` and `SO_EXCLUSIVEADDRUSE`",
+/// learn.microsoft.com) a plain bind succeeds beside a listener on another address, wildcard beside
+/// specific and vice versa; an exclusive bind of the wildcard fails beside any socket. So that is
+/// the probe for a mapping without a host IP.
 ///
-/// For one with a host IP it would be too strict: a server on 192.168.1.5 does
-/// not touch 127.0.0.1. There the address itself is bound; and because that may
-/// succeed beside a server of the same user on the wildcard, whose clients on
-/// this address the mapping would take over without a word, the wildcard is
-/// looked up in the table.
+/// For a mapping with a host IP it would be too strict: a server on 192.168.1.5 does not conflict
+/// with 127.0.0.1. So the address itself is bound. That may succeed beside a server of the same user
+/// on the wildcard, whose clients on this address would silently go to the container, so the
+/// wildcard is looked up in the table.
 pub(super) fn probe(ip: IpAddr, port: u16, protocol: Protocol) -> Probe {
     let kind = match protocol {
         Protocol::Tcp => Type::STREAM,
         Protocol::Udp => Type::DGRAM,
-        // Windows has none; the engine's bindings decide.
+        // Windows has no SCTP; the engine's bindings decide.
         Protocol::Sctp => return Probe::Free,
     };
     let bound = RawSocket::new(Domain::for_address(SocketAddr::new(ip, port)), kind, None).and_then(|socket| {
@@ -55,31 +52,30 @@ pub(super) fn probe(ip: IpAddr, port: u16, protocol: Protocol) -> Probe {
         return match covered() {
             Ok(true) => Probe::InUse,
             Ok(false) => Probe::Free,
-            // Rather a false alarm than a false promise.
+            // A false alarm is better than a false promise.
             Err(_) => probe(WILDCARDS[usize::from(ip.is_ipv6())], port, protocol),
         };
     };
     meaning(error.raw_os_error(), ip, || covered().unwrap_or(false))
 }
 
-/// What a refused bind means. `covered`: whether somebody listens there.
+/// The meaning of a refused bind. `covered`: whether somebody listens there.
 fn meaning(code: Option<i32>, ip: IpAddr, covered: impl FnOnce() -> bool) -> Probe {
     match code {
-        // Also what an exclusive or another user's listener answers to a bind
-        // of a specific address.
+        // Also returned for a specific address if an exclusive listener or one of
+        // another user exists.
         Some(WinSock::WSAEACCES) if covered() => Probe::InUse,
         Some(WinSock::WSAEACCES) => Probe::Reserved,
         Some(WinSock::WSAEAFNOSUPPORT) => Probe::NoFamily,
         Some(WinSock::WSAEADDRNOTAVAIL) if ip.is_unspecified() => Probe::NoFamily,
         Some(WinSock::WSAEADDRNOTAVAIL) => Probe::NotLocal,
-        // WSAEADDRINUSE; and whatever else is wrong, the engine would fail too.
+        // WSAEADDRINUSE; any other error would make the engine fail too.
         _ => Probe::InUse,
     }
 }
 
-/// Whether one of these listeners takes what is sent to `ip`. A socket on `::`
-/// is counted for IPv4 only where the table says so: the system lists a socket
-/// for both families in both tables.
+/// Whether one of these listeners accepts connections to `ip`. A socket on `::` only counts for IPv4
+/// if it is in that table: the system lists a dual-stack socket in both tables.
 fn overlaps(sockets: &[Socket], ip: IpAddr) -> bool {
     sockets.iter().filter(|socket| socket.state == SocketState::Listen).any(|socket| {
         socket.ip.is_ipv4() == ip.is_ipv4() && (socket.ip == ip || socket.ip.is_unspecified() || ip.is_unspecified())
@@ -91,20 +87,20 @@ fn overlaps(sockets: &[Socket], ip: IpAddr) -> bool {
 fn set_exclusive(socket: &RawSocket) -> std::io::Result<()> {
     let handle = usize::try_from(socket.as_raw_socket()).map_err(std::io::Error::other)?;
     let on = 1i32.to_ne_bytes();
-    // SAFETY: the socket is open while it is borrowed; the option is an int (a
-    // BOOL) that is read during the call, and the length is that of `on`.
+    // SAFETY: the socket is open while it is borrowed; the option is an int (BOOL)
+    // that is read during the call, and the length is that of `on`.
     let failed =
         unsafe { WinSock::setsockopt(handle, WinSock::SOL_SOCKET, WinSock::SO_EXCLUSIVEADDRUSE, on.as_ptr(), 4) };
     if failed == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }
 
-/// The wildcards, or the mapping's own address: [`probe`] does the rest.
+/// The wildcards, or the mapping's host IP: [`probe`] does the rest.
 pub(super) fn probe_addresses(host_ip: Option<IpAddr>) -> Vec<IpAddr> {
     host_ip.map_or_else(|| WILDCARDS.to_vec(), |ip| vec![ip])
 }
 
-/// What `netsh` lists for TCP, of both families. UDP has lists of its own: not
-/// asked for, as a reservation here does not say its protocol.
+/// TCP ranges that `netsh` lists for both address families. UDP has separate lists, which are not
+/// read because a reservation has no protocol here.
 pub(super) fn reservations() -> Vec<Reservation> {
     let ask = |family: &'static str| {
         move || {
@@ -134,7 +130,7 @@ pub(super) fn reservations() -> Vec<Reservation> {
     found
 }
 
-/// `netsh`'s dynamic ports; one setting serves both families as a rule.
+/// `netsh`'s dynamic ports; usually the same for both address families.
 pub(super) fn ephemeral() -> Option<PortRange> {
     let command = Command::new("netsh").args(["interface", "ipv4", "show", "dynamicport", "tcp"]);
     netsh::dynamic_ports(&command.ask(LIMIT).ok()?.stdout)
@@ -166,7 +162,7 @@ mod tests {
         }
     }
 
-    /// Wine refuses nothing with 10013, so this is all that shows it.
+    /// Wine never returns 10013, so this is the only test of it.
     #[test]
     fn a_refusal_without_a_listener_is_a_reservation() {
         let (any, one) = ("0.0.0.0".parse().unwrap(), "127.0.0.1".parse().unwrap());

@@ -1,10 +1,9 @@
-//! Routers that get in each other's way: within a project, and with those of other
-//! projects.
+//! Routers that conflict with each other, within a project and with other projects.
 
 use std::collections::BTreeSet;
 
 use super::finding::{Finding, finding, is_off};
-use super::labelled::Labelled;
+use super::labelled::LabelledContainer;
 use super::rivals::{comes_first, rivals};
 use super::rule::{Router, same_host};
 use crate::model::{Service, Stack};
@@ -14,7 +13,7 @@ struct Owned<'a> {
     router: &'a Router,
 }
 
-/// Routers of two services, or of one, that get in each other's way.
+/// Conflicts between routers of one project.
 pub(super) fn within(labelled: &[(&Service, Vec<Router>)], findings: &mut Vec<Finding>) {
     let ours: Vec<Owned<'_>> = labelled
         .iter()
@@ -62,8 +61,8 @@ pub(super) fn within(labelled: &[(&Service, Vec<Router>)], findings: &mut Vec<Fi
     }
 }
 
-/// Two routers of one host, of which the one with a path comes last because of the
-/// other's priority: the one that comes first, and the one that is never asked.
+/// Two routers of one host where the one with a path never matches because the other has
+/// a higher priority: first the one that wins, then the one that never gets a request.
 fn shadowed<'a>(one: &'a Owned<'a>, two: &'a Owned<'a>) -> Option<(&'a Owned<'a>, &'a Owned<'a>)> {
     let (first, last) = if comes_first(one.router, two.router) { (one, two) } else { (two, one) };
     let narrower = format!("{} && ", first.router.rule);
@@ -72,29 +71,29 @@ fn shadowed<'a>(one: &'a Owned<'a>, two: &'a Owned<'a>) -> Option<(&'a Owned<'a>
     (alike && meet && last.router.rule.starts_with(&narrower)).then_some((first, last))
 }
 
-/// What containers of other projects do to these names. What only answers while a
-/// service is down is no mistake here: [`fallbacks`] tells of it.
+/// Conflicts with routers of other projects. Those that only answer while a service is
+/// down are not mistakes; see [`fallbacks`].
 pub(super) fn across<'a>(
     labelled: &[(&Service, Vec<Router>)],
-    running: impl Iterator<Item = &'a Labelled<'a>>,
+    running: impl Iterator<Item = &'a LabelledContainer<'a>>,
     findings: &mut Vec<Finding>,
 ) {
     for other in running {
         for (service, routers) in labelled {
-            for rival in rivals(&service.labels, other).iter().filter(|rival| rival.is_harm()) {
-                findings.push(finding(service, rival.label(routers), rival.fact(&other.whose()), rival.cure()));
+            for rival in rivals(&service.labels, other).iter().filter(|rival| rival.is_harmful()) {
+                findings.push(finding(service, rival.label(routers), rival.fact(&other.in_words()), rival.cure()));
             }
         }
     }
 }
 
-/// Routers of other projects that answer for a name of this one while its service
-/// is down, a sentence each.
-pub fn fallbacks(stack: &Stack, running: &[Labelled<'_>]) -> Vec<String> {
+/// Routers of other projects that answer for a name of this one while its service is
+/// down, one sentence each.
+pub fn fallbacks(stack: &Stack, running: &[LabelledContainer<'_>]) -> Vec<String> {
     let mut found = BTreeSet::new();
     for other in running.iter().filter(|other| other.project != stack.name) {
         let rivals = stack.services.iter().filter(|s| !is_off(s)).flat_map(|service| rivals(&service.labels, other));
-        found.extend(rivals.filter(|rival| !rival.is_harm()).map(|rival| rival.fact(&other.whose())));
+        found.extend(rivals.filter(|rival| !rival.is_harmful()).map(|rival| rival.fact(&other.in_words())));
     }
     found.into_iter().collect()
 }
@@ -121,10 +120,10 @@ mod tests {
             BTreeMap::from([(format!("traefik.http.routers.{router}.rule"), format!("Host(`{host}`)"))])
         };
         let (same, host) = (theirs("p-x", "z.localhost"), theirs("q-x", "a.localhost"));
-        let other = |labels| Labelled { project: "q", container: "q-web-1", labels };
+        let other = |labels| LabelledContainer { project: "q", container: "q-web-1", labels };
         one(&messages(vec![a.clone()], &[other(&same)]), "router `p-x` is in container q-web-1 (project q) as well");
         one(&messages(vec![a.clone()], &[other(&host)]), "a.localhost leads to container q-web-1 (project q) as well");
-        let own = Labelled { project: "p", ..other(&host) };
+        let own = LabelledContainer { project: "p", ..other(&host) };
         assert_eq!(messages(vec![a.clone()], &[own]), [""; 0]);
         let all =
             BTreeMap::from([("traefik.http.routers.q.rule".to_owned(), "PathPrefix(`/`) && !Path(`/x`)".to_owned())]);
@@ -132,7 +131,7 @@ mod tests {
             &messages(vec![a.clone()], &[other(&all)]),
             "router `q` of container q-web-1 (project q) gets the requests",
         );
-        // Ranked higher, it is behind.
+        // With a higher rank ours comes first.
         let mut first = a;
         first.labels.insert("traefik.http.routers.p-x.priority".into(), "99".into());
         assert_eq!(messages(vec![first.clone()], &[other(&all)]), [""; 0]);

@@ -2,14 +2,12 @@
 
 use crate::model::{Place, Service};
 
-/// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The service.
     pub service: String,
-    /// Where the label stands, as far as that is known.
+    /// Where the label is written, if known.
     pub place: Option<Place>,
-    /// What is wrong, and what comes of it.
+    /// What is wrong, and its effect.
     pub message: String,
     /// What to write instead.
     pub cure: String,

@@ -1,27 +1,25 @@
-//! What a service is, told by its ports, image, healthcheck and name.
+//! The kind of a service, from its ports, image, healthcheck and name.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Protocol, Service};
 
-/// What a service is to people who use it.
+/// The kind of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// A page to look at.
+    /// A web page.
     Web,
     /// HTTP for programs.
     Api,
-    /// PostgreSQL.
     Postgres,
-    /// Redis and its kin.
+    /// Redis and compatible servers.
     Redis,
-    /// Anything that cannot be told apart by name: it gets no route.
+    /// Anything that cannot be routed by name.
     Other,
 }
 
 impl Kind {
-    /// The word that people see.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Web => "web",
@@ -32,14 +30,13 @@ impl Kind {
         }
     }
 
-    /// Whether it speaks HTTP.
     pub fn is_http(self) -> bool {
         matches!(self, Kind::Web | Kind::Api)
     }
 }
 
-/// Ports whose servers speak something that has no host name in it: the server
-/// speaks first (MySQL, SMTP, SSH), or the protocol is not ours to unwrap.
+/// Ports of protocols without a host name in the first message: the server speaks first
+/// (MySQL, SMTP, SSH), or this proxy cannot decode the protocol.
 const NOT_HTTP: [u16; 24] = [
     21, 22, 25, 53, 110, 143, 389, 443, 465, 587, 636, 993, 995, 1025, 1433, 1883, 2181, 3306, 4222, 5672, 8443, 9092,
     11211, 27017,
@@ -52,7 +49,7 @@ const WEB_NAMES: [&str; 10] = ["frontend", "front", "web", "app", "ui", "site", 
 const API_NAMES: [&str; 7] = ["backend", "back", "api", "server", "graphql", "rest", "gateway"];
 const WEB_PORTS: [u16; 6] = [80, 3000, 4200, 5173, 8080, 8081];
 
-/// The kind, and the port in the container that counts.
+/// The kind of a service, and its port in the container.
 pub fn kind(service: &Service) -> (Kind, Option<u16>) {
     let targets = targets(service);
     let image = image_name(service);
@@ -67,8 +64,8 @@ pub fn kind(service: &Service) -> (Kind, Option<u16>) {
     if targets.contains(&6379) {
         return (Kind::Redis, Some(6379));
     }
-    // Servers moved to another port inside; not their exporters and panels,
-    // which have an own port and speak HTTP.
+    // Databases on another port; not their exporters and panels, which have
+    // ports of their own and speak HTTP.
     if is(&POSTGRES)
         && let Some(port) = first(5400..5500)
     {
@@ -95,8 +92,8 @@ pub fn kind(service: &Service) -> (Kind, Option<u16>) {
     }
 }
 
-/// By name first: that is what people call it. Then by what it runs, and last
-/// by the port, which frameworks choose.
+/// Decides by name first, which people chose, then by what it runs, and last by the port,
+/// which frameworks choose.
 fn web_or_api(service: &Service, port: u16, pages: bool) -> Kind {
     let name = service.name.to_ascii_lowercase();
     let words = || name.split(|c: char| !c.is_ascii_alphabetic());
@@ -110,8 +107,7 @@ fn web_or_api(service: &Service, port: u16, pages: bool) -> Kind {
     }
 }
 
-/// TCP ports in the container that somebody may mean: the published ones in
-/// their order, else those it exposes.
+/// TCP ports in the container: the published ones in order, otherwise those it exposes.
 fn targets(service: &Service) -> Vec<u16> {
     let published = service.ports.iter().map(|wanted| &wanted.mapping);
     let mut ports: Vec<u16> = Vec::new();
@@ -135,7 +131,6 @@ pub(super) mod tests {
     use super::*;
     use crate::model::{PortMapping, PortRange, Wanted};
 
-    /// A service that publishes these ports of the container.
     pub(crate) fn service(name: &str, image: &str, targets: &[u16]) -> Service {
         let wanted = |target: &u16| Wanted {
             mapping: PortMapping {

@@ -1,21 +1,19 @@
-//! Labels of a container that runs.
+//! Labels of a running container.
 
 use std::collections::BTreeMap;
 
-/// A container of the engine, with its labels.
 #[derive(Debug, Clone, Copy)]
-pub struct Labelled<'a> {
-    /// Its Compose project; empty without one.
+pub struct LabelledContainer<'a> {
+    /// Its Compose project; empty if it has none.
     pub project: &'a str,
-    /// Its name.
     pub container: &'a str,
     /// Labels that begin with `traefik.`.
     pub labels: &'a BTreeMap<String, String>,
 }
 
-impl Labelled<'_> {
-    /// The container, in a sentence.
-    pub fn whose(&self) -> String {
+impl LabelledContainer<'_> {
+    /// The container in a sentence.
+    pub fn in_words(&self) -> String {
         match self.project {
             "" => format!("container {}", self.container),
             project => format!("container {} (project {project})", self.container),

@@ -1,23 +1,21 @@
-//! A checkout's own network with the proxy. On a network that projects share the
-//! engine answers a service's name with any project's container of that name: each
-//! checkout has one of its own, and the proxy joins them all.
+//! A link: a checkout's own network with the proxy. On a network that projects share, the
+//! engine resolves a service's name to any project's container of that name. So each
+//! checkout has its own network, and the proxy joins all of them.
 
-/// The variable that names a checkout's own network with the proxy. The generated
-/// file reads it; `start` sets it.
+/// The variable with the name of a checkout's link. The generated file reads it; `start`
+/// sets it.
 pub const LINK_VARIABLE: &str = "PROXY_LINK";
 
-/// The name of a project's own network with the proxy of `network`.
+/// The name of a project's link to the proxy of `network`.
 ///
-/// It begins with that network's name, so it sorts behind it: the engine gives a
-/// container's ports and its way out to the first of its networks, and those of the
-/// proxy stay where they are when it joins another one. Neither a project's name nor
-/// a proxy's network has a dot, so no two links are the same, and none is `NAME_KEY`,
-/// as Compose calls its own.
+/// It begins with that network's name, so it sorts after it: the engine attaches a
+/// container's ports and its default route to the first of its networks, and the proxy's
+/// must not move when it joins another one. Neither a project's name nor a proxy's network
+/// contains a dot, so links are unique and never equal to Compose's `NAME_KEY`.
 pub fn link_network(network: &str, project: &str) -> String {
     format!("{}{project}", prefix(network))
 }
 
-/// Whether `name` is a link of the proxy of `network`.
 pub fn is_link(network: &str, name: &str) -> bool {
     name.starts_with(&prefix(network))
 }

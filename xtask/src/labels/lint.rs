@@ -1,11 +1,11 @@
-//! Mistakes in labels that Traefik punishes with a silent 404, a 504, or an
-//! answer from another worktree.
+//! Mistakes in labels that cause a 404 or 504 without an error message, or an answer from
+//! another worktree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::clashes::{across, within};
 use super::finding::{Finding, finding, is_off};
-use super::labelled::Labelled;
+use super::labelled::LabelledContainer;
 use super::link::is_link;
 use super::names::NETWORK_VARIABLE;
 use super::rule::{Router, Transport, hosts, part, routers};
@@ -14,14 +14,14 @@ use crate::model::{Service, Stack};
 /// Entry points of the proxy.
 const ENTRYPOINTS: [&str; 4] = ["web", "websecure", "postgres", "redis"];
 
-/// Looks at all labels of a project. `network` is the proxy's; `exposed` says
-/// what ports the images of services expose, as far as it is known; `running`
-/// are containers of other projects.
+/// Checks all labels of a project. `network` is the proxy's; `exposed` holds the ports that
+/// the images of services expose, as far as known; `running` are containers of other
+/// projects.
 pub fn lint(
     stack: &Stack,
     network: &str,
     exposed: &BTreeMap<String, Vec<u16>>,
-    running: &[Labelled<'_>],
+    running: &[LabelledContainer<'_>],
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     let labelled: Vec<(&Service, Vec<Router>)> =
@@ -34,7 +34,7 @@ pub fn lint(
                 let label = routers[0].label.clone();
                 sink.add(
                     &label,
-                    "the proxy takes only containers that say `traefik.enable=true`: this one gets no route",
+                    "the proxy only takes containers with `traefik.enable=true`: this one gets no route",
                     "add the label `traefik.enable=true`",
                 );
             }
@@ -68,12 +68,12 @@ impl Sink<'_> {
     }
 }
 
-/// Compose replaces variables in the values of a mapping, never in its keys.
+/// Compose interpolates the values of a mapping, never its keys.
 fn keys(sink: &mut Sink<'_>) {
     for key in sink.service.labels.keys().filter(|key| key.contains('$')) {
         sink.add(
             key,
-            format!("the key `{key}` stays as it is written: in a mapping Compose replaces variables in values only"),
+            format!("the key `{key}` stays as it is: in a mapping Compose only replaces variables in values"),
             "write the labels as a list: `- \"KEY=VALUE\"`",
         );
     }
@@ -83,7 +83,7 @@ fn on_network(sink: &mut Sink<'_>, network: &str) {
     let service = sink.service;
     let first = service.labels.keys().next().cloned().unwrap_or_default();
     let label = service.labels.iter().find(|(key, _)| key.eq_ignore_ascii_case("traefik.docker.network"));
-    // A checkout's own network with the proxy is as good.
+    // A checkout's own link counts as well.
     let link = label.map(|(_, value)| value.as_str()).filter(|value| is_link(network, value));
     let network = link.unwrap_or(network);
     if !service.networks.values().any(|name| name == network) {
@@ -104,14 +104,14 @@ fn on_network(sink: &mut Sink<'_>, network: &str) {
     }
 }
 
-/// Without a port Traefik takes the only one that is exposed, and of several
-/// the lowest; with none there is no route.
+/// Without a port label Traefik takes the lowest exposed port; without exposed ports there
+/// is no route.
 fn port(sink: &mut Sink<'_>, routers: &[Router], exposed: Option<&[u16]>) {
     let service = sink.service;
     let mut known: BTreeSet<u16> = service.ports.iter().map(|wanted| wanted.mapping.target).collect();
     known.extend(&service.expose);
     known.extend(exposed.into_iter().flatten());
-    // Unless the image was looked at, one known port may be one of several.
+    // Unless the image is known, it may expose more than the one known port.
     if known.len() == 1 && (exposed.is_some() || service.image.is_none()) {
         return;
     }
@@ -120,7 +120,7 @@ fn port(sink: &mut Sink<'_>, routers: &[Router], exposed: Option<&[u16]>) {
         let has = service.labels.keys().filter_map(|label| part(label, "services")).any(|(of, _, option)| {
             of == transport && (option == "loadbalancer.server.port" || option == "loadbalancer.server.url")
         });
-        // A service of the file provider or of another container has its own.
+        // A service of the file provider or of another container sets its own.
         let elsewhere = router.service.as_ref().is_some_and(|name| name.contains('@'));
         if has || elsewhere {
             continue;
@@ -159,7 +159,7 @@ fn rule(sink: &mut Sink<'_>, router: &Router) {
     if router.transport == Transport::Tcp && !router.tls && !rule.is_empty() && !catch_all {
         sink.add(
             &router.label,
-            format!("the router `{name}` knows its host from TLS only, and ends none: it is dropped"),
+            format!("the router `{name}` needs TLS to know the host, and has none: it is dropped"),
             format!("`traefik.tcp.routers.{name}.tls=true`"),
         );
     }
@@ -172,7 +172,7 @@ fn rule(sink: &mut Sink<'_>, router: &Router) {
     }
 }
 
-/// Routers and services are global: the second worktree brings them again.
+/// Routers and services are global: a second worktree defines them again.
 fn named(sink: &mut Sink<'_>, router: &Router, project: &str) {
     let layer = router.transport.as_str();
     if !router.name.contains(project) && !router.name.contains('$') {
@@ -187,7 +187,7 @@ fn named(sink: &mut Sink<'_>, router: &Router, project: &str) {
     }
 }
 
-/// Traefik puts services of one name together, and asks them in turns.
+/// Traefik merges services of one name and balances requests between them.
 fn service_names(sink: &mut Sink<'_>, project: &str) {
     let service = sink.service;
     let mut seen: Vec<(Transport, &str)> = Vec::new();
@@ -200,7 +200,7 @@ fn service_names(sink: &mut Sink<'_>, project: &str) {
         sink.add(
             label,
             format!(
-                "the service `{name}` has the same name in every worktree of this project: two of them would answer in turns"
+                "the service `{name}` has the same name in every worktree of this project: they would share the requests"
             ),
             format!("`traefik.{}.services.${{COMPOSE_PROJECT_NAME}}-{name}.…`", transport.as_str()),
         );
@@ -214,8 +214,7 @@ pub(super) mod tests {
     use super::super::kind::tests::service;
     use super::*;
 
-    /// A service on network `web` with these labels, one port, and each label
-    /// on a line of its own.
+    /// A service on network `web` with one port and these labels, each on its own line.
     pub(crate) fn labelled(name: &str, labels: &[(&str, &str)]) -> Service {
         let mut service = service(name, "", &[8000]);
         service.networks.insert("web".into(), "web".into());
@@ -226,7 +225,7 @@ pub(super) mod tests {
         service
     }
 
-    pub(crate) fn messages(services: Vec<Service>, running: &[Labelled<'_>]) -> Vec<String> {
+    pub(crate) fn messages(services: Vec<Service>, running: &[LabelledContainer<'_>]) -> Vec<String> {
         let stack = Stack { name: "p".into(), services, ..Stack::default() };
         let line = |f: Finding| format!("{}:{} {}", f.service, f.place.map_or(0, |place| place.line), f.message);
         lint(&stack, "web", &BTreeMap::new(), running).into_iter().map(line).collect()
@@ -248,7 +247,7 @@ pub(super) mod tests {
     #[test]
     fn each_mistake_is_found_with_its_line() {
         let rule = ("traefik.http.routers.p-a.rule", "Host(`a.localhost`)");
-        one(&messages(vec![labelled("a", &[rule])], &[]), "a:1 the proxy takes only containers that say");
+        one(&messages(vec![labelled("a", &[rule])], &[]), "a:1 the proxy only takes containers with");
         let key = ("traefik.http.routers.${COMPOSE_PROJECT_NAME}-a.rule", "Host(`a.localhost`)");
         one(&messages(vec![labelled("a", &[ON, key])], &[]), "a:2 the key `traefik.http.routers.${COMPOSE");
         let network = ("traefik.docker.network", "p_web");
@@ -265,11 +264,11 @@ pub(super) mod tests {
             "a:2 the router `a` has the same name in every worktree",
         );
         let merged = ("traefik.http.services.a.loadbalancer.server.port", "8000");
-        one(&messages(vec![labelled("a", &[ON, rule, merged])], &[]), "two of them would answer in turns");
+        one(&messages(vec![labelled("a", &[ON, rule, merged])], &[]), "they would share the requests");
         let old = ("traefik.http.routers.p-a.rule", "Host(`a.localhost`,`b.localhost`)");
         one(&messages(vec![labelled("a", &[ON, old])], &[]), "is a rule of Traefik 2");
         let plain = ("traefik.tcp.routers.p-a.rule", "HostSNI(`db.localhost`)");
-        one(&messages(vec![labelled("a", &[ON, plain])], &[]), "and ends none");
+        one(&messages(vec![labelled("a", &[ON, plain])], &[]), "and has none");
         let entry = ("traefik.http.routers.p-a.entrypoints", "https");
         one(&messages(vec![labelled("a", &[ON, rule, entry])], &[]), "has no entry point `https`");
     }

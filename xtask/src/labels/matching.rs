@@ -1,12 +1,11 @@
-//! Whether a rule can match a request for a host: as far as its matchers of hosts
-//! tell, whatever the request is otherwise.
+//! Whether a rule can match a request for a host. Only its host matchers are evaluated.
 
-/// What is known of a part of a rule.
+/// Whether a part of a rule matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Truth {
     Yes,
     No,
-    /// Paths, headers, methods, regular expressions.
+    /// Unknown: paths, headers, methods, regular expressions.
     Perhaps,
 }
 
@@ -36,8 +35,8 @@ impl Truth {
     }
 }
 
-/// Whether a router with this rule can get a request for `host`, in small letters.
-/// A rule that cannot be read is dropped by Traefik, and matches nothing.
+/// Whether a router with this rule can match a request for `host`, in lower case. Traefik
+/// drops invalid rules, so they match nothing.
 pub(super) fn can_match(rule: &str, host: &str) -> bool {
     let mut reader = Reader { rest: rule, host, depth: 0 };
     let truth = reader.any().filter(|_| reader.rest.trim().is_empty());
@@ -50,11 +49,11 @@ struct Reader<'a> {
     depth: usize,
 }
 
-/// Deeper than any person writes, and far from the end of the stack.
+/// Deeper than any real rule, and safe for recursion.
 const DEEPEST: usize = 64;
 
 impl Reader<'_> {
-    /// Takes `word` where it is next.
+    /// Consumes `word` if it comes next.
     fn takes(&mut self, word: &str) -> bool {
         let rest = self.rest.trim_start().strip_prefix(word);
         self.rest = rest.unwrap_or(self.rest);
@@ -108,7 +107,7 @@ impl Reader<'_> {
         }
         while !self.takes(")") {
             values.push(self.value()?);
-            // A comma also stands between a header's name and its value.
+            // A comma also separates a header's name and value.
             self.takes(",");
         }
         Some(match name.to_ascii_lowercase().as_str() {
@@ -121,7 +120,7 @@ impl Reader<'_> {
         })
     }
 
-    /// A text in back-ticks or double quotes.
+    /// A string in back-ticks or double quotes.
     fn value(&mut self) -> Option<String> {
         let text = self.rest.trim_start();
         let quote = text.chars().next().filter(|quote| ['`', '"'].contains(quote))?;
@@ -131,14 +130,14 @@ impl Reader<'_> {
     }
 }
 
-/// `*` is every name, `*.shop.localhost` those right below one (Traefik 3.7).
+/// `*` matches every name, `*.shop.localhost` direct subdomains (Traefik 3.7).
 fn is_host(pattern: &str, host: &str) -> bool {
     let below = |parent: &str| host.split_once('.').is_some_and(|(_, rest)| rest == parent);
     pattern == "*" || pattern == host || pattern.strip_prefix("*.").is_some_and(below)
 }
 
-/// Whether a regular expression can match a host, as far as its end tells: the plain
-/// text right before a final `$`. What comes before is not looked at.
+/// Whether a regular expression can match a host, judged by the literal text before a final
+/// `$` only.
 fn can_end(expression: &str, host: &str) -> bool {
     let Some(body) = expression.strip_suffix('$').filter(|body| !body.contains('|')) else { return true };
     let mut tail = String::new();

@@ -1,15 +1,15 @@
-//! The proxy's own names and numbers.
+//! Names and numbers of the proxy.
 
-/// The network that the proxy shares with what it routes to, unless
-/// [`NETWORK_VARIABLE`] says otherwise.
+/// Default of [`NETWORK_VARIABLE`].
 pub const NETWORK: &str = "web";
-/// The variable that names another network, and so another proxy.
+/// The variable that names the network which the proxy shares with its services; another
+/// network means another proxy.
 pub const NETWORK_VARIABLE: &str = "PROXY_NETWORK";
-/// The variable that holds the project's host name without `.localhost`.
+/// The variable with the project's host name without `.localhost`.
 pub const HOST_VARIABLE: &str = "PROXY_HOST";
-/// All names end so: RFC 6761 keeps it for this machine.
+/// All names end in it: RFC 6761 reserves it for this machine.
 pub const DOMAIN: &str = "localhost";
-/// The priority of every router of a generated file: above whatever a rule's
-/// length or a person gives, so that no catch-all of another project comes first.
-/// Below 2^31, which is the limit of a Traefik for 32 bits.
+/// Priority of every router in a generated file: higher than a rule's length or a
+/// hand-written priority, so that no catch-all of another project comes first. Below 2^31,
+/// the limit of a 32-bit Traefik.
 pub(super) const PRIORITY: u32 = 2_000_000_000;

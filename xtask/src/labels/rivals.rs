@@ -1,34 +1,31 @@
-//! Routers and services of other projects that take what a project's own routers
-//! are for. Every container that Traefik sees can do so: names are first come, and
-//! ranks are whatever a label says.
+//! Rivals: routers and services of other projects that compete for the requests of this
+//! project. Any container that Traefik sees can define any name, host and priority.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::labelled::Labelled;
+use super::labelled::LabelledContainer;
 use super::matching::can_match;
 use super::names::{HOST_VARIABLE, NETWORK_VARIABLE};
 use super::rule::{Router, Transport, hosts, part, routers, same_host};
 
-/// How another project's labels get in the way.
+/// How another project's labels conflict.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rival {
     /// A router of the same name: Traefik drops both.
     Router(String),
-    /// A service of the same name: Traefik asks the containers of both in turns.
+    /// A service of the same name: Traefik balances between the containers of both.
     Service(String),
     /// A host that both want.
     Host(String),
-    /// A router that gets the requests for `host` before the project's own.
+    /// A router that gets the requests for `host` instead of the project's own.
     Outranks {
-        /// Its name.
         router: String,
         /// The project's host.
         host: String,
     },
-    /// A router that gets the requests for `host` while the project's own router
-    /// is not there, because its service is not.
+    /// A router that gets the requests for `host` while the project's own router is gone,
+    /// because its service is down.
     Fallback {
-        /// Its name.
         router: String,
         /// The project's host.
         host: String,
@@ -36,19 +33,19 @@ pub enum Rival {
 }
 
 impl Rival {
-    /// Whether it does harm as soon as it is there.
-    pub fn is_harm(&self) -> bool {
+    /// Whether it does harm even while the project's service runs.
+    pub fn is_harmful(&self) -> bool {
         !matches!(self, Rival::Fallback { .. })
     }
 
-    /// The fact; `whose` names the other container.
+    /// The message; `whose` names the other container.
     pub fn fact(&self, whose: &str) -> String {
         match self {
             Rival::Router(router) => {
                 format!("router `{router}` is in {whose} as well: the proxy drops both, and their names lead nowhere")
             }
             Rival::Service(service) => {
-                format!("service `{service}` is in {whose} as well: the proxy asks both in turns")
+                format!("service `{service}` is in {whose} as well: the proxy divides the requests between both")
             }
             Rival::Host(host) => format!("{host} leads to {whose} as well: one of them never gets a request"),
             Rival::Outranks { router, host } => {
@@ -60,7 +57,7 @@ impl Rival {
         }
     }
 
-    /// The label of the project's own router that it is about, to point at.
+    /// The label of the project's own router to report.
     pub(super) fn label<'a>(&self, own: &'a [Router]) -> &'a str {
         let is_it = |router: &&Router| match self {
             Rival::Router(name) => router.name == *name,
@@ -72,7 +69,6 @@ impl Rival {
         own.iter().find(is_it).or(own.first()).map_or("", |router| router.label.as_str())
     }
 
-    /// What to do about it.
     pub fn cure(&self) -> String {
         match self {
             Rival::Router(_) | Rival::Service(_) => {
@@ -90,8 +86,8 @@ impl Rival {
     }
 }
 
-/// What `theirs` does to the routers of `own`; the worst comes first.
-pub fn rivals(own: &BTreeMap<String, String>, theirs: &Labelled<'_>) -> Vec<Rival> {
+/// How `theirs` conflicts with the routers of `own`, worst first.
+pub fn rivals(own: &BTreeMap<String, String>, theirs: &LabelledContainer<'_>) -> Vec<Rival> {
     let (ours, others) = (routers(own), routers(theirs.labels));
     let mut found = BTreeSet::new();
     for other in &others {
@@ -105,7 +101,6 @@ pub fn rivals(own: &BTreeMap<String, String>, theirs: &Labelled<'_>) -> Vec<Riva
     found.into_iter().collect()
 }
 
-/// Names of the services that labels define.
 fn services(labels: &BTreeMap<String, String>) -> BTreeSet<(Transport, String)> {
     let name = |label: &String| part(label, "services").map(|(transport, name, _)| (transport, name.to_owned()));
     labels.keys().filter_map(name).collect()
@@ -126,8 +121,8 @@ fn between(our: &Router, other: &Router) -> Option<Rival> {
     Some(if comes_first(other, our) { Rival::Outranks { router, host } } else { Rival::Fallback { router, host } })
 }
 
-/// Whether one connection can reach both. A TCP router without TLS on an entry point
-/// of HTTP gets all of it (Traefik, `pkg/server/router/tcp`: TCP is asked first).
+/// Whether one connection can reach both. A TCP router without TLS on an HTTP entry point
+/// gets all connections (Traefik, `pkg/server/router/tcp`: TCP routers are asked first).
 fn meet(our: &Router, other: &Router) -> bool {
     let shared = entries(our).iter().any(|entry| entries(other).contains(entry));
     let kinds = match (our.transport, other.transport) {
@@ -138,19 +133,19 @@ fn meet(our: &Router, other: &Router) -> bool {
     shared && kinds
 }
 
-/// A router that names no entry point is on the default one.
+/// Entry points of a router; without any it is on the default one.
 fn entries(router: &Router) -> Vec<&str> {
     let named: Vec<&str> = router.entrypoints.iter().map(String::as_str).filter(|entry| !entry.is_empty()).collect();
     if named.is_empty() { vec!["web"] } else { named }
 }
 
-/// Whether `one` is asked before `two`. Of equals it cannot be told.
+/// Whether `one` is asked before `two`; the order of equals is undefined.
 pub(super) fn comes_first(one: &Router, two: &Router) -> bool {
     one.transport != two.transport || rank(one) >= rank(two)
 }
 
-/// The priority that Traefik gives: the rule's length, unless it is said; the least
-/// for a catch-all of TCP.
+/// Traefik's priority: the label, or the length of the rule; the lowest for a TCP
+/// catch-all.
 fn rank(router: &Router) -> i64 {
     let is_catch_all = router.transport == Transport::Tcp && hosts(&router.rule).iter().any(|host| host == "*");
     let length = i64::try_from(router.rule.len()).unwrap_or(i64::MAX);
@@ -181,7 +176,7 @@ mod tests {
 
     fn found(theirs: &[&str]) -> Vec<Rival> {
         let theirs = labels(theirs);
-        rivals(&own(), &Labelled { project: "q", container: "q-x-1", labels: &theirs })
+        rivals(&own(), &LabelledContainer { project: "q", container: "q-x-1", labels: &theirs })
     }
 
     #[test]
@@ -190,7 +185,7 @@ mod tests {
         assert_eq!(router, [Rival::Router("p-web".into())]);
         let service = found(&["traefik.http.services.p-web.loadbalancer.server.port=81"]);
         assert_eq!(service, [Rival::Service("p-web".into())]);
-        // HTTP and TCP are two lists.
+        // HTTP and TCP routers have separate names.
         assert_eq!(found(&["traefik.tcp.services.p-web.loadbalancer.server.port=81"]), []);
     }
 
@@ -206,7 +201,7 @@ mod tests {
         assert_eq!(found(&[rule, "traefik.http.routers.q.entrypoints=websecure"]), []);
         assert_eq!(found(&["traefik.http.routers.q.rule=Host(`q.localhost`) && PathPrefix(`/`)"]), []);
         assert_eq!(found(&["traefik.http.routers.q.rule=HostRegexp(`.+`)"]), fallback);
-        // Plain TCP on the port of HTTP takes all of it, whatever the rank.
+        // Plain TCP on an HTTP port gets all connections, whatever the priority.
         let plain = ["traefik.tcp.routers.q.rule=HostSNI(`*`)", "traefik.tcp.routers.q.entrypoints=web"];
         assert_eq!(found(&plain), outranks);
         let secure = [&plain[..], &["traefik.tcp.routers.q.tls=true"]].concat();
@@ -226,7 +221,7 @@ mod tests {
         assert_eq!(on("HostSNI(`*`)", &[]), []);
         let first = on("HostSNI(`*`)", &[tls, "traefik.tcp.routers.q.priority=2000000001"]);
         assert_eq!(first, [Rival::Outranks { router: "q".into(), host: host() }]);
-        assert!(first[0].is_harm());
+        assert!(first[0].is_harmful());
         assert_eq!(on("HostSNI(`db.p.localhost`)", &[tls]), [Rival::Host(host())]);
         assert_eq!(on("HostSNI(`db.q.localhost`)", &[tls]), []);
     }

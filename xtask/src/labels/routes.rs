@@ -1,4 +1,4 @@
-//! Which service gets which name.
+//! Which service gets which host name.
 
 use std::collections::BTreeMap;
 
@@ -8,53 +8,47 @@ use super::DOMAIN;
 use super::kind::{Kind, kind};
 use crate::model::{Protocol, Service, Stack};
 
-/// What `xtask.toml` says of a service: `[proxy.services] backend = { … }`.
+/// Options of a service in `xtask.toml`: `[proxy.services] backend = { … }`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Wish {
-    /// What it is.
+pub struct RouteOptions {
     pub kind: Option<Kind>,
     /// Port in the container.
     pub port: Option<u16>,
-    /// The part before the project's name; empty = the project's name itself.
+    /// The part before the project's name; empty = only the project's name.
     pub host: Option<String>,
 }
 
 /// A service that gets a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// The service.
     pub service: String,
-    /// What it is.
     pub kind: Kind,
     /// Port in the container.
     pub port: u16,
-    /// The part before the project's name; empty = the project's name itself.
+    /// The part before the project's name; empty = only the project's name.
     pub prefix: String,
-    /// Networks of its own, by key; the proxy's comes beside them.
+    /// Keys of its own networks; the proxy's is added to them.
     pub networks: Vec<String>,
-    /// Published ports that have no route, and are lost with `ports: !reset`.
+    /// Published ports without a route, which `ports: !reset` removes.
     pub lost: Vec<String>,
 }
 
 impl Route {
-    /// The whole name under the project's `base`.
+    /// The full host name under the project's `base`.
     pub fn host(&self, base: &str) -> String {
         if self.prefix.is_empty() { format!("{base}.{DOMAIN}") } else { format!("{}.{base}.{DOMAIN}", self.prefix) }
     }
 }
 
-/// A service that publishes ports and gets no name.
+/// A service that publishes ports but gets no name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unrouted {
-    /// The service.
     pub service: String,
-    /// Why.
     pub why: String,
 }
 
-/// Whether `text` can stand in a host name: letters, digits and `-`, with dots
-/// between.
+/// Whether `text` is valid in a host name: letters, digits and `-`, separated by dots.
 pub fn is_host(text: &str) -> bool {
     let label = |label: &str| {
         !label.is_empty()
@@ -66,19 +60,19 @@ pub fn is_host(text: &str) -> bool {
     text.len() <= 200 && text.split('.').all(label)
 }
 
-/// The routes of a project. Only what publishes ports is routed, unless the
-/// settings name it: what is not published was never meant for this host.
-pub fn routes(stack: &Stack, wishes: &BTreeMap<String, Wish>) -> (Vec<Route>, Vec<Unrouted>) {
+/// The routes of a project. Only services that publish ports are routed, and those that
+/// `options` name: others are not meant for this host.
+pub fn routes(stack: &Stack, options: &BTreeMap<String, RouteOptions>) -> (Vec<Route>, Vec<Unrouted>) {
     let mut routes: Vec<(Route, bool)> = Vec::new();
     let mut unrouted = Vec::new();
     for service in &stack.services {
-        let wish = wishes.get(&service.name);
-        let unwanted = wish.is_some_and(|wish| wish.kind == Some(Kind::Other));
-        if unwanted || service.ports.is_empty() && wish.is_none() {
+        let options = options.get(&service.name);
+        let unwanted = options.is_some_and(|options| options.kind == Some(Kind::Other));
+        if unwanted || service.ports.is_empty() && options.is_none() {
             continue;
         }
-        match route(service, wish) {
-            Ok(route) => routes.push((route, wish.is_some_and(|wish| wish.host.is_some()))),
+        match route(service, options) {
+            Ok(route) => routes.push((route, options.is_some_and(|options| options.host.is_some()))),
             Err(why) => unrouted.push(Unrouted { service: service.name.clone(), why }),
         }
     }
@@ -86,9 +80,9 @@ pub fn routes(stack: &Stack, wishes: &BTreeMap<String, Wish>) -> (Vec<Route>, Ve
     (routes.into_iter().map(|(route, _)| route).collect(), unrouted)
 }
 
-fn route(service: &Service, wish: Option<&Wish>) -> Result<Route, String> {
+fn route(service: &Service, options: Option<&RouteOptions>) -> Result<Route, String> {
     let (told, told_port) = kind(service);
-    let kind = wish.and_then(|wish| wish.kind).unwrap_or(told);
+    let kind = options.and_then(|options| options.kind).unwrap_or(told);
     let named =
         format!("name it in xtask.toml: `[proxy.services] {} = {{ kind = \"web\", port = 8000 }}`", service.name);
     if let Some(mode) = &service.network_mode {
@@ -97,7 +91,7 @@ fn route(service: &Service, wish: Option<&Wish>) -> Result<Route, String> {
     if kind == Kind::Other {
         return Err(match told_port {
             Some(port) => format!("what speaks on {port} cannot be told apart by name; it keeps its port. Or {named}"),
-            None => format!("no port of it is known; {named}"),
+            None => format!("its port is not known; {named}"),
         });
     }
     let default = match kind {
@@ -105,22 +99,22 @@ fn route(service: &Service, wish: Option<&Wish>) -> Result<Route, String> {
         Kind::Redis => Some(6379),
         _ => None,
     };
-    let port = wish.and_then(|wish| wish.port).or(told_port).or(default);
-    let port = port.ok_or_else(|| format!("no port of it is known; {named}"))?;
+    let port = options.and_then(|options| options.port).or(told_port).or(default);
+    let port = port.ok_or_else(|| format!("its port is not known; {named}"))?;
     let lost = service.ports.iter().map(|wanted| &wanted.mapping);
     let lost = lost.filter(|mapping| mapping.target != port || mapping.protocol != Protocol::Tcp);
     Ok(Route {
         service: service.name.clone(),
         kind,
         port,
-        prefix: wish.and_then(|wish| wish.host.clone()).unwrap_or_default(),
+        prefix: options.and_then(|options| options.host.clone()).unwrap_or_default(),
         networks: service.networks.keys().cloned().collect(),
         lost: lost.map(|mapping| format!("{}/{}", mapping.target, mapping.protocol)).collect(),
     })
 }
 
-/// Gives names to those that have none: the first of a kind gets the short one,
-/// the others their service's. A name of the settings is nobody else's.
+/// Names the routes without a configured name: the first of a kind gets the short name, the
+/// others their service's name. Configured names are not used twice.
 fn name(routes: &mut [(Route, bool)]) {
     let mut used: Vec<String> =
         routes.iter().filter(|(_, named)| *named).map(|(route, _)| route.prefix.clone()).collect();
@@ -137,13 +131,13 @@ fn name(routes: &mut [(Route, bool)]) {
         let own = dns_label(&route.service);
         let numbered = (2..).map(|number| format!("{own}-{number}"));
         let mut names = [short.to_owned(), own.clone()].into_iter().chain(numbered);
-        // There is always one more number.
+        // There is always a free number.
         route.prefix = names.find(|name| !used.contains(name)).unwrap_or_default();
         used.push(route.prefix.clone());
     }
 }
 
-/// The service that people mean when they say the kind's name comes first.
+/// Orders services of one kind by how likely the kind's name means them.
 fn rank(route: &Route) -> usize {
     let names: &[&str] = match route.kind {
         Kind::Web => &["frontend", "web", "app", "ui", "www"],
@@ -154,7 +148,7 @@ fn rank(route: &Route) -> usize {
     names.iter().position(|name| *name == route.service).unwrap_or(names.len())
 }
 
-/// A service's name as part of a host name.
+/// Turns a service's name into a part of a host name.
 fn dns_label(name: &str) -> String {
     let label: String =
         name.to_ascii_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
@@ -171,8 +165,8 @@ mod tests {
         Stack { name: "p".into(), services, ..Stack::default() }
     }
 
-    fn hosts(stack: &Stack, wishes: &BTreeMap<String, Wish>) -> Vec<(String, String, u16)> {
-        let (routes, _) = routes(stack, wishes);
+    fn hosts(stack: &Stack, options: &BTreeMap<String, RouteOptions>) -> Vec<(String, String, u16)> {
+        let (routes, _) = routes(stack, options);
         routes.into_iter().map(|route| (route.host("shop"), route.service, route.port)).collect()
     }
 
@@ -205,18 +199,19 @@ mod tests {
     #[test]
     fn settings_win_and_may_route_what_publishes_nothing() {
         let stack = stack(vec![service("a", "", &[3306]), service("frontend", "", &[80]), service("quiet", "", &[])]);
-        let wish = |kind, port, host: &str| Wish { kind: Some(kind), port: Some(port), host: Some(host.into()) };
-        let wishes = BTreeMap::from([
-            ("a".to_owned(), wish(Kind::Web, 8000, "")),
-            ("quiet".to_owned(), wish(Kind::Api, 1, "q.x")),
-            ("frontend".to_owned(), Wish { port: Some(81), ..Wish::default() }),
+        let options =
+            |kind, port, host: &str| RouteOptions { kind: Some(kind), port: Some(port), host: Some(host.into()) };
+        let options = BTreeMap::from([
+            ("a".to_owned(), options(Kind::Web, 8000, "")),
+            ("quiet".to_owned(), options(Kind::Api, 1, "q.x")),
+            ("frontend".to_owned(), RouteOptions { port: Some(81), ..RouteOptions::default() }),
         ]);
         let want = [
             ("shop.localhost", "a", 8000),
             ("frontend.shop.localhost", "frontend", 81),
             ("q.x.shop.localhost", "quiet", 1),
         ];
-        assert_eq!(hosts(&stack, &wishes), want.map(|(h, s, p)| (h.to_owned(), s.to_owned(), p)));
+        assert_eq!(hosts(&stack, &options), want.map(|(h, s, p)| (h.to_owned(), s.to_owned(), p)));
     }
 
     #[test]

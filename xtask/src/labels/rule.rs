@@ -1,21 +1,19 @@
-//! Labels as the routers that Traefik makes of them.
+//! Reads the routers that labels define.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// What a router routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
-    /// HTTP, by the `Host` header.
+    /// HTTP, routed by the `Host` header.
     Http,
-    /// Anything in TLS, by the name in its first message.
+    /// TLS, routed by the server name in its first message.
     Tcp,
 }
 
 impl Transport {
-    /// The word in a label.
     pub fn as_str(self) -> &'static str {
         match self {
             Transport::Http => "http",
@@ -29,24 +27,21 @@ impl Transport {
 pub struct Router {
     /// HTTP or TCP.
     pub transport: Transport,
-    /// Its name, global to a Traefik.
+    /// Global to a Traefik.
     pub name: String,
-    /// `…rule`; empty where it is not set.
+    /// Empty if it is not set.
     pub rule: String,
-    /// `…entrypoints`.
     pub entrypoints: Vec<String>,
-    /// `…service`, where it is set.
     pub service: Option<String>,
-    /// Whether it ends TLS.
+    /// Whether it terminates TLS.
     pub tls: bool,
-    /// `…priority`, where it is set and not 0: that is Traefik's word for none.
+    /// `None` also for 0, which is unset to Traefik.
     pub priority: Option<i64>,
-    /// A label of it, the rule's if there is one: where to point at.
+    /// The label to report: the rule's, or another one of this router.
     pub label: String,
 }
 
-/// The routers of one container. Keys are read as Traefik does: without regard
-/// to capitals, but for names.
+/// The routers of one container. As in Traefik, keys are case-insensitive except names.
 pub fn routers(labels: &BTreeMap<String, String>) -> Vec<Router> {
     let mut routers: BTreeMap<(Transport, String), Router> = BTreeMap::new();
     for (label, value) in labels {
@@ -76,8 +71,7 @@ pub fn routers(labels: &BTreeMap<String, String>) -> Vec<Router> {
     routers.into_values().collect()
 }
 
-/// `traefik.http.SECTION.NAME.OPTION` as transport, name and option (in small
-/// letters).
+/// Splits `traefik.http.SECTION.NAME.OPTION` into transport, name and option (lower case).
 pub(super) fn part<'a>(label: &'a str, section: &str) -> Option<(Transport, &'a str, String)> {
     let mut words = label.splitn(5, '.');
     let is = |word: Option<&str>, want: &str| word.is_some_and(|word| word.eq_ignore_ascii_case(want));
@@ -96,7 +90,7 @@ pub(super) fn part<'a>(label: &'a str, section: &str) -> Option<(Transport, &'a 
     Some((transport, name, words.next().unwrap_or_default().to_ascii_lowercase()))
 }
 
-/// The names in `Host(…)` and `HostSNI(…)` of a rule, in small letters.
+/// The names in `Host(…)` and `HostSNI(…)` of a rule, in lower case.
 pub fn hosts(rule: &str) -> Vec<String> {
     let mut hosts: Vec<String> = Vec::new();
     for matcher in ["Host(", "HostSNI("] {
@@ -112,21 +106,21 @@ pub fn hosts(rule: &str) -> Vec<String> {
     hosts
 }
 
-/// A name that a client could ask for, or `*`. Rules are text of anybody's, and
-/// hosts are printed in URLs and commands.
+/// Whether it is a valid host name or `*`. Anybody can write rules, and hosts are printed in
+/// URLs and commands.
 fn is_host(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '*');
     name.starts_with(|c: char| c != '-') && name.chars().all(plain)
 }
 
-/// A host that two routers of different names want on the same entry point,
-/// where nothing but the host decides, or where both rules are the same.
+/// A host that two routers of different names claim on the same entry point, if both rules
+/// only match the host, or are equal.
 pub(super) fn same_host(one: &Router, two: &Router) -> Option<String> {
     let meet = one.entrypoints.is_empty()
         || two.entrypoints.is_empty()
         || one.entrypoints.iter().any(|entry| two.entrypoints.contains(entry));
     let plain = |rule: &str| !rule.contains("&&") && !rule.contains("Path");
-    // Of two routers of one entry point, one may be for TLS and one without.
+    // On one entry point there may be one router with TLS and one without.
     let comparable = one.rule == two.rule || (plain(&one.rule) && plain(&two.rule));
     if one.transport != two.transport || !meet || !comparable || one.tls != two.tls {
         return None;

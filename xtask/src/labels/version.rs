@@ -1,20 +1,19 @@
-//! Which Traefik, and whether it and the engine understand each other: found
-//! out before, because afterwards it is a 404 for every host.
+//! Whether a version of Traefik works with an engine. Checked before it starts, because
+//! otherwise every host is a 404.
 
 use crate::error::{Error, Result};
 use crate::model::Version;
 
-/// Refuses what is known not to work. `api` is the highest version of the
-/// engine's API.
+/// Refuses versions that are known not to work. `api` is the engine's highest API version.
 ///
 /// * before 3: other rules, and no PostgreSQL by name (traefik#9377);
-/// * up to 3.6.0: asks for API 1.24, which engines from 29 on refuse (#12253);
+/// * up to 3.6.0: uses API 1.24, which engines from 29 on refuse (#12253);
 /// * 3.6.11: breaks STARTTLS of PostgreSQL (#12866);
 /// * from 3.6.16 on: needs API 1.40, which engines before 19.03 lack.
 pub fn check_engine(traefik: Version, api: Version) -> Result<()> {
     let refuse = |why: &str| {
         Err(Error::new(format!("Traefik {traefik} {why}"))
-            .hint("take the usual one, traefik:v3.7: `cargo xtask proxy up` without --image and XTASK_PROXY_IMAGE"))
+            .hint("use the default, traefik:v3.7: `cargo xtask proxy up` without --image and XTASK_PROXY_IMAGE"))
     };
     if traefik < Version(3, 0, 0) {
         return refuse("cannot route PostgreSQL by name, and has other rules: 3.6.1 or later is needed");
@@ -37,9 +36,8 @@ pub fn check_engine(traefik: Version, api: Version) -> Result<()> {
     Ok(())
 }
 
-/// Whether this Traefik speaks API 1.24 whatever the engine says: the version was
-/// written into it up to 3.6.0 and 2.11.30; 3.6.1 and 2.11.31 ask first
-/// (traefik/traefik#12253).
+/// Whether this Traefik always uses API 1.24: the version was hard-coded up to 3.6.0 and
+/// 2.11.30; 3.6.1 and 2.11.31 negotiate it (traefik/traefik#12253).
 fn asks_for_1_24(traefik: Version) -> bool {
     match traefik.0 {
         2 => traefik < Version(2, 11, 31),
@@ -48,10 +46,9 @@ fn asks_for_1_24(traefik: Version) -> bool {
     }
 }
 
-/// Whether the Traefik of this image cannot speak to an engine whose oldest API
-/// is `min_api`: it runs then, and answers every name with `404 page not found`.
-/// A tag says less than a version: `latest` and `v3` nothing, which is believed
-/// to be new, and `v3.6` the newest of those.
+/// Whether the Traefik of this image cannot use an engine whose oldest API is `min_api`: it
+/// runs, but answers every name with `404 page not found`. A tag says less than a version:
+/// `latest` and `v3` count as new, `v3.6` as the newest of its series.
 pub fn image_is_too_old(image: &str, min_api: Version) -> bool {
     let name = image.rsplit('/').next().unwrap_or_default().split('@').next().unwrap_or_default();
     let Some(("traefik", tag)) = name.split_once(':') else { return false };

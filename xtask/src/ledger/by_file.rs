@@ -1,4 +1,4 @@
-//! What is remembered by file and variable, as JSON in the state folder.
+//! Records by file and variable, as JSON in the state folder.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::book::LIMIT;
+use super::leases::LIMIT;
 use crate::disk;
 use crate::error::{Context, Result};
 
@@ -16,10 +16,10 @@ struct ByFile<T> {
     files: BTreeMap<PathBuf, BTreeMap<String, T>>,
 }
 
-/// What the file `name` of the folder `state` remembers of `file`, by variable. One
-/// that is not there, damaged, or not ours to read remembers nothing.
+/// The records about `file` in the file `name` of the folder `state`, by variable. Empty if that file
+/// is missing, damaged or not trusted.
 pub(super) fn read<T: DeserializeOwned>(state: &Path, name: &str, file: &Path) -> BTreeMap<String, T> {
-    read_all(state, name).remove(&disk::real(file)).unwrap_or_default()
+    read_all(state, name).remove(&disk::real_path(file)).unwrap_or_default()
 }
 
 fn read_all<T: DeserializeOwned>(state: &Path, name: &str) -> BTreeMap<PathBuf, BTreeMap<String, T>> {
@@ -27,8 +27,7 @@ fn read_all<T: DeserializeOwned>(state: &Path, name: &str) -> BTreeMap<PathBuf, 
     bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).map(|all: ByFile<T>| all.files).unwrap_or_default()
 }
 
-/// Changes it. Files that are gone, and those of which nothing is left to remember,
-/// are forgotten.
+/// Changes the records about `file`. Drops records of files that are gone, and empty ones.
 pub(super) fn change<T: Serialize + DeserializeOwned>(
     state: &Path,
     name: &str,
@@ -38,7 +37,7 @@ pub(super) fn change<T: Serialize + DeserializeOwned>(
     disk::private_folder(state)?;
     let _lock = disk::lock(&state.join("moves.lock"), LIMIT)?;
     let mut files = read_all(state, name);
-    change(files.entry(disk::real(file)).or_default());
+    change(files.entry(disk::real_path(file)).or_default());
     files.retain(|path, variables| !variables.is_empty() && path.exists());
     let json = serde_json::to_vec_pretty(&ByFile { schema: 1, files }).context(format!("write {name}"))?;
     disk::write_atomic(&state.join(name), &json)

@@ -1,10 +1,12 @@
-//! What this tool remembers of its own doings, one folder a person and machine.
+//! The state that this tool keeps, one folder per user and machine.
 
-mod book;
+#![expect(missing_docs, reason = "a comment says what the name does not")]
+
 mod by_file;
+mod leases;
 pub mod moves;
 mod place;
-mod turn;
+mod project_lock;
 pub mod values;
 
 use std::path::PathBuf;
@@ -12,16 +14,16 @@ use std::path::PathBuf;
 use crate::disk;
 use crate::error::{Error, Result};
 
-pub use book::{Book, decode, encode};
+pub use leases::{Ledger, decode, encode};
 pub use place::ledger_dir;
-pub use turn::Turn;
-pub use values::Kept;
+pub use project_lock::ProjectLock;
+pub use values::MovedValue;
 
-/// Overrides where the folder is.
+/// Overrides the folder.
 pub const STATE_DIR: &str = "XTASK_STATE_DIR";
 
-/// The folder: XTASK_STATE_DIR, else the system's place for state. One of
-/// somebody else is refused: what it says would be believed.
+/// The folder: XTASK_STATE_DIR, otherwise the system's place for state. A folder of another user is
+/// refused, because its content would be trusted.
 pub fn state_dir(env: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf> {
     let dir = place(env)?;
     disk::check_owner(&dir)?;
@@ -33,28 +35,26 @@ fn place(env: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf> {
         return absolute(PathBuf::from(dir), STATE_DIR);
     }
     let dirs = directories::ProjectDirs::from("", "", "cargo-xtask-ports");
-    // Only Linux has a folder of its own for state.
+    // Only Linux has a separate folder for state.
     let dir = dirs.map(|dirs| dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_path_buf());
     let none = || {
-        Error::new("no home folder to remember things in: HOME is not set, and the system knows none for this user")
+        Error::new("no home folder to keep state in: HOME is not set, and the system knows none for this user")
             .hint(format!("set {STATE_DIR} to a folder where this user may write"))
     };
     absolute(dir.ok_or_else(none)?, "HOME")
 }
 
-/// A relative one would be another folder wherever a command is typed, and lie
-/// in somebody's project.
+/// A relative path would mean a different folder for each current folder, perhaps inside a project.
 fn absolute(dir: PathBuf, variable: &str) -> Result<PathBuf> {
     if dir.is_absolute() {
         return Ok(dir);
     }
-    Err(Error::new(format!("{variable} is no absolute path, so there is no one folder to remember things in"))
-        .hint(format!("set {STATE_DIR} to a folder, from the root on")))
+    Err(Error::new(format!("{variable} is not an absolute path")).hint(format!("set {STATE_DIR} to an absolute path")))
 }
 
-/// Whether nobody said where the folder is, and the system's list of users had
-/// to: people who look for it do not look there.
-pub fn is_unsaid(env: &dyn Fn(&str) -> Option<String>) -> bool {
+/// Whether the folder was derived from the system's list of users because no variable is set. Users
+/// would not expect it there.
+pub fn is_home_unset(env: &dyn Fn(&str) -> Option<String>) -> bool {
     let names = if cfg!(unix) { [STATE_DIR, "HOME", "XDG_STATE_HOME"].as_slice() } else { &[] };
     !names.is_empty() && names.iter().all(|name| env(name).is_none_or(|value| value.is_empty()))
 }
@@ -66,16 +66,16 @@ mod tests {
     #[test]
     fn a_relative_folder_is_none() {
         let env = |name: &str| (name == STATE_DIR).then(|| "state".to_owned());
-        assert!(state_dir(&env).unwrap_err().message().starts_with("XTASK_STATE_DIR is no absolute path"));
+        assert!(state_dir(&env).unwrap_err().message().starts_with("XTASK_STATE_DIR is not an absolute path"));
     }
 
     #[cfg(unix)]
     #[test]
     fn a_home_that_is_not_set_is_noticed() {
         let with = |set: &'static str| move |name: &str| (name == set).then(|| "/h".to_owned());
-        assert!(is_unsaid(&|_| None) && is_unsaid(&|_| Some(String::new())));
+        assert!(is_home_unset(&|_| None) && is_home_unset(&|_| Some(String::new())));
         for set in [STATE_DIR, "HOME", "XDG_STATE_HOME"] {
-            assert!(!is_unsaid(&with(set)), "{set}");
+            assert!(!is_home_unset(&with(set)), "{set}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which variables a reassignment moved, so that they can go back.
+//! The variables that a reassignment moved, so that they can be restored.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,8 +19,8 @@ struct Moved {
 /// The file in the state folder.
 const FILE: &str = "moves.json";
 
-/// Remembers changes of `file`: variable, port before, port after. A
-/// variable that is back where it was is forgotten.
+/// Records changes of `file`: variable, port before, port after. Drops the record of a variable that
+/// is back at its first port.
 pub fn record(state: &Path, file: &Path, changes: &[(String, u16, u16)]) -> Result<()> {
     by_file::change(state, FILE, file, |of_file: &mut BTreeMap<String, Moved>| {
         for (variable, from, to) in changes {
@@ -35,7 +35,7 @@ pub fn record(state: &Path, file: &Path, changes: &[(String, u16, u16)]) -> Resu
 }
 
 /// The moves of `file`: variable, port before the first move, port now.
-pub fn of(state: &Path, file: &Path) -> Vec<(String, u16, u16)> {
+pub fn read(state: &Path, file: &Path) -> Vec<(String, u16, u16)> {
     let moved: BTreeMap<String, Moved> = by_file::read(state, FILE, file);
     moved.into_iter().map(|(variable, moved)| (variable, moved.from, moved.to)).collect()
 }
@@ -53,19 +53,19 @@ mod tests {
         let step = |from, to| record(&state, &file, &[("A".to_owned(), from, to)]).unwrap();
         step(8000, 8001);
         step(8001, 8002);
-        assert_eq!(of(&state, &file), [("A".to_owned(), 8000, 8002)]);
+        assert_eq!(read(&state, &file), [("A".to_owned(), 8000, 8002)]);
         step(8002, 8000);
-        assert_eq!(of(&state, &file), []);
-        // A person wrote 9000 by hand in between: that is the new start.
+        assert_eq!(read(&state, &file), []);
+        // 9000 was written by hand in between: that is the new first port.
         step(8000, 8001);
         step(9000, 9001);
-        assert_eq!(of(&state, &file), [("A".to_owned(), 9000, 9001)]);
+        assert_eq!(read(&state, &file), [("A".to_owned(), 9000, 9001)]);
     }
 
     #[test]
     fn a_damaged_file_remembers_nothing() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("moves.json"), "{").unwrap();
-        assert_eq!(of(dir.path(), Path::new(".env")), []);
+        assert_eq!(read(dir.path(), Path::new(".env")), []);
     }
 }

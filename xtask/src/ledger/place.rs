@@ -1,21 +1,20 @@
-//! Where the ledger of a machine's ports is.
+//! The folder of a machine's ledger.
 
 use std::path::{Path, PathBuf};
 
-/// The folder of the leases of the ports of `host`, below the state folder;
-/// without a host those of this machine, in the state folder itself.
+/// The folder with the leases of ports on `host`, below the state folder; without a host, the state
+/// folder itself for this machine.
 ///
-/// A port is a port of a machine. So each machine has a book of its own, in the
-/// same format: what is kept at an engine elsewhere takes no port from this
-/// machine, and the other way round, whoever reads it and however old the
-/// program is. Two engines at one address share their ports, and so the book,
-/// whatever way leads to them (`ssh://ann@box`, `tcp://box:2376`).
+/// A port belongs to a machine, so each machine has its own ledger in the same format: leases for a
+/// remote engine take no ports from this machine and vice versa, even for older versions of this
+/// program. Two engines at one address share the machine's ports and so the ledger, whatever the
+/// scheme (`ssh://ann@box`, `tcp://box:2376`).
 pub fn ledger_dir(state: &Path, host: Option<&str>) -> PathBuf {
     let Some(host) = host else { return state.to_path_buf() };
-    // A name is no path, whoever chose it. `[fe80::1]` is `_fe80__1_`.
+    // A host's name must never be read as a path. `[fe80::1]` becomes `_fe80__1_`.
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
     let name: String = host.chars().map(|c| if c == '.' { c } else { plain(c.to_ascii_lowercase()) }).collect();
-    // No host has such a name, but `..` is a way out.
+    // No host is called so, but `..` would leave the folder.
     state.join("engines").join(format!("at-{name}"))
 }
 

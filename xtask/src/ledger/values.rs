@@ -1,8 +1,8 @@
-//! How the variables that a reassignment moved were written before, so that
-//! `--restore-ports` gives a file the very bytes it had.
+//! How moved variables were written before, so that `--restore-ports` restores the exact bytes of a
+//! file.
 //!
-//! Beside `moves.json` and not in it: older programs read and write that one,
-//! and would drop what they do not know.
+//! Separate from `moves.json`: older versions read and write that file, and would drop unknown
+//! fields.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,17 +10,16 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::by_file;
-use crate::envfile::Was;
+use crate::envfile::WrittenForm;
 use crate::error::Result;
 
-/// One variable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
-    /// How it stood before the first move.
-    pub was: Was,
-    /// How we wrote it. Where it stands otherwise now, a person changed it.
-    pub now: Was,
-    /// There was no file.
+pub struct MovedValue {
+    /// How it was written before the first move.
+    pub was: WrittenForm,
+    /// How this tool wrote it. If it differs now, the user changed it.
+    pub now: WrittenForm,
+    /// The file did not exist.
     #[serde(default)]
     pub made: bool,
 }
@@ -28,13 +27,13 @@ pub struct Kept {
 /// The file in the state folder.
 const FILE: &str = "moved-values.json";
 
-/// Remembers a change of `file`. What was there before an earlier change
-/// stays remembered; a variable that is back is forgotten.
-pub fn record(state: &Path, file: &Path, variable: &str, change: Kept) -> Result<()> {
-    by_file::change(state, FILE, file, |of_file: &mut BTreeMap<String, Kept>| {
+/// Records a change of `file`. Keeps the value before the first change; drops the record of a variable
+/// that is restored.
+pub fn record(state: &Path, file: &Path, variable: &str, change: MovedValue) -> Result<()> {
+    by_file::change(state, FILE, file, |of_file: &mut BTreeMap<String, MovedValue>| {
         let first = of_file.remove(variable).filter(|kept| kept.now == change.was);
         let kept = match first {
-            Some(first) => Kept { now: change.now, ..first },
+            Some(first) => MovedValue { now: change.now, ..first },
             None => change,
         };
         if kept.was != kept.now {
@@ -43,8 +42,8 @@ pub fn record(state: &Path, file: &Path, variable: &str, change: Kept) -> Result
     })
 }
 
-/// What is remembered of `file`, by variable.
-pub fn of(state: &Path, file: &Path) -> BTreeMap<String, Kept> {
+/// The records about `file` by variable.
+pub fn read(state: &Path, file: &Path) -> BTreeMap<String, MovedValue> {
     by_file::read(state, FILE, file)
 }
 
@@ -57,19 +56,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join(".env");
         std::fs::write(&file, "").unwrap();
-        let value = |text: &str| Was::Value(text.to_owned());
-        let step = |was: Was, now: Was| {
-            record(dir.path(), &file, "A", Kept { was, now, made: false }).unwrap();
-            of(dir.path(), &file).remove("A")
+        let value = |text: &str| WrittenForm::Value(text.to_owned());
+        let step = |was: WrittenForm, now: WrittenForm| {
+            record(dir.path(), &file, "A", MovedValue { was, now, made: false }).unwrap();
+            read(dir.path(), &file).remove("A")
         };
         step(value("${H}:1"), value("${H}:2"));
         let kept = step(value("${H}:2"), value("${H}:3")).unwrap();
         assert_eq!((kept.was, kept.now), (value("${H}:1"), value("${H}:3")));
         assert_eq!(step(value("${H}:3"), value("${H}:1")), None);
-        // A person wrote something else in between: that is the new start.
-        step(Was::Absent("\n".into()), value("1"));
+        // Another value was written by hand in between: that is the new first value.
+        step(WrittenForm::Absent("\n".into()), value("1"));
         assert_eq!(step(value("'5'"), value("'6'")).unwrap().was, value("'5'"));
         std::fs::write(dir.path().join(FILE), "{").unwrap();
-        assert_eq!(of(dir.path(), &file), BTreeMap::new());
+        assert_eq!(read(dir.path(), &file), BTreeMap::new());
     }
 }

@@ -13,15 +13,13 @@ pub struct Container {
     pub id: String,
     /// Name without the leading slash.
     pub name: String,
-    /// Image reference.
     pub image: String,
-    /// Life cycle state.
     pub state: State,
     /// Result of the healthcheck, when there is one.
     pub health: Option<Health>,
-    /// Exit code of its last run, where it has ended.
+    /// Exit code of its last run, if it has ended.
     pub exit_code: Option<u8>,
-    /// How long it has been running; `None` from a minute on.
+    /// How long it has been running; `None` after the first minute.
     pub seconds_up: Option<u64>,
     /// Human status, such as `Exited (1) 3 seconds ago`.
     pub status: String,
@@ -33,54 +31,52 @@ pub struct Container {
     pub working_dir: Option<PathBuf>,
     /// Made by `docker compose run`: `up` never replaces it.
     pub one_off: bool,
-    /// What the engine publishes for it now.
+    /// What the engine publishes for it now; see [`Container::held`].
     pub bindings: Vec<Binding>,
-    /// The networks that it is on, or will be on once it is started.
+    /// The networks that it is on, or joins when it starts.
     pub networks: Vec<Attachment>,
-    /// Where it keeps data in volumes that nobody gave a name: they stay behind
-    /// when it is removed, and the next container gets new ones.
+    /// Mount points of its anonymous volumes: they stay behind when it is removed,
+    /// and the next container gets new ones.
     pub unnamed_volumes: Vec<String>,
     /// Labels that begin with `traefik.`.
     pub traefik: BTreeMap<String, String>,
-    /// The network of the proxy that it is for, where a generated file says so.
+    /// The network of the proxy that it is for, if a generated file says so.
     pub proxy: Option<String>,
 }
 
 impl Container {
-    /// What to call it on a command line: its name, or its id where the name is
-    /// none that an engine gives (moby, `daemon/names/names.go`).
+    /// What to call it on a command line: its name, or its id if no engine would give
+    /// that name (moby, `daemon/names/names.go`).
     pub fn reference(&self) -> &str {
         if Container::is_name(&self.name) { &self.name } else { &self.id }
     }
 
-    /// Whether an engine would give a container this name.
+    /// Whether engines allow this as the name of a container.
     pub fn is_name(name: &str) -> bool {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
         name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(plain)
     }
 
-    /// Whether it is on the network of this name.
     pub fn is_on(&self, network: &str) -> bool {
         self.networks.iter().any(|attachment| attachment.name == network)
     }
 
-    /// Whether it is on this very network, and not on an older one of the same name.
+    /// Whether it is on this very network, not on an older one of the same name.
     pub fn is_attached(&self, network: &Network) -> bool {
         self.networks.iter().any(|attachment| attachment.id == network.id)
     }
 
-    /// Whether it was made from this folder; both are without symbolic links.
-    pub fn is_from(&self, dir: &Path) -> bool {
+    /// Whether it was created from this folder; both paths are without symbolic links.
+    pub fn is_from_folder(&self, dir: &Path) -> bool {
         self.working_dir.as_deref() == Some(dir)
     }
 
-    /// Whether it is of this project in this folder.
     pub fn belongs_to(&self, project: &str, dir: &Path) -> bool {
-        self.project.as_deref() == Some(project) && self.is_from(dir)
+        self.project.as_deref() == Some(project) && self.is_from_folder(dir)
     }
 
-    /// What the engine holds for it now: nothing in a state without ports, for
-    /// which the engine may list bindings all the same.
+    /// The ports that the engine holds for it now. In a state without ports these are
+    /// none, although the engine may still list bindings.
     pub fn held(&self) -> impl Iterator<Item = &Binding> {
         self.bindings.iter().filter(|_| self.state.holds_ports())
     }
@@ -98,8 +94,8 @@ pub struct Attachment {
 }
 
 impl Attachment {
-    /// A place on a network, as long as the container does not run.
-    pub fn of(name: &str, id: &str) -> Attachment {
+    /// A container's place on a network while it does not run.
+    pub fn new(name: &str, id: &str) -> Attachment {
         Attachment { name: name.to_owned(), id: id.to_owned(), address: None }
     }
 }
@@ -113,34 +109,29 @@ pub struct Binding {
     pub published: u16,
     /// Port in the container.
     pub target: u16,
-    /// Transport protocol.
     pub protocol: Protocol,
 }
 
 /// Life cycle state of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum State {
-    /// Made, never started (or its start failed).
+    /// Created, never started (or its start failed).
     #[default]
     Created,
-    /// Runs.
     Running,
-    /// Frozen; keeps its ports.
+    /// Keeps its ports.
     Paused,
     /// Between two runs.
     Restarting,
-    /// Being removed.
     Removing,
-    /// Ended.
     Exited,
     /// The engine lost it.
     Dead,
 }
 
 impl State {
-    /// Whether the engine holds the container's ports in this state. After a
-    /// crash the engine still lists ports of exited containers, which it does
-    /// not hold.
+    /// Whether the engine holds the container's ports in this state. After a crash
+    /// the engine still lists the ports of exited containers but doesn't hold them.
     pub fn holds_ports(self) -> bool {
         matches!(self, State::Running | State::Paused | State::Restarting)
     }
@@ -159,7 +150,7 @@ impl State {
     }
 }
 
-/// Result of a healthcheck, the better after the worse.
+/// Result of a healthcheck, from worst to best.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Health {
     /// `retries` checks in a row failed.

@@ -2,19 +2,19 @@
 
 use super::Socket;
 
-/// Another machine, on which an engine binds its ports; or this one, seen from
-/// within one of its containers.
+/// The machine on which an engine binds its ports: another one, or the one around
+/// the container that this runs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineHost {
-    /// Name or address, as the engine's address has it: `box.lan`.
+    /// Name or address, as in the engine's address: `box.lan`.
     pub name: String,
-    /// It is the machine around the container that this runs in. The engine is
-    /// this person's own then, and no other checkouts than theirs are there.
+    /// It is the machine around the container that this runs in. The engine then
+    /// belongs to this user, and so do all checkouts there.
     pub is_container_host: bool,
-    /// What is bound there, where that was asked for; else only the engine's
-    /// bindings are known.
+    /// What is bound there, if that was asked for; otherwise only the engine's bindings
+    /// are known.
     pub sockets: Option<Vec<Socket>>,
-    /// A number that stands for the person and machine asking: where on that
-    /// machine their blocks of ports begin.
+    /// Derived from this user and machine: where on that machine the blocks of
+    /// ports for them begin.
     pub seed: u64,
 }

@@ -1,13 +1,13 @@
-//! Names that a compose file fixes, so that a second copy of the project on the
-//! same engine would meet the first one's.
+//! Names that a compose file fixes. A second copy of the project on the same engine
+//! would collide with the first.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// What has the name.
+/// The thing that has the name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Named {
-    /// The project: `name:` at the top. `COMPOSE_PROJECT_NAME` beats it.
+    /// The project: `name:` at the top. `COMPOSE_PROJECT_NAME` overrides it.
     Project,
     /// The container of this service: `container_name:`.
     Container(String),
@@ -28,15 +28,11 @@ impl fmt::Display for Named {
     }
 }
 
-/// A fixed name and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FixedName {
-    /// What it names.
     pub what: Named,
     /// The name, after interpolation.
     pub value: String,
-    /// Compose file.
     pub file: PathBuf,
-    /// Line, from 1.
     pub line: usize,
 }

@@ -1,4 +1,4 @@
-//! Ports kept for projects, running or not.
+//! Ports leased to projects, whether they run or not.
 
 use std::path::{Path, PathBuf};
 
@@ -6,19 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use super::{PortRange, Protocol};
 
-/// A published port that is kept for a service.
+/// A published port that is reserved for a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// Service of the project; for a dev server outside containers the name it
-    /// was given.
+    /// Service of the project, or the name of a dev server outside containers.
     pub service: String,
     /// Port in the container; 0 for a dev server outside containers.
     pub target: u16,
-    /// Transport protocol.
     pub protocol: Protocol,
-    /// The port that is kept.
     pub published: u16,
-    /// Since when, RFC 3339.
+    /// RFC 3339.
     pub since: String,
     /// The dev server that was last started on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,47 +34,44 @@ impl Lease {
     }
 }
 
-/// A process that is about to take the ports of a tenant. It is believed as
-/// long as it lives: pid and start time are compared.
+/// A process that is about to bind the ports of a tenant. It counts while it lives,
+/// which pid and start time together tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Starter {
     /// Process id.
     pub pid: u32,
-    /// Its start time, in the system's own unit.
+    /// Its start time, in the unit of [`super::Process::start_mark`].
     pub mark: u64,
 }
 
-/// A project in one folder, and what is kept for it.
+/// A project in one folder, and its leases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tenant {
     /// Compose project name.
     pub project: String,
     /// Project folder, without symbolic links.
     pub dir: PathBuf,
-    /// The block that its ports are chosen from, where one was given.
+    /// The block that its ports are chosen from, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<PortRange>,
-    /// Who is starting it now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starting: Option<Starter>,
-    /// It was started by names, and how.
+    /// How it was started by names, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub names: Option<NamesFile>,
-    /// Its leases.
     pub leases: Vec<Lease>,
 }
 
-/// What a project that was started by names is read with.
+/// What is needed to read a project that was started by names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamesFile {
-    /// The compose file that gives the names.
     pub path: PathBuf,
     /// The host name of this checkout, without `.localhost`.
     pub host: String,
 }
 
 impl Tenant {
-    /// A tenant that keeps nothing yet.
+    /// A tenant without leases.
     pub fn new(project: &str, dir: &Path) -> Self {
         Tenant {
             project: project.to_owned(),
@@ -89,74 +83,71 @@ impl Tenant {
         }
     }
 
-    /// The ports kept for one target port of a service, in the order of the
-    /// model: a service may publish the same target several times.
+    /// The ports leased for one target port of a service, in the order of the model: a
+    /// service may publish the same target several times.
     pub fn ports_of(&self, service: &str, target: u16, protocol: Protocol) -> impl Iterator<Item = u16> {
         let is_it =
             move |lease: &&Lease| lease.service == service && lease.target == target && lease.protocol == protocol;
         self.leases.iter().filter(is_it).map(|lease| lease.published)
     }
 
-    /// Whether it keeps `port`.
-    pub fn keeps(&self, port: u16, protocol: Protocol) -> bool {
+    pub fn has_lease(&self, port: u16, protocol: Protocol) -> bool {
         self.leases.iter().any(|lease| lease.published == port && lease.protocol == protocol)
     }
 
-    /// Whether `port` is kept for one of its dev servers.
+    /// Whether `port` is leased to one of its dev servers.
     pub fn has_dev_server(&self, port: u16) -> bool {
         self.leases.iter().any(|lease| lease.published == port && lease.is_dev_server())
     }
 
-    /// Who is about to take `port`, or has taken it: whoever starts the project,
-    /// and the dev server that the port is for.
+    /// The processes that are about to bind `port` or have bound it: the one that
+    /// starts the project, and the dev server that the port is for.
     pub fn starters(&self, port: u16, protocol: Protocol) -> impl Iterator<Item = Starter> {
         let of_port = self.leases.iter().filter(move |lease| (lease.published, lease.protocol) == (port, protocol));
         self.starting.into_iter().chain(of_port.filter_map(|lease| lease.runner))
     }
 
-    /// Whether it is a Compose project, and not only a folder of dev servers.
+    /// Whether it is a Compose project rather than a folder of dev servers.
     pub fn is_stack(&self) -> bool {
         self.leases.is_empty() || self.leases.iter().any(|lease| !lease.is_dev_server())
     }
 
-    /// Whether it is the project of that name in that folder.
-    pub fn is(&self, project: &str, dir: &Path) -> bool {
+    pub fn is_project(&self, project: &str, dir: &Path) -> bool {
         self.project == project && self.dir == dir
     }
 }
 
-/// All that is kept on this machine for this person.
+/// All leases of this user on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Leases {
-    /// In the order in which they came.
+    /// In the order in which they were added.
     pub tenants: Vec<Tenant>,
 }
 
 impl Leases {
-    /// The tenant of that name and folder.
     pub fn tenant(&self, project: &str, dir: &Path) -> Option<&Tenant> {
-        self.tenants.iter().find(|tenant| tenant.is(project, dir))
+        self.tenants.iter().find(|tenant| tenant.is_project(project, dir))
     }
 
-    /// The same to be changed; made where there is none.
+    /// Adds the tenant if there is none.
     pub fn tenant_mut(&mut self, project: &str, dir: &Path) -> &mut Tenant {
-        let at = self.tenants.iter().position(|tenant| tenant.is(project, dir)).unwrap_or_else(|| {
+        let at = self.tenants.iter().position(|tenant| tenant.is_project(project, dir)).unwrap_or_else(|| {
             self.tenants.push(Tenant::new(project, dir));
             self.tenants.len() - 1
         });
         &mut self.tenants[at]
     }
 
-    /// Everybody but the project of that name in that folder.
+    /// All tenants except the project of that name in that folder.
     pub fn others<'a>(&'a self, project: &'a str, dir: &'a Path) -> impl Iterator<Item = &'a Tenant> {
-        self.tenants.iter().filter(move |tenant| !tenant.is(project, dir))
+        self.tenants.iter().filter(move |tenant| !tenant.is_project(project, dir))
     }
 
-    /// Ends the lease of `port` with everybody but the project of that name in
-    /// that folder, and gives whose it was.
+    /// Ends the lease of `port` for everybody except the project of that name in that
+    /// folder, and returns those who had it.
     pub fn take_over(&mut self, port: u16, protocol: Protocol, project: &str, dir: &Path) -> Vec<(String, PathBuf)> {
         let mut before = Vec::new();
-        for tenant in self.tenants.iter_mut().filter(|tenant| !tenant.is(project, dir)) {
+        for tenant in self.tenants.iter_mut().filter(|tenant| !tenant.is_project(project, dir)) {
             let had = tenant.leases.len();
             tenant.leases.retain(|lease| (lease.published, lease.protocol) != (port, protocol));
             if tenant.leases.len() < had {

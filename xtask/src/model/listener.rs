@@ -6,34 +6,29 @@ use std::time::SystemTime;
 
 use super::{PortRange, Protocol, Subnet};
 
-/// What a socket on a port is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SocketState {
-    /// Accepts connections (for UDP: is bound and not connected).
+    /// Accepts connections (UDP: bound and not connected).
     Listen,
-    /// Bound, but `listen` was never called: blocks the port all the same.
+    /// Bound, but `listen` was never called. It still blocks the port.
     Bound,
     /// One end of a connection whose own local port this is.
     Connected,
 }
 
-/// A socket whose local port was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Socket {
     /// Local address; unspecified = every address of that family.
     pub ip: IpAddr,
-    /// An IPv6 socket that takes no IPv4 connections; `None` = cannot tell.
+    /// An IPv6 socket that takes no IPv4 connections; `None` = unknown.
     pub v6_only: Option<bool>,
-    /// Local port.
     pub port: u16,
-    /// Transport protocol.
     pub protocol: Protocol,
-    /// What it is doing.
     pub state: SocketState,
-    /// User id of its creator, where the system says (Unix).
+    /// User id of its creator, if the system tells it (Unix).
     pub uid: Option<u32>,
-    /// Processes that hold it: several after a fork, none when they belong to
-    /// somebody whose processes we may not look into.
+    /// Processes that hold it: several after a fork, none if they belong to a user
+    /// whose processes this one may not inspect.
     pub pids: Vec<u32>,
 }
 
@@ -42,43 +37,36 @@ pub struct Socket {
 pub struct Process {
     /// Process id.
     pub pid: u32,
-    /// Parent, where it could be read.
     pub parent: Option<u32>,
-    /// Short name.
     pub name: String,
-    /// Command line, words joined by spaces; empty when it may not be read.
+    /// Command line, words joined by spaces; empty if it may not be read.
     pub command: String,
-    /// User name, or the number when it has no name.
+    /// User name, or the user id if it has no name.
     pub user: Option<String>,
     /// Start time, to the second.
     pub started: Option<SystemTime>,
-    /// Start time in the system's own finest unit (Linux: clock ticks since
-    /// boot), for comparing identities.
+    /// Start time in the system's finest unit (Linux: clock ticks since boot), for
+    /// comparing identities.
     pub start_mark: u64,
-    /// Executable.
     pub exe: Option<PathBuf>,
 }
 
-/// What a process runs in; each part is absent where it cannot be told.
+/// What a process runs in; what cannot be found out is absent.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Surroundings {
-    /// Its current folder.
+pub struct ProcessContext {
     pub cwd: Option<PathBuf>,
-    /// Its parent, that one's parent, and so on, nearest first, without the
-    /// system's first process.
+    /// Its ancestors, nearest first, without the system's first process.
     pub parents: Vec<Parent>,
-    /// The systemd unit it belongs to.
     pub unit: Option<Unit>,
-    /// Id of the container it runs in.
+    /// Id of the container.
     pub container: Option<String>,
 }
 
-/// One that a process was started by, or that one by.
+/// An ancestor of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parent {
     /// Process id.
     pub pid: u32,
-    /// Short name.
     pub name: String,
 }
 
@@ -87,75 +75,67 @@ pub struct Parent {
 pub struct Unit {
     /// `postgresql@15-main.service`.
     pub name: String,
-    /// Of a person's own systemd (`systemctl --user`).
+    /// A unit of the user's own systemd (`systemctl --user`).
     pub user: bool,
 }
 
-/// Ports that the system keeps from being bound.
+/// Ports that the system reserves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
-    /// The ports.
     pub range: PortRange,
-    /// Who reserved them, as a fragment: "Windows (Hyper-V, WSL)".
+    /// Who reserved them, as part of a sentence: "Windows (Hyper-V, WSL)".
     pub by: String,
-    /// Whether binding such a port explicitly fails. Linux's
+    /// Whether binding such a port by number fails. Linux's
+    /// Whether binding such a port by number fails. Linux's
+    /// Whether binding such a port by number fails. Linux's
     /// `ip_local_reserved_ports` only keeps the kernel from handing them out.
     pub blocks: bool,
 }
 
-/// What binding an address showed.
+/// Result of trying to bind an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Probe {
-    /// It could be bound as the engine would.
     Free,
-    /// Somebody has it.
     InUse,
-    /// Not ours to bind: a privileged port, and we are no administrator.
+    /// A privileged port, and this user may not bind those.
     Denied,
-    /// The system keeps it (Windows: WSAEACCES with nobody listening).
+    /// Reserved by the system (Windows: WSAEACCES with nobody listening).
     Reserved,
-    /// The address is not one of this machine's.
+    /// Not an address of this machine.
     NotLocal,
-    /// This machine has no such address family.
+    /// This machine does not have that address family.
     NoFamily,
 }
 
-/// Room on a disk, in bytes.
+/// Disk space in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Disk {
-    /// For an ordinary user.
+    /// Available to an ordinary user.
     pub free: u64,
-    /// All of it.
     pub total: u64,
 }
 
-/// A firewall of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Firewall {
     /// `ufw`, `firewalld`.
     pub name: &'static str,
-    /// What it does.
     pub state: FirewallState,
 }
 
-/// What a firewall does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FirewallState {
-    /// Nothing.
     Off,
-    /// It has rules.
     On,
-    /// It refuses all that comes from outside.
+    /// It refuses everything from outside.
     BlocksAll,
-    /// It cannot be told, and why.
+    /// Why its state is not known.
     Unknown(&'static str),
 }
 
-/// An IPv4 route of this machine, and its interface.
+/// An IPv4 route of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// Name of the interface.
     pub interface: String,
-    /// The addresses it is for; never all of them.
+    /// Its destination; never the default route.
     pub to: Subnet,
 }

@@ -1,4 +1,6 @@
-//! The vocabulary, as plain types. Words are those of Compose, Docker and TCP.
+//! The vocabulary as plain types, in the terms of Compose, Docker and TCP.
+
+#![expect(missing_docs, reason = "a comment says what the name does not")]
 
 mod container;
 mod engine_host;
@@ -19,14 +21,15 @@ pub use engine_host::EngineHost;
 pub use fixed::{FixedName, Named};
 pub use lease::{Lease, Leases, NamesFile, Starter, Tenant};
 pub use listener::{
-    Disk, Firewall, FirewallState, Parent, Probe, Process, Reservation, Route, Socket, SocketState, Surroundings, Unit,
+    Disk, Firewall, FirewallState, Parent, Probe, Process, ProcessContext, Reservation, Route, Socket, SocketState,
+    Unit,
 };
 pub use name::{compose_project, is_full_id, is_project_name, is_service_name};
 pub use network::{HOST_BINDING, LINK, LINK_FOLDER, Link, Network, NetworkSettings, OF_PROXY};
 pub use options::ComposeOptions;
 pub use port::{PortMapping, PortRange, Protocol};
 pub use stack::{
-    Around, MissingEnvFile, Origin, PROXY_LABEL, Place, Service, Source, Stack, TRAEFIK_LABELS, Wanted, Written,
+    Affixes, MissingEnvFile, Origin, PROXY_LABEL, Place, Service, Source, Stack, TRAEFIK_LABELS, Wanted, Written,
     exposed_tcp,
 };
 pub use subnet::{Pool, Subnet};

@@ -1,30 +1,28 @@
-//! What Compose accepts as the name of a project and of a service, and ids of the
-//! engine.
+//! Names that Compose accepts for projects and services, and ids of the engine.
 
 use std::collections::BTreeMap;
 
-/// A lower-case letter or digit, then those, `-` and `_` (compose-go,
-/// `cli/options.go` and `loader.NormalizeProjectName`). It never begins with
-/// `-`, so it cannot be taken for an option.
+/// A lower-case letter or digit, then also `-` and `_` (compose-go,
+/// `cli/options.go` and `loader.NormalizeProjectName`). It never begins with `-`, so
+/// it cannot be mistaken for an option.
 pub fn is_project_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     name.starts_with(plain) && name.chars().all(|c| plain(c) || matches!(c, '-' | '_'))
 }
 
 /// Letters, digits, `.`, `-` and `_` (compose-spec, `schema/compose-spec.json`:
-/// `^[a-zA-Z0-9._-]+$`). It may begin with `-`: on a command line it stands
-/// behind `--`.
+/// `^[a-zA-Z0-9._-]+$`). It may begin with `-`: on a command line put it after `--`.
 pub fn is_service_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
 }
 
-/// The Compose project in the labels of a container or network. Anybody can write
-/// labels: what Compose would refuse as a name is none of Compose's.
+/// The Compose project in the labels of a container or network. Anybody can set
+/// labels, so names that Compose would refuse are ignored.
 pub fn compose_project(labels: &BTreeMap<String, String>) -> Option<&str> {
     labels.get("com.docker.compose.project").map(String::as_str).filter(|name| is_project_name(name))
 }
 
-/// Whether it is a whole id of the engine: 64 hexadecimal digits.
+/// Whether this is a full id of the engine: 64 hexadecimal digits.
 pub fn is_full_id(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

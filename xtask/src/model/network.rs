@@ -7,33 +7,35 @@ use std::time::SystemTime;
 
 use super::{Subnet, compose_project};
 
-/// A network, as far as it decides what the engine binds.
+/// The settings of a network that decide what the engine binds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NetworkSettings {
-    /// `external:`, so only the engine knows the rest.
+    /// `external:`, so only the engine knows its other settings.
     pub external: bool,
-    /// `internal: true`: the engine publishes nothing on it.
+    /// `internal: true`: the engine publishes no ports on it.
     pub internal: bool,
-    /// The address for mappings that name none.
+    /// The host IP for mappings that name none.
     pub host_ip: Option<IpAddr>,
 }
 
-/// The option of a bridge network that sets that address (docs.docker.com,
+/// The option of a bridge network that sets the default host IP (docs.docker.com,
+/// The option of a bridge network that sets the default host IP (docs.docker.com,
+/// The option of a bridge network that sets the default host IP (docs.docker.com,
 /// "Bridge network driver", options).
 pub const HOST_BINDING: &str = "com.docker.network.bridge.host_binding_ipv4";
 
 impl NetworkSettings {
-    /// The address that options of a driver set; the unspecified one is as none.
+    /// The default host IP in a driver's options; an unspecified address counts as none.
     pub fn address(options: &BTreeMap<String, String>) -> Option<IpAddr> {
         options.get(HOST_BINDING)?.parse().ok().filter(|ip: &IpAddr| !ip.is_unspecified())
     }
 }
 
-/// The label of a network that this tool made for a proxy: the proxy's project.
+/// Label of a network that this tool created for a proxy: the proxy's project.
 pub const OF_PROXY: &str = "xtask.proxy";
-/// The label of a checkout's own network with the proxy: the checkout's project.
+/// Label of a link, a checkout's own network with the proxy: the checkout's project.
 pub const LINK: &str = "xtask.link";
-/// The label of the same with the checkout's folder.
+/// Label of a link: the checkout's folder.
 pub const LINK_FOLDER: &str = "xtask.link.folder";
 
 /// A checkout's own network with the proxy.
@@ -41,35 +43,29 @@ pub const LINK_FOLDER: &str = "xtask.link.folder";
 pub struct Link<'a> {
     /// The checkout's Compose project.
     pub project: &'a str,
-    /// Its folder.
     pub folder: &'a Path,
     /// The proxy's Compose project.
     pub proxy: &'a str,
 }
 
-/// A network of the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Network {
     /// Full id.
     pub id: String,
-    /// Name.
     pub name: String,
     /// `bridge`, `overlay`, `null`.
     pub driver: String,
     /// `local`, or `swarm`.
     pub scope: String,
-    /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// Its IPv4 ranges.
+    /// IPv4 only.
     pub subnets: Vec<Subnet>,
-    /// When it was made.
     pub created: Option<SystemTime>,
-    /// The interface on the engine's machine, where it has a name of its own.
+    /// The interface on the engine's machine, if an option names it.
     pub interface: Option<String>,
-    /// What it says of published ports.
     pub settings: NetworkSettings,
-    /// Names of the running containers on it: only where this one network was asked
-    /// about.
+    /// Names of the running containers on it; known only if the engine was asked about
+    /// this network alone.
     pub endpoints: Vec<String>,
 }
 
@@ -79,7 +75,7 @@ impl Network {
         compose_project(&self.labels)
     }
 
-    /// Whose network with the proxy it is, where it is one.
+    /// The checkout and proxy that it links, if it is a link.
     pub fn link(&self) -> Option<Link<'_>> {
         let label = |name: &str| self.labels.get(name).map(String::as_str);
         let folder = Path::new(label(LINK_FOLDER).unwrap_or_default());

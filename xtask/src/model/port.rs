@@ -1,4 +1,4 @@
-//! A wanted port mapping, as a compose file states it.
+//! A port mapping as a compose file states it.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,11 +10,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
-    /// The default of Compose.
+    /// Compose's default.
     Tcp,
     /// `53:53/udp`.
     Udp,
-    /// Rare; never probed, only compared with the engine's bindings.
+    /// Never probed, only compared with the engine's bindings.
     Sctp,
 }
 
@@ -48,7 +48,7 @@ impl FromStr for Protocol {
     }
 }
 
-/// Ports from `first` to `last`, both included; 1 to 65535.
+/// Ports from `first` to `last`, both included, within 1 to 65535.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PortRange {
     /// Lowest port.
@@ -58,12 +58,11 @@ pub struct PortRange {
 }
 
 impl PortRange {
-    /// A single port.
     pub fn one(port: u16) -> Self {
         PortRange { first: port, last: port }
     }
 
-    /// From `first` to `last`; `None` where that is empty or holds port 0.
+    /// `None` if the range is empty or contains port 0.
     pub fn new(first: u16, last: u16) -> Option<Self> {
         (first > 0 && first <= last).then_some(PortRange { first, last })
     }
@@ -73,12 +72,10 @@ impl PortRange {
         self.first == self.last
     }
 
-    /// Whether `port` is in the range.
     pub fn contains(self, port: u16) -> bool {
         (self.first..=self.last).contains(&port)
     }
 
-    /// The ports that both have.
     pub fn intersection(self, other: PortRange) -> Option<PortRange> {
         PortRange::new(self.first.max(other.first), self.last.min(other.last))
     }
@@ -125,25 +122,23 @@ impl<'de> Deserialize<'de> for PortRange {
 pub struct PortMapping {
     /// Service the entry belongs to.
     pub service: String,
-    /// Address to bind; `None` = every address of the host, both families.
+    /// Address to bind; `None` = every address of the host, IPv4 and IPv6.
     pub host_ip: Option<IpAddr>,
-    /// Port on the host. `None` (or 0 in the file) = the engine picks one; a
-    /// range of several = the engine picks one of these.
+    /// Port on the host. `None` (or 0 in the file) = the engine picks one; a range =
+    /// the engine picks one of it.
     pub published: Option<PortRange>,
     /// Port in the container.
     pub target: u16,
-    /// Transport protocol.
     pub protocol: Protocol,
 }
 
 impl PortMapping {
-    /// One port, wanted by no service in particular.
-    pub fn of_port(host_ip: Option<IpAddr>, port: u16, protocol: Protocol) -> Self {
+    /// One port, without a service.
+    pub fn single(host_ip: Option<IpAddr>, port: u16, protocol: Protocol) -> Self {
         PortMapping { service: String::new(), host_ip, published: Some(PortRange::one(port)), target: port, protocol }
     }
 
-    /// The address as people write it: `8000`, `127.0.0.1:5432`, `[::1]:80`,
-    /// `53/udp`.
+    /// As people write it: `8000`, `127.0.0.1:5432`, `[::1]:80`, `53/udp`.
     pub fn address(&self) -> String {
         let port = self.published.map_or_else(|| "random".to_owned(), |range| range.to_string());
         let suffix = if self.protocol == Protocol::Tcp { String::new() } else { format!("/{}", self.protocol) };

@@ -1,5 +1,5 @@
-//! The project: its services and the ports they want, each with the place in
-//! the files that it comes from.
+//! The project: its services and the ports they want, each with its place in the
+//! files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,19 +7,19 @@ use std::path::PathBuf;
 
 use super::{NetworkSettings, PortMapping, PortRange};
 
-/// The effective Compose model, as far as ports and health are concerned.
+/// The effective Compose model, reduced to what matters for ports and health.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stack {
-    /// Project name, as Compose normalises it.
+    /// Project name as Compose normalises it.
     pub name: String,
-    /// Project folder: what the label `com.docker.compose.project.working_dir`
-    /// of its containers says.
+    /// Project folder: the value of its containers' label
+    /// `com.docker.compose.project.working_dir`.
     pub dir: PathBuf,
     /// Compose files in the order they are merged.
     pub files: Vec<PathBuf>,
     /// Services of active profiles, by name.
     pub services: Vec<Service>,
-    /// What the networks of these services say, by their names at the engine.
+    /// Settings of these services' networks, by their names at the engine.
     pub networks: BTreeMap<String, NetworkSettings>,
 }
 
@@ -29,13 +29,11 @@ impl Stack {
         self.services.iter().flat_map(|service| &service.ports)
     }
 
-    /// The service of that name.
     pub fn service(&self, name: &str) -> Option<&Service> {
         self.services.iter().find(|service| service.name == name)
     }
 }
 
-/// One service.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Service {
     /// Key under `services:`.
@@ -44,40 +42,38 @@ pub struct Service {
     pub image: Option<String>,
     /// `container_name:`, interpolated.
     pub container_name: Option<String>,
-    /// Has `build:`.
     pub build: bool,
-    /// `scale:` or `deploy.replicas`: how many containers; `None` is one.
+    /// `scale:` or `deploy.replicas`; `None` = one container.
     pub replicas: Option<u32>,
-    /// Has a healthcheck of its own that is not disabled.
+    /// The file has a healthcheck for it that is not disabled.
     pub healthcheck: bool,
-    /// The words of that healthcheck, with spaces between; else empty.
+    /// The words of that healthcheck, joined by spaces; otherwise empty.
     pub check: String,
-    /// Has `healthcheck.start_interval`, which not every engine takes.
+    /// Has `healthcheck.start_interval`, which older engines refuse.
     pub start_interval: bool,
-    /// `network_mode:`; with `host` the ports are not published by the engine.
+    /// `network_mode:`; with `host` the engine publishes no ports.
     pub network_mode: Option<String>,
-    /// `environment:`, values that are set in the file.
+    /// `environment:`, only values that the file sets.
     pub environment: BTreeMap<String, String>,
-    /// `depends_on:`, each with its condition (`service_started`, …). One that
-    /// is not required may name a service of an inactive profile.
+    /// `depends_on:`, each with its condition (`service_started`, …). One that is not
+    /// required may name a service of an inactive profile.
     pub depends_on: BTreeMap<String, String>,
     /// `ports:` in the order of the effective model.
     pub ports: Vec<Wanted>,
-    /// TCP ports of `expose:`, the lowest first.
+    /// TCP ports of `expose:`, lowest first.
     pub expose: Vec<u16>,
-    /// Networks that it is on: key in the file, name at the engine. None with
-    /// a `network_mode:`.
+    /// Its networks: key in the file, name at the engine. Empty with `network_mode:`.
     pub networks: BTreeMap<String, String>,
-    /// Keys of those that are external: other projects may be on them.
+    /// Keys of its external networks: other projects may be on them.
     pub external: BTreeSet<String>,
     /// Labels that begin with `traefik.`.
     pub labels: BTreeMap<String, String>,
-    /// Where those labels stand, as far as the reader could tell.
+    /// Where those labels are written, as far as the reader knows.
     pub label_places: BTreeMap<String, Place>,
 }
 
-/// The TCP ports of the entries of an `expose:`: `8000`, `8000/tcp`,
-/// `8000-8002`. What is no port is left out: Compose has judged it.
+/// The TCP ports in the entries of an `expose:`: `8000`, `8000/tcp`, `8000-8002`.
+/// Other text is left out: Compose validates it.
 pub fn exposed_tcp<'a>(entries: impl Iterator<Item = &'a str>) -> Vec<u16> {
     let ranges = entries.filter_map(|entry| {
         let (ports, protocol) = entry.split_once('/').unwrap_or((entry, "tcp"));
@@ -90,96 +86,86 @@ pub fn exposed_tcp<'a>(entries: impl Iterator<Item = &'a str>) -> Vec<u16> {
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The file.
     pub file: PathBuf,
-    /// Line, from 1.
     pub line: usize,
 }
 
-/// A file that `env_file:` of a service names, and that is not there. Compose
-/// refuses the project for it.
+/// A missing file that `env_file:` of a service names. Compose refuses the project
+/// because of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingEnvFile {
-    /// The service.
     pub service: String,
-    /// The file.
     pub file: PathBuf,
-    /// Where it is named.
     pub place: Place,
-    /// The template that lies beside it.
+    /// The template beside it.
     pub template: Option<PathBuf>,
 }
 
-/// Only these labels are kept: those for Traefik.
+/// Prefix of the labels that the model keeps.
 pub const TRAEFIK_LABELS: &str = "traefik.";
-/// The label of a container that says which proxy it is for: that proxy's network.
+/// Label of a container that names the network of its proxy.
 pub const PROXY_LABEL: &str = "xtask.proxy.network";
 
 /// A wanted mapping and where its published port comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    /// The mapping.
     pub mapping: PortMapping,
-    /// Where it stands; `None` when the reader could not tell.
+    /// `None` if the reader does not know.
     pub origin: Option<Origin>,
 }
 
-/// Where a published port is written down.
+/// Where a published port is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// Compose file.
     pub file: PathBuf,
     /// Line of the entry, from 1.
     pub line: usize,
-    /// The variable whose value has the whole published port (or range) in it,
-    /// as in `${BACKEND_PORT:-8000}:8000` or `${DB:-127.0.0.1:5432}:5432`;
-    /// setting it moves the port. `None` for a literal, and where the number
-    /// cannot be replaced in one value alone.
+    /// The variable whose value contains the whole published port or range, as in
+    /// `${BACKEND_PORT:-8000}:8000` or `${DB:-127.0.0.1:5432}:5432`; setting it moves
+    /// the port. `None` for a literal, and if no single value holds the number.
     pub variable: Option<String>,
-    /// What else that value holds.
-    pub around: Around,
-    /// Where the published port's value comes from.
+    /// What else that value contains.
+    pub affixes: Affixes,
+    /// Where the value of the published port comes from.
     pub source: Source,
-    /// What a copy of the entry must say besides its values.
+    /// The parts of the entry that a copy must repeat as written.
     pub written: Written,
 }
 
-/// The text before and behind the number in the value of a variable:
-/// `127.0.0.1:` and nothing, or nothing and `:80/udp`.
+/// The text before and after the number in the value of a variable: `127.0.0.1:` and
+/// nothing, or nothing and `:80/udp`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Around {
-    /// Before it.
+pub struct Affixes {
     pub before: String,
-    /// Behind it.
     pub after: String,
 }
 
-impl Around {
-    /// The value of the variable with this number, or range, in it.
+impl Affixes {
+    /// The variable's value with this number or range in it.
     pub fn value(&self, number: impl fmt::Display) -> String {
         format!("{}{number}{}", self.before, self.after)
     }
 
-    /// Whether the value is the number alone.
+    /// Whether the value is only the number.
     pub fn is_empty(&self) -> bool {
         self.before.is_empty() && self.after.is_empty()
     }
 }
 
-/// An entry's texts, as far as its values alone do not give them back.
+/// Texts of an entry that cannot be restored from its values.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Written {
-    /// The host IP where variables make it: `${BIND_ADDRESS:-127.0.0.1}`.
+    /// The host IP if it contains variables: `${BIND_ADDRESS:-127.0.0.1}`.
     pub host_ip: Option<String>,
-    /// The published port where variables make it, and a `0`, which the model
-    /// does not tell from none.
+    /// The published port if it contains variables, or a `0`, which the model does not
+    /// distinguish from none.
     pub published: Option<String>,
-    /// The target port where variables make it.
+    /// The target port if it contains variables.
     pub target: Option<String>,
-    /// The whole short entry, where variables make it and its parts cannot be
-    /// told apart: `${DB:-127.0.0.1:5432}:5432`.
+    /// The whole short entry if variables hide where its parts begin:
+    /// `${DB:-127.0.0.1:5432}:5432`.
     pub whole: Option<String>,
-    /// Further keys of the long form: `mode`, `name`, `app_protocol`, `x-…`.
+    /// Other keys of the long form: `mode`, `name`, `app_protocol`, `x-…`.
     pub keys: BTreeMap<String, String>,
 }
 
@@ -188,13 +174,10 @@ pub struct Written {
 pub enum Source {
     /// Written in the compose file.
     Literal,
-    /// The process environment.
     Shell,
-    /// A line of an env file (`.env`, or one named by `--env-file`).
+    /// An env file: `.env`, or one named by `--env-file`.
     EnvFile {
-        /// The file.
         path: PathBuf,
-        /// Line, from 1.
         line: usize,
     },
     /// The default in `${VAR:-default}`.

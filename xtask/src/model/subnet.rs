@@ -4,37 +4,32 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
-/// An IPv4 range such as `172.18.0.0/16`. The engine never runs out of IPv6.
+/// An IPv4 range such as `172.18.0.0/16`. IPv6 pools are never exhausted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Subnet {
-    /// First address.
     pub first: Ipv4Addr,
-    /// Length of the prefix, 0 to 32.
+    /// Length of the prefix: 0 to 32.
     pub prefix: u8,
 }
 
-/// Where the engine takes address ranges for new networks from: `base` cut into
-/// pieces of prefix `size`.
+/// An address pool for new networks: the engine divides `base` into ranges of prefix
+/// length `size`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool {
-    /// The whole.
     pub base: Subnet,
-    /// Length of a piece's prefix.
     pub size: u8,
 }
 
 impl Subnet {
-    /// The range of this prefix that `ip` is in; `None` for a prefix above 32.
+    /// The range of this prefix length that contains `ip`; `None` above 32.
     pub fn new(ip: Ipv4Addr, prefix: u8) -> Option<Subnet> {
         (prefix <= 32).then(|| Subnet { first: Ipv4Addr::from(u32::from(ip) & mask(prefix)), prefix })
     }
 
-    /// The last address.
     pub fn last(self) -> Ipv4Addr {
         Ipv4Addr::from(u32::from(self.first) | !mask(self.prefix))
     }
 
-    /// Whether any address is in both.
     pub fn overlaps(self, other: Subnet) -> bool {
         self.first <= other.last() && other.first <= self.last()
     }

@@ -1,58 +1,52 @@
-//! The answer about one published port.
+//! The verdict about one published port.
 
 use super::{Container, PortRange, Process};
 
-/// Who has a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
-    /// A process of this machine.
     Process(Process),
-    /// A container of the engine.
     Container(Container),
-    /// Somebody we cannot name; `why` says why not.
+    /// An owner that cannot be named.
     Unknown {
-        /// A fragment: "belongs to another user (uid 0)".
+        /// Part of a sentence: "belongs to another user (uid 0)".
         why: String,
     },
 }
 
-/// Why a port under `ports:` is not published.
+/// Why a port in `ports:` is not published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unpublished {
-    /// The engine passes over it.
+    /// The engine ignores it.
     Discarded,
-    /// The engine does not make the container.
+    /// The engine refuses to create the container.
     Refused,
-    /// The container runs without it: it has to be made anew.
+    /// The container runs without it and has to be recreated.
     Missing,
 }
 
-/// May this port be published?
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nobody has it.
     Free,
-    /// A container of this very service has it: same project and working
-    /// folder. `up` keeps that container, or replaces it and so frees the port
-    /// first, also where the mapping has changed since.
+    /// A container of this very service has it: same project and working folder. `up`
+    /// keeps that container or replaces it, which frees the port first, even if the
+    /// mapping has changed since.
     Ours(Box<Container>),
-    /// Others have it: all of them.
+    /// All owners that hold it.
     Taken(Vec<Owner>),
-    /// The system keeps it, although nobody listens.
+    /// The system reserves it, although nobody listens.
     Reserved {
-        /// The reserved ports around it.
+        /// The reserved range that contains it.
         range: PortRange,
-        /// By whom, as a fragment.
+        /// Who reserved it, as part of a sentence.
         by: String,
     },
-    /// The engine will not bind it, or has not: nobody is in its way.
+    /// The engine will not bind it, or did not, and no owner is in the way.
     NotPublished {
         /// A fragment.
         why: String,
-        /// What becomes of it.
         cause: Unpublished,
     },
-    /// It cannot be told, or the address is not one of this machine's.
+    /// Not known, or the address is not one of this machine.
     Unknown {
         /// A fragment.
         why: String,
@@ -60,7 +54,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Whether `docker compose up` will fail because of it.
+    /// Whether it makes `docker compose up` fail.
     pub fn is_conflict(&self) -> bool {
         !matches!(
             self,
@@ -70,7 +64,7 @@ impl Verdict {
         )
     }
 
-    /// Everybody else who has the port.
+    /// The others who hold the port.
     pub fn owners(&self) -> &[Owner] {
         match self {
             Verdict::Taken(owners) => owners,
@@ -78,7 +72,6 @@ impl Verdict {
         }
     }
 
-    /// The word used in JSON.
     pub fn as_str(&self) -> &'static str {
         match self {
             Verdict::Free => "free",

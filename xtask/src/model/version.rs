@@ -13,7 +13,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// `v3.7.1`, `3.7`, `1.40`; what comes after `-`, `+` or `~` is left out.
+/// Reads `v3.7.1`, `3.7`, `1.40`; what follows `-`, `+` or `~` is ignored.
 impl FromStr for Version {
     type Err = ();
 

@@ -1,7 +1,7 @@
-//! Users and groups of a Unix, by its files. A directory service may know more of
-//! them; then a number has to stand for the name.
+//! Users and groups of a Unix system, from its files. If a directory service knows
+//! others, their numbers are shown instead of names.
 
-/// Name and members of a group, by the lines of group(5).
+/// Name and members of a group in the text of group(5).
 pub fn group(text: &str, gid: u32) -> Option<(String, Vec<String>)> {
     text.lines().find_map(|line| {
         let mut fields = line.split(':');
@@ -11,7 +11,7 @@ pub fn group(text: &str, gid: u32) -> Option<(String, Vec<String>)> {
     })
 }
 
-/// The name of a user, by the lines of passwd(5).
+/// The name of a user in the text of passwd(5).
 pub fn user(text: &str, uid: u32) -> Option<String> {
     text.lines().find_map(|line| {
         let mut fields = line.split(':');

@@ -1,11 +1,10 @@
-//! `address:port` as the tools write it.
+//! `address:port` as the tools print it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Splits at the last `separator` and reads both sides. `*` is the wildcard,
-/// of IPv6 where `v6` says so. A zone (`fe80::1%12`, `127.0.0.53%lo`) is left
-/// out, and an IPv4 address in IPv6 clothes becomes the IPv4 address that it
-/// takes.
+/// Splits at the last `separator` and parses both sides. `*` is the wildcard, of IPv6
+/// if `v6`. A zone (`fe80::1%12`, `127.0.0.53%lo`) is dropped, and an IPv4-mapped IPv6
+/// address becomes the IPv4 address.
 pub(super) fn read(word: &str, separator: char, v6: bool) -> Option<(IpAddr, u16)> {
     let (address, port) = word.rsplit_once(separator)?;
     let port = port.parse().ok()?;

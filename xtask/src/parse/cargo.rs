@@ -1,30 +1,29 @@
-//! Cargo's own files, changed as text: one line is added where it belongs, and
-//! every other byte stays. What comes out is read again, and it must say what
-//! was there and the addition, or nothing is changed. (`toml_edit` would do this
-//! too; reading with places, which `toml` does already, is enough for one line,
-//! and the first build stays as short as it is.)
+//! Edits Cargo's own files as text: adds one line where it belongs and keeps every
+//! other byte. The result is parsed again; unless it equals the old content plus the
+//! addition, nothing is changed. (`toml_edit` could do this too, but for one line the
+//! spans of `toml` are enough, and the first build stays as fast as it is.)
 
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
 use crate::error::{Error, Result};
 
-/// The command line behind `cargo xtask`. `--quiet`: without it cargo on Windows
-/// adds a line of its own after every exit code that is not 0.
+/// The command that `cargo xtask` stands for. Without `--quiet` cargo on Windows adds a
+/// line of its own after every exit code that is not 0.
 const ALIAS: &str = "run --quiet --package xtask-launcher --bin xtask-launcher --";
 
-/// What it was before there was a launcher.
+/// The alias before there was a launcher.
 const OLDER_ALIAS: &str = "run --quiet --package xtask --bin xtask --";
 
-/// The folders that the workspace must have. What the launcher depends on is a
-/// member because it lies within.
+/// The workspace members. What the launcher depends on is a member because it lies
+/// inside its folder.
 const MEMBERS: [&str; 2] = ["xtask", "xtask/launcher"];
 
-/// What `package.metadata` of this program has, and no other's.
+/// A key that only this program's `package.metadata` has.
 const MARK: &str = "adopt";
 
-/// `.cargo/config.toml` with the alias `xtask`; `None` where it is there. One that an
-/// older version of this program brought becomes the present one.
+/// `.cargo/config.toml` with the alias `xtask`; `None` if it has it. The alias of an
+/// older version of this program is replaced.
 pub fn with_alias(text: &str) -> Result<Option<String>> {
     let mut wanted = read(text)?;
     if let Some(found) = wanted.get("alias").and_then(|alias| alias.get("xtask")) {
@@ -67,7 +66,8 @@ fn newer_alias(text: &str, mut wanted: Table) -> Result<String> {
     })
 }
 
-/// `cargo run` of the package `xtask` or of its launcher, in any of its spellings.
+/// Whether it is `cargo run` of the package `xtask` or of its launcher, in any
+/// spelling.
 fn runs_xtask(alias: &Value) -> bool {
     let words: Vec<&str> = match alias {
         Value::String(text) => text.split_whitespace().collect(),
@@ -85,8 +85,8 @@ fn runs_xtask(alias: &Value) -> bool {
     is_run && (pairs || words.iter().any(single))
 }
 
-/// A `Cargo.toml` that has our members; `None` where it has. `strangers`:
-/// folders with packages of their own, which a new workspace must leave alone.
+/// A `Cargo.toml` with our members; `None` if it has them. `strangers`: folders with
+/// other packages, which a new workspace must exclude.
 pub fn with_member(text: &str, strangers: &[String]) -> Result<Option<String>> {
     let mut wanted = read(text)?;
     let by_hand = |fact: String| {
@@ -136,7 +136,7 @@ pub fn with_member(text: &str, strangers: &[String]) -> Result<Option<String>> {
         .ok_or_else(|| by_hand("there is no place for one more member of the workspace".to_owned()))
 }
 
-/// A `Cargo.toml` for a repository that has none.
+/// `Cargo.toml` for a repository without one.
 pub fn new_workspace(strangers: &[String]) -> String {
     let lines = member_lines(strangers);
     format!(
@@ -153,7 +153,7 @@ fn member_lines(strangers: &[String]) -> String {
     format!("{members}\n# Packages of their own, as before.\nexclude = [{}]", names.join(", "))
 }
 
-/// What a first build costs is decided here.
+/// Keeps the first build short.
 const PROFILES: &str = "
 # What people run is the debug build. Line tables keep backtraces readable and
 # cost a fifth less to build than full debug information.
@@ -169,15 +169,15 @@ debug = false
 
 ";
 
-/// Without it the launcher takes seconds where it takes one now.
+/// Without it the launcher takes seconds instead of one.
 const OPTIMISED: &str = "\
 # `cargo xtask` hashes the whole program before it runs one of another checkout.
 [profile.dev.package.xtask-sha256]
 opt-level = 3
 ";
 
-/// A workspace's `Cargo.toml` with the package that hashes optimised; `None` where it
-/// says anything about that package.
+/// A workspace's `Cargo.toml` with the hashing package optimised; `None` if it already
+/// says something about that package.
 pub fn with_profile(text: &str) -> Result<Option<String>> {
     let mut wanted = read(text)?;
     let mut table = &mut wanted;
@@ -194,19 +194,18 @@ pub fn with_profile(text: &str) -> Result<Option<String>> {
     proven([Some(appended(text, OPTIMISED))], &wanted).map(Some).ok_or_else(odd)
 }
 
-/// Whether a `Cargo.toml` is a workspace's root.
 pub fn is_workspace(text: &str) -> bool {
     read(text).is_ok_and(|table| table.contains_key("workspace"))
 }
 
-/// Whether a package's `Cargo.toml` is this program's.
+/// Whether it is this program's `Cargo.toml`.
 pub fn is_ours(text: &str) -> bool {
     let metadata = |table: &Table| table.get("package")?.get("metadata")?.get(MARK).cloned();
     read(text).ok().and_then(|table| metadata(&table)).is_some()
 }
 
-/// This program's own `Cargo.toml` as it is at home elsewhere: without the
-/// programs and benchmarks that only its home has files for.
+/// This program's `Cargo.toml` for other repositories: without the programs and
+/// benchmarks whose files only its own repository has.
 pub fn manifest_elsewhere(text: &str) -> String {
     let dropped = ["[[bench]]", "[[test]]"];
     let mut out: Vec<&str> = Vec::new();
@@ -218,7 +217,7 @@ pub fn manifest_elsewhere(text: &str) -> String {
             let was = skip;
             skip = test_tool || dropped.contains(line);
             if skip && !was {
-                // Its comment goes with it.
+                // Drop its comment too.
                 while out.last().is_some_and(|last| last.starts_with('#')) {
                     out.pop();
                 }
@@ -233,7 +232,7 @@ pub fn manifest_elsewhere(text: &str) -> String {
     format!("{}\n", out.join("\n").trim_end())
 }
 
-/// Whether these lines are a comment right above the name of a table.
+/// Whether these lines are a comment directly above a table.
 fn comment_of_a_table(lines: &[&str]) -> bool {
     lines.iter().find(|line| !line.starts_with('#')).is_some_and(|line| line.starts_with('['))
 }
@@ -249,7 +248,6 @@ fn line_at(text: &str, at: usize) -> usize {
     text[..at.min(text.len())].matches('\n').count() + 1
 }
 
-/// The line of a value.
 fn line_of(text: &str, keys: [&str; 2]) -> usize {
     let Ok(root) = DeTable::parse(text) else { return 1 };
     let outer = of_key(root.get_ref(), keys[0]);
@@ -269,7 +267,7 @@ fn shown(alias: &Value) -> String {
     }
 }
 
-/// Whether a pattern of `members` means this folder.
+/// Whether a pattern of `members` matches this folder.
 fn covers(pattern: &str, folder: &str) -> bool {
     let pattern = pattern.trim_start_matches("./").trim_end_matches('/');
     let fits = |(pattern, name): (&str, &str)| match pattern.split_once('*') {
@@ -279,7 +277,7 @@ fn covers(pattern: &str, folder: &str) -> bool {
     pattern.split('/').count() == folder.split('/').count() && pattern.split('/').zip(folder.split('/')).all(fits)
 }
 
-/// The first that says what is wanted and nothing else.
+/// The first candidate that parses to exactly what is wanted.
 fn proven<const N: usize>(candidates: [Option<String>; N], wanted: &Table) -> Option<String> {
     candidates.into_iter().flatten().find(|text| read(text).is_ok_and(|table| table == *wanted))
 }
@@ -288,7 +286,7 @@ fn line_break(text: &str) -> &'static str {
     if text.contains("\r\n") { "\r\n" } else { "\n" }
 }
 
-/// With lines right below a line that begins like this.
+/// Inserts lines below the line that begins with `header`.
 fn below(text: &str, header: &str, lines: &str) -> Option<String> {
     let end = line_break(text);
     let mut at = 0;
@@ -306,7 +304,7 @@ fn above(text: &str, line: &str) -> String {
     format!("{line}{}{text}", line_break(text))
 }
 
-/// With more at the end, an empty line in between.
+/// Appends after an empty line.
 fn appended(text: &str, more: &str) -> String {
     let end = line_break(text);
     let start = match text {
@@ -318,7 +316,7 @@ fn appended(text: &str, more: &str) -> String {
     format!("{text}{start}{}", more.replace('\n', end))
 }
 
-/// The list `workspace.members` with one more, written as its last one is.
+/// Adds a member to `workspace.members`, formatted like the last one.
 fn one_more_member(text: &str, member: &str) -> Option<String> {
     let root = DeTable::parse(text).ok()?;
     let workspace = of_key(root.get_ref(), "workspace")?;
@@ -336,7 +334,7 @@ fn one_more_member(text: &str, member: &str) -> Option<String> {
     let comma = text[end..].len() - text[end..].trim_start().len();
     Some(if text[end + comma..].starts_with(',') {
         let at = end + comma + 1;
-        // A comment behind the comma is the last one's.
+        // A comment after the comma belongs to the last member.
         let rest = text[at..].lines().next().unwrap_or_default();
         let at = if rest.trim_start().starts_with('#') { at + rest.len() } else { at };
         format!("{}{gap}\"{member}\",{}", &text[..at], &text[at..])

@@ -1,4 +1,4 @@
-//! What a cgroup path tells: a systemd unit, a container, or nothing.
+//! Reads a cgroup path: a systemd unit, a container, or neither.
 //!
 //! systemd puts a service into `…/NAME.service` (systemd.unit(5),
 //! systemd-cgls(1)); engines put a container into `docker-ID.scope`,
@@ -6,7 +6,7 @@
 
 use crate::model::{Unit, is_full_id};
 
-/// Who started what is in a cgroup.
+/// What a cgroup belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Manager {
     /// A systemd service.
@@ -22,7 +22,7 @@ pub fn manager(path: &str) -> Option<Manager> {
     }
     let last = path.rsplit('/').find(|part| !part.is_empty())?;
     let user = path.contains("/user@");
-    // `user@1000.service` holds all that a person runs, and is no service.
+    // `user@1000.service` contains everything that a user runs; it is no service.
     let is_service = last.ends_with(".service") && !last.starts_with("user@");
     is_service.then(|| Manager::Unit(Unit { name: last.to_owned(), user }))
 }

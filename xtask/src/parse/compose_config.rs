@@ -1,4 +1,4 @@
-//! What `docker compose config --format json` prints.
+//! The output of `docker compose config --format json`.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::model::{NetworkSettings, PortMapping, PortRange, Service, Stack, TRAEFIK_LABELS, Wanted, exposed_tcp};
 
-/// Reads the effective model. The folder and the files of the project are not
-/// in it: the caller knows them.
+/// Reads the effective model. It does not contain the project's folder and files; the
+/// caller knows them.
 pub fn parse(json: &[u8]) -> Result<Stack> {
     let config: Config = serde_json::from_slice(json).map_err(|error| {
         Error::new(format!("cannot read the output of `docker compose config`: {error}"))
@@ -90,7 +90,7 @@ struct JsonDependency {
 #[derive(Deserialize)]
 struct JsonPort {
     host_ip: Option<String>,
-    /// A text since Compose 2.3, a number before.
+    /// A string since Compose 2.3, a number before.
     published: Option<Value>,
     target: Option<u32>,
     protocol: Option<String>,
@@ -113,7 +113,7 @@ impl JsonService {
         };
         let keys: Vec<String> = self.networks.unwrap_or_default().into_keys().collect();
         let is_external = |key: &&String| networks.get(*key).is_some_and(|network| network.external);
-        // A label's key may hold dollars too: those of a map are not replaced.
+        // Keys of labels may contain dollars, which are not interpolated in a map.
         let label = |(key, value): (String, Value)| (unescape(&key), text(&value).unwrap_or_default());
         let labels = self.labels.unwrap_or_default().into_iter().map(label);
         Ok(Service {
@@ -180,7 +180,7 @@ impl JsonPort {
     }
 }
 
-/// `None` when there is none, and for 0: the engine picks.
+/// `None` for an absent port and for 0: the engine picks one.
 fn published_range(text: &str) -> Result<Option<PortRange>, ()> {
     if text.is_empty() {
         return Ok(None);
@@ -199,7 +199,8 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// `config` doubles every dollar, so that its output can be read again.
+/// Undoes the doubling of dollars: `config` escapes them so that its output is a valid
+/// compose file.
 fn unescape(text: &str) -> String {
     text.replace("$$", "$")
 }

@@ -1,4 +1,4 @@
-//! What dockerd was told on its command line and in daemon.json.
+//! Options of dockerd on its command line and in daemon.json.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,19 +7,19 @@ use serde::Deserialize;
 
 use crate::model::NetworkSettings;
 
-/// The words behind an option of dockerd: `--option VALUE` and `--option=VALUE`.
+/// The values of an option: `--option VALUE` and `--option=VALUE`.
 fn values<'a>(words: &[&'a str], option: &str) -> Vec<&'a str> {
     let apart = words.windows(2).filter(|pair| pair[0] == option).map(|pair| pair[1]);
     let joined = words.iter().filter_map(|word| word.strip_prefix(option)?.strip_prefix('='));
     apart.chain(joined).collect()
 }
 
-/// The configuration that dockerd was told to read.
+/// The configuration file named on the command line.
 pub fn config_file<'a>(words: &[&'a str]) -> Option<&'a str> {
     values(words, "--config-file").pop()
 }
 
-/// The address for mappings without one, from dockerd's command line:
+/// The default host IP of mappings, from dockerd's command line:
 /// `--default-network-opt bridge=com.docker.network.bridge.host_binding_ipv4=127.0.0.1`
 /// (docs.docker.com, "dockerd").
 pub fn host_ip_of_words(words: &[&str]) -> Option<IpAddr> {
@@ -28,7 +28,7 @@ pub fn host_ip_of_words(words: &[&str]) -> Option<IpAddr> {
     NetworkSettings::address(&options.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
-/// The same from daemon.json.
+/// The default host IP of mappings, from daemon.json.
 pub fn host_ip_of_config(json: &[u8]) -> Option<IpAddr> {
     #[derive(Deserialize)]
     struct Config {
@@ -49,7 +49,7 @@ mod tests {
         let ip = Some("127.0.0.1".parse().unwrap());
         assert_eq!(host_ip_of_words(&["dockerd", "--default-network-opt", option]), ip);
         assert_eq!(host_ip_of_words(&["dockerd", &format!("--default-network-opt={option}")]), ip);
-        // `--ip` is about docker0 alone.
+        // `--ip` only applies to docker0.
         assert_eq!(host_ip_of_words(&["dockerd", "--ip", "127.0.0.1"]), None);
         assert_eq!(config_file(&["dockerd", "--config-file=/x.json"]), Some("/x.json"));
         let json =

@@ -1,21 +1,19 @@
-//! Whether a firewall is on, by numbers and settings: the words around them are
-//! translated, or change from one version to the next.
+//! Whether a firewall is on, from numbers and settings: the words around them are
+//! translated or differ between versions.
 
 use super::rows::text;
 
-/// The firewall of macOS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Macos {
-    /// Off.
     Off,
-    /// On: programs may be refused one by one.
+    /// On: individual programs may be refused.
     On,
-    /// On, and refuses everything from outside.
+    /// On, and refuses all incoming connections.
     BlocksAll,
 }
 
-/// `socketfilterfw --getglobalstate`: the digit in `(State = N)`. `None` where
-/// there is none: then nothing was said.
+/// `socketfilterfw --getglobalstate`: the digit in `(State = N)`; `None` if there is
+/// none.
 pub fn macos(output: &[u8]) -> Option<Macos> {
     let output = text(output);
     let (_, rest) = output.split_once("State =")?;
@@ -28,8 +26,8 @@ pub fn macos(output: &[u8]) -> Option<Macos> {
 }
 
 /// `reg query …\FirewallPolicy\StandardProfile /v EnableFirewall`: a line
-/// `EnableFirewall REG_DWORD 0x1`, the same in every language, where the words of
-/// `netsh advfirewall` are translated.
+/// `EnableFirewall REG_DWORD 0x1`, the same in every language, while the output of
+/// `netsh advfirewall` is translated.
 pub fn windows(output: &[u8]) -> Option<bool> {
     let output = text(output);
     let words: Vec<&str> = output.split_ascii_whitespace().collect();
@@ -38,16 +36,16 @@ pub fn windows(output: &[u8]) -> Option<bool> {
     u32::from_str_radix(digits, 16).ok().map(|number| number != 0)
 }
 
-/// `/etc/ufw/ufw.conf`, which everybody may read while `ufw status` is for root
-/// and translated: `ENABLED=yes`.
+/// `ENABLED=yes` in `/etc/ufw/ufw.conf`. Everybody may read that file, while `ufw
+/// status` needs root and is translated.
 pub fn ufw_conf(file: &[u8]) -> Option<bool> {
     let file = text(file);
     let mut values = file.lines().filter_map(|line| line.trim().strip_prefix("ENABLED="));
     values.next_back().map(|value| value.trim_matches(['"', '\'', ' ']).eq_ignore_ascii_case("yes"))
 }
 
-/// `iptables -S INPUT`: whether what no rule allows is dropped. `None` where it
-/// has no policy: then nothing was said (without root it ends with 4).
+/// `iptables -S INPUT`: whether packets that no rule accepts are dropped. `None` if it
+/// prints no policy (without root it exits with 4).
 pub fn drops_input(output: &[u8]) -> Option<bool> {
     let output = text(output);
     let policy = output.lines().find_map(|line| line.strip_prefix("-P INPUT "))?;
@@ -58,8 +56,8 @@ pub fn drops_input(output: &[u8]) -> Option<bool> {
 mod tests {
     use super::*;
 
-    /// Recorded, both generations of the text. What is said of the other two
-    /// settings has no number.
+    /// Recorded, both generations of the text. Lines about the other two settings have no
+    /// number.
     #[test]
     fn macos_is_told_by_its_number() {
         let sample = text(include_bytes!("../../tests/fixtures/tools/socketfilterfw-macos.txt"));

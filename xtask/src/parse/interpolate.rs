@@ -1,7 +1,7 @@
 //! Compose's variable substitution: `$VAR`, `${VAR:-default}` and relatives.
 //!
-//! Besides the value it reports every variable that had a say, so that the
-//! caller can tell which variable moves a port and where its value came from.
+//! Besides the value it reports every variable involved, so that the caller knows which
+//! variable moves a port and where its value came from.
 
 use std::ops::Range;
 
@@ -14,71 +14,65 @@ pub enum Outcome<S> {
     Set(S),
     /// The text after `-` or `:-` was used.
     Default,
-    /// `${VAR+text}` or `${VAR:+text}`: the text was used because VAR is set.
+    /// The text of `${VAR+text}` or `${VAR:+text}` was used because VAR is set.
     Alternative(S),
-    /// Nothing was used: the place is empty.
+    /// Nothing was used: the result is empty there.
     Unset,
 }
 
 /// A variable in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Use<S> {
-    /// Name of the variable.
     pub name: String,
-    /// Where `$VAR` or `${VAR…}` stands, in bytes of the text that was
-    /// interpolated (for a nested use: of the whole text as well).
+    /// Byte range of `$VAR` or `${VAR…}` in the whole text that was interpolated, also
+    /// for nested uses.
     pub range: Range<usize>,
-    /// Where its value stands, in bytes of the result; empty where it gives
-    /// nothing.
+    /// Byte range of its value in the result; empty if it gives nothing.
     pub out: Range<usize>,
-    /// Which value won.
+    /// Which value was used.
     pub outcome: Outcome<S>,
-    /// It stands within the default or the alternative of another one.
+    /// It is inside the default or alternative of another variable.
     pub nested: bool,
 }
 
-/// The value of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interpolated<S> {
-    /// The text with every variable replaced.
     pub value: String,
-    /// The variables that were looked at, from left to right; an outer one
-    /// comes before those nested in it.
+    /// The variables that were evaluated, from left to right, outer ones before nested
+    /// ones.
     pub uses: Vec<Use<S>>,
 }
 
-/// Looks a variable up: its value and where it is set.
+/// Looks up a variable: its value and where it is set.
 pub type Lookup<'a, S> = dyn Fn(&str) -> Option<(String, S)> + 'a;
 
-/// Replaces the variables of `text`. Fails on `${` without a name or an end,
-/// and on `${VAR:?message}` without a value.
+/// Replaces the variables of `text`. Fails on `${` without a name or an end, and on
+/// `${VAR:?message}` without a value.
 pub fn interpolate<S>(text: &str, lookup: &Lookup<'_, S>) -> Result<Interpolated<S>> {
     interpolate_as(text, text, lookup)
 }
 
-/// The same; errors say `shown` where they would show the text, which may be a
-/// secret.
+/// Errors show `shown` instead of the text, which may be a secret.
 pub fn interpolate_as<S>(text: &str, shown: &str, lookup: &Lookup<'_, S>) -> Result<Interpolated<S>> {
     let mut reader = Reader { text, shown, lookup, uses: Vec::new(), depth: 0 };
     let value = reader.expand(0..text.len(), false)?;
     Ok(Interpolated { value, uses: reader.uses })
 }
 
-/// A variable that a text names, whatever it is set to.
+/// An occurrence of a variable in a text, whatever its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mention<'a> {
-    /// Name of the variable.
     pub name: &'a str,
-    /// All of it as written: `${NAME:-8000}`.
+    /// The occurrence as written: `${NAME:-8000}`.
     pub text: &'a str,
-    /// What stands after `-` or `:-`.
+    /// The text after `-` or `:-`.
     pub default: Option<&'a str>,
-    /// It is `$NAME` or `${NAME}`: without a value, nothing is left of it.
+    /// It is `$NAME` or `${NAME}`, which is empty without a value.
     pub bare: bool,
 }
 
-/// Every variable that `text` names, also within the defaults of others, and
-/// also where [`interpolate`] would refuse the text.
+/// Every variable in `text`, including those in defaults, even if [`interpolate`] would
+/// refuse the text.
 pub fn mentions(text: &str) -> Vec<Mention<'_>> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -103,16 +97,16 @@ pub fn mentions(text: &str) -> Vec<Mention<'_>> {
     found
 }
 
-/// Nesting that no file needs, and that recursion can bear.
+/// More than any file needs, and safe for recursion.
 const MAX_DEPTH: usize = 64;
 
 struct Reader<'a, S> {
     text: &'a str,
-    /// What errors call it.
+    /// The text in error messages.
     shown: &'a str,
     lookup: &'a Lookup<'a, S>,
     uses: Vec<Use<S>>,
-    /// Defaults around this place.
+    /// Number of enclosing defaults.
     depth: usize,
 }
 
@@ -134,7 +128,7 @@ impl<S> Reader<'_, S> {
                     self.braced(dollar..end, nested, &mut value)?;
                     end
                 }
-                // A dollar before anything but a name is a dollar.
+                // A dollar that no name follows is literal.
                 _ => match name_len(&self.text[next..range.end]) {
                     0 => {
                         value.push('$');
@@ -182,7 +176,7 @@ impl<S> Reader<'_, S> {
             Some(after) => (true, after),
             None => (false, rest),
         };
-        // Compose's own pattern ends at a line break.
+        // Compose's pattern ends at a line break.
         let Some(operator) = operator.chars().next().filter(|_| !rest.contains('\n')) else {
             return Err(self.invalid());
         };
@@ -209,17 +203,17 @@ impl<S> Reader<'_, S> {
             _ => return Err(self.invalid()),
         };
         self.uses[index].out.end = value.len();
-        // Those within it were counted from its own beginning.
+        // Their ranges are relative to this text.
         for inner in &mut self.uses[index + 1..] {
             inner.out = inner.out.start + start..inner.out.end + start;
         }
         Ok(())
     }
 
-    /// A default or an alternative, which may have variables itself.
+    /// Expands a default or alternative, which may contain variables.
     fn within(&mut self, word: Range<usize>) -> Result<String> {
         if self.depth == MAX_DEPTH {
-            return Err(Error::new(format!("more than {MAX_DEPTH} variables within each other's defaults"))
+            return Err(Error::new(format!("more than {MAX_DEPTH} nested variables"))
                 .hint("give the inner ones variables of their own"));
         }
         self.depth += 1;
@@ -240,7 +234,6 @@ fn missing(name: &str, message: &str) -> Error {
     Error::new(fact).hint(format!("add a line `{name}=…` to .env, or export {name} in the shell"))
 }
 
-/// Length of the variable name that `text` starts with.
 fn name_len(text: &str) -> usize {
     let bytes = text.as_bytes();
     if !bytes.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_') {
@@ -249,7 +242,7 @@ fn name_len(text: &str) -> usize {
     bytes.iter().position(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_')).unwrap_or(bytes.len())
 }
 
-/// End of the `${` at `start`: only `${` opens, any `}` closes, as in Compose.
+/// The end of the `${` at `start`: only `${` opens, any `}` closes, as in Compose.
 fn closing_brace(text: &str, start: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut open = 0_usize;
@@ -381,7 +374,7 @@ mod tests {
         assert_eq!(interpolate(&nested(MAX_DEPTH), &lookup).unwrap().value, "x");
         for levels in [MAX_DEPTH + 1, 20_000] {
             let error = interpolate(&nested(levels), &lookup).unwrap_err();
-            assert!(error.message().contains("within each other"), "{error}");
+            assert!(error.message().contains("nested variables"), "{error}");
         }
     }
 }

@@ -1,22 +1,21 @@
-//! The tables of `GetExtendedTcpTable` and `GetExtendedUdpTable` of Windows
+//! The tables of Windows' `GetExtendedTcpTable` and `GetExtendedUdpTable`
 //! (learn.microsoft.com, iphlpapi.h): a count, then rows of fixed size.
 //!
-//! Numbers are in the machine's byte order, addresses and ports in the
-//! network's; a port stands in the first two bytes of its four.
+//! Numbers are in host byte order, addresses and ports in network byte order; a port is
+//! in the first two of its four bytes.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::rows::add;
 use crate::model::{Protocol, Socket, SocketState};
 
-/// Where a row of one of the four tables has what.
+/// Offsets of the fields in a row of one of the four tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
-    /// Transport protocol of the table.
     pub protocol: Protocol,
-    /// Its addresses have 16 bytes instead of 4.
+    /// Addresses have 16 bytes instead of 4.
     pub v6: bool,
-    /// Size of a row in bytes.
+    /// Row size in bytes.
     pub row: usize,
     state: Option<usize>,
     ip: usize,
@@ -41,10 +40,10 @@ pub const UDP6: Layout = Layout { protocol: Protocol::Udp, v6: true, row: 28, st
 
 /// `MIB_TCP_STATE_LISTEN`.
 const LISTEN: u32 = 2;
-/// `MIB_TCP_STATE_TIME_WAIT`: nobody's any more.
+/// `MIB_TCP_STATE_TIME_WAIT`: belongs to no process.
 const TIME_WAIT: u32 = 11;
 
-/// The sockets in a table; what a cut table lacks is left out.
+/// The sockets in a table; incomplete rows are left out.
 pub fn sockets(table: &[u8], layout: &Layout) -> Vec<Socket> {
     let Some((count, rows)) = table.split_first_chunk::<4>() else { return Vec::new() };
     let count = usize::try_from(u32::from_ne_bytes(*count)).unwrap_or(usize::MAX);
@@ -72,13 +71,13 @@ fn socket(row: &[u8], layout: &Layout) -> Option<Socket> {
     };
     Some(Socket {
         ip,
-        // Whether a socket on `::` takes IPv4 too is in no table.
+        // No table shows whether a socket on `::` also takes IPv4.
         v6_only: matches!(ip, IpAddr::V6(ip) if !ip.is_unspecified()).then_some(true),
         port: u16::from_be_bytes([high, low]),
         protocol: layout.protocol,
         state,
         uid: None,
-        // 0 is the idle process: nobody.
+        // 0 is the idle process.
         pids: Some(number(layout.pid)?).filter(|pid| *pid != 0).into_iter().collect(),
     })
 }
@@ -114,7 +113,7 @@ mod tests {
         ]);
         let expected = ["tcp 0.0.0.0 8080 Listen [4332, 9676]", "tcp 127.0.0.1 51234 Connected [24188]"];
         assert_eq!(rows(&sockets(&all, &TCP4)), expected);
-        // The count may promise more than there is, and less.
+        // The count may be too high or too low.
         assert_eq!(sockets(&all[..all.len() - 30], &TCP4).len(), 1);
         assert_eq!(sockets(&[&1u32.to_ne_bytes()[..], &all[4..]].concat(), &TCP4).len(), 1);
         assert!(sockets(&[1, 0], &TCP4).is_empty());

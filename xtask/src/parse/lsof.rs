@@ -1,12 +1,12 @@
-//! `lsof -nP -iTCP -sTCP:LISTEN -F pcuLtPnT +c 0` (macOS; Linux 4.95 alike).
+//! `lsof -nP -iTCP -sTCP:LISTEN -F pcuLtPnT +c 0` (macOS; the same on Linux, 4.95).
 //!
-//! One field a line, its first character says which (lsof(8), "OUTPUT FOR
-//! OTHER PROGRAMS"). `p` opens a process, `f` a file of it; the state `TST=`
-//! comes *after* the name `n`, so a file is complete only when the next one
-//! begins. macOS writes the `f` lines, Linux does not unless asked to.
+//! One field per line; its first character says which (lsof(8), "OUTPUT FOR OTHER
+//! PROGRAMS"). `p` begins a process, `f` a file of it; the state `TST=` comes *after* the
+//! name `n`, so a file is complete only when the next one begins. macOS prints the `f`
+//! lines, Linux only if asked to.
 //!
-//! Exit code 1 means "none found" as well as "failed", and sockets of other
-//! users are left out without a word: nothing here means nothing.
+//! Exit code 1 means "none found" as well as "failed", and sockets of other users are
+//! left out silently: an empty result proves nothing.
 
 use std::net::IpAddr;
 
@@ -55,29 +55,29 @@ pub fn listeners(output: &[u8]) -> Vec<Socket> {
     sockets
 }
 
-/// What was read of one open file.
+/// The fields of one open file so far.
 #[derive(Default)]
 struct File {
     v6: bool,
     protocol: Option<Protocol>,
     name: Option<String>,
-    /// `None`: no state was given (UDP).
+    /// `None` = no state (UDP).
     listening: Option<bool>,
 }
 
 impl File {
-    /// Keeps the socket if it is a listener, and makes room for the next.
+    /// Adds the socket if it is a listener, and starts the next one.
     fn close(&mut self, (pid, uid): (Option<u32>, Option<u32>), sockets: &mut Vec<Socket>) {
         let file = std::mem::take(self);
-        // A connected socket is `local->remote`; its state may be missing.
+        // Connected sockets are printed as `local->remote`, perhaps without a state.
         let name = file.name.filter(|name| file.listening != Some(false) && !name.contains("->"));
         let Some((ip, port)) = name.and_then(|name| address::read(&name, ':', file.v6)) else {
             return;
         };
         let socket = Socket {
             ip,
-            // A listener on IPv6's wildcard may or may not take IPv4 too; lsof
-            // does not say.
+            // lsof does not show whether a listener on IPv6's wildcard also
+            // takes IPv4.
             v6_only: if matches!(ip, IpAddr::V6(ip) if !ip.is_unspecified()) { Some(true) } else { None },
             port,
             protocol: file.protocol.unwrap_or(Protocol::Tcp),

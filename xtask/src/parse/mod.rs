@@ -1,10 +1,11 @@
-//! Foreign text to model: pure, compiled and tested on every system.
+//! Parses foreign text into the model: pure, compiled and tested on every system.
 //!
-//! Output of tools comes in as bytes, because consoles of Windows write the
-//! code page of their language and not UTF-8. Every rule reads numbers,
-//! addresses and fixed ASCII words only: no heading, no state that a system
-//! translates. The samples behind the rules, and where each comes from, are in
-//! `tests/fixtures/tools/INDEX.md`.
+//! Output of tools is passed as bytes, because Windows consoles use the code page of
+//! their language, not UTF-8. Only numbers, addresses and fixed ASCII words are read,
+//! never headings or states that a system translates. `tests/fixtures/tools/INDEX.md`
+//! lists the samples and their sources.
+
+#![expect(missing_docs, reason = "a comment says what the name does not")]
 
 pub mod accounts;
 mod address;
@@ -36,7 +37,6 @@ mod tests {
 
     use super::*;
 
-    /// Runs every parser; the results do not matter.
     fn parse_all(bytes: &[u8]) {
         drop(lsof::listeners(bytes));
         drop(netstat::windows(bytes));
@@ -60,7 +60,7 @@ mod tests {
         drop(engine_message::network_problem(bytes));
     }
 
-    /// Pieces of real outputs, so that the parsers are led into their depths.
+    /// Parts of real outputs, to reach the inner branches of the parsers.
     const PIECES: &[&str] = &[
         " ",
         "\n",

@@ -1,24 +1,23 @@
-//! `netsh` of Windows: ports that nobody can bind although nobody listens.
+//! Windows' `netsh`: ports that cannot be bound although nobody listens.
 
 use super::rows::text;
 use crate::model::PortRange;
 
-/// A range that Windows keeps from being bound.
+/// A range that Windows reserves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Excluded {
-    /// The ports.
     pub range: PortRange,
-    /// Marked `*`: added by an administrator, and stays. Others come and go
-    /// with each boot: single ports are http.sys's, blocks of a hundred are
-    /// Hyper-V's and WSL's (service `winnat`).
+    /// Marked `*`: added by an administrator and permanent. Others change with each boot:
+    /// single ports belong to http.sys, blocks of a hundred to Hyper-V and WSL (service
+    /// `winnat`).
     pub administered: bool,
 }
 
 /// `netsh interface ipv4|ipv6 show excludedportrange protocol=tcp|udp`.
 ///
-/// After the line of dashes: rows of two numbers and perhaps `*`. `None` where
-/// there is no such line: then nothing was said (an error, Wine's stub), which
-/// is not the same as no ranges.
+/// The rows after the line of dashes have two numbers and perhaps `*`. `None` without
+/// that line (an error, Wine's stub): then nothing is known, which differs from no
+/// ranges.
 pub fn excluded_ranges(output: &[u8]) -> Option<Vec<Excluded>> {
     let output = text(output);
     let mut lines = output.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
@@ -36,9 +35,9 @@ pub fn excluded_ranges(output: &[u8]) -> Option<Vec<Excluded>> {
     Some(lines.filter_map(row).collect())
 }
 
-/// `netsh int ipv4|ipv6 show dynamicport tcp`: the first two lines that end in a
-/// number give the start and the count. Windows' own is 49152 and 16384; a low
-/// start (1024) lets the excluded blocks land on ports of development servers.
+/// `netsh int ipv4|ipv6 show dynamicport tcp`: the first two lines that end in a number
+/// give start and count. The default is 49152 and 16384; with a low start (1024) the
+/// excluded blocks overlap ports of development servers.
 pub fn dynamic_ports(output: &[u8]) -> Option<PortRange> {
     let output = text(output);
     let mut numbers = output.lines().filter_map(|line| {
@@ -54,7 +53,7 @@ pub fn dynamic_ports(output: &[u8]) -> Option<PortRange> {
 mod tests {
     use super::*;
 
-    /// Every language, as UTF-8 and in the bytes of its console.
+    /// Every language, as UTF-8 and in its console's code page.
     const EXCLUDED: &[(&str, &[u8])] = &[
         ("en", include_bytes!("../../tests/fixtures/tools/netsh-excludedportrange-windows-en.txt")),
         ("en cp437", include_bytes!("../../tests/fixtures/tools/netsh-excludedportrange-windows-en.cp437.bin")),

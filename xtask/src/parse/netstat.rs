@@ -1,4 +1,4 @@
-//! `netstat` of Windows (`-ano`) and of macOS (`-anv`).
+//! `netstat` on Windows (`-ano`) and macOS (`-anv`).
 
 use std::net::IpAddr;
 
@@ -6,12 +6,12 @@ use super::address;
 use super::rows::{add, text};
 use crate::model::{Protocol, Socket, SocketState};
 
-/// Listeners in `netstat -ano` of Windows, with their processes.
+/// Listeners in Windows' `netstat -ano`, with their processes.
 ///
-/// Not with `-p TCP`: that leaves IPv6 out. The state is translated
-/// (`ABHÖREN`), so a TCP listener is told by its foreign port 0; its row has
-/// five fields, the last is the process. A UDP row has four, and `*:*` for the
-/// foreign address. PID 4 is the system itself: http.sys, or a driver.
+/// Not with `-p TCP`, which leaves IPv6 out. The state is translated (`ABHÖREN`), so a
+/// TCP listener is recognised by its foreign port 0; its row has five fields, the last
+/// one is the process. A UDP row has four, and `*:*` as foreign address. PID 4 is the
+/// system: http.sys, or a driver.
 pub fn windows(output: &[u8]) -> Vec<Socket> {
     let mut sockets = Vec::new();
     for line in text(output).lines() {
@@ -31,7 +31,7 @@ pub fn windows(output: &[u8]) -> Vec<Socket> {
             protocol,
             state: SocketState::Listen,
             uid: None,
-            // 0 is the idle process: nobody, as in TIME_WAIT.
+            // 0 is the idle process, as in TIME_WAIT.
             pids: Some(pid).filter(|pid| *pid != 0).into_iter().collect(),
         };
         add(&mut sockets, socket);
@@ -39,13 +39,12 @@ pub fn windows(output: &[u8]) -> Vec<Socket> {
     sockets
 }
 
-/// Bound sockets in `netstat -anv` of macOS, of all users, *without* their
-/// processes: the columns after the state differ between releases, so the
-/// table only serves to say that somebody else holds a port. `lsof` names the
-/// holders that may be named.
+/// Bound sockets of all users in macOS's `netstat -anv`, *without* their processes: the
+/// columns after the state differ between releases, so this only shows that somebody
+/// holds a port. `lsof` names the processes that this user may see.
 ///
-/// The port follows the last dot; `*.*` as the foreign address means no peer.
-/// macOS does not translate the state.
+/// The port follows the last dot; the foreign address `*.*` means no peer. macOS does
+/// not translate the state.
 pub fn macos(output: &[u8]) -> Vec<Socket> {
     let mut sockets = Vec::new();
     for line in text(output).lines() {
@@ -58,7 +57,7 @@ pub fn macos(output: &[u8]) -> Vec<Socket> {
             Some(("udp", family)) => (Protocol::Udp, family),
             _ => continue,
         };
-        // `46`: an IPv6 socket that takes IPv4 connections too.
+        // `46`: an IPv6 socket that also takes IPv4 connections.
         let Some((ip, port)) = address::read(local, '.', family != "4") else {
             continue;
         };
@@ -77,8 +76,8 @@ pub fn macos(output: &[u8]) -> Vec<Socket> {
     sockets
 }
 
-/// `named` with what only `all` has: sockets whose holders may not be seen. On
-/// the way it learns from `all` which sockets on `::` take IPv4 too.
+/// Adds to `named` what only `all` has: sockets whose processes this user may not see.
+/// Also takes over from `all` which sockets on `::` accept IPv4.
 pub fn with_hidden(mut named: Vec<Socket>, all: Vec<Socket>) -> Vec<Socket> {
     for socket in all {
         let same = |old: &Socket| (old.ip, old.port, old.protocol) == (socket.ip, socket.port, socket.protocol);
@@ -94,8 +93,8 @@ pub fn with_hidden(mut named: Vec<Socket>, all: Vec<Socket>) -> Vec<Socket> {
     named
 }
 
-/// On Windows a socket on `::` takes IPv4 too only if it asked to, which no
-/// table shows; one on another IPv6 address never does.
+/// On Windows a socket on `::` takes IPv4 only if it asked to, which no table shows; one
+/// on another IPv6 address never does.
 fn v6_only(ip: IpAddr) -> Option<bool> {
     matches!(ip, IpAddr::V6(ip) if !ip.is_unspecified()).then_some(true)
 }
@@ -104,7 +103,7 @@ fn v6_only(ip: IpAddr) -> Option<bool> {
 mod tests {
     use super::*;
 
-    /// Every language, as UTF-8 and in the bytes of its console.
+    /// Every language, as UTF-8 and in its console's code page.
     const WINDOWS: &[(&str, &[u8])] = &[
         ("en", include_bytes!("../../tests/fixtures/tools/netstat-windows-en.txt")),
         ("en cp437", include_bytes!("../../tests/fixtures/tools/netstat-windows-en.cp437.bin")),
@@ -148,7 +147,7 @@ mod tests {
 
     #[test]
     fn lines_between_the_rows_are_passed_over() {
-        // `-b` puts names of programs, and excuses in French, between the rows.
+        // `-b` prints names of programs and messages, here in French, between the rows.
         let samples: [&[u8]; 2] = [
             include_bytes!("../../tests/fixtures/tools/netstat-windows-b-fr.txt"),
             include_bytes!("../../tests/fixtures/tools/netstat-windows-b-fr.cp850.bin"),

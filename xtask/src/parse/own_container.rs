@@ -1,21 +1,20 @@
-//! Which container a process runs in, as far as its own kernel tells.
+//! Which container a process runs in, from its own kernel's files.
 
 use crate::model::is_full_id;
 
-/// Ids of the container that these files are from, most reliable first; none on a
-/// machine of its own.
+/// Possible ids of the container that this mountinfo belongs to, most reliable first;
+/// none outside containers.
 ///
-/// Engines mount three files of a container from a folder of its id
-/// (`/proc/self/mountinfo`, proc(5): the fourth field is the path within the
-/// mounted filesystem, the fifth where it is mounted):
+/// Engines mount three files of a container from a folder named by its id
+/// (`/proc/self/mountinfo`, proc(5): the fourth field is the path within the mounted
+/// filesystem, the fifth the mount point):
 ///
 /// ```text
 /// 612 590 8:1 /var/lib/docker/containers/ID/hostname /etc/hostname rw,relatime - ext4 /dev/sda1 rw
 /// 613 590 0:50 /containers/overlay-containers/ID/userdata/hosts /etc/hosts rw - tmpfs tmpfs rw
 /// ```
 ///
-/// Other mounts say nothing: a machine with an engine shows those of all its
-/// containers.
+/// Other mounts prove nothing: a machine with an engine has those of all its containers.
 pub fn own_ids(mountinfo: &[u8]) -> Vec<String> {
     const FILES: [&str; 3] = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"];
     let mut found: Vec<String> = Vec::new();

@@ -1,15 +1,15 @@
-//! `/proc/net/{tcp,tcp6,udp,udp6}` of Linux: what is read where netlink is not
-//! to be had (gVisor, a kernel without `INET_DIAG`).
+//! Linux's `/proc/net/{tcp,tcp6,udp,udp6}`, read if netlink is not available (gVisor, a
+//! kernel without `INET_DIAG`).
 //!
 //! ```text
 //!   sl  local_address rem_address   st tx_queue:rx_queue tr:tm->when retrnsmt   uid  timeout inode
 //!    0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4711 …
 //! ```
 //!
-//! Addresses are words of the machine's byte order in hexadecimal, ports plain
-//! hexadecimal numbers. It lacks two things that netlink has: sockets that are
-//! bound and idle, and whether one of IPv6 takes IPv4 too. And it is slow: the
-//! kernel walks its whole table of connections, however few there are.
+//! Addresses are hexadecimal words in host byte order, ports plain hexadecimal numbers.
+//! Two things are missing that netlink has: sockets that are bound but do not listen, and
+//! whether an IPv6 socket also takes IPv4. And it is slow: the kernel walks its whole
+//! table of connections, however few there are.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -17,21 +17,20 @@ use super::rows::text;
 use super::sock_diag::{ALL, Row};
 use crate::model::{Protocol, Socket};
 
-/// Rows whose state is in `states`, a mask as netlink has it.
+/// Rows whose state is in `states`, a mask as in netlink.
 pub fn rows(table: &[u8], states: u32) -> Vec<Row> {
     text(table).lines().filter_map(row).filter(|row| states & (1 << row.state.min(31)) != 0).collect()
 }
 
-/// The files that [`sockets`] reads, as they are on every Linux.
+/// The files that [`sockets`] reads; they exist on every Linux.
 pub const FILES: [&str; 4] = ["/proc/net/tcp", "/proc/net/tcp6", "/proc/net/udp", "/proc/net/udp6"];
 
-/// The sockets of several of these tables in a row, as `cat` gives those of
-/// [another machine](FILES); without their processes. Which table it is tells
-/// its heading: only those of UDP have a column `drops` (Linux,
-/// `net/ipv4/udp.c`, `udp4_seq_show`, and `include/net/ipv6.h`). `None` where
-/// there is no heading of TCP: then this is something else, and nobody can say
-/// that a port is free. Addresses are read in this machine's byte order: of a
-/// machine with another one only the ports are right.
+/// The sockets of several tables in a row, as `cat` prints those of [another
+/// machine](FILES), without their processes. The heading tells the protocol: only UDP
+/// tables have a column `drops` (Linux, `net/ipv4/udp.c`, `udp4_seq_show`, and
+/// `include/net/ipv6.h`). `None` without a TCP heading: then this is something else, and
+/// no port can be called free. Addresses are read in this machine's byte order; from a
+/// machine with another byte order only the ports are right.
 pub fn sockets(tables: &[u8]) -> Option<Vec<Socket>> {
     let (mut found, mut protocol) = (Vec::new(), None);
     let mut has_tcp = false;
@@ -42,7 +41,7 @@ pub fn sockets(tables: &[u8]) -> Option<Vec<Socket>> {
             continue;
         }
         let (Some(protocol), Some(row)) = (protocol, row(line)) else { continue };
-        // Without an inode no process has it: a connection in TIME_WAIT.
+        // Inode 0: a connection in TIME_WAIT, which no process has.
         if row.inode == 0 || ALL & (1 << row.state.min(31)) == 0 {
             continue;
         }
@@ -51,7 +50,7 @@ pub fn sockets(tables: &[u8]) -> Option<Vec<Socket>> {
             v6_only: row.v6_only,
             port: row.port,
             protocol,
-            state: row.doing(protocol),
+            state: row.socket_state(protocol),
             uid: Some(row.uid),
             pids: Vec::new(),
         });
@@ -61,7 +60,7 @@ pub fn sockets(tables: &[u8]) -> Option<Vec<Socket>> {
 
 fn row(line: &str) -> Option<Row> {
     let mut fields = line.split_ascii_whitespace();
-    // The heading has no number here.
+    // The heading has no number in this field.
     fields.next()?.strip_suffix(':')?.parse::<u64>().ok()?;
     let (ip, port) = address(fields.next()?)?;
     let (_, remote_port) = address(fields.next()?)?;

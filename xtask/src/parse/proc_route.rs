@@ -1,23 +1,23 @@
-//! `/proc/net/route` of Linux: the IPv4 routes of the main table.
+//! Linux's `/proc/net/route`: the IPv4 routes of the main table.
 //!
 //! ```text
 //! Iface   Destination  Gateway   Flags  RefCnt  Use  Metric  Mask      MTU  Window  IRTT
 //! docker0 000011AC     00000000  0001   0       0    0       0000FFFF  0    0       0
 //! ```
 //!
-//! Addresses are words of the machine's byte order in hexadecimal.
+//! Addresses are hexadecimal words in host byte order.
 
 use std::net::Ipv4Addr;
 
 use super::rows::text;
 use crate::model::{Route, Subnet};
 
-/// All routes but default ones.
+/// All routes except default ones.
 pub fn routes(table: &[u8]) -> Vec<Route> {
     text(table).lines().filter_map(route).collect()
 }
 
-/// Where packets for nowhere in particular go.
+/// The default gateway.
 pub fn gateway(table: &[u8]) -> Option<Ipv4Addr> {
     text(table).lines().skip(1).find_map(|line| {
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();

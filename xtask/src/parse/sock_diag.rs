@@ -1,9 +1,9 @@
-//! The kernel's socket tables over netlink, as bytes: requests out, rows in.
+//! The kernel's socket tables over netlink, as bytes: encodes requests, decodes rows.
 //!
-//! Layouts from `linux/netlink.h`, `linux/sock_diag.h` and
-//! `linux/inet_diag.h`; all integers are in the machine's byte order but for
-//! ports and addresses. Beside `/proc/net/tcp` this costs a hundredth: the
-//! LISTEN filter keeps the kernel from walking its table of connections.
+//! Layouts from `linux/netlink.h`, `linux/sock_diag.h` and `linux/inet_diag.h`; integers
+//! are in host byte order, except ports and addresses. This takes a hundredth of the time
+//! of `/proc/net/tcp`: with the LISTEN filter the kernel does not walk its table of
+//! connections.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -33,34 +33,31 @@ pub const UDP: u8 = 17;
 pub const STATE_LISTEN: u8 = 10;
 /// Only listeners.
 pub const LISTEN: u32 = 1 << STATE_LISTEN;
-/// Every state, and `TCP_BOUND_INACTIVE` (13, since Linux 6.8): sockets that
-/// are bound and neither listen nor are connected.
+/// Every state, including `TCP_BOUND_INACTIVE` (13, since Linux 6.8): sockets that are
+/// bound and neither listen nor are connected.
 pub const ALL: u32 = 0xfff | 1 << 13;
 
-/// One socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// TCP state number.
     pub state: u8,
     /// Local address.
     pub ip: IpAddr,
-    /// Local port.
     pub port: u16,
     /// Remote port; 0 = none.
     pub remote_port: u16,
     /// User id of the creator.
     pub uid: u32,
-    /// Inode: what `/proc/PID/fd` links to. 0 = no process has it any more.
+    /// What `/proc/PID/fd` links to; 0 = no process has it any more.
     pub inode: u32,
     /// An IPv6 socket that takes IPv6 only.
     pub v6_only: Option<bool>,
-    /// Inode of the cgroup's folder in which it was made.
+    /// Inode of the folder of the cgroup in which it was created.
     pub cgroup: Option<u64>,
 }
 
 impl Row {
-    /// What the socket is doing.
-    pub fn doing(&self, protocol: Protocol) -> SocketState {
+    pub fn socket_state(&self, protocol: Protocol) -> SocketState {
         if self.state == STATE_LISTEN {
             SocketState::Listen
         } else if self.remote_port != 0 {
@@ -88,10 +85,10 @@ pub fn request(family: u8, protocol: u8, states: u32, port: u16) -> Vec<u8> {
     bytes
 }
 
-/// What one datagram of the answer held.
+/// The content of one datagram of the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
-    /// Rows, and more datagrams to come.
+    /// Rows, and more datagrams follow.
     More(Vec<Row>),
     /// The last rows.
     Last(Vec<Row>),
@@ -99,7 +96,7 @@ pub enum Part {
     Refused(i32),
 }
 
-/// Reads one datagram. Damaged messages are left out, never a panic.
+/// Reads one datagram. Damaged messages are skipped; it never panics.
 pub fn part(mut bytes: &[u8]) -> Part {
     let mut rows = Vec::new();
     while let (Some(length), Some(kind)) = (u32_at(bytes, 0), u16_at(bytes, 4)) {

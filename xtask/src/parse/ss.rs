@@ -1,9 +1,8 @@
-//! `ss -H -ltunp` of Linux (iproute2).
+//! Linux's `ss -H -ltunp` (iproute2).
 //!
-//! With `-t` and `-u` together a first column names the protocol, with one of
-//! them there is none. The exit code is always 0. Without `users:` the socket
-//! is held by somebody whose processes may not be looked into; `lsof` prints
-//! nothing at all for such a socket.
+//! With both `-t` and `-u` a first column names the protocol; with one of them there is
+//! none. The exit code is always 0. Without `users:` the socket belongs to a process that
+//! this user may not inspect; `lsof` does not print such a socket at all.
 
 use std::net::IpAddr;
 
@@ -34,7 +33,7 @@ pub fn listeners(output: &[u8]) -> Vec<Socket> {
         pids.dedup();
         let socket = Socket {
             ip,
-            // `*` is a socket of IPv6 that takes IPv4 too; `[::]` one that does not.
+            // `*` is an IPv6 socket that also takes IPv4, `[::]` one that does not.
             v6_only: if matches!(ip, IpAddr::V6(_)) { Some(!local.starts_with('*')) } else { None },
             port,
             protocol,

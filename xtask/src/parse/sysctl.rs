@@ -1,4 +1,4 @@
-//! `sysctl -n FIRST LAST`: a number a line.
+//! `sysctl -n FIRST LAST`: one number per line.
 
 use super::rows::text;
 use crate::model::PortRange;

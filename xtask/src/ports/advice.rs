@@ -1,6 +1,6 @@
 //! Advice about the owner of a port.
 
-use crate::decide::{self, advice, is_engine_process, stop_behind};
+use crate::decide::{self, advice, is_engine_process, stop_command};
 use crate::docker;
 use crate::host;
 use crate::model::{Container, Owner, Process, Verdict};
@@ -25,7 +25,7 @@ pub(crate) fn advise(verdict: &Verdict, can_bind: bool, containers: Option<&[Con
 }
 
 fn about_process(process: &Process, knows_containers: bool) -> Option<String> {
-    if let Some(stop) = stop_behind(process) {
+    if let Some(stop) = stop_command(process) {
         return Some(format!("it holds the port for a Podman container; stop that: {stop}"));
     }
     if !is_engine_process(process) {

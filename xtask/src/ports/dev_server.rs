@@ -22,7 +22,7 @@ pub(crate) struct DevServer<'a> {
 
 impl DevServer<'_> {
     fn mapping(&self, port: u16) -> PortMapping {
-        PortMapping::of_port(self.host_ip, port, Protocol::Tcp)
+        PortMapping::single(self.host_ip, port, Protocol::Tcp)
     }
 
     pub(crate) fn is_free(&self, port: u16) -> bool {
@@ -38,7 +38,7 @@ impl DevServer<'_> {
 
     /// A block that no other project has and whose ports are free.
     pub(crate) fn free_block(&self) -> Option<PortRange> {
-        let mapping = PortMapping::of_port(None, 1, Protocol::Tcp);
+        let mapping = PortMapping::single(None, 1, Protocol::Tcp);
         self.facts.free_block(1, &mapping, &|port| self.used.contains(&port))
     }
 
@@ -46,7 +46,7 @@ impl DevServer<'_> {
     /// if the block is full.
     pub(crate) fn choose(&self, ctx: &Context, block: Option<PortRange>) -> Option<u16> {
         let (avoid, kept) = (ports_of_stopped(&ctx.engine, &self.facts), self.facts.kept_for_others());
-        let is_kept = |port: u16| kept.has(port) || avoid.contains(&port);
+        let is_kept = |port: u16| kept.contains(port) || avoid.contains(&port);
         let unsuitable = self.facts.unsuitable();
         let within = self.port_range.or(block);
         let limits = Limits { within, outside: &unsuitable, used: self.used, kept: &is_kept };

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::context::Context;
-use crate::docker::{Trouble, tables_in_container, tables_over_ssh};
+use crate::docker::{EngineError, tables_in_container, tables_over_ssh};
 use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::host;
@@ -92,7 +92,7 @@ fn in_container(ctx: &Context, stack: &Stack, containers: &[Container]) -> Resul
 
 /// The engine's images: the stack's own first, then those that containers run, then the
 /// others.
-fn images(ctx: &Context, stack: &Stack, containers: &[Container]) -> Result<Vec<String>, Trouble> {
+fn images(ctx: &Context, stack: &Stack, containers: &[Container]) -> Result<Vec<String>, EngineError> {
     let known = ctx.engine.images()?;
     let tagged = |image: &str| if image.contains([':', '@']) { image.to_owned() } else { format!("{image}:latest") };
     let of_stack = stack.services.iter().map(|service| {

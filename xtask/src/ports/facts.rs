@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::engine_host;
-use crate::decide::{Facts, Identity, Kept, judge, judge_by_tables, needs_explanation};
+use crate::decide::{Facts, Identity, LeasedPorts, judge, judge_by_tables, needs_explanation};
 use crate::disk;
 use crate::error::Result;
 use crate::host::{self, Depth};
@@ -147,8 +147,8 @@ impl<'a> PortFacts<'a> {
         self.leases.others(self.project.name, self.project.dir)
     }
 
-    pub(super) fn kept_for_others(&self) -> Kept<'a> {
-        Kept::new(self.leases, self.project.name, self.project.dir, &disk::is_folder)
+    pub(super) fn kept_for_others(&self) -> LeasedPorts<'a> {
+        LeasedPorts::new(self.leases, self.project.name, self.project.dir, &disk::is_folder)
     }
 
     /// Where the search for a block of ports starts.

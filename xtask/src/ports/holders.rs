@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{PortFacts, advise, runs_in_container};
 use crate::context::Context;
 use crate::decide::{Identity, is_engine_process};
-use crate::docker::Trouble;
+use crate::docker::EngineError;
 use crate::error::Result;
 use crate::host::{self, Depth};
 use crate::model::{Container, PortMapping, PortRange, Process, Protocol, Socket, SocketState, Verdict};
@@ -26,7 +26,7 @@ pub(crate) struct Holders {
     /// In the order asked for.
     pub ports: Vec<PortHolders>,
     /// All containers, or why the engine could not list them.
-    pub containers: Result<Vec<Container>, Trouble>,
+    pub containers: Result<Vec<Container>, EngineError>,
     /// This process runs in one of them, so the host's processes are not visible.
     pub in_container: bool,
 }
@@ -43,7 +43,7 @@ pub(crate) fn each_port(ranges: &[PortRange], udp: bool) -> Vec<(u16, Protocol)>
 
 /// Finds the holders of `ports` on this machine, and asks the engine in parallel.
 pub(crate) fn find_holders(ctx: &Context, ports: &[(u16, Protocol)], depth: Depth) -> Result<Holders> {
-    let mapping = |(port, protocol): &(u16, Protocol)| PortMapping::of_port(None, *port, *protocol);
+    let mapping = |(port, protocol): &(u16, Protocol)| PortMapping::single(None, *port, *protocol);
     let tables_first = ports.len() > MAX_PROBED;
     let gather = || -> Result<PortFacts<'_>> {
         let mut facts = PortFacts::new(Identity::nobody(), &[], None);

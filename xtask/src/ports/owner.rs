@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::decide::container_behind;
+use crate::decide::container_of_helper;
 use crate::model::{Owner, Process, Verdict};
 use crate::ui;
 
@@ -46,7 +46,7 @@ pub(crate) fn describe(ctx: &Context, owner: &Owner) -> String {
 /// `python3 -m http.server 8000 (pid 4711, user ben, since 2026-…)`.
 pub(crate) fn describe_process(process: &Process) -> String {
     let command = ui::mask_command(&ui::clean(&process.command));
-    let shown = match container_behind(process) {
+    let shown = match container_of_helper(process) {
         Some(container) => format!("{} for container {container}", ui::clean(&process.name)),
         None if command.is_empty() => ui::clean(&process.name),
         None => command,

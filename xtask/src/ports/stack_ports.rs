@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{PortFacts, effective};
-use crate::decide::{Publishing, clashes, is_bound, too_many};
+use crate::decide::{Publishing, clashes, is_bound, replicas_sharing_port};
 use crate::disk;
 use crate::host::Depth;
 use crate::model::{
@@ -50,7 +50,7 @@ pub(crate) fn judge_stack(
         ui::detail(&format!("cannot find out who holds the ports: {error}"));
     }
     // A port that is not bound can't clash.
-    let unbound = PortMapping { published: None, ..PortMapping::of_port(None, 1, Protocol::Tcp) };
+    let unbound = PortMapping { published: None, ..PortMapping::single(None, 1, Protocol::Tcp) };
     let clashes = clashes(&effective.iter().map(|mapping| mapping.as_ref().unwrap_or(&unbound)).collect::<Vec<_>>());
     let judge = |(wanted, (effective, clash)): (&Wanted, (Result<PortMapping, Verdict>, Option<usize>))| {
         let earlier = clash.and_then(|earlier| stack.ports().nth(earlier)).map(|other| {
@@ -72,7 +72,7 @@ pub(crate) fn judge_stack(
 /// Describes a service with more containers than published ports, which moving the port
 /// would not solve.
 pub(crate) fn too_many_replicas(stack: &Stack, mapping: &PortMapping) -> Option<String> {
-    let count = too_many(stack.service(&mapping.service)?, mapping)?;
+    let count = replicas_sharing_port(stack.service(&mapping.service)?, mapping)?;
     Some(format!("{count} containers of `{}` cannot all publish {}", mapping.service, mapping.address()))
 }
 
@@ -116,7 +116,7 @@ impl PortFacts<'_> {
     /// Another project, whose folder still exists, that has leased the mapping's port.
     fn leased_by_other(&self, mapping: &PortMapping) -> Option<(String, PathBuf)> {
         let port = mapping.published.filter(|range| range.is_one())?.first;
-        let keeps = |tenant: &&Tenant| tenant.keeps(port, mapping.protocol) && disk::is_folder(&tenant.dir);
+        let keeps = |tenant: &&Tenant| tenant.has_lease(port, mapping.protocol) && disk::is_folder(&tenant.dir);
         let other = self.other_tenants().find(keeps)?;
         Some((other.project.clone(), other.dir.clone()))
     }

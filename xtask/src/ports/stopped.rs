@@ -19,7 +19,7 @@ pub(crate) fn ports_of_stopped(engine: &Engine, facts: &PortFacts<'_>) -> BTreeS
         let (Some(other), Some(dir)) = (&container.project, &container.working_dir) else { return false };
         !container.state.holds_ports()
             && other != facts.project.name
-            && facts.leases.tenant(other, &disk::real(dir)).is_none()
+            && facts.leases.tenant(other, &disk::real_path(dir)).is_none()
     };
     let stopped: Vec<&Container> = facts.containers.iter().filter(is_of_other_project).take(MAX_INSPECTED).collect();
     let requests = if engine.endpoint().is_remote() { PARALLEL_REQUESTS } else { 1 };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{PortFacts, Row, effective, too_many_replicas};
-use crate::decide::{Limits, Publishing, exclude, free_block, suggest};
+use crate::decide::{Limits, Publishing, cannot_share_port, free_block, suggest};
 use crate::disk;
 use crate::model::{PortMapping, PortRange, Stack, Tenant, Verdict, Wanted};
 use crate::stack::Settings;
@@ -47,7 +47,7 @@ pub(crate) fn suggest_for_conflicts(facts: &PortFacts<'_>, rows: &mut [Row], rul
         let mut is_free = |port: u16| bound.iter().all(|mapping| facts.is_free(mapping, port));
         // The stack must not take the port of its own project's dev server either.
         let of_server = |port| tenant.is_some_and(|tenant| tenant.has_dev_server(port));
-        let is_kept = |port: u16| kept.has(port) || of_server(port) || rules.avoid.contains(&port);
+        let is_kept = |port: u16| kept.contains(port) || of_server(port) || rules.avoid.contains(&port);
         let own = tenant.and_then(|tenant| tenant.range);
         let mut limits = Limits { within: rules.port_range.or(own), outside: &unsuitable, used: &used, kept: &is_kept };
         let before = tenant.and_then(|tenant| leased_port(tenant, rows, i));
@@ -76,9 +76,9 @@ fn published(rows: &[Row]) -> impl Iterator<Item = u16> {
 fn move_together(a: &Wanted, b: &Wanted) -> bool {
     let value = |wanted: &Wanted| {
         let origin = wanted.origin.as_ref()?;
-        Some((origin.variable.clone()?, origin.around.clone(), wanted.mapping.published))
+        Some((origin.variable.clone()?, origin.affixes.clone(), wanted.mapping.published))
     };
-    value(a).is_some_and(|value_of_a| value(b) == Some(value_of_a)) && !exclude(&a.mapping, &b.mapping)
+    value(a).is_some_and(|value_of_a| value(b) == Some(value_of_a)) && !cannot_share_port(&a.mapping, &b.mapping)
 }
 
 /// The port that the tenant has leased for the row at `at`. If a service publishes a
@@ -97,7 +97,7 @@ pub(crate) fn leased_port(tenant: &Tenant, rows: &[Row], at: usize) -> Option<u1
 pub(crate) fn free_range(facts: &PortFacts<'_>, rows: &[Row], avoid: &BTreeSet<u16>) -> Option<PortRange> {
     let own: BTreeSet<u16> = published(rows).collect();
     let protocol = rows.first()?.wanted.mapping.protocol;
-    facts.free_block(rows.len(), &PortMapping::of_port(None, 1, protocol), &|port| {
+    facts.free_block(rows.len(), &PortMapping::single(None, 1, protocol), &|port| {
         own.contains(&port) || avoid.contains(&port)
     })
 }
@@ -114,14 +114,14 @@ impl PortFacts<'_> {
         let kept = self.kept_for_others();
         let of_settings = |tenant: &Tenant| {
             let dir = tenant.dir.clone();
-            disk::within(&tenant.dir, move || Settings::read(&dir)).and_then(Result::ok)?.port_range
+            disk::with_timeout(&tenant.dir, move || Settings::read(&dir)).and_then(Result::ok)?.port_range
         };
         let mut unsuitable = self.unsuitable();
         unsuitable.extend(self.other_tenants().filter_map(of_settings));
         free_block(count, self.seed(), &mut |range| {
             range.iter().any(|port| {
                 is_excluded(port)
-                    || kept.has(port)
+                    || kept.contains(port)
                     || unsuitable.iter().any(|range| range.contains(port))
                     || !self.is_free(mapping, port)
             })

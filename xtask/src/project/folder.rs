@@ -22,7 +22,9 @@ pub(crate) struct ProjectFolder {
 pub(crate) fn project_folder(ctx: &Context) -> Result<ProjectFolder> {
     let env = |name: &str| ctx.var(name);
     match stack::read(&ctx.options, &ctx.dir, &env) {
-        Ok(stack) => Ok(ProjectFolder { project: stack.name.clone(), dir: disk::real(&stack.dir), stack: Some(stack) }),
+        Ok(stack) => {
+            Ok(ProjectFolder { project: stack.name.clone(), dir: disk::real_path(&stack.dir), stack: Some(stack) })
+        }
         Err(_) if is_plain(ctx) => {
             let dir = plain_dir(ctx);
             let name = normalise_name(&dir.file_name().unwrap_or_default().to_string_lossy());
@@ -36,7 +38,7 @@ pub(crate) fn project_folder(ctx: &Context) -> Result<ProjectFolder> {
 pub(crate) fn project_dir(ctx: &Context) -> PathBuf {
     let env = |name: &str| ctx.var(name);
     let located = stack::locate(&ctx.options, &ctx.dir, &env).ok();
-    located.map_or_else(|| plain_dir(ctx), |project| disk::real(&project.dir))
+    located.map_or_else(|| plain_dir(ctx), |project| disk::real_path(&project.dir))
 }
 
 /// Whether nothing indicates a Compose project.
@@ -46,7 +48,7 @@ fn is_plain(ctx: &Context) -> bool {
 }
 
 fn plain_dir(ctx: &Context) -> PathBuf {
-    disk::real(&stack::checkout_root(&ctx.dir).unwrap_or_else(|| ctx.dir.clone()))
+    disk::real_path(&stack::checkout_root(&ctx.dir).unwrap_or_else(|| ctx.dir.clone()))
 }
 
 impl ProjectFolder {

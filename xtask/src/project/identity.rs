@@ -51,7 +51,7 @@ pub(super) fn main_checkout_name(dir: &Path) -> Option<String> {
 fn read_project_name(main: &Path) -> Option<String> {
     let dir = main.to_path_buf();
     let read = move || stack::read(&ComposeOptions::default(), &dir, &|_| None).ok();
-    disk::within(main, read).flatten().map(|stack| stack.name)
+    disk::with_timeout(main, read).flatten().map(|stack| stack.name)
 }
 
 /// The name that a linked worktree gets on this machine unless it is taken.
@@ -101,7 +101,7 @@ impl Project {
     /// volumes.
     pub(crate) fn existing_name(&self) -> Result<Option<String>> {
         let (current, dir) = (&self.stack.name, self.real_dir());
-        let here = self.containers.iter().flatten().filter(|container| container.is_from(&dir));
+        let here = self.containers.iter().flatten().filter(|container| container.is_from_folder(&dir));
         let mut container_names: Vec<&String> = here.filter_map(|container| container.project.as_ref()).collect();
         container_names.sort();
         if container_names.contains(&current) {

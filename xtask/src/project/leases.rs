@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::ledger::{self, Book};
+use crate::ledger::{self, Ledger};
 use crate::model::{Container, Lease, Leases, Protocol, Starter, Tenant};
 use crate::{disk, host, ui};
 
@@ -34,41 +34,41 @@ pub(crate) fn is_alive(starter: Starter) -> bool {
 /// Opens the ledger of the engine's machine. Without a state folder a start works, but
 /// ports are not kept, and a warning says so. A damaged ledger is rebuilt from the running
 /// containers.
-pub(crate) fn open(ctx: &Context, containers: Option<&[Container]>) -> Option<Book> {
+pub(crate) fn open(ctx: &Context, containers: Option<&[Container]>) -> Option<Ledger> {
     open_at(ctx, ctx.ledger_dir(), containers)
 }
 
 /// Opens the ledger of this machine, wherever the engine is.
-pub(crate) fn open_local(ctx: &Context, containers: &[Container]) -> Option<Book> {
+pub(crate) fn open_local(ctx: &Context, containers: &[Container]) -> Option<Ledger> {
     open_at(ctx, ctx.state_dir(), Some(containers))
 }
 
-fn open_at(ctx: &Context, dir: Result<PathBuf>, containers: Option<&[Container]>) -> Option<Book> {
+fn open_at(ctx: &Context, dir: Result<PathBuf>, containers: Option<&[Container]>) -> Option<Ledger> {
     let opened = dir.and_then(|dir| {
-        let book = Book::open(&dir)?;
-        if ledger::is_unsaid(&|name| ctx.var(name)) {
+        let ledger = Ledger::open(&dir)?;
+        if ledger::is_home_unset(&|name| ctx.var(name)) {
             static SAID: Once = Once::new();
             let folder = ui::clean(&dir.display().to_string());
             SAID.call_once(|| {
                 ui::note(&format!("note: HOME is not set; port leases are written to {folder}"));
             });
         }
-        Ok(book)
+        Ok(ledger)
     });
-    let mut book = opened.inspect_err(warn_not_kept).ok()?;
-    if let Some(aside) = &book.set_aside {
+    let mut ledger = opened.inspect_err(warn_not_kept).ok()?;
+    if let Some(aside) = &ledger.set_aside {
         ui::warn(&format!(
             "the port ledger was damaged and was moved to {}; a new one starts from the running containers",
             ctx.show(aside)
         ));
-        rebuild(&mut book.leases, containers.unwrap_or_default());
+        rebuild(&mut ledger.leases, containers.unwrap_or_default());
     }
-    Some(book)
+    Some(ledger)
 }
 
 /// Writes the ledger, and warns if it can't be written.
-pub(crate) fn close(book: Book) {
-    if let Err(error) = book.close() {
+pub(crate) fn close(ledger: Ledger) {
+    if let Err(error) = ledger.close() {
         warn_not_kept(&error);
     }
 }
@@ -76,7 +76,7 @@ pub(crate) fn close(book: Book) {
 fn warn_not_kept(why: &Error) {
     // A start opens the ledger several times.
     static SAID: Once = Once::new();
-    SAID.call_once(|| ui::warn_of("ports are not kept for this project", why));
+    SAID.call_once(|| ui::warn_error("ports are not kept for this project", why));
 }
 
 /// Adds a lease for each port that a running container of a Compose project has.
@@ -87,10 +87,10 @@ fn rebuild(leases: &mut Leases, containers: &[Container]) {
         else {
             continue;
         };
-        let dir = disk::real(dir);
+        let dir = disk::real_path(dir);
         for binding in container.held() {
             let tenant = leases.tenant_mut(project, &dir);
-            if !tenant.keeps(binding.published, binding.protocol) {
+            if !tenant.has_lease(binding.published, binding.protocol) {
                 tenant.leases.push(new_lease(service, binding.target, binding.protocol, binding.published));
             }
         }

@@ -5,18 +5,18 @@
 pub(crate) mod folder;
 mod identity;
 pub(crate) mod leases;
+mod lock;
 mod model;
 mod ready;
 mod remote;
 mod resolve;
 mod resolved;
 mod started;
-mod turn;
 
 pub(crate) use identity::PROJECT_NAME;
+pub(crate) use lock::lock_project;
 pub use resolve::resolve;
 pub(crate) use resolve::resolve_started;
 pub use resolved::Project;
 pub(crate) use resolved::{containers, with_real_folder};
 pub(crate) use started::{compose_file_vars, proxy_network, started_context, with_names};
-pub(crate) use turn::take_turn;

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::context::Context;
-use crate::docker::{ComposeTrouble, Trouble};
+use crate::docker::{ComposeError, EngineError};
 use crate::error::{Error, Result};
 use crate::model::{ComposeOptions, Container, MissingEnvFile, Stack};
 use crate::stack::{self, EnvFiles};
@@ -13,7 +13,7 @@ use crate::{exec, ui};
 pub(super) struct Model {
     pub(super) stack: Stack,
     pub(super) config: Option<Vec<u8>>,
-    pub(super) compose_trouble: Option<ComposeTrouble>,
+    pub(super) compose_trouble: Option<ComposeError>,
 }
 
 /// Asks for the model and, at the same time, for the engine's containers.
@@ -21,7 +21,7 @@ pub(super) fn ask(
     ctx: &Context,
     template: Option<&Path>,
     env_files: &EnvFiles,
-) -> Result<(Model, Result<Vec<Container>, Trouble>)> {
+) -> Result<(Model, Result<Vec<Container>, EngineError>)> {
     let options = ctx.with_template(template).options;
     let env = |name: &str| ctx.var(name);
     let compose = ctx.compose_with(options.clone());
@@ -30,13 +30,13 @@ pub(super) fn ask(
     let (config, containers, read) = std::thread::scope(|scope| {
         let containers = scope.spawn(|| super::resolved::containers(ctx));
         let config = scope.spawn(|| match needs {
-            Some(missing) => Err(ComposeTrouble::NeedsEnvFile(Box::new(missing))),
+            Some(missing) => Err(ComposeError::NeedsEnvFile(Box::new(missing))),
             None => compose.config_json(exec::LIMIT),
         });
         let read = stack::read(&options, &ctx.dir, &env);
         (join(config.join()), join(containers.join()), read)
     });
-    if matches!(config, Err(ComposeTrouble::Refused(_)))
+    if matches!(config, Err(ComposeError::Refused(_)))
         && let Some(missing) = missing_env_files(ctx, &options).first()
     {
         return Err(missing_env_file_error(ctx, missing));
@@ -50,7 +50,7 @@ pub(super) fn ask(
 /// line.
 fn effective(
     ctx: &Context,
-    config: Result<(Stack, Vec<u8>), ComposeTrouble>,
+    config: Result<(Stack, Vec<u8>), ComposeError>,
     read: Result<Stack>,
     locate: impl FnOnce() -> Result<stack::Project>,
 ) -> Result<Model> {
@@ -69,7 +69,7 @@ fn effective(
             let stack = Stack { dir: located.dir, files: located.files, ..stack };
             Ok(Model { stack, config: Some(config), compose_trouble: None })
         }
-        (Err(trouble @ ComposeTrouble::Refused(_)), Ok(_)) => Err(ctx.compose_error(&trouble)),
+        (Err(trouble @ ComposeError::Refused(_)), Ok(_)) => Err(ctx.compose_error(&trouble)),
         (Err(trouble), Ok(stack)) => Ok(Model { stack, config: None, compose_trouble: Some(trouble) }),
         (Err(_), Err(error)) => Err(error),
     }

@@ -2,7 +2,7 @@
 //! runs a project of its name.
 
 use super::resolved::Project;
-use crate::docker::{Absence, ComposeTrouble};
+use crate::docker::{ComposeError, MissingCompose};
 use crate::error::{Error, Result};
 
 impl Project {
@@ -36,11 +36,11 @@ impl Project {
             (Ok(_), None) => Ok(()),
             (Ok(_), Some(trouble)) => Err(ctx.compose_error(trouble)),
             // Without `docker` the engine's error says it all.
-            (Err(trouble), Some(ComposeTrouble::Absent(absence))) if *absence != Absence::NoDocker => {
-                let compose = ctx.compose_error(&ComposeTrouble::Absent(absence.clone()));
+            (Err(trouble), Some(ComposeError::Absent(absence))) if *absence != MissingCompose::NoDocker => {
+                let compose = ctx.compose_error(&ComposeError::Absent(absence.clone()));
                 let engine = ctx.engine_error(trouble);
                 // Whatever installs an engine also installs Compose.
-                let both = trouble.is_absence(ctx.engine.endpoint()) && !ctx.cures().has_engine;
+                let both = trouble.is_missing_engine(ctx.engine.endpoint()) && !ctx.install_hints().has_engine;
                 Err(both_missing(&compose, &engine, both))
             }
             (Err(trouble), _) => Err(ctx.engine_error(trouble)),
@@ -49,7 +49,7 @@ impl Project {
 
     /// Whether Compose can be asked only after `.env` was created from its template.
     pub(crate) fn needs_env_file(&self) -> bool {
-        matches!(self.compose_trouble, Some(ComposeTrouble::NeedsEnvFile(_)))
+        matches!(self.compose_trouble, Some(ComposeError::NeedsEnvFile(_)))
     }
 
     /// Whether there is no engine or no Compose, so that the project's own script may
@@ -57,8 +57,8 @@ impl Project {
     /// user.
     pub(crate) fn lacks_engine(&self) -> bool {
         match &self.containers {
-            Ok(_) => matches!(self.compose_trouble, Some(ComposeTrouble::Absent(_))),
-            Err(trouble) => trouble.is_absence(self.ctx.engine.endpoint()),
+            Ok(_) => matches!(self.compose_trouble, Some(ComposeError::Absent(_))),
+            Err(trouble) => trouble.is_missing_engine(self.ctx.engine.endpoint()),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::PROJECT_NAME;
 use super::identity::default_worktree_name;
 use super::resolved::Project;
 use crate::context::Context;
-use crate::decide::{has_person, person_name, stable_hash};
+use crate::decide::{is_personal_name, personal_name, stable_hash};
 use crate::error::Result;
 use crate::model::{Container, EngineHost, Leases};
 use crate::ports::runs_in_container;
@@ -66,7 +66,7 @@ impl Project {
 
     /// Whether this tool chose the name, or might have.
     fn has_person_name(&self) -> bool {
-        has_person(&self.stack.name, &person(&self.ctx))
+        is_personal_name(&self.stack.name, &person(&self.ctx))
     }
 
     /// Whether somebody chose the name for this checkout. The name that a linked worktree
@@ -99,7 +99,7 @@ fn choose_person_name(
 ) -> Result<String> {
     let person = person(ctx);
     let mut tenants = leases.tenants.iter().filter(|tenant| tenant.dir == dir && tenant.is_stack());
-    if let Some(tenant) = tenants.find(|tenant| has_person(&tenant.project, &person)) {
+    if let Some(tenant) = tenants.find(|tenant| is_personal_name(&tenant.project, &person)) {
         return Ok(tenant.project.clone());
     }
     let volumes = ctx.engine.volumes().map_err(|trouble| ctx.engine_error(&trouble))?;
@@ -110,7 +110,7 @@ fn choose_person_name(
             || volumes.iter().any(|name| name.starts_with(&volume))
     };
     let whole = format!("{}:{}", person_at_machine(ctx), dir.display());
-    Ok(person_name(base, &person, &whole, &is_taken))
+    Ok(personal_name(base, &person, &whole, &is_taken))
 }
 
 /// The default name for commands: the one that `start` chose, or would choose. Never the
@@ -122,7 +122,7 @@ pub(super) fn default_remote_name(ctx: &Context) -> Option<String> {
     let env = |name: &str| ctx.var(name);
     let read = stack::read(&ctx.options, &ctx.dir, &env).ok()?;
     let written = stack::locate(&ctx.options, &ctx.dir, &env).ok()?.env_files.get(PROJECT_NAME).is_some();
-    let dir = disk::real(&read.dir);
+    let dir = disk::real_path(&read.dir);
     let worktree = default_worktree_name(&dir);
     if written && worktree.as_ref() != Some(&read.name) {
         return None;

@@ -27,7 +27,7 @@ fn resolve_as(ctx: &Context, is_secondary_checkout: bool) -> Result<Project> {
     let template = model::template_for_missing_env(&env_files);
     let (model, containers) = model::ask(ctx, template.as_deref(), &env_files)?;
     let settings = Settings::read(&model.stack.dir)?;
-    let checkout = stack::checkout(&disk::real(&model.stack.dir));
+    let checkout = stack::checkout(&disk::real_path(&model.stack.dir));
     let project = Project {
         ctx: ctx.clone(),
         stack: model.stack,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::context::Context;
-use crate::docker::{ComposeTrouble, Trouble};
+use crate::docker::{ComposeError, EngineError};
 use crate::error::{Error, Result};
 use crate::model::{Container, EngineHost, Leases, Service, Stack};
 use crate::stack::{self, Checkout, EnvFiles, Settings};
@@ -22,7 +22,7 @@ pub struct Project {
     pub(crate) settings: Settings,
     /// All containers of the engine, with folders without symbolic links; or why the engine
     /// could not list them.
-    pub(crate) containers: Result<Vec<Container>, Trouble>,
+    pub(crate) containers: Result<Vec<Container>, EngineError>,
     /// Another folder from which a project of this name runs.
     pub(crate) other_folder: Option<PathBuf>,
     /// The git checkout that the folder is in.
@@ -36,30 +36,30 @@ pub struct Project {
     /// The template that was read because there is no `.env` yet. `start` will copy it.
     pub(crate) template: Option<PathBuf>,
     /// Why our own reader was used instead of Compose.
-    pub(crate) compose_trouble: Option<ComposeTrouble>,
+    pub(crate) compose_trouble: Option<ComposeError>,
     /// The machine that binds the ports, if it isn't this one.
     pub(crate) host: Option<EngineHost>,
     pub(crate) leases: Leases,
 }
 
 /// All containers of the engine, with folders without symbolic links.
-pub(crate) fn containers(ctx: &Context) -> Result<Vec<Container>, Trouble> {
+pub(crate) fn containers(ctx: &Context) -> Result<Vec<Container>, EngineError> {
     ctx.engine.containers().map(|containers| containers.into_iter().map(with_real_folder).collect())
 }
 
 pub(crate) fn with_real_folder(container: Container) -> Container {
-    Container { working_dir: container.working_dir.as_deref().map(disk::real), ..container }
+    Container { working_dir: container.working_dir.as_deref().map(disk::real_path), ..container }
 }
 
 impl Project {
     /// The project folder without symbolic links, as in leases.
     pub(crate) fn real_dir(&self) -> PathBuf {
-        disk::real(&self.stack.dir)
+        disk::real_path(&self.stack.dir)
     }
 
     /// Why no port can be judged: the engine is on another machine and doesn't answer. That
     /// does not make a port free.
-    pub(crate) fn engine_unreachable(&self) -> Option<&Trouble> {
+    pub(crate) fn engine_unreachable(&self) -> Option<&EngineError> {
         self.containers.as_ref().err().filter(|_| self.host.is_some())
     }
 

@@ -21,7 +21,7 @@ pub(crate) fn started_context(ctx: &Context) -> Result<Context> {
     // Without a state folder nothing is added, and the command still works.
     let ctx = ctx.with_vars(override_vars(ctx, &project).unwrap_or_default());
     let ctx = ctx.with_vars(remote::default_remote_name(&ctx).map(|name| (PROJECT_NAME.to_owned(), name)));
-    let dir = disk::real(&project.dir);
+    let dir = disk::real_path(&project.dir);
     let leases = ctx.leases();
     let mut tenants = leases.tenants.iter().filter(|tenant| tenant.dir == dir);
     let (Some(tenant), None) = (tenants.next(), tenants.next()) else { return Ok(ctx) };

@@ -1,4 +1,4 @@
-//! Folders and files of this machine that containers are given.
+//! Bind mounts of folders and files of this machine.
 
 use std::path::{Path, PathBuf};
 
@@ -9,20 +9,18 @@ use crate::error::Result;
 use crate::model::{ComposeOptions, Place};
 use crate::parse::compose::Node;
 
-/// A bind mount of something in the project, or in the person's home.
+/// A bind mount with a source in the project or in the home folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BindMount {
-    /// The service.
     pub service: String,
-    /// Its source, as it is written.
+    /// As written.
     pub source: String,
-    /// Where it stands.
     pub place: Place,
 }
 
-/// Every bind mount of the project that `options` mean whose source counts from
-/// the project or the home folder, or lies in the project; in all profiles. An
-/// absolute path may be one of the engine's machine.
+/// Every bind mount of the project that `options` select, in all profiles, whose source is relative
+/// to the project or the home folder, or lies in the project. Other absolute paths may be on the
+/// engine's machine.
 /// Source: <https://docs.docker.com/reference/compose-file/services/#volumes>
 pub fn bind_mounts(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Result<Vec<BindMount>> {
     let Merged { model, project, .. } = merged(options, cwd, env, &Texts::new())?;
@@ -38,10 +36,10 @@ pub fn bind_mounts(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) 
     Ok(found)
 }
 
-/// The source of `./data:/data:ro`, and of a mapping with `type: bind`.
+/// The source of `./data:/data:ro`, or of a mapping with `type: bind`.
 fn source(volume: &Node) -> Option<&str> {
     if let Some(short) = volume.text() {
-        // One letter is a drive, on every system: `C:\data:/data` (compose-go,
+        // A single letter is a drive on every system: `C:\data:/data` (compose-go,
         // format/volume.go, `isWindowsDrive`).
         let drive =
             if short.starts_with(|c: char| c.is_ascii_alphabetic()) && short[1..].starts_with(':') { 2 } else { 0 };

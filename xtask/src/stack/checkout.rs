@@ -1,6 +1,5 @@
-//! The git checkout that a folder is in, read from git's own files: no call of
-//! git, so that it costs nothing and works where git is not on PATH. The
-//! layout is gitrepository-layout(5).
+//! The git checkout that contains a folder, read from git's own files (gitrepository-layout(5)):
+//! that takes no time and works without git on PATH.
 
 use std::path::{Path, PathBuf};
 
@@ -9,21 +8,19 @@ use crate::disk;
 /// A working tree of a git repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkout {
-    /// Its top folder.
+    /// Top folder.
     pub root: PathBuf,
-    /// The top folder of the main working tree, for a linked worktree (`git
-    /// worktree add`) of a repository that has one.
+    /// The top folder of the main working tree, if this is a linked worktree (`git worktree add`) and
+    /// the repository has one.
     pub main: Option<PathBuf>,
-    /// Whether it is a linked worktree.
     pub linked: bool,
-    /// The name that the repository goes by: the folder of its main working
-    /// tree, or a bare repository's own without `.git`.
+    /// The repository's name: the folder of its main working tree, or the bare repository's folder
+    /// without `.git`.
     pub repository: String,
     /// The branch; `None` for a detached head.
     pub branch: Option<String>,
 }
 
-/// The checkout that `dir` is in.
 pub fn checkout(dir: &Path) -> Option<Checkout> {
     let root = checkout_root(dir)?;
     let git = root.join(".git");
@@ -31,10 +28,10 @@ pub fn checkout(dir: &Path) -> Option<Checkout> {
         let repository = name(&root);
         return Some(Checkout { branch: branch(&git), root, main: None, linked: false, repository });
     }
-    let text = disk::text(&git).ok()?;
+    let text = disk::read_text(&git).ok()?;
     let git = root.join(text.strip_prefix("gitdir:")?.trim());
-    // Submodules have such a file too, and no `commondir`.
-    let common = disk::text(&git.join("commondir")).ok().map(|common| disk::real(&git.join(common.trim())));
+    // Submodules have such a file too, but no `commondir`.
+    let common = disk::read_text(&git.join("commondir")).ok().map(|common| disk::real_path(&git.join(common.trim())));
     let Some(common) = common else {
         let repository = name(&root);
         return Some(Checkout { branch: branch(&git), root, main: None, linked: false, repository });
@@ -45,13 +42,12 @@ pub fn checkout(dir: &Path) -> Option<Checkout> {
     Some(Checkout { branch: branch(&git), root, main, linked: true, repository })
 }
 
-/// The top folder of the checkout that `dir` is in.
 pub fn checkout_root(dir: &Path) -> Option<PathBuf> {
     dir.ancestors().find(|parent| parent.join(".git").exists()).map(Path::to_path_buf)
 }
 
 fn branch(git: &Path) -> Option<String> {
-    let head = disk::text(&git.join("HEAD")).ok()?;
+    let head = disk::read_text(&git.join("HEAD")).ok()?;
     head.trim().strip_prefix("ref: refs/heads/").map(str::to_owned)
 }
 
@@ -68,7 +64,7 @@ mod tests {
         std::fs::write(path, text).unwrap();
     }
 
-    /// What `git worktree add ../feature` leaves.
+    /// The files that `git worktree add ../feature` creates.
     fn repository(dir: &Path, git: &str) {
         write(&dir.join(git).join("HEAD"), "ref: refs/heads/main\n");
         write(&dir.join(git).join("worktrees/feature/HEAD"), "ref: refs/heads/login/fix\n");
@@ -80,7 +76,7 @@ mod tests {
     #[test]
     fn a_linked_worktree_knows_its_main_one() {
         let dir = tempfile::tempdir().unwrap();
-        let dir = disk::real(dir.path());
+        let dir = disk::real_path(dir.path());
         repository(&dir, "performia/.git");
         let main = checkout(&dir.join("performia")).unwrap();
         assert_eq!((main.linked, main.repository.as_str(), main.branch.as_deref()), (false, "performia", Some("main")));

@@ -1,5 +1,5 @@
-//! Which env files Compose reads, what they say, and into which of them a
-//! value must be written so that Compose sees it.
+//! The env files that Compose reads, their values, and the file that a value must be written to so
+//! that it takes effect.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,10 @@ use crate::error::{Error, Result};
 use crate::model::Source;
 use crate::ui::quoted_path;
 
-/// The env files of a project.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EnvFiles {
     files: Vec<PathBuf>,
-    /// Every assignment of a variable, the one that counts first.
+    /// All assignments of each variable, the effective one first.
     values: BTreeMap<String, Vec<Found>>,
     default: Option<PathBuf>,
     explicit: bool,
@@ -30,32 +29,29 @@ struct Found {
 }
 
 impl EnvFiles {
-    /// The files Compose reads, in its order. When they were named with
-    /// `--env-file` a later one wins; otherwise (`.env` of the current folder,
-    /// then of the project's) the first.
+    /// The files in Compose's order. If they were named with `--env-file`, a later one wins; otherwise
+    /// (`.env` of the current folder, then of the project's) the first.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
     }
 
-    /// Where a `.env` that is not there yet belongs; `None` where Compose would
-    /// not read one.
+    /// Where to create a `.env`; `None` if Compose would not read it.
     pub fn default_file(&self) -> Option<&Path> {
         self.default.as_deref().filter(|_| !self.explicit)
     }
 
-    /// Whether `--env-file` or `COMPOSE_ENV_FILES` named them: then no `.env`
-    /// is read.
+    /// Whether `--env-file` or `COMPOSE_ENV_FILES` named them: then no `.env` is read.
     pub fn is_explicit(&self) -> bool {
         self.explicit
     }
 
-    /// The value that the files give a variable, and the line it comes from.
-    /// The process environment, which wins over it, is not asked.
+    /// The value of a variable in the files, and its line. Ignores the process environment, which
+    /// overrides it.
     pub fn get(&self, name: &str) -> Option<(&str, Source)> {
         self.all(name).next()
     }
 
-    /// Every value that the files give a variable, the one that counts first.
+    /// All values of a variable in the files, the effective one first.
     pub fn all(&self, name: &str) -> impl Iterator<Item = (&str, Source)> {
         self.values.get(name).into_iter().flatten().map(|found| {
             let path = self.files[found.file].clone();
@@ -63,15 +59,14 @@ impl EnvFiles {
         })
     }
 
-    /// The value that the files read before `file` give a variable.
+    /// The value of a variable in the files read before `file`.
     pub fn before(&self, file: &Path, name: &str) -> Option<String> {
         let at = self.files.iter().position(|known| known == file).unwrap_or(self.files.len());
         self.values.get(name)?.iter().find(|found| found.file < at).map(|found| found.value.clone())
     }
 
-    /// The file that a value for `name` must be written to: the one whose
-    /// value counts now, else the last one, else a new `.env` in the project
-    /// folder.
+    /// The file that a value for `name` must be written to: the one with the effective value, otherwise
+    /// the last one, otherwise a new `.env` in the project folder.
     pub fn file_for(&self, name: &str) -> Result<&Path> {
         if let Some(found) = self.first(name) {
             return Ok(&self.files[found.file]);
@@ -85,7 +80,7 @@ impl EnvFiles {
         })
     }
 
-    /// The files named by the user, which must exist.
+    /// Reads the files that the user named, which must exist.
     pub(super) fn named(files: Vec<PathBuf>, env: &Environment<'_>) -> Result<EnvFiles> {
         let mut these = EnvFiles { explicit: true, ..EnvFiles::default() };
         for file in files {
@@ -98,8 +93,7 @@ impl EnvFiles {
         Ok(these)
     }
 
-    /// Reads the `.env` of a folder, if there is one; what is known already
-    /// wins.
+    /// Reads the `.env` of a folder, if there is one; known values win.
     pub(super) fn add_default(&mut self, dir: &Path, env: &Environment<'_>) -> Result<()> {
         let file = dir.join(".env");
         if !self.files.contains(&file) && file.is_file() {
@@ -115,8 +109,8 @@ impl EnvFiles {
 
     fn add(&mut self, file: PathBuf, env: &Environment<'_>, replace: bool) -> Result<()> {
         let earlier = |name: &str| self.first(name).map(|found| found.value.clone());
-        // What Compose has merged into the environment before counts as the
-        // environment; files named together only follow each other.
+        // Compose merges `.env` of the first folder into the environment, so it
+        // counts as such; files named together are only read in order.
         let shell = |name: &str| env(name).or_else(|| if replace { None } else { earlier(name) });
         let history = read_history(&file, &shell, &earlier)?;
         let index = self.files.len();
@@ -135,7 +129,7 @@ impl EnvFiles {
     }
 }
 
-/// Names the template that lies beside a file which is not there.
+/// Adds a hint about the template beside a missing file.
 fn with_template(error: Error, file: &Path) -> Error {
     match template_of(file).filter(|_| !file.exists()) {
         Some(template) => {
@@ -146,7 +140,7 @@ fn with_template(error: Error, file: &Path) -> Error {
     }
 }
 
-/// Reads one env file: values and their lines.
+/// Reads the values and lines of one env file.
 pub(super) fn read_values(
     file: &Path,
     shell: &Environment<'_>,
@@ -162,7 +156,7 @@ fn read_history(
     earlier: &Environment<'_>,
 ) -> Result<Vec<(String, envfile::Value)>> {
     let place = file.display();
-    let bytes = disk::bounded(file).map_err(|error| {
+    let bytes = disk::read_any_kind(file).map_err(|error| {
         let failed = Error::new(format!("failed to read {place}: {error}"));
         with_template(failed, file)
     })?;

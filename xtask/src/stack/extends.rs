@@ -1,4 +1,4 @@
-//! `extends:`: a service on top of another one, of the same file or another.
+//! `extends:`: merges a service on top of another one, of the same or another file.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::parse::compose::{Data, Node, check_ports, merge, strip_tags};
 
 type Services = Vec<(String, Node)>;
 
-/// Replaces every service of `document` that extends another.
+/// Resolves `extends:` in every service of `document`.
 pub(super) fn apply(loader: &Loader<'_>, document: &mut Node, file: &Arc<Path>) -> Result<()> {
     let Some(services) = services_mut(document)? else {
         return Ok(());
@@ -31,15 +31,15 @@ pub(super) fn apply(loader: &Loader<'_>, document: &mut Node, file: &Arc<Path>) 
 
 struct Resolver<'a, 'b> {
     loader: &'a Loader<'b>,
-    /// Services of other files, interpolated.
+    /// Interpolated services of other files.
     files: HashMap<PathBuf, Arc<Services>>,
-    /// The services that led here.
+    /// The chain of services that extend each other, to detect cycles.
     trail: Vec<(PathBuf, String)>,
 }
 
 impl Resolver<'_, '_> {
-    /// The service `name` of `services`, on top of all it extends. `base` is
-    /// the folder that paths in it count from.
+    /// Merges the service `name` on top of everything it extends. `base` is the folder for relative
+    /// paths.
     fn resolve(&mut self, name: &str, services: &Arc<Services>, file: &Arc<Path>, base: &Path) -> Result<Node> {
         let Some((_, service)) = services.iter().find(|(known, _)| known == name) else {
             return Err(Error::new(format!("{}: there is no service `{name}`", file.display())));
@@ -110,8 +110,8 @@ impl Resolver<'_, '_> {
         }
         let mut services = Services::new();
         if let Some(document) = &mut merged {
-            // The tags of a service that extends another stay: they are about
-            // what it extends.
+            // Keep the tags of a service that extends another: they apply to that
+            // one.
             let mut plain = document.clone();
             strip_tags(&mut plain);
             check_ports(plain.get("services").map(Node::entries).unwrap_or_default())?;

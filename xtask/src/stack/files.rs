@@ -1,4 +1,4 @@
-//! Compose files on the disk, as documents that are not merged yet.
+//! Reads compose files into documents, before they are merged.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -9,27 +9,22 @@ use crate::disk;
 use crate::error::{Error, Result};
 use crate::parse::compose::{Data, Lookup, Node, Tag, documents};
 
-/// What a compose file needs at least.
+/// The hint about an empty compose file.
 pub(super) const SERVICES: &str = "it needs at least `services:` with one service";
 
-/// Compose files as they would be, by path; what is not in it is read from the
-/// disk.
+/// Texts of compose files that replace those on disk, by path.
 pub type Texts = BTreeMap<PathBuf, String>;
 
-/// Loads files that are merged with each other: those of the project, or those
-/// of one `include`.
+/// Loads files that are merged with each other: those of the project, or of one `include`.
 pub(super) struct Loader<'a> {
-    /// Folder that relative paths count from.
+    /// Folder for relative paths.
     pub(super) base: PathBuf,
-    /// Variables.
     pub(super) lookup: &'a Lookup<'a>,
-    /// Files that are not read from the disk.
     pub(super) texts: &'a Texts,
-    /// Files whose `include` led here.
+    /// The chain of files that include each other.
     pub(super) included: Vec<PathBuf>,
 }
 
-/// Reads and parses one file.
 pub(super) fn parse(file: &Arc<Path>, texts: &Texts) -> Result<Vec<Node>> {
     match texts.get(file.as_ref()) {
         Some(text) => documents(text, file),
@@ -37,10 +32,9 @@ pub(super) fn parse(file: &Arc<Path>, texts: &Texts) -> Result<Vec<Node>> {
     }
 }
 
-/// A compose file as text.
 pub fn text_of(file: &Path) -> Result<String> {
     let place = crate::ui::clean(&file.display().to_string());
-    let bytes = disk::bounded(file).map_err(|error| match error.kind() {
+    let bytes = disk::read_any_kind(file).map_err(|error| match error.kind() {
         ErrorKind::NotFound => Error::new(format!("there is no file {place}"))
             .hint("correct the path; it counts from the folder of the project"),
         _ => Error::new(format!("failed to read {place}: {error}")),
@@ -52,7 +46,6 @@ pub fn text_of(file: &Path) -> Result<String> {
     })
 }
 
-/// The services of a document, to be changed.
 pub(super) fn services_mut(document: &mut Node) -> Result<Option<&mut Vec<(String, Node)>>> {
     let Data::Map(entries) = &mut document.data else {
         return Ok(None);

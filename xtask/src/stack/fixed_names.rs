@@ -1,4 +1,4 @@
-//! Names that the files of a project fix.
+//! Finds the fixed names in a project's files.
 
 use std::path::Path;
 
@@ -9,10 +9,9 @@ use crate::error::Result;
 use crate::model::{ComposeOptions, FixedName, Named};
 use crate::parse::compose::Node;
 
-/// Every fixed name of the project that `options` mean, in all profiles: the
-/// project's own, then containers, networks and volumes in the order of the
-/// files. A name made with COMPOSE_PROJECT_NAME is not fixed; networks and
-/// volumes that are `external` are shared on purpose.
+/// Every fixed name of the project that `options` select, in all profiles: the project's own, then
+/// containers, networks and volumes in the order of the files. A name with COMPOSE_PROJECT_NAME in
+/// it is not fixed; `external` networks and volumes are shared on purpose.
 pub fn fixed_names(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Result<Vec<FixedName>> {
     let Merged { model, .. } = merged(options, cwd, env, &Texts::new())?;
     let section = |name: &str| model.get(name).map(Node::entries).unwrap_or_default();

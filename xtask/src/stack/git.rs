@@ -1,4 +1,4 @@
-//! Which files git tracks, and keeping a generated one out of it.
+//! Whether git tracks a file, and making git ignore a generated one.
 
 use std::path::{Path, PathBuf};
 
@@ -6,8 +6,8 @@ use crate::disk;
 use crate::error::{Context, Result};
 use crate::exec::{self, Command};
 
-/// Whether git tracks the file, or the one that a symbolic link leads to.
-/// Without a git nothing is known, and nothing can be committed.
+/// Whether git tracks the file or the target of a symbolic link. False without git: then nothing
+/// can be committed either.
 pub fn tracks(file: &Path) -> bool {
     if exec::find("git").is_none() {
         return false;
@@ -17,14 +17,13 @@ pub fn tracks(file: &Path) -> bool {
         let ask = Command::new("git").args(["ls-files", "--error-unmatch", "--"]).arg(name).dir(dir);
         ask.ask(exec::LIMIT).is_ok_and(|answer| answer.code == Some(0))
     };
-    let real = disk::real(file);
+    let real = disk::real_path(file);
     is_known(file) || real != file && is_known(&real)
 }
 
-/// Has git ignore `file`: where the repository does not do so yet, its name
-/// goes into `info/exclude`, which is this clone's own and covers its linked
-/// worktrees. Returns the file that was changed; `None` where nothing had to
-/// be done, or where there is no git or no repository.
+/// Makes git ignore `file`: unless the repository already does, adds its name to `info/exclude`,
+/// which belongs to this clone and applies to its linked worktrees. Returns the changed file; `None`
+/// if nothing had to be done, or without git or a repository.
 pub fn ignore(file: &Path) -> Result<Option<PathBuf>> {
     let (Some(dir), Some(name)) = (file.parent(), file.file_name().and_then(|name| name.to_str())) else {
         return Ok(None);
@@ -33,7 +32,7 @@ pub fn ignore(file: &Path) -> Result<Option<PathBuf>> {
         return Ok(None);
     }
     let git = |words: &[&str]| Command::new("git").args(words).dir(dir).ask(exec::LIMIT);
-    // 0 = ignored, 1 = not ignored, else no repository.
+    // 0 = ignored, 1 = not ignored, otherwise no repository.
     if git(&["check-ignore", "-q", name])?.code != Some(1) {
         return Ok(None);
     }
@@ -44,7 +43,7 @@ pub fn ignore(file: &Path) -> Result<Option<PathBuf>> {
     }
     let exclude = dir.join(path);
     let mut bytes = disk::read(&exclude)?.unwrap_or_default();
-    // There in vain: a `!` of the repository's own beats it.
+    // It is listed already, but a `!` pattern of the repository overrides it.
     if bytes.split(|byte| *byte == b'\n').any(|line| line == name.as_bytes()) {
         return Ok(None);
     }

@@ -1,5 +1,5 @@
-//! Files merged with each other, and `include:`, which merges other projects' files
-//! into them, with their own folder and `.env`.
+//! Merges files, and resolves `include:`, which merges files of other projects with their own
+//! folder and `.env`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,6 @@ use crate::error::{Error, Result};
 use crate::model::Source;
 use crate::parse::compose::{Data, Definition, Node, Tag, check_ports, merge, strip_tags};
 
-/// Merges files into one mapping without tags.
 pub(super) fn load(loader: &Loader<'_>, sources: Vec<(Vec<Node>, Arc<Path>)>) -> Result<Node> {
     let mut merged: Option<Node> = None;
     let mut left: usize = sources.iter().map(|(documents, _)| documents.len()).sum();
@@ -34,7 +33,7 @@ pub(super) fn load(loader: &Loader<'_>, sources: Vec<(Vec<Node>, Arc<Path>)>) ->
             };
             strip_tags(&mut both);
             left -= 1;
-            // The last one of the project is looked at as a whole anyway.
+            // The final result is checked as a whole anyway.
             if left > 0 || !loader.included.is_empty() {
                 check_ports(both.get("services").map(Node::entries).unwrap_or_default())?;
             }
@@ -44,7 +43,6 @@ pub(super) fn load(loader: &Loader<'_>, sources: Vec<(Vec<Node>, Arc<Path>)>) ->
     merged.ok_or_else(|| Error::new("empty compose file"))
 }
 
-/// Adds the services of every included file to `document`.
 fn apply(loader: &Loader<'_>, document: &mut Node, file: &Arc<Path>) -> Result<()> {
     let Some(list) = document.get("include").cloned() else {
         return Ok(());
@@ -95,10 +93,10 @@ fn apply(loader: &Loader<'_>, document: &mut Node, file: &Arc<Path>) -> Result<(
     Ok(())
 }
 
-/// What an included file brings besides services, as far as names go.
+/// Sections with names that an included file adds, besides services.
 const RESOURCES: [&str; 2] = ["networks", "volumes"];
 
-/// Adds to a section of the document what is not there yet.
+/// Adds missing entries to a section of the document.
 fn add(document: &mut Node, section: &str, more: Vec<(String, Node)>, file: &Arc<Path>, line: usize) {
     let Data::Map(entries) = &mut document.data else { return };
     if more.is_empty() {
@@ -122,7 +120,6 @@ fn add(document: &mut Node, section: &str, more: Vec<(String, Node)>, file: &Arc
     }
 }
 
-/// Loads one entry of the list.
 fn load_entry(loader: &Loader<'_>, item: &Node, file: &Arc<Path>) -> Result<Node> {
     let paths =
         if item.text().is_some() { item.texts() } else { item.get("path").map(Node::texts).unwrap_or_default() };

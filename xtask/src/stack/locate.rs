@@ -1,4 +1,4 @@
-//! Which project is meant: its compose files, its folder, its env files.
+//! Locates the project: its compose files, folder and env files.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -7,24 +7,22 @@ use super::options::Environment;
 use crate::error::{Error, Result};
 use crate::model::ComposeOptions;
 
-/// Names Compose looks for, best first.
+/// File names that Compose looks for, in order of preference.
 const NAMES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 const OVERRIDES: [&str; 4] =
     ["compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml"];
 
-/// A project that was found, without a look into its compose files.
+/// A located project whose compose files were not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Project {
-    /// Project folder.
     pub dir: PathBuf,
     /// Compose files, in the order they are merged.
     pub files: Vec<PathBuf>,
-    /// Its env files.
     pub env_files: EnvFiles,
 }
 
-/// Follows Compose: the `.env` of the first folder may name the files, and the
-/// folder of the first file may have another `.env`.
+/// Like Compose: the `.env` of the first folder may name the files, and the folder of the first file
+/// may have another `.env`.
 pub fn locate(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Result<Project> {
     let directory = options.project_directory.as_deref().map(|dir| absolute(cwd, dir));
     let mut files: Vec<PathBuf> = Vec::new();
@@ -70,12 +68,12 @@ pub fn locate(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Re
     Ok(Project { dir, files, env_files })
 }
 
-/// Finds and reads the env files of the project that `options` mean.
+/// Reads the env files of the project that `options` select.
 pub fn env_files(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Result<EnvFiles> {
     locate(options, cwd, env).map(|project| project.env_files)
 }
 
-/// The compose file of `start` or the nearest folder above, and its override.
+/// The compose file in `start` or the nearest folder above, and its override file.
 fn discover(start: &Path) -> Result<Vec<PathBuf>> {
     for folder in start.ancestors() {
         let first = |names: [&str; 4]| names.iter().map(|name| folder.join(name)).find(|path| path.is_file());
@@ -87,7 +85,7 @@ fn discover(start: &Path) -> Result<Vec<PathBuf>> {
         .hint("run this within the project, or name the file: `-f path/to/compose.yaml`"))
 }
 
-/// Whether Compose would find a project from `dir` without being told where.
+/// Whether Compose finds a project from `dir` without options.
 pub fn is_in_project(dir: &Path, env: &Environment<'_>) -> bool {
     env("COMPOSE_FILE").is_some() || discover(dir).is_ok()
 }
@@ -104,12 +102,14 @@ fn env_file_disabled(env: &Environment<'_>) -> Result<bool> {
     match env("COMPOSE_DISABLE_ENV_FILE").as_deref() {
         None | Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(false),
         Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(true),
-        Some(other) => Err(Error::new(format!("COMPOSE_DISABLE_ENV_FILE is `{other}`, which is no yes or no"))
-            .hint("`unset COMPOSE_DISABLE_ENV_FILE`, or set it to `true` or `false`")),
+        Some(other) => {
+            Err(Error::new(format!("COMPOSE_DISABLE_ENV_FILE is `{other}`, which is neither true nor false"))
+                .hint("`unset COMPOSE_DISABLE_ENV_FILE`, or set it to `true` or `false`"))
+        }
     }
 }
 
-/// A compose file of this machine.
+/// The absolute path of a local compose file.
 fn local(base: &Path, file: &str) -> Result<PathBuf> {
     if file == "-" {
         return Err(Error::new("a compose file from standard input is not supported")
@@ -121,7 +121,7 @@ fn local(base: &Path, file: &str) -> Result<PathBuf> {
     Ok(absolute(base, Path::new(file)))
 }
 
-/// A reference that Compose would fetch.
+/// Whether Compose would download it.
 pub(super) fn is_remote(path: &str) -> bool {
     ["oci://", "https://", "http://", "git://", "ssh://", "git@", "github.com/"]
         .iter()
@@ -130,11 +130,11 @@ pub(super) fn is_remote(path: &str) -> bool {
 
 pub(super) fn remote(path: &str) -> Error {
     Error::new(format!("`{path}` is not on this machine, and only Docker Compose can fetch it"))
-        .hint("is Compose there? `docker compose version`")
+        .hint("is Compose installed? `docker compose version`")
 }
 
-/// `path` from `base`, without `.` and `..`: Compose compares such paths, and
-/// takes the project's name from them.
+/// `path` relative to `base`, without `.` and `..`: Compose compares such paths, and derives the
+/// project's name from them.
 pub(super) fn absolute(base: &Path, path: &Path) -> PathBuf {
     let mut clean = PathBuf::new();
     for component in base.join(path).components() {

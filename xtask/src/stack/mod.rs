@@ -1,5 +1,7 @@
 //! The project on disk: env files and compose files.
 
+#![expect(missing_docs, reason = "a comment says what the name does not")]
+
 mod bind_mounts;
 mod checkout;
 mod env_files;
@@ -17,7 +19,7 @@ mod reader;
 mod service_env;
 mod settings;
 mod templates;
-mod uses;
+mod variable_uses;
 
 #[cfg(test)]
 mod tests;
@@ -36,4 +38,4 @@ pub use reader::{read, read_with};
 pub use service_env::missing_env_files;
 pub use settings::{FILE as SETTINGS_FILE, OnConflict, Settings};
 pub use templates::{template_for, template_in, template_of};
-pub use uses::{Use, Uses, uses};
+pub use variable_uses::{VariableUse, VariableUses, variable_uses};

@@ -1,5 +1,5 @@
-//! Where the files of a project use the fixed name of one of its containers other
-//! than as a host name on the project's own networks.
+//! Where a project's files use the fixed name of one of its containers, other than as a host name on
+//! the project's own networks.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,34 +12,28 @@ use crate::labels::LINK_VARIABLE;
 use crate::model::ComposeOptions;
 use crate::parse::compose::{Node, is_external, networks};
 
-/// One use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameUse {
-    /// The service whose container has the name.
+    /// The service whose container has the fixed name.
     pub service: String,
-    /// The name.
     pub name: String,
-    /// How it is used.
     pub how: How,
-    /// Compose file.
     pub file: PathBuf,
-    /// Line, from 1.
     pub line: usize,
 }
 
-/// How a name is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum How {
-    /// A key that takes a container of any project: `services.api.network_mode`.
+    /// A key that refers to a container of any project: `services.api.network_mode`.
     Key(String),
-    /// The service is on a network that other projects share, and is found there.
+    /// The service is on this shared network, where others find it by its name.
     Network(String),
 }
 
-/// Keys with `container:NAME`.
+/// Keys that accept `container:NAME`.
 const NAMESPACES: [&str; 3] = ["network_mode", "ipc", "pid"];
 
-/// All uses in the project that `options` mean, in all profiles.
+/// All uses in the project that `options` select, in all profiles.
 pub fn name_uses(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Result<Vec<NameUse>> {
     let Merged { model, name: project, .. } = merged(options, cwd, env, &Texts::new())?;
     let services = model.get("services").map(Node::entries).unwrap_or_default();
@@ -76,7 +70,7 @@ pub fn name_uses(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) ->
     Ok(found)
 }
 
-/// Containers of any project that a service names: the key, the name, the place.
+/// References of a service to containers of any project: key, name and node.
 fn targets(service: &Node) -> Vec<(&'static str, &str, &Node)> {
     let mut found = Vec::new();
     for key in NAMESPACES {
@@ -94,9 +88,8 @@ fn targets(service: &Node) -> Vec<(&'static str, &str, &Node)> {
     found
 }
 
-/// Whether a network is external and another checkout's too. That of the proxy is a
-/// checkout's own where `start` says so, and one made with the project's name is one
-/// for each.
+/// Whether a network is external and shared with other checkouts. The proxy's is a checkout's own if
+/// `start` sets it, and a network with the project's name in it exists once per checkout.
 fn is_shared(network: &Node) -> bool {
     let template = network.get("name").and_then(Node::scalar).and_then(|scalar| scalar.template.as_ref());
     let own = ["COMPOSE_PROJECT_NAME", LINK_VARIABLE];

@@ -1,4 +1,4 @@
-//! How the process environment is looked at.
+//! Access to the process environment.
 
-/// Looks a variable of the process environment up.
+/// Looks up a variable of the process environment.
 pub type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;

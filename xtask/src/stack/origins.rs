@@ -1,13 +1,12 @@
-//! From the reader's ports to those of `docker compose config`.
+//! Adds the reader's origins to the ports of `docker compose config`.
 
 use std::collections::HashMap;
 
 use crate::model::{PortMapping, Stack, Wanted};
 
-/// Gives the ports of `stack`, which came from `docker compose config`, the
-/// origins that the reader found. Ports match by all they say; where the two
-/// differ in the host IP or in the published port only, the closest one that
-/// is left is taken, as long as there is no doubt.
+/// Copies the origins that the reader found (`from`) to the ports of `stack`, which comes from
+/// `docker compose config`. Equal ports match first; the rest matches if only the host IP or only
+/// the published port differs, and the match is unique.
 pub fn attach_origins(stack: &mut Stack, from: &Stack) {
     for service in &mut stack.services {
         let Some(known) = from.service(&service.name) else { continue };
@@ -21,7 +20,7 @@ pub fn attach_origins(stack: &mut Stack, from: &Stack) {
                 wanted.origin.clone_from(&same.origin);
             }
         }
-        // Few are left over, if any.
+        // Few are left, if any.
         let mut left: Vec<&Wanted> = left.into_values().flatten().collect();
         for matches in [same_published, same_host_ip] {
             for wanted in service.ports.iter_mut().filter(|wanted| wanted.origin.is_none()) {

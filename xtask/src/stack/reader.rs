@@ -1,7 +1,7 @@
-//! The built-in reader: compose files to the effective model, without Docker.
+//! The built-in reader: computes the effective model from compose files, without Docker.
 //!
-//! Its order is Compose's: each document of each file is interpolated, then
-//! `extends`, then `include`, then merged on top of what came before.
+//! It works in Compose's order: each document of each file is interpolated, then `extends` and
+//! `include` are resolved, then it is merged on top of the previous ones.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,13 +19,12 @@ use crate::parse::compose::{
     normalise_name, select,
 };
 
-/// Reads the project that `options` mean, as Compose run in `cwd` with the
-/// environment `env` would.
+/// Reads the project that `options` select, like Compose in `cwd` with the environment `env`.
 pub fn read(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Result<Stack> {
     read_with(options, cwd, env, &Texts::new())
 }
 
-/// The same, as if some files had another text.
+/// Like `read`, with other texts for some files.
 pub fn read_with(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>, texts: &Texts) -> Result<Stack> {
     let Merged { project, name, model } = merged(options, cwd, env, texts)?;
     let Project { dir, files, env_files } = project;
@@ -37,7 +36,7 @@ pub fn read_with(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>, te
         }
         for (service_name, service) in services.entries() {
             let mut definition = define(service_name, service, &environment)?;
-            // A program that stands in for a container is in none.
+            // A provider replaces the container, so there is none.
             if !definition.provided {
                 let listed = model.get("networks");
                 let on = networks(service, &name, listed);
@@ -59,14 +58,14 @@ pub fn read_with(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>, te
     Ok(Stack { name, dir, files, services, networks })
 }
 
-/// A project whose files were merged, and its name.
+/// A project with its name and merged files.
 pub(super) struct Merged {
     pub(super) project: Project,
     pub(super) name: String,
     pub(super) model: Node,
 }
 
-/// Reads and merges the files of the project that `options` mean.
+/// Reads and merges the files of the project that `options` select.
 pub(super) fn merged(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>, texts: &Texts) -> Result<Merged> {
     let project = locate(options, cwd, env)?;
     let variable = |name: &str| lookup(name, cwd, env, &project.env_files);
@@ -83,7 +82,7 @@ pub(super) fn merged(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>
     Ok(Merged { project, name, model })
 }
 
-/// Compose lets files use the name it has settled on.
+/// Like `lookup`, and the project's name as COMPOSE_PROJECT_NAME, which Compose sets for its files.
 fn with_name(
     name: &str,
     wanted: &str,
@@ -97,8 +96,7 @@ fn with_name(
     lookup(wanted, cwd, env, files)
 }
 
-/// The shell first, then the env files. Compose always knows the current
-/// folder as `PWD`.
+/// Looks in the shell, then in the env files. Compose always sets `PWD` to the current folder.
 fn lookup(name: &str, cwd: &Path, env: &Environment<'_>, files: &EnvFiles) -> Option<(String, Source)> {
     if name == "PWD" {
         return Some((cwd.to_string_lossy().into_owned(), Source::Shell));
@@ -108,8 +106,8 @@ fn lookup(name: &str, cwd: &Path, env: &Environment<'_>, files: &EnvFiles) -> Op
         .or_else(|| files.get(name).map(|(value, source)| (value.to_owned(), source)))
 }
 
-/// `-p`, then the environment and `.env`, then `name:` of the last file that
-/// has one, then the project folder.
+/// The project's name: `-p`, then the environment and `.env`, then the last `name:` in the files,
+/// then the project folder.
 fn name(
     options: &ComposeOptions,
     dir: &Path,

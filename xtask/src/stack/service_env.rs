@@ -1,4 +1,4 @@
-//! Env files that services are given (`env_file:`), as far as they are missing.
+//! Missing env files of services (`env_file:`).
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::model::{ComposeOptions, MissingEnvFile, Place};
 use crate::parse::compose::Node;
 
-/// Files that services with these names need, and that are not there, each once.
+/// Required files of active services that do not exist, without duplicates.
 /// Source: <https://docs.docker.com/reference/compose-file/services/#env_file>
 pub fn missing_env_files(
     options: &ComposeOptions,
@@ -25,7 +25,7 @@ pub fn missing_env_files(
         let Some(env_file) = node.get("env_file").filter(|_| is_active(service)) else { continue };
         for entry in entries(env_file) {
             let Some(path) = required(entry) else { continue };
-            // An included or extended file counts from its own folder.
+            // Paths in included and extended files are relative to their folder.
             let own = project.files.iter().any(|file| **file == *entry.file);
             let base = entry.file.parent().filter(|_| !own).unwrap_or(&project.dir);
             let file = absolute(base, Path::new(path));
@@ -44,7 +44,7 @@ fn entries(node: &Node) -> Vec<&Node> {
     if node.text().is_some() { vec![node] } else { node.items().iter().collect() }
 }
 
-/// The path of an entry that has to be there.
+/// The path of an entry, if it is required.
 fn required(entry: &Node) -> Option<&str> {
     if let Some(path) = entry.text() {
         return Some(path);

@@ -1,5 +1,4 @@
-//! `xtask.toml` of the project, and `.xtask.env` of a person: settings of this
-//! tool, all optional.
+//! Optional settings of this tool: the project's `xtask.toml`, and a user's `.xtask.env`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,7 +8,7 @@ use toml::Spanned;
 
 use crate::disk;
 use crate::error::{Error, Result};
-use crate::labels::{Wish, is_host};
+use crate::labels::{RouteOptions, is_host};
 use crate::model::PortRange;
 
 /// What `start` does about a conflict.
@@ -26,26 +25,26 @@ pub enum OnConflict {
     Stop,
 }
 
-/// Settings, each absent when nobody set it.
+/// Settings, absent if not set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Settings {
-    /// Ports of this project: suggestions come from here only.
+    /// The project's ports: suggestions come from this range only.
     pub port_range: Option<PortRange>,
     /// Default of `start --on-conflict`.
     pub on_conflict: Option<OnConflict>,
     /// Default of `start --wait-timeout`, in seconds.
     pub wait_timeout: Option<u64>,
-    /// Further paths to print beside a service's URL: `backend = ["/docs"]`.
+    /// Additional paths to print with a service's URL: `backend = ["/docs"]`.
     pub urls: BTreeMap<String, Vec<String>>,
-    /// `start` gives name and ports to Compose by its environment, and writes no
-    /// file: `--no-write` as a rule.
+    /// Default of `--no-write`: `start` passes name and ports to Compose in its environment and writes
+    /// no file.
     pub no_write: bool,
-    /// `[proxy]`: start by names unless told otherwise.
+    /// `[proxy]`: start by names by default.
     pub named_start: bool,
     /// `[proxy]`: the project's host name without `.localhost`.
     pub proxy_host: Option<String>,
-    /// `[proxy.services]`: what services are, where that cannot be told.
-    pub proxy_services: BTreeMap<String, Wish>,
+    /// `[proxy.services]`: options of services, for what cannot be detected.
+    pub proxy_services: BTreeMap<String, RouteOptions>,
 }
 
 #[derive(Default, Deserialize)]
@@ -55,7 +54,7 @@ struct Proxy {
     start: bool,
     host: Option<Spanned<String>>,
     #[serde(default)]
-    services: BTreeMap<String, Spanned<Wish>>,
+    services: BTreeMap<String, Spanned<RouteOptions>>,
 }
 
 #[derive(Deserialize)]
@@ -70,17 +69,15 @@ struct File {
     proxy: Proxy,
 }
 
-/// Name of the project's file.
 pub const FILE: &str = "xtask.toml";
-/// Name of the person's file, which git should ignore.
+/// The user's file, which git should ignore.
 const PERSONAL: &str = ".xtask.env";
 
 impl Settings {
-    /// Reads both files of `dir`; the person's wins. Files that are not there
-    /// set nothing.
+    /// Reads both files of `dir`; the user's wins. Missing files set nothing.
     pub fn read(dir: &Path) -> Result<Settings> {
         let path = dir.join(FILE);
-        let mut settings = match disk::text(&path) {
+        let mut settings = match disk::read_text(&path) {
             Ok(text) => parse(&text).map_err(|error| error.within(path.display()))?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Settings::default(),
             Err(error) => return Err(Error::new(format!("failed to read `{}`: {error}", path.display()))),
@@ -89,8 +86,8 @@ impl Settings {
         Ok(settings)
     }
 
-    /// `dotenvy` reads this one: the file is ours, its syntax is dotenvy's, and
-    /// only an iterator is used, never its side effects on the environment.
+    /// Uses `dotenvy`'s iterator, which does not change the environment: this file belongs to this tool,
+    /// and its syntax is dotenvy's.
     fn overlay(&mut self, path: &Path) -> Result<()> {
         let bad = |what: String| {
             Error::new(format!("{}: {what}", path.display()))
@@ -99,7 +96,7 @@ impl Settings {
         if !path.is_file() {
             return Ok(());
         }
-        let text = disk::text(path).map_err(|error| bad(error.to_string()))?;
+        let text = disk::read_text(path).map_err(|error| bad(error.to_string()))?;
         for entry in dotenvy::from_read_iter(text.as_bytes()) {
             let (name, value) = entry.map_err(|error| bad(error.to_string()))?;
             match name.as_str() {
@@ -161,18 +158,18 @@ fn check_proxy(text: &str, proxy: &Proxy) -> Result<()> {
     let bad =
         |at: usize, what: String, hint: &str| Err(Error::new(format!("line {}: {what}", line(text, at))).hint(hint));
     if let Some(host) = proxy.host.as_ref().filter(|host| !is_host(host.get_ref())) {
-        let what = format!("host = \"{}\" cannot stand in a host name", host.get_ref());
+        let what = format!("host = \"{}\" is not valid in a host name", host.get_ref());
         return bad(
             host.span().start,
             what,
-            "small letters, digits and `-`, without `.localhost`: host = \"performia\"",
+            "lower-case letters, digits and `-`, without `.localhost`: host = \"performia\"",
         );
     }
     for (name, wish) in &proxy.services {
         let at = wish.span().start;
         let wish = wish.get_ref();
         if let Some(host) = wish.host.as_ref().filter(|host| !host.is_empty() && !is_host(host)) {
-            let what = format!("host = \"{host}\" of service `{name}` cannot stand in a host name");
+            let what = format!("host = \"{host}\" of service `{name}` is not valid in a host name");
             return bad(
                 at,
                 what,

@@ -1,11 +1,11 @@
-//! Templates of env files: what people copy after a clone.
+//! Templates of env files, which users copy after cloning.
 
 use std::path::{Path, PathBuf};
 
-/// Ends of a template's name, the usual one first.
+/// Suffixes of templates, most common first.
 const ENDS: [&str; 4] = [".template", ".example", ".sample", ".dist"];
 
-/// Names that a template of the env file `name` may have, the usual one first:
+/// Possible names of a template of the env file `name`, most common first:
 /// `.env.example`, `env.example`, `example.env`; `db.env.example`.
 fn template_names(name: &str) -> Vec<String> {
     let plain = name.strip_prefix('.').filter(|plain| !plain.is_empty());
@@ -19,19 +19,17 @@ fn template_names(name: &str) -> Vec<String> {
     names
 }
 
-/// The template that lies beside an env file.
+/// The template beside an env file.
 pub fn template_of(file: &Path) -> Option<PathBuf> {
     let name = file.file_name()?.to_str()?;
     template_names(name).into_iter().map(|name| file.with_file_name(name)).find(|template| template.is_file())
 }
 
-/// The template that speaks for an env file: its own, else that of the `.env`
-/// beside it.
+/// The template that applies to an env file: its own, otherwise that of the `.env` beside it.
 pub fn template_for(file: &Path) -> Option<PathBuf> {
     template_of(file).or_else(|| template_in(file.parent()?))
 }
 
-/// The template of the `.env` in `dir`.
 pub fn template_in(dir: &Path) -> Option<PathBuf> {
     template_of(&dir.join(".env"))
 }

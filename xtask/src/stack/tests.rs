@@ -64,7 +64,7 @@ impl Project {
         format!("{file}:{} {variable} {}", origin.line, origin.source)
     }
 
-    /// An error, without the folder's name.
+    /// The error without the folder's name.
     fn error(&self) -> String {
         let error = self.read().unwrap_err();
         error.to_string().replace(&format!("{}{}", self.dir().display(), std::path::MAIN_SEPARATOR), "")
@@ -202,7 +202,7 @@ fn env_files_are_those_compose_reads() {
     assert_eq!(found.file_for("P").unwrap(), root);
     assert!(!found.is_explicit());
 
-    // The current folder's own wins, the project's is read too.
+    // The current folder's file wins; the project's is read too.
     let found = project.env_files("sub").unwrap();
     assert_eq!(found.files(), [sub.clone(), root.clone()]);
     assert_eq!(found.get("P"), Some(("2", Source::EnvFile { path: sub.clone(), line: 1 })));
@@ -254,14 +254,14 @@ fn origins_go_to_the_ports_of_compose() {
     for wanted in theirs.services.iter_mut().flat_map(|service| &mut service.ports) {
         wanted.origin = None;
     }
-    // Compose may say an address, or a published port, that the reader did not see.
+    // Compose may return a host IP or published port that the reader does not know.
     theirs.services[0].ports[0].mapping.host_ip = Some("0.0.0.0".parse().unwrap());
     theirs.services[0].ports[2].mapping.published = None;
     theirs.services[0].ports.reverse();
     attach_origins(&mut theirs, &ours);
     let lines: Vec<_> = theirs.ports().map(|wanted| wanted.origin.as_ref().map(|origin| origin.line)).collect();
     assert_eq!(lines, [Some(7), Some(6), Some(5)]);
-    // A service of another name has none.
+    // A service of another name gets none.
     theirs.services[0].name = "other".into();
     theirs.services[0].ports[0].origin = None;
     attach_origins(&mut theirs, &ours);

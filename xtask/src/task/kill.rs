@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::host::{Ask, Depth};
+use crate::host::{self, Depth};
 use crate::model::{PortRange, Verdict};
 use crate::operation::ports::stop_holders::{self, Outcome, Request, StopOptions};
 use crate::operation::ports::who::{self, Report};
@@ -61,16 +61,16 @@ enum Signal {
     Kill,
 }
 
-impl From<Signal> for Ask {
+impl From<Signal> for host::Signal {
     fn from(signal: Signal) -> Self {
         match signal {
-            Signal::Term => Ask::Term,
-            Signal::Int => Ask::Int,
-            Signal::Hup => Ask::Hup,
-            Signal::Quit => Ask::Quit,
-            Signal::Usr1 => Ask::Usr1,
-            Signal::Usr2 => Ask::Usr2,
-            Signal::Kill => Ask::Kill,
+            Signal::Term => host::Signal::Term,
+            Signal::Int => host::Signal::Int,
+            Signal::Hup => host::Signal::Hup,
+            Signal::Quit => host::Signal::Quit,
+            Signal::Usr1 => host::Signal::Usr1,
+            Signal::Usr2 => host::Signal::Usr2,
+            Signal::Kill => host::Signal::Kill,
         }
     }
 }

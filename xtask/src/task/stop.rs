@@ -5,7 +5,7 @@ use crate::error::{Error, Exit, Result};
 use crate::model::{FixedName, Named};
 use crate::operation::proxy::remove_link;
 use crate::operation::stop::compose_down::{compose_down, down_command, warn_unnamed_volumes};
-use crate::project::{self, Project, take_turn};
+use crate::project::{self, Project, lock_project};
 use crate::{stack, ui};
 
 /// Stop the stack and remove its containers and networks; named volumes stay
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let found = project::resolve_started(ctx)?;
     let ctx = &found.ctx;
     found.require_ready()?;
-    let trouble = |trouble: crate::docker::Trouble| ctx.engine_error(&trouble);
+    let trouble = |trouble: crate::docker::EngineError| ctx.engine_error(&trouble);
     let name = &found.stack.name;
     let volumes = ctx.engine.volumes_of(name).map_err(trouble)?;
     if args.volumes {
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         let own = found.containers.iter().flatten();
         warn_unnamed_volumes(own.filter(|container| container.project.as_ref() == Some(name)));
     }
-    let _turn = take_turn(ctx, name);
+    let _lock = lock_project(ctx, name);
     compose_down(ctx, name, &command)?;
     // Compose does not remove this network, because it did not create it.
     remove_link(ctx, name);
@@ -103,7 +103,7 @@ fn refuse_foreign_volumes(ctx: &Context, own: &[String]) -> Result<()> {
 /// Reports what is left, and how to remove it.
 fn report_leftovers(found: &Project) -> Result<Exit> {
     let (ctx, name, containers) = (&found.ctx, &found.stack.name, found.containers_now()?);
-    let trouble = |trouble: crate::docker::Trouble| ctx.engine_error(&trouble);
+    let trouble = |trouble: crate::docker::EngineError| ctx.engine_error(&trouble);
     let networks = ctx.engine.networks_of(name).map_err(trouble)?;
     let volumes = ctx.engine.volumes_of(name).map_err(trouble)?;
     for container in &containers {

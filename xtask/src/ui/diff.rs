@@ -1,8 +1,8 @@
-//! What changes in a text, as `diff` would show it.
+//! The changes in a text, as `diff` shows them.
 
-/// Lines that go (`-`) and come (`+`), each run of them below the line it begins
-/// at. Made for small edits: where lines were added, all between the first and
-/// the last of them counts as one run.
+/// Removed (`-`) and added (`+`) lines, each run below the number of its first line. Meant
+/// for small edits: if the number of lines changes, everything between the first and the
+/// last difference is one run.
 pub fn diff(before: &str, after: &str) -> Vec<String> {
     let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
     if old.len() == new.len() {

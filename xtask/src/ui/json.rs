@@ -1,5 +1,5 @@
-//! JSON that may be printed on a terminal: what [`clean`] takes out of text is
-//! taken out of every string. Line breaks stay, which JSON writes as `\n`.
+//! JSON that is safe to print on a terminal: every string is cleaned like [`clean`] does.
+//! Line breaks stay, because JSON escapes them.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -16,7 +16,7 @@ pub(super) fn pretty(value: &impl Serialize) -> serde_json::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// A path in JSON: cleaned, and whatever its bytes are.
+/// Serializes a path; bytes that are not UTF-8 are replaced.
 pub fn json_path<S: serde::Serializer>(path: impl AsRef<Path>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&clean(&path.as_ref().display().to_string()))
 }
@@ -24,7 +24,6 @@ pub fn json_path<S: serde::Serializer>(path: impl AsRef<Path>, serializer: S) ->
 struct Clean(PrettyFormatter<'static>);
 
 impl Formatter for Clean {
-    /// A part of a string without characters that JSON must escape.
     fn write_string_fragment<W: ?Sized + Write>(&mut self, to: &mut W, text: &str) -> io::Result<()> {
         self.0.write_string_fragment(to, &clean(text))
     }
@@ -39,7 +38,7 @@ impl Formatter for Clean {
         }
     }
 
-    // The rest is only passed on.
+    // The rest only delegates.
 
     fn begin_array<W: ?Sized + Write>(&mut self, to: &mut W) -> io::Result<()> {
         self.0.begin_array(to)

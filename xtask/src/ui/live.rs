@@ -1,6 +1,6 @@
-//! Lines that change while something is waited for: one a subject. On a
-//! terminal they are redrawn in place; elsewhere each change is printed once. A
-//! person at a terminal that cannot redraw (`TERM=dumb`) gets more of them.
+//! Progress lines, one per subject. On a terminal they are redrawn in place; elsewhere each
+//! change is printed once. On a terminal that cannot redraw (`TERM=dumb`) more lines are
+//! printed.
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
@@ -13,23 +13,22 @@ use super::screen::SCREEN;
 use super::terminal::{can_redraw, is_quiet};
 use super::text::sieve;
 
-/// How often what changes all the time is printed where nothing can be redrawn.
+/// How often a steadily changing line is printed if it cannot be redrawn.
 const APART: Duration = Duration::from_secs(5);
 
-/// A set of live lines; they vanish when it is dropped.
+/// A set of progress lines; they disappear when it is dropped.
 #[derive(Debug)]
 pub struct Live {
     screen: Option<MultiProgress>,
-    /// Somebody looks on, at a terminal that cannot redraw.
+    /// A terminal that cannot redraw.
     is_plain: bool,
-    /// When a line without a key was printed last.
+    /// When a line without a key was last printed.
     printed: Option<Instant>,
     bars: BTreeMap<String, ProgressBar>,
     shown: BTreeMap<String, String>,
 }
 
 impl Live {
-    /// Starts with no lines.
     pub fn new() -> Self {
         let is_watched = io::stderr().is_terminal() && !is_quiet();
         let screen = (is_watched && can_redraw()).then(MultiProgress::new);
@@ -45,20 +44,19 @@ impl Live {
         }
     }
 
-    /// Whether somebody looks on, so that what a tool says is worth showing.
+    /// Whether a user watches, so that a tool's output should be shown.
     pub fn is_watched(&self) -> bool {
         self.screen.is_some() || self.is_plain
     }
 
-    /// Sets the line of `subject`. `key` is the part whose change is worth a
-    /// printed line where nothing can be redrawn; `extra` (elapsed time, last
-    /// output) is not.
+    /// Sets the line of `subject`. Without redrawing, a line is printed when `key` changes, but
+    /// not when `extra` (elapsed time, last output) does.
     pub fn set(&mut self, subject: &str, key: &str, extra: &str) {
         match &self.screen {
             Some(screen) => {
                 let bar = self.bars.entry(subject.to_owned()).or_insert_with(|| {
                     let bar = screen.add(ProgressBar::new_spinner());
-                    // A fixed template: it cannot fail to parse.
+                    // A constant template always parses.
                     if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
                         bar.set_style(style);
                     }
@@ -68,7 +66,7 @@ impl Live {
                 let line = format!("{subject:<12} {key}  {extra}").replace('\n', " ");
                 bar.set_message(sieve(line.trim_end(), console::colors_enabled_stderr()));
             }
-            // What a tool says, now and then: a sign of life.
+            // A tool's output now and then, as a sign of life.
             None if key.is_empty() => {
                 if self.printed.is_none_or(|printed| printed.elapsed() >= APART) {
                     note(&format!("  {subject:<12} {extra}"));
@@ -84,7 +82,6 @@ impl Live {
         self.shown.insert(subject.to_owned(), key.to_owned());
     }
 
-    /// Takes the line of `subject` away.
     pub fn remove(&mut self, subject: &str) {
         if let Some(bar) = self.bars.remove(subject) {
             bar.finish_and_clear();
@@ -104,7 +101,7 @@ impl Drop for Live {
             bar.finish_and_clear();
         }
         if let Some(screen) = &self.screen {
-            // Nothing is left to be done where the terminal is gone.
+            // If the terminal is gone, there is nothing left to do.
             drop(screen.clear());
         }
         if let Ok(mut current) = SCREEN.lock() {

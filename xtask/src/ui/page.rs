@@ -1,10 +1,9 @@
-//! Lines on a terminal that are drawn over themselves.
+//! A block of lines that is redrawn in place on a terminal.
 
 use console::{Term, truncate_str};
 
 use super::terminal::can_redraw;
 
-/// What was drawn last, and where.
 #[derive(Debug)]
 pub struct Page {
     term: Term,
@@ -12,17 +11,17 @@ pub struct Page {
 }
 
 impl Page {
-    /// `None` where standard output is no terminal, or one that knows lines alone.
+    /// `None` if standard output is not a terminal, or one that cannot redraw.
     pub fn new() -> Option<Page> {
         let term = Term::buffered_stdout();
         (term.is_term() && can_redraw()).then_some(Page { term, drawn: 0 })
     }
 
-    /// Draws `lines` in the place of those before, as many as there is room for.
+    /// Draws `lines` over the previous ones, as many as fit.
     pub fn show(&mut self, lines: &[String]) {
         let (height, width) = self.term.size();
         let lines = fitting(lines, usize::from(height).saturating_sub(1), usize::from(width));
-        // A terminal that is gone shows nothing.
+        // Errors mean that the terminal is gone.
         drop(self.term.clear_last_lines(self.drawn));
         for line in &lines {
             drop(self.term.write_line(line));
@@ -32,7 +31,7 @@ impl Page {
     }
 }
 
-/// Lines of a page: none is wrapped, and the last says how many are missing.
+/// Clips lines so that none wraps; the last one says how many are missing.
 fn fitting(lines: &[String], height: usize, width: usize) -> Vec<String> {
     let cut = |line: &String| truncate_str(line, width, "…").into_owned();
     if lines.len() <= height {

@@ -12,7 +12,7 @@ use super::terminal::{is_quiet, is_verbose};
 use super::text::{clean, sieve};
 use crate::error::Error;
 
-/// How reports are written.
+/// Format of reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Format {
     /// For eyes.
@@ -22,12 +22,12 @@ pub enum Format {
     Json,
 }
 
-/// Data: a line on stdout.
+/// Prints a line of data on stdout.
 pub fn out(line: &str) {
     answer(&sieve(line, console::colors_enabled()));
 }
 
-/// Data: a value as JSON on stdout, its strings cleaned.
+/// Prints a value as JSON on stdout, with its strings cleaned.
 pub fn json(value: &impl Serialize) {
     match pretty(value) {
         Ok(text) => answer(&text),
@@ -35,14 +35,14 @@ pub fn json(value: &impl Serialize) {
     }
 }
 
-/// Something good to know: a line on stderr, not with `-q`.
+/// Prints a line on stderr, unless `-q` was given.
 pub fn note(line: &str) {
     if !is_quiet() {
         screen::above(|| tell(line));
     }
 }
 
-/// How it was done: a line on stderr, with `-v` only.
+/// Prints a line on stderr if `-v` was given.
 pub fn detail(line: &str) {
     if is_verbose() {
         let line = console::style(line).for_stderr().dim().to_string();
@@ -50,19 +50,18 @@ pub fn detail(line: &str) {
     }
 }
 
-/// Something that should be looked at.
+/// Prints a warning on stderr.
 pub fn warn(line: &str) {
     let head = console::style("warning:").for_stderr().yellow().bold().to_string();
     screen::above(|| tell(&format!("{head} {line}")));
 }
 
-/// What goes on without something, why, and what to type so that it does not
-/// have to.
-pub fn warn_of(what: &str, why: &Error) {
+/// Warns that `what` happened because of an error, with the error's hints.
+pub fn warn_error(what: &str, why: &Error) {
     warn(&format!("{what}: {}{}", clean_lines(why.message()), hints(why)));
 }
 
-/// Why the command ends, and what to type next.
+/// Prints the error that ends the command, with its hints.
 pub fn error(error: &Error) {
     if error.is_already_shown() {
         return;
@@ -72,7 +71,7 @@ pub fn error(error: &Error) {
     screen::above(|| tell(&text));
 }
 
-/// What to type next, each on a line of its own.
+/// The hints, each on its own line.
 fn hints(error: &Error) -> String {
     let mut text = String::new();
     for hint in error.hints() {
@@ -83,33 +82,32 @@ fn hints(error: &Error) -> String {
     text
 }
 
-/// A message of several lines keeps its line ends, and nothing else that is a
-/// control character.
+/// Removes control characters except line breaks.
 fn clean_lines(message: &str) -> String {
     message.lines().map(clean).collect::<Vec<_>>().join("\n")
 }
 
-/// Lines on stderr.
+/// Writes to stderr.
 fn tell(lines: &str) {
-    // There is nobody left to tell.
+    // If stderr is gone, nobody can be told.
     drop(write(&mut io::stderr().lock(), &sieve(lines, console::colors_enabled_stderr())));
 }
 
-/// Why the first line did not reach stdout.
-static LOST: OnceLock<String> = OnceLock::new();
+/// The first error while writing to stdout.
+static OUTPUT_ERROR: OnceLock<String> = OnceLock::new();
 
-/// Why data did not reach stdout, a full disk for one: whoever reads it must not
-/// take what is there for all.
-pub fn lost() -> Option<&'static str> {
-    LOST.get().map(String::as_str)
+/// Why data could not be written to stdout, for example a full disk: the command must fail,
+/// or the reader would take incomplete data for complete.
+pub fn output_error() -> Option<&'static str> {
+    OUTPUT_ERROR.get().map(String::as_str)
 }
 
-/// Lines on stdout. A closed pipe (`xtask … | head`) is not an error.
+/// Writes to stdout. A closed pipe (`xtask … | head`) is not an error.
 fn answer(lines: &str) {
     if let Err(error) = write(&mut io::stdout().lock(), lines)
         && error.kind() != io::ErrorKind::BrokenPipe
     {
-        LOST.get_or_init(|| error.to_string());
+        OUTPUT_ERROR.get_or_init(|| error.to_string());
     }
 }
 

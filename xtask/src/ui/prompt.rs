@@ -1,37 +1,33 @@
-//! Questions. They are asked on stderr, and only where a person can answer.
+//! Questions, asked on stderr and only if a user can answer.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-/// Whether a person can see a question and answer it.
+/// Whether a user can see a question and answer it.
 pub fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// One answer to choose from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
     /// The letter to type.
     pub key: char,
-    /// What it does.
     pub label: String,
 }
 
-/// Asks until one of the letters comes; Enter and the end of input mean
-/// `default`.
+/// Asks until one of the letters is typed; Enter and the end of input mean `default`.
 pub fn choose(question: &str, choices: &[Choice], default: char) -> char {
     ask_choice(&mut terminal(), question, choices, default)
 }
 
-/// Yes or no; Enter means no.
+/// Asks yes or no; Enter means no.
 pub fn confirm(question: &str) -> bool {
     ask_yes(&mut terminal(), question)
 }
 
-/// Where questions are asked and answered.
 struct Asker<I, O> {
     input: I,
     output: O,
-    /// Throws away what was typed before the question.
+    /// Discards what was typed before the question.
     discard: fn(),
 }
 
@@ -72,7 +68,7 @@ fn ask_yes<I: BufRead, O: Write>(asker: &mut Asker<I, O>, question: &str) -> boo
 fn read<I: BufRead, O: Write>(asker: &mut Asker<I, O>, text: &str) -> Option<String> {
     let Asker { input, output, discard } = asker;
     discard();
-    // A terminal that is gone answers nothing, which is dealt with below.
+    // If the terminal is gone, reading fails below.
     let text = super::text::sieve(text, console::colors_enabled_stderr());
     drop(output.write_all(text.as_bytes()).and_then(|()| output.flush()));
     let mut line = String::new();

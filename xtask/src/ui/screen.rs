@@ -1,13 +1,13 @@
-//! Live lines, and other output above them.
+//! Prints other output above the progress lines.
 
 use std::sync::Mutex;
 
 use indicatif::MultiProgress;
 
-/// The lines on the screen now: other output has to go above them.
+/// The progress lines on the screen now.
 pub(super) static SCREEN: Mutex<Option<MultiProgress>> = Mutex::new(None);
 
-/// Prints without tearing the live lines.
+/// Prints above the progress lines without corrupting them.
 pub(super) fn above(print: impl FnOnce()) {
     let screen = SCREEN.lock().ok().and_then(|screen| screen.clone());
     match screen {

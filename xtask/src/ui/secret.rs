@@ -1,5 +1,5 @@
-//! Foreign text without its secrets: what follows a name that says so, the
-//! password of a URL, and what has the shape of a token.
+//! Masks secrets in foreign text: values after names that indicate a secret, passwords in
+//! URLs, and text with the shape of a token.
 
 mod names;
 mod options;
@@ -8,8 +8,8 @@ use std::ops::Range;
 
 use names::{is_header, names_secret, names_secret_variable};
 
-/// How tokens begin that say themselves what they are, and how long they are at
-/// least: GitHub, GitLab, Slack, Stripe and others, AWS, a JSON Web Token.
+/// Prefixes of recognisable tokens and their minimum length: GitHub, GitLab, Slack, Stripe and
+/// others, AWS, JSON Web Tokens.
 const SHAPES: [(&str, usize); 17] = [
     ("ghp_", 12),
     ("gho_", 12),
@@ -30,15 +30,14 @@ const SHAPES: [(&str, usize); 17] = [
     ("eyJ", 16),
 ];
 
-/// A command line without its secrets: as [`mask`], and the values of options
-/// that have one letter.
+/// Masks a command line: like [`mask`], and also the values of one-letter options.
 pub fn mask_command(text: &str) -> String {
     mask(&options::mask_options(text))
 }
 
-/// Command lines, log lines and DSNs without their secrets: `--password=…`,
-/// `TOKEN=…`, `"token": "…"`, `Authorization: …`, `postgres://user:…@host`. The
-/// value is replaced by `***`.
+/// Masks secrets in command lines, log lines and DSNs: `--password=…`,
+/// `TOKEN=…`, `"token": "…"`, `Authorization: …`, `postgres://user:…@host`. Values become
+/// `***`.
 pub fn mask(text: &str) -> String {
     let text = text.split(' ').map(|word| mask_hook(&mask_account(word))).collect::<Vec<_>>().join(" ");
     let mut out = String::with_capacity(text.len());
@@ -62,14 +61,14 @@ pub fn mask(text: &str) -> String {
     out
 }
 
-/// The value of a variable, cleaned; `***` where its name says that it is a
-/// secret, and without the password of a DSN.
+/// The cleaned value of a variable; `***` if its name indicates a secret, and without the
+/// password of a DSN.
 pub fn mask_value(name: &str, value: &str) -> String {
     let hidden = names_secret(name) || names_secret_variable(name);
     if hidden && !value.is_empty() { "***".to_owned() } else { super::clean(&mask(value)) }
 }
 
-/// Places whose paths are secrets: whoever knows one may post there.
+/// Webhook URLs: whoever knows the path may post there.
 const HOOKS: [&str; 5] = [
     "hooks.slack.com/",
     "discord.com/api/webhooks/",
@@ -78,7 +77,7 @@ const HOOKS: [&str; 5] = [
     "api.telegram.org/bot",
 ];
 
-/// A URL of a webhook without what makes it one.
+/// Masks the secret part of a webhook's URL.
 fn mask_hook(word: &str) -> String {
     let Some((at, hook)) = HOOKS.iter().find_map(|hook| Some((word.find(hook)?, hook))) else { return word.to_owned() };
     let secret = &word[at + hook.len()..];
@@ -94,17 +93,17 @@ fn is_token(word: &str) -> bool {
     SHAPES.iter().any(|(begin, length)| word.starts_with(begin) && word.len() >= *length)
 }
 
-/// Where the secret is in what follows a name.
+/// Range of the secret in the text after a name.
 fn value_after(before: &str, name: &str, after: &str) -> Option<Range<usize>> {
     let at = |rest: &str| after.len() - rest.len();
     let bare = name.trim_start_matches('-');
     if bare.eq_ignore_ascii_case("bearer") {
         let value = after.strip_prefix(' ')?;
         let end = value.find(|c: char| c.is_whitespace() || quotes(c)).unwrap_or(value.len());
-        // Shorter ones are words: "bearer token".
+        // Shorter values are words: "bearer token".
         return (end >= 16).then(|| 1..1 + end);
     }
-    // The folder of a shell begins with `/`, the password of a DSN seldom.
+    // The shell's PWD begins with `/`, the password of a DSN rarely does.
     let is_folder = |value: &str| bare == "PWD" && value.starts_with('/');
     let is_variable = after.starts_with('=') && !bare.contains(|c: char| c.is_ascii_lowercase());
     if !names_secret(bare) && bare != "PWD" && !(is_variable && names_secret_variable(bare)) {
@@ -130,7 +129,7 @@ fn value_after(before: &str, name: &str, after: &str) -> Option<Range<usize>> {
         None => sign.strip_prefix('=')?.trim_start_matches(['=', '>']),
     };
     let value = value.trim_start_matches([' ', '\t']);
-    // MySQL says so of a login that failed: "(using password: YES)".
+    // MySQL's message about a failed login: "(using password: YES)".
     if is_folder(value) || matches!(value.trim_end_matches(')'), "YES" | "NO") {
         return None;
     }
@@ -153,9 +152,8 @@ fn is_port(before: &str, name: &str, rest: &str) -> bool {
     before.ends_with("//") || before.ends_with('@') || is_number && !is_password
 }
 
-/// How far a value goes: to its closing quote; to the one `around` it and its
-/// name, or to any where several words may be (`\0`); else to the next space,
-/// and in a field also to what ends one.
+/// The end of a value: its closing quote; the quote `around` it and its name, or any quote if
+/// it may have several words (`\0`); otherwise the next space, in a field also the field's end.
 fn extent(value: &str, is_field: bool, around: Option<char>, start: usize) -> Range<usize> {
     let opening = value.len() - value.trim_start_matches('\\').trim_start_matches(quotes).len();
     let is_quoted = value[..opening].ends_with(quotes);
@@ -172,13 +170,13 @@ fn extent(value: &str, is_field: bool, around: Option<char>, start: usize) -> Ra
     start..start + length.unwrap_or(inner.len())
 }
 
-/// Where the quote that was opened so (`"`, `\"`) is closed.
+/// Position of the quote that closes `opening` (`"`, `\"`).
 fn closing(inner: &str, opening: &str) -> Option<usize> {
     let is_escaped = |at: usize| opening.len() == 1 && inner[..at].ends_with('\\') && !inner[..at].ends_with("\\\\");
     inner.match_indices(opening).map(|(at, _)| at).find(|at| !is_escaped(*at))
 }
 
-/// `scheme://user:password@host`
+/// Masks the password in `scheme://user:password@host`.
 fn mask_account(word: &str) -> String {
     if let Some((scheme, rest)) = word.split_once("://")
         && let Some((account, host)) = rest.rsplit_once('@')

@@ -2,7 +2,7 @@
 
 use console::measure_text_width;
 
-/// How a column is aligned.
+/// Alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Column {
     /// Text.
@@ -11,8 +11,8 @@ pub enum Column {
     Right,
 }
 
-/// Rows as lines: columns two spaces apart, no trailing spaces. Colours in
-/// cells do not count as width.
+/// Formats rows: columns are two spaces apart, without trailing spaces. Colours do not count as
+/// width.
 pub fn table(columns: &[Column], rows: &[Vec<String>]) -> Vec<String> {
     let width =
         |i: usize| rows.iter().filter_map(|row| row.get(i)).map(|cell| measure_text_width(cell)).max().unwrap_or(0);

@@ -1,10 +1,10 @@
-//! Foreign text made fit to print: no control characters, no more than fits.
+//! Makes foreign text safe to print: removes control characters and limits its length.
 
 use std::path::Path;
 use std::time::SystemTime;
 
-/// Without control characters, and without the marks that reorder text: what
-/// is shown is what is there. Each run of them becomes one `\u{fffd}`.
+/// Replaces control characters and marks that reorder text; each run becomes one
+/// `\u{fffd}`.
 pub fn clean(text: &str) -> String {
     if !text.contains(hostile) {
         return text.to_owned();
@@ -36,9 +36,8 @@ fn hostile(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{061c}')
 }
 
-/// The last sieve before a terminal, for text of ours that has foreign words in
-/// it which should have been cleaned: our line breaks pass and, where there are
-/// `colours`, the sequences that make them (`ESC [ digits and ; m`).
+/// Last filter before a terminal, in case foreign text in a message was not cleaned. Line
+/// breaks pass, and with `colours` the sequences for them (`ESC [ digits and ; m`).
 pub(super) fn sieve(text: &str, colours: bool) -> String {
     if !text.contains(|c| c != '\n' && hostile(c)) {
         return text.to_owned();
@@ -59,7 +58,7 @@ pub(super) fn sieve(text: &str, colours: bool) -> String {
     out
 }
 
-/// Length of the sequence for a colour that `text` begins with; 0 = none.
+/// Length of the colour sequence that `text` begins with; 0 = none.
 fn style_length(text: &str) -> usize {
     let Some(rest) = text.strip_prefix("\u{1b}[") else { return 0 };
     let digits = rest.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b';').count();
@@ -82,11 +81,11 @@ pub fn count(number: usize, noun: &str) -> String {
 }
 
 /// `a is`, `a, b are`.
-pub fn are(names: &[String]) -> String {
+pub fn names_are(names: &[String]) -> String {
     format!("{} {}", names.join(", "), if names.len() == 1 { "is" } else { "are" })
 }
 
-/// A path as people write it: below the home folder with `~`.
+/// A path as people write it, with `~` for the home folder.
 pub fn local_path(path: &Path, home: Option<&Path>) -> String {
     let text = match home.and_then(|home| path.strip_prefix(home).ok()) {
         Some(rest) if rest.as_os_str().is_empty() => "~".to_owned(),

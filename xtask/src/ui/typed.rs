@@ -1,18 +1,17 @@
-//! Words of commands that are printed to be pasted: in any shell a word stays
-//! one word, and nothing in it is expanded or run.
+//! Quotes words of commands that users paste: in any shell a word stays one word, and nothing
+//! in it is expanded or executed.
 
 use std::path::Path;
 
 use super::text::clean;
 
-/// A word as a person would type it in a command, for POSIX shells, fish and
-/// zsh; on Windows for `cmd` and PowerShell. Cleaned: a name with control
-/// characters cannot be typed anyway.
+/// A word as typed in a command, for POSIX shells, fish and zsh; on Windows for `cmd` and
+/// PowerShell. It is cleaned: names with control characters cannot be typed anyway.
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| {
         c.is_ascii_alphanumeric() || "-_./:@,+".contains(c) || if cfg!(windows) { c == '\\' } else { c == '%' }
     };
-    // `=ls` is the path of `ls` in zsh.
+    // zsh expands `=ls` to the path of `ls`.
     let is_plain = |(at, c): (usize, char)| plain(c) || c == '=' && at > 0;
     if !word.is_empty() && word.char_indices().all(is_plain) {
         return word.to_owned();
@@ -20,21 +19,20 @@ pub fn quoted(word: &str) -> String {
     clean(&if cfg!(windows) { windows(word) } else { format!("'{}'", word.replace('\'', "'\\''")) })
 }
 
-/// Between double quotes `cmd` still expands `%…%`, and PowerShell `$…` and what
-/// follows a backtick; single quotes are none for `cmd`. What both would leave
-/// alone cannot be written, so these are not.
+/// In double quotes `cmd` still expands `%…%`, and PowerShell `$…` and backtick escapes; `cmd`
+/// does not know single quotes. No quoting works in both, so such characters are replaced.
 fn windows(word: &str) -> String {
     let unsafe_there = |c: char| matches!(c, '%' | '$' | '`' | '"' | '\u{201c}'..='\u{201f}');
     format!("\"{}\"", word.replace(unsafe_there, "\u{fffd}"))
 }
 
-/// The same for a name that stands where an option could.
+/// Quotes a name in a position where an option could be.
 pub fn argument(word: &str) -> String {
     if word.starts_with('-') { format!("-- {}", quoted(word)) } else { quoted(word) }
 }
 
-/// A path in a command: below the home folder with a `~` outside the quotes,
-/// where a shell reads it.
+/// Quotes a path in a command, with `~` for the home folder outside the quotes, where a shell
+/// expands it.
 pub fn quoted_path(path: &Path, home: Option<&Path>) -> String {
     let below = home.filter(|_| !cfg!(windows)).and_then(|home| path.strip_prefix(home).ok());
     match below {
@@ -42,14 +40,14 @@ pub fn quoted_path(path: &Path, home: Option<&Path>) -> String {
         Some(rest) => format!("~/{}", quoted(&rest.to_string_lossy())),
         None => {
             let text = path.to_string_lossy();
-            // A relative one is no option.
+            // Keep a relative path from being read as an option.
             if text.starts_with('-') { format!("./{}", quoted(&text)) } else { quoted(&text) }
         }
     }
 }
 
-/// A part of a URL with everything escaped that a URL cannot hold or that a shell
-/// would act on; `kept` = punctuation that has a meaning there.
+/// Escapes everything in a part of a URL that is invalid there or special to a shell, except
+/// the punctuation in `kept`.
 pub fn url_part(text: &str, kept: &str) -> String {
     use std::fmt::Write as _;
     let mut out = String::with_capacity(text.len());
@@ -64,7 +62,7 @@ pub fn url_part(text: &str, kept: &str) -> String {
     out
 }
 
-/// What separates path, query and fragment, and `%`, which escapes already.
+/// Separators of path, query and fragment, and `%`, which is an escape already.
 pub const URL_PATH: &str = "/?#=&:@,+%";
 
 #[cfg(test)]

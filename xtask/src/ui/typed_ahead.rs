@@ -1,9 +1,8 @@
-//! What was typed before a question was asked is no answer to it.
+//! Input that was typed before a question must not answer it.
 
 use std::io::{self, IsTerminal};
 
-/// Throws it away, on a terminal. Answers from a pipe are there beforehand, and
-/// meant.
+/// Discards pending input of a terminal. Input from a pipe is meant as the answer.
 pub(super) fn discard() {
     if io::stdin().is_terminal() {
         flush();
@@ -12,7 +11,7 @@ pub(super) fn discard() {
 
 #[cfg(unix)]
 fn flush() {
-    // Refused to nobody at a terminal; then it is as it was.
+    // Never fails on a terminal; otherwise the input just stays.
     let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
 }
 

@@ -95,7 +95,7 @@ fn something_else_on_the_socket() {
             drop(stream.and_then(|mut stream| std::io::Write::write_all(&mut stream, b"220 ready\r\n")));
         }
     });
-    start_at(&project, &path).says("ftp.sock").says("is it an engine, and well?");
+    start_at(&project, &path).says("ftp.sock").says("check it with `docker version`");
 }
 
 /// `--setup` runs the project's script, and starts with the engine it gives.

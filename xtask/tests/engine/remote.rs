@@ -194,7 +194,7 @@ fn two_people_on_one_remote_engine_get_their_own_projects() {
         let url = format!("http://{}:{port}", link.there());
         person.xtask(&["ls"]).exits(0).says(&url);
     }
-    // The book of this machine knows nothing of it, and the other way round.
+    // The ledger of this machine knows nothing of it, and the other way round.
     let local = Project::with(&web(first[0]));
     let mut check = local.command(["start"]);
     check.env("XTASK_STATE_DIR", &ann.state);
@@ -202,9 +202,9 @@ fn two_people_on_one_remote_engine_get_their_own_projects() {
     let json = ann.xtask(&["check-ports", "--format", "json"]).exits(0).json();
     assert_eq!((&json["ports"][0]["verdict"], &json["ports"][0]["lease"]), (&"ours".into(), &serde_json::Value::Null));
     ann.xtask(&["start"]).exits(0).never_says("taken");
-    let book = |folder: &str| std::fs::read_to_string(ann.state.join(folder).join("leases.json")).unwrap();
+    let ledger = |folder: &str| std::fs::read_to_string(ann.state.join(folder).join("leases.json")).unwrap();
     let there = format!("engines/at-{}", link.there());
-    assert!(!book(".").contains(&format!("{name}-ann")) && !book(&there).contains(&local.name));
+    assert!(!ledger(".").contains(&format!("{name}-ann")) && !ledger(&there).contains(&local.name));
     // One stops; the other stays, and gets what it had.
     ann.xtask(&["stop"]).exits(0);
     assert!(!get(&format!("http://{}:{}/", link.there(), first[1])).is_empty());

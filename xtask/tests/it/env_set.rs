@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use serde_json::json;
 use std::path::Path;
-use xtask::ledger::Book;
+use xtask::ledger::Ledger;
 use xtask::model::{Lease, Protocol};
 
 use crate::env::{COMPOSE, project, refused};
@@ -107,7 +107,7 @@ fn set_warns_of_a_port_that_is_kept_for_another_project() {
     let project = project("WEB_PORT=@0\n");
     let other = project.root().join("other");
     fs::create_dir(&other).unwrap();
-    let mut book = Book::open(&project.root().join("state")).unwrap();
+    let mut book = Ledger::open(&project.root().join("state")).unwrap();
     let lease = Lease {
         service: "api".into(),
         target: 80,

@@ -175,7 +175,10 @@ fn a_state_folder_on_a_filesystem_without_locks() {
     for words in ["start", "start --on-conflict reassign"] {
         let run = stack.project.run(words).exits(0);
         assert_eq!(run.stderr.matches("cannot be locked: No locks available").count(), 1, "{run}");
-        assert!(run.stderr.contains("hint: some network filesystems know no locks: set XTASK_STATE_DIR"), "{run}");
+        assert!(
+            run.stderr.contains("hint: some network file systems do not support locks: set XTASK_STATE_DIR"),
+            "{run}"
+        );
     }
     assert_eq!(fs::read(&ledger).unwrap(), before);
 }

@@ -269,7 +269,7 @@ fn a_state_folder_that_others_can_write_is_closed_to_them() {
     fs::write(state.join("leases.json"), planted).unwrap();
     let run = stack.project.run("ls");
     assert_eq!(
-        run.stderr.matches("warning: others could write into [root]/state: it is closed to them now").count(),
+        run.stderr.matches("warning: others could write into [root]/state: that permission was removed").count(),
         1,
         "{run}"
     );

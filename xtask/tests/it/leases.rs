@@ -141,6 +141,6 @@ fn a_ledger_of_a_newer_version_is_left_alone() {
     let path = stack.project.root().join("state/leases.json");
     fs::write(&path, "{\"schema\":9,\"tenants\":[]}").unwrap();
     let run = stack.project.run("start").exits(0);
-    assert_eq!(run.stderr.matches("is of schema 9").count(), 1, "{run}");
+    assert_eq!(run.stderr.matches("has schema 9").count(), 1, "{run}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "{\"schema\":9,\"tenants\":[]}");
 }

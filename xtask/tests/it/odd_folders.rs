@@ -97,7 +97,7 @@ fn a_folder_that_gives_no_answer_is_named_and_the_others_are_shown() {
         let run = run(&project, words).exits(0);
         assert!(run.stdout.contains(ours), "{run}");
         assert_eq!(
-            run.stderr.matches("warning: [root]/odd is not read: it gives no answer within 1 s\n").count(),
+            run.stderr.matches("warning: [root]/odd is not read: it does not answer within 1 s\n").count(),
             1,
             "{run}"
         );

@@ -89,7 +89,7 @@ fn without_home_it_is_said_where_ports_are_kept() {
     }
     // A relative one would lie in the project.
     let said = run(Some("home"), "release --all").exits(2);
-    assert!(said.stderr.contains("HOME is no absolute path"), "{said}");
+    assert!(said.stderr.contains("HOME is not an absolute path"), "{said}");
     assert_eq!(project.everything(), before);
 }
 
@@ -105,6 +105,6 @@ fn a_state_folder_that_cannot_be_written_names_the_variable() {
     assert!(run.exits(0).stdout.contains("/nowhere/state cannot be written"));
     project.set("XTASK_STATE_DIR", "state");
     let run = project.run("release --all").exits(2);
-    assert!(run.stderr.contains("XTASK_STATE_DIR is no absolute path"), "{run}");
+    assert!(run.stderr.contains("XTASK_STATE_DIR is not an absolute path"), "{run}");
     assert!(!project.path("state").exists());
 }

@@ -96,7 +96,7 @@ fn a_project_that_came_back_meanwhile_keeps_its_network() {
     let (project, engine) = machine();
     engine.state().networks[2]["Created"] = json!(humantime::format_rfc3339(std::time::SystemTime::now()).to_string());
     let run = project.run("prune-network --yes").exits(0);
-    assert!(run.stdout.contains("made a moment ago"), "{run}");
+    assert!(run.stdout.contains("created a moment ago"), "{run}");
     assert_eq!(engine.state().changes, [""; 0]);
 }
 

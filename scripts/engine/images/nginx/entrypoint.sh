@@ -1,8 +1,8 @@
 #!/bin/sh
-# Entrypoint of this project's nginx image. As in the official one, scripts in
+# Entrypoint of this project's nginx image. Like in the official one, scripts in
 # /docker-entrypoint.d run first, and /etc/nginx/templates/NAME.template becomes
-# /etc/nginx/conf.d/NAME with the environment's variables filled in; nginx's own
-# ($host), which the environment does not have, stay.
+# /etc/nginx/conf.d/NAME with environment variables replaced; nginx's own variables
+# ($host), which are not in the environment, stay.
 set -eu
 
 if [ "${1-}" = nginx ]; then

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Entrypoint of this project's PostgreSQL image. It follows what people rely on in
-# the official image: POSTGRES_{USER,PASSWORD,DB}, their _FILE variants,
+# Entrypoint of this project's PostgreSQL image. It supports what people use of the
+# official image: POSTGRES_{USER,PASSWORD,DB}, their _FILE variants,
 # POSTGRES_HOST_AUTH_METHOD, POSTGRES_INITDB_ARGS, PGDATA, and the scripts in
 # /docker-entrypoint-initdb.d, which run once, on an empty data folder.
-# While it initialises, the server listens on its Unix socket only, so a
-# pg_isready over TCP stays red until the database really is there.
+# During initialisation the server only listens on its Unix socket, so pg_isready
+# over TCP fails until the database is really there.
 set -eu
 
-# VAR or VAR_FILE (a compose secret), but not both.
+# VAR or VAR_FILE (a Compose secret), but not both.
 from_file() {
 	eval "value=\${$1-} file=\${${1}_FILE-}"
 	if [ -n "$value" ] && [ -n "$file" ]; then
@@ -19,7 +19,7 @@ from_file() {
 	eval "$1=\$value"
 }
 
-# `postgres` refuses to run as root. busybox su execs, so the server is pid 1.
+# `postgres` refuses to run as root. busybox su execs, so the server becomes pid 1.
 as_postgres() {
 	if [ "$(id -u)" = 0 ]; then
 		su -s /bin/sh -p postgres -c 'exec "$@"' -- sh "$@"
@@ -28,7 +28,7 @@ as_postgres() {
 	fi
 }
 
-# As the official image does: a script that is not executable is sourced.
+# Like the official image: a script that is not executable is sourced.
 run_or_source() {
 	if [ -x "$1" ]; then
 		"$1"
@@ -69,7 +69,7 @@ initialise() {
 	[ "$(id -u)" != 0 ] || chown postgres /tmp/pw
 	pwarg=
 	[ -z "$POSTGRES_PASSWORD" ] || pwarg=--pwfile=/tmp/pw
-	# Word splitting of INITDB_ARGS is the point of that variable.
+	# INITDB_ARGS must be split into words.
 	# shellcheck disable=SC2086
 	as_postgres initdb -D "$PGDATA" -U "$POSTGRES_USER" $pwarg $POSTGRES_INITDB_ARGS
 	rm -f /tmp/pw

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Entrypoint of this project's Redis image: like the official one it runs as user
-# redis in /data, takes bare options or a config file as its command, and has
-# protected mode off (a container's clients are never on its loopback).
+# Entrypoint of this project's Redis image. Like the official one it runs as user
+# redis in /data, accepts bare options or a config file as its command, and turns
+# protected mode off (a container's clients never connect from loopback).
 set -eu
 
 case ${1-} in

@@ -12,7 +12,7 @@ const LOCK: &str = "version = 4\n\n\
     [[package]]\nname = \"other\"\nversion = \"1.0.0\"\nsource = \"registry+x\"\nchecksum = \"cc\"\n\n\
     [[package]]\nname = \"xtask\"\nversion = \"0.1.0\"\ndependencies = [\n \"a\",\n]\n";
 
-/// A workspace that is looked at and never built, with a compiler that is a script.
+/// A workspace that is never built, with a script as compiler.
 struct Checkout {
     folder: PathBuf,
     environment: Variables,
@@ -72,7 +72,7 @@ impl Checkout {
         }
     }
 
-    /// The key at a moment, with the memo of the last look.
+    /// The key at a point in time, with the memo of the previous call.
     fn key_at(&mut self, now: SystemTime) -> Result<Digest, String> {
         let (inputs, memo) = collect(&self.places(), &self.environment, &self.memo, now);
         self.memo = memo;
@@ -98,7 +98,7 @@ impl Drop for Checkout {
 fn the_same_content_has_the_same_key_in_every_folder() {
     let (mut one, mut other) = (Checkout::new(), Checkout::new());
     assert_eq!(one.key(), other.key());
-    // With what a memo remembers and without.
+    // With and without a memo.
     assert_eq!(one.key_at(SystemTime::now() + Duration::from_mins(1)).unwrap(), other.key());
     assert!(one.memo.tree.is_some());
     assert_eq!(one.key(), other.key());
@@ -208,7 +208,7 @@ fn what_cannot_be_accounted_for_is_not_shared() {
     assert!(linked.objection().contains("link to a folder"));
 }
 
-/// The clock of a file system is coarse: two edits may have one time.
+/// File systems have coarse clocks: two edits may have the same time.
 #[test]
 fn an_edit_right_after_a_look_is_seen_although_size_and_time_stay() {
     let mut base = Checkout::new();
@@ -221,7 +221,7 @@ fn an_edit_right_after_a_look_is_seen_although_size_and_time_stay() {
     assert!(base.memo.tree.is_none(), "what is so new is not remembered");
 }
 
-/// Later, the time of change tells, which no program can set.
+/// After that the change time, which cannot be set, differs.
 #[test]
 fn an_edit_that_sets_the_time_back_is_seen() {
     let mut base = Checkout::new();

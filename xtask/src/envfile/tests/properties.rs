@@ -33,12 +33,12 @@ pub(crate) fn lines() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    /// Where every dialect agrees, another reader must agree as well.
+    /// On lines that every dialect reads the same, dotenvy must agree.
     #[test]
     fn plain_lines_read_as_dotenvy_reads_them(
         lines in prop::collection::vec(("[A-D]{1,2}", "([a-z0-9_./:-]{0,6}|'[a-z #=]{0,6}'|\"[a-z #=]{0,6}\")( # [a-z]{0,3})?"), 0..6)
     ) {
-        // The trap of `A= # c` is ours to know.
+        // dotenvy differs on `A= # c`.
         let lines = lines.into_iter().filter(|(_, value)| !value.starts_with(' '));
         let text = lines.fold(String::new(), |text, (name, value)| text + &name + "=" + &value + "\n");
         let theirs: Result<BTreeMap<_, _>, _> = dotenvy::from_read_iter(text.as_bytes()).collect();
@@ -49,7 +49,7 @@ proptest! {
     fn renders_what_it_read(bytes in prop_oneof![lines(), prop::collection::vec(any::<u8>(), 0..64)]) {
         if let Ok(document) = Document::parse(bytes.clone()) {
             prop_assert_eq!(document.render(), &bytes[..]);
-            // Evaluating never panics either.
+            // Evaluating must not panic either.
             let _ = document.values(&shell, &NOTHING);
         }
     }
@@ -65,19 +65,19 @@ proptest! {
         prop_assert_eq!(known.remove(&name), Some(value.clone()));
         for (other, old) in before_values {
             let raw = before.get(&other).map(|entry| entry.raw).unwrap_or_default();
-            // A value that refers to others follows them.
+            // A value that refers to others changes with them.
             if other != name && !raw.contains('$') {
                 prop_assert_eq!(known.get(&other), Some(&old.value), "{}", other);
             }
         }
-        // All that is written of any other assignment is what it was.
+        // Every other assignment is written as before.
         let (old, new): (Vec<_>, Vec<_>) = (before.assigned().collect(), after.assigned().collect());
         let at = old.iter().rposition(|line| line.name == name);
         prop_assert_eq!(new.len(), old.len() + usize::from(at.is_none()));
         for (index, line) in old.iter().enumerate().filter(|(index, _)| Some(*index) != at) {
             prop_assert_eq!((&line.name, &line.text), (&new[index].name, &new[index].text));
         }
-        // And every byte outside of the lines of this one.
+        // So is every byte outside the lines of this one.
         let (old, new) = (before.render(), after.render());
         match before.last(&name) {
             Some(found) => {
@@ -87,7 +87,7 @@ proptest! {
             }
             None => prop_assert!(is_inserted(old, new)),
         }
-        // Setting it again to the same changes nothing.
+        // Setting the same value again changes nothing.
         let again = { let mut again = after.clone(); again.set(&name, &value).unwrap(); again };
         prop_assert_eq!(again.render(), after.render());
     }
@@ -98,7 +98,7 @@ proptest! {
         let names: Vec<String> =
             template.missing_from(std::slice::from_ref(&before)).into_iter().map(|(name, _)| name).collect();
         let mut after = before.clone();
-        // What cannot be taken over as it is may be refused, and changes nothing.
+        // Lines that cannot be copied unchanged may be refused; then nothing changes.
         if after.append_from(&template, &names).is_err() {
             prop_assert_eq!(after.render(), before.render());
             return Ok(());
@@ -110,8 +110,7 @@ proptest! {
         }
     }
 
-    /// Whatever the files hold: what follows is what the template says before,
-    /// and what it says then.
+    /// Before and after the move, the dependent value is what the template declares.
     #[test]
     fn what_follows_agrees_with_the_template(port in 1024..u16::MAX, to in 1024..u16::MAX, host in "[a-z]{1,5}", path in "(/[a-z]{1,3})?") {
         prop_assume!(port != to);
@@ -121,7 +120,7 @@ proptest! {
         prop_assert_eq!(found.follow.len(), 1);
         prop_assert_eq!(&found.follow[0].to, &format!("http://{host}:{to}{path}"));
         prop_assert!(found.mentioned.is_empty());
-        // The way back is the same way.
+        // Moving back restores it.
         let mut moved = env.clone();
         moved.set("P", &to.to_string()).unwrap();
         moved.set("URL", &found.follow[0].to).unwrap();
@@ -130,7 +129,7 @@ proptest! {
     }
 }
 
-/// Whether `new` is `old` with something put in at one place.
+/// Whether `new` is `old` with text inserted at one place.
 fn is_inserted(old: &[u8], new: &[u8]) -> bool {
     let same = old.iter().zip(new).take_while(|(old, new)| old == new).count();
     new.len() >= old.len() && new.ends_with(&old[same..])

@@ -1,14 +1,14 @@
 use super::{document, shell, step};
-use crate::envfile::{What, dependents, stale};
+use crate::envfile::{IssueKind, dependents, stale};
 
 #[test]
 fn what_is_odd_is_told_by_line() {
-    let odd = |text: &str| -> Vec<(usize, String, What)> {
-        let found = document(text).oddities(&shell);
-        found.into_iter().map(|oddity| (oddity.line, oddity.variable, oddity.what)).collect()
+    let odd = |text: &str| -> Vec<(usize, String, IssueKind)> {
+        let found = document(text).issues(&shell);
+        found.into_iter().map(|issue| (issue.line, issue.variable, issue.what)).collect()
     };
     let one = |line, name: &str, what| vec![(line, name.to_owned(), what)];
-    let nothing = |name: &str| What::ExpandsToNothing { name: name.to_owned(), below: None };
+    let nothing = |name: &str| IssueKind::ExpandsToNothing { name: name.to_owned(), below: None };
     for fine in [
         "A=1\n",
         "A=#fff\n",
@@ -26,16 +26,16 @@ fn what_is_odd_is_told_by_line() {
     ] {
         assert_eq!(odd(fine), [], "{fine:?}");
     }
-    assert_eq!(odd("A=1\nB=2\nA=3\n"), one(1, "A", What::Duplicate { counts: 3 }));
-    assert_eq!(odd("\nA= # c\n"), one(2, "A", What::CommentIsValue));
-    assert_eq!(odd("A=1\t# c\n"), one(1, "A", What::TabBeforeComment));
+    assert_eq!(odd("A=1\nB=2\nA=3\n"), one(1, "A", IssueKind::Duplicate { counts: 3 }));
+    assert_eq!(odd("\nA= # c\n"), one(2, "A", IssueKind::CommentIsValue));
+    assert_eq!(odd("A=1\t# c\n"), one(1, "A", IssueKind::TabBeforeComment));
     assert_eq!(odd("A=pa$word\n"), one(1, "A", nothing("word")));
     assert_eq!(odd("A=\"pa$word\"\n"), one(1, "A", nothing("word")));
     assert_eq!(odd("A=pa\\$word\n"), one(1, "A", nothing("word")));
-    assert_eq!(odd("A=$B\nB=1\n"), one(1, "A", What::ExpandsToNothing { name: "B".into(), below: Some(2) }));
-    assert_eq!(odd("A\n"), one(1, "A", What::Inherited));
-    assert_eq!(odd("A=1\nB"), one(2, "B", What::Dropped));
-    assert_eq!(odd("A=1\nB=1\r\n"), one(2, "", What::MixedLineEnds));
+    assert_eq!(odd("A=$B\nB=1\n"), one(1, "A", IssueKind::ExpandsToNothing { name: "B".into(), below: Some(2) }));
+    assert_eq!(odd("A\n"), one(1, "A", IssueKind::Inherited));
+    assert_eq!(odd("A=1\nB"), one(2, "B", IssueKind::Dropped));
+    assert_eq!(odd("A=1\nB=1\r\n"), one(2, "", IssueKind::MixedLineEnds));
 }
 
 #[test]
@@ -80,8 +80,8 @@ fn missing_lines_come_with_their_comments() {
     assert_eq!(file.render(), b"B=3\nA=\"1\"\n");
 }
 
-/// Template and `.env`; what follows when P goes from 8000 to 8001, and what is
-/// pointed out.
+/// Template and `.env`; what changes along when P moves from 8000 to 8001, and what is
+/// reported.
 #[test]
 fn what_the_template_declares_follows_and_what_it_does_not_is_pointed_out() {
     let url = "URL=http://localhost:${P}\n";
@@ -89,15 +89,15 @@ fn what_the_template_declares_follows_and_what_it_does_not_is_pointed_out() {
         (url, "P=8000\nURL=http://localhost:8000\n", vec!["2 URL http://localhost:8001"], vec![]),
         (url, "URL=http://localhost:8000\n", vec!["1 URL http://localhost:8001"], vec![]),
         ("#URL=http://localhost:${P:-1}\n", "URL=http://localhost:8000\n", vec!["1 URL http://localhost:8001"], vec![]),
-        // It moves by itself.
+        // It changes by itself.
         (url, "P=8000\nURL=http://localhost:${P}\n", vec![], vec![]),
-        // A choice of somebody's.
+        // Chosen on purpose.
         (url, "P=8000\nURL=https://staging.example\n", vec![], vec![]),
         (url, "P=8000\nURL=http://localhost:8000/v2\n", vec![], vec!["2 URL 8000"]),
-        // The last line of a name counts, and what the shell sets is out of reach.
+        // The last line of a name counts; what the shell sets cannot be changed here.
         (url, "URL=x\nURL=http://localhost:8000\n", vec!["2 URL http://localhost:8001"], vec![]),
         ("SHELL_VAR=http://localhost:${P}\n", "SHELL_VAR=http://localhost:8000\n", vec![], vec!["1 SHELL_VAR 8000"]),
-        // One after the other.
+        // One depends on the other.
         (
             "API=${URL}/api\nURL=http://h:${P}\n",
             "API=http://h:8000/api\nURL=http://h:8000\n",
@@ -138,7 +138,7 @@ fn a_literal_is_stale_where_only_a_number_or_the_default_stands_in_the_way() {
     {
         assert_eq!(stale(template, &format!("P=8010\nURL={fine}\n")), [""; 0], "{fine}");
     }
-    // No number, but still what the template says with its own defaults.
+    // No number, but the template's value with its own defaults.
     assert_eq!(stale("U=a\nDSN=x://$U\n", "U=b\nDSN=x://a\n"), ["2:2 x://b"]);
     assert_eq!(stale("SHELL_VAR=$P\n", "P=2\nSHELL_VAR=1\n"), [""; 0]);
 }

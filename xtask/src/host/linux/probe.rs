@@ -1,4 +1,4 @@
-//! Whether a port is free.
+//! Probes whether a port is free.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -6,15 +6,14 @@ use socket2::{Domain, Socket, Type};
 
 use crate::model::{Probe, Protocol};
 
-/// As the engine does it (moby, `portallocator/osallocator_linux.go`): TCP with
-/// SO_REUSEADDR, or a port in TIME_WAIT would look taken; V6ONLY; bind; LISTEN,
-/// because only listening shows another socket that is bound and idle. UDP
-/// without SO_REUSEADDR.
+/// Does what the engine does (moby, `portallocator/osallocator_linux.go`): TCP with SO_REUSEADDR, or
+/// a port in TIME_WAIT would look taken; V6ONLY; bind; listen, because only that detects another
+/// socket that is bound but does not listen. UDP without SO_REUSEADDR.
 pub(crate) fn probe(ip: IpAddr, port: u16, protocol: Protocol) -> Probe {
     let (kind, tcp) = match protocol {
         Protocol::Tcp => (Type::STREAM, true),
         Protocol::Udp => (Type::DGRAM, false),
-        // The kernel's SCTP module may be absent; the engine's bindings decide.
+        // The kernel may lack SCTP; the engine's bindings decide.
         Protocol::Sctp => return Probe::Free,
     };
     let bound = Socket::new(Domain::for_address(SocketAddr::new(ip, port)), kind, None).and_then(|socket| {
@@ -31,11 +30,11 @@ pub(crate) fn probe(ip: IpAddr, port: u16, protocol: Protocol) -> Probe {
     let code = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
     match code {
         Some(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM) => Probe::Denied,
-        // IPv6 switched off: by module, or by sysctl for the wildcard.
+        // IPv6 is disabled: by module, or by sysctl for the wildcard.
         Some(rustix::io::Errno::AFNOSUPPORT) => Probe::NoFamily,
         Some(rustix::io::Errno::ADDRNOTAVAIL) if ip.is_unspecified() => Probe::NoFamily,
         Some(rustix::io::Errno::ADDRNOTAVAIL) => Probe::NotLocal,
-        // Whatever else is wrong, the engine would fail as well.
+        // Any other error would make the engine fail too.
         _ => Probe::InUse,
     }
 }

@@ -1,4 +1,4 @@
-//! /proc: which processes have a socket, and since when a process runs.
+//! /proc: the processes that have a socket, and start times.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
-/// Processes by the inode that they hold.
+/// Process ids by socket inode.
 type Holders = BTreeMap<u32, Vec<u32>>;
 
-/// The processes that hold each inode: of every process that may be looked
-/// into. Those of other users may not without privileges, and are left out.
+/// The processes that hold each inode, among those that this user may inspect.
 pub(super) fn holders(inodes: &BTreeSet<u32>) -> Holders {
     if inodes.is_empty() {
         return Holders::new();
@@ -21,18 +20,17 @@ pub(super) fn holders(inodes: &BTreeSet<u32>) -> Holders {
     scan(&pids, inodes)
 }
 
-/// The same, looking only at the processes of the cgroups in which the sockets
-/// were made (inode of the cgroup's folder by inode of the socket). `None`
-/// where that does not find a holder for each: a process was moved, or the
-/// cgroup is all there is; or where it finds the system's first process, which
-/// makes sockets for services that are in cgroups of their own.
+/// Like [`holders`], but only looks at processes of the cgroups in which the sockets were created
+/// (inode of the cgroup's folder by inode of the socket). `None` if a socket's holder is not found
+/// there: the process was moved, or there are no cgroups; or if it is the system's first process,
+/// which creates sockets for services in other cgroups.
 pub(super) fn holders_by_cgroup(cgroups: &BTreeMap<u32, u64>) -> Option<Holders> {
     let root = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
         .map(Path::new)
         .into_iter()
         .find(|root| root.join("cgroup.controllers").is_file())?;
     let wanted: BTreeSet<u64> = cgroups.values().copied().collect();
-    // In the root is everybody who is nowhere else.
+    // The root cgroup contains every process without a cgroup of its own.
     if wanted.contains(&inode_of(root)?) {
         return None;
     }
@@ -53,7 +51,7 @@ fn inode_of(path: &Path) -> Option<u64> {
     Some(fs::metadata(path).ok()?.ino())
 }
 
-/// Folders below `root` with these inodes; `None` where one is missing.
+/// Folders below `root` with these inodes; `None` if one is missing.
 fn find_folders(root: &Path, mut wanted: BTreeSet<u64>) -> Option<Vec<PathBuf>> {
     use std::os::unix::fs::DirEntryExt;
     let mut found = Vec::new();
@@ -74,16 +72,16 @@ fn find_folders(root: &Path, mut wanted: BTreeSet<u64>) -> Option<Vec<PathBuf>> 
     None
 }
 
-/// A thread costs as much as a look at so many processes brings.
-const A_THREAD: usize = 64;
+/// Fewer processes per thread are not worth starting one.
+const PIDS_PER_THREAD: usize = 64;
 
-/// Reading what a process has open costs some microseconds a file, and there
-/// may be many thousands: threads share the processes out.
+/// Reading a process's open files takes some microseconds each, and there may be thousands, so
+/// threads share the work.
 fn scan(pids: &[u32], inodes: &BTreeSet<u32>) -> Holders {
-    let worth = (pids.len() / A_THREAD).clamp(1, 8);
-    // How many there are is a question to files of its own.
-    let there_are = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = if worth <= 2 { worth } else { worth.min(there_are()) };
+    let useful = (pids.len() / PIDS_PER_THREAD).clamp(1, 8);
+    // Finding the number of CPUs reads files too.
+    let cpus = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = if useful <= 2 { useful } else { useful.min(cpus()) };
     let part = |first: usize| {
         let mine = pids.iter().skip(first).step_by(threads);
         mine.flat_map(|pid| socket_inodes(*pid, inodes).into_iter().map(|inode| (inode, *pid))).collect::<Vec<_>>()
@@ -106,7 +104,7 @@ fn scan(pids: &[u32], inodes: &BTreeSet<u32>) -> Holders {
     holders
 }
 
-/// Those of `inodes` that `pid` has open, each once.
+/// The `inodes` that `pid` has open.
 fn socket_inodes(pid: u32, inodes: &BTreeSet<u32>) -> BTreeSet<u32> {
     let mut held = BTreeSet::new();
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -115,18 +113,18 @@ fn socket_inodes(pid: u32, inodes: &BTreeSet<u32>) -> BTreeSet<u32> {
     let mut entries = rustix::fs::RawDir::new(&folder, names.spare_capacity_mut());
     let mut buffer = [std::mem::MaybeUninit::uninit(); 64];
     while let Some(Ok(entry)) = entries.next() {
-        // `.` and `..` of every process cost more than all the links there are.
+        // Skipping `.` and `..` saves more than reading all the links costs.
         if entry.file_name().to_bytes().starts_with(b".") {
             continue;
         }
-        // A link longer than the buffer is a path, and cut short it is still no
-        // socket.
+        // A link longer than the buffer is a path, which is no socket even if cut
+        // off.
         let link = match rustix::fs::readlinkat_raw(&folder, entry.file_name(), &mut buffer) {
             Ok((link, _)) => link,
-            // The kernel asks whether we may look into the process, not into the
-            // file: refused once, refused for all of them (proc_pid_readlink).
+            // The kernel checks the permission for the process, not for the file: if one
+            // is refused, all are (proc_pid_readlink).
             Err(rustix::io::Errno::ACCESS) => break,
-            // Closed meanwhile.
+            // Closed in the meantime.
             Err(_) => continue,
         };
         let inode = link.strip_prefix(b"socket:[").and_then(|rest| rest.strip_suffix(b"]"));
@@ -136,10 +134,9 @@ fn socket_inodes(pid: u32, inodes: &BTreeSet<u32>) -> BTreeSet<u32> {
     held
 }
 
-/// Start time in clock ticks since boot: field 22 of `/proc/PID/stat`. The
-/// second field is a name that may hold spaces and parentheses, so the fields
-/// are counted from the last parenthesis (proc(5)). `None` for a zombie, which
-/// holds nothing any more, and for a process that is gone.
+/// Start time in clock ticks since boot: field 22 of `/proc/PID/stat`. The second field is a name
+/// that may contain spaces and parentheses, so fields are counted from the last parenthesis
+/// (proc(5)). `None` for a process that is gone, and for a zombie, which has no open files.
 pub(crate) fn start_mark(pid: u32) -> Option<u64> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
     let stat = String::from_utf8_lossy(&stat).into_owned();
@@ -152,7 +149,7 @@ pub(crate) fn start_mark(pid: u32) -> Option<u64> {
     fields.get(19)?.parse().ok()
 }
 
-/// The cgroup path of the unified hierarchy, else of systemd's own.
+/// The cgroup path of systemd's hierarchy, otherwise of the unified one.
 pub(crate) fn cgroup(pid: u32) -> Option<String> {
     let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
     let path = |prefix: &str| text.lines().find_map(|line| line.split_once(prefix).map(|(_, path)| path.to_owned()));
@@ -171,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_cgroup_is_found_by_the_inode_of_its_folder() {
-        // Any tree will do.
+        // Any folder tree will do.
         let root = tempfile::tempdir().unwrap();
         let deep = root.path().join("a/b");
         fs::create_dir_all(&deep).unwrap();

@@ -1,5 +1,4 @@
-//! Where the sockets come from: netlink, or the files of `/proc/net` where there
-//! is none.
+//! Where the sockets come from: netlink, or the files of `/proc/net` without it.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -11,22 +10,21 @@ use crate::error::{Context, Error, Result};
 use crate::parse::proc_net;
 use crate::parse::sock_diag::{self, Part, Row, TCP, V4, V6};
 
-/// Up to this many ports a dump each is cheaper than one of all sockets.
+/// Up to this many ports, one dump per port is cheaper than one of all sockets.
 const FEW: usize = 16;
 
-/// Something that lists sockets of any state.
+/// A source of sockets in any state.
 #[derive(Debug)]
 pub(super) enum Source {
     /// `NETLINK_SOCK_DIAG`.
     Netlink(RawSocket),
-    /// `/proc/net/tcp` and its like.
+    /// `/proc/net/tcp` and the others.
     Files,
 }
 
 impl Source {
-    /// A netlink socket.
     pub(super) fn netlink() -> Result<Self> {
-        // AF_NETLINK and NETLINK_SOCK_DIAG, which socket2 has no names for.
+        // AF_NETLINK and NETLINK_SOCK_DIAG; socket2 has no constants for them.
         let socket = RawSocket::new(Domain::from(16), Type::DGRAM, Some(socket2::Protocol::from(4)));
         let socket = socket.context("open a netlink socket")?;
         socket.set_read_timeout(Some(Duration::from_secs(5))).context("set a time limit on netlink")?;
@@ -60,7 +58,7 @@ impl Source {
 }
 
 fn ask(socket: &RawSocket, request: &[u8], rows: &mut Vec<Row>) -> Result<()> {
-    // Without a destination a netlink socket sends to the kernel.
+    // A netlink socket without a destination sends to the kernel.
     socket.send(request).context("ask the kernel for its sockets")?;
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -72,7 +70,7 @@ fn ask(socket: &RawSocket, request: &[u8], rows: &mut Vec<Row>) -> Result<()> {
                 rows.extend(last);
                 return Ok(());
             }
-            // Among others: the kernel has no such table to show over netlink.
+            // For example if the kernel does not support this table over netlink.
             Part::Refused(errno) => {
                 let why = rustix::io::Errno::from_raw_os_error(errno);
                 return Err(Error::new(format!("the kernel did not list its sockets: {why}")));
@@ -81,7 +79,7 @@ fn ask(socket: &RawSocket, request: &[u8], rows: &mut Vec<Row>) -> Result<()> {
     }
 }
 
-/// A family that is switched off has no file.
+/// A disabled address family has no file.
 fn file(family: u8, protocol: u8) -> Result<Vec<u8>> {
     let name = match (protocol == TCP, family) {
         (true, V4) => "tcp",

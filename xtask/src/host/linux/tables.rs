@@ -1,4 +1,4 @@
-//! Which sockets have a local port.
+//! Finds the sockets with a local port.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -12,22 +12,22 @@ use crate::model::{Probe, Protocol, Socket};
 use crate::parse::sock_diag::{self, Row, TCP, UDP, V4, V6};
 use crate::parse::{lsof, ss};
 
-/// Above this many, sockets that are no listeners are left out.
+/// With more ports, only listeners are listed.
 const MANY: usize = 1024;
 
-/// Netlink, where it is not to be had the files of `/proc/net`, and without
-/// those the tools, which know ways of their own (and only of listeners).
+/// Netlink; without it the files of `/proc/net`; without those `ss` and `lsof`, which have other
+/// means but only list listeners.
 pub(crate) fn sockets(ports: &[(u16, Protocol)], depth: Depth) -> Result<Vec<Socket>> {
     let ways: [&dyn Fn() -> Result<Vec<Socket>>; 4] = [
-        &|| of_source(&Source::netlink()?, ports, depth),
-        &|| of_source(&Source::Files, ports, depth),
-        &|| by_ss(ports),
-        &|| by_lsof(ports),
+        &|| source_sockets(&Source::netlink()?, ports, depth),
+        &|| source_sockets(&Source::Files, ports, depth),
+        &|| ss_sockets(ports),
+        &|| lsof_sockets(ports),
     ];
     first(&ways)
 }
 
-/// The first answer; where there is none, what the best way said.
+/// The first success, otherwise the error of the best way.
 fn first(ways: &[&dyn Fn() -> Result<Vec<Socket>>]) -> Result<Vec<Socket>> {
     let mut failure = None;
     for way in ways {
@@ -39,15 +39,15 @@ fn first(ways: &[&dyn Fn() -> Result<Vec<Socket>>]) -> Result<Vec<Socket>> {
     failure.map_or_else(|| Ok(Vec::new()), Err)
 }
 
-/// `ss` of iproute2: exit code 0 and nothing at all where it may not ask.
-fn by_ss(ports: &[(u16, Protocol)]) -> Result<Vec<Socket>> {
+/// `ss` of iproute2: exit code 0 and no output if it has no permission.
+fn ss_sockets(ports: &[(u16, Protocol)]) -> Result<Vec<Socket>> {
     let answer = Command::new("ss").args(["-H", "-ltunp"]).ask(LIMIT)?;
     answer_of("ss", answer.ok(), ss::listeners(&answer.stdout), ports)
 }
 
-/// Without `-sTCP:LISTEN`, which would leave UDP out. Exit code 1 is "none" as
-/// well as "failed".
-fn by_lsof(ports: &[(u16, Protocol)]) -> Result<Vec<Socket>> {
+/// Without `-sTCP:LISTEN`, which would leave out UDP. Exit code 1 means "none" as well as
+/// "failed".
+fn lsof_sockets(ports: &[(u16, Protocol)]) -> Result<Vec<Socket>> {
     let words = ["-nP", "-iTCP", "-iUDP", "-F", "pcuLtPnTf", "+c", "0"];
     let answer = Command::new("lsof").args(words).ask(LIMIT)?;
     answer_of("lsof", answer.code.is_some_and(|code| code < 2), lsof::listeners(&answer.stdout), ports)
@@ -62,17 +62,16 @@ fn answer_of(tool: &str, ok: bool, mut found: Vec<Socket>, ports: &[(u16, Protoc
     Ok(found)
 }
 
-/// Listeners first: the kernel answers that without a look at its table of
-/// connections. Where no listener explains why an address family cannot be
-/// bound, that port is asked for in every state.
-fn of_source(source: &Source, ports: &[(u16, Protocol)], depth: Depth) -> Result<Vec<Socket>> {
-    let tcp: BTreeSet<u16> = of(ports, Protocol::Tcp);
+/// Listeners first: for these the kernel does not walk its table of connections. If no listener
+/// explains why an address family cannot be bound, that port is queried in every state.
+fn source_sockets(source: &Source, ports: &[(u16, Protocol)], depth: Depth) -> Result<Vec<Socket>> {
+    let tcp: BTreeSet<u16> = ports_of(ports, Protocol::Tcp);
     let mut rows = source.rows(TCP, sock_diag::LISTEN, &tcp, &[V4, V6])?;
-    // An IPv6 socket may have an IPv4 address (`::ffff:127.0.0.1`).
+    // IPv6 sockets may have IPv4 addresses (`::ffff:127.0.0.1`).
     for (families, wildcard) in [(&[V4, V6][..], WILDCARDS[0]), (&[V6], WILDCARDS[1])] {
         let explained = |port: u16| rows.iter().any(|row| row.port == port && blocks(row, wildcard));
-        // Of very many ports only listeners are told: a probe each would take
-        // longer than all the rest.
+        // With very many ports only listeners are listed: probing each would take
+        // longer than everything else.
         let held = |port: &u16| {
             tcp.len() <= MANY && !explained(*port) && probe(wildcard, *port, Protocol::Tcp) == Probe::InUse
         };
@@ -84,13 +83,13 @@ fn of_source(source: &Source, ports: &[(u16, Protocol)], depth: Depth) -> Result
         }
     }
     let mut found: Vec<(Row, Protocol)> = rows.into_iter().map(|row| (row, Protocol::Tcp)).collect();
-    let udp = of(ports, Protocol::Udp);
+    let udp = ports_of(ports, Protocol::Udp);
     if !udp.is_empty() {
         let rows = source.rows(UDP, u32::MAX, &udp, &[V4, V6])?;
         found.extend(rows.into_iter().map(|row| (row, Protocol::Udp)));
     }
-    // Without an inode no process has it: a connection in TIME_WAIT, which
-    // keeps nobody from listening.
+    // Inode 0: a connection in TIME_WAIT, which no process has and which
+    // does not prevent listening.
     found.retain(|(row, _)| row.inode != 0);
     let inodes: BTreeSet<u32> = found.iter().map(|(row, _)| row.inode).collect();
     let cgroups: BTreeMap<u32, u64> = found.iter().filter_map(|(row, _)| Some((row.inode, row.cgroup?))).collect();
@@ -101,7 +100,7 @@ fn of_source(source: &Source, ports: &[(u16, Protocol)], depth: Depth) -> Result
         v6_only: row.v6_only,
         port: row.port,
         protocol,
-        state: row.doing(protocol),
+        state: row.socket_state(protocol),
         uid: Some(row.uid),
         pids: holders.get(&row.inode).map(|pids| others(pids)).unwrap_or_default(),
     };
@@ -110,7 +109,7 @@ fn of_source(source: &Source, ports: &[(u16, Protocol)], depth: Depth) -> Result
     Ok(sockets)
 }
 
-/// A shell may have left us a socket of its own: it is the one that has it.
+/// Leaves out this process: a socket inherited from a shell belongs to the shell.
 fn others(pids: &[u32]) -> Vec<u32> {
     let own = std::process::id();
     let others: Vec<u32> = pids.iter().copied().filter(|pid| *pid != own).collect();
@@ -123,7 +122,7 @@ fn blocks(row: &Row, wildcard: IpAddr) -> bool {
     row.ip.to_canonical().is_ipv4() == wildcard.is_ipv4() || wildcard.is_ipv4() && dual
 }
 
-fn of(ports: &[(u16, Protocol)], protocol: Protocol) -> BTreeSet<u16> {
+fn ports_of(ports: &[(u16, Protocol)], protocol: Protocol) -> BTreeSet<u16> {
     ports.iter().filter(|(_, p)| *p == protocol).map(|(port, _)| *port).collect()
 }
 
@@ -145,7 +144,7 @@ mod tests {
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].state, SocketState::Listen);
         assert_eq!(found[0].pids, [std::process::id()]);
-        // The client's own local port, asked for by itself, is a connection.
+        // The client's own local port is a connection.
         let local = client.local_addr().unwrap().port();
         let found = sockets(&[(local, Protocol::Tcp)], Depth::Complete).unwrap();
         assert_eq!(found.len(), 1, "{found:?}");
@@ -171,7 +170,7 @@ mod tests {
         assert_eq!(found[0].state, SocketState::Bound);
     }
 
-    /// What all ways agree on: address, state and processes.
+    /// What all ways return alike: address, state and processes.
     fn told(sockets: &[Socket]) -> Vec<(IpAddr, u16, Protocol, SocketState, Vec<u32>)> {
         sockets.iter().map(|s| (s.ip, s.port, s.protocol, s.state, s.pids.clone())).collect()
     }
@@ -184,23 +183,24 @@ mod tests {
         let mut ports =
             vec![(v4.local_addr().unwrap().port(), Protocol::Tcp), (udp.local_addr().unwrap().port(), Protocol::Udp)];
         ports.extend(v6.as_ref().map(|v6| (v6.local_addr().unwrap().port(), Protocol::Tcp)));
-        let netlink = of_source(&Source::netlink().unwrap(), &ports, Depth::Complete).unwrap();
+        let netlink = source_sockets(&Source::netlink().unwrap(), &ports, Depth::Complete).unwrap();
         assert_eq!(netlink.len(), ports.len(), "{netlink:?}");
         assert!(
             netlink.iter().all(|socket| socket.pids == [std::process::id()] && socket.state == SocketState::Listen)
         );
-        let files = of_source(&Source::Files, &ports, Depth::Complete).unwrap();
+        let files = source_sockets(&Source::Files, &ports, Depth::Complete).unwrap();
         assert_eq!(told(&files), told(&netlink));
-        assert_eq!(told(&of_source(&Source::Files, &ports, Depth::Quick).unwrap()), told(&netlink));
-        for (tool, way) in [("ss", by_ss as fn(&[(u16, Protocol)]) -> Result<Vec<Socket>>), ("lsof", by_lsof)] {
+        assert_eq!(told(&source_sockets(&Source::Files, &ports, Depth::Quick).unwrap()), told(&netlink));
+        for (tool, way) in [("ss", ss_sockets as fn(&[(u16, Protocol)]) -> Result<Vec<Socket>>), ("lsof", lsof_sockets)]
+        {
             if crate::exec::find(tool).is_some() {
                 assert_eq!(told(&way(&ports).unwrap()), told(&netlink), "{tool}");
             }
         }
-        // A connection's own port, where the table has connections.
+        // The port of a connection, if the table has connections.
         let local = [(client.local_addr().unwrap().port(), Protocol::Tcp)];
-        let netlink = of_source(&Source::netlink().unwrap(), &local, Depth::Complete).unwrap();
-        assert_eq!(told(&of_source(&Source::Files, &local, Depth::Complete).unwrap()), told(&netlink));
+        let netlink = source_sockets(&Source::netlink().unwrap(), &local, Depth::Complete).unwrap();
+        assert_eq!(told(&source_sockets(&Source::Files, &local, Depth::Complete).unwrap()), told(&netlink));
         assert_eq!(netlink[0].state, SocketState::Connected);
     }
 

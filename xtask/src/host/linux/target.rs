@@ -1,4 +1,4 @@
-//! Signals that cannot hit the wrong process.
+//! Sends signals that cannot reach the wrong process.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,10 +11,10 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 
 use super::start_mark;
 use crate::error::{Error, Result};
-use crate::host::Ask;
+use crate::host::Signal;
 use crate::model::Process;
 
-/// A pidfd means one process for ever, even when its number is used again.
+/// A pidfd always refers to one process, even if its id is reused.
 #[derive(Debug)]
 pub(crate) struct Target {
     pid: u32,
@@ -24,8 +24,8 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// The handle is opened first and the identity compared after: what the
-    /// handle means can no longer change then.
+    /// Opens the handle before comparing the identity, so that the handle cannot refer to another
+    /// process afterwards.
     pub(crate) fn open(process: &Process) -> Result<Target> {
         let pid = process.pid;
         let gone = || Error::new(format!("process {pid} has ended"));
@@ -41,19 +41,21 @@ impl Target {
 
     fn compare(&self) -> Result<()> {
         let exe = fs::read_link(format!("/proc/{}/exe", self.pid)).ok();
-        // Whose program may not be read may not be compared, nor signalled.
+        // A process whose program is not readable cannot be compared, so it is not signalled.
         let same_program =
             self.exe.as_deref().zip(exe.as_deref()).is_none_or(|(old, new)| on_disk(old) == on_disk(new));
         match start_mark(self.pid) {
             Some(mark) if mark == self.start_mark && same_program => Ok(()),
-            Some(_) => Err(Error::new(format!("process {} is another one by now: nothing was sent", self.pid))),
+            Some(_) => {
+                Err(Error::new(format!("process {} has ended, and another one has its id: nothing was sent", self.pid)))
+            }
             None => Err(Error::new(format!("process {} has ended", self.pid))),
         }
     }
 
-    pub(crate) fn signal(&self, ask: Ask) -> Result<()> {
-        match pidfd_send_signal(&self.handle, ask.signal()) {
-            // Ended by itself meanwhile: what was wanted.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+        match pidfd_send_signal(&self.handle, signal.to_unix()) {
+            // It has ended already.
             Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(Errno::PERM) => Err(Error::new(format!("process {} belongs to another user", self.pid))
                 .hint(format!("`sudo kill {}`", self.pid))),
@@ -61,14 +63,14 @@ impl Target {
         }
     }
 
-    /// A pidfd becomes readable when its process ends, zombie or not.
-    pub(crate) fn gone(&self) -> bool {
+    /// A pidfd becomes readable when its process ends, even as a zombie.
+    pub(crate) fn has_ended(&self) -> bool {
         let mut fds = [PollFd::new(&self.handle, PollFlags::IN)];
         poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
     }
 }
 
-/// An upgrade may have put another file in its place: the kernel says so.
+/// The kernel appends ` (deleted)` after an upgrade replaced the file.
 fn on_disk(exe: &Path) -> OsString {
     let text = exe.to_string_lossy();
     text.strip_suffix(" (deleted)").map_or_else(|| exe.as_os_str().to_owned(), OsString::from)
@@ -80,7 +82,7 @@ mod tests {
 
     use super::*;
 
-    /// A child, once it has become `cat`.
+    /// A child process, after it has become `cat`.
     fn cat(pid: u32) -> Process {
         loop {
             let process = crate::host::processes(&[pid]).pop().unwrap();
@@ -96,23 +98,23 @@ mod tests {
         let mut child = std::process::Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let process = cat(child.id());
         let target = Target::open(&process).unwrap();
-        assert!(!target.gone());
+        assert!(!target.has_ended());
         let message = |process: &Process| Target::open(process).unwrap_err().message().to_owned();
         for other in [
             Process { start_mark: process.start_mark + 1, ..process.clone() },
             Process { exe: Some("/usr/bin/other".into()), ..process.clone() },
         ] {
-            assert!(message(&other).ends_with("is another one by now: nothing was sent"), "{other:?}");
+            assert!(message(&other).ends_with("another one has its id: nothing was sent"), "{other:?}");
         }
         let upgraded = PathBuf::from(format!("{} (deleted)", process.exe.clone().unwrap().display()));
         assert!(Target::open(&Process { exe: Some(upgraded), ..process.clone() }).is_ok());
-        target.signal(Ask::Kill).unwrap();
-        while !target.gone() {}
-        // A zombie until somebody asks for it.
+        target.signal(Signal::Kill).unwrap();
+        while !target.has_ended() {}
+        // It is a zombie until it is waited for.
         assert!(message(&process).ends_with("has ended"));
         child.wait().unwrap();
         assert!(message(&process).ends_with("has ended"));
-        assert!(target.gone());
-        target.signal(Ask::Term).unwrap();
+        assert!(target.has_ended());
+        target.signal(Signal::Term).unwrap();
     }
 }

@@ -1,6 +1,6 @@
-//! What Linux tells of a process, and macOS does not.
+//! Facts about processes that only Linux provides.
 
-/// macOS tells no finer time than `sysinfo` has.
+/// macOS has no finer time than `sysinfo` returns.
 pub(crate) fn start_mark(_pid: u32) -> Option<u64> {
     None
 }

@@ -1,14 +1,14 @@
-//! Signals, with the identity compared right before.
+//! Sends signals right after comparing the identity.
 
 use rustix::io::Errno;
 use rustix::process::{Pid, kill_process};
 
 use crate::error::{Error, Result};
-use crate::host::{Ask, processes};
+use crate::host::{Signal, processes};
 use crate::model::Process;
 
-/// macOS has no handle that pins a process, so between comparing and sending
-/// some microseconds are left in which the number could change its meaning.
+/// macOS has no process handles, so in the microseconds between comparing and sending the id could
+/// be reused.
 #[derive(Debug)]
 pub(crate) struct Target {
     pid: Pid,
@@ -20,7 +20,7 @@ impl Target {
         let number = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
         let pid = number.ok_or_else(|| Error::new(format!("process {} has ended", process.pid)))?;
         if process.started.is_none() {
-            return Err(Error::new(format!("process {pid} cannot be told from another one later: nothing was sent")));
+            return Err(Error::new(format!("process {pid} cannot be identified safely: nothing was sent")));
         }
         let target = Target { pid, process: process.clone() };
         target.compare()?;
@@ -30,23 +30,25 @@ impl Target {
     fn compare(&self) -> Result<()> {
         match processes(&[self.process.pid]).first() {
             Some(now) if self.same(now) => Ok(()),
-            Some(_) => Err(Error::new(format!("process {} is another one by now: nothing was sent", self.pid))),
+            Some(_) => {
+                Err(Error::new(format!("process {} has ended, and another one has its id: nothing was sent", self.pid)))
+            }
             None => Err(Error::new(format!("process {} has ended", self.pid))),
         }
     }
 
-    /// Start time to the second, and the program: a zombie has none.
+    /// Compares start time (to the second) and program, which a zombie does not have.
     fn same(&self, now: &Process) -> bool {
         let then = &self.process;
         (now.pid, now.started, now.start_mark, &now.exe) == (then.pid, then.started, then.start_mark, &then.exe)
     }
 
-    pub(crate) fn signal(&self, ask: Ask) -> Result<()> {
-        if self.gone() {
-            // Ended by itself meanwhile: what was wanted.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+        if self.has_ended() {
+            // It has ended already.
             return Ok(());
         }
-        match kill_process(self.pid, ask.signal()) {
+        match kill_process(self.pid, signal.to_unix()) {
             Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(Errno::PERM) => Err(Error::new(format!("process {} belongs to another user", self.pid))
                 .hint(format!("`sudo kill {}`", self.pid))),
@@ -54,8 +56,8 @@ impl Target {
         }
     }
 
-    /// No such process any more, or another one under its number.
-    pub(crate) fn gone(&self) -> bool {
+    /// The process is gone, or its id was reused.
+    pub(crate) fn has_ended(&self) -> bool {
         self.compare().is_err()
     }
 }

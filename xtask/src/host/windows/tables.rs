@@ -1,4 +1,4 @@
-//! Which sockets have a local port.
+//! Finds the sockets with a local port.
 
 use windows_sys::Win32::Foundation::{ERROR_INSUFFICIENT_BUFFER, NO_ERROR};
 use windows_sys::Win32::NetworkManagement::IpHelper::{
@@ -14,7 +14,7 @@ use crate::model::{Protocol, Socket, SocketState};
 use crate::parse::ip_table::{self, Layout};
 use crate::parse::netstat;
 
-// The layouts are read without these types, so that they are tested everywhere.
+// The parser does not use these types, so that it can be tested on every system.
 const _: () = {
     assert!(ip_table::TCP4.row == size_of::<MIB_TCPROW_OWNER_PID>());
     assert!(ip_table::TCP6.row == size_of::<MIB_TCP6ROW_OWNER_PID>());
@@ -22,9 +22,8 @@ const _: () = {
     assert!(ip_table::UDP6.row == size_of::<MIB_UDP6ROW_OWNER_PID>());
 };
 
-/// By the system's tables, or by `netstat` where they cannot be had. Connected
-/// sockets are told only for ports that nobody listens on: they explain why
-/// such a port cannot be bound.
+/// From the system's tables, or `netstat` if they fail. Connected sockets are only listed for ports
+/// without a listener, to explain why such a port cannot be bound.
 pub(crate) fn sockets(ports: &[(u16, Protocol)], _depth: Depth) -> Result<Vec<Socket>> {
     let mut found = match all() {
         Some(sockets) => sockets,
@@ -41,19 +40,17 @@ pub(crate) fn sockets(ports: &[(u16, Protocol)], _depth: Depth) -> Result<Vec<So
     Ok(found)
 }
 
-/// A Windows on which nobody listens there is not (135 is the system's own): no
-/// rows are no answer, and not to be taken for one.
+/// Every Windows has listeners (the system's own on 135), so no rows means that it failed.
 fn listed(output: &[u8]) -> Result<Vec<Socket>> {
     let sockets = netstat::windows(output);
     if sockets.is_empty() {
-        return Err(Error::new("this system tells no sockets: neither by its tables nor by `netstat -ano`")
-            .hint("look at what `netstat -ano` says in a terminal"));
+        return Err(Error::new("cannot list sockets, neither from the system's tables nor with `netstat -ano`")
+            .hint("check what `netstat -ano` prints in a terminal"));
     }
     Ok(sockets)
 }
 
-/// All four tables. Without IPv6 its two are empty or an error: then the others
-/// are the whole truth.
+/// All four tables. Without IPv6 two of them are empty or fail; then the others are complete.
 fn all() -> Option<Vec<Socket>> {
     let mut sockets = ip_table::sockets(&table(&ip_table::TCP4)?, &ip_table::TCP4);
     for layout in [ip_table::TCP6, ip_table::UDP4, ip_table::UDP6] {
@@ -63,14 +60,13 @@ fn all() -> Option<Vec<Socket>> {
     Some(sockets)
 }
 
-/// The bytes of one table.
 #[expect(unsafe_code, reason = "GetExtendedTcpTable and GetExtendedUdpTable")]
 fn table(layout: &Layout) -> Option<Vec<u8>> {
     let family = u32::from(if layout.v6 { AF_INET6 } else { AF_INET });
     let mut size = 16 * 1024u32;
-    // The table may grow between being told its size and asking again.
+    // The table may grow between the call for its size and the next one.
     for _ in 0..8 {
-        // As words, because the system writes numbers of four bytes.
+        // As words, because the system writes aligned 4-byte numbers.
         let mut words = vec![0u32; usize::try_from(size.div_ceil(4)).ok()?];
         let pointer = words.as_mut_ptr().cast();
         size = u32::try_from(words.len() * 4).ok()?;

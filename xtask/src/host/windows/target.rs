@@ -1,25 +1,24 @@
-//! Ending a process, and no other.
+//! Ends a process, and never another one.
 
 use std::time::Duration;
 
 use windows_sys::Win32::Foundation::ERROR_ACCESS_DENIED;
 
 use crate::error::{Error, Result};
-use crate::exec::Held;
-use crate::host::Ask;
+use crate::exec::ProcessHandle;
+use crate::host::Signal;
 use crate::model::Process;
 
-/// While it is held the system gives its number to no other process.
+/// While the handle is open, the system does not reuse the process id.
 #[derive(Debug)]
 pub(crate) struct Target {
     pid: u32,
-    held: Held,
+    held: ProcessHandle,
 }
 
-/// Creation time in units of 100 ns; `None` for a process that may not be
-/// opened.
+/// Creation time in units of 100 ns; `None` if the process may not be opened.
 pub(crate) fn start_mark(pid: u32) -> Option<u64> {
-    Held::open(pid).ok().map(|held| held.created())
+    ProcessHandle::open(pid).ok().map(|held| held.created())
 }
 
 /// No cgroups here.
@@ -27,18 +26,18 @@ pub(crate) fn cgroup(_pid: u32) -> Option<String> {
     None
 }
 
-/// Everything that [`Ask::Kill`] ends with it.
-pub(crate) fn taken_along(process: &Process) -> Vec<u32> {
-    let held = Held::open(process.pid).ok().filter(|held| held.created() == process.start_mark);
+/// Its descendants, which [`Signal::Kill`] ends with it.
+pub(crate) fn killed_with(process: &Process) -> Vec<u32> {
+    let held = ProcessHandle::open(process.pid).ok().filter(|held| held.created() == process.start_mark);
     held.map(|held| held.descendants()).unwrap_or_default()
 }
 
 impl Target {
-    /// It is opened first and the identity compared after: what the handle means
-    /// can no longer change then.
+    /// Opens the handle before comparing the identity, so that the handle cannot refer to another
+    /// process afterwards.
     pub(crate) fn open(process: &Process) -> Result<Target> {
         let pid = process.pid;
-        let held = Held::open(pid).map_err(|error| {
+        let held = ProcessHandle::open(pid).map_err(|error| {
             if error.raw_os_error().and_then(|code| u32::try_from(code).ok()) == Some(ERROR_ACCESS_DENIED) {
                 Error::new(format!("process {pid} belongs to the system or to another user"))
                     .hint("run the same command in a terminal that was started as administrator")
@@ -47,20 +46,20 @@ impl Target {
             }
         })?;
         let target = Target { pid, held };
-        if target.gone() {
+        if target.has_ended() {
             return Err(Error::new(format!("process {pid} has ended")));
         }
         if target.held.created() == process.start_mark {
             Ok(target)
         } else {
-            Err(Error::new(format!("process {pid} is another one by now: nothing was sent")))
+            Err(Error::new(format!("process {pid} has ended, and another one has its id: nothing was sent")))
         }
     }
 
-    /// With [`Ask::Kill`]: it and all that it started.
-    pub(crate) fn signal(&self, ask: Ask) -> Result<()> {
+    /// [`Signal::Kill`] ends it and its descendants.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
         let pid = self.pid;
-        if ask != Ask::Kill {
+        if signal != Signal::Kill {
             return Err(Error::new(format!("Windows cannot ask process {pid} to end cleanly"))
                 .hint("stop it in its own window, or add `--force` to end it and its children"));
         }
@@ -70,8 +69,8 @@ impl Target {
         })
     }
 
-    /// A process is signalled from its end on.
-    pub(crate) fn gone(&self) -> bool {
+    /// Windows signals a process handle when the process ends.
+    pub(crate) fn has_ended(&self) -> bool {
         self.held.ended_within(Duration::ZERO)
     }
 }
@@ -81,7 +80,7 @@ mod tests {
     use super::*;
     use crate::host::processes;
 
-    /// This test program again, with a test that sleeps.
+    /// Runs this test program with a test that sleeps.
     #[expect(clippy::disallowed_methods, reason = "a process to be killed, not a tool")]
     fn victim() -> std::process::Child {
         std::process::Command::new(std::env::current_exe().unwrap())
@@ -102,15 +101,15 @@ mod tests {
         let mut child = victim();
         let process = processes(&[child.id()]).remove(0);
         let target = Target::open(&process).unwrap();
-        assert!(!target.gone());
-        let error = target.signal(Ask::Term).unwrap_err();
+        assert!(!target.has_ended());
+        let error = target.signal(Signal::Term).unwrap_err();
         assert!(error.hints()[0].contains("--force"), "{error:?}");
-        assert!(!target.gone());
-        target.signal(Ask::Kill).unwrap();
+        assert!(!target.has_ended());
+        target.signal(Signal::Kill).unwrap();
         child.wait().unwrap();
-        assert!(target.gone());
-        // Ended already is what was wanted.
-        target.signal(Ask::Kill).unwrap();
+        assert!(target.has_ended());
+        // It has ended already.
+        target.signal(Signal::Kill).unwrap();
         assert!(Target::open(&process).is_err());
     }
 

@@ -24,7 +24,7 @@ pub fn plan(ctx: &Context, dir: &Path, update: bool) -> Result<Plan> {
         ..ctx.options.clone()
     };
     let compose_args = options.files.iter().map(|file| {
-        let file = disk::real(file);
+        let file = disk::real_path(file);
         let inside = file.strip_prefix(&root).unwrap_or(&file);
         format!("-f {} ", ui::quoted(&inside.display().to_string()))
     });

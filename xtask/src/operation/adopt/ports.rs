@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::model::{ComposeOptions, Stack, Wanted};
 use crate::operation::change::proof;
 use crate::parse::compose::{Found, Literal, literals};
-use crate::stack::{self, Project, Texts, Uses};
+use crate::stack::{self, Project, Texts, VariableUses};
 
 /// The project with variables instead of literals.
 pub(super) struct Ports {
@@ -28,7 +28,7 @@ pub(super) struct Ports {
 /// The variable of a port, and its current default.
 pub(super) fn value_now(wanted: &Wanted) -> Option<(String, String)> {
     let origin = wanted.origin.as_ref()?;
-    let value = wanted.mapping.published.map(|port| origin.around.value(port));
+    let value = wanted.mapping.published.map(|port| origin.affixes.value(port));
     Some((origin.variable.clone()?, value.unwrap_or_default()))
 }
 
@@ -47,14 +47,14 @@ pub(super) fn plan(target: &Target<'_>, plan: &mut Plan) -> Option<Ports> {
 fn project(target: &Target<'_>, plan: &mut Plan) -> Result<Option<Ports>> {
     let env = |name: &str| target.var(name);
     let project = stack::locate(&target.options, &target.dir, &env)?;
-    if !disk::real(&project.dir).starts_with(&target.dir) {
+    if !disk::real_path(&project.dir).starts_with(&target.dir) {
         let why = format!("the compose file is outside this folder, in {}", target.ctx.show(&project.dir));
         plan.skipped.push(Skipped { place: "compose files".to_owned(), why });
         return Ok(None);
     }
     let template = stack::template_in(&project.dir);
     let reader = Reader::new(target, &project, template.as_deref())?;
-    let uses = stack::uses(&project, &env)?;
+    let uses = stack::variable_uses(&project, &env)?;
     let files = files_with_literals(target, &uses, plan)?;
     let taken = UsedNames { target, project: &project, uses: &uses, template: template.as_deref().and_then(document) };
     let names = taken.names(&files);
@@ -80,7 +80,7 @@ fn project(target: &Target<'_>, plan: &mut Plan) -> Result<Option<Ports>> {
 type File = (PathBuf, String, Vec<Literal>);
 
 /// Every file with literal ports; those that cannot be changed are reported as skipped.
-fn files_with_literals(target: &Target<'_>, uses: &Uses, plan: &mut Plan) -> Result<Vec<File>> {
+fn files_with_literals(target: &Target<'_>, uses: &VariableUses, plan: &mut Plan) -> Result<Vec<File>> {
     let mut files = Vec::new();
     for file in &uses.files {
         let text = stack::text_of(file)?;
@@ -102,7 +102,7 @@ fn files_with_literals(target: &Target<'_>, uses: &Uses, plan: &mut Plan) -> Res
         if numbers.is_empty() {
             continue;
         }
-        if disk::real(file).starts_with(&target.dir) {
+        if disk::real_path(file).starts_with(&target.dir) {
             files.push((file.clone(), text, numbers));
         } else {
             let why = "it has literal ports, but is outside this folder".to_owned();
@@ -127,7 +127,7 @@ fn key(literal: &Literal) -> Key {
 struct UsedNames<'a> {
     target: &'a Target<'a>,
     project: &'a Project,
-    uses: &'a Uses,
+    uses: &'a VariableUses,
     template: Option<Document>,
 }
 

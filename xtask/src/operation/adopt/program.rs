@@ -97,7 +97,7 @@ fn relative(folder: &Path, path: &Path) -> Option<String> {
 pub(super) fn plan(target: &Target<'_>, update: bool, plan: &mut Plan) -> Result<()> {
     let home = &target.source;
     let folder = target.dir.join("xtask");
-    if disk::real(&folder) == *home {
+    if disk::real_path(&folder) == *home {
         if update {
             return Err(Error::new("the program in that folder is this one, so there is nothing to update")
                 .hint("run it in the checkout with the newer version: `cargo xtask adopt --update DIR`"));

@@ -51,11 +51,11 @@ fn name_for_person(project: &Project, writes: WriteMode) -> Result<(Project, Wri
 /// with `--dry-run` only chooses.
 fn reserve_name(project: &Project, choose: impl Fn(&Leases) -> Result<String>) -> Result<String> {
     let containers = project.containers.as_deref().unwrap_or_default();
-    let book = if project.ctx.dry_run { None } else { leases::open(&project.ctx, Some(containers)) };
-    let Some(mut book) = book else { return choose(&project.leases) };
-    let name = choose(&book.leases)?;
-    book.leases.tenant_mut(&name, &project.real_dir());
-    leases::close(book);
+    let ledger = if project.ctx.dry_run { None } else { leases::open(&project.ctx, Some(containers)) };
+    let Some(mut ledger) = ledger else { return choose(&project.leases) };
+    let name = choose(&ledger.leases)?;
+    ledger.leases.tenant_mut(&name, &project.real_dir());
+    leases::close(ledger);
     Ok(name)
 }
 
@@ -123,7 +123,7 @@ fn fixed_names(project: &Project) -> Vec<FixedName> {
     // On a remote engine the folder may be on another person's machine.
     let has_containers = match project.host {
         Some(_) => project.own_containers().next().is_some(),
-        None => project.containers.iter().flatten().any(|container| container.is_from(&dir)),
+        None => project.containers.iter().flatten().any(|container| container.is_from_folder(&dir)),
     };
     if has_containers { Vec::new() } else { names }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::context::Context;
 use crate::envfile::{Dependents, Document, PortMove, dependents};
 use crate::error::Result;
-use crate::model::Around;
+use crate::model::Affixes;
 use crate::parse::interpolate::interpolate;
 use crate::stack::{self, Project};
 use crate::ui::{self, Format};
@@ -58,18 +58,18 @@ pub fn port_moves(ctx: &Context, project: &Project, template: &Document) -> Vec<
     let fed = |name: &str| {
         let mut origins = model.ports().filter_map(|wanted| wanted.origin.as_ref());
         let origin = origins.find(|origin| origin.variable.as_deref() == Some(name));
-        let around = origin.map(|origin| origin.around.clone());
-        around.or_else(|| name.to_ascii_uppercase().contains("PORT").then(Around::default))
+        let affixes = origin.map(|origin| origin.affixes.clone());
+        affixes.or_else(|| name.to_ascii_uppercase().contains("PORT").then(Affixes::default))
     };
     let assigned = template.assigned().filter_map(|line| Some((line.name, line.text?)));
     let offered = template.commented().into_iter().map(|line| (line.name, line.text));
     let ports: Vec<PortMove> = assigned
         .chain(offered)
         .filter_map(|(variable, text)| {
-            let around = fed(&variable)?;
+            let affixes = fed(&variable)?;
             let default = interpolate(&text, &|name| value(name).map(|value| (value, ()))).ok()?.value;
             let now = value(&variable)?;
-            let (from, to) = (port(&default, &around)?, port(&now, &around)?);
+            let (from, to) = (port(&default, &affixes)?, port(&now, &affixes)?);
             Some(PortMove { variable, from, to, before: default, after: now })
         })
         .collect();
@@ -77,7 +77,7 @@ pub fn port_moves(ctx: &Context, project: &Project, template: &Document) -> Vec<
     ports.into_iter().filter(|step| step.from != step.to && !taken.contains(&step.from)).collect()
 }
 
-fn port(text: &str, around: &Around) -> Option<u16> {
-    let number = text.strip_prefix(around.before.as_str())?.strip_suffix(around.after.as_str())?;
+fn port(text: &str, affixes: &Affixes) -> Option<u16> {
+    let number = text.strip_prefix(affixes.before.as_str())?.strip_suffix(affixes.after.as_str())?;
     number.parse().ok().filter(|port| *port > 0)
 }

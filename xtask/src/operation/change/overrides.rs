@@ -79,7 +79,7 @@ fn check_version(ctx: &Context) -> Result<()> {
         Some(Ok(version)) => Err(Error::new(format!(
             "Compose {version} does not support `!override`, which is needed to move a literal port: 2.24.4 does"
         ))
-        .hint(ctx.cures().plugin())),
+        .hint(ctx.install_hints().plugin())),
         _ => Err(ctx.compose_absence().unwrap_or_else(|| {
             Error::new("cannot determine the version of Compose")
                 .hint("see its output: `docker compose version --short`")

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::decide::{Expect, MountDifference, PortDifference, address_in_words, mount_difference, port_differences};
-use crate::docker::ComposeTrouble;
+use crate::docker::ComposeError;
 use crate::error::{Error, Result};
 use crate::model::{PortMapping, Stack, Wanted};
 use crate::project::Project;
@@ -55,9 +55,9 @@ impl Model {
         let mut source = ModelSource::Compose;
         loop {
             match (Self::ask(ctx, source), source) {
-                (Err(ComposeTrouble::Refused(_)), ModelSource::Compose) => source = ModelSource::ComposeActive,
-                (Err(ComposeTrouble::Refused(_)), ModelSource::Reader) => source = ModelSource::ReaderActive,
-                (Err(trouble @ ComposeTrouble::Refused(_)), _) => return Err(ctx.compose_error(&trouble)),
+                (Err(ComposeError::Refused(_)), ModelSource::Compose) => source = ModelSource::ComposeActive,
+                (Err(ComposeError::Refused(_)), ModelSource::Reader) => source = ModelSource::ReaderActive,
+                (Err(trouble @ ComposeError::Refused(_)), _) => return Err(ctx.compose_error(&trouble)),
                 (Err(_), ModelSource::Compose | ModelSource::ComposeActive) => source = ModelSource::Reader,
                 (Err(trouble), _) => return Err(ctx.compose_error(&trouble)),
                 (Ok(model), _) => return Ok(model),
@@ -70,12 +70,12 @@ impl Model {
         Self::ask(ctx, self.source).map_err(|trouble| ctx.compose_error(&trouble))
     }
 
-    fn ask(ctx: &Context, source: ModelSource) -> Result<Model, ComposeTrouble> {
+    fn ask(ctx: &Context, source: ModelSource) -> Result<Model, ComposeError> {
         let every = matches!(source, ModelSource::Compose | ModelSource::Reader);
         let options = if every { ctx.options.clone().with_every_profile() } else { ctx.options.clone() };
         let read = || stack::read(&options, &ctx.dir, &|name| ctx.var(name));
         if matches!(source, ModelSource::Reader | ModelSource::ReaderActive) {
-            let stack = read().map_err(|error| ComposeTrouble::Refused(error.message().to_owned()))?;
+            let stack = read().map_err(|error| ComposeError::Refused(error.message().to_owned()))?;
             return Ok(Model { stack, source, config: None });
         }
         let (mut stack, json) = ctx.compose_with(options.clone()).config_json(exec::LIMIT)?;

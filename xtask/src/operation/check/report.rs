@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::engine_host;
 use super::project::{CheckedProject, Row};
 use crate::context::Context;
-use crate::docker::{Absence, ComposeTrouble};
+use crate::docker::{ComposeError, MissingCompose};
 use crate::model::{Origin, PortRange, Source, Unpublished, Verdict};
 use crate::ports::{OwnerReport, reasons, taken_by};
 use crate::ui::{self, Column};
@@ -172,7 +172,7 @@ pub fn notes(ctx: &Context, project: &CheckedProject) {
         let error = ctx.compose_error(trouble);
         ui::note(&format!("note: {error}: the built-in reader was used instead"));
         // Without Docker at all, the hints to install Compose are not wanted.
-        if *trouble != ComposeTrouble::Absent(Absence::NoDocker) {
+        if *trouble != ComposeError::Absent(MissingCompose::NoDocker) {
             error.hints().iter().for_each(|hint| ui::note(&format!("hint: {hint}")));
         }
     }

@@ -8,7 +8,7 @@ use super::fix::Fix;
 use super::run::run_checks;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::exec::patience;
+use crate::exec::defer_interrupts;
 use crate::operation::env;
 use crate::operation::networks::prune::{self, Filter};
 use crate::operation::ports::stop_holders::{self, Request, StopOptions};
@@ -56,7 +56,7 @@ pub fn offer_fixes(ctx: &Context, only: &[String], mut found: Vec<Finding>) -> R
         found = run_checks(ctx, only);
         let fixed = !found.iter().any(|finding| finding.id == id && finding.fix.as_ref() == Some(&fix));
         match &error {
-            Some(error) => ui::warn_of("not fixed", error),
+            Some(error) => ui::warn_error("not fixed", error),
             None if fixed => ui::note(&format!("fixed: {}", ui::clean(&title))),
             None => ui::warn(&format!("not fixed: {} is still found", ui::clean(&title))),
         }
@@ -76,9 +76,9 @@ fn stop_leftover_proxy(ctx: &Context, request: &Request) -> Result<()> {
 }
 
 fn release_gone(ctx: &Context) {
-    let Some(mut book) = leases::open(ctx, None) else { return };
-    book.leases.tenants.retain(|tenant| !is_gone(tenant));
-    leases::close(book);
+    let Some(mut ledger) = leases::open(ctx, None) else { return };
+    ledger.leases.tenants.retain(|tenant| !is_gone(tenant));
+    leases::close(ledger);
 }
 
 /// Runs `docker compose build` or `pull`. Both write to stdout, which is reserved for
@@ -86,9 +86,9 @@ fn release_gone(ctx: &Context) {
 fn compose(ctx: &Context, what: &str) -> Result<()> {
     let command = ctx.compose().command([what]);
     ui::note(&format!("$ {}", command.line()));
-    let patience = patience();
+    let interrupt = defer_interrupts();
     let running = command.start()?;
-    let Some(text) = launch::watch(&running, &patience, &mut Live::new(), what, |_| {}) else {
+    let Some(text) = launch::watch(&running, &interrupt, &mut Live::new(), what, |_| {}) else {
         running.interrupt();
         return Err(Error::interrupted(format!("interrupted: `{}`", command.line())));
     };

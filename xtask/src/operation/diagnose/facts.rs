@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use crate::context::Context;
 use crate::disk;
-use crate::docker::Trouble;
+use crate::docker::EngineError;
 use crate::error::Result;
 use crate::model::{Container, Network};
 use crate::operation::check::project::{CheckedProject, check_project};
@@ -16,8 +16,8 @@ type Networks = (Vec<Network>, Vec<Container>);
 pub struct Facts {
     pub ctx: Context,
     survey: OnceLock<Result<CheckedProject>>,
-    info: OnceLock<Result<Info, Trouble>>,
-    networks: OnceLock<Result<Networks, Trouble>>,
+    info: OnceLock<Result<Info, EngineError>>,
+    networks: OnceLock<Result<Networks, EngineError>>,
 }
 
 impl Facts {
@@ -34,11 +34,11 @@ impl Facts {
         self.survey().as_ref().ok()
     }
 
-    pub fn info(&self) -> &Result<Info, Trouble> {
+    pub fn info(&self) -> &Result<Info, EngineError> {
         self.info.get_or_init(|| self.ctx.engine.info())
     }
 
-    pub fn networks(&self) -> &Result<Networks, Trouble> {
+    pub fn networks(&self) -> &Result<Networks, EngineError> {
         self.networks.get_or_init(|| crate::operation::networks::prune::look(&self.ctx))
     }
 
@@ -54,7 +54,7 @@ impl Facts {
         let dir = found.real_dir();
         let is_own = |container: &&Container| {
             let is_gone = || container.working_dir.as_deref().is_none_or(|other| !disk::is_folder(other));
-            container.project.as_deref() == Some(&found.stack.name) && (container.is_from(&dir) || is_gone())
+            container.project.as_deref() == Some(&found.stack.name) && (container.is_from_folder(&dir) || is_gone())
         };
         found.containers.iter().flatten().filter(is_own).collect()
     }

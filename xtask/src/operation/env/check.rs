@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use super::files::EnvProject;
 use crate::context::Context;
-use crate::envfile::{Document, Oddity, Stale, What, mentions, stale};
+use crate::envfile::{Document, Issue, IssueKind, Stale, mentions, stale};
 use crate::error::Result;
 use crate::exec::Command;
 use crate::model::Source;
 use crate::operation::change::dependents::port_moves;
-use crate::stack::{self, Uses};
+use crate::stack::{self, VariableUses};
 use crate::ui;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -53,7 +53,7 @@ struct Report<'a> {
 /// Checks every env file of the project.
 pub fn check(ctx: &Context, env: &EnvProject) -> Result<Vec<Finding>> {
     let files = env.existing_files(ctx)?;
-    let uses = stack::uses(&env.project, &|name| ctx.var(name))?;
+    let uses = stack::variable_uses(&env.project, &|name| ctx.var(name))?;
     let mut found = missing_variables(ctx, env);
     for (at, (path, document)) in files.iter().enumerate() {
         let source = FindingSource { ctx, path };
@@ -65,8 +65,8 @@ pub fn check(ctx: &Context, env: &EnvProject) -> Result<Vec<Finding>> {
                 .then(String::new)
                 .or_else(|| ctx.var(name))
         };
-        for oddity in document.oddities(&earlier) {
-            found.push(oddity_finding(&source, &oddity));
+        for issue in document.issues(&earlier) {
+            found.push(oddity_finding(&source, &issue));
         }
         found.extend(shadowed_variables(&source, env, document));
     }
@@ -105,7 +105,12 @@ fn missing_variables(ctx: &Context, env: &EnvProject) -> Vec<Finding> {
 }
 
 /// Variables that nothing uses; none without a template, which declares what belongs here.
-fn unknown_variables(source: &FindingSource<'_>, env: &EnvProject, document: &Document, uses: &Uses) -> Vec<Finding> {
+fn unknown_variables(
+    source: &FindingSource<'_>,
+    env: &EnvProject,
+    document: &Document,
+    uses: &VariableUses,
+) -> Vec<Finding> {
     let Some((path, template)) = &env.template else { return Vec::new() };
     if uses.env_files.iter().any(|used| used == source.path) {
         return Vec::new();
@@ -133,25 +138,25 @@ fn unknown_variables(source: &FindingSource<'_>, env: &EnvProject, document: &Do
     own.iter().filter(|line| !is_known(&line.name)).map(finding).collect()
 }
 
-fn oddity_finding(source: &FindingSource<'_>, oddity: &Oddity) -> Finding {
-    let name = &oddity.variable;
-    let (kind, message, remedy) = match &oddity.what {
-        What::Duplicate { counts } => (
+fn oddity_finding(source: &FindingSource<'_>, issue: &Issue) -> Finding {
+    let name = &issue.variable;
+    let (kind, message, remedy) = match &issue.what {
+        IssueKind::Duplicate { counts } => (
             "duplicate",
             format!("{name} is set again on line {counts}, which overrides this one"),
-            format!("remove line {}, or line {counts}", oddity.line),
+            format!("remove line {}, or line {counts}", issue.line),
         ),
-        What::CommentIsValue => (
+        IssueKind::CommentIsValue => (
             "comment_is_value",
             format!("what looks like a comment is the value of {name}: `#` right after `= ` does not start a comment"),
             format!("put the comment on its own line, or write `{name}=\"\" # …`"),
         ),
-        What::TabBeforeComment => (
+        IssueKind::TabBeforeComment => (
             "tab_before_comment",
             format!("`#` starts a comment only after a space: after a tab it is part of the value of {name}"),
             "replace the tab by a space".to_owned(),
         ),
-        What::ExpandsToNothing { name: wanted, below } => {
+        IssueKind::ExpandsToNothing { name: wanted, below } => {
             // In a password the text after the dollar sign is secret too.
             let hidden = ui::mask_value(name, "x") == "***";
             let wanted = if hidden { "a `$…`".to_owned() } else { format!("`${wanted}`") };
@@ -159,7 +164,7 @@ fn oddity_finding(source: &FindingSource<'_>, oddity: &Oddity) -> Finding {
                 Some(below) => (
                     "expands_to_nothing",
                     format!("{wanted} in the value of {name} expands to nothing: only line {below} below sets it"),
-                    format!("move line {below} above line {}", oddity.line),
+                    format!("move line {below} above line {}", issue.line),
                 ),
                 None => (
                     "expands_to_nothing",
@@ -168,7 +173,7 @@ fn oddity_finding(source: &FindingSource<'_>, oddity: &Oddity) -> Finding {
                 ),
             }
         }
-        What::Inherited => {
+        IssueKind::Inherited => {
             let set = if source.ctx.var(name).is_some() { "which sets it" } else { "which does not set it" };
             (
                 "inherited",
@@ -176,18 +181,18 @@ fn oddity_finding(source: &FindingSource<'_>, oddity: &Oddity) -> Finding {
                 format!("write `{name}=value`, or remove the line"),
             )
         }
-        What::Dropped => (
+        IssueKind::Dropped => (
             "dropped",
             "the last line has no `=`, so Compose ignores it".to_owned(),
             "write `NAME=value`, or remove the line".to_owned(),
         ),
-        What::MixedLineEnds => (
+        IssueKind::MixedLineEnds => (
             "mixed_line_ends",
             "some lines end in CRLF and some in LF; this is the first that differs".to_owned(),
             format!("dos2unix {}", source.ctx.show(source.path)),
         ),
     };
-    source.finding(kind, name, oddity.line, &message, remedy)
+    source.finding(kind, name, issue.line, &message, remedy)
 }
 
 /// Lines that the shell overrides with another value.

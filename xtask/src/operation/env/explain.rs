@@ -62,7 +62,7 @@ struct Port {
 /// An error if nothing sets or uses it.
 pub fn explain(ctx: &Context, env: &EnvProject, name: &str) -> Result<Explanation> {
     let lookup = |name: &str| ctx.var(name);
-    let uses = stack::uses(&env.project, &lookup)?;
+    let uses = stack::variable_uses(&env.project, &lookup)?;
     // A project that cannot be read still has an answer without the ports.
     let model = stack::read(&env.options(ctx), &ctx.dir, &lookup).unwrap_or_else(|error| {
         ui::note(&format!("note: its ports are unknown: {error}"));

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::host::{self, Depth};
-use crate::ledger::Book;
+use crate::ledger::Ledger;
 use crate::model::{ComposeOptions, Lease, Owner, Process, Protocol, Stack, Starter, Tenant, Verdict};
 use crate::ports::{self, OwnerReport, PortHolders, find_holders};
 use crate::project::{leases, with_real_folder};
@@ -68,7 +68,7 @@ struct Party {
 
 /// Checks every project with leases whose folder exists.
 pub(crate) fn check(ctx: &Context) -> Result<Check> {
-    let leases = Book::peek(&ctx.state_dir()?);
+    let leases = Ledger::peek(&ctx.state_dir()?);
     let tenants = leases.tenants.iter().filter(|tenant| disk::is_folder(&tenant.dir));
     let mut projects: Vec<Project> = tenants
         .map(|tenant| Project { name: tenant.project.clone(), dir: tenant.dir.clone(), ports: claims(tenant) })
@@ -132,7 +132,7 @@ fn claims(tenant: &Tenant) -> Vec<Claim> {
     let mut claims: Vec<Claim> = tenant.leases.iter().map(of_lease).collect();
     // A folder with dev servers may have a compose file that was never started.
     let (project, dir) = (tenant.project.clone(), tenant.dir.clone());
-    let read = || disk::within(&tenant.dir, move || model(project, &dir)).flatten();
+    let read = || disk::with_timeout(&tenant.dir, move || model(project, &dir)).flatten();
     let Some((stack, linked)) = tenant.is_stack().then(read).flatten() else { return claims };
     for wanted in stack.ports() {
         let mapping = &wanted.mapping;
@@ -198,7 +198,7 @@ fn judge_claim(name: &str, dir: &Path, claim: &mut Claim, holders: &PortHolders)
 /// Whether a process is the dev server: the process of the lease, a child of it, or one
 /// started by hand in the same folder.
 fn is_dev_server(process: &Process, dir: &Path, runner: Option<Starter>) -> bool {
-    let around = host::surroundings(process);
+    let around = host::process_context(process);
     let is_child = |runner: Starter| {
         leases::is_alive(runner) && (process.pid == runner.pid || around.parents.iter().any(|of| of.pid == runner.pid))
     };

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::context::Context;
 use crate::decide::Identity;
 use crate::error::{Error, Result};
-use crate::ledger::Book;
+use crate::ledger::Ledger;
 use crate::model::{Container, Lease, Leases, Owner, PortRange, Process, Protocol, Stack, Starter};
 use crate::ports::{DevServer, PortFacts, describe};
 use crate::project::folder::{ProjectFolder, project_folder};
@@ -34,9 +34,9 @@ pub(crate) fn reserve_port(ctx: &Context, request: &Request<'_>) -> Result<u16> 
     let folder = project_folder(ctx)?;
     let settings = Settings::read(&folder.dir)?;
     let containers = containers(ctx);
-    let mut book = if ctx.dry_run { None } else { leases::open_local(ctx, &containers) };
-    let peeked = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
-    let leases = book.as_ref().map_or(&peeked, |book| &book.leases);
+    let mut ledger = if ctx.dry_run { None } else { leases::open_local(ctx, &containers) };
+    let peeked = ctx.state_dir().map(|state| Ledger::peek(&state)).unwrap_or_default();
+    let leases = ledger.as_ref().map_or(&peeked, |ledger| &ledger.leases);
 
     let project = folder.tenant_name(leases);
     let before = servers(leases, &folder.dir).find(|lease| lease.service == request.name);
@@ -61,15 +61,15 @@ pub(crate) fn reserve_port(ctx: &Context, request: &Request<'_>) -> Result<u16> 
         block = block.or_else(|| if server.port_range.is_none() { server.free_block() } else { None });
         server.choose(ctx, block).ok_or_else(|| no_free_port(settings.port_range))?
     };
-    if let Some(book) = &mut book {
+    if let Some(ledger) = &mut ledger {
         if request.port.is_some() {
-            leases::take_over(ctx, &mut book.leases, (port, Protocol::Tcp), (&project, &folder.dir));
+            leases::take_over(ctx, &mut ledger.leases, (port, Protocol::Tcp), (&project, &folder.dir));
         }
-        write_lease(&mut book.leases, &project, &folder.dir, request.name, port);
-        let tenant = book.leases.tenant_mut(&project, &folder.dir);
+        write_lease(&mut ledger.leases, &project, &folder.dir, request.name, port);
+        let tenant = ledger.leases.tenant_mut(&project, &folder.dir);
         tenant.range = tenant.range.or(block);
     }
-    book.into_iter().for_each(leases::close);
+    ledger.into_iter().for_each(leases::close);
     Ok(port)
 }
 
@@ -106,7 +106,7 @@ fn used_ports(folder: &ProjectFolder, leases: &Leases, name: &str) -> BTreeSet<u
 
 /// The port of `--port`, if it is free, even if it is kept for another project.
 fn requested_port(ctx: &Context, server: &mut DevServer<'_>, port: u16) -> Result<u16> {
-    let mut others = server.facts.other_tenants().filter(|tenant| tenant.keeps(port, Protocol::Tcp));
+    let mut others = server.facts.other_tenants().filter(|tenant| tenant.has_lease(port, Protocol::Tcp));
     if let Some(other) = others.find(|tenant| leases::is_starting(tenant, port, Protocol::Tcp)) {
         let why = leases::starting_reason(ctx, other);
         return Err(Error::new(format!("port {port} is not available: {why}")).finding());
@@ -137,7 +137,7 @@ fn previous_port(
     }
     let owner = server.owner(port);
     if let Some(Owner::Process(process)) = &owner
-        && host::surroundings(process).cwd.is_some_and(|cwd| cwd.starts_with(server.facts.project.dir))
+        && host::process_context(process).cwd.is_some_and(|cwd| cwd.starts_with(server.facts.project.dir))
     {
         return Err(already_running(ctx, request, port, &Owner::Process(process.clone())));
     }

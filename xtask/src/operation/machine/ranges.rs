@@ -127,7 +127,7 @@ fn overlap(ctx: &Context, a: &ProjectRange, b: &ProjectRange, ports: PortRange) 
 /// `~/src/demo/xtask.toml:3`
 fn settings_location(ctx: &Context, dir: &Path) -> String {
     let path = dir.join(stack::SETTINGS_FILE);
-    let text = disk::text(&path).unwrap_or_default();
+    let text = disk::read_text(&path).unwrap_or_default();
     let at = text.lines().position(|line| line.trim_start().starts_with("port_range"));
     format!("{}{}", ctx.show(&path), at.map(|at| format!(":{}", at + 1)).unwrap_or_default())
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::ledger::{Book, Turn};
+use crate::ledger::{Ledger, ProjectLock};
 use crate::model::{Container, Lease, Leases, PortRange, Protocol, Tenant};
 use crate::project::folder::project_dir;
 use crate::project::{self, leases};
@@ -62,7 +62,7 @@ pub fn release(ctx: &Context, selection: &Selection) -> Result<Released> {
     let containers = project::containers(ctx).unwrap_or_default();
     let state = ctx.ledger_dir()?;
     // Read without the lock to ask; the lock is taken after the answer.
-    let peeked = Book::peek(&state);
+    let peeked = Ledger::peek(&state);
     let fits = |tenant: &Tenant| match selection {
         Selection::Here => {
             tenant.dir == here && ctx.options.project_name.as_ref().is_none_or(|name| *name == tenant.project)
@@ -79,12 +79,12 @@ pub fn release(ctx: &Context, selection: &Selection) -> Result<Released> {
     if ctx.dry_run {
         return Ok(Released { dry_run: true, ..remove_leases(&mut peeked.clone(), &fits, ports) });
     }
-    let mut book = leases::open(ctx, Some(&containers)).ok_or_else(|| {
+    let mut ledger = leases::open(ctx, Some(&containers)).ok_or_else(|| {
         Error::new("cannot change the kept ports").hint("set XTASK_STATE_DIR to a folder of your own")
     })?;
-    let done = remove_leases(&mut book.leases, &fits, ports);
-    let left = book.leases.clone();
-    book.close()?;
+    let done = remove_leases(&mut ledger.leases, &fits, ports);
+    let left = ledger.leases.clone();
+    ledger.close()?;
     delete_lock_files(ctx, &done, &left);
     Ok(done)
 }
@@ -96,7 +96,7 @@ fn delete_lock_files(ctx: &Context, done: &Released, left: &Leases) {
     let blocks = done.blocks.iter().map(|ended| (&ended.project, &ended.dir));
     for (project, dir) in ended.chain(blocks) {
         if !disk::is_folder(dir) && left.tenants.iter().all(|tenant| tenant.project != *project) {
-            Turn::forget(&state, project);
+            ProjectLock::forget(&state, project);
         }
     }
 }
@@ -156,7 +156,7 @@ fn confirm(
     let question = match selection {
         Selection::All if count > 0 => format!("release all {count} kept ports on this machine?"),
         _ if !in_use.is_empty() => {
-            format!("{} in use by the project itself: release anyway?", ui::are(&in_use))
+            format!("{} in use by the project itself: release anyway?", ui::names_are(&in_use))
         }
         _ => return Ok(()),
     };

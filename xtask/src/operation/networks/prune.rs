@@ -7,10 +7,10 @@ use serde::Serialize;
 use super::link;
 use crate::context::Context;
 use crate::decide::{Pools, PruneVerdict, Wanted, pools, prune_verdict};
-use crate::docker::Trouble;
+use crate::docker::EngineError;
 use crate::error::{Error, Result};
 use crate::model::{Container, Network};
-use crate::project::take_turn;
+use crate::project::lock_project;
 use crate::ui;
 
 #[derive(Debug, Clone, Default)]
@@ -45,7 +45,7 @@ pub struct Outcome {
 }
 
 /// All networks, and all containers, running or not.
-pub fn look(ctx: &Context) -> Result<(Vec<Network>, Vec<Container>), Trouble> {
+pub fn look(ctx: &Context) -> Result<(Vec<Network>, Vec<Container>), EngineError> {
     Ok((ctx.engine.all_networks()?, ctx.engine.containers()?))
 }
 
@@ -63,7 +63,7 @@ pub fn plan(ctx: &Context, filter: &Filter) -> Result<Plan> {
         match verdict(&network, &containers, filter) {
             PruneVerdict::Remove(why) => plan.remove.push((network, why)),
             PruneVerdict::Keep(why) => plan.keep.push(KeptNetwork { name: network.name, why }),
-            PruneVerdict::Ignore => {}
+            PruneVerdict::NotSelected => {}
         }
     }
     Ok(plan)
@@ -79,7 +79,7 @@ pub fn run(ctx: &Context, plan: &Plan, filter: &Filter) -> Outcome {
     let mut outcome = Outcome::default();
     for (network, _) in &plan.remove {
         let project = network.project().or(network.link().map(|link| link.project));
-        let _turn = project.and_then(|project| take_turn(ctx, project));
+        let _lock = project.and_then(|project| lock_project(ctx, project));
         let containers = match ctx.engine.containers() {
             Ok(containers) => containers,
             Err(trouble) => {
@@ -104,7 +104,7 @@ fn remove_if_unused(ctx: &Context, network: &Network, containers: &[Container], 
     match verdict(network, containers, filter) {
         PruneVerdict::Remove(_) => remove(ctx, network),
         PruneVerdict::Keep(why) => Err(why),
-        PruneVerdict::Ignore => Ok(()),
+        PruneVerdict::NotSelected => Ok(()),
     }
 }
 
@@ -121,7 +121,7 @@ pub fn remove(ctx: &Context, network: &Network) -> Result<(), String> {
         return Err(ui::clean(ctx.engine_error(&trouble).message()));
     };
     let names: Vec<String> = on_it.iter().map(|name| ui::clean(name)).collect();
-    Err(format!("{} connected: `{}`", ui::are(&names), disconnect(&network.name, first)))
+    Err(format!("{} connected: `{}`", ui::names_are(&names), disconnect(&network.name, first)))
 }
 
 /// The command that disconnects a container from a network.

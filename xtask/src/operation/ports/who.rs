@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::stop_holders::ActionReport;
 use crate::context::Context;
-use crate::model::{Container, Owner, Parent, Process, Socket, SocketState, Surroundings, Verdict};
+use crate::model::{Container, Owner, Parent, Process, ProcessContext, Socket, SocketState, Verdict};
 use crate::ports::{Holders, OwnerReport, PortHolders, reasons, taken_by};
 use crate::stack::checkout_root;
 use crate::{host, ui};
@@ -70,16 +70,16 @@ impl Report<'static> {
 
 /// Surroundings and worktree by pid, each looked up once: one process may have thousands of
 /// ports.
-type Around = BTreeMap<u32, (Surroundings, Option<PathBuf>)>;
+type Contexts = BTreeMap<u32, (ProcessContext, Option<PathBuf>)>;
 
-fn around(found: &Holders) -> Around {
-    let mut known = Around::new();
+fn process_contexts(found: &Holders) -> Contexts {
+    let mut known = Contexts::new();
     for owner in found.ports.iter().flat_map(|port| port.verdict.owners()) {
         if let Owner::Process(process) = owner {
             known.entry(process.pid).or_insert_with(|| {
-                let around = host::surroundings(process);
-                let tree = around.cwd.as_deref().and_then(checkout_root);
-                (around, tree)
+                let context = host::process_context(process);
+                let tree = context.cwd.as_deref().and_then(checkout_root);
+                (context, tree)
             });
         }
     }
@@ -87,21 +87,21 @@ fn around(found: &Holders) -> Around {
 }
 
 fn port_reports(found: &Holders) -> Vec<PortReport> {
-    let around = around(found);
-    found.ports.iter().map(|port| port_report(port, &around)).collect()
+    let contexts = process_contexts(found);
+    found.ports.iter().map(|port| port_report(port, &contexts)).collect()
 }
 
-fn port_report(port: &PortHolders, around: &Around) -> PortReport {
+fn port_report(port: &PortHolders, contexts: &Contexts) -> PortReport {
     PortReport {
         port: port.port,
         protocol: port.protocol.as_str(),
         verdict: port.verdict.as_str(),
-        owners: port.verdict.owners().iter().map(|owner| owner_details(port, owner, around)).collect(),
+        owners: port.verdict.owners().iter().map(|owner| owner_details(port, owner, contexts)).collect(),
         advice: port.advice.clone(),
     }
 }
 
-fn owner_details(port: &PortHolders, owner: &Owner, around: &Around) -> OwnerDetails {
+fn owner_details(port: &PortHolders, owner: &Owner, contexts: &Contexts) -> OwnerDetails {
     let mut details = OwnerDetails {
         owner: OwnerReport::from(owner),
         image: None,
@@ -113,12 +113,12 @@ fn owner_details(port: &PortHolders, owner: &Owner, around: &Around) -> OwnerDet
     };
     match owner {
         Owner::Process(process) => {
-            if let Some((around, tree)) = around.get(&process.pid) {
+            if let Some((context, tree)) = contexts.get(&process.pid) {
                 let parent = |parent: &Parent| ParentReport { pid: parent.pid, name: ui::clean(&parent.name) };
                 details.worktree = tree.as_deref().map(clean);
-                details.cwd = around.cwd.as_deref().map(clean);
-                details.unit = around.unit.as_ref().map(|unit| ui::clean(&unit.name));
-                details.parents = around.parents.iter().map(parent).collect();
+                details.cwd = context.cwd.as_deref().map(clean);
+                details.unit = context.unit.as_ref().map(|unit| ui::clean(&unit.name));
+                details.parents = context.parents.iter().map(parent).collect();
             }
             details.sockets = port.sockets_of(process.pid).into_iter().map(socket).collect();
         }
@@ -167,7 +167,7 @@ pub(crate) fn text(ctx: &Context, found: &Holders) {
     if found.ports.is_empty() {
         ui::out("no listeners and no published ports");
     }
-    let around = around(found);
+    let contexts = process_contexts(found);
     for port in &found.ports {
         let word = match &port.verdict {
             // Other holders are not visible from inside a container.
@@ -180,7 +180,7 @@ pub(crate) fn text(ctx: &Context, found: &Holders) {
         };
         ui::out(&format!("{} {word}", style(port.address()).bold()));
         match &port.verdict {
-            Verdict::Taken(owners) => owners.iter().for_each(|owner| print_owner(ctx, port, owner, &around)),
+            Verdict::Taken(owners) => owners.iter().for_each(|owner| print_owner(ctx, port, owner, &contexts)),
             verdict => reasons(ctx, verdict).iter().for_each(|why| ui::out(&format!("  {why}"))),
         }
         if let Some(advice) = &port.advice {
@@ -189,10 +189,10 @@ pub(crate) fn text(ctx: &Context, found: &Holders) {
     }
 }
 
-fn print_owner(ctx: &Context, port: &PortHolders, owner: &Owner, around: &Around) {
+fn print_owner(ctx: &Context, port: &PortHolders, owner: &Owner, contexts: &Contexts) {
     ui::out(&format!("  {}", taken_by(ctx, owner)));
     let further = match owner {
-        Owner::Process(process) => of_process(ctx, port, process, around),
+        Owner::Process(process) => of_process(ctx, port, process, contexts),
         Owner::Container(container) => {
             let on: Vec<String> = bindings(port, container).into_iter().map(|socket| socket.address).collect();
             vec![format!("image {}, publishes {}", ui::clean(&container.image), on.join(" and "))]
@@ -204,8 +204,8 @@ fn print_owner(ctx: &Context, port: &PortHolders, owner: &Owner, around: &Around
     }
 }
 
-fn of_process(ctx: &Context, port: &PortHolders, process: &Process, around: &Around) -> Vec<String> {
-    let Some((Surroundings { cwd, parents, unit, container }, tree)) = around.get(&process.pid) else {
+fn of_process(ctx: &Context, port: &PortHolders, process: &Process, contexts: &Contexts) -> Vec<String> {
+    let Some((ProcessContext { cwd, parents, unit, container }, tree)) = contexts.get(&process.pid) else {
         return Vec::new();
     };
     let listens: Vec<String> = port.sockets_of(process.pid).into_iter().map(address).collect();
@@ -232,14 +232,14 @@ fn of_process(ctx: &Context, port: &PortHolders, process: &Process, around: &Aro
 /// Prints what could not be seen. If there is no engine nothing is missing; if it does not
 /// answer, its containers are.
 fn note_unseen(ctx: &Context, found: &Holders) {
-    use crate::docker::Trouble;
+    use crate::docker::EngineError;
     if found.in_container {
         ui::note(
             "note: this runs in a container, and the engine binds ports on the machine outside: processes there are not visible here",
         );
     }
     match &found.containers {
-        Ok(_) | Err(Trouble::Absent | Trouble::NotRunning) => {}
+        Ok(_) | Err(EngineError::Absent | EngineError::NotRunning) => {}
         Err(trouble) => ui::warn(&format!("containers are not seen: {}", ctx.engine_error(trouble))),
     }
 }

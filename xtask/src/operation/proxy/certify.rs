@@ -89,7 +89,7 @@ fn current_project(ctx: &Context) -> Option<(String, Vec<String>)> {
 /// presenting the old one for a moment after a change (Traefik's file provider waits for
 /// more changes).
 pub(super) fn presents_current_certificate(instance: &Instance, host: &str, ports: Ports) -> bool {
-    let own = instance.certs().of_host(host);
+    let own = instance.certs().for_host(host);
     own.is_empty() || presented_certificate(host, ports).is_ok_and(|shown| own.contains(&shown))
 }
 

@@ -29,7 +29,7 @@ pub fn down(ctx: &Context, force: bool) -> Result<()> {
         ui::out(&format!("would remove container {}", ui::clean(&own.name)));
         return Ok(());
     }
-    let _turn = lock(&instance)?;
+    let _lock = lock(&instance)?;
     // By id: the compose file may be missing, or of another version.
     for own in containers.iter().filter(|own| own.project.as_deref() == Some(&instance.project)) {
         ctx.engine.remove_container(&own.id).map_err(engine_error(ctx))?;

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::certs::Certs;
 use crate::context::Context;
 use crate::disk;
-use crate::docker::{self, Compose, Trouble};
+use crate::docker::{self, Compose, EngineError};
 use crate::error::{Context as _, Error, Result};
 use crate::exec::Command;
 use crate::labels::{NETWORK, Ports, is_link};
-use crate::ledger::Turn;
+use crate::ledger::ProjectLock;
 use crate::model::{Attachment, ComposeOptions, Container};
 use crate::project::proxy_network;
 use crate::ui;
@@ -148,13 +148,13 @@ pub(super) fn published_ports(container: &Container) -> Option<Ports> {
     })
 }
 
-pub(super) fn engine_error(ctx: &Context) -> impl Fn(Trouble) -> Error + '_ {
+pub(super) fn engine_error(ctx: &Context) -> impl Fn(EngineError) -> Error + '_ {
     |trouble| ctx.engine_error(&trouble)
 }
 
 /// Locks the proxy and its networks; waits while another command changes them.
-pub(super) fn lock(instance: &Instance) -> Result<Turn> {
-    Turn::take(&instance.dir, "proxy", || ui::note("waiting for another `proxy` command"))
+pub(super) fn lock(instance: &Instance) -> Result<ProjectLock> {
+    ProjectLock::acquire(&instance.dir, "proxy", || ui::note("waiting for another `proxy` command"))
 }
 
 #[cfg(test)]

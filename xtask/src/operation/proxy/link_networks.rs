@@ -22,7 +22,7 @@ pub(super) fn names_file_uses_link(file: &Path) -> bool {
 /// Creates the link network of `project` in `folder` if it is missing, and connects the
 /// running proxy to it.
 pub(super) fn ensure(ctx: &Context, instance: &Instance, project: &str, folder: &Path) -> Result<()> {
-    let _turn = lock(instance)?;
+    let _lock = lock(instance)?;
     let name = link_network(&instance.network, project);
     let find = |ctx: &Context| -> Result<Option<Network>> {
         Ok(ctx.engine.all_networks().map_err(engine_error(ctx))?.into_iter().find(|network| network.name == name))
@@ -117,7 +117,7 @@ pub fn remove_link(ctx: &Context, project: &str) {
         if ctx.engine.network(&name).map_err(engine_error(ctx))?.is_none() {
             return Ok(());
         }
-        let _turn = lock(&instance)?;
+        let _lock = lock(&instance)?;
         let (networks, containers) = prune::look(ctx).map_err(engine_error(ctx))?;
         let link = networks.iter().find(|network| network.name == name && is_ours(&instance, network));
         let Some(link) = link else { return Ok(()) };

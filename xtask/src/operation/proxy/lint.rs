@@ -8,7 +8,7 @@ use super::instance::Instance;
 use super::names::files_with_names;
 use super::proof::labelled as labelled_containers;
 use crate::context::Context;
-use crate::decide::{as_it_runs, namesakes};
+use crate::decide::{namesakes, with_running_networks};
 use crate::error::Result;
 use crate::labels::{self, Finding};
 use crate::model::{ComposeOptions, Service};
@@ -47,7 +47,7 @@ pub fn lint(ctx: &Context) -> Result<Linted> {
     let running = labelled_containers(&instance, containers);
     let findings = labels::lint(&found.stack, &instance.network, &exposed, &running);
     let mut notes = labels::fallbacks(&found.stack, &running);
-    let mistaken = namesakes(&as_it_runs(&found.stack, containers), containers);
+    let mistaken = namesakes(&with_running_networks(&found.stack, containers), containers);
     notes.extend(mistaken.iter().map(ToString::to_string));
     Ok(Linted { findings, notes, labelled: labelled.len() })
 }

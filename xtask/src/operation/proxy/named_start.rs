@@ -12,7 +12,7 @@ use super::urls::{account, hosts_lines, url_or_command};
 use super::{Instance, Options, link_networks, up};
 use crate::context::Context;
 use crate::error::{Context as _, Error, Result};
-use crate::exec::Patience;
+use crate::exec::InterruptGuard;
 use crate::labels::{self, Kind, Ports, hosts};
 use crate::model::NamesFile;
 use crate::operation::change::tracked::WriteMode;
@@ -68,7 +68,7 @@ pub fn prepare(project: &Project, also_publish: &[String], writes: WriteMode) ->
         let running = instance.ports(ctx)?;
         ports = running.ok_or_else(|| Error::new("the proxy has exited").hint("`cargo xtask proxy logs`"))?;
         if link_networks::names_file_uses_link(&file) {
-            link_networks::ensure(ctx, &instance, name, &disk::real(plan.file.parent().unwrap_or(&ctx.dir)))?;
+            link_networks::ensure(ctx, &instance, name, &disk::real_path(plan.file.parent().unwrap_or(&ctx.dir)))?;
         }
     }
     let file = NamesFile { path: file, host: plan.host };
@@ -116,7 +116,7 @@ pub fn started(project: &Project) -> Result<Option<NamedStart>> {
 impl NamedStart {
     /// Waits until the proxy routes to every service that was started; the error names the
     /// cause if it does not.
-    pub fn prove(&self, ctx: &Context, survey: &CheckedProject, patience: &Patience) -> Result<()> {
+    pub fn prove(&self, ctx: &Context, survey: &CheckedProject, interrupt: &InterruptGuard) -> Result<()> {
         let instance = Instance::resolve(ctx)?;
         refuse_rivals(ctx, &instance, &survey.stack.name)?;
         let deadline = Instant::now() + ROUTE_TIMEOUT;
@@ -134,7 +134,7 @@ impl NamedStart {
                 if proof == Backends::Own {
                     break;
                 }
-                if patience.interrupted() {
+                if interrupt.interrupted() {
                     return Err(Error::interrupted("interrupted: containers that were started keep running")
                         .hint("`cargo xtask start --traefik` continues from here"));
                 }

@@ -38,8 +38,8 @@ pub fn plan(found: &Project, also_publish: &[String]) -> Result<Plan> {
         let without = ctx.with_options(ComposeOptions { files, ..ctx.options.clone() });
         return plan(&project::resolve(&without)?, also_publish);
     }
-    let wishes = &found.settings.proxy_services;
-    if let Some(name) = wishes.keys().find(|name| found.stack.service(name).is_none()) {
+    let options = &found.settings.proxy_services;
+    if let Some(name) = options.keys().find(|name| found.stack.service(name).is_none()) {
         let known: Vec<&str> = found.stack.services.iter().map(|service| service.name.as_str()).collect();
         let file = ctx.show(&found.stack.dir.join("xtask.toml"));
         return Err(Error::new(format!(
@@ -49,7 +49,7 @@ pub fn plan(found: &Project, also_publish: &[String]) -> Result<Plan> {
         .hint(format!("services are: {}", known.join(", "))));
     }
     let base = base_host(found)?;
-    let (routes, unrouted) = labels::routes(&found.stack, wishes);
+    let (routes, unrouted) = labels::routes(&found.stack, options);
     let text = labels::compose_file(&base, labels::network_key(&found.stack), &routes, &unrouted, also_publish);
     let given = host_from_environment(found);
     let host = given.clone().unwrap_or_else(|| checkout_host(found, &base));

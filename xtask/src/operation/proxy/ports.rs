@@ -12,7 +12,7 @@ use crate::disk;
 use crate::error::{Error, Result};
 use crate::host::{self, Depth};
 use crate::labels::Ports;
-use crate::ledger::Book;
+use crate::ledger::Ledger;
 use crate::model::{Container, PortMapping, PortRange, Probe, Protocol, Verdict};
 use crate::ports::{PortFacts, reasons};
 
@@ -91,7 +91,7 @@ impl<'a> PortChooser<'a> {
     pub(super) fn new(ctx: &'a Context, instance: &'a Instance, containers: &'a [Container]) -> Self {
         let v6 = has_ipv6().then_some(IpAddr::V6(Ipv6Addr::LOCALHOST));
         let ips = std::iter::once(IpAddr::V4(Ipv4Addr::LOCALHOST)).chain(v6).collect();
-        let dir = disk::real(&instance.dir);
+        let dir = disk::real_path(&instance.dir);
         PortChooser { ctx, instance, containers, dir, ips }
     }
 
@@ -132,7 +132,7 @@ impl<'a> PortChooser<'a> {
         let ephemeral: Vec<PortRange> = host::ephemeral().into_iter().collect();
         let mut used: BTreeSet<u16> = wish.iter().zip(now).filter_map(|(wish, now)| wish.or(now)).collect();
         // Avoid ports that are kept for projects; the default ports are exempt.
-        let leases = self.instance.dir.parent().map(Book::peek).unwrap_or_default();
+        let leases = self.instance.dir.parent().map(Ledger::peek).unwrap_or_default();
         let leases = leases.tenants.iter().flat_map(|tenant| &tenant.leases);
         let kept: BTreeSet<u16> = leases.map(|lease| lease.published).collect();
         let mut taken = Vec::new();
@@ -185,7 +185,7 @@ impl<'a> PortChooser<'a> {
 }
 
 fn mapping(ip: IpAddr, port: u16) -> PortMapping {
-    PortMapping { service: "traefik".to_owned(), ..PortMapping::of_port(Some(ip), port, Protocol::Tcp) }
+    PortMapping { service: "traefik".to_owned(), ..PortMapping::single(Some(ip), port, Protocol::Tcp) }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::ask::{Pool, pool};
 use super::instance::{Instance, engine_error};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::labels::{self, Labelled, Ports, Rival, hosts, rivals, routers};
+use crate::labels::{self, LabelledContainer, Ports, Rival, hosts, rivals, routers};
 use crate::model::Container;
 use crate::ui;
 
@@ -83,11 +83,11 @@ fn judge(containers: &[Container], project: &str, addresses: &[IpAddr]) -> Backe
 pub(super) fn refuse_rivals(ctx: &Context, instance: &Instance, project: &str) -> Result<()> {
     let containers = ctx.engine.containers().map_err(engine_error(ctx))?;
     let found = find_rivals(instance, &containers, Some(project));
-    for (_, rival, whose) in found.iter().filter(|(_, rival, _)| !rival.is_harm()) {
-        ui::note(&format!("note: {}", ui::clean(&rival.fact(&whose.whose()))));
+    for (_, rival, whose) in found.iter().filter(|(_, rival, _)| !rival.is_harmful()) {
+        ui::note(&format!("note: {}", ui::clean(&rival.fact(&whose.in_words()))));
     }
-    let Some((_, rival, whose)) = found.iter().find(|(_, rival, _)| rival.is_harm()) else { return Ok(()) };
-    Err(Error::new(ui::clean(&rival.fact(&whose.whose())))
+    let Some((_, rival, whose)) = found.iter().find(|(_, rival, _)| rival.is_harmful()) else { return Ok(()) };
+    Err(Error::new(ui::clean(&rival.fact(&whose.in_words())))
         .hint(rival.cure())
         .hint(format!("or stop that container: `docker stop {}`", ui::argument(whose.container)))
         .finding())
@@ -99,11 +99,11 @@ pub(super) fn find_rivals<'a>(
     instance: &Instance,
     containers: &'a [Container],
     project: Option<&str>,
-) -> Vec<(String, Rival, Labelled<'a>)> {
-    let seen: Vec<Labelled<'a>> = labelled(instance, containers);
-    let mut found: Vec<(String, Rival, Labelled<'_>)> = Vec::new();
+) -> Vec<(String, Rival, LabelledContainer<'a>)> {
+    let seen: Vec<LabelledContainer<'a>> = labelled(instance, containers);
+    let mut found: Vec<(String, Rival, LabelledContainer<'_>)> = Vec::new();
     let dashboard = labels::dashboard_labels();
-    let dashboard = Labelled { project: &instance.project, container: "", labels: &dashboard };
+    let dashboard = LabelledContainer { project: &instance.project, container: "", labels: &dashboard };
     let owns = seen.iter().filter(|own| project.is_none_or(|project| own.project == project));
     for own in owns.chain([&dashboard]) {
         for other in seen.iter().filter(|other| other.project != own.project || own.project.is_empty()) {
@@ -111,9 +111,9 @@ pub(super) fn find_rivals<'a>(
                 continue;
             }
             // A fallback is no matter for the dashboard, which is never down.
-            let is_told = |rival: &Rival| rival.is_harm() || own.project != instance.project;
+            let is_told = |rival: &Rival| rival.is_harmful() || own.project != instance.project;
             for rival in rivals(own.labels, other).into_iter().filter(is_told) {
-                let is_same = |(whose, known, by): &(String, Rival, Labelled<'_>)| {
+                let is_same = |(whose, known, by): &(String, Rival, LabelledContainer<'_>)| {
                     *whose == own.project && by.container == other.container && is_same_router(known, &rival)
                 };
                 if !found.iter().any(is_same) {
@@ -135,9 +135,9 @@ fn is_same_router(one: &Rival, two: &Rival) -> bool {
 }
 
 /// The running containers whose labels this proxy reads.
-pub(super) fn labelled<'a>(instance: &Instance, containers: &'a [Container]) -> Vec<Labelled<'a>> {
+pub(super) fn labelled<'a>(instance: &Instance, containers: &'a [Container]) -> Vec<LabelledContainer<'a>> {
     let seen = containers.iter().filter(|container| container.state.holds_ports() && instance.watches(container));
-    let labelled = |container: &'a Container| Labelled {
+    let labelled = |container: &'a Container| LabelledContainer {
         project: container.project.as_deref().unwrap_or_default(),
         container: &container.name,
         labels: &container.traefik,
@@ -155,7 +155,7 @@ mod tests {
             name: name.into(),
             project: Some(project.into()),
             state: State::Running,
-            networks: vec![Attachment { address: address.parse().ok(), ..Attachment::of("web-link.p", "") }],
+            networks: vec![Attachment { address: address.parse().ok(), ..Attachment::new("web-link.p", "") }],
             ..Container::default()
         }
     }

@@ -10,7 +10,7 @@ use super::proof;
 use super::urls::{account, url, url_or_command};
 use crate::context::Context;
 use crate::error::Result;
-use crate::labels::{self, DASHBOARD, Kind, Labelled, Ports, Rival, Transport, hosts, routers};
+use crate::labels::{self, DASHBOARD, Kind, LabelledContainer, Ports, Rival, Transport, hosts, routers};
 use crate::model::{Container, Health, State};
 use crate::ui::{self, Column};
 
@@ -192,11 +192,11 @@ pub fn status(ctx: &Context) -> Result<Status> {
 }
 
 fn rivals(instance: &Instance, containers: &[Container]) -> Vec<RivalRow> {
-    let row = |(project, rival, by): (String, Rival, Labelled<'_>)| RivalRow {
+    let row = |(project, rival, by): (String, Rival, LabelledContainer<'_>)| RivalRow {
         project,
         container: by.container.to_owned(),
-        harm: rival.is_harm(),
-        message: rival.fact(&by.whose()),
+        harm: rival.is_harmful(),
+        message: rival.fact(&by.in_words()),
         cure: rival.cure(),
     };
     proof::find_rivals(instance, containers, None).into_iter().map(row).collect()

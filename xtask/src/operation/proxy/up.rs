@@ -161,7 +161,7 @@ fn restore_previous(instance: &Instance, before: Option<&[u8]>, error: Error) ->
 /// Refuses if a proxy of this name runs from another state folder.
 fn refuse_other_folder(ctx: &Context, instance: &Instance, containers: &[Container]) -> Result<()> {
     let Some(other) = instance.container(containers).and_then(|own| own.working_dir.as_deref()) else { return Ok(()) };
-    if disk::real(other) == disk::real(&instance.dir) {
+    if disk::real_path(other) == disk::real_path(&instance.dir) {
         return Ok(());
     }
     Err(Error::new(format!("a proxy for network `{}` already runs from {}", instance.network, ctx.show(other)))

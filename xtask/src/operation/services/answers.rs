@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::urls::{ServiceProtocol, service_protocol};
-use crate::exec::Patience;
+use crate::exec::InterruptGuard;
 use crate::model::{Binding, Container, Protocol, State};
 use crate::operation::check::project::CheckedProject;
 
@@ -104,14 +104,14 @@ fn reachable_address(binding: &Binding) -> SocketAddr {
 pub(crate) fn wait_for_answer(
     endpoint: &ServiceEndpoint<'_>,
     deadline: Instant,
-    patience: &Patience,
+    interrupt: &InterruptGuard,
     stop: &AtomicBool,
 ) -> Result<(), String> {
     loop {
         match check_answer(endpoint) {
             // The engine publishes [::] even if this host has no IPv6 at all.
             Ok(()) | Err(NoAnswer::NoAddressFamily) => return Ok(()),
-            Err(no_answer) if Instant::now() >= deadline || patience.interrupted() || stop.load(Ordering::Relaxed) => {
+            Err(no_answer) if Instant::now() >= deadline || interrupt.interrupted() || stop.load(Ordering::Relaxed) => {
                 return Err(no_answer.to_string());
             }
             Err(_) => std::thread::sleep(POLL),

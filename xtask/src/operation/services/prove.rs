@@ -20,17 +20,17 @@ const MIN_WAIT: Duration = Duration::from_secs(5);
 const STATE_POLL: Duration = Duration::from_millis(300);
 
 pub(crate) fn prove(run: &Run<'_>, containers: &[Container]) -> Result<()> {
-    let (project, patience) = (run.project, &run.patience);
+    let (project, interrupt) = (run.project, &run.interrupt);
     if project.ctx.engine.endpoint().is_remote() {
         return Ok(());
     }
     if project.host.as_ref().is_some_and(|host| host.is_container_host) {
-        via_gateway::prove(project, containers, patience);
+        via_gateway::prove(project, containers, interrupt);
         return Ok(());
     }
     let endpoints = service_endpoints(project, containers);
     let (answers, ended) = wait_for_answers(run, &endpoints);
-    if patience.interrupted() {
+    if interrupt.interrupted() {
         return Err(interrupted());
     }
     if let Some(error) = ended.or_else(|| wait::failure_after_start(project)).or_else(|| foreign_listener(&endpoints)) {
@@ -54,13 +54,13 @@ pub(crate) fn prove(run: &Run<'_>, containers: &[Container]) -> Result<()> {
 /// The answers of all endpoints. Stops waiting if a container has ended, and also
 /// returns that error.
 fn wait_for_answers(run: &Run<'_>, endpoints: &[ServiceEndpoint<'_>]) -> (Vec<Result<(), String>>, Option<Error>) {
-    let (project, patience) = (run.project, &run.patience);
+    let (project, interrupt) = (run.project, &run.interrupt);
     let deadline = run.deadline.max(Instant::now() + MIN_WAIT);
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let probes: Vec<_> = endpoints
             .iter()
-            .map(|endpoint| scope.spawn(|| wait_for_answer(endpoint, deadline, patience, &stop)))
+            .map(|endpoint| scope.spawn(|| wait_for_answer(endpoint, deadline, interrupt, &stop)))
             .collect();
         let mut next = Instant::now() + STATE_POLL;
         let mut ended = None;

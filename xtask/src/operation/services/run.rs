@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::exec::Patience;
+use crate::exec::InterruptGuard;
 use crate::operation::check::project::CheckedProject;
 use crate::ui::Live;
 
@@ -11,7 +11,7 @@ pub(crate) struct Run<'a> {
     pub(crate) project: &'a CheckedProject,
     pub(crate) limit: Duration,
     pub(crate) deadline: Instant,
-    pub(crate) patience: Patience,
+    pub(crate) interrupt: InterruptGuard,
     pub(crate) live: Live,
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use super::answers::{ServiceEndpoint, service_endpoints, wait_for_answer};
-use crate::exec::Patience;
+use crate::exec::InterruptGuard;
 use crate::model::Container;
 use crate::operation::check::project::CheckedProject;
 use crate::{host, ui};
@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(3);
 
 /// Checks the ports that can be reached, and prints the ones that could not be
 /// checked. A port that doesn't answer is no failure here.
-pub(crate) fn prove(project: &CheckedProject, containers: &[Container], patience: &Patience) {
+pub(crate) fn prove(project: &CheckedProject, containers: &[Container], interrupt: &InterruptGuard) {
     let gateway = host::gateway().map(IpAddr::V4);
     let all = service_endpoints(project, containers);
     let reachable: Vec<ServiceEndpoint<'_>> =
@@ -28,7 +28,7 @@ pub(crate) fn prove(project: &CheckedProject, containers: &[Container], patience
     let silent: Vec<SocketAddr> = std::thread::scope(|scope| {
         let probes: Vec<_> = reachable
             .iter()
-            .map(|endpoint| scope.spawn(|| wait_for_answer(endpoint, deadline, patience, &stop).is_err()))
+            .map(|endpoint| scope.spawn(|| wait_for_answer(endpoint, deadline, interrupt, &stop).is_err()))
             .collect();
         let silent = probes.into_iter().zip(&reachable);
         silent.filter_map(|(probe, endpoint)| probe.join().unwrap_or(true).then_some(endpoint.address)).collect()

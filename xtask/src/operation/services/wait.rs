@@ -141,7 +141,7 @@ pub(crate) fn wait(run: &mut Run<'_>) -> Result<Vec<Container>> {
         if Instant::now() > run.deadline {
             return Err(timeout_error(run, &states, &containers));
         }
-        if run.patience.interrupted() {
+        if run.interrupt.interrupted() {
             return Err(interrupted());
         }
         std::thread::sleep(POLL);

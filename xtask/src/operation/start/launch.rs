@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::docker::Compose;
 use crate::error::{Error, Result};
-use crate::exec::{Command, Event, Patience, Running};
+use crate::exec::{Command, Event, InterruptGuard, Running};
 use crate::operation::check::project::CheckedProject;
 use crate::operation::services::run::{Run, interrupted};
 use crate::operation::services::wait;
@@ -30,7 +30,7 @@ pub(crate) fn launch(run: &mut Run<'_>, command: &Command) -> Result<Option<Port
     ui::detail(&format!("$ {}", command.line()));
     let running = command.start()?;
     let mut next = Instant::now();
-    let watched = watch(&running, &run.patience, &mut run.live, COMPOSE, |live| {
+    let watched = watch(&running, &run.interrupt, &mut run.live, COMPOSE, |live| {
         if Instant::now() >= next {
             wait::show_states(run.project, live);
             next = Instant::now() + POLL;
@@ -40,7 +40,7 @@ pub(crate) fn launch(run: &mut Run<'_>, command: &Command) -> Result<Option<Port
     if running.code()? == 0 {
         return Ok(None);
     }
-    if run.patience.interrupted() {
+    if run.interrupt.interrupted() {
         return Err(interrupted());
     }
     if let Some(problem) = engine_message::port_problem(text.as_bytes()) {
@@ -53,7 +53,7 @@ pub(crate) fn launch(run: &mut Run<'_>, command: &Command) -> Result<Option<Port
 /// interrupted it.
 pub fn watch(
     running: &Running,
-    patience: &Patience,
+    interrupt: &InterruptGuard,
     live: &mut Live,
     label: &str,
     mut draw: impl FnMut(&mut Live),
@@ -69,7 +69,7 @@ pub fn watch(
             Event::Quiet => {}
             Event::Ended => break,
         }
-        if patience.interrupted() {
+        if interrupt.interrupted() {
             return None;
         }
         draw(live);

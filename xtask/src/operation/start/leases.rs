@@ -32,7 +32,7 @@ pub fn unavailable_ports(checked: &CheckedProject, may_move: bool) -> BTreeMap<u
         if kept == Some(port) {
             continue;
         }
-        let other = leases.others(&checked.stack.name, &dir).find(|tenant| tenant.keeps(port, protocol));
+        let other = leases.others(&checked.stack.name, &dir).find(|tenant| tenant.has_lease(port, protocol));
         let other = other.filter(|tenant| disk::is_folder(&tenant.dir));
         let mut is_default = || defaults.include(row, port);
         let why = match other {
@@ -87,7 +87,7 @@ impl Defaults {
             let values = model.values(&|_| None, &|_| None).unwrap_or_default();
             values.get(variable).map(|entry| entry.value.clone())
         };
-        let is_current = |value: String| value == port.to_string() || value == origin.around.value(port);
+        let is_current = |value: String| value == port.to_string() || value == origin.affixes.value(port);
         models.iter().filter_map(says).any(is_current)
     }
 }
@@ -103,12 +103,12 @@ pub fn choose_ports(checked: CheckedProject) -> CheckedProject {
         let mut leases = checked.ctx.leases();
         return suggest_ports(checked, &mut leases);
     }
-    let Some(mut book) = open(&checked.ctx, checked.containers.as_deref().ok()) else { return checked };
-    let checked = suggest_ports(checked, &mut book.leases);
+    let Some(mut ledger) = open(&checked.ctx, checked.containers.as_deref().ok()) else { return checked };
+    let checked = suggest_ports(checked, &mut ledger.leases);
     let chosen = |row: &Row| row.suggestion.or_else(|| fixed_port(row));
-    set_leases(&mut book.leases, &checked, &chosen);
-    book.leases.tenant_mut(&checked.stack.name, &checked.real_dir()).starting = this_process();
-    close(book);
+    set_leases(&mut ledger.leases, &checked, &chosen);
+    ledger.leases.tenant_mut(&checked.stack.name, &checked.real_dir()).starting = this_process();
+    close(ledger);
     checked
 }
 
@@ -154,36 +154,37 @@ fn set_leases(leases: &mut Leases, checked: &CheckedProject, port_of: &dyn Fn(&R
 /// `names`: the names file, if it is started with names.
 pub fn record(checked: &CheckedProject, names: Option<&NamesFile>) -> Result<(), BTreeMap<u16, String>> {
     let ctx = &checked.ctx;
-    let Some(mut book) = open(ctx, checked.containers.as_deref().ok()) else { return Ok(()) };
+    let Some(mut ledger) = open(ctx, checked.containers.as_deref().ok()) else { return Ok(()) };
     let (name, dir) = (&checked.stack.name, checked.real_dir());
     let ports: Vec<(u16, Protocol)> =
         checked.rows.iter().filter_map(|row| Some((fixed_port(row)?, row.wanted.mapping.protocol))).collect();
     let mut refused = BTreeMap::new();
     for (port, protocol) in &ports {
-        let mut others = book.leases.others(name, &dir);
-        let starting = others.find(|tenant| tenant.keeps(*port, *protocol) && is_starting(tenant, *port, *protocol));
+        let mut others = ledger.leases.others(name, &dir);
+        let starting =
+            others.find(|tenant| tenant.has_lease(*port, *protocol) && is_starting(tenant, *port, *protocol));
         refused.extend(starting.map(|tenant| (*port, starting_reason(ctx, tenant))));
     }
     if !refused.is_empty() {
         return Err(refused);
     }
     for (port, protocol) in ports {
-        take_over(ctx, &mut book.leases, (port, protocol), (name, &dir));
+        take_over(ctx, &mut ledger.leases, (port, protocol), (name, &dir));
     }
-    set_leases(&mut book.leases, checked, &fixed_port);
-    let tenant = book.leases.tenant_mut(name, &dir);
+    set_leases(&mut ledger.leases, checked, &fixed_port);
+    let tenant = ledger.leases.tenant_mut(name, &dir);
     tenant.starting = this_process();
     tenant.names = names.cloned();
-    close(book);
+    close(ledger);
     Ok(())
 }
 
 /// Ends the mark of a start that succeeded or failed. Its leases stay.
 pub fn end_start(checked: &CheckedProject) {
-    let Some(mut book) = open(&checked.ctx, None) else { return };
+    let Some(mut ledger) = open(&checked.ctx, None) else { return };
     let (name, dir) = (&checked.stack.name, checked.real_dir());
-    if book.leases.tenant(name, &dir).is_some() {
-        book.leases.tenant_mut(name, &dir).starting = None;
+    if ledger.leases.tenant(name, &dir).is_some() {
+        ledger.leases.tenant_mut(name, &dir).starting = None;
     }
-    close(book);
+    close(ledger);
 }

@@ -5,13 +5,13 @@
 use super::launch;
 use super::steps::{Ending, Options, bring_up};
 use crate::context::Context;
-use crate::docker::Trouble;
+use crate::docker::EngineError;
 use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::model::{Container, Network};
 use crate::operation::networks::prune::{KeptNetwork, Outcome, disconnect, remove};
 use crate::operation::stop::compose_down::{compose_down, down_command, warn_unnamed_volumes};
-use crate::project::{self, Project, take_turn};
+use crate::project::{self, Project, lock_project};
 use crate::stack::OnConflict;
 use crate::ui;
 
@@ -32,7 +32,7 @@ impl Recreation {
         let project = project::resolve_started(ctx)?;
         let ctx = &project.ctx;
         project.require_ready()?;
-        let trouble = |trouble: Trouble| ctx.engine_error(&trouble);
+        let trouble = |trouble: EngineError| ctx.engine_error(&trouble);
         let name = project.stack.name.clone();
         let mut networks = ctx.engine.all_networks().map_err(trouble)?;
         networks.retain(|network| network.project() == Some(&name));
@@ -71,7 +71,7 @@ impl Recreation {
     pub(crate) fn run(self) -> Result<(Outcome, Ending)> {
         let ctx = &self.project.ctx;
         let mut outcome = Outcome::default();
-        let turn = take_turn(ctx, &self.project.stack.name);
+        let turn = lock_project(ctx, &self.project.stack.name);
         compose_down(ctx, &self.project.stack.name, &down(ctx))?;
         // Compose silently leaves a network that it could not remove.
         for network in &self.networks {
@@ -126,7 +126,7 @@ mod tests {
         let attached = |name: &str, project: Option<&str>, id: &str| Container {
             name: name.into(),
             project: project.map(str::to_owned),
-            networks: vec![Attachment::of("demo_default", id)],
+            networks: vec![Attachment::new("demo_default", id)],
             ..Container::default()
         };
         let networks = [network];

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::context::Context;
-use crate::docker::Trouble;
+use crate::docker::EngineError;
 use crate::error::{Error, Result};
 use crate::model::{Container, Network};
 use crate::ui;
@@ -18,7 +18,7 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     pub(crate) fn take(ctx: &Context, project: &str) -> Result<Self> {
-        let trouble = |trouble: Trouble| ctx.engine_error(&trouble);
+        let trouble = |trouble: EngineError| ctx.engine_error(&trouble);
         let containers = ctx.engine.containers_of(project).map_err(trouble)?;
         let networks = ctx.engine.networks_of(project).map_err(trouble)?;
         Ok(Snapshot { containers, networks: networks.into_iter().map(|network| network.id).collect() })
@@ -27,7 +27,7 @@ impl Snapshot {
     /// Removes new containers, then new networks. Returns the services whose old containers
     /// the attempt had replaced, which can't be restored.
     pub(crate) fn roll_back(&self, ctx: &Context, project: &str) -> Result<Vec<String>> {
-        let failed = |what: &str, trouble: &Trouble| {
+        let failed = |what: &str, trouble: &EngineError| {
             Error::new(format!("{what} could not be rolled back: {}", ctx.engine_error(trouble)))
                 .hint("`cargo xtask stop` removes all containers of this project; volumes stay")
         };
@@ -60,7 +60,7 @@ impl Snapshot {
         }
     }
 
-    fn new_networks(&self, ctx: &Context, project: &str) -> Result<Vec<Network>, Trouble> {
+    fn new_networks(&self, ctx: &Context, project: &str) -> Result<Vec<Network>, EngineError> {
         let networks = ctx.engine.networks_of(project)?;
         Ok(networks.into_iter().filter(|network| !self.networks.contains(&network.id)).collect())
     }

@@ -9,7 +9,7 @@ use super::up::{self, Attempt};
 use super::{launch, leases, set_up};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::ledger::Turn;
+use crate::ledger::ProjectLock;
 use crate::operation::change::checkout_name::{name_checkout, reset_fixed_names};
 use crate::operation::change::read_only::hint_no_write;
 use crate::operation::change::tracked::WriteMode;
@@ -19,7 +19,7 @@ use crate::operation::check::{engine_host, shared_names};
 use crate::operation::proxy;
 use crate::operation::proxy::named_start::{self, NamedStart};
 use crate::parse::engine_message::{Cause, PortProblem};
-use crate::project::{self, Project, take_turn};
+use crate::project::{self, Project, lock_project};
 use crate::stack::OnConflict;
 use crate::ui;
 
@@ -107,7 +107,7 @@ struct Start<'a> {
     refused: BTreeMap<u16, String>,
     attempts: u32,
     rounds: u32,
-    _turn: Option<Turn>,
+    _lock: Option<ProjectLock>,
 }
 
 impl<'a> Start<'a> {
@@ -125,7 +125,7 @@ impl<'a> Start<'a> {
         if !ctx.dry_run {
             project.refuse_if_running_elsewhere()?;
         }
-        let turn = take_turn(&project.ctx, &project.stack.name);
+        let turn = lock_project(&project.ctx, &project.stack.name);
         let project = match &turn {
             // Another start of this project has changed it meanwhile.
             Some(turn) if turn.waited => project.resolve_again(&project.ctx)?,
@@ -141,7 +141,7 @@ impl<'a> Start<'a> {
         let project = with_env_file(project, writes)?;
         let (moved, refused) = Default::default();
         let mut start =
-            Start { options, project, writes, named_start, moved, refused, attempts: 0, rounds: 0, _turn: turn };
+            Start { options, project, writes, named_start, moved, refused, attempts: 0, rounds: 0, _lock: turn };
         if options.restore_ports {
             start.restore()?;
         }
@@ -261,7 +261,7 @@ impl<'a> Start<'a> {
 
     fn finish(&mut self, checked: CheckedProject) -> Result<Step> {
         match &self.named_start {
-            Some(named_start) => named_start.prove(&checked.ctx, &checked, &crate::exec::patience())?,
+            Some(named_start) => named_start.prove(&checked.ctx, &checked, &crate::exec::defer_interrupts())?,
             None => proxy::remove_link(&checked.ctx, &checked.stack.name),
         }
         let named_start = self.named_start.take().map(Box::new);

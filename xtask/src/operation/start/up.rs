@@ -31,8 +31,8 @@ pub enum Attempt {
 /// Errors are findings (a service failed) or failures.
 pub fn attempt(project: &CheckedProject, options: &Options) -> Result<Attempt> {
     let limit = Duration::from_secs(options.wait_timeout.or(project.settings.wait_timeout).unwrap_or(WAIT));
-    let (patience, live) = (crate::exec::patience(), Live::new());
-    let mut run = Run { project, limit, deadline: Instant::now() + limit, patience, live };
+    let (interrupt, live) = (crate::exec::defer_interrupts(), Live::new());
+    let mut run = Run { project, limit, deadline: Instant::now() + limit, interrupt, live };
     let (ctx, name) = (&project.ctx, &project.stack.name);
     let compose = old_engine::compose_for_engine(ctx, project)?;
     let before = rollback::Snapshot::take(ctx, name)?;

@@ -97,7 +97,7 @@ fn a_member_is_added_as_the_others_are_written() {
     for there in ["*\", \"*/*", "xtask/\", \"./xtask/launcher", "x*\", \"xtask/*"] {
         assert_eq!(with_member(&format!("[workspace]\nmembers = [\"{there}\"]\n"), &[]).unwrap(), None, "{there}");
     }
-    // As an older version left it.
+    // Written by an older version.
     let older = with_member("[workspace]\nmembers = [\"xtask\"]\n", &[]).unwrap().unwrap();
     assert_eq!(older, "[workspace]\nmembers = [\"xtask\", \"xtask/launcher\"]\n");
     let error = with_member("[workspace]\nmembers = [\"a\"]\nexclude = [\"xtask\"]\n", &[]).unwrap_err();

@@ -1,5 +1,5 @@
-//! Published ports that are written as numbers, with the place of the number in
-//! the file: what `adopt` makes variables of.
+//! Published ports that are written as numbers, with the number's position in the
+//! file. `adopt` turns them into variables.
 
 use std::ops::Range;
 use std::path::Path;
@@ -9,18 +9,14 @@ use super::node::{Data, Node, Scalar, Tag};
 use super::yaml::documents;
 use crate::error::Result;
 
-/// A published port of a file that no variable feeds.
+/// A published port that does not come from a variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// One number.
     Literal(Literal),
-    /// What cannot become one variable.
+    /// An entry that cannot become one variable.
     Left {
-        /// The service.
         service: String,
-        /// Line, from 1.
         line: usize,
-        /// Why not.
         why: &'static str,
     },
 }
@@ -28,37 +24,31 @@ pub enum Found {
 /// A published port written as a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Literal {
-    /// The service.
     pub service: String,
-    /// Line, from 1.
     pub line: usize,
-    /// The published port.
     pub published: u16,
-    /// The container's port; `None` where that is a variable or a range.
+    /// The container's port; `None` if that is a variable or a range.
     pub target: Option<u16>,
-    /// The number's digits, in bytes of the file.
+    /// Byte range of the number's digits in the file.
     pub digits: Range<usize>,
-    /// The whole word or text, with its quotes.
+    /// Byte range of the whole scalar, quotes included.
     pub entry: Range<usize>,
-    /// How that is written.
     pub quotes: Quotes,
 }
 
-/// How a word or text is written.
+/// Whether a scalar has quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quotes {
-    /// In quotes.
     There,
-    /// Without, in a line of its own, where `${…}` needs none.
+    /// Unquoted in a line of its own, where `${…}` needs no quotes.
     Absent,
-    /// Without, within `[…]` or `{…}`, where braces need quotes.
+    /// Unquoted within `[…]` or `{…}`, where braces need quotes.
     Needed,
 }
 
 impl Literal {
-    /// The pieces of text that make a variable of it: what to put in the place
-    /// of which bytes, the last first. `quote`: in quotes whatever it looks
-    /// like.
+    /// The edits that make it a variable: byte ranges and their new text, last first.
+    /// `quote` adds quotes in any case.
     pub fn edits(&self, variable: &str, quote: bool) -> Vec<(Range<usize>, String)> {
         let number = (self.digits.clone(), format!("${{{variable}:-{}}}", self.published));
         if self.quotes == Quotes::There || (self.quotes == Quotes::Absent && !quote) {
@@ -69,8 +59,8 @@ impl Literal {
     }
 }
 
-/// Every published port of every service of a file that is not a variable, in
-/// the order of the file; whether or not the service takes part.
+/// Every published port of a file that is not a variable, in the order of the file,
+/// also of services whose profile is not active.
 pub fn literals(text: &str, file: &Arc<Path>) -> Result<Vec<Found>> {
     let source = Source::new(text);
     let mut found: Vec<(Range<usize>, Found)> = Vec::new();
@@ -80,7 +70,7 @@ pub fn literals(text: &str, file: &Arc<Path>) -> Result<Vec<Found>> {
             for item in ports.map(Node::items).unwrap_or_default() {
                 if item.tag != Tag::Reset
                     && let Some(one) = source.port(service, item)
-                    // By an anchor, several services may have one entry.
+                    // Services may share an entry through an anchor.
                     && found.iter().all(|(place, _)| *place != one.0)
                 {
                     found.push(one);
@@ -92,25 +82,24 @@ pub fn literals(text: &str, file: &Arc<Path>) -> Result<Vec<Found>> {
     Ok(found.into_iter().map(|(_, found)| found).collect())
 }
 
-/// A file by its lines.
 struct Source<'a> {
     text: &'a str,
-    /// Bytes at which lines begin.
+    /// Byte offsets at which lines begin.
     lines: Vec<usize>,
 }
 
 impl<'a> Source<'a> {
     fn new(text: &'a str) -> Self {
         let first = text.len() - text.trim_start_matches('\u{feff}').len();
-        // A carriage return alone ends a line too in YAML.
+        // In YAML a lone carriage return ends a line too.
         let bytes = text.as_bytes();
         let ends = |at: &usize| bytes[*at] == b'\n' || bytes[*at] == b'\r' && bytes.get(at + 1) != Some(&b'\n');
         let lines = std::iter::once(first).chain((first..bytes.len()).filter(ends).map(|at| at + 1)).collect();
         Source { text, lines }
     }
 
-    /// What there is to say of an entry, and where it stands; `None` where it
-    /// publishes nothing fixed, or a variable.
+    /// The finding about an entry and its position; `None` if it publishes no fixed
+    /// port, or a variable.
     fn port(&self, service: &str, item: &Node) -> Option<(Range<usize>, Found)> {
         let (node, scalar, part, target) = match &item.data {
             Data::Scalar(scalar) => {
@@ -139,7 +128,7 @@ impl<'a> Source<'a> {
             return left("a range cannot be one variable");
         }
         let digits = published.bytes().all(|byte| byte.is_ascii_digit());
-        // A leading zero is octal to some readers of YAML and not to others.
+        // Some YAML parsers read a leading zero as octal, others do not.
         let Some(number) = published.parse().ok().filter(|_| digits && !published.starts_with('0')) else {
             return left("the published port is not a plain number");
         };
@@ -165,7 +154,7 @@ impl<'a> Source<'a> {
         Some((place, Found::Literal(literal)))
     }
 
-    /// The byte at which a word begins, behind its anchor and its tag.
+    /// The byte at which a scalar begins, after its anchor and tag.
     fn start(&self, node: &Node, scalar: &Scalar) -> usize {
         let line = self.lines.get(node.line.saturating_sub(1)).copied().unwrap_or(self.text.len());
         let start = line + self.text[line..].chars().take(scalar.column).map(char::len_utf8).sum::<usize>();
@@ -176,7 +165,7 @@ impl<'a> Source<'a> {
         self.text.len() - rest.len()
     }
 
-    /// Where a word stands, quotes included, when it is written as it reads.
+    /// Byte range of a scalar, quotes included, if it is written without escapes.
     fn entry(&self, node: &Node, scalar: &Scalar) -> Option<Range<usize>> {
         let start = self.start(node, scalar);
         let quote = self.text[start..].chars().next().filter(|c| matches!(c, '"' | '\''));
@@ -189,8 +178,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Whether only `- ` (for an entry) or a key of its own (`published:`)
-    /// stands before it in its line.
+    /// Whether only `- ` (for an entry) or its own key (`published:`) precedes it in its
+    /// line.
     fn is_in_block(&self, entry: &Range<usize>, is_value: bool) -> bool {
         let line = self.lines.iter().rev().find(|line| **line <= entry.start).copied().unwrap_or_default();
         let before = self.text[line..entry.start].trim();
@@ -204,8 +193,8 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The published and the target part of `[[IP:]PUBLISHED:]TARGET[/PROTOCOL]`,
-/// variables not replaced; `None` where nothing is published on purpose.
+/// The published and the target part of `[[IP:]PUBLISHED:]TARGET[/PROTOCOL]`, variables
+/// not replaced; `None` if no port is published on purpose.
 fn parts(text: &str) -> Option<(Range<usize>, Range<usize>)> {
     let mut depth = 0_usize;
     let mut colons = Vec::new();
@@ -223,7 +212,7 @@ fn parts(text: &str) -> Option<(Range<usize>, Range<usize>)> {
     Some((start..*last, last + 1..text.len()))
 }
 
-/// `${NAME…}`, one or several in a row, and nothing else: `${BIND}${PORT}`.
+/// Whether it is `${NAME…}` once or several times and nothing else: `${BIND}${PORT}`.
 fn is_made_of_variables(text: &str) -> bool {
     let mut rest = text;
     while let Some(first) = crate::parse::interpolate::mentions(rest).first() {
@@ -243,7 +232,7 @@ mod tests {
         literals(text, &Arc::from(Path::new("compose.yaml"))).unwrap()
     }
 
-    /// The file after all literals became variables.
+    /// The file with variables instead of all literals.
     fn edited(text: &str) -> String {
         let mut out = text.to_owned();
         for found in found(text).iter().rev() {
@@ -321,7 +310,7 @@ mod tests {
         assert_eq!(found("services:\n  a:\n    ports: !reset [\"8000:80\"]\n"), []);
     }
 
-    /// The ports of every service, without anybody's own values.
+    /// The ports of every service, with defaults only.
     fn ports(text: &str) -> Vec<crate::model::PortMapping> {
         let mut found = Vec::new();
         for mut document in documents(text, &Arc::from(Path::new("compose.yaml"))).unwrap() {
@@ -334,7 +323,7 @@ mod tests {
         found
     }
 
-    /// An entry of a block list, `\u{1}` where the list's indentation goes.
+    /// An entry of a block list; `\u{1}` stands for the list's indentation.
     fn entry() -> impl Strategy<Value = String> {
         let host = prop::sample::select(vec!["", "127.0.0.1:", "[::1]:", "${IP:-0.0.0.0}:", ":"]);
         let quote = prop::sample::select(vec!["\"", "'", ""]);
@@ -344,7 +333,7 @@ mod tests {
         let short = (host, quote, anchor, protocol, comment, 1..u16::MAX, 1..u16::MAX).prop_map(
             |(host, quote, anchor, protocol, comment, published, target)| match host {
                 ":" => format!("{anchor}{quote}{target}{protocol}{quote}{comment}"),
-                // Brackets begin a list, where nothing is around them.
+                // Unquoted brackets begin a list.
                 "[::1]:" if quote.is_empty() => format!("\"{host}{published}:{target}{protocol}\"{comment}"),
                 _ => format!("{anchor}{quote}{host}{published}:{target}{protocol}{quote}{comment}"),
             },
@@ -366,9 +355,9 @@ mod tests {
         ) {
             let space = " ".repeat(indent);
             let lines: String = if flow {
-                // Comments and mappings of several lines are for block lists.
+                // Comments and mappings of several lines only work in block lists.
                 let words: Vec<&str> = entries.iter().filter(|entry| !entry.contains(['#', '\n'])).map(String::as_str).collect();
-                // Braces need quotes there, as anybody writes them.
+                // Braces need quotes there.
                 let words: Vec<&str> = words.into_iter().filter(|word| !word.contains('$') || word.ends_with(['"', '\''])).collect();
                 format!(" [{}]\n", words.join(", "))
             } else {

@@ -2,9 +2,8 @@
 
 use super::node::{Data, Node, Scalar, Tag};
 
-/// `over` on top of `base`. Tags on `over` are obeyed and kept, because what
-/// is merged here may itself be put on top of an earlier file; see
-/// [`strip_tags`].
+/// Merges `over` on top of `base`. Tags on `over` are obeyed and kept, because the
+/// result may itself be merged on top of an earlier file; see [`strip_tags`].
 #[must_use]
 pub fn merge(base: Node, over: Node) -> Node {
     merge_at(base, over, "")
@@ -19,7 +18,7 @@ fn merge_at(base: Node, over: Node, key: &str) -> Node {
     }
     let (base, over) = match key {
         "environment" => {
-            // Compose cannot take one variable out of a list.
+            // Compose cannot reset a single variable of a list.
             let list = matches!(base.data, Data::List(_));
             let mut over = by_name(over, '=');
             if let (true, Data::Map(entries)) = (list, &mut over.data) {
@@ -55,7 +54,7 @@ fn merge_at(base: Node, over: Node, key: &str) -> Node {
     Node { data, tag, file: over.file, line: over.line }
 }
 
-/// `[A=1, B]` as `{A: 1, B: null}`: lists of names merge by name.
+/// Turns `[A=1, B]` into `{A: 1, B: null}`, because lists of names merge by name.
 pub(super) fn by_name(node: Node, separator: char) -> Node {
     let Node { data, tag, file, line } = node;
     let data = match data {
@@ -81,8 +80,7 @@ pub(super) fn by_name(node: Node, separator: char) -> Node {
     Node { data, tag, file, line }
 }
 
-/// Removes what `!reset` takes away, and the tags: what they had to say has
-/// been done.
+/// Removes what `!reset` resets, and all tags, which have been obeyed.
 pub fn strip_tags(node: &mut Node) {
     node.tag = Tag::None;
     match &mut node.data {

@@ -1,9 +1,8 @@
-//! Compose files: YAML to nodes, nodes merged as Compose merges them, and the
-//! merged nodes as services and ports.
+//! Compose files: parses YAML into nodes, merges nodes as Compose does, and reads
+//! services and ports from the result.
 //!
-//! Nothing here reads a file: `stack::reader` does, and puts these parts
-//! together in Compose's order (parse, interpolate, extend, include, merge,
-//! check).
+//! Nothing here reads a file: `stack::reader` does, and runs these steps in Compose's
+//! order (parse, interpolate, extend, include, merge, check).
 
 mod literals;
 mod merge;

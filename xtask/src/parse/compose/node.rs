@@ -1,4 +1,4 @@
-//! A YAML node that knows where it stands and which variables made it.
+//! A YAML node that knows its position and the variables in it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,25 +7,20 @@ use crate::error::{Error, Result};
 use crate::model::Source;
 use crate::parse::interpolate::{Use, interpolate};
 
-/// A node of a compose file.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// What it holds.
     pub data: Data,
-    /// Compose's own tag on it.
+    /// Its tag, if Compose knows it.
     pub tag: Tag,
-    /// The file it is written in.
     pub file: Arc<Path>,
-    /// Line, from 1.
     pub line: usize,
 }
 
-/// What a node holds.
 #[derive(Debug, Clone)]
 pub enum Data {
     /// Nothing, `~` or `null`.
     Null,
-    /// Anything written as one word or text.
+    /// Anything that is not a list or mapping.
     Scalar(Scalar),
     /// `[…]` or `- …`.
     List(Vec<Node>),
@@ -33,34 +28,29 @@ pub enum Data {
     Map(Vec<(String, Node)>),
 }
 
-/// A word or text.
 #[derive(Debug, Clone, Default)]
 pub struct Scalar {
     /// The text, after interpolation.
     pub text: String,
-    /// It is a text whatever it looks like: quoted, or made by interpolation.
+    /// It is a string whatever it looks like: quoted, or a result of interpolation.
     pub quoted: bool,
-    /// Where it begins in its line, quotes included: characters, from 0. The
-    /// line is the node's.
+    /// Column where it begins, quotes included: characters, from 0. The line is the
+    /// node's.
     pub column: usize,
-    /// The text before interpolation and the variables in it, where it has
-    /// any.
+    /// The text before interpolation, if it has variables.
     pub template: Option<Box<Template>>,
 }
 
-/// A text with variables.
 #[derive(Debug, Clone)]
 pub struct Template {
-    /// The text as written.
     pub raw: String,
-    /// The variables in it.
     pub uses: Vec<Use<Source>>,
 }
 
 /// Compose's tags for override files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tag {
-    /// None, or one that means nothing to Compose.
+    /// None, or one that Compose ignores.
     None,
     /// `!reset`: the key is removed.
     Reset,
@@ -68,7 +58,7 @@ pub enum Tag {
     Override,
 }
 
-/// Looks a variable up: its value, and where it is set.
+/// Looks up a variable: its value, and where it is set.
 pub type Lookup<'a> = dyn Fn(&str) -> Option<(String, Source)> + 'a;
 
 impl Node {
@@ -77,42 +67,38 @@ impl Node {
         format!("{}:{}", self.file.display(), self.line)
     }
 
-    /// An error about this node.
     pub fn error(&self, path: &str, fact: impl std::fmt::Display) -> Error {
         Error::new(format!("{}: {path}: {fact}", self.place()))
     }
 
-    /// Whether it holds nothing.
     pub fn is_null(&self) -> bool {
         matches!(self.data, Data::Null)
     }
 
-    /// The entries of a mapping; none for anything else.
+    /// The entries of a mapping; otherwise none.
     pub fn entries(&self) -> &[(String, Node)] {
         if let Data::Map(entries) = &self.data { entries } else { &[] }
     }
 
-    /// The items of a list; none for anything else.
+    /// The items of a list; otherwise none.
     pub fn items(&self) -> &[Node] {
         if let Data::List(items) = &self.data { items } else { &[] }
     }
 
-    /// The value of a key that is not null.
+    /// The value of a key, unless it is null.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.entries().iter().find(|(name, _)| name == key).map(|(_, node)| node).filter(|node| !node.is_null())
     }
 
-    /// The word or text.
     pub fn scalar(&self) -> Option<&Scalar> {
         if let Data::Scalar(scalar) = &self.data { Some(scalar) } else { None }
     }
 
-    /// The text of a word or text.
     pub fn text(&self) -> Option<&str> {
         self.scalar().map(|scalar| scalar.text.as_str())
     }
 
-    /// One text, or a list of them.
+    /// Its text, or the texts of its items.
     pub fn texts(&self) -> Vec<&str> {
         match &self.data {
             Data::Scalar(scalar) => vec![&scalar.text],
@@ -121,7 +107,7 @@ impl Node {
         }
     }
 
-    /// Whether two nodes say the same, wherever they stand.
+    /// Whether two nodes are equal apart from their positions.
     pub fn same(&self, other: &Node) -> bool {
         match (&self.data, &other.data) {
             (Data::Null, Data::Null) => true,
@@ -137,7 +123,7 @@ impl Node {
         }
     }
 
-    /// Replaces the variables in every value below `path`. Keys have none.
+    /// Replaces the variables in every value; Compose does not look at keys.
     pub fn interpolate(&mut self, path: &str, lookup: &Lookup<'_>) -> Result<()> {
         match &mut self.data {
             Data::Null => {}

@@ -14,8 +14,8 @@ pub(super) fn numbers(text: &str) -> Option<(u16, u16)> {
     }
 }
 
-/// A YAML integer, with the prefixes YAML knows (a leading 0 is octal to the
-/// library Compose reads YAML with).
+/// A YAML integer with YAML's prefixes (a leading 0 is octal to the library that
+/// Compose uses).
 pub(super) fn integer(text: &str) -> Option<i64> {
     let text = text.strip_prefix('+').unwrap_or(text).replace('_', "");
     let digits = text.strip_prefix('-').unwrap_or(&text);
@@ -33,7 +33,7 @@ pub(super) fn integer(text: &str) -> Option<i64> {
     Some(if digits.len() == text.len() { value } else { -value })
 }
 
-/// A number: as YAML writes them, or a text of decimal digits.
+/// A YAML number, or a string of decimal digits.
 pub(super) fn whole(scalar: &Scalar) -> Option<i64> {
     if scalar.quoted { scalar.text.parse().ok() } else { integer(&scalar.text) }
 }

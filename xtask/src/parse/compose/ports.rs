@@ -9,18 +9,18 @@ use super::node::{Data, Node, Scalar};
 use super::number::{integer, number, numbers, port, whole};
 use super::written::{published_part, written_long, written_short};
 use crate::error::{Error, Result};
-use crate::model::{Around, Origin, PortMapping, PortRange, Protocol, Source, Wanted, Written};
+use crate::model::{Affixes, Origin, PortMapping, PortRange, Protocol, Source, Wanted, Written};
 use crate::parse::interpolate::{Outcome, Use, mentions};
 
-/// Reads a service's ports: ranges expanded, duplicates dropped as Compose
-/// drops them (same host IP, published, target and protocol).
+/// Reads a service's ports: expands ranges and drops duplicates as Compose does (same
+/// host IP, published, target and protocol).
 pub(super) fn ports(service: &str, node: &Node) -> Result<Vec<Wanted>> {
     let path = format!("services.{service}.ports");
     let Data::List(items) = &node.data else {
         return Err(node.error(&path, "must be a list").hint("write `ports:`, then one `- \"8000:80\"` per line"));
     };
     let mut ports: Vec<Wanted> = Vec::with_capacity(items.len());
-    // By key, since `10000-20000:10000-20000/udp` is ten thousand ports.
+    // A set of keys, because `10000-20000:10000-20000/udp` has ten thousand ports.
     let mut known: HashMap<(Key, Form), usize> = HashMap::with_capacity(items.len());
     for item in items {
         let found = match &item.data {
@@ -44,9 +44,8 @@ pub(super) fn ports(service: &str, node: &Node) -> Result<Vec<Wanted>> {
     Ok(ports)
 }
 
-/// Refuses short entries that cannot be read, in every service. Compose looks
-/// at each file so, before a later one replaces anything; at long entries it
-/// looks in the end only.
+/// Refuses invalid short entries in every service. Compose checks them in each file,
+/// before a later file replaces anything; long entries it checks after merging.
 pub fn check_ports(services: &[(String, Node)]) -> Result<()> {
     for (name, service) in services {
         for item in service.get("ports").map(Node::items).unwrap_or_default() {
@@ -58,17 +57,17 @@ pub fn check_ports(services: &[(String, Node)]) -> Result<()> {
     Ok(())
 }
 
-/// What makes two entries one.
+/// Entries with the same key are duplicates.
 type Key = (IpAddr, Option<PortRange>, u16, Protocol);
 
-/// Compose takes no host IP for 0.0.0.0 here.
+/// To Compose no host IP and 0.0.0.0 are the same here.
 fn key(mapping: &PortMapping) -> Key {
     let host_ip = mapping.host_ip.unwrap_or(IpAddr::from([0, 0, 0, 0]));
     (host_ip, mapping.published, mapping.target, mapping.protocol)
 }
 
-/// How the published port is written. To Compose these differ, whatever the
-/// value.
+/// How the published port is written. Compose treats these as different even if the
+/// value is the same.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Form {
     Absent,
@@ -113,7 +112,7 @@ fn short(service: &str, path: &str, item: &Node, scalar: &Scalar) -> Result<Vec<
         return Err(fail(format!("no container port in `{text}`")));
     }
     let protocol: Protocol = protocol.parse().map_err(|()| fail(format!("invalid protocol: `{protocol}`")))?;
-    // Without brackets Compose cannot tell IPv6 from the ports.
+    // Without brackets Compose cannot separate IPv6 from the ports.
     let bare = ip.contains(':') && !ip.starts_with('[');
     let host_ip = host_ip(ip).ok().filter(|_| !bare).ok_or_else(|| fail(format!("invalid IP address: `{ip}`")))?;
     let targets = numbers(target)
@@ -140,9 +139,9 @@ fn short(service: &str, path: &str, item: &Node, scalar: &Scalar) -> Result<Vec<
     if last - first != targets.last - targets.first {
         return Err(fail(format!("the ranges `{published}` and `{target}` differ in length")));
     }
-    // One variable cannot move several ports one by one.
+    // One variable cannot move several ports separately.
     let written = Written { host_ip: origin.written.host_ip, ..Written::default() };
-    let origin = Origin { variable: None, around: Around::default(), written, ..origin };
+    let origin = Origin { variable: None, affixes: Affixes::default(), written, ..origin };
     let pairs = (first..=last).zip(targets.iter());
     Ok(pairs
         .map(|(published, target)| {
@@ -207,7 +206,7 @@ fn wanted(
     Wanted { mapping: PortMapping { service: service.to_owned(), host_ip, published, target, protocol }, origin }
 }
 
-/// Empty for every address; IPv6 in brackets.
+/// Empty = every address; IPv6 in brackets.
 fn host_ip(text: &str) -> Result<Option<IpAddr>, ()> {
     if text.is_empty() {
         return Ok(None);
@@ -218,14 +217,14 @@ fn host_ip(text: &str) -> Result<Option<IpAddr>, ()> {
     }
 }
 
-/// Where the published port comes from. It stands at `place` of the text, and,
-/// where it is empty, at `part` of the text as written.
+/// Where the published port comes from. It is at `place` of the text, and, if that is
+/// empty, at `part` of the text as written.
 fn origin_of(item: &Node, scalar: &Scalar, place: Range<usize>, part: Range<usize>) -> Origin {
     let mut origin = Origin {
         file: item.file.to_path_buf(),
         line: item.line,
         variable: None,
-        around: Around::default(),
+        affixes: Affixes::default(),
         source: Source::Literal,
         written: Written::default(),
     };
@@ -240,19 +239,20 @@ fn origin_of(item: &Node, scalar: &Scalar, place: Range<usize>, part: Range<usiz
     origin.source = source(&template.uses, used);
     let has_it_all = used.out.start <= place.start && place.end <= used.out.end;
     let is_it = if place.is_empty() { used.range == part } else { has_it_all };
-    // Named twice, it would change more of the entry than this number.
+    // A variable that occurs twice would change more than this number.
     let once = mentions(&template.raw).iter().filter(|mention| mention.name == used.name).count() == 1;
     if is_it && once && !matches!(used.outcome, Outcome::Alternative(_)) {
         origin.variable = Some(used.name.clone());
         if !place.is_empty() {
             let text = |range: Range<usize>| scalar.text[range].to_owned();
-            origin.around = Around { before: text(used.out.start..place.start), after: text(place.end..used.out.end) };
+            origin.affixes =
+                Affixes { before: text(used.out.start..place.start), after: text(place.end..used.out.end) };
         }
     }
     origin
 }
 
-/// The source of a variable; `${A:-$B}` has that of B when B made the default.
+/// The source of a variable; that of B for `${A:-$B}` if the default is used.
 fn source(all: &[Use<Source>], of: &Use<Source>) -> Source {
     let within =
         |inner: &&Use<Source>| inner.nested && inner.range.start > of.range.start && inner.range.end < of.range.end;
@@ -267,10 +267,9 @@ fn source(all: &[Use<Source>], of: &Use<Source>) -> Source {
     }
 }
 
-/// How to write an entry.
 const SHORT: &str = "write \"PUBLISHED:TARGET\", such as \"8000:80\", with ports from 1 to 65535";
 
-/// Adds what to change: the variable's line, or the entry.
+/// Adds hints about what to change: the variable's line, or the entry.
 fn explain(error: Error, scalar: &Scalar) -> Error {
     let Some(template) = &scalar.template else {
         return error.hint(SHORT);

@@ -1,4 +1,4 @@
-//! Rules about the whole project: its name, and which services take part.
+//! Rules about the whole project: its name, and which services are active.
 
 use std::collections::BTreeSet;
 
@@ -6,14 +6,13 @@ use super::service::Definition;
 use crate::error::{Error, Result};
 use crate::model::{Service, is_project_name};
 
-/// A name as Compose makes it from a folder's: lower case, other characters
-/// dropped, no `_` or `-` in front.
+/// A project name as Compose derives it from a folder's: lower case, other characters
+/// dropped, no leading `_` or `-`.
 pub fn normalise_name(name: &str) -> String {
     let kept: String = name.to_lowercase().chars().filter(|c| matches!(c, 'a'..='z' | '0'..='9' | '-' | '_')).collect();
     kept.trim_start_matches(['_', '-']).to_owned()
 }
 
-/// The name that a project folder gives.
 pub fn name_from_dir(dir: &std::path::Path) -> Result<String> {
     let base = dir.file_name().unwrap_or_default().to_string_lossy();
     let name = normalise_name(&base);
@@ -24,8 +23,7 @@ pub fn name_from_dir(dir: &std::path::Path) -> Result<String> {
     Ok(name)
 }
 
-/// Refuses a name given with `-p` or `COMPOSE_PROJECT_NAME` that Compose would
-/// refuse.
+/// Refuses a name from `-p` or `COMPOSE_PROJECT_NAME` that Compose would refuse.
 pub fn check_name(name: &str) -> Result<()> {
     if is_project_name(name) {
         return Ok(());
@@ -37,8 +35,7 @@ pub fn check_name(name: &str) -> Result<()> {
     Err(if good.is_empty() { error } else { error.hint(format!("`{good}` would do")) })
 }
 
-/// The services of the active profiles, by name, after the checks Compose
-/// makes on them.
+/// The services of the active profiles by name, validated as Compose does.
 pub fn select(definitions: Vec<Definition>, profiles: &[String]) -> Result<Vec<Service>> {
     let wanted = |definition: &Definition| {
         definition.profiles.is_empty()
@@ -77,7 +74,7 @@ pub fn select(definitions: Vec<Definition>, profiles: &[String]) -> Result<Vec<S
     }
 }
 
-/// A circle of dependencies: its first service comes again as the last.
+/// A dependency cycle; its first service is repeated at the end.
 fn cycle(services: &[Service]) -> Option<Vec<&str>> {
     fn visit<'a>(
         service: &'a Service,

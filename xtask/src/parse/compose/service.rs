@@ -1,4 +1,4 @@
-//! A merged service as a service of the model.
+//! Turns a merged service into a service of the model.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,23 +9,22 @@ use super::ports::ports;
 use crate::error::{Error, Result};
 use crate::model::{NetworkSettings, Place, Service, TRAEFIK_LABELS, exposed_tcp};
 
-/// A service and what decides whether it takes part.
+/// A service and what decides whether it is active.
 #[derive(Debug, Clone)]
 pub struct Definition {
-    /// The service.
     pub service: Service,
     /// `profiles:`; empty = always active.
     pub profiles: Vec<String>,
-    /// Services that it names, and whether it cannot do without them.
+    /// Services that it depends on, and whether they are required.
     pub needs: Vec<(String, bool)>,
-    /// Has `provider:`: a program that takes the place of a container.
+    /// Has `provider:`: a program replaces the container.
     pub provided: bool,
     /// `FILE:LINE`, for messages.
     pub place: String,
 }
 
-/// Reads a service. `environment` resolves variables that the file names
-/// without a value.
+/// Reads a service. `environment` looks up variables that the file lists without a
+/// value.
 pub fn define(name: &str, node: &Node, environment: &dyn Fn(&str) -> Option<String>) -> Result<Definition> {
     if !matches!(node.data, Data::Map(_)) {
         return Err(node
@@ -33,7 +32,7 @@ pub fn define(name: &str, node: &Node, environment: &dyn Fn(&str) -> Option<Stri
             .hint("give it at least `image:` or `build:`"));
     }
     for (key, kinds, words) in KINDS {
-        // A key without anything is none of them.
+        // A key without a value is ignored.
         let written = node.entries().iter().find(|(name, _)| name == key).map(|(_, value)| value);
         if let Some(value) = written.filter(|value| value.is_null() || !kinds.contains(&kind(value))) {
             return Err(value
@@ -62,7 +61,7 @@ pub fn define(name: &str, node: &Node, environment: &dyn Fn(&str) -> Option<Stri
         labels,
         label_places,
     };
-    // `ports:` without anything is an error of its own in Compose.
+    // Compose refuses `ports:` without a value.
     if let Some((_, node)) = node.entries().iter().find(|(key, _)| key == "ports") {
         service.ports = ports(name, node)?;
     }
@@ -85,7 +84,7 @@ pub fn define(name: &str, node: &Node, environment: &dyn Fn(&str) -> Option<Stri
     Ok(Definition { service, profiles, needs, provided, place: node.place() })
 }
 
-/// The words of a test; a text is one for the shell.
+/// The words of a test; a string is a shell command.
 fn check_words(check: &Node) -> String {
     match check.get("test").map(|test| &test.data) {
         Some(Data::Scalar(scalar)) => format!("CMD-SHELL {}", scalar.text),
@@ -94,7 +93,6 @@ fn check_words(check: &Node) -> String {
     }
 }
 
-/// Labels for Traefik, and where each stands.
 fn traefik_labels(node: &Node) -> (BTreeMap<String, String>, BTreeMap<String, Place>) {
     let by_name = by_name(node.clone(), '=');
     let traefik = || by_name.entries().iter().filter(|(key, _)| key.starts_with(TRAEFIK_LABELS));
@@ -104,8 +102,8 @@ fn traefik_labels(node: &Node) -> (BTreeMap<String, String>, BTreeMap<String, Pl
     (labels, traefik().map(|(key, node)| (key.clone(), place(node))).collect())
 }
 
-/// The networks that a service is on, by key, and their names at the engine;
-/// `networks` is the project's own list of them.
+/// The networks of a service: keys and names at the engine. `networks` is the
+/// project's top-level section.
 pub fn networks(service: &Node, project: &str, networks: Option<&Node>) -> BTreeMap<String, String> {
     if service.get("network_mode").is_some() {
         return BTreeMap::new();
@@ -125,12 +123,11 @@ pub fn networks(service: &Node, project: &str, networks: Option<&Node>) -> BTree
     keys.into_iter().map(|key| (key.clone(), name(&key))).collect()
 }
 
-/// Whether a network is none that Compose makes.
 pub fn is_external(network: &Node) -> bool {
     network.get("external").is_some_and(|external| external.text() != Some("false"))
 }
 
-/// What the networks of these services say, by their names at the engine.
+/// Settings of these services' networks, by their names at the engine.
 pub fn network_settings(services: &[Service], networks: Option<&Node>) -> BTreeMap<String, NetworkSettings> {
     let is_true = |node: &Node| node.text().is_none_or(|text| text == "true");
     let settings = |key: &String| {
@@ -144,7 +141,6 @@ pub fn network_settings(services: &[Service], networks: Option<&Node>) -> BTreeM
     used.map(|(key, name)| (name.clone(), settings(key).unwrap_or_default())).collect()
 }
 
-/// What a value is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Text,
@@ -160,7 +156,7 @@ fn kind(node: &Node) -> Kind {
     }
 }
 
-/// What the keys that are read here may hold.
+/// What the keys that are read here may contain.
 const KINDS: [(&str, &[Kind], &str); 10] = [
     ("image", &[Kind::Text], "a text"),
     ("build", &[Kind::Text, Kind::Mapping], "a path or a mapping"),
@@ -174,7 +170,7 @@ const KINDS: [(&str, &[Kind], &str); 10] = [
     ("expose", &[Kind::List], "a list"),
 ];
 
-/// Services that other keys than `depends_on` make it depend on.
+/// Services that keys other than `depends_on` make it depend on.
 fn implied(node: &Node) -> Vec<&str> {
     let namespaces = ["network_mode", "ipc", "pid"];
     let mut names: Vec<&str> =
@@ -190,7 +186,7 @@ fn implied(node: &Node) -> Vec<&str> {
     names
 }
 
-/// Has a test of its own that is not switched off.
+/// Whether it has a test that is not disabled.
 fn checks_health(node: &Node) -> bool {
     let disabled = node.get("disable").and_then(Node::text) == Some("true");
     let test = node.get("test").is_some_and(|test| match &test.data {
@@ -218,8 +214,7 @@ fn variables(node: &Node, environment: &dyn Fn(&str) -> Option<String>) -> BTree
     by_name.entries().iter().filter_map(value).collect()
 }
 
-/// The text of a value that YAML may have taken for a number: `1.50` is 1.5,
-/// `0x10` is 16.
+/// The text of a value that YAML reads as a number: `1.50` is 1.5, `0x10` is 16.
 fn plain_text(scalar: &Scalar) -> String {
     let text = scalar.text.as_str();
     if scalar.quoted {
@@ -242,7 +237,7 @@ fn plain_text(scalar: &Scalar) -> String {
 }
 
 impl Definition {
-    /// The error for a service that two files define with `include`.
+    /// The error about a service that both an included and an including file define.
     pub fn conflict(name: &str, place: &str) -> Error {
         Error::new(format!("{place}: services.{name} conflicts with an included service"))
             .hint("change an included service in an override file: `include: [{path: [theirs.yaml, mine.yaml]}]`")

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{Data, Found, Node, check_ports, define, documents, literals, merge, select, strip_tags};
 use crate::model::Source;
 
-/// Everything the reader does to a text, without the files around it.
+/// All steps of the reader on a text, without files.
 fn read(text: &str, over: &str) {
     let file: Arc<Path> = Arc::from(Path::new("compose.yaml"));
     let lookup = |name: &str| (name == "A").then(|| ("8000".to_owned(), Source::Shell));
@@ -26,7 +26,7 @@ fn read(text: &str, over: &str) {
     }
 }
 
-/// Compose files that are nearly right.
+/// Compose files that are nearly valid.
 fn compose_file() -> impl Strategy<Value = String> {
     let port = prop_oneof![
         "[0-9]{1,5}(-[0-9]{1,5})?(:[0-9]{1,5}(-[0-9]{1,5})?)?(/(tcp|udp|x))?",
@@ -51,7 +51,7 @@ proptest! {
     #[test]
     fn never_panics(text in prop_oneof![compose_file(), "(?s).{0,80}"], over in compose_file()) {
         read(&text, &over);
-        // Its places are places of the text.
+        // Its positions are positions in the text.
         for found in literals(&text, &Arc::from(Path::new("f.yaml"))).unwrap_or_default() {
             if let Found::Literal(literal) = found {
                 prop_assert_eq!(&text[literal.digits], literal.published.to_string());
@@ -71,7 +71,7 @@ fn merge_keys_fill_gaps_and_lines_stay() {
     assert_eq!(b.get("x").unwrap().text(), Some("1"));
     assert_eq!(b.get("x").unwrap().line, 1);
     assert_eq!((b.get("y").unwrap().text(), b.get("y").unwrap().line), (Some("3"), 4));
-    // A quoted `<<` is a key like any other.
+    // A quoted `<<` is an ordinary key.
     assert_eq!(node.get("c").unwrap().get("<<").unwrap().text(), Some("4"));
 }
 

@@ -1,4 +1,4 @@
-//! An entry of `ports:` as it is written, its parts told apart.
+//! The parts of an entry of `ports:` as written.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -7,8 +7,8 @@ use super::node::{Node, Scalar, Template};
 use super::number::numbers;
 use crate::model::Written;
 
-/// Where the published part of a short entry stands in the text as written:
-/// between the last two colons outside `${…}`. Empty when there is none.
+/// Range of the published part in a short entry as written: between the last two
+/// colons outside `${…}`. Empty if there is none.
 pub(super) fn published_part(scalar: &Scalar) -> Range<usize> {
     let Some(template) = &scalar.template else {
         return 0..0;
@@ -20,18 +20,17 @@ pub(super) fn published_part(scalar: &Scalar) -> Range<usize> {
     }
 }
 
-/// The colons of a text as written that are not within `${…}`.
+/// Positions of colons outside `${…}`.
 fn outer_colons(template: &Template) -> Vec<usize> {
     let outer = |at: &usize| !template.uses.iter().any(|used| !used.nested && used.range.contains(at));
     template.raw.match_indices(':').map(|(at, _)| at).filter(outer).collect()
 }
 
-/// The texts of a short entry whose published part is `published`.
 pub(super) fn written_short(scalar: &Scalar, published: &str) -> Written {
     let mut written = Written { published: zero(published), ..Written::default() };
     let Some(template) = &scalar.template else { return written };
     let outer = outer_colons(template);
-    // `${WHOLE}` may hold several parts: then none of them can be told apart.
+    // `${WHOLE}` may contain several parts, which cannot be separated then.
     if outer.len() != scalar.text.matches(':').count() {
         written.whole = Some(template.raw.clone());
         return written;
@@ -48,12 +47,11 @@ pub(super) fn written_short(scalar: &Scalar, published: &str) -> Written {
     let target = protocol.map_or(target, |at| &target[..at]);
     written.host_ip = with_variables(ip);
     written.published = with_variables(port).or(written.published);
-    // The protocol in a variable of the target: `${TARGET:-80/udp}`.
+    // The target's variable may contain the protocol: `${TARGET:-80/udp}`.
     written.target = with_variables(target).filter(|_| protocol.is_some() || !scalar.text.contains('/'));
     written
 }
 
-/// The texts of a long entry.
 pub(super) fn written_long(item: &Node) -> Written {
     let raw = |scalar: &Scalar| scalar.template.as_ref().map(|template| template.raw.clone());
     let template = |key: &str| item.get(key).and_then(Node::scalar).and_then(raw);

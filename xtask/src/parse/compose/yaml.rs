@@ -10,12 +10,12 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Spanned
 use super::node::{Data, Node, Scalar, Tag};
 use crate::error::{Error, Result};
 
-/// Nodes that aliases may add up to: nested ones double with every line.
+/// Maximum number of nodes from aliases: nested ones double with every line.
 const ALIAS_BUDGET: usize = 100_000;
-/// Nesting that no compose file needs, and that recursion can bear.
+/// More than any compose file needs, and safe for recursion.
 const MAX_DEPTH: usize = 64;
 
-/// Reads the documents of a file; empty ones are left out.
+/// Parses the documents of a file; empty ones are left out.
 pub fn documents(text: &str, file: &Arc<Path>) -> Result<Vec<Node>> {
     let mut text = Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text));
     let mut indented = BTreeSet::new();
@@ -31,15 +31,15 @@ pub fn documents(text: &str, file: &Arc<Path>) -> Result<Vec<Node>> {
             error: None,
         };
         let scanned = Parser::new_from_str(&text).load(&mut builder, true);
-        // The builder's own error comes first: the scanner went on after it.
+        // The builder's own error came first: the scanner continued after it.
         if let Some(error) = builder.error {
             return Err(error);
         }
         let Err(error) = scanned else { return Ok(builder.documents) };
         let next =
             loose_line(&error, &indented).filter(|line| indented.len() < MAX_LOOSE && *line <= text.lines().count());
-        // Where it does not help, a bracket is missing: the first line that
-        // stood out tells best where.
+        // If moving lines does not help, a bracket is missing, most likely near
+        // the first such line.
         let error = first.get_or_insert(error);
         let Some(loose) = next else {
             let line = error.marker().line();
@@ -51,29 +51,27 @@ pub fn documents(text: &str, file: &Arc<Path>) -> Result<Vec<Node>> {
     }
 }
 
-/// The line within brackets or quotes that stands further left than YAML
-/// allows, when that is what the scanner complains of. The library behind
-/// Compose does not mind, and `ports: [` closed by a `]` right below it is
-/// widespread.
+/// The line within brackets or quotes that is indented less than YAML allows, if the
+/// scanner complains about that. The library that Compose uses accepts it, and
+/// `ports: [` closed by a `]` directly below is widespread.
 fn loose_line(error: &ScanError, indented: &BTreeSet<usize>) -> Option<usize> {
     let line = error.marker().line();
     match error.info() {
         "invalid indentation" | "invalid indentation in flow construct" => Some(line),
-        // Here it names the line of the quote: one of those below is meant.
+        // The error names the line of the quote; the bad one is below.
         "invalid indentation in quoted scalar" => (line + 1..=line + MAX_LOOSE).find(|line| !indented.contains(line)),
         _ => None,
     }
     .filter(|line| !indented.contains(line))
 }
 
-/// Such lines in one file; each costs another look at the file.
+/// Maximum number of such lines in a file; each means parsing it again.
 const MAX_LOOSE: usize = 50;
 
-/// How far: further than anything that is nested.
+/// How far to indent: more than any nesting.
 const INDENT: usize = 2 * MAX_DEPTH;
 
-/// The text with one line moved to the right, where leading space means
-/// nothing.
+/// Indents one line, in a place where leading space has no meaning.
 fn indent(text: &str, line: usize) -> String {
     let start = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let (before, after) = text.split_at(start);
@@ -82,7 +80,7 @@ fn indent(text: &str, line: usize) -> String {
 
 struct Builder<'a> {
     file: &'a Arc<Path>,
-    /// Lines that were moved to the right.
+    /// Lines that were indented.
     indented: &'a BTreeSet<usize>,
     documents: Vec<Node>,
     open: Vec<Open>,
@@ -95,13 +93,13 @@ struct Builder<'a> {
 struct Open {
     node: Node,
     anchor: usize,
-    /// Of a mapping: the key whose value comes next, its line, and whether it
-    /// is a plain `<<`.
+    /// For a mapping: the key whose value comes next, its line, and whether it is an
+    /// unquoted `<<`.
     key: Option<(String, usize, bool)>,
-    /// Values of `<<`, in order; its line.
+    /// Values of `<<` in order, and its line.
     merged: Vec<Node>,
     merge_line: Option<usize>,
-    /// Lines of the keys, for duplicates.
+    /// Lines of the keys, to report duplicates.
     lines: Vec<usize>,
 }
 
@@ -169,7 +167,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Puts a finished node where it belongs.
+    /// Adds a finished node to the innermost open collection.
     fn insert(&mut self, node: Node, anchor: usize, plain: bool) -> Result<()> {
         if anchor > 0 {
             self.anchors.insert(anchor, node.clone());
@@ -221,7 +219,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Adds what `<<` brings: keys that are not there, earlier sources first.
+    /// Adds missing keys from `<<`; earlier sources win.
     fn finish(&self, mut node: Node, merged: Vec<Node>) -> Result<Node> {
         let Data::Map(entries) = &mut node.data else {
             return Ok(node);
@@ -254,7 +252,7 @@ fn compose_tag(tag: Option<&saphyr_parser::Tag>) -> Tag {
     }
 }
 
-/// Number of nodes below and including `node`, counted up to `limit` + 1.
+/// Number of nodes in `node`, itself included, counted up to `limit` + 1.
 fn size(node: &Node, limit: usize) -> usize {
     let mut total = 1;
     let children: Box<dyn Iterator<Item = &Node>> = match &node.data {

@@ -7,19 +7,17 @@ use serde::Deserialize;
 use crate::error::{Context, Result};
 use crate::model::{Pool, Version};
 
-/// What the engine is, and how it is set up.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Info {
     /// `28.5.2+dfsg4`.
     pub version: String,
     /// `Docker Desktop`, `Debian GNU/Linux 12 (bookworm)`.
     pub system: String,
-    /// Where images and volumes are, on the engine's machine.
+    /// Folder of images and volumes, on the engine's machine.
     pub root_dir: PathBuf,
     /// Runs without root.
     pub rootless: bool,
-    /// `default-address-pools` of its daemon.json (IPv4); empty = the built-in
-    /// ones.
+    /// `default-address-pools` of its daemon.json (IPv4); empty = the built-in ones.
     pub pools: Vec<Pool>,
 }
 
@@ -45,7 +43,7 @@ struct ApiPool {
 
 /// `GET /info`.
 pub fn info(json: &[u8]) -> Result<Info> {
-    let api: ApiInfo = serde_json::from_slice(json).context("read what the engine says of itself")?;
+    let api: ApiInfo = serde_json::from_slice(json).context("read the engine's description of itself")?;
     let rootless = |option: &String| option.split(',').any(|word| word == "name=rootless");
     let pool = |pool: ApiPool| Some(Pool { base: pool.base.parse().ok()?, size: pool.size.min(32) });
     Ok(Info {
@@ -57,7 +55,7 @@ pub fn info(json: &[u8]) -> Result<Info> {
     })
 }
 
-/// Versions of its API that the engine speaks; `None` where one cannot be read.
+/// API versions that the engine supports; `None` if one cannot be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineVersion {
     /// The highest.

@@ -36,7 +36,7 @@ struct ApiMount {
 }
 
 impl ApiMount {
-    /// The engine itself names a volume by 64 hexadecimal digits.
+    /// The engine names an anonymous volume with 64 hexadecimal digits.
     fn is_unnamed(&self) -> bool {
         self.kind.as_deref() == Some("volume") && self.name.as_deref().is_some_and(is_full_id)
     }
@@ -67,7 +67,7 @@ struct ApiPort {
     kind: Option<String>,
 }
 
-/// Containers with what their labels of Compose say, as far as Compose would accept it.
+/// Compose's labels are only used if Compose would accept their values.
 pub fn containers(json: &[u8]) -> Result<Vec<Container>> {
     let list: Vec<ApiContainer> = serde_json::from_slice(json).context("read the engine's list of containers")?;
     Ok(list.into_iter().map(container).collect())
@@ -83,7 +83,7 @@ fn container(api: ApiContainer) -> Container {
         Attachment { name, id: endpoint.network.unwrap_or_default(), address }
     };
     let name = api.names.and_then(|names| names.into_iter().next()).unwrap_or_default();
-    // Without a project the other two mean nothing.
+    // Without a project the other two labels mean nothing.
     let project = compose_project(&labels).map(str::to_owned);
     let mut of_project = |label: &str| labels.remove(label).filter(|_| project.is_some());
     let service = of_project("com.docker.compose.service").filter(|name| is_service_name(name));
@@ -139,7 +139,7 @@ fn state(word: &str) -> State {
     }
 }
 
-/// The list has no field for health; the status says it in brackets (moby,
+/// The list has no field for health; the status contains it in parentheses (moby,
 /// `daemon/container/state.go`).
 fn health(status: &str) -> Option<Health> {
     if status.contains("(healthy)") {
@@ -158,8 +158,8 @@ fn exit_code(status: &str) -> Option<u8> {
     status.strip_prefix("Exited (")?.split_once(')')?.0.parse().ok()
 }
 
-/// "Up Less than a second", "Up 3 seconds (healthy)"; from a minute on the engine
-/// counts no seconds.
+/// "Up Less than a second", "Up 3 seconds (healthy)"; after a minute the engine no
+/// longer tells seconds.
 fn seconds_up(status: &str) -> Option<u64> {
     let age = status.strip_prefix("Up ")?;
     if age.starts_with("Less than") { Some(0) } else { age.split_once(" second")?.0.parse().ok() }

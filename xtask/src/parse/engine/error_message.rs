@@ -1,8 +1,8 @@
-//! What every endpoint answers with where it refuses.
+//! The error answer of every endpoint.
 
 use serde::Deserialize;
 
-/// The text of `{"message": …}`; anything else as it is.
+/// The text of `{"message": …}`; anything else unchanged.
 pub fn error_message(json: &[u8]) -> String {
     #[derive(Deserialize)]
     struct ApiError {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::error::{Context, Result};
 use crate::model::exposed_tcp;
 
-/// A name of each image in the list, or its id where it has none.
+/// One name of each image, or its id if it has none.
 pub fn images(json: &[u8]) -> Result<Vec<String>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -23,7 +23,6 @@ pub fn images(json: &[u8]) -> Result<Vec<String>> {
     Ok(list.into_iter().map(name).collect())
 }
 
-/// One image.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Image {
     /// Full id.
@@ -34,7 +33,6 @@ pub struct Image {
     pub exposed: Vec<u16>,
 }
 
-/// Reads one image.
 pub fn image(json: &[u8]) -> Result<Image> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -48,7 +46,7 @@ pub fn image(json: &[u8]) -> Result<Image> {
         labels: Option<BTreeMap<String, String>>,
         exposed_ports: Option<BTreeMap<String, serde_json::Value>>,
     }
-    let api: ApiImage = serde_json::from_slice(json).context("read what the engine says of an image")?;
+    let api: ApiImage = serde_json::from_slice(json).context("read the engine's description of an image")?;
     let (labels, exposed) = api.config.map(|config| (config.labels, config.exposed_ports)).unwrap_or_default();
     let exposed = exposed.unwrap_or_default();
     Ok(Image {

@@ -6,25 +6,25 @@ use serde::Deserialize;
 
 use crate::error::{Context, Result};
 
-/// Why a container is as it is.
+/// The details that explain a container's state.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Detail {
-    /// Its first process, as the engine's machine numbers it, while it runs.
+    /// Its main process on the engine's machine, while it runs.
     pub pid: Option<u32>,
     /// Exit code of its last run.
     pub exit_code: i64,
-    /// The engine's error of its last start, else empty.
+    /// The engine's error from its last start, otherwise empty.
     pub error: String,
-    /// The kernel ended it for want of memory.
+    /// The kernel killed it because memory ran out.
     pub out_of_memory: bool,
-    /// Output of the last healthcheck, else empty.
+    /// Output of the last healthcheck, otherwise empty.
     pub check_output: String,
-    /// How often its restart policy brought it back.
+    /// How often its restart policy restarted it.
     pub restarts: u64,
-    /// Ports of the host that it publishes whenever it runs, as far as they were
-    /// named: a range, or one that the engine picks, is left out.
+    /// Host ports that it publishes whenever it runs, without ranges and ports that the
+    /// engine picks.
     pub published: Vec<u16>,
-    /// Its environment, also what its image sets.
+    /// Its environment, including what its image sets.
     pub environment: BTreeMap<String, String>,
 }
 
@@ -84,9 +84,8 @@ struct ApiCheck {
     output: Option<String>,
 }
 
-/// Reads one container.
 pub fn detail(json: &[u8]) -> Result<Detail> {
-    let api: ApiInspect = serde_json::from_slice(json).context("read what the engine says of a container")?;
+    let api: ApiInspect = serde_json::from_slice(json).context("read the engine's description of a container")?;
     let last = api.state.health.and_then(|health| health.log?.pop()).and_then(|check| check.output);
     let bindings = api.host_config.port_bindings.unwrap_or_default();
     let published = bindings.into_values().flatten().flatten();

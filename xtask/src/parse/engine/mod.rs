@@ -1,5 +1,5 @@
-//! Answers of the engine's HTTP API (docs.docker.com, Engine API 1.41 and later): a
-//! file and one decoder for each endpoint.
+//! Answers of the engine's HTTP API (docs.docker.com, Engine API 1.41 and later): one
+//! file and one decoder per endpoint.
 
 mod about;
 mod containers;

@@ -48,15 +48,15 @@ struct ApiEndpoint {
 /// `GET /networks`.
 pub fn networks(json: &[u8]) -> Result<Vec<Network>> {
     let list: Vec<ApiNetwork> = serde_json::from_slice(json).context("read the engine's list of networks")?;
-    Ok(list.into_iter().map(of_api).collect())
+    Ok(list.into_iter().map(from_api).collect())
 }
 
 /// `GET /networks/NAME`.
 pub fn network(json: &[u8]) -> Result<Network> {
-    serde_json::from_slice(json).map(of_api).context("read what the engine says of a network")
+    serde_json::from_slice(json).map(from_api).context("read the engine's description of a network")
 }
 
-fn of_api(api: ApiNetwork) -> Network {
+fn from_api(api: ApiNetwork) -> Network {
     let configs = api.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
     let mut options = api.options.unwrap_or_default();
     let host_ip = NetworkSettings::address(&options);

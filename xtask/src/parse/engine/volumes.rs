@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::error::{Context, Result};
 
-/// Names, sorted.
+/// Sorted names.
 pub fn volumes(json: &[u8]) -> Result<Vec<String>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]

@@ -1,15 +1,13 @@
-//! What an engine says when it cannot publish a port.
+//! An engine's messages about ports that it cannot publish.
 //!
-//! The texts, by engine, are in the table of `tests.rs`. They were read in
-//! moby's sources at its tags (1.x to 29), in those of rootlesskit, Podman and
-//! gvisor-tap-vsock, printed by the engines 20.10, 26.1 and 28.5, or are quoted
-//! in the issue trackers of Docker Desktop. The input may be all that Compose
-//! wrote: progress, and the error somewhere in it.
+//! `tests.rs` lists the texts by engine. They come from the sources of moby (tags 1.x
+//! to 29), rootlesskit, Podman and gvisor-tap-vsock, from the engines 20.10, 26.1 and
+//! 28.5, and from the issue trackers of Docker Desktop. The input may be all of
+//! Compose's output: progress, and the error somewhere in it.
 //!
-//! The engine's own words are English everywhere. Where Docker Desktop passes
-//! on what Windows says about a socket, that part is in the user's language:
-//! it is never read, and the cause is [`Cause::Refused`]. The bind probe tells
-//! what is behind it.
+//! The engine's own messages are always English. Docker Desktop adds Windows' error
+//! about a socket in the user's language: that part is not read, and the cause is
+//! [`Cause::Refused`]. The bind probe then finds the reason.
 
 mod other;
 #[cfg(test)]
@@ -25,44 +23,43 @@ use crate::parse::rows::text;
 /// A port that an engine could not publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortProblem {
-    /// Address in the message; unspecified = every address of that family.
-    /// Rootless engines name an address of their own network here
-    /// (`10.0.2.100`), so mappings are found by port and protocol.
+    /// Address in the message; unspecified = every address of that family. Rootless
+    /// engines name an address of their own network (`10.0.2.100`), so mappings are
+    /// found by port and protocol.
     pub host_ip: Option<IpAddr>,
-    /// The published port, where the text has it.
+    /// The published port, if the text contains it.
     pub port: Option<u16>,
-    /// Transport protocol, where the text has it.
+    /// The protocol, if the text contains it.
     pub protocol: Option<Protocol>,
-    /// Why.
     pub cause: Cause,
-    /// Name of the container that should have had the port, where the text has it.
+    /// Name of the container that should get the port, if the text contains it.
     pub container: Option<String>,
 }
 
 /// Why a port could not be published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// The same engine gave it to another container (or believes so).
+    /// The engine gave it to another container, or believes so.
     Allocated,
-    /// Somebody else has it: a process, or another engine.
+    /// A process or another engine has it.
     InUse,
-    /// The system refuses it to this engine: reserved, or held exclusively.
+    /// The system refuses it: reserved, or held exclusively.
     Forbidden,
-    /// A port below 1024, and an engine without that privilege.
+    /// A port below 1024, and the engine may not bind those.
     Privileged,
-    /// The host IP is not an address of that machine.
+    /// The host IP is not an address of the engine's machine.
     NotLocal,
     /// Every port of the requested range is taken.
     AllAllocated,
-    /// Docker Desktop's or Podman's forwarder failed: the port is taken, is
-    /// reserved, or the forwarder is stale.
+    /// Docker Desktop's or Podman's forwarder failed: the port is taken or reserved, or
+    /// the forwarder is stale.
     Backend,
-    /// The host refused, and said why in its own language.
+    /// The host refused with a message in its own language.
     Refused,
 }
 
 impl Cause {
-    /// A fragment that tells people.
+    /// As part of a sentence.
     pub fn as_str(self) -> &'static str {
         match self {
             Cause::Allocated => "the engine gave it to another container",
@@ -77,12 +74,12 @@ impl Cause {
     }
 }
 
-/// The first port problem in `output`, if there is one.
+/// The first port problem in `output`.
 pub fn port_problem(output: &[u8]) -> Option<PortProblem> {
     port_problems(output).into_iter().next()
 }
 
-/// Every port problem in `output`, each once, in order.
+/// All distinct port problems in `output`, in order.
 pub fn port_problems(output: &[u8]) -> Vec<PortProblem> {
     let mut problems = Vec::new();
     for line in text(output).lines() {
@@ -93,8 +90,8 @@ pub fn port_problems(output: &[u8]) -> Vec<PortProblem> {
     problems
 }
 
-/// Words that an engine puts around the fact. A program in a container may well
-/// log "address already in use" itself, and Compose passes that on.
+/// Texts that mark a line as the engine's. A program in a container may log "address
+/// already in use" too, and Compose prints its logs.
 const FRAMES: &[&str] = &[
     "error response from daemon",
     "driver failed programming external connectivity",
@@ -124,10 +121,10 @@ fn in_line(line: &str) -> Option<PortProblem> {
     } else if has("returned unexpected status") || has("unable to list exposed ports") || has("proxy already running") {
         Cause::Backend
     } else if has("failed to listen on tcp socket: address already in use") {
-        // moby 28, `portmapper`: the one form that names no port.
+        // moby 28, `portmapper`: the only form without a port.
         Cause::InUse
     } else if port.is_some() && (has("address already in use") || has("eaddrinuse")) {
-        // Without a port it is about a container's fixed IP address.
+        // Without a port it is about a container's static IP address.
         Cause::InUse
     } else if port.is_some() && (has("cannot assign requested address") || has("can't assign requested address")) {
         Cause::NotLocal
@@ -143,7 +140,6 @@ fn in_line(line: &str) -> Option<PortProblem> {
     Some(PortProblem { host_ip: place.ip, port, protocol: place.protocol, cause, container: container(line, &lower) })
 }
 
-/// Where the engine wanted to listen.
 #[derive(Default)]
 struct Place {
     ip: Option<IpAddr>,
@@ -151,12 +147,12 @@ struct Place {
     protocol: Option<Protocol>,
 }
 
-/// Reads what follows the words that introduce a place.
+/// Parses the text after the words that introduce an address.
 type Reader = fn(&str) -> Option<Place>;
 
 impl Place {
-    /// Reads the places of a line, surest wording first, until one has a port.
-    /// `lower` is the line in lower case.
+    /// Tries the forms of a line, most specific first, until one has a port. `lower` is
+    /// the line in lower case.
     fn find(lower: &str) -> Place {
         let after = |words: &str| lower.find(words).map(|at| &lower[at + words.len()..]);
         let readers: [(&str, Reader); 8] = [
@@ -172,8 +168,8 @@ impl Place {
         readers.iter().find_map(|(words, read)| after(words).and_then(read)).unwrap_or_default()
     }
 
-    /// `0.0.0.0:8000`, `[::]:8000`, `:::8000` or `:8000`, and perhaps `/tcp`
-    /// after it or after a container's address: `0.0.0.0:8000:172.18.0.2:80/tcp`.
+    /// `0.0.0.0:8000`, `[::]:8000`, `:::8000` or `:8000`, optionally followed by `/tcp` or by
+    /// a container's address and `/tcp`: `0.0.0.0:8000:172.18.0.2:80/tcp`.
     fn address(rest: &str) -> Option<Place> {
         let word = rest.split_ascii_whitespace().next()?.trim_end_matches([':', ',']);
         let (word, protocol) = match word.split_once('/') {
@@ -194,8 +190,8 @@ impl Place {
         Some(Place { ip, port: Some(leading_number(port)?), protocol })
     }
 
-    /// `8001 for 0.0.0.0:8000-8010:…`, `for 0.0.0.0:8000:…` or an address: the
-    /// number before `for` is the one of the range that was tried.
+    /// `8001 for 0.0.0.0:8000-8010:…`, `for 0.0.0.0:8000:…` or an address: the number before
+    /// `for` is the port of the range that was tried.
     fn host_port(rest: &str) -> Option<Place> {
         match rest.split_once("for ") {
             Some((tried, address)) if tried.trim().bytes().all(|b| b.is_ascii_digit()) => {
@@ -206,25 +202,24 @@ impl Place {
         }
     }
 
-    /// `tcp 0.0.0.0:8000 -> 127.0.0.1:0` (in the text `TCP`).
+    /// `tcp 0.0.0.0:8000 -> 127.0.0.1:0` (`TCP` in the original).
     fn named(rest: &str) -> Option<Place> {
         let (protocol, address) = rest.split_once(' ')?;
         Some(Place { protocol: protocol.parse().ok(), ..Place::address(address)? })
     }
 
-    /// What follows `listen tcp`: perhaps 4 or 6, then an address.
+    /// The text after `listen tcp`: optionally 4 or 6, then an address.
     fn listen(rest: &str, protocol: Protocol) -> Option<Place> {
         let address = rest.trim_start_matches(['4', '6']).strip_prefix(' ')?;
         Some(Place { protocol: Some(protocol), ..Place::address(address)? })
     }
 
-    /// A number alone.
     fn number(rest: &str) -> Option<Place> {
         Some(Place { port: Some(leading_number(rest)?), ..Place::default() })
     }
 }
 
-/// The number that `text` starts with: of `8000-8010:172.18.0.2:80` the first.
+/// The number that `text` starts with: 8000 for `8000-8010:172.18.0.2:80`.
 fn leading_number(text: &str) -> Option<u16> {
     text[..text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len()].parse().ok()
 }

@@ -1,10 +1,10 @@
-//! What else an engine refuses at `up`, and a tool can do something about:
-//! names of containers that exist, and networks that are gone or exhausted.
+//! Other errors of `up` that a tool can fix: container names that are taken, and
+//! networks that are gone or exhausted.
 
 use crate::parse::rows::text;
 
-/// A container of that name exists already: a fixed `container_name:` in a
-/// second project, or a leftover.
+/// A container of that name exists: a fixed `container_name:` in a second project, or
+/// a leftover.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameConflict {
     /// The name, without the leading slash.
@@ -16,34 +16,31 @@ pub struct NameConflict {
 /// A network that `up` could not use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NetworkProblem {
-    /// Containers refer to a network that was removed; `up --force-recreate`
-    /// (or `down`) cures it.
+    /// Containers refer to a network that was removed; `up --force-recreate` or `down`
+    /// fixes it.
     Gone,
     /// A network declared as external does not exist.
-    ExternalMissing {
-        /// Its name.
-        name: String,
-    },
+    ExternalMissing { name: String },
     /// The engine has no address range left for another network.
     PoolsExhausted,
 }
 
-/// Reads `The container name "/x" is already in use by container "ID"`
-/// (the same text in every engine from 1.x to 29).
+/// Parses `The container name "/x" is already in use by container "ID"` (the same text
+/// in every engine from 1.x to 29).
 pub fn name_conflict(output: &[u8]) -> Option<NameConflict> {
     text(output).lines().find_map(|line| {
-        // In JSON progress the quotes come escaped.
+        // JSON progress escapes the quotes.
         let line = line.replace("\\\"", "\"");
         let (_, rest) = line.split_once("container name \"")?;
         let (name, rest) = rest.split_once("\" is already in use by container ")?;
-        // Without quotes before 1.13.
+        // No quotes before 1.13.
         let holder = rest.trim_start_matches('"').split(|c: char| !c.is_ascii_hexdigit()).next();
         let holder = holder.filter(|id| id.len() >= 12).map(str::to_owned);
         Some(NameConflict { name: name.trim_start_matches('/').to_owned(), holder })
     })
 }
 
-/// Reads the engine's and Compose's words about networks: `network ID not
+/// Parses the engine's and Compose's messages about networks: `network ID not
 /// found` (20.10 to 28), `could not find an available, non-overlapping IPv4
 /// address pool` (to 26), `all predefined address pools have been fully
 /// subnetted` (from 27), `network X declared as external, but could not be
@@ -61,7 +58,7 @@ pub fn network_problem(output: &[u8]) -> Option<NetworkProblem> {
         }
         let (_, rest) = line.split_once("network ")?;
         let (id, _) = rest.split_once(" not found")?;
-        // A name with spaces is a sentence of somebody else's.
+        // With spaces it is part of another sentence.
         (!id.contains(' ')).then_some(NetworkProblem::Gone)
     })
 }

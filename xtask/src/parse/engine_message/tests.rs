@@ -1,4 +1,4 @@
-//! Every wording known, with what it means.
+//! Every known wording and its meaning.
 
 use super::*;
 
@@ -6,7 +6,6 @@ const P28: &str = "Error response from daemon: failed to set up container networ
 const P26: &str = "Error response from daemon: driver failed programming external connectivity on endpoint demo-backend-1 (0f2c8a6e4b1d): ";
 const DESKTOP: &str = "Error response from daemon: Ports are not available: ";
 
-/// Reads `text`, and expects `address protocol cause container`; `-` = none.
 #[track_caller]
 fn check(text: &str, expected: &str) {
     let found = port_problem(text.as_bytes()).map(|p| {
@@ -19,7 +18,7 @@ fn check(text: &str, expected: &str) {
     assert_eq!(found.as_deref().unwrap_or("none"), expected, "{text}");
 }
 
-/// Whole lines as people quoted them; one has Windows' own words in Portuguese.
+/// Whole lines as users quoted them; one contains Windows' message in Portuguese.
 #[test]
 fn recorded_lines() {
     let sample = text(include_bytes!("../../../tests/fixtures/tools/docker-port-errors.txt"));
@@ -119,7 +118,7 @@ fn a_host_process_by_engine() {
         &format!("{P28}failed to bind host port 10.0.2.100:3000/tcp: {used}"),
         "10.0.2.100 3000 tcp InUse demo-backend-1",
     );
-    // In State.Error of the container there is no frame around it.
+    // The container's State.Error has no frame.
     check(&format!("failed to bind host port 0.0.0.0:8000/tcp: {used}"), "0.0.0.0 8000 tcp InUse -");
     // `docker run`.
     check(
@@ -225,7 +224,7 @@ fn docker_desktop() {
     );
 }
 
-/// In whatever language: the port is known, the cause is for the probe to say.
+/// In any language the port is known; the probe has to find the cause.
 #[test]
 fn docker_desktop_on_windows_in_any_language() {
     for windows in [
@@ -244,7 +243,7 @@ fn docker_desktop_on_windows_in_any_language() {
         }
         check(&format!("{DESKTOP}listen tcp 0.0.0.0:5432: bind: {windows}"), "0.0.0.0 5432 tcp Refused -");
     }
-    // The bytes of a console that is not UTF-8.
+    // Bytes of a console that is not UTF-8.
     let mut bytes =
         format!("{DESKTOP}exposing port TCP 0.0.0.0:5432 -> 127.0.0.1:0: listen tcp 0.0.0.0:5432: bind: ").into_bytes();
     bytes.extend([0x81, 0xfc, 0x99, 0x3a, 0x20, 0xe9]);
@@ -279,7 +278,7 @@ fn what_is_no_port_problem() {
         "",
         "Error response from daemon: No such image: nope:1",
         "Error response from daemon: Conflict. The container name \"/x\" is already in use by container \"0f2c\".",
-        // A container's fixed IP address.
+        // A container's static IP address.
         "Error response from daemon: failed to set up container networking: Address already in use",
         // A program in a container, about its own port.
         "backend-1  | listen tcp 0.0.0.0:8000: bind: address already in use",

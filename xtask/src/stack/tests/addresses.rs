@@ -1,4 +1,4 @@
-//! What stands around the number in the value of a variable.
+//! The text around the number in the value of a variable.
 
 use super::*;
 
@@ -8,7 +8,7 @@ fn around(entry: &str, env: &str) -> Vec<String> {
     let stack = project.read().unwrap();
     let describe = |wanted: &crate::model::Wanted| {
         let origin = wanted.origin.as_ref().unwrap();
-        let (variable, around) = (origin.variable.as_deref().unwrap_or("-"), &origin.around);
+        let (variable, around) = (origin.variable.as_deref().unwrap_or("-"), &origin.affixes);
         format!("{variable} {}|{} {}", around.before, around.after, wanted.mapping.address())
     };
     stack.ports().map(describe).collect()
@@ -32,7 +32,7 @@ fn the_text_around_the_number_is_known_wherever_the_value_stands() {
         (r#""${A:-${B:-127.0.0.1:8000}}:80""#, "B=[::1]:8002\n", "A [::1]:| [::1]:8002"),
         (r#""${P:-127.0.0.1:8000-8009}:80""#, "", "P 127.0.0.1:| 127.0.0.1:8000-8009"),
         ("{target: 80, published: \"${P:-8000}\", host_ip: \"${H:-127.0.0.1}\"}", "", "P | 127.0.0.1:8000"),
-        // Nowhere can the number be replaced alone.
+        // The number cannot be replaced alone.
         (r#""${A}${B}:80""#, "A=127.0.0.1:80\nB=01\n", "- | 127.0.0.1:8001"),
         (r#""80${N}:80""#, "N=01\n", "- | 8001"),
         (r#""${P}:${P}""#, "P=8000\n", "- | 8000"),

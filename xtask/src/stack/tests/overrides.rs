@@ -1,4 +1,4 @@
-//! Our own override file, read back, and fixed names.
+//! Reads the generated override file back; and fixed names.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use crate::decide::{Changes, Slot, is_generated, published, render, slots};
 use crate::model::{FixedName, Named, Stack};
 use crate::stack::fixed_names;
 
-/// Without what tells where things stand.
+/// Removes positions.
 fn bare(mut stack: Stack) -> Stack {
     for wanted in stack.services.iter_mut().flat_map(|service| &mut service.ports) {
         wanted.origin = None;
@@ -19,7 +19,7 @@ fn bare(mut stack: Stack) -> Stack {
     stack
 }
 
-/// Entries of `ports:`; `@` is a published port of its own.
+/// Entries of `ports:`; `@` becomes a unique published port.
 fn entry() -> impl Strategy<Value = String> {
     prop_oneof![
         Just("\"@:80\"".to_owned()),
@@ -43,8 +43,7 @@ fn entry() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
-    /// What is generated reads back as the same project with the ports moved,
-    /// tells what it moves, and does not depend on itself.
+    /// The generated file reads back as the same project with the ports moved, and only those.
     #[test]
     fn the_generated_file_moves_exactly_the_ports(
         services in prop::collection::vec(prop::collection::vec(entry(), 0..6), 1..4),
@@ -81,7 +80,7 @@ proptest! {
         }
         prop_assert_eq!(bare(after.clone()), bare(wanted), "{}", generated);
         prop_assert_eq!(&Changes::between(&before, &after), &changes);
-        // Variables of what was not moved have their say.
+        // Variables of ports that were not moved still take effect.
         std::fs::write(project.dir().join(".env"), "ADDRESS=\nTARGET=99\nC=9\n").unwrap();
         let after = bare(project.read().unwrap());
         std::fs::remove_file(project.dir().join("compose.override.yaml")).unwrap();
@@ -157,7 +156,7 @@ volumes:
             "compose.yaml:26 volumes.data.name data",
         ]
     );
-    // What is reset is not fixed any more.
+    // A name that is reset is not fixed.
     let resets = [Named::Container("web".into()), Named::Network("deep".into()), Named::Volume("data".into())];
     let changes = Changes { resets: resets.into(), ..Changes::default() };
     std::fs::remove_file(project.dir().join("compose.override.yaml")).unwrap();

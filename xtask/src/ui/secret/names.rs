@@ -1,6 +1,6 @@
 //! Names of variables, options, fields and headers whose values are secrets.
 
-/// Words that make a name's value a secret.
+/// Names that contain one of these belong to secrets.
 const SECRET: [&str; 10] = [
     "password",
     "passwd",
@@ -14,8 +14,8 @@ const SECRET: [&str; 10] = [
     "private_key",
 ];
 
-/// Whether a variable, option, field or header of this name holds a secret. PWD
-/// is the shell's folder.
+/// Whether a variable, option, field or header of this name holds a secret. PWD is the shell's
+/// folder.
 pub(super) fn names_secret(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     SECRET.iter().any(|word| lower.contains(word))
@@ -26,10 +26,10 @@ pub(super) fn names_secret(name: &str) -> bool {
         || is_header(&lower)
 }
 
-/// Words that say so as a part of a variable's or an option's name. In other
-/// text they are words like others.
+/// Parts that indicate a secret in names of variables and options. In other text they are
+/// ordinary words.
 const PARTS: [&str; 8] = ["auth", "pin", "salt", "signing", "cred", "creds", "webhook", "webhooks"];
-/// What such a name ends in where it is about something else.
+/// Last parts of such names that mean something else.
 const ABOUT: [&str; 27] = [
     "port",
     "ports",
@@ -60,8 +60,8 @@ const ABOUT: [&str; 27] = [
     "realm",
 ];
 
-/// Whether a variable or option of this name holds a secret by one of its parts:
-/// `BASIC_AUTH`, `SIM_PIN`, `signingKey`. The URL of a webhook is one itself.
+/// Whether a part of the name of a variable or option indicates a secret: `BASIC_AUTH`,
+/// `SIM_PIN`, `signingKey`. A webhook's URL is itself a secret.
 pub(super) fn names_secret_variable(name: &str) -> bool {
     let parts = parts(name);
     let has = |words: &[&str]| parts.iter().any(|part| words.contains(&part.as_str()));
@@ -70,7 +70,7 @@ pub(super) fn names_secret_variable(name: &str) -> bool {
         && (!about_else || has(&["webhook", "webhooks"]) && parts.last().is_some_and(|last| last.starts_with("ur")))
 }
 
-/// The words of a name in small letters: `apiAuth_X` has three.
+/// The words of a name in lower case: `apiAuth_X` has three.
 fn parts(name: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut before = ' ';

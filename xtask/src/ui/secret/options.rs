@@ -1,21 +1,20 @@
-//! Secrets in the options of a command line that have no name of their own:
+//! Masks secrets in one-letter options of a command line:
 //! `mysql -pSECRET`, `redis-cli -a SECRET`, `curl -u user:SECRET`.
 
 use super::names::names_secret_variable;
 
-/// What programs do with an option of one letter whose value is a secret.
+/// One-letter options of programs whose values are secrets.
 struct Program {
-    /// Their names; a path may stand before, and `.exe` behind.
+    /// Their names, without a path and `.exe`.
     names: &'static [&'static str],
-    /// The letters.
     letters: &'static str,
-    /// Whether the value may be a word of its own.
+    /// Whether the value may be a separate word.
     apart: bool,
 }
 
 /// Sources: the manuals of each.
 const PROGRAMS: &[Program] = &[
-    // `-p` alone asks, and a database may follow.
+    // `-p` alone prompts, and the name of a database may follow.
     Program {
         names: &[
             "mysql",
@@ -45,7 +44,7 @@ const PROGRAMS: &[Program] = &[
 /// Programs that take `-u user:SECRET`.
 const ACCOUNTS: [&str; 3] = ["curl", "http", "https"];
 
-/// How options that begin with `-p` go on in other programs, without a secret.
+/// Options of other programs that begin with `-p` and hold no secret.
 const PLAIN: [&str; 38] = [
     "package",
     "page",
@@ -87,7 +86,7 @@ const PLAIN: [&str; 38] = [
     "publish",
 ];
 
-/// The command line with `***` for them.
+/// The command line with `***` instead of secrets.
 pub(super) fn mask_options(command: &str) -> String {
     let mut out: Vec<String> = Vec::new();
     let mut program: Option<&Program> = None;
@@ -127,7 +126,7 @@ enum Hide {
     Password,
 }
 
-/// An option as it is shown, and what of the next word is.
+/// The masked option, and what to mask in the next word.
 fn option(word: &str, program: Option<&Program>, is_account: bool) -> (String, Hide) {
     if let Some(long) = word.strip_prefix("--") {
         return match long.split_once('=') {
@@ -155,14 +154,14 @@ fn option(word: &str, program: Option<&Program>, is_account: bool) -> (String, H
             (format!("-u{}", account(value)), Hide::Nothing)
         };
     }
-    // Of a program that nobody knows.
+    // An unknown program.
     if letter == 'p' && !value.is_empty() && !is_plain(word) {
         return ("-p***".to_owned(), Hide::Nothing);
     }
     (word.to_owned(), Hide::Nothing)
 }
 
-/// A number, a mapping of ports, or an option of several letters.
+/// A number, a port mapping, or an option with several letters.
 fn is_plain(word: &str) -> bool {
     let word = &word[1..];
     let numbers = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || b".:/-".contains(&byte));

@@ -114,7 +114,7 @@ pub(crate) fn compose(bytes: &[u8]) {
         Err(error) => assert!(!error.message().is_empty()),
     }
     if let Ok(project) = stack::locate(&options, &dir, &nothing) {
-        drop(stack::uses(&project, &nothing));
+        drop(stack::variable_uses(&project, &nothing));
     }
     drop(stack::fixed_names(&options, &dir, &nothing));
     drop(stack::name_uses(&options, &dir, &nothing));
@@ -148,7 +148,7 @@ pub(crate) fn env(bytes: &[u8]) {
     let Ok(document) = Document::parse(file) else { return };
     assert_eq!(document.render(), file);
     drop(document.values(&nothing, &nothing));
-    drop(document.oddities(&nothing));
+    drop(document.issues(&nothing));
     drop(document.commented());
     let before: Vec<_> = document.assigned().collect();
     let names = document.names();
@@ -168,7 +168,7 @@ pub(crate) fn env(bytes: &[u8]) {
         }
         let mut moved = document.clone();
         let changed = moved.change(name, "[::1]:8001", &nothing, &nothing).is_ok() && moved != document;
-        if let Some(was) = document.was(name).filter(|_| changed)
+        if let Some(was) = document.written_form(name).filter(|_| changed)
             && moved.put_back(name, &was)
         {
             assert_eq!(moved.render(), file, "back from a move of {name}");
@@ -207,7 +207,7 @@ pub(crate) fn ledger(bytes: &[u8]) {
     let ports: Vec<_> = leases.tenants.iter().flat_map(|t| &t.leases).map(|l| (l.published, l.protocol)).collect();
     for (port, protocol) in ports {
         leases.take_over(port, protocol, &project, &dir);
-        assert!(!leases.others(&project, &dir).any(|other| other.keeps(port, protocol)));
+        assert!(!leases.others(&project, &dir).any(|other| other.has_lease(port, protocol)));
     }
 }
 
@@ -229,7 +229,7 @@ pub(crate) fn labels(bytes: &[u8]) {
     let dir = PathBuf::from("/src/demo");
     let services = vec![service("web"), service("db")];
     let stack = Stack { name: "demo".to_owned(), dir, files: Vec::new(), services, ..Stack::default() };
-    let running = [labels::Labelled { project: "other", container: "other-web-1", labels: &labels }];
+    let running = [labels::LabelledContainer { project: "other", container: "other-web-1", labels: &labels }];
     drop(labels::lint(&stack, labels::NETWORK, &BTreeMap::new(), &running));
     labels::hosts(&text);
     let _ = text.parse::<xtask::model::Version>();

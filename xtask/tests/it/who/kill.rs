@@ -193,7 +193,7 @@ for at, words in enumerate(['who 8000', 'kill 8000 --yes --force', 'kill 8000 --
     assert!(!who.contains("by [xtask]") && !who.contains(&format!("by {} who", program.display())), "{who}");
     for name in ["out1", "out2"] {
         let kill = read(name);
-        assert!(kill.starts_with("exit 1 ") && kill.contains("this command itself runs under it"), "{kill}");
+        assert!(kill.starts_with("exit 1 ") && kill.contains("this command runs under it"), "{kill}");
         assert!(!kill.contains("stop: kill"), "{kill}");
     }
 }

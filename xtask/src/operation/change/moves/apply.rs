@@ -6,9 +6,9 @@ use std::path::Path;
 use super::plan::{Move, dependents_of};
 use crate::context::Context;
 use crate::decide::Expect;
-use crate::envfile::{Dependents, Document, Was};
+use crate::envfile::{Dependents, Document, WrittenForm};
 use crate::error::{Error, Result};
-use crate::ledger::{Kept, moves, values};
+use crate::ledger::{MovedValue, moves, values};
 use crate::model::Wanted;
 use crate::operation::change::proof::{self, Model};
 use crate::operation::change::tracked::WriteMode;
@@ -57,7 +57,7 @@ fn attempt(
         return Ok((move_literals(project, literals, writes)?, Vec::new()));
     }
     let before = Model::of_project(project)?;
-    disk::or_put_back(&files.iter().map(|file| file.path).collect::<Vec<_>>(), || {
+    disk::or_restore(&files.iter().map(|file| file.path).collect::<Vec<_>>(), || {
         // In order: values in an earlier file affect later ones.
         let followed = files.iter().map(|file| write(&project.ctx, file, variables)).collect::<Result<_>>()?;
         let after = project.resolve_again(&project.ctx)?;
@@ -93,7 +93,7 @@ pub(super) fn write(ctx: &Context, file: &File<'_>, moves: &[&Move]) -> Result<D
         moves.iter().filter(|step| step.file == path).partition(|step| step.back.is_some());
     for step in back.into_iter().rev().chain(other) {
         let Some(variable) = step.variable() else { continue };
-        let kept = step.back.as_ref().filter(|kept| document.was(variable).as_ref() == Some(&kept.now));
+        let kept = step.back.as_ref().filter(|kept| document.written_form(variable).as_ref() == Some(&kept.now));
         made |= kept.is_some_and(|kept| kept.made);
         if !kept.is_some_and(|kept| document.put_back(variable, &kept.was)) {
             document.change(variable, &step.value(), &shell, &earlier)?;
@@ -102,7 +102,7 @@ pub(super) fn write(ctx: &Context, file: &File<'_>, moves: &[&Move]) -> Result<D
     dependents::apply(ctx, &mut document, &follow)?;
     let bytes = document.render();
     // Remove a file that was created only for these lines.
-    disk::put(path, (!made || !bytes.is_empty()).then_some(bytes))?;
+    disk::write_or_remove(path, (!made || !bytes.is_empty()).then_some(bytes))?;
     Ok(follow)
 }
 
@@ -123,7 +123,7 @@ fn prove(before: &Model, after: &Project, moves: &[&Move], writes: WriteMode) ->
             "{}={} has no effect: Compose still uses {}",
             step.source,
             step.value(),
-            step.around.value(step.from)
+            step.affixes.value(step.from)
         ))
         .hint("`docker compose config --environment` shows what Compose reads"));
     }
@@ -162,11 +162,14 @@ fn remember(ctx: &Context, files: &[File<'_>], moves: &[&Move]) -> Result<()> {
         for step in moves.iter().filter(|step| step.file == file.path) {
             let variable = step.variable().unwrap_or_default();
             moves::record(&state, &step.file, &[(variable.to_owned(), step.from, step.to)])?;
-            if let (Some(was), Some(now)) = (before.was(variable), after.was(variable)) {
+            if let (Some(was), Some(now)) = (before.written_form(variable), after.written_form(variable)) {
                 // Where its line was is known only while the line exists.
-                let now =
-                    if matches!(now, Was::Absent(_)) { was_before(&state, file.path, variable, now) } else { now };
-                values::record(&state, &step.file, variable, Kept { was, now, made })?;
+                let now = if matches!(now, WrittenForm::Absent(_)) {
+                    was_before(&state, file.path, variable, now)
+                } else {
+                    now
+                };
+                values::record(&state, &step.file, variable, MovedValue { was, now, made })?;
             }
         }
     }
@@ -174,6 +177,6 @@ fn remember(ctx: &Context, files: &[File<'_>], moves: &[&Move]) -> Result<()> {
 }
 
 /// A variable that was removed again counts as unchanged, whatever the file ends with now.
-fn was_before(state: &Path, file: &Path, variable: &str, now: Was) -> Was {
-    values::of(state, file).remove(variable).map_or(now, |kept| kept.was)
+fn was_before(state: &Path, file: &Path, variable: &str, now: WrittenForm) -> WrittenForm {
+    values::read(state, file).remove(variable).map_or(now, |kept| kept.was)
 }

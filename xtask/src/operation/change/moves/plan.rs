@@ -8,11 +8,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::context::Context;
-use crate::decide::{Expect, Slot, exclude, port_difference};
+use crate::decide::{Expect, Slot, cannot_share_port, port_difference};
 use crate::envfile::{Dependents, Document, PortMove};
 use crate::error::{Error, Result};
-use crate::ledger::Kept;
-use crate::model::{Around, ComposeOptions, PortRange, Stack, Verdict, Wanted};
+use crate::ledger::MovedValue;
+use crate::model::{Affixes, ComposeOptions, PortRange, Stack, Verdict, Wanted};
 use crate::operation::change::tracked::WriteMode;
 use crate::operation::change::{dependents, overrides, proof};
 use crate::operation::check::project::{CheckedProject, Row};
@@ -46,20 +46,20 @@ pub struct Move {
     /// The file to write, which Compose reads.
     pub file: PathBuf,
     /// The unchanged text around the port in the variable's value.
-    pub around: Around,
+    pub affixes: Affixes,
     /// For a restore: how the variable was written before it was moved.
-    pub back: Option<Kept>,
+    pub back: Option<MovedValue>,
 }
 
 impl Move {
     /// A move of a value that is only a number.
     pub(super) fn number(source: PortSource, from: u16, to: u16, file: PathBuf) -> Move {
-        Move { source, from, to, file, around: Around::default(), back: None }
+        Move { source, from, to, file, affixes: Affixes::default(), back: None }
     }
 
     /// The new value: the new port with the text around it.
     pub fn value(&self) -> String {
-        self.around.value(self.to)
+        self.affixes.value(self.to)
     }
 
     /// `DB_PORT=127.0.0.1:5433 in .env`.
@@ -126,9 +126,9 @@ fn plan_moves(project: &CheckedProject, writes: WriteMode, by_variable: bool) ->
             }
             (Some(variable), Some(from), Some(to)) if by_variable => {
                 let source = PortSource::Variable(variable.to_owned());
-                let around = row.wanted.origin.as_ref().map(|origin| origin.around.clone()).unwrap_or_default();
+                let affixes = row.wanted.origin.as_ref().map(|origin| origin.affixes.clone()).unwrap_or_default();
                 let file = file_for(project, variable)?;
-                let step = Move { around, ..Move::number(source.clone(), from, to, file) };
+                let step = Move { affixes, ..Move::number(source.clone(), from, to, file) };
                 if moves.get(&source) == Some(&step) {
                     continue;
                 }
@@ -182,7 +182,7 @@ fn find_side_effect(project: &CheckedProject, step: &Move, row: &Row, writes: Wr
     let also = project.rows.iter().find(|other| {
         other.variable() == Some(variable)
             && other.wanted != row.wanted
-            && exclude(&other.wanted.mapping, &row.wanted.mapping)
+            && cannot_share_port(&other.wanted.mapping, &row.wanted.mapping)
     });
     if let Some(other) = also {
         let (service, address) = (ui::clean(&other.wanted.mapping.service), other.wanted.mapping.address());
@@ -275,7 +275,7 @@ fn variable_name(service: &str) -> String {
 pub fn show(ctx: &Context, moves: &[Move], writes: WriteMode) {
     for step in moves {
         let place = if writes == WriteMode::Environment { "for this run".to_owned() } else { ctx.show(&step.file) };
-        let value = |port: u16| ui::clean(&step.around.value(port));
+        let value = |port: u16| ui::clean(&step.affixes.value(port));
         let line = format!("{} {} -> {}  ({place})", step.source, value(step.from), value(step.to));
         if ctx.format == Format::Json { ui::note(&line) } else { ui::out(&line) }
     }
@@ -294,7 +294,7 @@ pub fn show(ctx: &Context, moves: &[Move], writes: WriteMode) {
 pub(crate) fn dependents_of(ctx: &Context, file: &Path, document: &Document, moves: &[Move]) -> Dependents {
     let of_file = moves.iter().filter(|step| step.file == file);
     let port_move = |step: &Move| {
-        let (before, after) = (step.around.value(step.from), step.value());
+        let (before, after) = (step.affixes.value(step.from), step.value());
         Some(PortMove { variable: step.variable()?.to_owned(), from: step.from, to: step.to, before, after })
     };
     let moves: Vec<PortMove> = of_file.filter_map(port_move).collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::plan::{Move, PortSource, file_for};
-use crate::decide::exclude;
+use crate::decide::cannot_share_port;
 use crate::ledger::{moves, values};
 use crate::model::Origin;
 use crate::operation::change::overrides;
@@ -29,11 +29,11 @@ pub fn restorable(project: &CheckedProject) -> Vec<Move> {
     let mut back = Vec::new();
     for (variable, (now, origin)) in variables {
         let Ok(file) = file_for(project, variable) else { continue };
-        let moved = moves::of(&state, &file).into_iter().find(|(name, _, to)| name == variable && *to == now);
+        let moved = moves::read(&state, &file).into_iter().find(|(name, _, to)| name == variable && *to == now);
         if let Some((_, first, _)) = moved {
             let source = PortSource::Variable(variable.to_owned());
-            let kept = values::of(&state, &file).remove(variable);
-            back.push(Move { around: origin.around.clone(), back: kept, ..Move::number(source, now, first, file) });
+            let kept = values::read(&state, &file).remove(variable);
+            back.push(Move { affixes: origin.affixes.clone(), back: kept, ..Move::number(source, now, first, file) });
         }
     }
     match overrides::moved_ports(project) {
@@ -57,7 +57,8 @@ fn can_restore(project: &CheckedProject, step: &Move) -> bool {
                 is_free(project, &row.wanted.mapping, step.to)
             } else {
                 let mapping = &row.wanted.mapping;
-                let collides = |own: &&Row| step.applies_to(project, own) && exclude(&own.wanted.mapping, mapping);
+                let collides =
+                    |own: &&Row| step.applies_to(project, own) && cannot_share_port(&own.wanted.mapping, mapping);
                 let has_port = mapping.published.is_some_and(|range| range.contains(step.to));
                 !has_port || !project.rows.iter().any(|own| collides(&own))
             }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::docker::{Endpoint, Engine, Trouble};
+use crate::docker::{Endpoint, Engine, EngineError};
 use crate::labels::image_is_too_old;
 use crate::operation::check::engine_host;
 use crate::operation::diagnose::facts::Facts;
@@ -50,11 +50,11 @@ fn mounts(facts: &Facts) -> Option<Finding> {
     (!mounts.is_empty()).then(|| finding.remedy("use `build:`, a volume or `configs:` instead"))
 }
 
-fn unreachable(facts: &Facts, trouble: &Trouble) -> Finding {
+fn unreachable(facts: &Facts, trouble: &EngineError) -> Finding {
     let error = facts.ctx.engine_error(trouble);
     let found = Finding::of_error("engine.answers", "Docker engine", Status::Problem, &error)
         .why("nothing can be started without it");
-    if trouble.is_absence(facts.ctx.engine.endpoint()) { with_engine_script(facts, found) } else { found }
+    if trouble.is_missing_engine(facts.ctx.engine.endpoint()) { with_engine_script(facts, found) } else { found }
 }
 
 /// Adds the fix that runs the project's scripts/engine/up, if it has one and this is Linux.

@@ -1,6 +1,6 @@
 //! Ports that are kept for deleted folders.
 
-use crate::ledger::Book;
+use crate::ledger::Ledger;
 use crate::model::Tenant;
 use crate::operation::diagnose::facts::Facts;
 use crate::operation::diagnose::finding::{Finding, Status};
@@ -23,7 +23,7 @@ pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
                 .remedy("set XTASK_STATE_DIR to a folder where this user may write"),
         ];
     }
-    let leases = Book::peek(&state);
+    let leases = Ledger::peek(&state);
     let gone: Vec<String> =
         leases.tenants.iter().filter(|tenant| is_gone(tenant)).map(|tenant| describe(facts, tenant)).collect();
     if gone.is_empty() {
@@ -42,7 +42,7 @@ pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
 pub(in crate::operation) fn is_gone(tenant: &Tenant) -> bool {
     let dir = tenant.dir.clone();
     let gone = move || !dir.exists() && dir.parent().is_some_and(std::path::Path::is_dir);
-    disk::within(&tenant.dir, gone).unwrap_or(false)
+    disk::with_timeout(&tenant.dir, gone).unwrap_or(false)
 }
 
 fn describe(facts: &Facts, tenant: &Tenant) -> String {

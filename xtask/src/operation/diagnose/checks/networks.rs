@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::decide::{Namesake, Pools, PruneVerdict, Wanted, as_it_runs, namesakes, pools, prune_verdict};
+use crate::decide::{Namesake, Pools, PruneVerdict, Wanted, namesakes, pools, prune_verdict, with_running_networks};
 use crate::model::{Container, Network, Route};
 use crate::operation::check::shared_names::REMEDY;
 use crate::operation::diagnose::facts::Facts;
@@ -34,7 +34,7 @@ pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
         found.extend(containers_without_network(&project.stack.name, networks, containers));
         found.extend(foreign_containers(&project.stack.name, networks, containers));
         let all = project.containers.as_deref().unwrap_or_default();
-        found.extend(ambiguous_names(&namesakes(&as_it_runs(&project.stack, all), all)));
+        found.extend(ambiguous_names(&namesakes(&with_running_networks(&project.stack, all), all)));
     }
     if facts.is_local() {
         found.extend(route_overlaps(networks, &host::routes()));
@@ -159,7 +159,7 @@ mod tests {
         Container {
             name: format!("{project}-web-1"),
             project: Some(project.into()),
-            networks: on.iter().map(|(name, id)| Attachment::of(name, id)).collect(),
+            networks: on.iter().map(|(name, id)| Attachment::new(name, id)).collect(),
             ..Container::default()
         }
     }

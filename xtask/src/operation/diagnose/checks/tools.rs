@@ -30,7 +30,7 @@ fn docker_cli(facts: &Facts) -> Finding {
             facts,
             Finding::new(id, title, Status::Problem, "no `docker` on PATH")
                 .why("everything but check-ports, who and kill needs it")
-                .remedy(facts.ctx.cures().engine().join("; ")),
+                .remedy(facts.ctx.install_hints().engine().join("; ")),
         ),
     }
 }
@@ -55,7 +55,9 @@ fn compose(facts: &Facts) -> Option<Finding> {
         Compose::Unparsable => Finding::new(id, title, Status::Unknown, seen)
             .why("the version number cannot be read")
             .remedy("docker compose version"),
-        Compose::Bad(why) => Finding::new(id, title, Status::Problem, seen).why(why).remedy(facts.ctx.cures().plugin()),
+        Compose::Bad(why) => {
+            Finding::new(id, title, Status::Problem, seen).why(why).remedy(facts.ctx.install_hints().plugin())
+        }
     })
 }
 
@@ -110,7 +112,7 @@ fn buildx(facts: &Facts) -> Option<Finding> {
         return Some(Finding::ok(id, title, "installed"));
     }
     let found = Finding::new(id, title, Status::Warning, "`docker buildx version` fails");
-    Some(found.why("this project builds images").remedy(facts.ctx.cures().buildx()))
+    Some(found.why("this project builds images").remedy(facts.ctx.install_hints().buildx()))
 }
 
 /// On macOS, lsof finds out who holds a port.

@@ -9,7 +9,7 @@ use super::ports;
 use crate::context::Context;
 use crate::envfile::{Dependents, Document, PortMove};
 use crate::error::{Error, Result};
-use crate::ledger::Turn;
+use crate::ledger::ProjectLock;
 use crate::model::{ComposeOptions, Stack};
 use crate::operation::change::env_file::read;
 use crate::operation::change::{dependents, moves};
@@ -25,7 +25,7 @@ pub struct Plan {
     pub(super) options: ComposeOptions,
     warnings: Vec<String>,
     /// Held until the files are written, so that no other `env set` writes in between.
-    _turn: Option<Turn>,
+    _lock: Option<ProjectLock>,
 }
 
 #[derive(Debug)]
@@ -86,7 +86,7 @@ pub fn plan(ctx: &Context, words: &[String]) -> Result<Plan> {
         warnings.extend(ports::warnings(ctx, then, &moves));
     }
     let options = env.options(ctx);
-    let mut plan = Plan { edits: Vec::new(), files: Vec::new(), options, warnings, _turn: turn };
+    let mut plan = Plan { edits: Vec::new(), files: Vec::new(), options, warnings, _lock: turn };
     let offered = env.template_in_use().map(|(_, template)| template.values(&|name| ctx.var(name), &|_| None));
     let offered = offered.transpose()?.unwrap_or_default();
     for (variable, to) in values {
@@ -109,10 +109,10 @@ pub fn plan(ctx: &Context, words: &[String]) -> Result<Plan> {
 
 /// Two writers at once would undo each other. Without a state folder there is no lock, but
 /// the write is still atomic.
-fn lock(ctx: &Context) -> Option<Turn> {
+fn lock(ctx: &Context) -> Option<ProjectLock> {
     let dir: String = ctx.dir.to_string_lossy().chars().rev().take(100).collect();
     let wait = || ui::note("waiting for another `env set` in this folder");
-    Turn::take(&ctx.state_dir().ok()?, &format!("env{dir}"), wait).ok()
+    ProjectLock::acquire(&ctx.state_dir().ok()?, &format!("env{dir}"), wait).ok()
 }
 
 fn assignments(words: &[String]) -> Result<BTreeMap<String, String>> {

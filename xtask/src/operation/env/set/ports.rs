@@ -7,7 +7,7 @@ use crate::decide::{Expect, PortDifference, clashes, port_differences};
 use crate::envfile::PortMove;
 use crate::error::{Error, Result};
 use crate::exec::Command;
-use crate::model::{Around, Origin, PortMapping, PortRange, Stack, Tenant};
+use crate::model::{Affixes, Origin, PortMapping, PortRange, Stack, Tenant};
 use crate::operation::change::proof;
 use crate::operation::check::project::{CheckedProject, is_free};
 use crate::{disk, project, ui};
@@ -26,7 +26,7 @@ pub(super) fn check(ctx: &Context, now: Option<&Stack>, then: &Stack, values: &B
     for (name, value) in values {
         let Some((mapping, place)) = mappings_fed_by(then, name).next() else { continue };
         if mapping.published.is_none() && !value.is_empty() {
-            return Err(not_a_port(name, value, &mapping.service, &place, &Around::default())
+            return Err(not_a_port(name, value, &mapping.service, &place, &Affixes::default())
                 .hint(format!("`cargo xtask env explain {name}` shows what uses it in {}", ctx.show(&then.dir))));
         }
     }
@@ -62,20 +62,21 @@ pub(super) fn same_addresses(
         named.iter().map(|name| format!("{name}={}", ui::mask_value(name, &values[*name]))).collect();
     let mut error = proof::refusal(&cause.join(" "), difference);
     let to = difference.after.as_ref().and_then(|mapping| mapping.published);
-    if let (Some(Origin { variable: Some(name), around, .. }), Some(to)) = (origin, to)
-        && !around.is_empty()
+    if let (Some(Origin { variable: Some(name), affixes, .. }), Some(to)) = (origin, to)
+        && !affixes.is_empty()
         && values.contains_key(name)
     {
-        let value = Command::new("cargo").args(["xtask", "env", "set", &format!("{name}={}", around.value(to))]);
+        let value = Command::new("cargo").args(["xtask", "env", "set", &format!("{name}={}", affixes.value(to))]);
         error = error.hint(format!("keep the text around the number: `{}`", value.line()));
     }
     Err(error
         .hint("if you mean it, edit the file by hand: this command never makes a port reachable from more addresses"))
 }
 
-fn not_a_port(name: &str, value: &str, service: &str, place: &str, around: &Around) -> Error {
+fn not_a_port(name: &str, value: &str, service: &str, place: &str, affixes: &Affixes) -> Error {
     let value = ui::clean(value);
-    let example = Command::new("cargo").args(["xtask", "env", "set", &format!("{name}={}", around.value(8000))]).line();
+    let example =
+        Command::new("cargo").args(["xtask", "env", "set", &format!("{name}={}", affixes.value(8000))]).line();
     Error::new(format!("{name}={value} is not a port, but service `{service}` publishes it ({place})"))
         .hint(format!("use a number from 1 to 65535, or a range such as 8000-8009: `{example}`"))
 }
@@ -86,7 +87,7 @@ pub(super) fn explain_failure(now: &Stack, values: &BTreeMap<String, String>, er
         let (mapping, place) = mappings_fed_by(now, name).next().filter(|_| value.parse::<PortRange>().is_err())?;
         let mut origins = now.ports().filter_map(|wanted| wanted.origin.as_ref());
         let origin = origins.find(|origin| origin.variable.as_ref() == Some(name))?;
-        Some(not_a_port(name, value, &mapping.service, &place, &origin.around))
+        Some(not_a_port(name, value, &mapping.service, &place, &origin.affixes))
     });
     bad.unwrap_or_else(|| error.within("Compose cannot read the project with these values"))
 }
@@ -97,7 +98,7 @@ pub(super) fn moves(now: Option<&Stack>, then: &Stack) -> Vec<PortMove> {
         let single = model.ports().filter_map(|wanted| {
             let port = wanted.mapping.published.filter(|range| range.is_one())?.first;
             let origin = wanted.origin.as_ref()?;
-            Some((origin.variable.clone()?, (port, origin.around.value(port))))
+            Some((origin.variable.clone()?, (port, origin.affixes.value(port))))
         });
         single.collect()
     };
@@ -128,7 +129,7 @@ pub(super) fn warnings(ctx: &Context, then: &Stack, moves: &[PortMove]) -> Vec<S
                 (Some(at), Some(earlier)) if earlier == at => Some(later),
                 _ => None,
             });
-            let keeps = |tenant: &&Tenant| tenant.keeps(*port, mapping.protocol) && disk::is_folder(&tenant.dir);
+            let keeps = |tenant: &&Tenant| tenant.has_lease(*port, mapping.protocol) && disk::is_folder(&tenant.dir);
             let kept = found.leases.others(&found.stack.name, &dir).find(keeps);
             let free = || is_free(&found, mapping, *port);
             let warning = match (clash, kept) {

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use crate::context::Context;
 use crate::disk;
-use crate::docker::Trouble;
+use crate::docker::EngineError;
 use crate::host::{self, Depth};
 use crate::labels::Ports;
-use crate::ledger::Book;
+use crate::ledger::Ledger;
 use crate::model::{Binding, ComposeOptions, Container, Health, Lease, Leases, PortRange, Protocol, Service, Tenant};
 use crate::operation::proxy::{running_ports, urls_of};
 use crate::operation::services::urls::service_urls;
@@ -22,7 +22,7 @@ pub struct Inventory {
     /// The current folder's project first, then by folder.
     pub entries: Vec<Entry>,
     /// Why containers are unknown.
-    pub trouble: Option<Trouble>,
+    pub trouble: Option<EngineError>,
 }
 
 #[derive(Debug, Clone)]
@@ -127,7 +127,7 @@ pub fn inventory(ctx: &Context) -> Inventory {
 /// Adds the dev servers, which run on this machine even if the engine is remote.
 fn with_dev_servers(ctx: &Context, mut leases: Leases) -> Leases {
     if ctx.engine.endpoint().is_remote() {
-        let here = ctx.state_dir().map(|state| Book::peek(&state)).unwrap_or_default();
+        let here = ctx.state_dir().map(|state| Ledger::peek(&state)).unwrap_or_default();
         for tenant in here.tenants {
             let servers: Vec<Lease> = tenant.leases.into_iter().filter(Lease::is_dev_server).collect();
             if !servers.is_empty() {
@@ -153,7 +153,7 @@ fn group_by_project<'a>(leases: &'a Leases, containers: &'a [Container]) -> BTre
     let mut folders: BTreeMap<&Path, PathBuf> = BTreeMap::new();
     for container in containers {
         let (Some(project), Some(dir)) = (&container.project, &container.working_dir) else { continue };
-        let dir = folders.entry(dir).or_insert_with(|| disk::real(dir)).clone();
+        let dir = folders.entry(dir).or_insert_with(|| disk::real_path(dir)).clone();
         groups.entry((project.clone(), dir)).or_default().containers.push(container);
     }
     groups
@@ -187,7 +187,8 @@ fn entry(
     let elsewhere = (ctx.engine.endpoint().is_remote() && !leased) || !dir.is_absolute();
     let runs = parts.containers.iter().any(|container| container.held().next().is_some());
     let (name, folder) = (project.clone(), dir.clone());
-    let looked = (!elsewhere).then(|| disk::within(&dir, move || Folder::inspect(&name, &folder, runs))).flatten();
+    let looked =
+        (!elsewhere).then(|| disk::with_timeout(&dir, move || Folder::inspect(&name, &folder, runs))).flatten();
     let exists = looked.as_ref().map(|folder| folder.exists);
     let Folder { declared, checkout, .. } = looked.unwrap_or_default();
     let leases = parts.tenant.map(|tenant| tenant.leases.as_slice()).unwrap_or_default();

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::gather::{Activity, Entry, Inventory, ServiceEntry};
 use crate::context::Context;
-use crate::docker::Trouble;
+use crate::docker::EngineError;
 use crate::model::{Binding, Health, Lease, PortRange, Protocol};
 use crate::ui::{self, Column};
 
@@ -117,7 +117,7 @@ pub fn trouble(ctx: &Context, found: &Inventory) -> Option<String> {
     let trouble = found.trouble.as_ref()?;
     let error = ctx.engine_error(trouble);
     Some(match trouble {
-        Trouble::Absent => format!("containers are not seen, only what is kept: {error}"),
+        EngineError::Absent => format!("containers are not seen, only what is kept: {error}"),
         _ => format!("containers are not seen, only what is kept: {error} (`cargo xtask diagnose`)"),
     })
 }

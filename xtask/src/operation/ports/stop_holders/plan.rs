@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::context::Context;
-use crate::decide::{is_engine_process, overlaps, untouchable};
+use crate::decide::{is_engine_process, overlaps, signal_objection};
 use crate::error::{Error, Result};
 use crate::exec::{self, Command};
-use crate::host::{self, Ask};
+use crate::host::{self, Signal};
 use crate::model::{Container, Owner, PortRange, Process, Protocol, Unit, Verdict};
 use crate::ports::{self, PortHolders, Row, describe_process, is_leftover_proxy};
 use crate::{docker, ui};
@@ -83,14 +83,14 @@ pub(crate) enum StopAction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StopOptions {
     pub grace: Duration,
-    pub signal: Ask,
+    pub signal: Signal,
     /// Send KILL after the grace period without asking.
     pub force: bool,
 }
 
 impl Default for StopOptions {
     fn default() -> Self {
-        StopOptions { grace: GRACE, signal: Ask::Term, force: false }
+        StopOptions { grace: GRACE, signal: Signal::Term, force: false }
     }
 }
 
@@ -138,9 +138,9 @@ fn stop_action(owner: &Owner, ancestors: &[u32], published: bool) -> Result<Stop
             if is_leftover_proxy(process, published) {
                 return Ok(StopAction::EndProcess(process.clone()));
             }
-            match untouchable(process, ancestors) {
+            match signal_objection(process, ancestors) {
                 Some(why) => Err(why),
-                None if host::taken_along(process).iter().any(is_engine_process) => {
+                None if host::killed_with(process).iter().any(is_engine_process) => {
                     Err("a container engine runs under it and would end with it: quit the engine in its own window"
                         .to_owned())
                 }
@@ -160,7 +160,7 @@ fn stop_action(owner: &Owner, ancestors: &[u32], published: bool) -> Result<Stop
 /// the whole service must not be stopped for it.
 fn service_of(process: &Process) -> Option<Unit> {
     exec::find("systemctl")?;
-    let around = host::surroundings(process);
+    let around = host::process_context(process);
     around.unit.filter(|_| around.parents.iter().all(|parent| parent.name == process.name))
 }
 
@@ -201,7 +201,7 @@ pub(crate) fn show(plan: &Plan, as_notes: bool) {
     for step in &plan.steps {
         print(format!("stop: {}", step.action.described()));
         if let StopAction::EndProcess(process) = &step.action {
-            for child in host::taken_along(process) {
+            for child in host::killed_with(process) {
                 print(format!("  together with: {}", describe_process(&child)));
             }
         }

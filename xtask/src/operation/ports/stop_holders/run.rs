@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::decide::is_engine_process;
 use crate::error::{Error, Result};
 use crate::exec::Command;
-use crate::host::{self, Ask, Depth, Probe, Target};
+use crate::host::{self, Depth, Probe, Signal, Target};
 use crate::model::{Owner, Parent, Process, Protocol, Socket};
 use crate::ports::{OwnerReport, describe_process};
 use crate::{docker, ui};
@@ -105,7 +105,7 @@ fn start_step(step: &Step, options: &StopOptions, holding: &BTreeSet<u32>) -> Re
             };
             ui::note(&format!("ending {}", describe_process(process)));
             // Windows has no gentle signal to wait for.
-            let signal = if cfg!(windows) && options.force { Ask::Kill } else { options.signal };
+            let signal = if cfg!(windows) && options.force { Signal::Kill } else { options.signal };
             target.signal(signal)?;
             Ok(StepResult::Signalled(target))
         }
@@ -131,7 +131,7 @@ fn has_processes(plan: &Plan) -> bool {
 fn wait_for(ending: &mut Vec<(usize, Process, Target)>, requests: &[Request], grace: Duration) {
     let deadline = Instant::now() + grace;
     loop {
-        ending.retain(|(_, _, target)| !target.gone());
+        ending.retain(|(_, _, target)| !target.has_ended());
         if ending.is_empty() || Instant::now() >= deadline || held_addresses(requests).is_empty() {
             return;
         }
@@ -159,9 +159,9 @@ fn kill_after_grace(
             )));
         }
     }
-    target.signal(Ask::Kill)?;
+    target.signal(Signal::Kill)?;
     let deadline = Instant::now() + SETTLE;
-    while !target.gone() && Instant::now() < deadline {
+    while !target.has_ended() && Instant::now() < deadline {
         std::thread::sleep(POLL);
     }
     Ok(())
@@ -237,7 +237,7 @@ fn still_held(plan: &Plan, held: &[String], requests: &[Request], errors: Vec<Er
 
 fn new_holder(process: &Process) -> String {
     let who = describe_process(process);
-    let around = host::surroundings(process);
+    let around = host::process_context(process);
     let is_engine = |parent: &Parent| host::processes(&[parent.pid]).iter().any(is_engine_process);
     // Stopping an engine or its service would stop all its containers.
     if is_engine_process(process) || around.parents.iter().any(is_engine) {

@@ -11,7 +11,7 @@ use super::{Move, PortSource, other_changes};
 use crate::context::Context;
 use crate::decide::{Changes, Expect, port_differences, published, render, slots};
 use crate::envfile::Document;
-use crate::ledger::Kept;
+use crate::ledger::MovedValue;
 use crate::model::{ComposeOptions, PortMapping, Stack, Wanted};
 use crate::operation::change::moves::apply::{File, write};
 use crate::{disk, stack};
@@ -261,8 +261,8 @@ fn plan_moves(project: &Project, before: &Stack) -> (Vec<Move>, Vec<PortMapping>
         let origin = wanted.origin.as_ref().unwrap();
         let step = origin.variable.as_ref().map(|name| {
             let file = env_files.file_for(name).unwrap().to_path_buf();
-            let around = origin.around.clone();
-            Move { around, ..Move::number(PortSource::Variable(name.clone()), from, to, file) }
+            let affixes = origin.affixes.clone();
+            Move { affixes, ..Move::number(PortSource::Variable(name.clone()), from, to, file) }
         });
         let alone = step.filter(|step| {
             let (name, value) = (step.variable().unwrap(), step.value());
@@ -328,9 +328,9 @@ proptest! {
             .map(|step| {
                 let name = step.variable().unwrap();
                 let at = project.ctx.options.env_files.iter().position(|file| *file == step.file).unwrap();
-                let was = Document::parse(bytes[at].clone()).unwrap().was(name).unwrap();
-                let now = Document::parse(std::fs::read(&step.file).unwrap()).unwrap().was(name).unwrap();
-                Move { from: step.to, to: step.from, back: Some(Kept { was, now, made: false }), ..step.clone() }
+                let was = Document::parse(bytes[at].clone()).unwrap().written_form(name).unwrap();
+                let now = Document::parse(std::fs::read(&step.file).unwrap()).unwrap().written_form(name).unwrap();
+                Move { from: step.to, to: step.from, back: Some(MovedValue { was, now, made: false }), ..step.clone() }
             })
             .collect();
         project.write(&back);

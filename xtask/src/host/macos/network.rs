@@ -1,4 +1,4 @@
-//! What else may stand between a port and those who want to reach it.
+//! Firewalls, routes and other facts about this machine's network.
 
 use std::net::SocketAddr;
 
@@ -6,7 +6,7 @@ use crate::exec::{Command, LIMIT};
 use crate::model::{Firewall, FirewallState, Route};
 use crate::parse::firewall::{self, Macos};
 
-/// The application firewall; its tool is on nobody's PATH.
+/// The application firewall; its tool is not on PATH.
 pub(in crate::host) fn firewalls() -> Vec<Firewall> {
     let tool = "/usr/libexec/ApplicationFirewall/socketfilterfw";
     let answer = Command::new(tool).arg("--getglobalstate").ask(LIMIT).ok();
@@ -19,22 +19,22 @@ pub(in crate::host) fn firewalls() -> Vec<Firewall> {
     vec![Firewall { name: "macOS firewall", state }]
 }
 
-/// No containers run here but in a virtual machine.
+/// Containers run in a virtual machine.
 pub(in crate::host) fn listening_in(_pid: u32) -> Option<Vec<SocketAddr>> {
     None
 }
 
-/// Not asked for: networks of containers are in a virtual machine here.
+/// Not read: container networks are in a virtual machine.
 pub(in crate::host) fn routes() -> Vec<Route> {
     Vec::new()
 }
 
-/// macOS lets everybody bind any port of the wildcard.
+/// On macOS everybody may bind any port on the wildcard.
 pub(in crate::host) fn unprivileged_from() -> Option<u16> {
     None
 }
 
-/// Not inside of one.
+/// This is not WSL.
 pub(in crate::host) fn wsl_networking() -> Option<String> {
     None
 }

@@ -1,4 +1,4 @@
-//! What else may stand between a port and those who want to reach it.
+//! Firewalls, routes and other facts about this machine's network.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -7,7 +7,7 @@ use crate::exec::{Command, LIMIT, find};
 use crate::model::{Firewall, FirewallState, Route};
 use crate::parse::{firewall, proc_net, proc_route, sock_diag};
 
-/// ufw and firewalld where they are installed, else the rules themselves.
+/// ufw and firewalld if installed, otherwise the iptables rules.
 pub(in crate::host) fn firewalls() -> Vec<Firewall> {
     let mut found: Vec<Firewall> = [ufw(), firewalld()].into_iter().flatten().collect();
     if found.iter().all(|firewall| firewall.state == FirewallState::Off) {
@@ -26,7 +26,7 @@ fn ufw() -> Option<Firewall> {
     Some(Firewall { name: "ufw", state })
 }
 
-/// Its exit code tells: 0 runs, 252 does not (firewall-cmd(1)).
+/// Exit code 0 = running, 252 = not running (firewall-cmd(1)).
 fn firewalld() -> Option<Firewall> {
     find("firewall-cmd")?;
     let answer = Command::new("firewall-cmd").arg("--state").ask(LIMIT).ok()?;
@@ -34,7 +34,7 @@ fn firewalld() -> Option<Firewall> {
     Some(Firewall { name: "firewalld", state })
 }
 
-/// Rules that somebody made by hand. Without root the tool ends with 4.
+/// Rules made by hand. Without root the tool exits with 4.
 fn iptables() -> Option<Firewall> {
     find("iptables")?;
     let answer = Command::new("iptables").args(["-S", "INPUT"]).ask(LIMIT).ok()?;
@@ -50,8 +50,8 @@ pub(in crate::host) fn routes() -> Vec<Route> {
     fs::read("/proc/net/route").map(|table| proc_route::routes(&table)).unwrap_or_default()
 }
 
-/// `wslinfo` came with WSL 2.0; before it there was NAT only. The kernel of WSL
-/// says so in its release (`5.15.90.1-microsoft-standard-WSL2`).
+/// `wslinfo` exists since WSL 2.0; before, there was only NAT. The release of a WSL kernel says so
+/// (`5.15.90.1-microsoft-standard-WSL2`).
 pub(in crate::host) fn wsl_networking() -> Option<String> {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
     if !release.to_ascii_lowercase().contains("microsoft") {
@@ -62,11 +62,11 @@ pub(in crate::host) fn wsl_networking() -> Option<String> {
     Some(mode.filter(|mode| !mode.is_empty()).unwrap_or_else(|| "nat".to_owned()))
 }
 
-/// `/proc/PID/net` is the network that the process is in; for another user's only
-/// root may look.
+/// `/proc/PID/net` is the network of that process; for another user's process only root may read
+/// it.
 pub(in crate::host) fn listening_in(pid: u32) -> Option<Vec<SocketAddr>> {
     let read = |name: &str| fs::read(format!("/proc/{pid}/net/{name}")).ok();
-    // IPv6 may be switched off there.
+    // IPv6 may be disabled there.
     let tables = [read("tcp")?, read("tcp6").unwrap_or_default()];
     let rows = tables.iter().flat_map(|table| proc_net::rows(table, sock_diag::LISTEN));
     Some(rows.map(|row| SocketAddr::new(row.ip, row.port)).collect())

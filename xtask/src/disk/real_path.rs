@@ -1,15 +1,15 @@
-//! Paths without symbolic links, in the form that people and tools write.
+//! Paths without symbolic links, in the form that users and tools write.
 
 use std::path::{Path, PathBuf};
 
-/// The path without symbolic links; one that is not there stays as it is
-/// written, and so does one that gives no answer.
-pub fn real(path: &Path) -> PathBuf {
+/// The path without symbolic links; unchanged if it does not exist or its file system does not
+/// answer.
+pub fn real_path(path: &Path) -> PathBuf {
     let asked = path.to_path_buf();
-    super::within(path, move || canonical(&asked).ok()).flatten().unwrap_or_else(|| path.to_path_buf())
+    super::with_timeout(path, move || canonical(&asked).ok()).flatten().unwrap_or_else(|| path.to_path_buf())
 }
 
-/// The same; an error where there is nothing.
+/// The path without symbolic links; an error if it does not exist.
 pub fn canonical(path: &Path) -> std::io::Result<PathBuf> {
     std::fs::canonicalize(path).map(plain)
 }
@@ -19,10 +19,9 @@ fn plain(path: PathBuf) -> PathBuf {
     path
 }
 
-/// Windows answers `\\?\C:\src` and `\\?\UNC\server\share`, which `cd` refuses
-/// and nobody wants to read. Without the prefix it means the same, unless the
-/// rules of ordinary paths say otherwise: at most 259 characters, no name of a
-/// device, no dot or space at a name's end (learn.microsoft.com, "Naming Files,
+/// Windows returns `\\?\C:\src` and `\\?\UNC\server\share`, which `cd` refuses. Without the prefix
+/// the path means the same if it follows the rules for ordinary paths: at most 259 characters,
+/// no device name, no trailing dot or space in a name (learn.microsoft.com, "Naming Files,
 /// Paths, and Namespaces").
 #[cfg(windows)]
 fn plain(path: PathBuf) -> PathBuf {
@@ -82,7 +81,7 @@ mod tests {
     #[test]
     fn a_folder_that_is_there_is_written_as_people_do() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(!real(dir.path()).display().to_string().starts_with(r"\\?\"));
-        assert_eq!(real(&std::fs::canonicalize(dir.path()).unwrap()), real(dir.path()));
+        assert!(!real_path(dir.path()).display().to_string().starts_with(r"\\?\"));
+        assert_eq!(real_path(&std::fs::canonicalize(dir.path()).unwrap()), real_path(dir.path()));
     }
 }

@@ -1,6 +1,5 @@
-//! The leases of this machine: one JSON file, read and written under a lock
-//! that the kernel ends with its holder, and replaced whole, so that it is
-//! never half of anything.
+//! The leases of a machine: one JSON file, read and written under a lock that the kernel releases
+//! with its holder, and always replaced atomically.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -12,25 +11,23 @@ use crate::disk;
 use crate::error::{Context, Error, Result};
 use crate::model::{Leases, Tenant};
 
-/// The book, open: nobody else changes it meanwhile.
+/// The open ledger, locked against changes by others.
 #[derive(Debug)]
-pub struct Book {
-    /// Everything in it, to be read and changed.
+pub struct Ledger {
     pub leases: Leases,
-    /// Where a file that could not be read was put; the book began anew then.
+    /// The new path of a file that could not be read; the ledger is new then.
     pub set_aside: Option<PathBuf>,
     path: PathBuf,
-    /// The file as it was read. A copy of the leases would cost as much as
-    /// reading them did.
+    /// The file as it was read, to detect changes. Copying the leases would take as long as reading
+    /// them.
     read: Option<Vec<u8>>,
     _lock: File,
 }
 
-/// Who has a file has it for milliseconds; only a process that was stopped
-/// keeps it.
+/// A file is locked for milliseconds; only a suspended process holds it longer.
 pub(super) const LIMIT: Duration = Duration::from_secs(30);
 
-/// What this version reads and writes.
+/// The schema that this version reads and writes.
 const SCHEMA: u32 = 1;
 
 #[derive(Deserialize)]
@@ -39,9 +36,9 @@ struct Document {
     tenants: Vec<Tenant>,
 }
 
-impl Book {
-    /// Opens the book of the folder `state`, waiting for whoever has it.
-    pub fn open(state: &Path) -> Result<Book> {
+impl Ledger {
+    /// Opens the ledger of the folder `state`; waits for the lock.
+    pub fn open(state: &Path) -> Result<Ledger> {
         disk::private_folder(state)?;
         let lock = disk::lock(&state.join("leases.lock"), LIMIT)?;
         let path = path(state);
@@ -51,19 +48,18 @@ impl Book {
             Some(leases) => (leases, None),
             None => (Leases::default(), Some(set_aside(&path)?)),
         };
-        Ok(Book { read, leases, set_aside, path, _lock: lock })
+        Ok(Ledger { read, leases, set_aside, path, _lock: lock })
     }
 
-    /// What the book says now, without a lock: good for showing. A file that
-    /// cannot be read says nothing here.
+    /// Reads the leases without a lock, for display. Empty if the file cannot be read.
     pub fn peek(state: &Path) -> Leases {
         read(&path(state)).ok().flatten().unwrap_or_default()
     }
 
-    /// Writes the changes, if there are any, and lets go of the book.
+    /// Writes changes, if there are any, and releases the lock.
     pub fn close(self) -> Result<()> {
         let bytes = encode(&self.leases)?;
-        // Without a file an empty book is no change either.
+        // An empty ledger without a file is no change either.
         let same = self.read.as_ref().map_or(self.leases.tenants.is_empty(), |read| *read == bytes);
         if same && self.set_aside.is_none() {
             return Ok(());
@@ -76,13 +72,13 @@ fn path(state: &Path) -> PathBuf {
     state.join("leases.json")
 }
 
-/// `None` where there is a file and it is not a book.
+/// `None` if the file is not a ledger.
 fn read(path: &Path) -> Result<Option<Leases>> {
     disk::read_own(path)?.map_or_else(|| Ok(Some(Leases::default())), |bytes| decode(&bytes, path))
 }
 
-/// The bytes of the file `path` as leases; `None` where they are no book, an
-/// error where they are a newer version's.
+/// Decodes the bytes of the file `path`; `None` if they are not a ledger, an error if a newer version
+/// wrote them.
 pub fn decode(bytes: &[u8], path: &Path) -> Result<Option<Leases>> {
     match serde_json::from_slice::<Document>(bytes) {
         Ok(Document { schema: SCHEMA, tenants }) => Ok(Some(Leases { tenants })),
@@ -100,7 +96,7 @@ struct Version {
 }
 
 fn newer(path: &Path, schema: u32) -> Error {
-    Error::new(format!("`{}` is of schema {schema}, and this version reads schema {SCHEMA}", path.display()))
+    Error::new(format!("`{}` has schema {schema}, and this version reads schema {SCHEMA}", path.display()))
         .hint("another checkout has a newer `cargo xtask`: update this one, or set XTASK_STATE_DIR to another folder")
 }
 
@@ -111,8 +107,7 @@ fn set_aside(path: &Path) -> Result<PathBuf> {
     Ok(to)
 }
 
-/// The leases as the bytes of the file. A line a tenant: short, and a person
-/// can read it.
+/// Encodes the leases, one line per tenant: short and readable.
 pub fn encode(leases: &Leases) -> Result<Vec<u8>> {
     #[derive(Serialize)]
     struct Line<'a>(&'a Tenant);
@@ -137,38 +132,38 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let state = tempfile::tempdir().unwrap();
-        let mut book = Book::open(state.path()).unwrap();
-        let tenant = book.leases.tenant_mut("demo", Path::new("/src/demo"));
+        let mut ledger = Ledger::open(state.path()).unwrap();
+        let tenant = ledger.leases.tenant_mut("demo", Path::new("/src/demo"));
         tenant.range = PortRange::new(8010, 8019);
         tenant.starting = Some(Starter { pid: 1, mark: 2 });
         tenant.leases.push(lease("web", 8010));
-        book.leases.tenant_mut("other", Path::new("/src/\"odd\"\n")).leases.push(lease("web", 8020));
-        let written = book.leases.clone();
-        book.close().unwrap();
-        assert_eq!(Book::peek(state.path()), written);
-        assert_eq!(Book::open(state.path()).unwrap().leases, written);
+        ledger.leases.tenant_mut("other", Path::new("/src/\"odd\"\n")).leases.push(lease("web", 8020));
+        let written = ledger.leases.clone();
+        ledger.close().unwrap();
+        assert_eq!(Ledger::peek(state.path()), written);
+        assert_eq!(Ledger::open(state.path()).unwrap().leases, written);
     }
 
     #[test]
     fn nothing_changed_is_nothing_written() {
         let state = tempfile::tempdir().unwrap();
-        Book::open(state.path()).unwrap().close().unwrap();
+        Ledger::open(state.path()).unwrap().close().unwrap();
         assert!(!path(state.path()).exists());
     }
 
     #[test]
     fn a_file_cut_anywhere_is_set_aside_and_kept() {
         let state = tempfile::tempdir().unwrap();
-        let mut book = Book::open(state.path()).unwrap();
-        book.leases.tenant_mut("demo", Path::new("/src/demo")).leases.push(lease("web", 8010));
-        book.close().unwrap();
+        let mut ledger = Ledger::open(state.path()).unwrap();
+        ledger.leases.tenant_mut("demo", Path::new("/src/demo")).leases.push(lease("web", 8010));
+        ledger.close().unwrap();
         let whole = std::fs::read(path(state.path())).unwrap();
-        // Without the last line break it is whole.
+        // Complete without the last line break.
         for length in 0..whole.len() - 1 {
             std::fs::write(path(state.path()), &whole[..length]).unwrap();
-            assert_eq!(Book::peek(state.path()), Leases::default());
-            let book = Book::open(state.path()).unwrap();
-            assert_eq!(std::fs::read(book.set_aside.as_ref().unwrap()).unwrap(), &whole[..length]);
+            assert_eq!(Ledger::peek(state.path()), Leases::default());
+            let ledger = Ledger::open(state.path()).unwrap();
+            assert_eq!(std::fs::read(ledger.set_aside.as_ref().unwrap()).unwrap(), &whole[..length]);
         }
     }
 
@@ -177,7 +172,7 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         for newer in [r#"{"schema":2,"tenants":[]}"#, r#"{"schema":2,"other":{}}"#] {
             std::fs::write(path(state.path()), newer).unwrap();
-            let error = Book::open(state.path()).unwrap_err();
+            let error = Ledger::open(state.path()).unwrap_err();
             assert!(error.message().contains("schema 2"), "{error}");
             assert_eq!(std::fs::read_to_string(path(state.path())).unwrap(), newer);
         }

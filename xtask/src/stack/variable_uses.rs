@@ -1,5 +1,4 @@
-//! Where the compose files name variables: every file of the project, and
-//! those that they include and extend.
+//! Where the compose files use variables, including files that they include and extend.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,57 +10,54 @@ use crate::error::Result;
 use crate::parse::compose::{Data, Node};
 use crate::parse::interpolate::{interpolate, mentions};
 
-/// One place that names a variable.
+/// One use of a variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Use {
-    /// Name of the variable.
+pub struct VariableUse {
     pub name: String,
     /// As written: `${BACKEND_PORT:-8000}`.
     pub text: String,
     /// The default in it.
     pub default: Option<String>,
-    /// Compose file.
     pub file: PathBuf,
     /// Line of the value, from 1.
     pub line: usize,
-    /// Keys that lead to it: `services.backend.ports`.
+    /// Path of keys: `services.backend.ports`.
     pub path: String,
 }
 
-/// What the compose files say of variables.
+/// The variables in the compose files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Uses {
-    /// Every place that names one, in the order of the files.
-    pub places: Vec<Use>,
-    /// Files that `env_file:` of a service names: all that is in them is used.
+pub struct VariableUses {
+    /// All uses in the order of the files.
+    pub places: Vec<VariableUse>,
+    /// Files in `env_file:` of services: all their variables count as used.
     pub env_files: Vec<PathBuf>,
-    /// The compose files that were read: those of the project, and those that
-    /// they include and extend.
+    /// The compose files that were read, including included and extended ones.
     pub files: Vec<PathBuf>,
 }
 
-/// Reads the compose files of `project`. A file that they include or extend
-/// and that cannot be read is left out: whoever reads the model says why.
-pub fn uses(project: &Project, env: &Environment<'_>) -> Result<Uses> {
+/// Reads the compose files of `project`. Included or extended files that cannot be read are left out:
+/// reading the model reports why.
+pub fn variable_uses(project: &Project, env: &Environment<'_>) -> Result<VariableUses> {
     let lookup = |name: &str| {
         env(name).or_else(|| project.env_files.get(name).map(|(value, _)| value.to_owned())).map(|value| (value, ()))
     };
     let expand = |text: &str| interpolate(text, &lookup).map(|done| done.value).ok();
-    let mut walk = Walk { expand: &expand, found: Uses::default(), seen: Vec::new() };
+    let mut walk = Walk { expand: &expand, found: VariableUses::default(), seen: Vec::new() };
     for file in &project.files {
         walk.file(file, &project.dir)?;
     }
-    Ok(Uses { files: walk.seen, ..walk.found })
+    Ok(VariableUses { files: walk.seen, ..walk.found })
 }
 
 struct Walk<'a> {
     expand: &'a dyn Fn(&str) -> Option<String>,
-    found: Uses,
+    found: VariableUses,
     seen: Vec<PathBuf>,
 }
 
 impl Walk<'_> {
-    /// Paths in `file` count from `base`.
+    /// Paths in `file` are relative to `base`.
     fn file(&mut self, file: &Path, base: &Path) -> Result<()> {
         if self.seen.iter().any(|seen| seen == file) {
             return Ok(());
@@ -109,7 +105,7 @@ impl Walk<'_> {
             Data::Null => {}
             Data::Scalar(scalar) => {
                 for mention in mentions(&scalar.text) {
-                    self.found.places.push(Use {
+                    self.found.places.push(VariableUse {
                         name: mention.name.to_owned(),
                         text: mention.text.to_owned(),
                         default: mention.default.map(str::to_owned),

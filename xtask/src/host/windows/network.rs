@@ -1,4 +1,4 @@
-//! What else may stand between a port and those who want to reach it.
+//! Firewalls, routes and other facts about this machine's network.
 
 use std::net::SocketAddr;
 
@@ -6,8 +6,8 @@ use crate::exec::{Command, LIMIT};
 use crate::model::{Firewall, FirewallState, Route};
 use crate::parse::firewall;
 
-/// The firewall's profile for networks at home and at work, by the registry:
-/// what `netsh advfirewall` writes is translated.
+/// The firewall's profile for home and work networks, from the registry: the output of `netsh
+/// advfirewall` is translated.
 pub(in crate::host) fn firewalls() -> Vec<Firewall> {
     let key = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\StandardProfile";
     let answer = Command::new("reg").args(["query", key, "/v", "EnableFirewall"]).ask(LIMIT).ok();
@@ -19,12 +19,12 @@ pub(in crate::host) fn firewalls() -> Vec<Firewall> {
     vec![Firewall { name: "Windows firewall", state }]
 }
 
-/// No containers run here but in a virtual machine.
+/// Containers run in a virtual machine.
 pub(in crate::host) fn listening_in(_pid: u32) -> Option<Vec<SocketAddr>> {
     None
 }
 
-/// Not asked for: networks of containers are in a virtual machine here.
+/// Not read: container networks are in a virtual machine.
 pub(in crate::host) fn routes() -> Vec<Route> {
     Vec::new()
 }
@@ -34,7 +34,7 @@ pub(in crate::host) fn unprivileged_from() -> Option<u16> {
     None
 }
 
-/// Not inside of one.
+/// This is Windows itself.
 pub(in crate::host) fn wsl_networking() -> Option<String> {
     None
 }

@@ -1,32 +1,32 @@
-//! Mappings of one model that stand in each other's way. `docker compose
-//! config` accepts them; `up` then fails at one of them, by chance.
+//! Mappings of one model that conflict with each other. `docker compose config`
+//! accepts them; `up` then fails at one of them, whichever comes later.
 
 use super::overlap::{overlaps, wanted_addresses};
 use crate::model::{PortMapping, Service};
 
-/// For each mapping the first earlier one that it clashes with, by index.
+/// For each mapping the index of the first earlier one that it clashes with.
 pub fn clashes(mappings: &[&PortMapping]) -> Vec<Option<usize>> {
     let clash = |i: usize| (0..i).find(|j| clash(mappings[*j], mappings[i]));
     (0..mappings.len()).map(clash).collect()
 }
 
-/// A range that the engine picks from never clashes: it picks another one.
+/// A range never clashes: the engine picks another port of it.
 fn clash(a: &PortMapping, b: &PortMapping) -> bool {
     let (Some(first), Some(second)) = (a.published, b.published) else { return false };
-    first.is_one() && first == second && exclude(a, b)
+    first.is_one() && first == second && cannot_share_port(a, b)
 }
 
-/// Whether the two could not have one port number.
-pub fn exclude(a: &PortMapping, b: &PortMapping) -> bool {
+/// Whether the two could not be published on the same port number.
+pub fn cannot_share_port(a: &PortMapping, b: &PortMapping) -> bool {
     a.protocol == b.protocol
         && wanted_addresses(a.host_ip)
             .iter()
             .any(|x| wanted_addresses(b.host_ip).iter().any(|y| overlaps(*x, *y, Some(true))))
 }
 
-/// How many containers of the service would publish a port of this mapping that
-/// is there once; `None` where each has one of its own.
-pub fn too_many(service: &Service, mapping: &PortMapping) -> Option<u32> {
+/// The number of replicas, if the service has more of them than this mapping has
+/// ports.
+pub fn replicas_sharing_port(service: &Service, mapping: &PortMapping) -> Option<u32> {
     let ports = mapping.published?.iter().count();
     service.replicas.filter(|replicas| usize::try_from(*replicas).is_ok_and(|replicas| replicas > ports))
 }
@@ -50,20 +50,20 @@ mod tests {
     fn containers_of_one_service_need_a_port_each() {
         let service = |replicas| Service { replicas, ..Service::default() };
         let (one, three) = (mapping("", "8000", Protocol::Tcp), mapping("", "8000-8002", Protocol::Tcp));
-        assert_eq!(too_many(&service(None), &one), None);
-        assert_eq!(too_many(&service(Some(1)), &one), None);
-        assert_eq!(too_many(&service(Some(2)), &one), Some(2));
-        assert_eq!(too_many(&service(Some(3)), &three), None);
-        assert_eq!(too_many(&service(Some(4)), &three), Some(4));
-        assert_eq!(too_many(&service(Some(2)), &mapping("", "", Protocol::Tcp)), None);
+        assert_eq!(replicas_sharing_port(&service(None), &one), None);
+        assert_eq!(replicas_sharing_port(&service(Some(1)), &one), None);
+        assert_eq!(replicas_sharing_port(&service(Some(2)), &one), Some(2));
+        assert_eq!(replicas_sharing_port(&service(Some(3)), &three), None);
+        assert_eq!(replicas_sharing_port(&service(Some(4)), &three), Some(4));
+        assert_eq!(replicas_sharing_port(&service(Some(2)), &mapping("", "", Protocol::Tcp)), None);
     }
 
     #[test]
     fn one_number_serves_two_protocols_and_two_addresses() {
         let tcp = mapping("", "", Protocol::Tcp);
-        assert!(exclude(&tcp, &tcp) && !exclude(&tcp, &mapping("", "", Protocol::Udp)));
+        assert!(cannot_share_port(&tcp, &tcp) && !cannot_share_port(&tcp, &mapping("", "", Protocol::Udp)));
         let one = mapping("127.0.0.1", "", Protocol::Tcp);
-        assert!(exclude(&tcp, &one) && !exclude(&one, &mapping("127.0.0.2", "", Protocol::Tcp)));
+        assert!(cannot_share_port(&tcp, &one) && !cannot_share_port(&one, &mapping("127.0.0.2", "", Protocol::Tcp)));
     }
 
     #[test]

@@ -1,24 +1,24 @@
-//! Which ports are kept for somebody else.
+//! Ports that are leased to other projects.
 
 use std::cell::RefCell;
 use std::path::Path;
 
 use crate::model::{Leases, PortRange, Tenant};
 
-/// What is kept for others, asked for every candidate. A tenant whose folder is
-/// gone keeps nothing; that is looked up only where it matters.
-pub struct Kept<'a> {
+/// The ports leased to others. A tenant whose folder is gone holds none; the
+/// folder is only looked up when one of its ports is asked for.
+pub struct LeasedPorts<'a> {
     /// By port: 0, or one more than the index of a tenant.
     by_port: Vec<u32>,
     tenants: Vec<&'a Tenant>,
-    is_there: &'a dyn Fn(&Path) -> bool,
-    exists: RefCell<Vec<Option<bool>>>,
+    exists: &'a dyn Fn(&Path) -> bool,
+    known: RefCell<Vec<Option<bool>>>,
 }
 
-impl<'a> Kept<'a> {
-    /// What everybody but `project` in `dir` keeps; `is_there` tells whether a
-    /// folder exists.
-    pub fn new(leases: &'a Leases, project: &'a str, dir: &'a Path, is_there: &'a dyn Fn(&Path) -> bool) -> Self {
+impl<'a> LeasedPorts<'a> {
+    /// The leases of everybody except `project` in `dir`; `exists` says whether a
+    /// folder is there.
+    pub fn new(leases: &'a Leases, project: &'a str, dir: &'a Path, exists: &'a dyn Fn(&Path) -> bool) -> Self {
         let tenants: Vec<&Tenant> = leases.others(project, dir).collect();
         let mut by_port = vec![0; usize::from(u16::MAX) + 1];
         for (number, tenant) in (1u32..).zip(&tenants) {
@@ -27,13 +27,12 @@ impl<'a> Kept<'a> {
                 by_port[usize::from(port)] = number;
             }
         }
-        Kept { by_port, is_there, exists: RefCell::new(vec![None; tenants.len()]), tenants }
+        LeasedPorts { by_port, exists, known: RefCell::new(vec![None; tenants.len()]), tenants }
     }
 
-    /// Whether `port` is one of them.
-    pub fn has(&self, port: u16) -> bool {
+    pub fn contains(&self, port: u16) -> bool {
         let Some(at) = (self.by_port[usize::from(port)] as usize).checked_sub(1) else { return false };
-        *self.exists.borrow_mut()[at].get_or_insert_with(|| (self.is_there)(&self.tenants[at].dir))
+        *self.known.borrow_mut()[at].get_or_insert_with(|| (self.exists)(&self.tenants[at].dir))
     }
 }
 
@@ -50,9 +49,9 @@ mod tests {
             tenant.range = PortRange::new(port + 100, port + 100);
             tenant.leases.push(Lease::new("web", 80, Protocol::Tcp, port, String::new()));
         }
-        let is_there = |dir: &Path| dir != Path::new("/gone");
-        let kept = Kept::new(&leases, "own", Path::new("/own"), &is_there);
-        let found: Vec<u16> = (1..=u16::MAX).filter(|port| kept.has(*port)).collect();
+        let exists = |dir: &Path| dir != Path::new("/gone");
+        let kept = LeasedPorts::new(&leases, "own", Path::new("/own"), &exists);
+        let found: Vec<u16> = (1..=u16::MAX).filter(|port| kept.contains(*port)).collect();
         assert_eq!(found, [8001, 8101]);
     }
 }

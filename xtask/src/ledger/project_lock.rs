@@ -5,28 +5,27 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::Book;
+use super::Ledger;
 use crate::disk;
 use crate::error::{Context, Result};
 use crate::model::Leases;
 
-/// A turn; the kernel ends it with the program and what that started, however
-/// they end.
+/// Holds the lock of a project. The kernel releases it when this program and
+/// everything that it started have ended, in whatever way.
 #[derive(Debug)]
-pub struct Turn {
+pub struct ProjectLock {
     _lock: File,
-    /// Whether somebody else had it before.
+    /// Somebody else held it first.
     pub waited: bool,
 }
 
-/// A lock file that nobody has taken for so long, of a project that no port is
-/// kept for, is of a project that is gone.
+/// A project without leases is gone if nobody has locked it for this long.
 const UNUSED: Duration = Duration::from_hours(30 * 24);
 
-impl Turn {
-    /// Waits for the turn of `project`; `note` is called where it has to. Lock
-    /// files of projects that are gone are taken away.
-    pub fn take(state: &Path, project: &str, note: impl FnOnce()) -> Result<Turn> {
+impl ProjectLock {
+    /// Blocks until the lock of `project` is free, and calls `note` if it has to
+    /// wait. Removes the lock files of projects that are gone.
+    pub fn acquire(state: &Path, project: &str, note: impl FnOnce()) -> Result<ProjectLock> {
         disk::private_folder(state)?;
         sweep(state, UNUSED);
         let path = path(state, project);
@@ -45,19 +44,19 @@ impl Turn {
                 }
                 Err(TryLockError::Error(error)) => return Err(disk::no_locks(&path, &error)),
             }
-            // Whoever takes a file away has its lock: another one has to be made.
+            // A file is only removed under its lock: if it is gone, make a new one.
             if disk::is_current(&lock, &path) {
                 break lock;
             }
         };
-        // Says that the project is used; without it the file goes a month later,
-        // which does no harm.
+        // Marks the project as used. If this fails, the file is removed after a
+        // month, which does no harm.
         drop(lock.set_modified(SystemTime::now()));
         outlive(&lock);
-        Ok(Turn { _lock: lock, waited })
+        Ok(ProjectLock { _lock: lock, waited })
     }
 
-    /// Takes the lock file of a project away that is gone, unless somebody has it.
+    /// Removes the lock file of a project that is gone, unless somebody holds it.
     pub fn forget(state: &Path, project: &str) {
         remove(&path(state, project));
     }
@@ -67,13 +66,13 @@ fn path(state: &Path, project: &str) -> PathBuf {
     state.join(format!("start-{}.lock", plain(project)))
 }
 
-/// A name is no path, whoever chose it.
+/// A project's name must never be read as a path.
 fn plain(project: &str) -> String {
     project.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect()
 }
 
-/// Takes lock files away that nobody has taken for `unused`, but for those of
-/// projects that a book of this machine or of another engine knows.
+/// Removes lock files that nobody has taken for `unused`, except those of projects
+/// in the ledger of this machine or of another engine.
 fn sweep(state: &Path, unused: Duration) {
     let files = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
     let is_old = |entry: &std::fs::DirEntry| {
@@ -89,17 +88,18 @@ fn sweep(state: &Path, unused: Duration) {
     if old.is_empty() {
         return;
     }
-    let engines = files(&state.join("engines")).map(|entry| Book::peek(&entry.path()));
-    let books: Vec<Leases> = std::iter::once(Book::peek(state)).chain(engines).collect();
-    let known = |name: &str| books.iter().flat_map(|book| &book.tenants).any(|tenant| plain(&tenant.project) == name);
+    let engines = files(&state.join("engines")).map(|entry| Ledger::peek(&entry.path()));
+    let ledgers: Vec<Leases> = std::iter::once(Ledger::peek(state)).chain(engines).collect();
+    let known =
+        |name: &str| ledgers.iter().flat_map(|ledger| &ledger.tenants).any(|tenant| plain(&tenant.project) == name);
     for (_, path) in old.iter().filter(|(name, _)| !known(name)) {
         remove(path);
     }
 }
 
-/// With its lock: whoever waits for that finds the file gone, and makes another.
-/// Programs of before this rule do not look, and are safe because nobody starts
-/// a project that is gone.
+/// Removes the file under its lock: whoever waits for the lock sees that the file
+/// is gone and makes another. Older versions don't check; they are safe because
+/// nobody starts a project that is gone.
 #[cfg(unix)]
 fn remove(path: &Path) {
     let Ok(file) = File::options().write(true).open(path) else { return };
@@ -108,20 +108,20 @@ fn remove(path: &Path) {
     }
 }
 
-/// Windows: a file that somebody has open goes when it is closed, and cannot be
-/// made anew before.
+/// Windows removes an open file only when it is closed, and it can't be created
+/// again before that.
 #[cfg(not(unix))]
 fn remove(_path: &Path) {}
 
-/// Programs that this one starts get the lock as well: where it is killed, its
-/// `docker compose up` goes on, and the turn is over when that has ended, too.
+/// Lets child processes inherit the lock: if this program is killed, its
+/// `docker compose up` goes on, and the lock is held until that has ended too.
 #[cfg(unix)]
 fn outlive(lock: &File) {
-    // Refused to nobody; without it the turn ends with this program.
+    // Never refused in practice; without it the lock ends with this program.
     let _ = rustix::io::fcntl_setfd(lock, rustix::io::FdFlags::empty());
 }
 
-/// Windows ends a lock with the program that took it.
+/// Windows releases a lock when the program that took it ends.
 #[cfg(not(unix))]
 fn outlive(_lock: &File) {}
 
@@ -132,11 +132,12 @@ mod tests {
     #[test]
     fn the_second_waits_for_the_first_and_another_project_does_not() {
         let dir = tempfile::tempdir().unwrap();
-        let first = Turn::take(dir.path(), "demo", || panic!("nobody is before it")).unwrap();
-        assert!(!Turn::take(dir.path(), "other/..", || panic!("another project")).unwrap().waited);
+        let first = ProjectLock::acquire(dir.path(), "demo", || panic!("nobody is before it")).unwrap();
+        assert!(!ProjectLock::acquire(dir.path(), "other/..", || panic!("another project")).unwrap().waited);
         let (note, noted) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
-            let second = scope.spawn(|| Turn::take(dir.path(), "demo", || note.send(()).unwrap()).unwrap().waited);
+            let second =
+                scope.spawn(|| ProjectLock::acquire(dir.path(), "demo", || note.send(()).unwrap()).unwrap().waited);
             noted.recv().unwrap();
             drop(first);
             assert!(second.join().unwrap());
@@ -147,9 +148,9 @@ mod tests {
     #[test]
     fn only_locks_that_are_old_and_of_nobody_go() {
         let dir = tempfile::tempdir().unwrap();
-        let mut book = Book::open(dir.path()).unwrap();
-        book.leases.tenant_mut("kept.x", Path::new("/src")).range = crate::model::PortRange::new(8000, 8009);
-        book.close().unwrap();
+        let mut ledger = Ledger::open(dir.path()).unwrap();
+        ledger.leases.tenant_mut("kept.x", Path::new("/src")).range = crate::model::PortRange::new(8000, 8009);
+        ledger.close().unwrap();
         let file = |name: &str| dir.path().join(format!("start-{name}.lock"));
         for (name, age) in [("gone", 2 * UNUSED), ("kept_x", 2 * UNUSED), ("fresh", UNUSED / 2), ("held", 2 * UNUSED)] {
             let file = File::create(file(name)).unwrap();
@@ -157,14 +158,14 @@ mod tests {
         }
         let held = File::open(file("held")).unwrap();
         held.lock().unwrap();
-        drop(Turn::take(dir.path(), "demo", || panic!("nobody is before it")).unwrap());
+        drop(ProjectLock::acquire(dir.path(), "demo", || panic!("nobody is before it")).unwrap());
         let left = ["gone", "kept_x", "fresh", "held", "demo"].map(|name| file(name).exists());
         assert_eq!(left, [false, true, true, true, true]);
-        Turn::forget(dir.path(), "demo");
+        ProjectLock::forget(dir.path(), "demo");
         assert!(!file("demo").exists());
     }
 
-    /// Takers and removers at once: nobody is ever in a turn beside another.
+    /// However many threads lock and remove at once, only one holds the lock.
     #[cfg(unix)]
     #[test]
     fn a_lock_that_goes_while_somebody_takes_it_lets_no_two_in() {
@@ -176,11 +177,11 @@ mod tests {
                 .map(|_| {
                     scope.spawn(|| {
                         for _ in 0..200 {
-                            let turn = Turn::take(dir.path(), "demo", || {}).unwrap();
+                            let lock = ProjectLock::acquire(dir.path(), "demo", || {}).unwrap();
                             assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                             std::thread::yield_now();
                             inside.fetch_sub(1, Ordering::SeqCst);
-                            drop(turn);
+                            drop(lock);
                         }
                     })
                 })
@@ -188,7 +189,7 @@ mod tests {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
                     let before = path(dir.path(), "demo").exists();
-                    Turn::forget(dir.path(), "demo");
+                    ProjectLock::forget(dir.path(), "demo");
                     removed.fetch_add(usize::from(before && !path(dir.path(), "demo").exists()), Ordering::Relaxed);
                 }
             });

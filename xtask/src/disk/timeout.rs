@@ -1,5 +1,5 @@
-//! Questions about folders that may never be answered: a network disk that is
-//! gone, a file system whose program hangs.
+//! Time limits for folders that may never answer: a network disk that is gone, a file system
+//! whose program hangs.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -10,40 +10,40 @@ use std::time::Duration;
 
 use crate::ui;
 
-/// How long a folder gets for all that is asked about it at once.
+/// Time limit of one query about a folder.
 const FOLDER_LIMIT: Duration = Duration::from_secs(1);
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Threads that have answered and wait for the next question.
+/// Threads that wait for the next query.
 static IDLE: Mutex<Vec<Sender<Job>>> = Mutex::new(Vec::new());
-/// Paths that were spoken of.
+/// Paths that were warned about.
 static NAMED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-/// Folders that gave no answer.
+/// Folders that did not answer.
 static SILENT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-/// Says once what is wrong with a path.
-pub(super) fn name_once(path: &Path, what: &str) {
+/// Warns once about a path.
+pub(super) fn warn_once(path: &Path, what: &str) {
     if NAMED.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_path_buf()) {
         ui::warn(&format!("{} is not read: {what}", ui::clean(&path.display().to_string())));
     }
 }
 
-/// The answer to a question about `folder`; `None` where none comes in time. It
-/// is named then, and not asked again.
-pub fn within<T: Send + 'static>(folder: &Path, question: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+/// Runs `question`, which reads `folder`; `None` if it takes too long. Then it warns, and the folder
+/// is not asked again.
+pub fn with_timeout<T: Send + 'static>(folder: &Path, question: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     if SILENT.lock().unwrap_or_else(PoisonError::into_inner).contains(folder) {
         return None;
     }
     let answered = answer(FOLDER_LIMIT, question);
     if answered.is_none() {
         SILENT.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_path_buf());
-        name_once(folder, &format!("it gives no answer within {} s", FOLDER_LIMIT.as_secs()));
+        warn_once(folder, &format!("it does not answer within {} s", FOLDER_LIMIT.as_secs()));
     }
     answered
 }
 
-/// A thread that waits for ever ends with the program.
+/// A thread that blocks forever ends with the program.
 fn answer<T: Send + 'static>(limit: Duration, question: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (tell, told) = channel();
     let job: Job = Box::new(move || drop(tell.send(catch_unwind(AssertUnwindSafe(question)))));
@@ -53,18 +53,17 @@ fn answer<T: Send + 'static>(limit: Duration, question: impl FnOnce() -> T + Sen
         std::thread::spawn(move || jobs.into_iter().for_each(|job| job()));
         send
     });
-    // It has ended only if the program has.
+    // The sender is only dropped at the end of the program.
     thread.send(job).ok()?;
     let answer = told.recv_timeout(limit).ok()?;
     IDLE.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
     Some(answer.unwrap_or_else(|panic| resume_unwind(panic)))
 }
 
-/// Whether a folder is there. One that gives no answer is: what is kept for it
-/// stays kept.
+/// Whether a folder exists. True if it does not answer, so that its leases are kept.
 pub fn is_folder(path: &Path) -> bool {
     let asked = path.to_path_buf();
-    within(path, move || asked.is_dir()).unwrap_or(true)
+    with_timeout(path, move || asked.is_dir()).unwrap_or(true)
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
-//! Whether there is a Compose to ask. Looked into only after a call of it has
-//! failed, so a machine on which all is well pays nothing. What the failed call
-//! said does not matter: without its plugin `docker` takes Compose's options for
-//! its own, and complains about whichever comes first (`unknown flag:
+//! Finds out whether Compose is installed. Only done after a call of Compose failed, so it costs
+//! nothing otherwise. The message of the failed call is not used: without the plugin `docker`
+//! parses Compose's options as its own, and complains about the first one (`unknown flag:
 //! --env-file`, `unknown shorthand flag: 'p' in -p`, or its whole usage).
 
 use std::collections::BTreeMap;
@@ -11,56 +10,58 @@ use crate::exec::{self, Answer, Command, NoAnswer, Unusable, unusable};
 use crate::model::Version;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Absence {
+pub enum MissingCompose {
     NoDocker,
-    /// There is a `docker`, and it cannot be run.
+    /// `docker` exists but cannot be run.
     Broken {
         path: PathBuf,
         why: String,
     },
-    /// `docker` is Podman's, which hands `compose` over to another program, and
-    /// finds none, or one of this version, which is too old.
+    /// `docker` is Podman's, which runs another program for `compose`: none was found, or one of this
+    /// version, which is too old.
     Podman(Option<String>),
-    /// `docker` without the plugin, and perhaps the Python program of this
-    /// version beside it.
+    /// `docker` has no Compose plugin; perhaps the Python program of this version is installed.
     NoPlugin(Option<String>),
 }
 
-/// What is behind `docker compose`.
+/// Result of [`find_compose`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Found {
     Compose(String),
-    Absent(Absence),
-    /// Compose, but not as long as DOCKER_HOST or the context is what it is.
+    Absent(MissingCompose),
+    /// Compose may be there, but `docker` fails because of DOCKER_HOST or its context.
     NoEndpoint,
     Silent,
 }
 
-/// Looks, with `env` on top of the environment.
-pub(super) fn look(env: &BTreeMap<String, String>) -> Found {
+/// `env` is added to the environment.
+pub(super) fn find_compose(env: &BTreeMap<String, String>) -> Found {
     let Some(docker) = exec::find("docker") else {
-        return Found::Absent(unusable("docker").map_or(Absence::NoDocker, broken));
+        return Found::Absent(unusable("docker").map_or(MissingCompose::NoDocker, broken));
     };
     let set = |command: Command| env.iter().fold(command, |command, (name, value)| command.env(name, value));
     let answer = match set(version()).try_ask(exec::LIMIT) {
         Ok(answer) => answer,
         Err(NoAnswer::NotStarted(error)) => {
-            return Found::Absent(Absence::Broken { path: docker, why: error.message().to_owned() });
+            return Found::Absent(MissingCompose::Broken { path: docker, why: error.message().to_owned() });
         }
         Err(NoAnswer::TimedOut(_) | NoAnswer::Lost(_)) => return Found::Silent,
     };
     if let Some(version) = word(&answer) {
         return if is_old(&version) { Found::Absent(without(Some(version))) } else { Found::Compose(version) };
     }
-    // What a shell ends with where a command is not found or cannot be executed
-    // (POSIX, Shell Command Language 2.8.2): `docker` is a script that leads
-    // nowhere.
+    // A shell's exit codes for a command that is not found or cannot be executed
+    // (POSIX, Shell Command Language 2.8.2): `docker` is a script that calls
+    // something missing.
     if let Some(code @ (126 | 127)) = answer.code {
         let said = answer.error_text();
         let said = said.lines().last().unwrap_or("what it calls is not there").to_owned();
-        return Found::Absent(Absence::Broken { path: docker, why: format!("it ends with exit code {code}: {said}") });
+        return Found::Absent(MissingCompose::Broken {
+            path: docker,
+            why: format!("it ends with exit code {code}: {said}"),
+        });
     }
-    // `docker` looks at its context before it looks for its plugin.
+    // `docker` resolves its context before it looks for plugins.
     let elsewhere = set(version()).env_remove("DOCKER_HOST").env("DOCKER_CONTEXT", "default");
     if elsewhere.ask(exec::LIMIT).is_ok_and(|answer| word(&answer).is_some()) {
         return Found::NoEndpoint;
@@ -68,8 +69,7 @@ pub(super) fn look(env: &BTreeMap<String, String>) -> Found {
     Found::Absent(without(None))
 }
 
-/// `docker compose version --short`, without a leading `v`; `None` where it has
-/// no answer.
+/// `docker compose version --short` without a leading `v`; `None` if it fails.
 pub fn compose_version() -> Option<String> {
     word(&version().ask(exec::LIMIT).ok()?)
 }
@@ -78,67 +78,67 @@ fn version() -> Command {
     Command::new("docker").args(["compose", "version", "--short"])
 }
 
-/// The version that an answer is: one word, a number as a rule, and `dev` of who
-/// builds it. `docker` without the plugin may print its usage and exit with 0.
+/// The version in an answer: one word, usually a number, or `dev` for own builds. Without the
+/// plugin `docker` may print its usage and exit with 0.
 fn word(answer: &Answer) -> Option<String> {
     let text = String::from_utf8_lossy(&answer.stdout).trim().trim_start_matches('v').to_owned();
     (answer.ok() && !text.is_empty() && !text.contains(char::is_whitespace)).then_some(text)
 }
 
-/// The Python programs docker-compose and podman-compose, which know neither
-/// `config --format json` nor much else that is asked here.
+/// Whether it is the Python program docker-compose or podman-compose, which lacks
+/// `config --format json` and more.
 fn is_old(version: &str) -> bool {
     version.parse::<Version>().is_ok_and(|version| version < Version(2, 0, 0))
 }
 
-/// The plugin is not there; `behind` is what answers in its place.
-fn without(behind: Option<String>) -> Absence {
+/// The plugin is missing; `behind` is the version that answers instead.
+fn without(behind: Option<String>) -> MissingCompose {
     let answer = Command::new("docker").arg("--version").ask(exec::LIMIT);
     if answer.is_ok_and(|answer| is_podman(&answer)) {
-        return Absence::Podman(behind);
+        return MissingCompose::Podman(behind);
     }
-    Absence::NoPlugin(behind.or_else(python_compose))
+    MissingCompose::NoPlugin(behind.or_else(python_compose))
 }
 
-/// `podman version 5.7.1`; Docker's is `Docker version 28.2.2, build e6534b4`.
-/// The package podman-docker is a script that calls podman with the same words.
+/// Podman prints `podman version 5.7.1`, Docker `Docker version 28.2.2, build e6534b4`. The
+/// package podman-docker is a script that calls podman with the same arguments.
 fn is_podman(answer: &Answer) -> bool {
     answer.stdout.trim_ascii_start().to_ascii_lowercase().starts_with(b"podman ")
 }
 
-/// The version of `docker-compose`, where it is the Python program: people who
-/// have it believe that they have Compose.
+/// The version of `docker-compose` if it is the Python program: users who have it think that they
+/// have Compose.
 pub fn python_compose() -> Option<String> {
     exec::find("docker-compose")?;
     let answer = Command::new("docker-compose").args(["version", "--short"]).ask(exec::LIMIT).ok()?;
     word(&answer).filter(|version| is_old(version))
 }
 
-fn broken(found: Unusable) -> Absence {
+fn broken(found: Unusable) -> MissingCompose {
     match found {
         Unusable::Link { path, target, denied } => {
-            let why = if denied { "where this user may not go" } else { "which is not there" };
-            Absence::Broken { path, why: format!("it is a link to {}, {why}", target.display()) }
+            let why = if denied { "which this user may not access" } else { "which is not there" };
+            MissingCompose::Broken { path, why: format!("it is a link to {}, {why}", target.display()) }
         }
-        Unusable::NotExecutable(path) => Absence::Broken { path, why: "it may not be executed".to_owned() },
+        Unusable::NotExecutable(path) => MissingCompose::Broken { path, why: "it is not executable".to_owned() },
     }
 }
 
-/// The fact, fit to stand after "error: ".
-impl std::fmt::Display for Absence {
+/// The error message.
+impl std::fmt::Display for MissingCompose {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Absence::NoDocker => f.write_str("no `docker` on PATH"),
-            Absence::Broken { path, why } => write!(f, "`docker` at {} cannot be run: {why}", path.display()),
-            Absence::Podman(None) => {
+            MissingCompose::NoDocker => f.write_str("no `docker` on PATH"),
+            MissingCompose::Broken { path, why } => write!(f, "`docker` at {} cannot be run: {why}", path.display()),
+            MissingCompose::Podman(None) => {
                 f.write_str("`docker` is Podman's here, and Podman finds no Compose to hand `docker compose` over to")
             }
-            Absence::Podman(Some(version)) => write!(
+            MissingCompose::Podman(Some(version)) => write!(
                 f,
                 "`docker` is Podman's here, and hands `docker compose` over to a program of version {version}: Compose 2.20 or later is needed"
             ),
-            Absence::NoPlugin(None) => f.write_str("`docker` has no Compose plugin"),
-            Absence::NoPlugin(Some(version)) => {
+            MissingCompose::NoPlugin(None) => f.write_str("`docker` has no Compose plugin"),
+            MissingCompose::NoPlugin(Some(version)) => {
                 write!(f, "`docker` has no Compose plugin, and docker-compose {version} is too old to stand in for it")
             }
         }

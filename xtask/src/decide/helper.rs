@@ -1,12 +1,12 @@
-//! The container that an engine's helper stands for, where the helper says it.
+//! The container that an engine's helper serves, if its command line names it.
 
 use crate::model::{Container, Process, is_full_id};
 
-/// The name (or the id, where there is no usable name) of the container that a
-/// `conmon` serves. Podman starts one for each container, with `-c ID -n NAME`
-/// on its command line, and it holds the published ports (podman,
+/// The name (or, without a usable name, the id) of the container that a `conmon`
+/// serves. Podman starts one per container, with `-c ID -n NAME` on its command
+/// line, and it holds the published ports (podman,
 /// `libpod/oci_conmon_common.go`; conmon(8)).
-pub fn container_behind(process: &Process) -> Option<&str> {
+pub fn container_of_helper(process: &Process) -> Option<&str> {
     let is_conmon = |name: &str| name == "conmon" || name == "conmonrs";
     let exe = process.exe.as_deref().and_then(|exe| exe.file_name()?.to_str());
     if !is_conmon(&process.name) && !exe.is_some_and(is_conmon) {
@@ -25,17 +25,17 @@ pub fn container_behind(process: &Process) -> Option<&str> {
     name.or_else(|| after("c", "cid").filter(is_id))
 }
 
-/// How that container is stopped. Podman knows each user's own containers only.
-pub fn stop_behind(process: &Process) -> Option<String> {
-    let container = container_behind(process)?;
+/// The command that stops that container. Podman only sees its own user's containers.
+pub fn stop_command(process: &Process) -> Option<String> {
+    let container = container_of_helper(process)?;
     let user = process.user.as_deref().map(|user| format!(" as user {user}"));
     Some(format!("`podman stop {container}`{}", user.unwrap_or_default()))
 }
 
-/// The same as an addition to what is said of its socket, or nothing. Podman 6
-/// binds a container's port and does not listen.
-pub(super) fn stands_for(process: &Process) -> String {
-    let both = container_behind(process).zip(stop_behind(process));
+/// The container and its stop command as the end of a sentence about the socket, or
+/// nothing. Podman 6 binds a container's port without listening.
+pub(super) fn container_suffix(process: &Process) -> String {
+    let both = container_of_helper(process).zip(stop_command(process));
     both.map(|(container, stop)| format!(" for container {container}: {stop}")).unwrap_or_default()
 }
 
@@ -56,14 +56,14 @@ mod tests {
     #[test]
     fn conmon_names_its_container() {
         let process = conmon(&format!("-c {ID} -u {ID} -n shop_web_1"));
-        assert_eq!(container_behind(&process), Some("shop_web_1"));
-        assert_eq!(stop_behind(&process).unwrap(), "`podman stop shop_web_1` as user root");
-        // Words that are no name of a container are not repeated.
+        assert_eq!(container_of_helper(&process), Some("shop_web_1"));
+        assert_eq!(stop_command(&process).unwrap(), "`podman stop shop_web_1` as user root");
+        // Text that cannot be a container's name is not printed.
         for name in ["--all", "$(x)", "-a"] {
-            assert_eq!(container_behind(&conmon(&format!("-c {ID} -n {name}"))), Some(ID));
-            assert_eq!(container_behind(&conmon(&format!("-c short -n {name}"))), None);
+            assert_eq!(container_of_helper(&conmon(&format!("-c {ID} -n {name}"))), Some(ID));
+            assert_eq!(container_of_helper(&conmon(&format!("-c short -n {name}"))), None);
         }
         let other = Process { name: "node".into(), ..process };
-        assert_eq!((container_behind(&other), stop_behind(&other)), (None, None));
+        assert_eq!((container_of_helper(&other), stop_command(&other)), (None, None));
     }
 }

@@ -1,17 +1,17 @@
-//! What to install on which system, the one place that knows. Names of packages
-//! are the distributions' own; a name that a system does not have helps nobody.
+//! What to install on which system. The only place with names of packages, which differ between
+//! distributions.
 
 use std::path::Path;
 
-/// A system, as far as its packages differ.
+/// A system with its own package names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum System {
-    /// Debian and what keeps its versions; `None` = not released yet, or unknown.
+    /// Debian, and derivatives with its versions; `None` = not released yet, or unknown.
     Debian(Option<u32>),
-    /// Ubuntu and what is built on it.
+    /// Ubuntu and its derivatives.
     Ubuntu,
     Fedora,
-    /// Red Hat Enterprise Linux and what is built from it.
+    /// Red Hat Enterprise Linux and its rebuilds.
     RedHat,
     Arch,
     Alpine,
@@ -30,14 +30,14 @@ impl System {
         if cfg!(windows) {
             return System::Windows;
         }
-        // os-release(5): the second stands in for the first.
+        // os-release(5): the second is the fallback.
         let files = ["/etc/os-release", "/usr/lib/os-release"];
         let text = files.iter().find_map(|file| std::fs::read_to_string(file).ok());
-        text.map_or(System::Other, |text| System::of_os_release(&text))
+        text.map_or(System::Other, |text| System::from_os_release(&text))
     }
 
-    /// By the text of os-release(5): ID, else what ID_LIKE names, nearest first.
-    pub fn of_os_release(text: &str) -> System {
+    /// From the text of os-release(5): ID, otherwise ID_LIKE, closest first.
+    pub fn from_os_release(text: &str) -> System {
         let value = |name: &str| {
             let lines = text.lines().filter_map(|line| line.trim().split_once('='));
             lines.filter(|(key, _)| *key == name).map(|(_, value)| value.trim_matches(['"', '\''])).next_back()
@@ -48,7 +48,7 @@ impl System {
         std::iter::once(id)
             .chain(like)
             .find_map(|name| match name {
-                // Versions of Kali and the like are not Debian's.
+                // Kali and others have their own version numbers.
                 "debian" | "raspbian" => {
                     Some(System::Debian(if ["debian", "raspbian"].contains(&id) { version() } else { None }))
                 }
@@ -64,42 +64,41 @@ impl System {
             .unwrap_or(System::Other)
     }
 
-    /// Whether the project's scripts/engine/up can bring an engine up there.
+    /// Whether the project's scripts/engine/up works there.
     pub fn has_set_up(self) -> bool {
         matches!(self, System::Debian(_))
     }
 }
 
-/// How the project's own script is run.
+/// How the project's set-up script is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SetUp {
     /// This user is root: `cargo xtask start --setup` runs it.
     Here,
-    /// Root has to run it, at this path. Not `sudo cargo`: root has no cargo as
-    /// a rule, and what it builds is root's.
+    /// Root has to run the script at this path. Never `sudo cargo`: root usually has no cargo, and
+    /// what it builds belongs to root.
     Script(String),
 }
 
-/// What helps on a system, for a user.
+/// Hints for a system and a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cures {
+pub struct InstallHints {
     pub system: System,
     pub is_root: bool,
-    /// There is a `sudo`; Debian's smallest system has none.
+    /// `sudo` is installed; a minimal Debian has none.
     pub has_sudo: bool,
-    /// An engine is installed, and may only have to be started.
+    /// An engine is installed and perhaps only has to be started.
     pub has_engine: bool,
-    /// The project's own script, where it has one for this system.
+    /// The project's set-up script, if there is one for this system.
     pub set_up: Option<SetUp>,
 }
 
-impl Cures {
-    /// For this system and user. `script`: the project's scripts/engine/up, as
-    /// people write its path.
-    pub fn here(script: Option<String>) -> Cures {
+impl InstallHints {
+    /// For this system and user. `script`: path of the project's scripts/engine/up, for display.
+    pub fn here(script: Option<String>) -> InstallHints {
         let (system, is_root) = (System::here(), crate::disk::is_root());
         let set_up = |script| if is_root { SetUp::Here } else { SetUp::Script(script) };
-        Cures {
+        InstallHints {
             system,
             is_root,
             has_sudo: crate::exec::find("sudo").is_some(),
@@ -108,7 +107,7 @@ impl Cures {
         }
     }
 
-    /// The project's own script, as a hint.
+    /// The hint to run the project's set-up script.
     pub fn set_up(&self) -> Option<String> {
         self.set_up.as_ref().map(|set_up| match set_up {
             SetUp::Here => "`cargo xtask start --setup` brings an engine with Compose up".to_owned(),
@@ -119,11 +118,11 @@ impl Cures {
     }
 
     pub fn compose(&self) -> Vec<String> {
-        // The script needs no choice of a package, and brings buildx along.
+        // The script is simpler than choosing packages, and installs buildx too.
         vec![self.set_up().unwrap_or_else(|| self.plugin())]
     }
 
-    /// How to get the plugin, or a newer one, by packages.
+    /// How to install the plugin or a newer one from packages.
     pub fn plugin(&self) -> String {
         let install = |words: &str| self.install(words);
         match self.system {
@@ -151,7 +150,7 @@ impl Cures {
         }
     }
 
-    /// How to get an engine with Compose, best first.
+    /// How to install an engine with Compose, best first.
     pub fn engine(&self) -> Vec<String> {
         let mut hints: Vec<String> = self.set_up().into_iter().collect();
         let with_systemd = |words: &str| self.as_root(&[words, "systemctl enable --now docker"]);
@@ -190,9 +189,9 @@ impl Cures {
         }
     }
 
-    /// Starts the system's engine; `word` is `start` or `restart`.
+    /// How to start the system's engine; `word` is `start` or `restart`.
     pub fn service(&self, word: &str) -> String {
-        // sd_booted(3): the folder is there only where systemd runs the system.
+        // sd_booted(3): the folder exists only if systemd is the init system.
         let systemd = Path::new("/run/systemd/system").is_dir();
         match self.system {
             System::Macos => format!("{word} Docker Desktop, OrbStack, or `colima {word}`"),
@@ -210,7 +209,7 @@ impl Cures {
         self.as_root(&[words])
     }
 
-    /// A line that this user can type, of commands that root has to run.
+    /// The command line with which this user runs `commands` as root.
     pub fn as_root(&self, commands: &[&str]) -> String {
         let all = commands.join(" && ");
         match (self.is_root, self.has_sudo) {
@@ -221,10 +220,9 @@ impl Cures {
     }
 }
 
-/// Whether an engine is installed on this machine: one that is not cannot be
-/// started. Where that cannot be told, it may be.
+/// Whether an engine is installed on this machine; true if that is unknown.
 fn is_installed() -> bool {
-    // Only root has the folders of the last ones on PATH.
+    // The sbin folders are only on root's PATH.
     let places = [
         "/usr/bin/dockerd",
         "/usr/sbin/dockerd",
@@ -241,8 +239,8 @@ fn is_installed() -> bool {
 mod tests {
     use super::*;
 
-    fn cures(system: System) -> Cures {
-        Cures { system, is_root: false, has_sudo: true, has_engine: false, set_up: None }
+    fn install_hints(system: System) -> InstallHints {
+        InstallHints { system, is_root: false, has_sudo: true, has_engine: false, set_up: None }
     }
 
     #[test]
@@ -268,11 +266,10 @@ mod tests {
             ("ID=nixos\n", System::Other),
             ("", System::Other),
         ] {
-            assert_eq!(System::of_os_release(text), system, "{text}");
+            assert_eq!(System::from_os_release(text), system, "{text}");
         }
     }
 
-    /// The package of each system, and on no other the one that it lacks.
     #[test]
     fn a_package_is_named_by_its_name_there() {
         for (system, words) in [
@@ -289,28 +286,33 @@ mod tests {
             (System::Windows, "Docker Desktop has it"),
             (System::Other, "docs.docker.com/compose/install"),
         ] {
-            let hints = cures(system).compose();
+            let hints = install_hints(system).compose();
             assert!(hints.len() == 1 && hints[0].contains(words), "{system:?}: {hints:?}");
-            assert!(!cures(system).engine().is_empty() && !cures(system).buildx().is_empty());
+            assert!(!install_hints(system).engine().is_empty() && !install_hints(system).buildx().is_empty());
         }
-        for bookworm in [cures(System::Debian(Some(12))).compose(), cures(System::Debian(Some(12))).engine()] {
+        for bookworm in
+            [install_hints(System::Debian(Some(12))).compose(), install_hints(System::Debian(Some(12))).engine()]
+        {
             assert!(!bookworm.join("\n").contains("apt-get"), "{bookworm:?}");
         }
     }
 
     #[test]
     fn root_types_no_sudo_and_others_no_sudo_cargo() {
-        let root = Cures { is_root: true, set_up: Some(SetUp::Here), ..cures(System::Debian(Some(13))) };
+        let root = InstallHints { is_root: true, set_up: Some(SetUp::Here), ..install_hints(System::Debian(Some(13))) };
         assert_eq!(root.compose()[0], "`cargo xtask start --setup` brings an engine with Compose up");
         assert!(!root.compose().join("\n").contains("sudo"), "{:?}", root.compose());
-        let ben = Cures { set_up: Some(SetUp::Script("scripts/engine/up".into())), ..cures(System::Debian(Some(12))) };
+        let ben = InstallHints {
+            set_up: Some(SetUp::Script("scripts/engine/up".into())),
+            ..install_hints(System::Debian(Some(12)))
+        };
         assert_eq!(ben.engine()[0], "`sudo scripts/engine/up` brings an engine with Compose up");
     }
 
     #[test]
     fn without_sudo_there_is_su() {
-        let ben = Cures { has_sudo: false, ..cures(System::Arch) };
-        // Quoted as this system's shell wants it.
+        let ben = InstallHints { has_sudo: false, ..install_hints(System::Arch) };
+        // Quoted for this system's shell.
         let su = |words: &str| [format!("`su -c {}`", crate::ui::quoted(words))];
         assert_eq!(ben.compose(), su("pacman -S docker-compose"));
         assert_eq!(ben.engine(), su("pacman -S docker docker-compose docker-buildx && systemctl enable --now docker"));
@@ -319,10 +321,10 @@ mod tests {
     #[test]
     fn a_line_of_two_commands_is_one_to_paste() {
         assert_eq!(
-            cures(System::Arch).engine(),
+            install_hints(System::Arch).engine(),
             ["`sudo pacman -S docker docker-compose docker-buildx && sudo systemctl enable --now docker`"]
         );
-        let alpine = Cures { is_root: true, ..cures(System::Alpine) };
+        let alpine = InstallHints { is_root: true, ..install_hints(System::Alpine) };
         assert_eq!(
             alpine.engine(),
             ["`apk add docker docker-cli-compose docker-cli-buildx && rc-service docker start`"]

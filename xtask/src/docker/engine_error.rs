@@ -1,80 +1,78 @@
-//! Why the engine does not answer, and what to do about it.
+//! Why the engine does not answer, and hints.
 
 use std::time::Duration;
 
 use super::endpoint::Choice;
-use super::{Cures, Endpoint, permission};
+use super::{Endpoint, InstallHints, permission};
 use crate::error::Error;
 
-/// Why the engine does not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
-    /// No `docker`, and no socket.
+pub enum EngineError {
+    /// Neither `docker` nor a socket.
     Absent,
-    /// The context that was chosen does not exist; no engine was asked.
+    /// The configured context does not exist; no engine was asked.
     NoContext,
-    /// A socket that is not there, or that nobody serves.
+    /// The socket does not exist, or nobody serves it.
     NotRunning,
-    /// The socket is there, and not for us.
+    /// This user may not access the socket.
     Denied,
-    /// It accepted, and then nothing.
+    /// It accepted and did not answer.
     Hanging(Duration),
-    /// Anything else, in its own words.
+    /// Any other message.
     Other(String),
 }
 
-/// An answer that could not be read.
-impl From<Error> for Trouble {
+/// An answer that could not be parsed.
+impl From<Error> for EngineError {
     fn from(error: Error) -> Self {
-        Trouble::Other(error.message().to_owned())
+        EngineError::Other(error.message().to_owned())
     }
 }
 
-impl Trouble {
-    /// Whether there is no engine, so that one could be brought up. One that
-    /// is there and does not answer, or not to this user, no script makes anew,
-    /// nor one on another machine.
-    pub fn is_absence(&self, endpoint: &Endpoint) -> bool {
-        matches!(self, Trouble::Absent | Trouble::NotRunning) && !endpoint.is_remote()
+impl EngineError {
+    /// Whether the set-up script could help because there is no engine. It cannot help with an engine
+    /// that hangs, that this user may not access, or that is on another machine.
+    pub fn is_missing_engine(&self, endpoint: &Endpoint) -> bool {
+        matches!(self, EngineError::Absent | EngineError::NotRunning) && !endpoint.is_remote()
     }
 
-    /// The fact and what to do about it.
-    pub fn error(&self, endpoint: &Endpoint, cures: &Cures) -> Error {
+    /// The error with hints.
+    pub fn error(&self, endpoint: &Endpoint, hints: &InstallHints) -> Error {
         let host = &endpoint.host;
         let chosen = &endpoint.chosen_by;
         let start = |word: &str| {
             if endpoint.is_remote() {
                 elsewhere_hint(host)
             } else if endpoint.is_usual() {
-                cures.service(word)
+                hints.service(word)
             } else {
                 chosen_hint(word)
             }
         };
         let undo = format!("for this machine's usual engine: `{}`", endpoint.undo());
         match self {
-            Trouble::Absent => with_hints(Error::new("no Docker engine, and no `docker` on PATH"), cures.engine()),
-            Trouble::NoContext => no_context(chosen).hint(undo),
-            Trouble::NotRunning => {
+            EngineError::Absent => with_hints(Error::new("no Docker engine, and no `docker` on PATH"), hints.engine()),
+            EngineError::NoContext => no_context(chosen).hint(undo),
+            EngineError::NotRunning => {
                 let error = Error::new(format!("no Docker engine answers at {host} ({chosen})"));
                 if !endpoint.is_usual() {
                     error.hint(start("start")).hint(undo)
-                } else if cures.has_engine {
-                    with_hints(error.hint(start("start")), cures.set_up())
+                } else if hints.has_engine {
+                    with_hints(error.hint(start("start")), hints.set_up())
                 } else {
-                    // What is not there cannot be started.
-                    with_hints(error, cures.engine())
+                    // Not installed, so it cannot be started.
+                    with_hints(error, hints.engine())
                 }
             }
-            Trouble::Denied => {
+            EngineError::Denied => {
                 let error = Error::new(format!("no permission for the Docker engine's socket {host}"));
                 if endpoint.is_remote() {
                     error.hint(elsewhere_hint(host))
                 } else {
-                    with_hints(error, permission::hints(endpoint.socket(), endpoint.undo(), cures))
+                    with_hints(error, permission::hints(endpoint.socket(), endpoint.undo(), hints))
                 }
             }
-            Trouble::Hanging(limit) => {
+            EngineError::Hanging(limit) => {
                 let error = Error::new(format!(
                     "the Docker engine at {host} ({chosen}) accepts and does not answer within {} s",
                     limit.as_secs()
@@ -82,8 +80,8 @@ impl Trouble {
                 .hint(start("restart"));
                 if endpoint.is_usual() { error } else { error.hint(undo) }
             }
-            Trouble::Other(text) => Error::new(format!("the Docker engine at {host} ({chosen}): {text}"))
-                .hint("is it an engine, and well? `docker version` asks it too"),
+            EngineError::Other(text) => Error::new(format!("the Docker engine at {host} ({chosen}): {text}"))
+                .hint("check it with `docker version`"),
         }
     }
 }
@@ -101,7 +99,7 @@ fn no_context(chosen: &Choice) -> Error {
     Error::new(format!("the Docker context {what} does not exist")).hint("`docker context ls` shows those that do")
 }
 
-/// What is behind a socket that somebody chose is not the system's service.
+/// A configured socket is not served by the system's service.
 fn chosen_hint(word: &str) -> String {
     if cfg!(target_os = "macos") {
         format!("{word} Docker Desktop, OrbStack, or `colima {word}`")
@@ -112,7 +110,7 @@ fn chosen_hint(word: &str) -> String {
     }
 }
 
-/// Nothing can be started from here on another machine.
+/// An engine on another machine cannot be started from here.
 fn elsewhere_hint(host: &str) -> String {
     format!("is that machine up, and may you use its engine? `docker -H {host} version` says more")
 }
@@ -120,14 +118,15 @@ fn elsewhere_hint(host: &str) -> String {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-    use crate::docker::cures::{SetUp, System};
+    use crate::docker::install_hints::{SetUp, System};
 
     const USUAL: &str = "unix:///var/run/docker.sock";
 
-    fn hints(trouble: &Trouble, endpoint: &Endpoint, is_root: bool) -> String {
+    fn hints(trouble: &EngineError, endpoint: &Endpoint, is_root: bool) -> String {
         let set_up = Some(if is_root { SetUp::Here } else { SetUp::Script("scripts/engine/up".into()) });
-        let cures = Cures { system: System::Debian(Some(13)), is_root, has_sudo: true, has_engine: false, set_up };
-        trouble.error(endpoint, &cures).hints().join("\n")
+        let hints =
+            InstallHints { system: System::Debian(Some(13)), is_root, has_sudo: true, has_engine: false, set_up };
+        trouble.error(endpoint, &hints).hints().join("\n")
     }
 
     fn chosen(host: &str) -> Endpoint {
@@ -136,18 +135,22 @@ mod tests {
 
     #[test]
     fn the_advice_is_for_the_engine_that_was_chosen() {
-        let usual = hints(&Trouble::NotRunning, &Endpoint::at(USUAL), false);
+        let usual = hints(&EngineError::NotRunning, &Endpoint::at(USUAL), false);
         assert!(usual.contains("`sudo scripts/engine/up`") && !usual.contains("unset"), "{usual}");
         for host in ["unix:///run/user/1/docker.sock", "tcp://127.0.0.1:2375", "tcp://box:2375"] {
-            let hints = hints(&Trouble::NotRunning, &chosen(host), false);
+            let hints = hints(&EngineError::NotRunning, &chosen(host), false);
             assert!(hints.contains("`unset DOCKER_HOST`") && !hints.contains("sudo"), "{hints}");
         }
     }
 
     #[test]
     fn nobody_is_told_to_run_cargo_as_root() {
-        let troubles =
-            [Trouble::Absent, Trouble::NotRunning, Trouble::Denied, Trouble::Hanging(Duration::from_secs(1))];
+        let troubles = [
+            EngineError::Absent,
+            EngineError::NotRunning,
+            EngineError::Denied,
+            EngineError::Hanging(Duration::from_secs(1)),
+        ];
         for (trouble, is_root) in troubles.iter().flat_map(|trouble| [(trouble, true), (trouble, false)]) {
             let hints = hints(trouble, &Endpoint::at(USUAL), is_root);
             assert!(!hints.contains("sudo cargo") && !hints.contains("with sudo"), "{hints}");
@@ -157,12 +160,15 @@ mod tests {
     #[test]
     fn only_what_is_not_there_can_be_brought_up() {
         let usual = Endpoint::at(USUAL);
-        assert!(Trouble::Absent.is_absence(&usual) && Trouble::NotRunning.is_absence(&usual));
-        for trouble in
-            [Trouble::Denied, Trouble::NoContext, Trouble::Hanging(Duration::ZERO), Trouble::Other("x".into())]
-        {
-            assert!(!trouble.is_absence(&usual), "{trouble:?}");
+        assert!(EngineError::Absent.is_missing_engine(&usual) && EngineError::NotRunning.is_missing_engine(&usual));
+        for trouble in [
+            EngineError::Denied,
+            EngineError::NoContext,
+            EngineError::Hanging(Duration::ZERO),
+            EngineError::Other("x".into()),
+        ] {
+            assert!(!trouble.is_missing_engine(&usual), "{trouble:?}");
         }
-        assert!(!Trouble::NotRunning.is_absence(&chosen("tcp://box:2375")));
+        assert!(!EngineError::NotRunning.is_missing_engine(&chosen("tcp://box:2375")));
     }
 }

@@ -1,4 +1,4 @@
-//! Lines that Compose reads otherwise than they look.
+//! Lines that Compose reads differently than they look.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,57 +6,51 @@ use super::scan::{Assignment, Style};
 use super::{Document, Lookup};
 use crate::parse::interpolate::mentions;
 
-/// Something odd about one line.
+/// An issue with one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Oddity {
-    /// The variable; empty where it is about the file.
+pub struct Issue {
+    /// Empty if it is about the file.
     pub variable: String,
-    /// Line, from 1.
     pub line: usize,
-    /// What it is.
-    pub what: What,
+    pub what: IssueKind,
 }
 
-/// What is odd.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
-    /// A later line sets the variable again, and that one counts.
-    Duplicate {
-        /// The line that counts.
-        counts: usize,
-    },
+pub enum IssueKind {
+    /// A later line sets the variable again; that line counts.
+    Duplicate { counts: usize },
     /// `A= # why`: without a value before it the comment is the value.
     CommentIsValue,
-    /// `A=1<TAB># why`: only a space ends a value, so all of it is.
+    /// `A=1<TAB># why`: only a space ends a value, so the comment belongs to it.
     TabBeforeComment,
-    /// `pa$word`: `$word` is nowhere set, so nothing is left of it.
+    /// `pa$word`: `$word` is not set, so it becomes empty.
     ExpandsToNothing {
         /// The variable that is not set.
         name: String,
-        /// The line further down that sets it, too late.
+        /// A line below that sets it, too late.
         below: Option<usize>,
     },
-    /// A line without `=`: the shell has the value, if any.
+    /// A line without `=`: the value comes from the shell, if it is set there.
     Inherited,
     /// The last line has neither `=` nor a line break: Compose drops it.
     Dropped,
-    /// Some lines end in CRLF and some in LF; this is the first that differs.
+    /// Some lines end in CRLF, some in LF; this is the first that differs.
     MixedLineEnds,
 }
 
 impl Document {
-    /// Everything odd, by line. `known` looks a variable up in the shell and in
-    /// the env files read before.
-    pub fn oddities(&self, known: &Lookup<'_>) -> Vec<Oddity> {
+    /// All issues, sorted by line. `known` looks up a variable in the shell and in the env
+    /// files read before.
+    pub fn issues(&self, known: &Lookup<'_>) -> Vec<Issue> {
         let mut found = Vec::new();
         let assigned: Vec<_> = self.assigned().collect();
         let last: BTreeMap<&str, usize> = assigned.iter().map(|line| (line.name.as_str(), line.line)).collect();
         let mut above: BTreeSet<&str> = BTreeSet::new();
         for (line, written) in assigned.iter().zip(&self.assignments) {
-            let mut add = |what| found.push(Oddity { variable: line.name.clone(), line: line.line, what });
+            let mut add = |what| found.push(Issue { variable: line.name.clone(), line: line.line, what });
             let counts = last.get(line.name.as_str()).copied().unwrap_or(line.line);
             if counts != line.line {
-                add(What::Duplicate { counts });
+                add(IssueKind::Duplicate { counts });
             }
             if let Some(what) = self.misread(written) {
                 add(what);
@@ -64,7 +58,7 @@ impl Document {
             for mention in mentions(line.text.as_deref().unwrap_or_default()) {
                 if mention.bare && !above.contains(mention.name) && known(mention.name).is_none() {
                     let below = last.get(mention.name).copied().filter(|below| *below > line.line);
-                    add(What::ExpandsToNothing { name: mention.name.to_owned(), below });
+                    add(IssueKind::ExpandsToNothing { name: mention.name.to_owned(), below });
                 }
             }
             if line.text.is_some() {
@@ -73,34 +67,34 @@ impl Document {
         }
         found.extend(self.dropped());
         found.extend(self.mixed_line_ends());
-        found.sort_by_key(|oddity| oddity.line);
+        found.sort_by_key(|issue| issue.line);
         found
     }
 
-    fn misread(&self, found: &Assignment) -> Option<What> {
+    fn misread(&self, found: &Assignment) -> Option<IssueKind> {
         let raw = &self.bytes[found.value.clone()];
         let blank_before = self.bytes[..found.value.start].last().is_some_and(|byte| matches!(byte, b' ' | b'\t'));
         match found.style {
-            Style::Inherited => Some(What::Inherited),
+            Style::Inherited => Some(IssueKind::Inherited),
             // `A=#fff` is a colour.
-            Style::Plain if raw.starts_with(b"#") && blank_before => Some(What::CommentIsValue),
-            Style::Plain if raw.windows(2).any(|pair| pair == b"\t#") => Some(What::TabBeforeComment),
+            Style::Plain if raw.starts_with(b"#") && blank_before => Some(IssueKind::CommentIsValue),
+            Style::Plain if raw.windows(2).any(|pair| pair == b"\t#") => Some(IssueKind::TabBeforeComment),
             _ => None,
         }
     }
 
-    fn dropped(&self) -> Option<Oddity> {
+    fn dropped(&self) -> Option<Issue> {
         let start = self.dropped?;
         let text = String::from_utf8_lossy(&self.bytes[start..]);
         let name = text.strip_prefix("export ").unwrap_or(&text).trim().to_owned();
         let line = self.bytes[..start].split(|byte| *byte == b'\n').count();
-        Some(Oddity { variable: name, line, what: What::Dropped })
+        Some(Issue { variable: name, line, what: IssueKind::Dropped })
     }
 
-    fn mixed_line_ends(&self) -> Option<Oddity> {
+    fn mixed_line_ends(&self) -> Option<Issue> {
         let lines = || self.bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
         let first = lines().next()?.ends_with(b"\r\n");
         let at = lines().position(|line| line.ends_with(b"\r\n") != first)?;
-        Some(Oddity { variable: String::new(), line: at + 1, what: What::MixedLineEnds })
+        Some(Issue { variable: String::new(), line: at + 1, what: IssueKind::MixedLineEnds })
     }
 }
