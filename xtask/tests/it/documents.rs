@@ -2,6 +2,7 @@
 //! and nothing of one machine.
 
 use std::fs;
+use std::path::Path;
 
 use crate::layers::none;
 use crate::support::root;
@@ -55,6 +56,53 @@ fn repository_files() -> Vec<(String, String)> {
         }
     }
     assert!(found.len() > 50, "{} files", found.len());
+    found
+}
+
+/// `room/file.rs` and `room::Name` of the documents about the code.
+#[test]
+fn every_file_and_name_of_the_documents_exists() {
+    let src = root().join("xtask/src");
+    let mut complaints = Vec::new();
+    for document in ["ARCHITECTURE.md", "docs/behaviour.md"] {
+        let text = fs::read_to_string(root().join(document)).unwrap();
+        for (at, line) in text.lines().enumerate() {
+            for word in line.split('`').skip(1).step_by(2) {
+                let Some((room, rest)) = word.split_once('/').or_else(|| word.split_once("::")) else { continue };
+                let is_room = src.join(room).is_dir() || src.join(format!("{room}.rs")).is_file();
+                let is_plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "_/:.".contains(c));
+                if !is_room || !is_plain || rest.is_empty() {
+                    continue;
+                }
+                let exists = if word.contains("::") {
+                    let name = rest.rsplit("::").next().unwrap();
+                    sources_of(&src, room).iter().any(|text| {
+                        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|other| other == name)
+                    })
+                } else {
+                    let path = src.join(word);
+                    path.exists() || path.with_extension("rs").is_file()
+                };
+                if !exists {
+                    complaints.push(format!("{document}:{}: {word}", at + 1));
+                }
+            }
+        }
+    }
+    none(&complaints);
+}
+
+/// The texts of a room, whether it is a folder or a file.
+fn sources_of(src: &Path, room: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut queue = vec![src.join(room), src.join(format!("{room}.rs"))];
+    while let Some(path) = queue.pop() {
+        if path.is_dir() {
+            queue.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            found.extend(fs::read_to_string(path));
+        }
+    }
     found
 }
 
