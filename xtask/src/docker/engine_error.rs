@@ -74,7 +74,7 @@ impl EngineError {
             }
             EngineError::Hanging(limit) => {
                 let error = Error::new(format!(
-                    "the Docker engine at {host} ({chosen}) accepts and does not answer within {} s",
+                    "the Docker engine at {host} ({chosen}) accepts connections but does not answer within {} s",
                     limit.as_secs()
                 ))
                 .hint(start("restart"));

@@ -58,7 +58,7 @@ pub(super) fn find_compose(env: &BTreeMap<String, String>) -> Found {
         let said = said.lines().last().unwrap_or("what it calls is not there").to_owned();
         return Found::Absent(MissingCompose::Broken {
             path: docker,
-            why: format!("it ends with exit code {code}: {said}"),
+            why: format!("it exits with code {code}: {said}"),
         });
     }
     // `docker` resolves its context before it looks for plugins.
@@ -135,7 +135,7 @@ impl std::fmt::Display for MissingCompose {
             }
             MissingCompose::Podman(Some(version)) => write!(
                 f,
-                "`docker` is Podman's here, and hands `docker compose` over to a program of version {version}: Compose 2.20 or later is needed"
+                "`docker` is Podman's here, and its `docker compose` is version {version}: Compose 2.20 or later is needed"
             ),
             MissingCompose::NoPlugin(None) => f.write_str("`docker` has no Compose plugin"),
             MissingCompose::NoPlugin(Some(version)) => {

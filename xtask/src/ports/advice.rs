@@ -34,7 +34,7 @@ fn about_process(process: &Process, knows_containers: bool) -> Option<String> {
     // It belongs to another engine, or no engine owns it any more.
     Some(if knows_containers && is_leftover_proxy(process, false) {
         format!(
-            "a docker-proxy that its engine left behind without a container: `kill {}` is safe, restarting the engine does not end it",
+            "a docker-proxy that its engine left behind without a container: `kill {}` is safe; restarting the engine does not end it",
             process.pid
         )
     } else {

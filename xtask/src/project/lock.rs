@@ -10,7 +10,7 @@ pub fn lock_project(ctx: &Context, name: &str) -> Option<ProjectLock> {
     if ctx.dry_run {
         return None;
     }
-    let note = || ui::note(&format!("another start or stop of {} is on its way: waiting for it", ui::clean(name)));
+    let note = || ui::note(&format!("another start or stop of {} is in progress: waiting for it", ui::clean(name)));
     let lock = ctx.state_dir().and_then(|state| ProjectLock::acquire(&state, name, note));
     lock.inspect_err(|error| ui::detail(&format!("the project is not locked: {error}"))).ok()
 }

@@ -24,7 +24,11 @@ fn start_names_the_missing_socket() {
     insta::assert_snapshot!("no_socket", output.text().replace(&project.home().display().to_string(), "HOME"));
     // Ports are judged all the same.
     let host = format!("unix://{path}");
-    project.xtask_env(&[("DOCKER_HOST", &host)], ["check-ports"]).exits(0).says("free").says("containers are not seen");
+    project
+        .xtask_env(&[("DOCKER_HOST", &host)], ["check-ports"])
+        .exits(0)
+        .says("free")
+        .says("containers cannot be listed");
     project.xtask_env(&[("DOCKER_HOST", &host)], ["stop"]).exits(2);
 }
 

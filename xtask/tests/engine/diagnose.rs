@@ -142,7 +142,7 @@ fn a_container_that_ended_says_what_it_said_last() {
     project.write("docker-compose.yml", python(port, "print('last words'); raise SystemExit(3)", ""));
     up(&project);
     wait_until(|| "it ended", || project.running().is_empty());
-    diagnose(&project, "containers").exits(1).says("exit code 3").says("| last words");
+    diagnose(&project, "containers").exits(1).says("exited with code 3").says("| last words");
     // One that ended well is as it should be.
     project.write("docker-compose.yml", python(port, "print('done')", ""));
     up(&project);

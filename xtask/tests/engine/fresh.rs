@@ -16,7 +16,7 @@ fn a_clone_whose_services_read_env_starts_from_its_template() {
     project.write("env.example", format!("WEB_PORT={port}\n"));
     project.xtask(["check-ports"]).exits(0).says(&port.to_string()).says("free");
     project.xtask(["start", "--no-write"]).exits(2).says(".env does not exist, but service `web` reads it");
-    project.xtask(["start"]).exits(0).says(".env made from env.example").says(&format!("http://localhost:{port}"));
+    project.xtask(["start"]).exits(0).says(".env created from env.example").says(&format!("http://localhost:{port}"));
     project.xtask(["stop"]).exits(0);
 }
 

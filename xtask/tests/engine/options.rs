@@ -59,7 +59,7 @@ fn a_dry_run_changes_nothing() {
     names.sort();
     assert_eq!(names, [".env.template", "docker-compose.yml"]);
     drop(holder);
-    project.xtask(["start"]).exits(0).says(".env made from .env.template");
+    project.xtask(["start"]).exits(0).says(".env created from .env.template");
     let before = project.containers();
     project.xtask(["stop", "--dry-run", "--volumes"]).exits(0).says("docker compose down --volumes");
     assert_eq!(project.containers(), before);

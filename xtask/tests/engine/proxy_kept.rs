@@ -77,7 +77,7 @@ fn a_folder_that_was_deleted_is_made_anew_and_seen() {
 #[test]
 fn a_traefik_that_cannot_work_is_refused_before() {
     let proxy = Proxy::new();
-    for (version, why) in [("v3.6.0", "version 1.24"), ("3.6.11", "PostgreSQL"), ("latest", "cannot be told")] {
+    for (version, why) in [("v3.6.0", "version 1.24"), ("3.6.11", "PostgreSQL"), ("latest", "cannot be read")] {
         let image = format!("{}-traefik:{version}", proxy.home.name);
         proxy.home.owns_image(image.clone());
         proxy.home.write("Dockerfile", format!("FROM engine-web\nLABEL org.opencontainers.image.version={version}\n"));

@@ -106,7 +106,7 @@ fn address_ranges_run_out_and_come_back() {
     xtask(&["diagnose", "--only", "networks"]).exits(1).says("3 of 3 used");
     xtask(&["start"]).exits(2).says("no address range left").says("cargo xtask prune-network");
     // Made a moment ago: a start of that project may be on its way.
-    xtask(&["prune-network", "--yes"]).exits(0).says("no network to remove").says("made a moment ago");
+    xtask(&["prune-network", "--yes"]).exits(0).says("no network to remove").says("created a moment ago");
     xtask(&["prune-network", "gone", "--yes"])
         .exits(0)
         .says("removed gone_default")

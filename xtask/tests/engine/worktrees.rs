@@ -223,7 +223,8 @@ fn literal_ports_and_fixed_names_are_no_obstacle() {
     repository.add_worktree("two");
     repository.start(&name, &[]).finish(LIMIT).exits(0);
     let told = repository.start("one", &[]).finish(LIMIT).exits(0);
-    told.says("services.web.container_name is `").says("docker-compose.yml:6): in this checkout Compose names it");
+    told.says("services.web.container_name is `")
+        .says("docker-compose.yml:6): Compose chooses the name in this checkout");
     repository.start("two", &["--no-write"]).finish(LIMIT).exits(0);
     assert_eq!(git(repository.dir("two"), &["status", "--porcelain", "--ignored"]).stdout, "");
     let list = docker(["ps", "--filter", &format!("name={name}"), "--format", "{{.Names}} {{.Ports}}"]).exits(0).stdout;

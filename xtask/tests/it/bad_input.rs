@@ -187,7 +187,7 @@ fn no_docker_at_all() {
     // Why --setup did nothing is said after the cure, which differs by system.
     let run = refused(&project, "start --setup");
     assert!(
-        run.stderr.ends_with("hint: --setup runs scripts/engine/up of the project, and this one has none\n"),
+        run.stderr.ends_with("hint: --setup runs the project's scripts/engine/up, and this project has none\n"),
         "{run}"
     );
 }
@@ -204,7 +204,7 @@ fn an_engine_that_is_not_there() {
     snapshot!("bad-dead-engine", refused(&project, "start"));
     // Ports can be told all the same.
     let run = project.run("check-ports").exits(0);
-    assert!(run.stderr.contains("containers are not seen"), "{run}");
+    assert!(run.stderr.contains("containers cannot be listed"), "{run}");
 }
 
 /// Compose refuses what our reader reads: its own words are shown.

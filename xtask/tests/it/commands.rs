@@ -23,7 +23,7 @@ fn the_env_file_is_made_from_its_template() {
     project.file(".env.template", "# all of it\nOTHER=1\n");
     let run = project.run("start").exits(0);
     assert_eq!(project.read(".env"), "# all of it\nOTHER=1\n");
-    assert!(run.stderr.contains(".env made from .env.template"), "{run}");
+    assert!(run.stderr.contains(".env created from .env.template"), "{run}");
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn a_context_that_does_not_exist_is_no_engine() {
         assert!(run.stderr.contains(says), "{run}");
     }
     let run = project.run("check-ports").exits(0);
-    let blind = "warning: containers are not seen: the Docker context `nosuch` (DOCKER_CONTEXT) does not exist";
+    let blind = "warning: containers cannot be listed: the Docker context `nosuch` (DOCKER_CONTEXT) does not exist";
     assert!(run.stderr.contains(blind), "{run}");
     let run = project.run("diagnose --only engine").exits(1);
     assert!(run.stdout.contains("the Docker context `nosuch`"), "{run}");

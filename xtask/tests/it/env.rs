@@ -59,7 +59,7 @@ fn init_copies_the_template_once() {
     assert!(!project.path(".env").exists(), "{run}");
     let run = project.run("env init").exits(0);
     assert_eq!(project.read(".env"), project.read(".env.template"));
-    assert!(run.stderr.contains(".env made from .env.template"), "{run}");
+    assert!(run.stderr.contains(".env created from .env.template"), "{run}");
     project.file(".env", "WEB_PORT=1\n");
     let run = project.run("env init").exits(0);
     assert_eq!(project.read(".env"), "WEB_PORT=1\n");

@@ -40,7 +40,7 @@ fn set_makes_the_file_from_the_template() {
         project.read(".env"),
         project.read(".env.template").replacen(&project.port(0).to_string(), &project.port(5).to_string(), 1)
     );
-    assert!(run.stderr.contains(".env made from .env.template"), "{run}");
+    assert!(run.stderr.contains(".env created from .env.template"), "{run}");
     assert!(run.stdout.contains("WEB_PORT 18000 -> 18005"), "{run}");
     let bare = Project::new(COMPOSE);
     bare.run("env set NEW=1").exits(0);

@@ -223,7 +223,7 @@ fn an_engine_that_does_not_answer_as_engines_do() {
         let (project, engine) = project(vec![]);
         engine.state().manner = Manner::Raw(answer);
         let run = project.run("check-ports").exits(0);
-        assert!(run.stderr.contains("warning: containers are not seen: "), "{name}: {run}");
+        assert!(run.stderr.contains("warning: containers cannot be listed: "), "{name}: {run}");
         snapshot!(format!("fake-engine-{name}"), project.run("start").exits(2));
     }
 }

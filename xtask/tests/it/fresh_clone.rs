@@ -61,7 +61,7 @@ fn start_makes_it() {
         project.fake_docker(&[config(), Rule::when("up -d").tells("up")]);
         let _proxies = comes_up(&project, &engine, "up", project.port(0), "Up 1 second (healthy)");
         let run = project.run("start --dry-run").exits(0);
-        assert!(run.stderr.contains(&format!(".env would be made from {template}")), "{run}");
+        assert!(run.stderr.contains(&format!(".env would be created from {template}")), "{run}");
         assert!(!project.path(".env").exists() && project.calls().is_empty());
         let run = project.run("start --no-write").exits(2);
         assert!(run.stderr.starts_with("error: .env does not exist, but service `web` reads it (compose.yaml:6): --no-write cannot create it\nhint: "), "{run}");
@@ -70,7 +70,7 @@ fn start_makes_it() {
             assert!(run.stderr.contains("hint: `cargo xtask env init` makes it"), "{run}");
         }
         let run = project.run("start").exits(0);
-        assert!(run.stderr.contains(&format!(".env made from {template}")), "{run}");
+        assert!(run.stderr.contains(&format!(".env created from {template}")), "{run}");
         assert_eq!(project.read(".env"), project.fill("# the page\nWEB_PORT=@0\nSECRET=change-me\n"));
     }
 }

@@ -167,7 +167,7 @@ fn podman_s_docker_is_named() {
         Rule::when("docker compose").stderr("usage: podman-compose [-h]\n").exit(2),
     ]);
     let run = project.run("start").exits(2);
-    assert!(run.stderr.contains("hands `docker compose` over to a program of version 1.5.0"), "{run}");
+    assert!(run.stderr.contains("its `docker compose` is version 1.5.0"), "{run}");
 }
 
 #[test]

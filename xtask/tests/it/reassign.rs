@@ -121,7 +121,7 @@ fn reassign_makes_the_env_file_from_its_template() {
     project.hold("0.0.0.0", &[0]);
     let run = project.run("check-ports --reassign").exits(0);
     assert_eq!(project.read(".env"), project.fill("# mine\nBACKEND_PORT=@1\nOTHER=kept # c\n"));
-    assert!(run.stderr.contains(".env made from .env.template"), "{run}");
+    assert!(run.stderr.contains(".env created from .env.template"), "{run}");
     assert_eq!(project.read(".env.template"), project.fill("# mine\nBACKEND_PORT=@0\nOTHER=kept # c\n"));
 }
 

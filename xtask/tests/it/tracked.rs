@@ -37,7 +37,7 @@ fn what_would_change_it_is_refused_and_yes_agrees() {
     project.hold("0.0.0.0", &[0]);
     snapshot!("tracked-reassign", asked(&project, "check-ports --reassign"));
     let run = project.run("check-ports --reassign --yes").exits(0);
-    assert!(run.stderr.contains("note: git tracks .env: commit the change, or don't"), "{run}");
+    assert!(run.stderr.contains("note: git tracks .env: the change shows in `git status`"), "{run}");
     assert_eq!(project.read(".env"), project.fill("WEB_PORT=@1\n"));
     project.run("env set WEB_PORT=@2 --yes").exits(0);
     assert_eq!(project.read(".env"), project.fill("WEB_PORT=@2\n"));

@@ -133,7 +133,7 @@ fn report_names(ctx: &Context, names: &[FixedName], error: Option<&Error>) {
         let place = format!("{}:{}", ctx.show(&name.file), name.line);
         let fixed = format!("{} is `{}` in every checkout ({place})", name.what, ui::clean(&name.value));
         match error {
-            None => ui::note(&format!("{fixed}: in this checkout Compose names it")),
+            None => ui::note(&format!("{fixed}: Compose chooses the name in this checkout")),
             Some(_) => ui::warn(&format!(
                 "{fixed}: two checkouts collide; remove the line, or prefix the name with ${{COMPOSE_PROJECT_NAME}}-"
             )),

@@ -18,11 +18,11 @@ pub(crate) fn create_from_template(project: &Project) -> Result<()> {
 pub(crate) fn copy_template(ctx: &Context, template: &Path, file: &Path) -> Result<()> {
     let (from, to) = (ctx.show(template), ctx.show(file));
     if ctx.dry_run {
-        ui::note(&format!("{to} would be made from {from}"));
+        ui::note(&format!("{to} would be created from {from}"));
         return Ok(());
     }
     disk::write_atomic(file, &read(ctx, template)?)?;
-    ui::note(&format!("{to} made from {from}"));
+    ui::note(&format!("{to} created from {from}"));
     Ok(())
 }
 

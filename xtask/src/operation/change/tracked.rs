@@ -60,7 +60,7 @@ impl WriteMode {
         let names = all(&|file| ctx.show(file)).join(", ");
         let typed = all(&|file| ctx.typed(file)).join(" ");
         if ctx.yes {
-            ui::note(&format!("note: git tracks {names}: commit the change, or don't"));
+            ui::note(&format!("note: git tracks {names}: the change shows in `git status`"));
             return Ok(Some(WriteMode::TrackedFiles));
         }
         let or_environment = self == WriteMode::FilesOrEnvironment;

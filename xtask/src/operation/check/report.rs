@@ -166,7 +166,10 @@ fn explanations(ctx: &Context, row: &Row) -> Vec<String> {
 /// Notes about what limited the check.
 pub fn notes(ctx: &Context, project: &CheckedProject) {
     if let Some(template) = &project.template {
-        ui::note(&format!("note: no .env yet: judged by {}, which `cargo xtask start` copies", ctx.show(template)));
+        ui::note(&format!(
+            "note: no .env yet: checked with the values of {}, which `cargo xtask start` copies",
+            ctx.show(template)
+        ));
     }
     if let Some(trouble) = &project.compose_trouble {
         let error = ctx.compose_error(trouble);
@@ -177,13 +180,13 @@ pub fn notes(ctx: &Context, project: &CheckedProject) {
         }
     }
     if let Err(trouble) = &project.containers {
-        ui::warn(&format!("containers are not seen: {}", ctx.engine_error(trouble)));
+        ui::warn(&format!("containers cannot be listed: {}", ctx.engine_error(trouble)));
     }
     engine_host::note_container_host(project);
     if let Some(host) = project.host.as_ref().filter(|host| !host.is_container_host) {
         let seen = match host.sockets {
             Some(_) => "its containers and all sockets of that machine were checked",
-            None => "only its containers' ports are known, --probe-remote checks that machine's sockets too",
+            None => "only its containers' ports are known; --probe-remote checks that machine's sockets too",
         };
         ui::note(&format!("note: the engine is at {}: ports are bound there; {seen}", ctx.engine.endpoint().host));
     }

@@ -66,7 +66,7 @@ pub fn check(ctx: &Context, env: &EnvProject) -> Result<Vec<Finding>> {
                 .or_else(|| ctx.var(name))
         };
         for issue in document.issues(&earlier) {
-            found.push(oddity_finding(&source, &issue));
+            found.push(issue_finding(&source, &issue));
         }
         found.extend(shadowed_variables(&source, env, document));
     }
@@ -138,7 +138,7 @@ fn unknown_variables(
     own.iter().filter(|line| !is_known(&line.name)).map(finding).collect()
 }
 
-fn oddity_finding(source: &FindingSource<'_>, issue: &Issue) -> Finding {
+fn issue_finding(source: &FindingSource<'_>, issue: &Issue) -> Finding {
     let name = &issue.variable;
     let (kind, message, remedy) = match &issue.what {
         IssueKind::Duplicate { counts } => (

@@ -165,7 +165,7 @@ fn judge_claims(ctx: &Context, projects: &mut [Project]) -> Result<()> {
     let found = find_holders(ctx, &ports, Depth::Quick)
         .map_err(|error: Error| error.within("cannot find out who holds a port"))?;
     if let Err(trouble) = &found.containers {
-        ui::warn(&format!("containers are not seen: {}", ctx.engine_error(trouble)));
+        ui::warn(&format!("containers cannot be listed: {}", ctx.engine_error(trouble)));
     }
     let holders: BTreeMap<(u16, Protocol), &PortHolders> =
         found.ports.iter().map(|port| ((port.port, port.protocol), port)).collect();

@@ -240,6 +240,6 @@ fn note_unseen(ctx: &Context, found: &Holders) {
     }
     match &found.containers {
         Ok(_) | Err(EngineError::Absent | EngineError::NotRunning) => {}
-        Err(trouble) => ui::warn(&format!("containers are not seen: {}", ctx.engine_error(trouble))),
+        Err(trouble) => ui::warn(&format!("containers cannot be listed: {}", ctx.engine_error(trouble))),
     }
 }

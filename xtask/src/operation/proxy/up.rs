@@ -101,7 +101,7 @@ pub fn up(ctx: &Context, options: &Options) -> Result<()> {
     }
     match change {
         Change::Authority => {
-            ui::note("note: a new CA was created; `cargo xtask proxy trust` has this system trust it for https");
+            ui::note("note: a new CA was created; `cargo xtask proxy trust` makes this system trust it for https");
         }
         Change::Renewed => ui::note(CA_REPLACED),
         Change::Certificate | Change::None => {}

@@ -134,7 +134,7 @@ fn plan_moves(checked: &CheckedProject, writes: WriteMode) -> Result<(Vec<moves:
 pub(crate) fn stop_holders(checked: &CheckedProject, writes: WriteMode) -> Result<Resolution> {
     let ctx = &checked.ctx;
     if ctx.engine.endpoint().is_remote() {
-        return Err(Error::new("the ports are held on another machine, where this tool stops nothing")
+        return Err(Error::new("the ports are held on another machine, and this tool stops nothing there")
             .hint("use other ports: `cargo xtask start --on-conflict reassign`")
             .finding());
     }

@@ -106,7 +106,7 @@ fn refuse_foreign_containers(project: &str, networks: &[Network], containers: &[
     let Some((network, _)) = foreign.first() else { return Ok(()) };
     let names: Vec<String> = foreign.iter().map(|(_, container)| ui::clean(&container.name)).collect();
     let error = Error::new(format!(
-        "network {} cannot be recreated: {} of another project is on it (\"active endpoints\")",
+        "network {} cannot be recreated while another project is on it: {} (\"active endpoints\")",
         ui::clean(&network.name),
         names.join(", ")
     ));

@@ -72,7 +72,7 @@ fn find_script(project: &Project) -> Result<PathBuf> {
     }
     let missing =
         project.require_engine().err().unwrap_or_else(|| Error::new("an engine and Compose are already installed"));
-    Err(missing.hint("--setup runs scripts/engine/up of the project, and this one has none"))
+    Err(missing.hint("--setup runs the project's scripts/engine/up, and this project has none"))
 }
 
 /// With exit code 2 the script has printed what is missing and what to type, with 130 that

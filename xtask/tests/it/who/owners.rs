@@ -154,7 +154,10 @@ fn a_socket_that_is_bound_and_does_not_listen_is_named_and_not_stopped() {
     assert_eq!(owner["kind"], "unknown");
     assert_eq!(owner["sockets"], serde_json::json!([{ "address": "127.0.0.1:8000", "state": "bound" }]));
     // Nobody listens, so nobody is stopped.
-    cage.xtask("kill 8000 --yes").exits(1).says("none of the holders may be stopped").says(&format!("(pid {pid})"));
+    cage.xtask("kill 8000 --yes")
+        .exits(1)
+        .says("this tool refuses to stop any of the holders")
+        .says(&format!("(pid {pid})"));
     assert!(cage.runs(pid));
 }
 

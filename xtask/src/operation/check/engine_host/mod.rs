@@ -15,7 +15,7 @@ pub fn note_container_host(project: &Project) {
     let Some(host) = project.host.as_ref().filter(|host| host.is_container_host) else { return };
     let seen = match host.sockets {
         Some(_) => "its containers and all sockets there were checked",
-        None => "only its containers' ports are known, --probe-remote checks that machine's sockets too",
+        None => "only its containers' ports are known; --probe-remote checks that machine's sockets too",
     };
     SAID.call_once(|| {
         ui::note(&format!("note: this is a container, and its engine binds ports on the machine around it: {seen}"));

@@ -99,7 +99,7 @@ fn foreign_containers(project: &str, networks: &[Network], containers: &[Contain
                 "networks.endpoints",
                 format!("network {}", ui::clean(&network.name)),
                 Status::Note,
-                format!("{} of another project is connected", ui::clean(&names.join(", "))),
+                format!("another project is connected: {}", ui::clean(&names.join(", "))),
             )
             .why("`stop` cannot remove it: \"active endpoints\"")
             .remedy(disconnect(&network.name, first)),

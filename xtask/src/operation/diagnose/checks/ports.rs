@@ -101,7 +101,7 @@ fn dead_forwarders(facts: &Facts, survey: &CheckedProject) -> Vec<Finding> {
         let ports: Vec<String> = container.held().map(|binding| binding.published.to_string()).collect();
         let seen = format!("the engine publishes {} for it, but nothing listens there", unique(ports).join(", "));
         Finding::new("ports.forwarder", format!("container {name}"), status, seen)
-            .why("its port forwarder (docker-proxy) has died: it runs and cannot be reached")
+            .why("its port forwarder (docker-proxy) has died: the container runs but cannot be reached")
             .remedy(format!("docker restart {}", ui::argument(container.reference())))
     };
     dead.iter().map(finding).collect()
@@ -193,7 +193,7 @@ fn in_ephemeral(survey: &CheckedProject, range: Option<PortRange>) -> Option<Fin
 /// reserves blocks among the ports of development servers (docker/for-win#3171).
 fn dynamic_range(range: PortRange) -> Option<Finding> {
     (range.first < 10_000).then(|| {
-        Finding::new("ports.dynamic", "dynamic ports of Windows", Status::Warning, format!("they begin at {}", range.first))
+        Finding::new("ports.dynamic", "Windows dynamic ports", Status::Warning, format!("they begin at {}", range.first))
             .why("Hyper-V and WSL reserve blocks of them at each boot, and no program can bind those")
             .remedy("as administrator: `netsh int ipv4 set dynamic tcp start=49152 num=16384`, then reboot; for now `net stop winnat`, then `net start winnat` moves the blocks")
     })

@@ -117,8 +117,8 @@ pub fn trouble(ctx: &Context, found: &Inventory) -> Option<String> {
     let trouble = found.trouble.as_ref()?;
     let error = ctx.engine_error(trouble);
     Some(match trouble {
-        EngineError::Absent => format!("containers are not seen, only what is kept: {error}"),
-        _ => format!("containers are not seen, only what is kept: {error} (`cargo xtask diagnose`)"),
+        EngineError::Absent => format!("containers cannot be listed; only kept ports are shown: {error}"),
+        _ => format!("containers cannot be listed; only kept ports are shown: {error} (`cargo xtask diagnose`)"),
     })
 }
 

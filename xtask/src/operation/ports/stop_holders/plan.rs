@@ -215,8 +215,8 @@ pub(crate) fn show(plan: &Plan, as_notes: bool) {
 pub(crate) fn refusal(plan: &Plan) -> Option<Error> {
     let error = match (&plan.refused[..], &plan.steps[..]) {
         ([], _) => return None,
-        (_, []) => Error::new("none of the holders may be stopped"),
-        (_, [..]) => Error::new("not all holders may be stopped"),
+        (_, []) => Error::new("this tool refuses to stop any of the holders"),
+        (_, [..]) => Error::new("this tool refuses to stop some of the holders"),
     };
     Some(plan.refused.iter().fold(error, |error, why| error.hint(why.clone())).finding())
 }
