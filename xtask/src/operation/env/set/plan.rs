@@ -176,8 +176,8 @@ fn planned_file(
 pub fn show(ctx: &Context, plan: &Plan) {
     for file in &plan.files {
         if let Some(template) = &file.template {
-            let made = if ctx.dry_run { "would be made" } else { "made" };
-            ui::note(&format!("{} {made} from {}", ctx.show(&file.path), ctx.show(template)));
+            let created = if ctx.dry_run { "would be created" } else { "created" };
+            ui::note(&format!("{} {created} from {}", ctx.show(&file.path), ctx.show(template)));
         }
     }
     if ctx.format == Format::Json {
