@@ -93,7 +93,9 @@ fn plain_tcp_on_the_port_of_http_and_a_shared_service_are_refused() {
     let service = format!("traefik.http.services.{name}-web.loadbalancer.server.port=8080");
     let shared = Foreign::start(&proxy, "shared", &[&service]);
     let refused = proxy.xtask(&project, &["start", "--traefik"]).exits(1);
-    refused.says(&format!("service `{name}-web` is in container {} as well", shared.0)).says("divides the requests between both");
+    refused
+        .says(&format!("service `{name}-web` is in container {} as well", shared.0))
+        .says("divides the requests between both");
     drop(shared);
     proxy.xtask(&project, &["start", "--traefik"]).exits(0);
 
