@@ -29,7 +29,7 @@ impl Browser {
     fn run(&self, url: &str, words: &[&str]) -> Output {
         let mut page = self.load(url, words);
         for _ in 0..9 {
-            if !page.stdout.contains(NETWORK_CHANGED) {
+            if !page.stdout.contains(NETWORK_CHANGED) && !page.stderr.contains(NETWORK_CHANGED) {
                 break;
             }
             page = self.load(url, words);

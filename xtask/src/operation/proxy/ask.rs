@@ -198,10 +198,16 @@ pub fn route_answers(host: &str, kind: Kind, ports: Ports) -> Answer {
 }
 
 fn ask_http(host: &str, ports: Ports) -> std::io::Result<Answer> {
-    let reply = get(ports.web, host, "/")?;
+    let mut reply = get(ports.web, host, "/")?;
+    // The body of Traefik's own 404, which a service may send too.
+    if reply.status == 404 && reply.body == b"404 page not found\n" {
+        if !is_routed(host, ports)? {
+            return Ok(Answer::NoRoute);
+        }
+        // The route may be younger than the reply.
+        reply = get(ports.web, host, "/")?;
+    }
     Ok(match reply.status {
-        // The body of Traefik's own 404, which a service may send too.
-        404 if reply.body == b"404 page not found\n" && !is_routed(host, ports)? => Answer::NoRoute,
         502 => Answer::BadGateway,
         504 => Answer::GatewayTimeout,
         _ => Answer::Routed,
@@ -283,7 +289,10 @@ mod tests {
         assert_eq!(ask(&["HTTP/1.1 502 Bad Gateway\r\n\r\n"]), Answer::BadGateway);
         assert_eq!(ask(&["HTTP/1.1 504 Gateway Timeout\r\n\r\n"]), Answer::GatewayTimeout);
         assert_eq!(ask(&[LOST, "HTTP/1.0 200 OK\r\n\r\n[]", "HTTP/1.0 200 OK\r\n\r\n[]"]), Answer::NoRoute);
-        assert_eq!(ask(&[LOST, KNOWN, "HTTP/1.0 200 OK\r\n\r\n[]"]), Answer::Routed);
+        assert_eq!(ask(&[LOST, KNOWN, "HTTP/1.0 200 OK\r\n\r\n[]", LOST]), Answer::Routed);
+        // The route came between the first reply and the question for it.
+        let late = &[LOST, KNOWN, "HTTP/1.0 200 OK\r\n\r\n[]", "HTTP/1.1 502 Bad Gateway\r\n\r\n"];
+        assert_eq!(ask(late), Answer::BadGateway);
         assert!(matches!(ask(&[""]), Answer::NoProxy(_)));
     }
 
