@@ -12,6 +12,9 @@ mod linux;
 #[cfg(target_os = "linux")]
 use linux as system;
 
+#[cfg(not(target_os = "linux"))]
+mod not_linux;
+
 #[cfg(target_os = "macos")]
 mod macos;
 #[cfg(target_os = "macos")]

@@ -1,11 +1,12 @@
 //! Other systems. The engine is asked and ports are probed by a plain bind; owners stay
 //! unknown.
 
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, TcpListener, UdpSocket};
 
+pub(super) use super::not_linux::{listening_in, routes, unprivileged_from, wsl_networking};
 use super::{Depth, Probe, Signal, WILDCARDS};
 use crate::error::{Error, Result};
-use crate::model::{Firewall, PortRange, Process, Protocol, Reservation, Route, Socket};
+use crate::model::{Firewall, PortRange, Process, Protocol, Reservation, Socket};
 
 /// A plain bind.
 pub(super) fn probe(ip: IpAddr, port: u16, protocol: Protocol) -> Probe {
@@ -78,24 +79,4 @@ pub(super) fn cgroup(_pid: u32) -> Option<String> {
 /// Unknown.
 pub(super) fn firewalls() -> Vec<Firewall> {
     Vec::new()
-}
-
-/// Unknown.
-pub(super) fn routes() -> Vec<Route> {
-    Vec::new()
-}
-
-/// Not WSL.
-pub(super) fn wsl_networking() -> Option<String> {
-    None
-}
-
-/// Unknown.
-pub(super) fn listening_in(_pid: u32) -> Option<Vec<SocketAddr>> {
-    None
-}
-
-/// Unknown.
-pub(super) fn unprivileged_from() -> Option<u16> {
-    None
 }

@@ -2,9 +2,8 @@
 //! and nothing of one machine.
 
 use std::fs;
-use std::path::Path;
 
-use crate::layers::none;
+use crate::layers::{Source, none, sources};
 use crate::support::root;
 
 /// What nobody else's machine has.
@@ -63,6 +62,7 @@ fn repository_files() -> Vec<(String, String)> {
 #[test]
 fn every_file_and_name_of_the_documents_exists() {
     let src = root().join("xtask/src");
+    let sources = sources();
     let mut complaints = Vec::new();
     for document in ["ARCHITECTURE.md", "docs/behaviour.md"] {
         let text = fs::read_to_string(root().join(document)).unwrap();
@@ -76,9 +76,10 @@ fn every_file_and_name_of_the_documents_exists() {
                 }
                 let exists = if word.contains("::") {
                     let name = rest.rsplit("::").next().unwrap();
-                    sources_of(&src, room).iter().any(|text| {
-                        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|other| other == name)
-                    })
+                    let names_it = |source: &Source| {
+                        source.text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|other| other == name)
+                    };
+                    sources.iter().filter(|source| source.room() == room).any(names_it)
                 } else {
                     let path = src.join(word);
                     path.exists() || path.with_extension("rs").is_file()
@@ -90,20 +91,6 @@ fn every_file_and_name_of_the_documents_exists() {
         }
     }
     none(&complaints);
-}
-
-/// The texts of a room, whether it is a folder or a file.
-fn sources_of(src: &Path, room: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut queue = vec![src.join(room), src.join(format!("{room}.rs"))];
-    while let Some(path) = queue.pop() {
-        if path.is_dir() {
-            queue.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
-        } else {
-            found.extend(fs::read_to_string(path));
-        }
-    }
-    found
 }
 
 #[test]

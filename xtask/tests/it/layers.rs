@@ -39,15 +39,15 @@ const NEIGHBOURS: [(&str, &str); 2] = [
     ("envfile", "parse"),
 ];
 
-struct Source {
+pub(crate) struct Source {
     /// Below `src`, with `/`.
     name: String,
-    text: String,
+    pub(crate) text: String,
 }
 
 impl Source {
     /// The first folder, or the file itself.
-    fn room(&self) -> &str {
+    pub(crate) fn room(&self) -> &str {
         let first = self.name.split('/').next().unwrap();
         first.strip_suffix(".rs").unwrap_or(first)
     }
@@ -71,7 +71,7 @@ fn package() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn sources() -> Vec<Source> {
+pub(crate) fn sources() -> Vec<Source> {
     let found = sources_in("src");
     assert!(found.len() > 50, "{} files", found.len());
     found

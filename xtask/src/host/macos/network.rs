@@ -1,9 +1,7 @@
-//! Firewalls, routes and other facts about this machine's network.
-
-use std::net::SocketAddr;
+//! The firewall of this machine.
 
 use crate::exec::{Command, LIMIT};
-use crate::model::{Firewall, FirewallState, Route};
+use crate::model::{Firewall, FirewallState};
 use crate::parse::firewall::{self, Macos};
 
 /// The application firewall; its tool is not on PATH.
@@ -17,24 +15,4 @@ pub(in crate::host) fn firewalls() -> Vec<Firewall> {
         None => FirewallState::Unknown("socketfilterfw does not say"),
     };
     vec![Firewall { name: "macOS firewall", state }]
-}
-
-/// Containers run in a virtual machine.
-pub(in crate::host) fn listening_in(_pid: u32) -> Option<Vec<SocketAddr>> {
-    None
-}
-
-/// Not read: container networks are in a virtual machine.
-pub(in crate::host) fn routes() -> Vec<Route> {
-    Vec::new()
-}
-
-/// On macOS everybody may bind any port on the wildcard.
-pub(in crate::host) fn unprivileged_from() -> Option<u16> {
-    None
-}
-
-/// This is not WSL.
-pub(in crate::host) fn wsl_networking() -> Option<String> {
-    None
 }

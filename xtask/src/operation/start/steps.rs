@@ -125,10 +125,10 @@ impl<'a> Start<'a> {
         if !ctx.dry_run {
             project.refuse_if_running_elsewhere()?;
         }
-        let turn = lock_project(&project.ctx, &project.stack.name);
-        let project = match &turn {
+        let lock = lock_project(&project.ctx, &project.stack.name);
+        let project = match &lock {
             // Another start of this project has changed it meanwhile.
-            Some(turn) if turn.waited => project.resolve_again(&project.ctx)?,
+            Some(lock) if lock.waited => project.resolve_again(&project.ctx)?,
             Some(_) => project.refreshed(),
             None => project,
         };
@@ -141,7 +141,7 @@ impl<'a> Start<'a> {
         let project = with_env_file(project, writes)?;
         let (moved, refused) = Default::default();
         let mut start =
-            Start { options, project, writes, named_start, moved, refused, attempts: 0, rounds: 0, _lock: turn };
+            Start { options, project, writes, named_start, moved, refused, attempts: 0, rounds: 0, _lock: lock };
         if options.restore_ports {
             start.restore()?;
         }
