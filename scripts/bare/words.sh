@@ -232,7 +232,18 @@ pulled_images() {
 		done
 		exec /usr/bin/docker "${words[@]}"
 	SHIM
+	# Images hold the authorities of the machine that makes them, and this one may
+	# have none: it gets the host's for so long.
+	local bundle=/etc/ssl/certs/ca-certificates.crt lent=''
+	if ! as_root "[ -e $bundle ]"; then
+		lent=yes
+		as_root "mkdir -p ${bundle%/*}"
+		# The one that is written is the machine's.
+		# shellcheck disable=SC2094
+		inside tee "$bundle" <"$bundle" >/dev/null
+	fi
 	as_root "apt-get -qq update; cd '$checkout' && PATH=/tmp/without:\$PATH scripts/engine/images/build --engine-to-come"
+	[ -z "$lent" ] || as_root "rm $bundle"
 }
 # The tree of an older commit, from the history of what is tried.
 old_tree() {
