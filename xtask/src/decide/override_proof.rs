@@ -4,23 +4,15 @@
 
 use serde_json::{Map, Value};
 
-use super::override_file::{Changes, old_name, slots};
+use super::override_file::{Changes, old_name};
+use super::same_model::with_moved_slots;
 use crate::model::{Named, Stack};
 
 /// `config` with `changes` applied. `config` is what `docker compose config --format
 /// json` printed without the generated file, `stack` the same as a model.
 pub fn expected(config: &Value, stack: &Stack, changes: &Changes) -> Value {
     let mut config = config.clone();
-    for service in &stack.services {
-        for (at, slot) in slots(service).iter().enumerate() {
-            let port = config.pointer_mut("/services").and_then(|services| {
-                services.get_mut(&service.name)?.get_mut("ports")?.get_mut(at)?.get_mut("published")
-            });
-            if let (Some(port), Some(to)) = (port, changes.moves.get(slot)) {
-                *port = Value::from(to.to_string());
-            }
-        }
-    }
+    with_moved_slots(&mut config, stack, &changes.moves);
     for what in &changes.resets {
         match what {
             Named::Project => {}
@@ -64,32 +56,20 @@ fn reset(config: &mut Value, section: &str, key: &str, project: &str) {
     }
 }
 
-/// The path of the first difference, such as `services.web.ports`.
-pub fn difference(expected: &Value, actual: &Value) -> Option<String> {
-    fn walk(one: &Value, two: &Value, path: &mut Vec<String>) -> bool {
-        let (Value::Object(a), Value::Object(b)) = (one, two) else { return one != two };
-        let keys = a.keys().chain(b.keys().filter(|key| !a.contains_key(*key)));
-        for key in keys {
-            path.push(key.clone());
-            match (a.get(key), b.get(key)) {
-                (Some(one), Some(two)) if !walk(one, two, path) => path.pop(),
-                _ => return true,
-            };
-        }
-        false
-    }
-    let mut path = Vec::new();
-    walk(expected, actual, &mut path).then(|| path.join("."))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use serde_json::json;
 
+    use super::super::override_file::slots;
+    use super::super::same_model::model_differences;
     use super::*;
     use crate::model::{PortMapping, PortRange, Protocol, Service, Wanted};
+
+    fn difference(expected: &Value, actual: &Value) -> Option<String> {
+        model_differences(expected, actual).first().map(ToString::to_string)
+    }
 
     #[test]
     fn only_what_was_asked_for_may_differ() {
@@ -122,12 +102,12 @@ mod tests {
         let changes = Changes { moves: [(slot, 8010)].into(), resets };
         let expected = expected(&before, &stack, &changes);
         assert_eq!(difference(&expected, &config("8010", None, "demo_n")), None);
-        assert_eq!(difference(&expected, &config("8011", None, "demo_n")).unwrap(), "services.web.ports");
-        assert_eq!(difference(&expected, &config("8010", Some("x"), "demo_n")).unwrap(), "services.web.container_name");
+        assert_eq!(difference(&expected, &config("8011", None, "demo_n")).unwrap(), "web.ports[0].published");
+        assert_eq!(difference(&expected, &config("8010", Some("x"), "demo_n")).unwrap(), "web.container_name");
         assert_eq!(difference(&expected, &config("8010", None, "net")).unwrap(), "networks.n.name");
         let mut more = config("8010", None, "demo_n");
         more["services"]["web"]["x"] = json!(1);
-        assert_eq!(difference(&expected, &more).unwrap(), "services.web.x");
+        assert_eq!(difference(&expected, &more).unwrap(), "web.x");
     }
 
     #[test]
@@ -148,6 +128,6 @@ mod tests {
         let expected = expected(&before, &stack, &changes);
         assert_eq!(difference(&expected, &config(json!({"aliases": ["fixed"]}))), None);
         let found = difference(&expected, &config(json!(null)));
-        assert_eq!(found.unwrap(), "services.web.networks.a");
+        assert_eq!(found.unwrap(), "web.networks.a");
     }
 }

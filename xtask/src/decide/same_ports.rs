@@ -22,11 +22,20 @@ pub struct PortDifference {
     pub before: Option<PortMapping>,
     /// `None` for a port that is gone.
     pub after: Option<PortMapping>,
+    /// The published port that was expected of it.
+    expect: Expect,
 }
 
 impl PortDifference {
     pub fn service(&self) -> &str {
         self.before.as_ref().or(self.after.as_ref()).map_or("", |mapping| &mapping.service)
+    }
+
+    /// Whether it is published as expected, and only its target port differs.
+    pub fn is_target_only(&self) -> bool {
+        let (Some(before), Some(after)) = (&self.before, &self.after) else { return false };
+        before.target != after.target
+            && fits(&PortMapping { target: after.target, ..before.clone() }, after, self.expect)
     }
 
     /// Whether only the host IP changed, and the port is reachable from no more
@@ -74,24 +83,25 @@ pub fn port_difference(before: &Stack, after: &Stack, expect: &dyn Fn(&Wanted) -
 
 fn in_service(before: &[Wanted], after: &[Wanted], expect: &dyn Fn(&Wanted) -> Expect) -> Vec<PortDifference> {
     let mut left: Vec<&PortMapping> = after.iter().map(|wanted| &wanted.mapping).collect();
-    let mut missing: Vec<&PortMapping> = Vec::new();
+    let mut missing: Vec<(&PortMapping, Expect)> = Vec::new();
     // Ports that may have any number are matched last.
     let (any, fixed): (Vec<_>, Vec<_>) =
         before.iter().map(|wanted| (&wanted.mapping, expect(wanted))).partition(|(_, expect)| *expect == Expect::Any);
     for (mapping, expect) in fixed.into_iter().chain(any) {
         match left.iter().position(|other| fits(mapping, other, expect)) {
             Some(at) => drop(left.remove(at)),
-            None => missing.push(mapping),
+            None => missing.push((mapping, expect)),
         }
     }
     let mut found = Vec::new();
-    for before in missing {
+    for (before, expect) in missing {
         // Its most likely counterpart.
         let alike = left.iter().position(|other| other.target == before.target).or((!left.is_empty()).then_some(0));
         let after = alike.map(|at| left.remove(at).clone());
-        found.push(PortDifference { before: Some(before.clone()), after });
+        found.push(PortDifference { before: Some(before.clone()), after, expect });
     }
-    found.extend(left.into_iter().map(|after| PortDifference { before: None, after: Some(after.clone()) }));
+    let added = |after: &PortMapping| PortDifference { before: None, after: Some(after.clone()), expect: Expect::Same };
+    found.extend(left.into_iter().map(added));
     found
 }
 

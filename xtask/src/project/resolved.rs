@@ -88,13 +88,8 @@ impl Project {
         stack::read(&options, &self.ctx.dir, &|name| self.ctx.var(name))
     }
 
-    /// Compose's JSON, if it has the services of every profile and the files haven't changed
-    /// since.
-    pub(crate) fn whole_config(&self) -> Option<&[u8]> {
-        let every = self.read_every_profile().ok()?;
-        let names = |stack: &Stack| stack.services.iter().map(|service| service.name.clone()).collect::<Vec<_>>();
-        let same = names(&every) == names(&self.stack)
-            && every.ports().map(|wanted| &wanted.mapping).eq(self.stack.ports().map(|wanted| &wanted.mapping));
-        self.config.as_deref().filter(|_| same)
+    /// Compose's JSON for the model; `None` without Compose.
+    pub(crate) fn config(&self) -> Option<&[u8]> {
+        self.config.as_deref()
     }
 }

@@ -51,6 +51,11 @@ impl EnvFiles {
         self.all(name).next()
     }
 
+    /// All variables of the files.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
     /// All values of a variable in the files, the effective one first.
     pub fn all(&self, name: &str) -> impl Iterator<Item = (&str, Source)> {
         self.values.get(name).into_iter().flatten().map(|found| {

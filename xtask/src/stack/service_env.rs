@@ -1,9 +1,9 @@
-//! Missing env files of services (`env_file:`).
+//! What `env_file:` of services names.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::files::Texts;
-use super::locate::absolute;
+use super::locate::{Project, absolute};
 use super::options::Environment;
 use super::reader::{Merged, merged};
 use super::templates::template_of;
@@ -24,11 +24,10 @@ pub fn missing_env_files(
     for (service, node) in model.get("services").map(Node::entries).unwrap_or_default() {
         let Some(env_file) = node.get("env_file").filter(|_| is_active(service)) else { continue };
         for entry in entries(env_file) {
-            let Some(path) = required(entry) else { continue };
-            // Paths in included and extended files are relative to their folder.
-            let own = project.files.iter().any(|file| **file == *entry.file);
-            let base = entry.file.parent().filter(|_| !own).unwrap_or(&project.dir);
-            let file = absolute(base, Path::new(path));
+            let Some(file) = path(entry).filter(|_| is_required(entry)).map(|path| resolved(&project, entry, path))
+            else {
+                continue;
+            };
             if file.exists() || found.iter().any(|known| known.file == file) {
                 continue;
             }
@@ -44,13 +43,43 @@ fn entries(node: &Node) -> Vec<&Node> {
     if node.text().is_some() { vec![node] } else { node.items().iter().collect() }
 }
 
-/// The path of an entry, if it is required.
-fn required(entry: &Node) -> Option<&str> {
-    if let Some(path) = entry.text() {
-        return Some(path);
-    }
-    let path = entry.get("path").and_then(Node::text)?;
-    (entry.get("required").and_then(Node::text) != Some("false")).then_some(path)
+fn path(entry: &Node) -> Option<&str> {
+    entry.text().or_else(|| entry.get("path").and_then(Node::text))
+}
+
+fn is_required(entry: &Node) -> bool {
+    entry.get("required").and_then(Node::text) != Some("false")
+}
+
+/// Paths in included and extended files are relative to their folder.
+fn resolved(project: &Project, entry: &Node, path: &str) -> PathBuf {
+    let own = project.files.iter().any(|file| **file == *entry.file);
+    let base = entry.file.parent().filter(|_| !own).unwrap_or(&project.dir);
+    absolute(base, Path::new(path))
+}
+
+/// The services whose containers get `variable` from `file`: they name it in `env_file:` and
+/// do not set the variable in `environment:`.
+pub fn env_file_readers(
+    options: &ComposeOptions,
+    cwd: &Path,
+    env: &Environment<'_>,
+    file: &Path,
+    variable: &str,
+) -> Result<Vec<String>> {
+    let Merged { model, project, .. } = merged(options, cwd, env, &Texts::new())?;
+    let reads = |node: &Node| {
+        let listed = node.get("env_file").map(entries).unwrap_or_default();
+        listed.iter().any(|entry| path(entry).is_some_and(|path| resolved(&project, entry, path) == file))
+    };
+    let sets = |node: &Node| {
+        let Some(environment) = node.get("environment") else { return false };
+        let of_item = |item: &Node| item.text().is_some_and(|text| text.split('=').next() == Some(variable));
+        environment.get(variable).is_some() || environment.items().iter().any(of_item)
+    };
+    let services = model.get("services").map(Node::entries).unwrap_or_default();
+    let found = services.iter().filter(|(_, node)| reads(node) && !sets(node)).map(|(name, _)| name.clone());
+    Ok(found.collect())
 }
 
 #[cfg(test)]

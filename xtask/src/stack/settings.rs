@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::decide::Followers;
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::labels::{RouteOptions, is_host};
@@ -39,6 +40,8 @@ pub struct Settings {
     /// Default of `--no-write`: `start` passes name and ports to Compose in its environment and writes
     /// no file.
     pub no_write: bool,
+    /// `[ports]`: what moves along with the variable of a port.
+    pub follow: Followers,
     /// `[proxy]`: start by names by default.
     pub named_start: bool,
     /// `[proxy]`: the project's host name without `.localhost`.
@@ -57,6 +60,13 @@ struct Proxy {
     services: BTreeMap<String, Spanned<RouteOptions>>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ports {
+    #[serde(default)]
+    follow: Vec<Spanned<String>>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -65,6 +75,8 @@ struct File {
     wait_timeout: Option<u64>,
     #[serde(default)]
     urls: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    ports: Ports,
     #[serde(default)]
     proxy: Proxy,
 }
@@ -129,9 +141,10 @@ fn parse(text: &str) -> Result<Settings> {
     let file: File = toml::from_str(text).map_err(|error| {
         let line = line(text, error.span().map_or(0, |span| span.start));
         Error::new(format!("line {line}: {}", error.message()))
-            .hint("settings are port_range = \"8000-8009\", on_conflict, wait_timeout, [urls] and [proxy]")
+            .hint("settings are port_range = \"8000-8009\", on_conflict, wait_timeout, [urls], [ports] and [proxy]")
     })?;
     check_proxy(text, &file.proxy)?;
+    let follow = followers(text, file.ports)?;
     let port_range = file.port_range.map(|range| {
         range.parse::<PortRange>().map_err(|_| {
             Error::new(format!("port_range = \"{range}\" is not a range of ports"))
@@ -144,6 +157,7 @@ fn parse(text: &str) -> Result<Settings> {
         wait_timeout: file.wait_timeout,
         urls: file.urls,
         no_write: false,
+        follow,
         named_start: file.proxy.start,
         proxy_host: file.proxy.host.map(Spanned::into_inner),
         proxy_services: file.proxy.services.into_iter().map(|(name, wish)| (name, wish.into_inner())).collect(),
@@ -152,6 +166,14 @@ fn parse(text: &str) -> Result<Settings> {
 
 fn line(text: &str, at: usize) -> usize {
     text[..at.min(text.len())].matches('\n').count() + 1
+}
+
+fn followers(text: &str, ports: Ports) -> Result<Followers> {
+    let (starts, entries): (Vec<usize>, Vec<String>) =
+        ports.follow.into_iter().map(|entry| (entry.span().start, entry.into_inner())).unzip();
+    Followers::new(entries.clone()).map_err(|(at, why, cure)| {
+        Error::new(format!("line {}: follow = [\"{}\"] {why}", line(text, starts[at]), entries[at])).hint(cure)
+    })
 }
 
 fn check_proxy(text: &str, proxy: &Proxy) -> Result<()> {
@@ -205,6 +227,20 @@ mod tests {
         let error = parse("\nport_rang = \"1-2\"\n").unwrap_err();
         assert!(error.message().starts_with("line 2: unknown field `port_rang`"), "{error}");
         assert!(parse("port_range = \"9-8\"").unwrap_err().message().contains("\"9-8\""));
+    }
+
+    #[test]
+    fn what_follows_a_port_is_read_and_checked() {
+        let text = "[ports]\nfollow = [\n  \"app.environment.X\",\n  \"*.labels\",\n]\n";
+        assert_eq!(parse(text).unwrap().follow.entries(), ["app.environment.X", "*.labels"]);
+        for (bad, want) in [
+            ("app", "line 4: follow = [\"app\"] is not a path"),
+            ("app.ports", "line 4: follow = [\"app.ports\"] covers more of a port"),
+        ] {
+            let error = parse(&text.replace("*.labels", bad)).unwrap_err();
+            assert!(error.message().starts_with(want) && !error.hints().is_empty(), "{error}");
+        }
+        assert!(parse("[ports]\nfollows = []").unwrap_err().message().starts_with("line 2: unknown field `follows`"));
     }
 
     #[test]

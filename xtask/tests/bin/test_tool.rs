@@ -85,7 +85,8 @@ fn by_rules(name: &str, args: &[String]) -> io::Result<ExitCode> {
     Err(io::Error::other(format!("no rule for: {}", line.trim())))
 }
 
-/// `{{NAME:default}}` becomes what `.env` of the current folder says.
+/// `{{NAME:default}}` becomes what the environment, otherwise `.env` of the current folder,
+/// says.
 fn values(text: &str) -> String {
     let env = fs::read_to_string(".env").unwrap_or_default();
     let value = |name: &str| env.lines().rev().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
@@ -94,7 +95,8 @@ fn values(text: &str) -> String {
     for part in parts {
         let (variable, rest) = part.split_once("}}").unwrap_or((part, ""));
         let (name, default) = variable.split_once(':').unwrap_or((variable, ""));
-        out.push_str(value(name).unwrap_or(default));
+        let shell = std::env::var(name).ok();
+        out.push_str(shell.as_deref().or_else(|| value(name)).unwrap_or(default));
         out.push_str(rest);
     }
     out

@@ -82,6 +82,7 @@ fn other_ports_go_into_the_new_file() {
     if !project.real_docker() {
         return;
     }
+    project.file("xtask.toml", "[ports]\nfollow = [\"web.environment.WEB_PORT\"]\n");
     project.hold("0.0.0.0", &[0]);
     project.run("check-ports --reassign").exits(0);
     assert_eq!(project.read(".env"), project.fill("# the page\nWEB_PORT=@1\nSECRET=change-me\n"));

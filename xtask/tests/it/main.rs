@@ -78,6 +78,8 @@ mod proxy;
 #[cfg(unix)]
 mod prune;
 #[cfg(unix)]
+mod readers;
+#[cfg(unix)]
 mod reassign;
 #[cfg(unix)]
 mod remote;

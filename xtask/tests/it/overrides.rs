@@ -235,7 +235,7 @@ fn what_compose_does_not_prove_is_put_back() {
             r#"{{"name":"demo","services":{{"web":{{"image":"{image}","ports":[{{"mode":"ingress","target":80,"published":"{port}","protocol":"tcp"}}]}}}}}}"#
         )
     };
-    for (after, path) in [(config("web", "@0"), "services.web.ports"), (config("other", "@1"), "services.web.image")] {
+    for (after, path) in [(config("web", "@0"), "web.ports[0].published"), (config("other", "@1"), "web.image")] {
         project.fake_docker(&[
             Rule::when("docker compose version").stdout("2.40.3\n"),
             Rule::when("docker compose config").stdout(config("web", "@0")).times(1),

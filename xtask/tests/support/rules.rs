@@ -18,7 +18,7 @@ pub(crate) struct Rule {
 
 impl Rule {
     /// `docker compose config` of a project `demo` whose one service `web` publishes
-    /// this port; `{{NAME:default}}` in it is the value in `.env`.
+    /// this port; `{{NAME:default}}` in it is the value in the environment or `.env`.
     pub(crate) fn config(published: &str) -> Self {
         Rule::config_of("demo", published, (80, "tcp"))
     }

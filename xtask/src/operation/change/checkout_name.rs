@@ -4,10 +4,12 @@
 
 use std::path::Path;
 
+use super::proof::{self, Model};
+use super::readers::Reader;
 use super::tracked::WriteMode;
-use super::{env_file, fixed_names, overrides, proof};
+use super::{env_file, fixed_names, overrides};
 use crate::context::Context;
-use crate::decide::{Expect, port_difference};
+use crate::decide::{Expect, ModelDifference};
 use crate::envfile::Document;
 use crate::error::{Error, Result};
 use crate::model::{FixedName, Leases, Named};
@@ -60,10 +62,11 @@ fn reserve_name(project: &Project, choose: impl Fn(&Leases) -> Result<String>) -
 }
 
 fn set_name(project: &Project, name: &str, writes: WriteMode) -> Result<(Project, WriteMode)> {
+    let before = Model::of_project(project)?;
     let prove = |ctx: &Context| {
         let after = project.resolve_again(ctx)?;
-        let difference = port_difference(&project.stack, &after.stack, &|_| Expect::Same);
-        difference.map_or(Ok(after), |difference| Err(proof::refusal(&format!("{PROJECT_NAME}={name}"), &difference)))
+        prove_name(project, &before, &after, name)?;
+        Ok(after)
     };
     let ctx = &project.ctx;
     let file = project.env_files.file_for(PROJECT_NAME).map(Path::to_path_buf);
@@ -86,6 +89,25 @@ fn set_name(project: &Project, name: &str, writes: WriteMode) -> Result<(Project
     Ok((after, writes))
 }
 
+/// An error if a port changes with the name. Other values contain the name, because Compose or
+/// the compose files derive them from it; what changes in another way is reported.
+fn prove_name(project: &Project, before: &Model, after: &Project, name: &str) -> Result<()> {
+    let cause = format!("{PROJECT_NAME}={name}");
+    let found = before.differences(&before.after(after)?, &|_| Expect::Same);
+    if let Some(difference) = found.ports.first() {
+        return Err(proof::refusal(&cause, difference));
+    }
+    // A new `.env` sets more than the name.
+    if project.template.is_some() {
+        return Ok(());
+    }
+    let is_name = |found: &ModelDifference| found.name() == PROJECT_NAME || found.replaces(&project.stack.name, name);
+    for found in found.other.into_iter().filter(|found| !is_name(found)) {
+        ui::note(&format!("note: {cause} also changes {}", Reader::new(found).line()));
+    }
+    Ok(())
+}
+
 /// Names that the compose files fix are the same in every checkout: two checkouts could not
 /// have their containers at the same time, and would share volumes. Resets them, so that
 /// Compose derives them from the project's name; if that is impossible, prints what to do.
@@ -104,7 +126,8 @@ pub(crate) fn reset_fixed_names(project: Project, writes: WriteMode) -> Result<(
         WriteMode::Environment => overrides::apply_in_environment(&project, &request).map(Some),
         writes => {
             env_file::create_from_template(&project)?;
-            overrides::apply(&project, &request, writes).map(Some)
+            let project = if project.template.is_some() { &project.resolve_again(ctx)? } else { &project };
+            overrides::apply(project, &request, writes).map(Some)
         }
     };
     report_names(ctx, &names, reset.as_ref().err());

@@ -9,4 +9,5 @@ pub(crate) mod moves;
 pub mod overrides;
 pub(crate) mod proof;
 pub(crate) mod read_only;
+pub(crate) mod readers;
 pub mod tracked;

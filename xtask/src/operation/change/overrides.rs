@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::fixed_names;
+use super::proof::Model;
 use super::tracked::WriteMode;
 use crate::context::Context;
-use crate::decide::{Changes, Listed, Slot, difference, expected, is_generated, published, render, slots};
-use crate::docker::{self, Compose, OVERRIDE};
+use crate::decide::{Changes, Listed, Slot, expected, is_generated, model_differences, published, render, slots};
+use crate::docker::{self, OVERRIDE};
 use crate::envfile::Document;
 use crate::error::{Context as _, Error, Result};
 use crate::model::{ComposeOptions, FixedName, Named, Stack, Version};
@@ -270,16 +271,17 @@ impl Current {
         if listed { compose_file_vars(&place.others).into_iter().collect() } else { BTreeMap::new() }
     }
 
-    /// The JSON that Compose must output after the changes.
+    /// The JSON that Compose must output after the changes, for the active services.
     fn expected(&self, project: &Project, changes: &Changes) -> Result<Value> {
         let ctx = &project.ctx;
-        let compose = ctx.compose_with(self.options.clone()).with_env(Self::hiding_vars(&self.options, &self.place));
-        let known = project.whole_config().filter(|_| !self.place.present);
-        let (stack, before) = match known {
-            Some(config) => (project.stack.clone(), read_json(config)?),
-            None => config(ctx, &compose)?,
-        };
-        Ok(expected(&before, &stack, changes))
+        let known = Model::of_project(project).ok().filter(|_| !self.place.present);
+        if let Some((stack, config)) = known.as_ref().and_then(|model| Some((&model.stack, model.config()?))) {
+            return Ok(expected(config, stack, changes));
+        }
+        let options = ComposeOptions { profiles: ctx.options.profiles.clone(), ..self.options.clone() };
+        let compose = ctx.compose_with(options.clone()).with_env(Self::hiding_vars(&options, &self.place));
+        let (stack, json) = compose.config_json(exec::LIMIT).map_err(|trouble| ctx.compose_error(&trouble))?;
+        Ok(expected(&read_json(&json)?, &stack, changes))
     }
 
     /// The changes of our file after `request`.
@@ -347,25 +349,21 @@ fn updated_env_file(list: &List, remove: bool) -> Result<Option<Vec<u8>>> {
     Ok((!kept.is_empty()).then_some(kept))
 }
 
-fn config(ctx: &Context, compose: &Compose) -> Result<(Stack, Value)> {
-    let (stack, json) = compose.config_json(exec::LIMIT).map_err(|trouble| ctx.compose_error(&trouble))?;
-    Ok((stack, read_json(&json)?))
-}
-
 fn read_json(config: &[u8]) -> Result<Value> {
     serde_json::from_slice(config).context("read the output of `docker compose config`")
 }
 
 fn prove(expected: &Value, after: Project) -> Result<Project> {
     let ctx = &after.ctx;
-    let actual = match after.whole_config() {
-        Some(config) => read_json(config)?,
-        None => config(ctx, &ctx.compose_with(ctx.options.clone().with_every_profile()))?.1,
+    let Some(config) = after.config() else {
+        let trouble = after.compose_trouble.as_ref().map(|trouble| ctx.compose_error(trouble));
+        return Err(trouble.unwrap_or_else(|| Error::new("Compose does not answer")));
     };
-    match difference(expected, &actual) {
+    match model_differences(expected, &read_json(config)?).first() {
         None => Ok(after),
-        Some(path) => Err(Error::new(format!(
-            "the override file does not have the expected effect: Compose's `{path}` differs; all files were restored"
+        Some(found) => Err(Error::new(format!(
+            "the override file does not have the expected effect: Compose's `{}` differs; all files were restored",
+            ui::clean(&found.to_string())
         ))
         .hint("see the effective model: `docker compose config`")),
     }

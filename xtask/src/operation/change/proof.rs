@@ -1,99 +1,128 @@
-//! Proves a change by comparing what Compose publishes before and after it.
+//! Proves a change by comparing Compose's whole model before and after it.
+//!
+//! The model is that of the active services, because only they will be started: a broken
+//! service of another profile blocks nothing. Ports of inactive services are compared as far
+//! as our own reader can read them.
 
 use serde_json::Value;
 
 use crate::context::Context;
-use crate::decide::{Expect, MountDifference, PortDifference, address_in_words, mount_difference, port_differences};
+use crate::decide::{
+    Expect, ModelDifference, MountDifference, PortDifference, address_in_words, model_differences, mount_difference,
+    port_differences, with_expected_ports,
+};
 use crate::docker::ComposeError;
 use crate::error::{Error, Result};
 use crate::model::{PortMapping, Stack, Wanted};
+use crate::parse::compose_config;
 use crate::project::Project;
 use crate::{exec, stack, ui};
 
-/// What a project publishes at one moment.
+/// A project's model at one moment.
 #[derive(Debug)]
 pub struct Model {
-    /// With the services of every profile if they can be read.
+    /// The active services.
     pub stack: Stack,
-    source: ModelSource,
     /// Compose's JSON; `None` from our own reader.
     config: Option<Value>,
+    /// The services of every profile, from our own reader; `None` if it can't read them.
+    every: Option<Stack>,
 }
 
-/// Who provided the model, and for which services.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ModelSource {
-    /// Compose, for the services of every profile.
-    Compose,
-    /// Compose, for active services only: another profile is broken.
-    ComposeActive,
-    /// Our own reader, without Compose, for the services of every profile.
-    Reader,
-    /// Our own reader, for active services only.
-    ReaderActive,
+/// What a change does besides what was expected.
+#[derive(Debug, Default)]
+pub struct Differences {
+    /// Ports whose address or number differ. With Compose's model a port whose target alone
+    /// differs is in `other`.
+    pub ports: Vec<PortDifference>,
+    /// Everything else in Compose's model.
+    pub other: Vec<ModelDifference>,
 }
 
 impl Model {
-    /// Asks Compose again only if the project has services of inactive profiles.
+    /// The model that the project was resolved with.
     pub fn of_project(project: &Project) -> Result<Model> {
-        Self::from_resolved(project).map_or_else(|| Self::read(&project.ctx), Ok)
+        let ctx = project.ctx.with_template(project.template.as_deref());
+        match project.config() {
+            Some(json) => Self::from_json(&ctx, json),
+            None => Ok(Model { stack: read(&ctx)?, config: None, every: read_every_profile(&ctx) }),
+        }
     }
 
-    /// The model from the same source after a change.
+    /// The same after a change; an error if Compose doesn't answer any more.
     pub fn after(&self, project: &Project) -> Result<Model> {
-        let known = Self::from_resolved(project).filter(|_| self.source == ModelSource::Compose);
-        known.map_or_else(|| self.read_again(&project.ctx), Ok)
-    }
-
-    fn from_resolved(project: &Project) -> Option<Model> {
-        let config = serde_json::from_slice(project.whole_config()?).ok()?;
-        Some(Model { stack: project.stack.clone(), source: ModelSource::Compose, config: Some(config) })
+        let after = Self::of_project(project)?;
+        match &project.compose_trouble {
+            Some(trouble) if self.config.is_some() => Err(project.ctx.compose_error(trouble)),
+            _ => Ok(after),
+        }
     }
 
     /// Asks Compose or, without Compose, our own reader.
     pub fn read(ctx: &Context) -> Result<Model> {
-        let mut source = ModelSource::Compose;
-        loop {
-            match (Self::ask(ctx, source), source) {
-                (Err(ComposeError::Refused(_)), ModelSource::Compose) => source = ModelSource::ComposeActive,
-                (Err(ComposeError::Refused(_)), ModelSource::Reader) => source = ModelSource::ReaderActive,
-                (Err(trouble @ ComposeError::Refused(_)), _) => return Err(ctx.compose_error(&trouble)),
-                (Err(_), ModelSource::Compose | ModelSource::ComposeActive) => source = ModelSource::Reader,
-                (Err(trouble), _) => return Err(ctx.compose_error(&trouble)),
-                (Ok(model), _) => return Ok(model),
-            }
+        match ctx.compose().config_json(exec::LIMIT) {
+            Ok((_, json)) => Self::from_json(ctx, &json),
+            Err(trouble @ ComposeError::Refused(_)) => Err(ctx.compose_error(&trouble)),
+            Err(_) => Ok(Model { stack: read(ctx)?, config: None, every: read_every_profile(ctx) }),
         }
     }
 
-    /// Asks the same source again.
+    /// Asks again; an error if Compose doesn't answer any more.
     pub fn read_again(&self, ctx: &Context) -> Result<Model> {
-        Self::ask(ctx, self.source).map_err(|trouble| ctx.compose_error(&trouble))
+        if self.config.is_none() {
+            return Ok(Model { stack: read(ctx)?, config: None, every: read_every_profile(ctx) });
+        }
+        let (_, json) = ctx.compose().config_json(exec::LIMIT).map_err(|trouble| ctx.compose_error(&trouble))?;
+        Self::from_json(ctx, &json)
     }
 
-    fn ask(ctx: &Context, source: ModelSource) -> Result<Model, ComposeError> {
-        let every = matches!(source, ModelSource::Compose | ModelSource::Reader);
-        let options = if every { ctx.options.clone().with_every_profile() } else { ctx.options.clone() };
-        let read = || stack::read(&options, &ctx.dir, &|name| ctx.var(name));
-        if matches!(source, ModelSource::Reader | ModelSource::ReaderActive) {
-            let stack = read().map_err(|error| ComposeError::Refused(error.message().to_owned()))?;
-            return Ok(Model { stack, source, config: None });
-        }
-        let (mut stack, json) = ctx.compose_with(options.clone()).config_json(exec::LIMIT)?;
-        if let Ok(read) = read() {
+    fn from_json(ctx: &Context, json: &[u8]) -> Result<Model> {
+        let mut stack = compose_config::parse(json)?;
+        if let Ok(read) = read(ctx) {
             stack::attach_origins(&mut stack, &read);
         }
-        Ok(Model { stack, source, config: serde_json::from_slice(&json).ok() })
+        Ok(Model { stack, config: serde_json::from_slice(json).ok(), every: read_every_profile(ctx) })
+    }
+
+    /// Compose's JSON.
+    pub fn config(&self) -> Option<&Value> {
+        self.config.as_ref()
+    }
+
+    /// Everything that changed in another way than `expect` says of ports.
+    pub fn differences(&self, after: &Model, expect: &dyn Fn(&Wanted) -> Expect) -> Differences {
+        let mut ports = self.port_differences(after, expect);
+        let (Some(before), Some(after)) = (&self.config, &after.config) else {
+            return Differences { ports, other: Vec::new() };
+        };
+        let is_active = |port: &PortDifference| self.stack.service(port.service()).is_some();
+        ports.retain(|port| !(port.is_target_only() && is_active(port)));
+        let other = model_differences(&with_expected_ports(before, &self.stack, expect), after);
+        Differences { ports, other }
     }
 
     /// The ports that changed in another way than `expect` says.
     pub fn port_differences(&self, after: &Model, expect: &dyn Fn(&Wanted) -> Expect) -> Vec<PortDifference> {
-        port_differences(&self.stack, &after.stack, expect)
+        let mut found = port_differences(&self.stack, &after.stack, expect);
+        if let (Some(before), Some(after)) = (&self.every, &after.every) {
+            let inactive = port_differences(before, after, expect);
+            found.extend(inactive.into_iter().filter(|port| self.stack.service(port.service()).is_none()));
+        }
+        found
     }
 
     /// The first mount whose kind changed. Needs Compose's JSON.
     pub fn mount_difference(&self, after: &Model) -> Option<MountDifference> {
         mount_difference(self.config.as_ref()?, after.config.as_ref()?)
     }
+}
+
+fn read(ctx: &Context) -> Result<Stack> {
+    stack::read(&ctx.options, &ctx.dir, &|name| ctx.var(name))
+}
+
+fn read_every_profile(ctx: &Context) -> Option<Stack> {
+    stack::read(&ctx.options.clone().with_every_profile(), &ctx.dir, &|name| ctx.var(name)).ok()
 }
 
 /// An error for `cause` (`DB_PORT=5433 in .env`), which would also change another port.

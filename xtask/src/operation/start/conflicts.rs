@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::leases;
+use super::{apply_moves, leases};
 use crate::error::{Error, Result};
 use crate::operation::change::checkout_name::name_checkout;
 use crate::operation::change::read_only::hint_no_write;
@@ -69,23 +69,21 @@ pub(crate) fn reassign(checked: &CheckedProject, writes: WriteMode) -> Result<Re
     let (checked, writes) = with_checkout_name(checked, writes)?;
     let checked = leases::choose_ports(checked);
     let (moves, writes) = plan_moves(&checked, writes)?;
-    let ctx = &checked.ctx;
-    let project = match writes {
-        _ if ctx.dry_run => checked.project.clone(),
-        WriteMode::Environment => {
-            moves::show(ctx, &moves, writes);
-            let project = moves::apply_in_environment(&checked, &moves)?.into();
-            return Ok(Resolution::Resolved { project, moves, writes });
-        }
-        _ => {
-            // A missing `.env` is created from the template first, so that it doesn't contain
-            // only the ports.
-            env_file::create_from_template(&checked).map_err(hint_no_write)?;
-            moves::apply(&checked, &moves, writes).map_err(hint_no_write)?
-        }
-    };
-    moves::show(ctx, &moves, writes);
+    let checked = with_env_file(checked, writes)?;
+    let (project, moves) = apply_moves::apply(&checked, moves, writes)?;
+    moves::show(&checked.ctx, &moves, writes);
     Ok(Resolution::Resolved { project: project.into(), moves, writes })
+}
+
+/// A missing `.env` is created from the template first, so that it doesn't contain only the
+/// ports.
+fn with_env_file(checked: CheckedProject, writes: WriteMode) -> Result<CheckedProject> {
+    if checked.template.is_none() || writes == WriteMode::Environment || checked.ctx.dry_run {
+        return Ok(checked);
+    }
+    env_file::create_from_template(&checked).map_err(hint_no_write)?;
+    let project = checked.resolve_again(&checked.ctx)?;
+    Ok(CheckedProject { project, ..checked })
 }
 
 /// The project under the name with which the checkout will be started, because leases are

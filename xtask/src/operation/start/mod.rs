@@ -1,5 +1,6 @@
 //! `start`: resolves the project and its conflicts, launches it, and proves that it answers.
 
+mod apply_moves;
 mod busy_engine;
 pub(crate) mod conflicts;
 pub(crate) mod launch;

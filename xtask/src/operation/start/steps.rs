@@ -11,7 +11,9 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::ledger::ProjectLock;
 use crate::operation::change::checkout_name::{name_checkout, reset_fixed_names};
+use crate::operation::change::moves::Applied;
 use crate::operation::change::read_only::hint_no_write;
+use crate::operation::change::readers::Accept;
 use crate::operation::change::tracked::WriteMode;
 use crate::operation::change::{env_file, moves, overrides};
 use crate::operation::check::project::CheckedProject;
@@ -157,7 +159,9 @@ impl<'a> Start<'a> {
         if !self.project.ctx.dry_run {
             let files: Vec<PathBuf> = moves.iter().map(|step| step.file.clone()).collect();
             let writes = self.writes.ask_for_files(&self.project.ctx, &files)?;
-            self.project = moves::apply(&self.project, &moves, writes)?;
+            if let Applied::Done(project) = moves::apply(&self.project, &moves, writes, Accept::All)? {
+                self.project = *project;
+            }
         }
         moves::show(&self.project.ctx, &moves, self.writes);
         if !self.project.ctx.dry_run {

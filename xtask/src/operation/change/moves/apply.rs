@@ -5,12 +5,13 @@ use std::path::Path;
 
 use super::plan::{Move, dependents_of};
 use crate::context::Context;
-use crate::decide::Expect;
+use crate::decide::{Expect, ModelDifference};
 use crate::envfile::{Dependents, Document, WrittenForm};
 use crate::error::{Error, Result};
 use crate::ledger::{MovedValue, moves, values};
 use crate::model::Wanted;
 use crate::operation::change::proof::{self, Model};
+use crate::operation::change::readers::{self, Accept, Reader, Readers};
 use crate::operation::change::tracked::WriteMode;
 use crate::operation::change::{dependents, overrides};
 use crate::project::Project;
@@ -22,48 +23,83 @@ pub(super) struct File<'a> {
     pub(super) before: Option<Vec<u8>>,
 }
 
-/// Writes the moves, and has Compose prove that they took effect and changed no other port
-/// and no address; otherwise every file is restored. Returns the changed project.
-pub fn apply(project: &Project, moves: &[Move], writes: WriteMode) -> Result<Project> {
+/// How an attempt to move ports ended.
+#[derive(Debug)]
+pub enum Applied {
+    /// The changed project.
+    Done(Box<Project>),
+    /// Nothing was changed: these would change along with the ports, and nobody said that
+    /// they should.
+    Undeclared(Vec<Reader>),
+}
+
+/// Writes the moves, and has Compose prove that they took effect and changed nothing else;
+/// otherwise every file is restored.
+pub fn apply(project: &Project, moves: &[Move], writes: WriteMode, accept: Accept<'_>) -> Result<Applied> {
     let ctx = &project.ctx;
     let (variables, literals): (Vec<&Move>, Vec<&Move>) = moves.iter().partition(|step| step.variable().is_some());
     let paths: BTreeSet<&Path> = variables.iter().map(|step| step.file.as_path()).collect();
     let read = |path| Ok(File { path, before: disk::read(path)? });
     let files: Vec<File<'_>> = paths.into_iter().map(read).collect::<Result<_>>()?;
-    let mut done = attempt(project, &files, (&variables, &literals), writes);
+    let mut undeclared = Vec::new();
+    let mut done = attempt(project, &files, (&variables, &literals), writes, accept, &mut undeclared);
     // The original text may have another meaning by now, so write only the number.
     if done.is_err() && variables.iter().any(|step| step.back.is_some()) {
         let numbers: Vec<Move> = variables.iter().map(|step| Move { back: None, ..(*step).clone() }).collect();
-        done = attempt(project, &files, (&numbers.iter().collect::<Vec<_>>(), &literals), writes);
+        let numbers = numbers.iter().collect::<Vec<_>>();
+        done = attempt(project, &files, (&numbers, &literals), writes, accept, &mut undeclared);
     }
-    let (after, followed) = done?;
-    for (file, followed) in files.iter().zip(&followed) {
-        dependents::show(ctx, file.path, followed);
+    if !undeclared.is_empty() {
+        return Ok(Applied::Undeclared(undeclared));
     }
+    let (after, dependents, followers) = done?;
+    for (file, dependents) in files.iter().zip(&dependents) {
+        dependents::show(ctx, file.path, dependents);
+    }
+    readers::note_followers(&followers);
+    note_uncompared(project, &variables);
     // Only `start --restore-ports` needs this.
     if let Err(error) = remember(ctx, &files, &variables) {
         ui::detail(&format!("the move was not recorded: {error}"));
     }
-    Ok(after)
+    Ok(Applied::Done(after.into()))
 }
 
+type Done = (Project, Vec<Dependents>, Vec<Reader>);
+
+/// Fills `undeclared` if the error is about them.
 fn attempt(
     project: &Project,
     files: &[File<'_>],
     (variables, literals): (&[&Move], &[&Move]),
     writes: WriteMode,
-) -> Result<(Project, Vec<Dependents>)> {
+    accept: Accept<'_>,
+    undeclared: &mut Vec<Reader>,
+) -> Result<Done> {
     if variables.is_empty() {
-        return Ok((move_literals(project, literals, writes)?, Vec::new()));
+        return Ok((move_literals(project, literals, writes)?, Vec::new(), Vec::new()));
     }
     let before = Model::of_project(project)?;
     disk::or_restore(&files.iter().map(|file| file.path).collect::<Vec<_>>(), || {
         // In order: values in an earlier file affect later ones.
-        let followed = files.iter().map(|file| write(&project.ctx, file, variables)).collect::<Result<_>>()?;
+        let dependents = files.iter().map(|file| write(&project.ctx, file, variables)).collect::<Result<_>>()?;
         let after = project.resolve_again(&project.ctx)?;
-        prove(&before, &after, variables, writes)?;
-        Ok((move_literals(&after, literals, writes)?, followed))
+        let found = prove((project, &before), &after, variables, writes, accept)?;
+        if !found.undeclared.is_empty() {
+            *undeclared = found.undeclared;
+            return Err(Error::new("other settings would change"));
+        }
+        Ok((move_literals(&after, literals, writes)?, dependents, found.follow))
     })
+}
+
+/// Without Compose nobody knows what else reads a variable.
+fn note_uncompared(project: &Project, variables: &[&Move]) {
+    if project.config().is_none() && !variables.is_empty() {
+        let names: BTreeSet<&str> = variables.iter().filter_map(|step| step.variable()).collect();
+        let names = names.into_iter().collect::<Vec<_>>().join(", ");
+        ui::note(&format!("note: without Compose only ports were compared, not other settings that read {names}"));
+    }
 }
 
 /// Has its own proof, and restores what it wrote.
@@ -106,12 +142,23 @@ pub(super) fn write(ctx: &Context, file: &File<'_>, moves: &[&Move]) -> Result<D
     Ok(follow)
 }
 
-/// Every variable must set its new port, and everything else must be unchanged.
-fn prove(before: &Model, after: &Project, moves: &[&Move], writes: WriteMode) -> Result<()> {
+/// Every variable must set its new port, and no other port may change. Returns what else
+/// changes.
+fn prove(
+    (project, before): (&Project, &Model),
+    after: &Project,
+    moves: &[&Move],
+    writes: WriteMode,
+    accept: Accept<'_>,
+) -> Result<Readers> {
     let ctx = &after.ctx;
-    let after = before.after(after)?;
+    let model = before.after(after)?;
     let expect = |wanted: &Wanted| moves.iter().find_map(|step| step.expectation(wanted)).unwrap_or(Expect::Same);
-    let Some(difference) = before.port_differences(&after, &expect).into_iter().next() else { return Ok(()) };
+    let found = before.differences(&model, &expect);
+    let Some(difference) = found.ports.into_iter().next() else {
+        let moved: Vec<&str> = moves.iter().filter_map(|step| step.variable()).collect();
+        return Ok(readers::sort((project, after), &moved, found.other, accept));
+    };
     let of_move = difference.before.as_ref().and_then(|mapping| {
         let ports = before.stack.ports().find(|wanted| wanted.mapping == *mapping)?;
         moves.iter().find(|step| step.expectation(ports).is_some())
@@ -140,17 +187,65 @@ fn prove(before: &Model, after: &Project, moves: &[&Move], writes: WriteMode) ->
 
 /// Passes the moves to Compose in its environment, and has it prove that they have the same
 /// effect as in a file.
-pub fn apply_in_environment(project: &Project, moves: &[Move]) -> Result<Project> {
+pub fn apply_in_environment(project: &Project, moves: &[Move], accept: Accept<'_>) -> Result<Applied> {
     let (variables, literals): (Vec<&Move>, Vec<&Move>) = moves.iter().partition(|step| step.variable().is_some());
     let mut project = project.clone();
     if !variables.is_empty() {
-        let before = Model::of_project(&project)?;
-        let values = variables.iter().filter_map(|step| Some((step.variable()?.to_owned(), step.value())));
-        project = project.resolve_again(&project.ctx.with_vars(values))?;
-        prove(&before, &project, &variables, WriteMode::Environment)?;
+        let (after, found) = in_environment(&project, &variables, accept)?;
+        if !found.undeclared.is_empty() {
+            return Ok(Applied::Undeclared(found.undeclared));
+        }
+        readers::note_followers(&found.follow);
+        note_uncompared(&project, &variables);
+        project = after;
     }
     let request = literals_request(&literals);
-    if request.moves.is_empty() { Ok(project) } else { overrides::apply_in_environment(&project, &request) }
+    let done = if request.moves.is_empty() { project } else { overrides::apply_in_environment(&project, &request)? };
+    Ok(Applied::Done(done.into()))
+}
+
+fn in_environment(project: &Project, variables: &[&Move], accept: Accept<'_>) -> Result<(Project, Readers)> {
+    let before = Model::of_project(project)?;
+    let values = variables.iter().filter_map(|step| Some((step.variable()?.to_owned(), step.value())));
+    let after = project.resolve_again(&project.ctx.with_vars(values))?;
+    let found = prove((project, &before), &after, variables, WriteMode::Environment, accept)?;
+    Ok((after, found))
+}
+
+/// What would change along with the ports and is not declared, without writing anything.
+pub fn undeclared_readers(project: &Project, moves: &[Move], writes: WriteMode) -> Result<Vec<Reader>> {
+    let variables: Vec<&Move> = moves.iter().filter(|step| step.variable().is_some()).collect();
+    if variables.is_empty() || project.config().is_none() {
+        return Ok(Vec::new());
+    }
+    let (_, found) = in_environment(project, &variables, Accept::Declared(&[]))?;
+    let mut undeclared = found.undeclared;
+    if writes != WriteMode::Environment {
+        let known = |path: &str| undeclared.iter().chain(&found.follow).any(|reader| reader.path() == path);
+        let more = env_file_readers(project, &variables)?;
+        let more: Vec<Reader> = more.into_iter().filter(|reader| !known(&reader.path())).collect();
+        undeclared.extend(more);
+    }
+    Ok(undeclared)
+}
+
+/// Variables that containers get from the very files that would be written (`env_file:`).
+/// Compose's environment cannot show them.
+fn env_file_readers(project: &Project, moves: &[&Move]) -> Result<Vec<Reader>> {
+    let ctx = &project.ctx;
+    let mut found = Vec::new();
+    for step in moves {
+        let Some(variable) = step.variable() else { continue };
+        for service in stack::env_file_readers(&ctx.options, &ctx.dir, &|name| ctx.var(name), &step.file, variable)? {
+            let is_active = project.stack.service(&service).is_some();
+            let before = project.env_files.get(variable).map(|(value, _)| value);
+            let difference = ModelDifference::of_environment(&service, variable, before, &step.value());
+            if is_active && !project.settings.follow.include(&difference) {
+                found.push(Reader::new(difference));
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn remember(ctx: &Context, files: &[File<'_>], moves: &[&Move]) -> Result<()> {

@@ -4,6 +4,6 @@ mod apply;
 mod plan;
 mod restore;
 
-pub use apply::{apply, apply_in_environment};
-pub(crate) use plan::{Move, PortSource, plan, plan_in_override, shadowed_by_shell, show};
+pub use apply::{Applied, apply, apply_in_environment, undeclared_readers};
+pub(crate) use plan::{Move, PortSource, plan, plan_in_override, plan_without, shadowed_by_shell, show};
 pub use restore::restorable;

@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::context::Context;
-use crate::decide::{Expect, Slot, cannot_share_port, port_difference};
+use crate::decide::{Expect, PortDifference, Slot, cannot_share_port, port_differences};
 use crate::envfile::{Dependents, Document, PortMove};
 use crate::error::{Error, Result};
 use crate::ledger::MovedValue;
@@ -99,15 +99,20 @@ impl Move {
 /// that would change more than its own ports is left alone, and its port is moved like a
 /// literal.
 pub fn plan(project: &CheckedProject, writes: WriteMode) -> Result<Vec<Move>> {
-    plan_moves(project, writes, true)
+    plan_moves(project, writes, &|_| true)
 }
 
 /// Like `plan`, but moves every port by the override file.
 pub fn plan_in_override(project: &CheckedProject, writes: WriteMode) -> Result<Vec<Move>> {
-    plan_moves(project, writes, false)
+    plan_moves(project, writes, &|_| false)
 }
 
-fn plan_moves(project: &CheckedProject, writes: WriteMode, by_variable: bool) -> Result<Vec<Move>> {
+/// Like `plan`, but moves the ports of these variables by the override file.
+pub fn plan_without(project: &CheckedProject, writes: WriteMode, variables: &BTreeSet<String>) -> Result<Vec<Move>> {
+    plan_moves(project, writes, &|variable| !variables.contains(variable))
+}
+
+fn plan_moves(project: &CheckedProject, writes: WriteMode, may_write: &dyn Fn(&str) -> bool) -> Result<Vec<Move>> {
     let ctx = &project.ctx;
     let mut moves: BTreeMap<PortSource, Move> = BTreeMap::new();
     let mut literals: Vec<(&Row, Move, Option<Error>)> = Vec::new();
@@ -121,10 +126,10 @@ fn plan_moves(project: &CheckedProject, writes: WriteMode, by_variable: bool) ->
         let published = row.wanted.mapping.published.map(|range| range.first);
         let mut side_effect = None;
         match (row.variable(), published, row.suggestion) {
-            (Some(variable), _, _) if by_variable && row.from_shell() && ctx.is_shell_var(variable) => {
+            (Some(variable), _, _) if may_write(variable) && row.from_shell() && ctx.is_shell_var(variable) => {
                 return Err(shadowed_by_shell(variable, ctx));
             }
-            (Some(variable), Some(from), Some(to)) if by_variable => {
+            (Some(variable), Some(from), Some(to)) if may_write(variable) => {
                 let source = PortSource::Variable(variable.to_owned());
                 let affixes = row.wanted.origin.as_ref().map(|origin| origin.affixes.clone()).unwrap_or_default();
                 let file = file_for(project, variable)?;
@@ -200,15 +205,30 @@ fn find_side_effect(project: &CheckedProject, step: &Move, row: &Row, writes: Wr
         let before = read(&options, None).ok()?;
         Some((options, before))
     })?;
-    other_changes(step, &before, read(&options, Some(&step.value())), &step.cause(ctx, writes)).map(with_hint)
+    // A target port that moves along is judged with the whole model, if there is one.
+    let is_judged_later = |difference: &PortDifference| {
+        project.config().is_some()
+            && difference.is_target_only()
+            && project.stack.service(difference.service()).is_some()
+    };
+    let after = read(&options, Some(&step.value()));
+    other_changes(step, &before, after, &step.cause(ctx, writes), &is_judged_later).map(with_hint)
 }
 
-/// An error if the new value would change more than the port of `step`.
-fn other_changes(step: &Move, before: &Stack, after: Result<Stack>, cause: &str) -> Option<Error> {
+/// An error if the new value would change more than the port of `step`, leaving out what
+/// `is_allowed` accepts.
+fn other_changes(
+    step: &Move,
+    before: &Stack,
+    after: Result<Stack>,
+    cause: &str,
+    is_allowed: &dyn Fn(&PortDifference) -> bool,
+) -> Option<Error> {
     match after {
         Ok(after) => {
             let expect = |wanted: &Wanted| step.expectation(wanted).unwrap_or(Expect::Same);
-            port_difference(before, &after, &expect).map(|difference| proof::refusal(cause, &difference))
+            let found = port_differences(before, &after, &expect);
+            found.iter().find(|difference| !is_allowed(difference)).map(|found| proof::refusal(cause, found))
         }
         Err(error) => Some(error.within(cause)),
     }

@@ -266,7 +266,7 @@ fn plan_moves(project: &Project, before: &Stack) -> (Vec<Move>, Vec<PortMapping>
         });
         let alone = step.filter(|step| {
             let (name, value) = (step.variable().unwrap(), step.value());
-            other_changes(step, before, project.read(Some((name, &value))), "it").is_none()
+            other_changes(step, before, project.read(Some((name, &value))), "it", &|_| false).is_none()
         });
         match alone {
             Some(step) => drop(moves.insert(step.variable().unwrap().to_owned(), step)),

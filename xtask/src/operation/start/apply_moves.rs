@@ -1,0 +1,109 @@
+//! Applies the moves of a start. Where other settings read a moved variable and nothing
+//! declares that they follow, the published port moves alone unless the user says otherwise.
+
+use std::collections::BTreeSet;
+
+use crate::error::{Error, Result};
+use crate::operation::change::moves::{self, Applied, Move};
+use crate::operation::change::read_only::hint_no_write;
+use crate::operation::change::readers::{self, Accept, Moved, Reader};
+use crate::operation::change::tracked::WriteMode;
+use crate::operation::check::project::CheckedProject;
+use crate::project::Project;
+use crate::ui::{self, Choice};
+
+/// Returns the project afterwards and the moves that were made.
+pub(super) fn apply(checked: &CheckedProject, mut moves: Vec<Move>, writes: WriteMode) -> Result<(Project, Vec<Move>)> {
+    let mut alone: BTreeSet<String> = BTreeSet::new();
+    let (mut agreed, mut unchanged) = (Vec::new(), Vec::new());
+    // Each round moves at least one more variable by the override file, or is agreed.
+    loop {
+        let undeclared = match attempt(checked, &moves, writes, &agreed) {
+            Ok(Applied::Done(project)) => return Ok((*project, moves)),
+            Ok(Applied::Undeclared(readers)) => readers,
+            Err(error) if alone.is_empty() => return Err(error),
+            // Our own plan failed, so the reason for it has to be known, too.
+            Err(why) => return Err(readers::refusal(checked, &alone, &unchanged, &why)),
+        };
+        let variables = variables(&undeclared, &moves);
+        alone.extend(variables.iter().cloned());
+        let planned = moves::plan_without(checked, writes, &alone);
+        match decide(checked, &variables, &undeclared, planned.as_ref().ok(), writes) {
+            Decision::All => {
+                alone = &alone - &variables;
+                agreed.extend(undeclared);
+            }
+            Decision::Alone => {
+                moves = planned.map_err(|why| readers::refusal(checked, &variables, &undeclared, &why))?;
+                unchanged.extend(undeclared);
+            }
+            Decision::Nothing => return Err(Error::new("no port was moved").finding()),
+        }
+    }
+}
+
+fn attempt(checked: &CheckedProject, moves: &[Move], writes: WriteMode, agreed: &[Reader]) -> Result<Applied> {
+    let accept = Accept::Declared(agreed);
+    if checked.ctx.dry_run {
+        let found = moves::undeclared_readers(checked, moves, writes)?;
+        let left: Vec<Reader> = found.into_iter().filter(|reader| !agreed.contains(reader)).collect();
+        let unchanged = || Applied::Done(checked.project.clone().into());
+        return Ok(if left.is_empty() { unchanged() } else { Applied::Undeclared(left) });
+    }
+    match writes {
+        WriteMode::Environment => moves::apply_in_environment(checked, moves, accept),
+        _ => moves::apply(checked, moves, writes, accept).map_err(hint_no_write),
+    }
+}
+
+fn variables(readers: &[Reader], moves: &[Move]) -> BTreeSet<String> {
+    let moved =
+        moves.iter().filter_map(|step| Some(Moved { variable: step.variable()?, from: step.from, to: step.to }));
+    readers::variables_of(readers, &moved.collect::<Vec<_>>())
+}
+
+enum Decision {
+    /// Move the readers along.
+    All,
+    /// Move the published port by the override file.
+    Alone,
+    Nothing,
+}
+
+fn decide(
+    checked: &CheckedProject,
+    variables: &BTreeSet<String>,
+    readers: &[Reader],
+    planned: Option<&Vec<Move>>,
+    writes: WriteMode,
+) -> Decision {
+    let ctx = &checked.ctx;
+    let names = variables.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let asks = ctx.is_interactive() && !ctx.yes && !ctx.dry_run;
+    if !asks && planned.is_none() {
+        return Decision::Alone;
+    }
+    ui::note(&format!("note: {names} also sets what other services or containers read:"));
+    for reader in readers {
+        ui::note(&format!("  {}", reader.line()));
+    }
+    if !asks {
+        ui::note("so only the published port moves, in the override file, and they stay as they are");
+        ui::note("hint: if they are to move along, write below `[ports]` in xtask.toml:");
+        ui::note(&format!("  {}", readers::declaration(&checked.settings.follow, readers)));
+        return Decision::Alone;
+    }
+    let place = if writes == WriteMode::Environment { "for this run" } else { "in the override file" };
+    let mut choices = Vec::new();
+    let mut offer = |key: char, label: String| choices.push(Choice { key, label });
+    if planned.is_some() {
+        offer('p', format!("move the published port alone, {place}"));
+    }
+    offer('a', "move all of these along".to_owned());
+    offer('c', "cancel".to_owned());
+    match ui::choose("what now?", &choices, if planned.is_some() { 'p' } else { 'c' }) {
+        'p' => Decision::Alone,
+        'a' => Decision::All,
+        _ => Decision::Nothing,
+    }
+}

@@ -1,0 +1,267 @@
+//! Other settings that read the variable of a moved port: with the real Compose, which
+//! says what would change.
+
+use serde_json::Value;
+
+use crate::overrides::{config, project};
+use crate::support::{Output, Project, snapshot};
+
+/// A kind of reader: name, `compose.yaml`, `.env`, the path to declare, and what is said of it.
+type Kind = (&'static str, &'static str, &'static str, &'static str, &'static str);
+
+const REDIS: &str = "  redis: {image: redis, ports: [\"127.0.0.1:${REDIS_PORT:-@0}:6379\"]}\n";
+
+#[rustfmt::skip]
+const KINDS: &[Kind] = &[
+    ("env_file", "services:\n{redis}  app: {image: app, env_file: .env}\n", "REDIS_PORT=@0\n",
+     "app.environment.REDIS_PORT", "app.environment.REDIS_PORT 18000 -> 18001"),
+    ("env_file, new in it", "services:\n{redis}  app: {image: app, env_file: .env}\n", "A=1\n",
+     "app.environment.REDIS_PORT", "app.environment.REDIS_PORT (none) -> 18001"),
+    ("bare", "services:\n{redis}  app: {image: app, environment: [REDIS_PORT]}\n", "REDIS_PORT=@0\n",
+     "app.environment.REDIS_PORT", "app.environment.REDIS_PORT 18000 -> 18001"),
+    ("URL", "services:\n{redis}  app:\n    image: app\n    environment:\n      REDIS_URL: redis://:secret@redis:${REDIS_PORT:-@0}\n", "",
+     "app.environment.REDIS_URL", "app.environment.REDIS_URL redis://:***@redis:18000 -> redis://:***@redis:18001  (compose.yaml:6)"),
+    ("list", "services:\n{redis}  app: {image: app, environment: [\"REDIS_URL=redis://redis:${REDIS_PORT:-@0}\"]}\n", "",
+     "*.environment.REDIS_URL", "app.environment.REDIS_URL redis://redis:18000 -> redis://redis:18001  (compose.yaml:3)"),
+    ("password", "services:\n{redis}  app: {image: app, environment: {API_SECRET: \"x${REDIS_PORT:-@0}\"}}\n", "",
+     "app.environment", "app.environment.API_SECRET *** -> ***  (compose.yaml:3)"),
+    ("target", "services:\n  redis:\n    image: redis\n    ports: [\"127.0.0.1:${REDIS_PORT}:${REDIS_PORT}\"]\n", "REDIS_PORT=@0\n",
+     "redis.ports.target", "redis.ports[0].target 18000 -> 18001  (compose.yaml:4)"),
+    ("label", "services:\n{redis}  app: {image: app, labels: {redis.port: \"${REDIS_PORT:-@0}\"}}\n", "",
+     "app.labels", "app.labels.redis.port 18000 -> 18001  (compose.yaml:3)"),
+    ("build", "services:\n{redis}  app: {build: {context: ., args: {PORT: \"${REDIS_PORT:-@0}\"}}}\n", "",
+     "app.build.args.PORT", "app.build.args.PORT 18000 -> 18001  (compose.yaml:3)"),
+    ("command", "services:\n{redis}  app:\n    image: app\n    command: [serve, --redis, \"redis:${REDIS_PORT:-@0}\"]\n", "",
+     "app.command", "app.command[2] redis:18000 -> redis:18001  (compose.yaml:5)"),
+    ("health check", "services:\n{redis}  app:\n    image: app\n    healthcheck:\n      test: [CMD, curl, \"localhost:${REDIS_PORT:-@0}\"]\n", "",
+     "app.healthcheck.test", "app.healthcheck.test[2] localhost:18000 -> localhost:18001  (compose.yaml:6)"),
+    ("configs", "services:\n{redis}  app: {image: app, configs: [c]}\nconfigs:\n  c: {content: \"port ${REDIS_PORT:-@0}\"}\n", "",
+     "configs.c.content", "configs.c.content port 18000 -> port 18001  (compose.yaml:5)"),
+];
+
+/// The project with its first port held.
+fn held(kind: &Kind) -> Option<Project> {
+    let (_, compose, env, ..) = kind;
+    let compose = compose.replace("{redis}", REDIS);
+    let mut project = project(&[("compose.yaml", &compose), ("Dockerfile", "FROM x\n")])?;
+    if !env.is_empty() {
+        project.file(".env", env);
+    }
+    let address = format!("127.0.0.1:{}", project.port(0));
+    project.hold_as("holder", "", &[address]);
+    Some(project)
+}
+
+/// The model with the first published port of `redis` as given, and without our own line.
+fn with_port(project: &Project, mut config: Value, at: u16) -> Value {
+    config["services"]["redis"]["ports"][0]["published"] = Value::from(project.port(at).to_string());
+    let services = config["services"].as_object_mut().unwrap();
+    services.values_mut().filter_map(|service| service["environment"].as_object_mut()).for_each(|environment| {
+        environment.remove("COMPOSE_FILE");
+    });
+    services.values_mut().for_each(|service| {
+        service.as_object_mut().unwrap().retain(|key, value| key != "environment" || !value.is_null());
+    });
+    config
+}
+
+/// Some kinds at a time: Compose mostly waits for itself.
+fn each(test: impl Fn(&Kind) + Sync) {
+    let test = &test;
+    std::thread::scope(|scope| {
+        for kinds in KINDS.chunks(KINDS.len().div_ceil(3)) {
+            scope.spawn(move || {
+                for kind in kinds {
+                    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(kind)));
+                    assert!(done.is_ok(), "the reader `{}`", kind.0);
+                }
+            });
+        }
+    });
+}
+
+fn declaration(pattern: &str) -> String {
+    format!("[ports]\nfollow = [\"{pattern}\"]\n")
+}
+
+#[test]
+fn undeclared_readers_keep_what_they_have_and_are_listed() {
+    each(|kind| {
+        let Some(project) = held(kind) else { return };
+        let (before, files) = (config(&project, ""), project.everything());
+        let dry = project.run("check-ports --reassign --dry-run").exits(1).says(kind.4);
+        assert!(dry.stdout.contains("redis:"), "{dry}");
+        assert_eq!(project.everything(), files, "{dry}");
+        let run = project.run("check-ports --reassign").exits(0).says(kind.4).says("follow = [\"");
+        assert!(run.stdout.contains("18000 -> 18001  (compose.override.yaml)"), "{run}");
+        assert_eq!(with_port(&project, config(&project, ""), 0), with_port(&project, before, 0), "{run}");
+        assert_eq!(config(&project, "")["services"]["redis"]["ports"][0]["published"], project.port(1).to_string());
+        assert_eq!(project.path(".env").exists(), !kind.2.is_empty(), "{run}");
+        // Nobody has to be told twice.
+        project.run("check-ports --reassign").exits(0).never_says("follow = ");
+    });
+}
+
+#[test]
+fn declared_readers_move_along() {
+    each(|kind| {
+        let Some(project) = held(kind) else { return };
+        project.file("xtask.toml", &declaration(kind.3));
+        let path = kind.4.split(' ').next().unwrap();
+        let dry = project.run("check-ports --reassign --dry-run").exits(1);
+        assert!(dry.stdout.contains("REDIS_PORT 18000 -> 18001  (.env)"), "{dry}");
+        let run = project.run("check-ports --reassign").exits(0).says(&format!("note: moved along: {path}"));
+        assert!(project.read(".env").contains(&project.fill("REDIS_PORT=@1\n")), "{run}");
+        assert!(!project.path("compose.override.yaml").exists(), "{run}");
+        let port = config(&project, "")["services"]["redis"]["ports"][0].clone();
+        assert_eq!(port["published"], project.port(1).to_string());
+        assert_eq!(port["host_ip"], "127.0.0.1");
+    });
+}
+
+#[test]
+fn the_printed_line_makes_them_move_along() {
+    each(|kind| {
+        let Some(project) = held(kind) else { return };
+        let run = project.run("check-ports --reassign --dry-run");
+        let line = run.stderr.lines().find_map(|line| line.trim().strip_prefix("follow = ")).unwrap().to_owned();
+        project.file("xtask.toml", &format!("[ports]\nfollow = {line}\n"));
+        project.run("check-ports --reassign").exits(0).says("note: moved along: ");
+    });
+}
+
+/// Files named on the command line leave no place for a file of ours.
+#[test]
+fn where_the_port_cannot_move_alone_the_readers_and_the_cure_are_named() {
+    each(|kind| {
+        let Some(project) = held(kind) else { return };
+        let files = project.everything();
+        let run = project.run("-f compose.yaml check-ports --reassign").exits(1).says(kind.4);
+        assert!(
+            run.stderr.contains("hint: if they are to move along, write below `[ports]` in xtask.toml: follow = [\"")
+        );
+        assert_eq!(project.everything(), files, "{run}");
+    });
+}
+
+/// The template derives it, so it moves along without being declared.
+#[test]
+fn what_the_template_derives_moves_along() {
+    let compose = "services:\n  api: {image: x, ports: [\"${API_PORT:-@0}:80\"]}\n  page: {image: x, environment: {API_URL: \"${API_URL}\", OTHER: \"${CORS:-}\"}}\n";
+    for (env, after) in [
+        ("API_PORT=@0\nAPI_URL=http://localhost:@0\n", "API_PORT=@1\nAPI_URL=http://localhost:@1\n"),
+        ("API_PORT=@0\nAPI_URL=http://localhost:${API_PORT}\n", "API_PORT=@1\nAPI_URL=http://localhost:${API_PORT}\n"),
+    ] {
+        let template = "API_PORT=@0\nAPI_URL=http://localhost:${API_PORT}\n";
+        let Some(mut project) = project(&[("compose.yaml", compose), (".env", env), (".env.template", template)])
+        else {
+            return;
+        };
+        project.hold("0.0.0.0", &[0]);
+        let run = project.run("check-ports --reassign").exits(0).says("note: moved along: page.environment.API_URL");
+        assert_eq!(project.read(".env"), project.fill(after), "{run}");
+    }
+}
+
+/// A value that a bare number derives is not that of another reader of the same number.
+#[test]
+fn a_derived_number_does_not_hide_another_reader() {
+    let compose = "services:\n  api: {image: x, ports: [\"${API_PORT:-@0}:80\"]}\n  page: {image: x, environment: {PAGE_PORT: \"${PAGE_PORT}\", OTHER: \"${API_PORT}\"}}\n";
+    let env = "API_PORT=@0\nPAGE_PORT=${API_PORT}\n";
+    let Some(mut project) = project(&[("compose.yaml", compose), (".env", env)]) else { return };
+    project.hold("0.0.0.0", &[0]);
+    let run = project.run("check-ports --reassign").exits(0).says("follow = [\"page.environment.OTHER\"]");
+    assert_eq!(project.read(".env"), project.fill(env), "{run}");
+}
+
+/// Another variable moves in `.env` all the same, and all is one change.
+#[test]
+fn only_ports_with_readers_move_by_the_override_file() {
+    let compose = format!(
+        "services:\n{REDIS}  app: {{image: app, ports: [\"${{APP_PORT:-@2}}:80\"], environment: {{PORT: \"${{REDIS_PORT:-@0}}\"}}}}\n"
+    );
+    let Some(mut project) = project(&[("compose.yaml", &compose), (".env", "# mine")]) else { return };
+    project.hold("0.0.0.0", &[0, 2]);
+    let run = project.run("check-ports --reassign").exits(0);
+    snapshot!("readers-note", run);
+    assert_eq!(project.read(".env"), project.fill("# mine\nAPP_PORT=@3\n"));
+    assert_eq!(config(&project, "")["services"]["app"]["environment"]["PORT"], project.port(0).to_string());
+}
+
+/// What a terminal asks, and what each answer does.
+#[test]
+fn a_terminal_asks_what_moves() {
+    for (keys, code, env, over) in
+        [("p\n", 0, "@0", true), ("\n", 0, "@0", true), ("a\n", 0, "@1", false), ("c\n", 1, "@0", false)]
+    {
+        let Some(project) = held(&KINDS[0]) else { return };
+        let Some(mut terminal) = project.terminal("check-ports --reassign") else { return };
+        terminal.sees("app.environment.REDIS_PORT").sees("[p/a/c] ").types(keys);
+        let (found, screen) = project.screen(terminal);
+        assert_eq!(found, code, "{screen}");
+        assert_eq!(project.read(".env"), project.fill(&format!("REDIS_PORT={env}\n")), "{screen}");
+        assert_eq!(project.path("compose.override.yaml").exists(), over, "{screen}");
+    }
+    let Some(project) = held(&KINDS[0]) else { return };
+    let Some(mut terminal) = project.terminal("-f compose.yaml check-ports --reassign") else { return };
+    terminal.sees("[a/c] ").types("\n");
+    let (code, screen) = project.screen(terminal);
+    assert_eq!((code, project.read(".env")), (1, project.fill("REDIS_PORT=@0\n")), "{screen}");
+}
+
+// --- only what is started is proved ------------------------------------------
+
+/// A profile that Compose refuses, and nobody starts.
+#[test]
+fn a_broken_profile_that_is_not_active_blocks_nothing() {
+    for broken in [
+        "  gpu: {image: x, profiles: [gpu], env_file: missing.env}\n",
+        "  cpu: {image: x, profiles: [cpu], container_name: same}\n  gpu: {image: x, profiles: [gpu], container_name: same}\n",
+        "  gpu: {image: x, profiles: [gpu], depends_on: [nobody]}\n",
+    ] {
+        for entry in ["\"127.0.0.1:${DB_PORT:-@0}:5432\"", "\"127.0.0.1:@0:5432\""] {
+            let compose = format!("services:\n  db: {{image: x, ports: [{entry}]}}\n{broken}");
+            let Some(mut project) = project(&[("compose.yaml", &compose)]) else { return };
+            let held = project.hold("127.0.0.1", &[0]);
+            let run = project.run("check-ports --reassign").exits(0);
+            let port = config(&project, "")["services"]["db"]["ports"][0].clone();
+            assert_eq!(
+                (&port["published"], &port["host_ip"]),
+                (&project.port(1).to_string().into(), &"127.0.0.1".into()),
+                "{run}"
+            );
+            assert!(project.runs(held));
+        }
+    }
+}
+
+/// The same variable in a profile that is not active keeps its address, too.
+#[test]
+fn a_port_of_an_inactive_profile_keeps_its_address() {
+    let compose = "services:\n  db: {image: x, ports: [\"127.0.0.1:${DB:-@0}:5432\"]}\n  tool: {image: x, profiles: [tool], ports: [\"${DB:-127.0.0.1:@5}:80\"]}\n";
+    let Some(mut project) = project(&[("compose.yaml", compose)]) else { return };
+    project.hold("127.0.0.1", &[0]);
+    let run = project.run("check-ports --reassign").exits(0);
+    let ports = |name: &str| config(&project, "--profile tool")["services"][name]["ports"][0].clone();
+    assert_eq!(ports("db")["published"], project.port(1).to_string(), "{run}");
+    assert_eq!(
+        (&ports("tool")["host_ip"], &ports("tool")["published"]),
+        (&"127.0.0.1".into(), &project.port(5).to_string().into())
+    );
+}
+
+/// Our own line in `.env`, which a container gets by `env_file:`, is no difference.
+#[test]
+fn our_own_line_in_the_env_file_is_no_difference() {
+    let compose = "services: {db: {image: x, env_file: .env, ports: [\"127.0.0.1:@0:5432\"]}}";
+    let files =
+        [("compose.yaml", compose), ("compose.override.yaml", "services: {db: {labels: {a: b}}}"), (".env", "A=1\n")];
+    let Some(mut project) = project(&files) else { return };
+    project.hold("127.0.0.1", &[0]);
+    let run: Output = project.run("check-ports --reassign").exits(0);
+    assert!(project.read(".env").starts_with("A=1\nCOMPOSE_FILE="), "{run}");
+    project.hold("127.0.0.1", &[1]);
+    project.run("check-ports --reassign").exits(0);
+    let port = config(&project, "")["services"]["db"]["ports"][0].clone();
+    assert_eq!((&port["published"], &port["host_ip"]), (&project.port(2).to_string().into(), &"127.0.0.1".into()));
+}
