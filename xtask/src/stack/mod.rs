@@ -35,7 +35,7 @@ pub use options::Environment;
 pub use origins::attach_origins;
 pub use override_place::{COMPOSE_FILE, List, Place, SEPARATOR, default_separator, override_place};
 pub use reader::{read, read_with};
-pub use service_env::{env_file_readers, missing_env_files};
+pub use service_env::{container_variables, env_file_readers, missing_env_files};
 pub use settings::{FILE as SETTINGS_FILE, OnConflict, Settings};
 pub use templates::{template_for, template_in, template_of};
 pub use variable_uses::{VariableUse, VariableUses, variable_uses};

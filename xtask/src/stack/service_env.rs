@@ -1,5 +1,6 @@
 //! What `env_file:` of services names.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::files::Texts;
@@ -7,9 +8,11 @@ use super::locate::{Project, absolute};
 use super::options::Environment;
 use super::reader::{Merged, merged};
 use super::templates::template_of;
+use crate::disk;
+use crate::envfile::Document;
 use crate::error::Result;
 use crate::model::{ComposeOptions, MissingEnvFile, Place};
-use crate::parse::compose::Node;
+use crate::parse::compose::{Data, Node};
 
 /// Required files of active services that do not exist, without duplicates.
 /// Source: <https://docs.docker.com/reference/compose-file/services/#env_file>
@@ -82,6 +85,28 @@ pub fn env_file_readers(
     Ok(found.collect())
 }
 
+/// Variables that containers read: from `env_file:`, or by name only (`environment: [NAME]`).
+/// A missing file counts as its template.
+pub fn container_variables(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>) -> Result<BTreeSet<String>> {
+    let Merged { model, project, .. } = merged(options, cwd, env, &Texts::new())?;
+    let mut found = BTreeSet::new();
+    for (_, node) in model.get("services").map(Node::entries).unwrap_or_default() {
+        for entry in node.get("env_file").map(entries).unwrap_or_default() {
+            let Some(file) = path(entry).map(|path| resolved(&project, entry, path)) else { continue };
+            let bytes = disk::read(&file).ok().flatten();
+            let bytes = bytes.or_else(|| disk::read(&template_of(&file)?).ok()?);
+            let document = bytes.and_then(|bytes| Document::parse(bytes).ok()).unwrap_or_default();
+            found.extend(document.assigned().into_iter().map(|line| line.name));
+        }
+        let Some(environment) = node.get("environment") else { continue };
+        let bare = |(_, value): &&(String, Node)| matches!(value.data, Data::Null);
+        found.extend(environment.entries().iter().filter(bare).map(|(name, _)| name.clone()));
+        let items = environment.items().iter().filter_map(Node::text);
+        found.extend(items.filter(|text| !text.contains('=')).map(str::to_owned));
+    }
+    Ok(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,5 +138,28 @@ mod tests {
             .collect();
         let want = [("short", ".env", 2, false), ("list", "sub/x.env", 3, false), ("long", "y.env", 7, true)];
         assert_eq!(shown, want.map(|(service, file, line, has)| (service, file.to_owned(), line, has)));
+    }
+
+    #[test]
+    fn what_containers_read_from_env_files_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = "services:
+  file: { image: a, env_file: .env }
+  sets: { image: a, env_file: [{path: ./.env}], environment: {REDIS_PORT: \"1\"} }
+  list: { image: a, env_file: other.env, environment: [\"A=b\", BARE] }
+  map: { image: a, environment: {C: d, D: } }
+";
+        std::fs::write(dir.path().join("compose.yaml"), text).unwrap();
+        std::fs::write(dir.path().join(".env"), "REDIS_PORT=6379\n").unwrap();
+        std::fs::write(dir.path().join("other.env.example"), "OTHER=1\n").unwrap();
+        let options = ComposeOptions::default();
+        let found = container_variables(&options, dir.path(), &|_| None).unwrap();
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["BARE", "D", "OTHER", "REDIS_PORT"]);
+        let readers = |name: &str, variable: &str| {
+            env_file_readers(&options, dir.path(), &|_| None, &dir.path().join(name), variable).unwrap()
+        };
+        assert_eq!(readers(".env", "REDIS_PORT"), ["file"]);
+        assert_eq!(readers("other.env", "BARE"), [""; 0]);
+        assert_eq!(readers("other.env", "OTHER"), ["list"]);
     }
 }

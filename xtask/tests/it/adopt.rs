@@ -139,6 +139,25 @@ fn what_cannot_be_done_is_named_with_its_cure_before_anything_is() {
     snapshot!("adopt-outer-workspace", inner.run("adopt sub --yes").exits(2));
 }
 
+/// REDIS_PORT is what a container asks another one at; the published port is something else,
+/// though the number is the same today.
+#[test]
+fn a_variable_that_containers_read_is_not_taken_for_the_published_port() {
+    for app in ["env_file: .env", "environment: [REDIS_PORT]", "environment: {REDIS_PORT: }"] {
+        let compose = format!(
+            "services:\n  redis:\n    image: redis\n    ports: [\"@0:6379\"]\n  app:\n    image: app\n    {app}\n"
+        );
+        let project = Project::new(&compose);
+        project.file(".env", "REDIS_PORT=@0\n");
+        let run = project.run("adopt --dry-run").exits(0);
+        assert!(run.stdout.contains("+    ports: [\"${REDIS_6379_PORT:-18000}:6379\"]"), "{run}");
+        // Where nothing else reads it, it is the port that the person has chosen already.
+        project.file("compose.yaml", &compose.replace(app, "restart: always"));
+        let run = project.run("adopt --dry-run").exits(0);
+        assert!(run.stdout.contains("+    ports: [\"${REDIS_PORT:-18000}:6379\"]"), "{run}");
+    }
+}
+
 #[test]
 fn a_repository_without_a_compose_file_gets_the_rest() {
     let project = Project::empty();

@@ -1,10 +1,14 @@
 //! Other settings that read the variable of a moved port: with the real Compose, which
 //! says what would change.
 
+use std::fs;
+
 use serde_json::Value;
 
+use crate::fake_docker;
 use crate::overrides::{config, project};
-use crate::support::{Output, Project, snapshot};
+use crate::support::engine::Engine;
+use crate::support::{Output, Project, Rule, end, snapshot};
 
 /// A kind of reader: name, `compose.yaml`, `.env`, the path to declare, and what is said of it.
 type Kind = (&'static str, &'static str, &'static str, &'static str, &'static str);
@@ -39,8 +43,8 @@ const KINDS: &[Kind] = &[
      "configs.c.content", "configs.c.content port 18000 -> port 18001  (compose.yaml:5)"),
 ];
 
-/// The project with its first port held.
-fn held(kind: &Kind) -> Option<Project> {
+/// The project with its first port held, and by whom.
+fn held_by(kind: &Kind) -> Option<(Project, u32)> {
     let (_, compose, env, ..) = kind;
     let compose = compose.replace("{redis}", REDIS);
     let mut project = project(&[("compose.yaml", &compose), ("Dockerfile", "FROM x\n")])?;
@@ -48,8 +52,12 @@ fn held(kind: &Kind) -> Option<Project> {
         project.file(".env", env);
     }
     let address = format!("127.0.0.1:{}", project.port(0));
-    project.hold_as("holder", "", &[address]);
-    Some(project)
+    let holder = project.hold_as("holder", "", &[address]);
+    Some((project, holder))
+}
+
+fn held(kind: &Kind) -> Option<Project> {
+    held_by(kind).map(|(project, _)| project)
 }
 
 /// The model with the first published port of `redis` as given, and without our own line.
@@ -65,11 +73,12 @@ fn with_port(project: &Project, mut config: Value, at: u16) -> Value {
     config
 }
 
-/// Some kinds at a time: Compose mostly waits for itself.
-fn each(test: impl Fn(&Kind) + Sync) {
+/// These kinds, or all; some at a time: Compose mostly waits for itself.
+fn each(names: &[&str], test: impl Fn(&Kind) + Sync) {
     let test = &test;
     std::thread::scope(|scope| {
-        for kinds in KINDS.chunks(KINDS.len().div_ceil(3)) {
+        let kinds: Vec<&Kind> = KINDS.iter().filter(|kind| names.is_empty() || names.contains(&kind.0)).collect();
+        for kinds in kinds.chunks(kinds.len().div_ceil(3)).map(<[&Kind]>::to_vec) {
             scope.spawn(move || {
                 for kind in kinds {
                     let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(kind)));
@@ -86,7 +95,7 @@ fn declaration(pattern: &str) -> String {
 
 #[test]
 fn undeclared_readers_keep_what_they_have_and_are_listed() {
-    each(|kind| {
+    each(&[], |kind| {
         let Some(project) = held(kind) else { return };
         let (before, files) = (config(&project, ""), project.everything());
         let dry = project.run("check-ports --reassign --dry-run").exits(1).says(kind.4);
@@ -104,7 +113,7 @@ fn undeclared_readers_keep_what_they_have_and_are_listed() {
 
 #[test]
 fn declared_readers_move_along() {
-    each(|kind| {
+    each(&[], |kind| {
         let Some(project) = held(kind) else { return };
         project.file("xtask.toml", &declaration(kind.3));
         let path = kind.4.split(' ').next().unwrap();
@@ -121,7 +130,7 @@ fn declared_readers_move_along() {
 
 #[test]
 fn the_printed_line_makes_them_move_along() {
-    each(|kind| {
+    each(&["env_file", "bare", "target", "label", "configs"], |kind| {
         let Some(project) = held(kind) else { return };
         let run = project.run("check-ports --reassign --dry-run");
         let line = run.stderr.lines().find_map(|line| line.trim().strip_prefix("follow = ")).unwrap().to_owned();
@@ -133,7 +142,7 @@ fn the_printed_line_makes_them_move_along() {
 /// Files named on the command line leave no place for a file of ours.
 #[test]
 fn where_the_port_cannot_move_alone_the_readers_and_the_cure_are_named() {
-    each(|kind| {
+    each(&["env_file", "bare", "target"], |kind| {
         let Some(project) = held(kind) else { return };
         let files = project.everything();
         let run = project.run("-f compose.yaml check-ports --reassign").exits(1).says(kind.4);
@@ -207,6 +216,103 @@ fn a_terminal_asks_what_moves() {
     terminal.sees("[a/c] ").types("\n");
     let (code, screen) = project.screen(terminal);
     assert_eq!((code, project.read(".env")), (1, project.fill("REDIS_PORT=@0\n")), "{screen}");
+}
+
+/// The old ports come back, and so does every byte.
+#[test]
+fn whatever_moved_is_restored_byte_for_byte() {
+    each(&["env_file, new in it", "bare", "URL", "target", "configs"], |kind| {
+        for declared in [false, true] {
+            let Some((mut project, holder)) = held_by(kind) else { return };
+            if declared {
+                project.file("xtask.toml", &declaration(kind.3));
+            }
+            let before = (project.everything(), config(&project, ""));
+            let run = project.run("check-ports --reassign").exits(0);
+            assert_ne!(project.everything(), before.0, "{run}");
+            end(holder);
+            let _engine = Engine::start(&mut project);
+            // The engine is a stand-in, and starts nothing.
+            let run = project.run("start --restore-ports");
+            assert!(run.stdout.contains(" 18001 -> 18000"), "{run}");
+            assert_eq!(project.everything(), before.0, "{run}");
+            assert_eq!(config(&project, ""), before.1, "{run}");
+        }
+    });
+}
+
+/// `--no-write` decides in the same way, and Compose's environment has the rest.
+#[test]
+fn without_writing_the_same_readers_stay() {
+    each(&["env_file", "bare", "target"], |kind| {
+        let Some(mut project) = held(kind) else { return };
+        let _engine = Engine::start(&mut project);
+        let files = project.everything();
+        let run = project.run("start --on-conflict reassign --no-write");
+        assert_eq!(project.everything(), files, "{run}");
+        // What a container gets from the file itself does not change.
+        if kind.0.starts_with("env_file") {
+            assert!(run.stdout.contains("REDIS_PORT 18000 -> 18001  (for this run)"), "{run}");
+        } else {
+            let run = run.says(kind.4);
+            assert!(run.stdout.contains("redis:"), "{run}");
+            project.file("xtask.toml", &declaration(kind.3));
+            let run = project.run("start --on-conflict reassign --no-write");
+            assert!(run.stdout.contains("REDIS_PORT 18000 -> 18001  (for this run)"), "{run}");
+            // `-f` hides a file of ours.
+            fs::remove_file(project.path("xtask.toml")).unwrap();
+            let run = project.run("-f compose.yaml start --on-conflict reassign --no-write").exits(1).says(kind.4);
+            assert!(run.stderr.contains("follow = [\""), "{run}");
+            assert_eq!(project.everything(), files, "{run}");
+        }
+    });
+}
+
+/// `env set` changes what its user names, and says what else that is.
+#[test]
+fn env_set_lists_what_changes_along_with_a_port() {
+    each(&["env_file", "URL", "label"], |kind| {
+        let Some(project) = held(kind) else { return };
+        let run = project.run(&format!("env set REDIS_PORT={}", project.port(1))).exits(0).says(kind.4);
+        assert!(run.stderr.contains("note: this also changes what services and containers read:"), "{run}");
+        assert_eq!(project.read(".env"), project.fill("REDIS_PORT=@1\n"), "{run}");
+        project.run("env set A=2").exits(0).never_says("also changes");
+    });
+}
+
+/// A port that was chosen and then not used is nobody's.
+#[test]
+fn a_refused_move_leaves_no_lease() {
+    let Some(project) = held(&KINDS[0]) else { return };
+    let run = project.run("-f compose.yaml check-ports --reassign").exits(1);
+    let leases = fs::read_to_string(project.root().join("state/leases.json")).unwrap_or_default();
+    assert!(!leases.contains(&project.port(1).to_string()), "{leases}\n{run}");
+    project.file("xtask.toml", &declaration("*.environment"));
+    let run = project.run("-f compose.yaml check-ports --reassign").exits(0);
+    let leases = fs::read_to_string(project.root().join("state/leases.json")).unwrap();
+    assert!(leases.contains(&project.port(1).to_string()), "{leases}\n{run}");
+}
+
+/// How often Compose is asked while ports move, with services of profiles that are not active.
+#[test]
+fn compose_is_asked_three_times_at_most() {
+    let profile = "  tool: {image: x, profiles: [tool], env_file: missing.env, ports: [\"@7:1\"]}\n";
+    for (entry, config, want) in
+        [("${WEB_PORT:-@0}:80", Rule::config("{{WEB_PORT:@0}}"), 2), ("@0:80", Rule::config("{{WEB_PORT:@0}}"), 2)]
+    {
+        let mut project = Project::new(&format!("services:\n  web: {{image: web, ports: [\"{entry}\"]}}\n{profile}"));
+        project.fake_docker(&[config]);
+        project.hold("0.0.0.0", &[0]);
+        let run = project.run("check-ports --reassign");
+        let asked = |project: &Project| project.calls().lines().filter(|line| line.contains(" config ")).count();
+        assert_eq!(asked(&project), want, "{}\n{run}", project.calls());
+    }
+    let (mut project, engine) = fake_docker::project(vec![Rule::when("up -d").tells("up")]);
+    let _proxies = fake_docker::comes_up(&project, &engine, "up", project.port(1), "Up 1 second (healthy)");
+    project.hold("0.0.0.0", &[0]);
+    let run = project.run("start --on-conflict reassign").exits(0);
+    let calls = project.calls();
+    assert!(calls.lines().filter(|line| line.contains(" config ")).count() <= 3, "{calls}\n{run}");
 }
 
 // --- only what is started is proved ------------------------------------------

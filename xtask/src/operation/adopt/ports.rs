@@ -1,6 +1,6 @@
 //! Replaces literal ports in compose files by variables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -56,7 +56,9 @@ fn project(target: &Target<'_>, plan: &mut Plan) -> Result<Option<Ports>> {
     let reader = Reader::new(target, &project, template.as_deref())?;
     let uses = stack::variable_uses(&project, &env)?;
     let files = files_with_literals(target, &uses, plan)?;
-    let taken = UsedNames { target, project: &project, uses: &uses, template: template.as_deref().and_then(document) };
+    let containers = stack::container_variables(&reader.options, &target.dir, &env)?;
+    let template = template.as_deref().and_then(document);
+    let taken = UsedNames { target, project: &project, uses: &uses, containers, template };
     let names = taken.names(&files);
     let texts = reader.prove(&files, &names, |file, why| {
         plan.skipped.push(Skipped { place: target.show(file), why });
@@ -128,6 +130,8 @@ struct UsedNames<'a> {
     target: &'a Target<'a>,
     project: &'a Project,
     uses: &'a VariableUses,
+    /// Variables that containers read, such as the port of another service.
+    containers: BTreeSet<String>,
     template: Option<Document>,
 }
 
@@ -151,6 +155,7 @@ impl UsedNames<'_> {
     fn is_taken(&self, name: &str, port: u16) -> bool {
         let other = |value: &str| value != port.to_string();
         self.target.var(name).is_some()
+            || self.containers.contains(name)
             || self.uses.places.iter().any(|place| place.name == name)
             || self.project.env_files.get(name).is_some_and(|(value, _)| other(value))
             || self.template.as_ref().and_then(|template| template.get(name)).is_some_and(|entry| other(&entry.value))

@@ -209,8 +209,8 @@ pub(crate) fn remove_outside_file(ctx: &Context, dir: &Path) {
 /// The project with and without our file.
 struct Current {
     place: Place,
-    /// Without our file, in all profiles: a change for a currently inactive service must
-    /// not get lost.
+    /// Without our file, in all profiles if they can be read: a change for a currently
+    /// inactive service must not get lost.
     without: Stack,
     /// The changes that our file makes.
     changes: Changes,
@@ -238,12 +238,15 @@ impl Current {
 
     fn with_place(project: &Project, place: Place) -> Result<Current> {
         let ctx = &project.ctx;
-        let mut options = ctx.options.clone().with_every_profile();
         // The template replaces a missing `.env`.
         let template =
             project.template.clone().filter(|_| project.env_files.default_file().is_some_and(|file| !file.exists()));
-        options.env_files.extend(template);
+        let mut active = ctx.options.clone();
+        active.env_files.extend(template);
         let env = |name: &str| ctx.var(name);
+        // A broken service of another profile doesn't matter.
+        let every = active.clone().with_every_profile();
+        let mut options = if stack::read(&every, &ctx.dir, &env).is_ok() { every } else { active };
         if !place.present {
             let without = stack::read(&options, &ctx.dir, &env)?;
             let uses = stack::name_uses(&options, &ctx.dir, &env)?;

@@ -97,7 +97,12 @@ impl Model {
         };
         let is_active = |port: &PortDifference| self.stack.service(port.service()).is_some();
         ports.retain(|port| !(port.is_target_only() && is_active(port)));
-        let other = model_differences(&with_expected_ports(before, &self.stack, expect), after);
+        let mut other = model_differences(&with_expected_ports(before, &self.stack, expect), after);
+        // These were compared above.
+        other.retain(|found| {
+            found.service.is_none()
+                || !matches!(found.keys()[..], ["ports"] | ["ports", "published" | "host_ip" | "protocol"])
+        });
         Differences { ports, other }
     }
 

@@ -174,6 +174,19 @@ pub fn note_followers(readers: &[Reader]) {
     }
 }
 
+/// Says what changes along with a port that the user moved himself.
+pub fn note_changes(ctx: &Context, variables: &[&str], differences: Vec<ModelDifference>) {
+    if differences.is_empty() {
+        return;
+    }
+    let (uses, names) = (uses(ctx), variables.iter().copied().collect());
+    ui::note("note: this also changes what services and containers read:");
+    for difference in differences {
+        let place = place(ctx, &uses, &names, &difference);
+        ui::note(&format!("  {}", Reader { difference, place }.line()));
+    }
+}
+
 /// The line under `[ports]` in `xtask.toml` with which the readers would move along.
 pub fn declaration(known: &Followers, readers: &[Reader]) -> String {
     let mut entries: Vec<String> = known.entries().to_vec();

@@ -68,8 +68,16 @@ pub(crate) fn report_conflicts(checked: &CheckedProject) {
 pub(crate) fn reassign(checked: &CheckedProject, writes: WriteMode) -> Result<Resolution> {
     let (checked, writes) = with_checkout_name(checked, writes)?;
     let checked = leases::choose_ports(checked);
-    let (moves, writes) = plan_moves(&checked, writes)?;
-    let checked = with_env_file(checked, writes)?;
+    let resolution = move_ports(&checked, writes);
+    if resolution.is_err() {
+        leases::release_choice(&checked);
+    }
+    resolution
+}
+
+fn move_ports(checked: &CheckedProject, writes: WriteMode) -> Result<Resolution> {
+    let (moves, writes) = plan_moves(checked, writes)?;
+    let checked = with_env_file(checked.clone(), writes)?;
     let (project, moves) = apply_moves::apply(&checked, moves, writes)?;
     moves::show(&checked.ctx, &moves, writes);
     Ok(Resolution::Resolved { project: project.into(), moves, writes })

@@ -179,6 +179,20 @@ pub fn record(checked: &CheckedProject, names: Option<&NamesFile>) -> Result<(),
     Ok(())
 }
 
+/// Undoes [`choose_ports`]: ports that are not used after all are nobody's.
+pub fn release_choice(checked: &CheckedProject) {
+    if checked.ctx.dry_run {
+        return;
+    }
+    let Some(mut ledger) = open(&checked.ctx, None) else { return };
+    let (name, dir) = (&checked.stack.name, checked.real_dir());
+    match checked.leases.tenant(name, &dir) {
+        Some(before) => *ledger.leases.tenant_mut(name, &dir) = before.clone(),
+        None => ledger.leases.tenants.retain(|tenant| tenant.project != *name || tenant.dir != dir),
+    }
+    close(ledger);
+}
+
 /// Ends the mark of a start that succeeded or failed. Its leases stay.
 pub fn end_start(checked: &CheckedProject) {
     let Some(mut ledger) = open(&checked.ctx, None) else { return };

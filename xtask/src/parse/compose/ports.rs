@@ -239,8 +239,10 @@ fn origin_of(item: &Node, scalar: &Scalar, place: Range<usize>, part: Range<usiz
     origin.source = source(&template.uses, used);
     let has_it_all = used.out.start <= place.start && place.end <= used.out.end;
     let is_it = if place.is_empty() { used.range == part } else { has_it_all };
-    // A variable that occurs twice would change more than this number.
-    let once = mentions(&template.raw).iter().filter(|mention| mention.name == used.name).count() == 1;
+    // A variable that occurs twice would change more than this number. What it does to a target
+    // port behind it is seen in the model.
+    let count = |text: &str| mentions(text).iter().filter(|mention| mention.name == used.name).count();
+    let once = count(&template.raw) == 1 || count(template.raw.get(..part.end).unwrap_or_default()) == 1;
     if is_it && once && !matches!(used.outcome, Outcome::Alternative(_)) {
         origin.variable = Some(used.name.clone());
         if !place.is_empty() {

@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::decide::Expect;
 use crate::error::{Error, Result};
 use crate::operation::change::proof::Model;
+use crate::operation::change::readers;
 use crate::operation::change::tracked::WriteMode;
 use crate::{disk, stack, ui};
 
@@ -48,7 +49,10 @@ fn prove(ctx: &Context, plan: &Plan, before: &Model) -> Result<()> {
         return Ok(());
     }
     ports::same_addresses(&before.port_differences(&after, &|_| Expect::Any), &before.stack, &values)?;
-    let Some(mount) = before.mount_difference(&after) else { return Ok(()) };
+    let Some(mount) = before.mount_difference(&after) else {
+        note_readers(ctx, &values, before, &after);
+        return Ok(());
+    };
     let (service, target) = (ui::clean(&mount.service), ui::clean(&mount.target));
     Err(Error::new(format!(
         "with {cause}, {target} of service `{service}` would be {} instead of {}",
@@ -57,6 +61,14 @@ fn prove(ctx: &Context, plan: &Plan, before: &Model) -> Result<()> {
     ))
     .hint("a path begins with `./`, `../`, `/` or `~`; a single word is the name of a volume")
     .hint("the file was restored; if you mean it, edit the file by hand"))
+}
+
+/// Says what else reads the variable of a moved port, because it changes, too.
+fn note_readers(ctx: &Context, values: &BTreeMap<String, String>, before: &Model, after: &Model) {
+    if !before.port_differences(after, &|_| Expect::Same).is_empty() {
+        let names: Vec<&str> = values.keys().map(String::as_str).collect();
+        readers::note_changes(ctx, &names, before.differences(after, &|_| Expect::Any).other);
+    }
 }
 
 fn mount_kind(kind: &str) -> String {
