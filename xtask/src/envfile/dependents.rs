@@ -19,6 +19,23 @@ pub struct Dependents {
     pub mentioned: Vec<Mention>,
 }
 
+impl Dependents {
+    /// The same if the port of the variable `of` moves and its value does not: nothing follows.
+    #[must_use]
+    pub fn left_behind(self, port: u16, of: &str) -> Dependents {
+        let mention = |step: Follow| Mention {
+            variable: step.variable,
+            line: step.line,
+            value: step.from,
+            port,
+            of: of.to_owned(),
+        };
+        let mut mentioned: Vec<Mention> = self.follow.into_iter().map(mention).chain(self.mentioned).collect();
+        mentioned.sort_by_key(|mention| mention.line);
+        Dependents { follow: Vec::new(), mentioned }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortMove {
     pub variable: String,

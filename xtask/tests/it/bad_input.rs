@@ -115,6 +115,7 @@ fn settings_that_are_none() {
         ("key", "# ours\nport_rang = \"8000-8009\"\n"),
         ("range", "\nport_range = \"8009-8000\"\n"),
         ("value", "on_conflict = \"explode\"\n"),
+        ("follow", "[ports]\nfollow = [\"web.environment\", \"web.ports\"]\n"),
     ] {
         let project = Project::new(&web("@0"));
         project.file("xtask.toml", text);

@@ -172,6 +172,22 @@ fn what_the_template_derives_moves_along() {
     }
 }
 
+/// Where only the published port moves, the lines that contain the old one are pointed at.
+#[test]
+fn lines_that_keep_the_old_port_are_pointed_at() {
+    let compose = "services:\n  api: {image: x, ports: [\"${API_PORT:-@0}:80\"]}\n  page: {image: x, environment: {OTHER: \"${API_PORT}\"}}\n";
+    let env = "API_PORT=@0\nAPI_URL=http://localhost:@0\nCORS=http://localhost:@0\n";
+    let template = "API_PORT=@0\nAPI_URL=http://localhost:${API_PORT}\n";
+    let files = [("compose.yaml", compose), (".env", env), (".env.template", template)];
+    let Some(mut project) = project(&files) else { return };
+    project.hold("0.0.0.0", &[0]);
+    let run = project.run("check-ports --reassign").exits(0);
+    for line in [".env:2: API_URL=http://localhost:18000", ".env:3: CORS=http://localhost:18000"] {
+        assert!(run.stderr.contains(&format!("note: {line} still contains 18000, the old port of API_PORT")), "{run}");
+    }
+    assert_eq!(project.read(".env"), project.fill(env));
+}
+
 /// A value that a bare number derives is not that of another reader of the same number.
 #[test]
 fn a_derived_number_does_not_hide_another_reader() {

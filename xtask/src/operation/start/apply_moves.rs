@@ -16,10 +16,14 @@ use crate::ui::{self, Choice};
 pub(super) fn apply(checked: &CheckedProject, mut moves: Vec<Move>, writes: WriteMode) -> Result<(Project, Vec<Move>)> {
     let mut alone: BTreeSet<String> = BTreeSet::new();
     let (mut agreed, mut unchanged) = (Vec::new(), Vec::new());
+    let planned_first = moves.clone();
     // Each round moves at least one more variable by the override file, or is agreed.
     loop {
         let undeclared = match attempt(checked, &moves, writes, &agreed) {
-            Ok(Applied::Done(project)) => return Ok((*project, moves)),
+            Ok(Applied::Done(project)) => {
+                moves::note_left_behind(&checked.ctx, &planned_first, &alone);
+                return Ok((*project, moves));
+            }
             Ok(Applied::Undeclared(readers)) => readers,
             Err(error) if alone.is_empty() => return Err(error),
             // Our own plan failed, so the reason for it has to be known, too.
@@ -28,7 +32,7 @@ pub(super) fn apply(checked: &CheckedProject, mut moves: Vec<Move>, writes: Writ
         let variables = variables(&undeclared, &moves);
         alone.extend(variables.iter().cloned());
         let planned = moves::plan_without(checked, writes, &alone);
-        match decide(checked, &variables, &undeclared, planned.as_ref().ok(), writes) {
+        match decide(checked, &variables, &undeclared, planned.as_ref().err(), writes) {
             Decision::All => {
                 alone = &alone - &variables;
                 agreed.extend(undeclared);
@@ -74,13 +78,13 @@ fn decide(
     checked: &CheckedProject,
     variables: &BTreeSet<String>,
     readers: &[Reader],
-    planned: Option<&Vec<Move>>,
+    why_not_alone: Option<&Error>,
     writes: WriteMode,
 ) -> Decision {
     let ctx = &checked.ctx;
     let names = variables.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     let asks = ctx.is_interactive() && !ctx.yes && !ctx.dry_run;
-    if !asks && planned.is_none() {
+    if !asks && why_not_alone.is_some() {
         return Decision::Alone;
     }
     ui::note(&format!("note: {names} also sets what other services or containers read:"));
@@ -96,12 +100,13 @@ fn decide(
     let place = if writes == WriteMode::Environment { "for this run" } else { "in the override file" };
     let mut choices = Vec::new();
     let mut offer = |key: char, label: String| choices.push(Choice { key, label });
-    if planned.is_some() {
-        offer('p', format!("move the published port alone, {place}"));
+    match why_not_alone {
+        None => offer('p', format!("move the published port alone, {place}")),
+        Some(why) => ui::note(&format!("note: the published port cannot be moved alone: {why}")),
     }
     offer('a', "move all of these along".to_owned());
     offer('c', "cancel".to_owned());
-    match ui::choose("what now?", &choices, if planned.is_some() { 'p' } else { 'c' }) {
+    match ui::choose("what now?", &choices, if why_not_alone.is_none() { 'p' } else { 'c' }) {
         'p' => Decision::Alone,
         'a' => Decision::All,
         _ => Decision::Nothing,

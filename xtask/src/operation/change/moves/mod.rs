@@ -5,5 +5,7 @@ mod plan;
 mod restore;
 
 pub use apply::{Applied, apply, apply_in_environment, undeclared_readers};
-pub(crate) use plan::{Move, PortSource, plan, plan_in_override, plan_without, shadowed_by_shell, show};
+pub(crate) use plan::{
+    Move, PortSource, note_left_behind, plan, plan_in_override, plan_without, shadowed_by_shell, show,
+};
 pub use restore::restorable;

@@ -310,6 +310,17 @@ pub fn show(ctx: &Context, moves: &[Move], writes: WriteMode) {
     }
 }
 
+/// Points at lines of `.env` that would have followed these variables, whose ports moved by the
+/// override file instead.
+pub fn note_left_behind(ctx: &Context, moves: &[Move], variables: &BTreeSet<String>) {
+    for step in moves.iter().filter(|step| step.variable().is_some_and(|name| variables.contains(name))) {
+        let document = disk::read(&step.file).and_then(|bytes| Document::parse(bytes.unwrap_or_default()));
+        let Ok(document) = document else { continue };
+        let found = dependents_of(ctx, &step.file, &document, std::slice::from_ref(step));
+        dependents::show(ctx, &step.file, &found.left_behind(step.from, step.variable().unwrap_or_default()));
+    }
+}
+
 /// The lines of `file` that depend on its moves.
 pub(crate) fn dependents_of(ctx: &Context, file: &Path, document: &Document, moves: &[Move]) -> Dependents {
     let of_file = moves.iter().filter(|step| step.file == file);
