@@ -26,7 +26,9 @@ Examples:
   cargo xtask check-ports --format json | jq '.ports[] | select(.verdict == \"taken\")'
 
 An address in a variable stays (DB_PORT=127.0.0.1:5432). Asks before it changes a file
-that git tracks; --yes agrees.
+that git tracks; --yes agrees. Where other settings read the variable, it asks what moves;
+without a terminal only the published port does. [ports] follow in xtask.toml declares
+what moves along.
 
 Exit code: 0 all free or ours, 1 a conflict, 2 the project could not be read.")]
 pub(crate) struct Args {

@@ -38,6 +38,9 @@ name and ports, which are written to its .env and kept. The same happens for eac
 user of a remote engine. If git tracks .env and there is no terminal to ask on, it
 continues as with --no-write; --yes writes.
 
+Other settings that read the variable of a moved port keep their values, unless
+xtask.toml declares that they follow ([ports] follow) or the answer on a terminal is so.
+
 Exit code: 0 everything is up, 1 a conflict, or a service failed or was too slow,
 2 it could not be done, 130 interrupted (containers keep running).")]
 pub(crate) struct Args {

@@ -34,6 +34,7 @@ mod proxy_kept;
 mod prune;
 mod published;
 mod race;
+mod readers;
 mod remote;
 mod rivals;
 mod services;
