@@ -23,6 +23,7 @@ pub mod lsof;
 pub mod netsh;
 pub mod netstat;
 pub mod own_container;
+pub mod port_mentions;
 pub mod proc_net;
 pub mod proc_route;
 mod rows;

@@ -1,6 +1,8 @@
 //! Whether git tracks a file, and making git ignore a generated one.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::disk;
 use crate::error::{Context, Result};
@@ -19,6 +21,20 @@ pub fn tracks(file: &Path) -> bool {
     };
     let real = disk::real_path(file);
     is_known(file) || real != file && is_known(&real)
+}
+
+/// Time limit of listing a large repository.
+const LIST_LIMIT: Duration = Duration::from_secs(3);
+
+/// The files that git tracks below `root`, relative to it and with `/`. `None` without git or a
+/// repository.
+pub fn tracked_files(root: &Path) -> Option<BTreeSet<String>> {
+    if exec::find("git").is_none() || !root.join(".git").exists() {
+        return None;
+    }
+    let answer = Command::new("git").args(["ls-files", "-z"]).dir(root).ask(LIST_LIMIT).ok()?;
+    let names = answer.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    answer.ok().then(|| names.filter_map(|name| Some(std::str::from_utf8(name).ok()?.to_owned())).collect())
 }
 
 /// Makes git ignore `file`: unless the repository already does, adds its name to `info/exclude`,

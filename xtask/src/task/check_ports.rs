@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use crate::context::Context;
 use crate::error::{Exit, Result};
+use crate::operation::change::moves::Move;
 use crate::operation::change::overrides;
+use crate::operation::change::port_places::{self, PlaceReport};
 use crate::operation::change::tracked::WriteMode;
 use crate::operation::check::project::CheckedProject;
 use crate::operation::check::report;
@@ -65,15 +69,28 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     if ctx.format == Format::Text {
         report::text(ctx, &found);
     }
-    let after = resolve_conflicts(args, &found)?.map(look).transpose()?;
+    let (after, moves) = resolve_conflicts(args, &found)?.unzip();
+    let after = after.map(look).transpose()?;
     let last = after.as_ref().unwrap_or(&found);
     match ctx.format {
-        Format::Json => ui::json(&report::json(last)),
+        Format::Json => {
+            let places = port_places::of_moves(last, &moves.unwrap_or_default()).places;
+            ui::json(&Report { ports: report::json(last), places: port_places::report(ctx, &places) });
+        }
         Format::Text if after.is_some() && !last.has_conflicts() => ui::note("no conflicts left"),
         Format::Text if after.is_some() => report::text(ctx, last),
         Format::Text => {}
     }
     Ok(if last.has_conflicts() { Exit::Finding } else { Exit::Success })
+}
+
+#[derive(Serialize)]
+struct Report<T> {
+    #[serde(flatten)]
+    ports: T,
+    /// Where other files name the old number of a port that was moved now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    places: Vec<PlaceReport>,
 }
 
 fn check_all(ctx: &Context) -> Result<Exit> {
@@ -83,8 +100,8 @@ fn check_all(ctx: &Context) -> Result<Exit> {
 }
 
 /// Resolves conflicts as the options or the user's answer say. Returns the project if it
-/// changed.
-fn resolve_conflicts(args: &Args, found: &CheckedProject) -> Result<Option<Project>> {
+/// changed, and the moves.
+fn resolve_conflicts(args: &Args, found: &CheckedProject) -> Result<Option<(Project, Vec<Move>)>> {
     let (ctx, writes) = (&found.ctx, WriteMode::Files);
     if !found.has_conflicts() {
         return Ok(None);
@@ -100,7 +117,7 @@ fn resolve_conflicts(args: &Args, found: &CheckedProject) -> Result<Option<Proje
         Resolution::Leave
     };
     Ok(match answer {
-        Resolution::Resolved { project, .. } => Some(*project).filter(|_| !ctx.dry_run),
+        Resolution::Resolved { project, moves, .. } => Some((*project, moves)).filter(|_| !ctx.dry_run),
         Resolution::NamedStart => {
             ui::note("`cargo xtask start --traefik` starts it with names");
             None

@@ -97,9 +97,9 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         Command::Init { missing } => env::init(ctx, &env::gather(ctx)?, *missing),
         Command::Check {} => {
             let found = env::gather(ctx)?;
-            let findings = env::check(ctx, &found)?;
-            ctx.print(|| env::check_json(ctx, &found, &findings), || env::check_text(ctx, &found, &findings));
-            Ok(if findings.is_empty() { Exit::Success } else { Exit::Finding })
+            let checked = env::check(ctx, &found)?;
+            ctx.print(|| env::check_json(ctx, &found, &checked), || env::check_text(ctx, &found, &checked));
+            Ok(if checked.findings.is_empty() { Exit::Success } else { Exit::Finding })
         }
         Command::Explain { variable } => {
             let explained = env::explain(ctx, &env::gather(ctx)?, variable)?;

@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::model::{Unpublished, Verdict};
 use crate::operation::change::moves;
+use crate::operation::change::port_places::{self, PlaceReport};
 use crate::operation::check::project::{CheckedProject, Row};
 use crate::operation::check::{engine_host, report};
 use crate::operation::proxy::named_start::NamedStart;
@@ -116,6 +117,8 @@ struct Started<'a> {
     moved: Vec<Moved<'a>>,
     /// Entries of `ports:` that the engine ignores.
     not_published: Vec<NotPublished>,
+    /// Where other files name the old number of a port in `moved`.
+    places: Vec<PlaceReport>,
 }
 
 #[derive(Serialize)]
@@ -175,7 +178,8 @@ fn report_up(found: &CheckedProject, moved: &[moves::Move], named_start: Option<
                 .into_iter()
                 .map(|(service, state)| StartedService { urls: of(&service).unwrap_or_default(), service, state })
                 .collect();
-            let moved = moved
+            let places = port_places::report(ctx, &port_places::of_moves(found, moved).places);
+            let changes = moved
                 .iter()
                 .map(|step| {
                     let (variable, literal) = match &step.source {
@@ -185,7 +189,8 @@ fn report_up(found: &CheckedProject, moved: &[moves::Move], named_start: Option<
                     Moved { variable, literal, from: step.from, to: step.to }
                 })
                 .collect();
-            ui::json(&Started { schema: 1, project, services, moved, not_published: not_published(found) });
+            let not_published = not_published(found);
+            ui::json(&Started { schema: 1, project, services, moved: changes, not_published, places });
         }
         Format::Text => print(project, &states, &urls),
     }

@@ -71,6 +71,8 @@ mod overrides;
 mod pasted;
 #[cfg(unix)]
 mod places;
+#[cfg(unix)]
+mod port_places;
 #[cfg(target_os = "linux")]
 mod prompts;
 #[cfg(unix)]

@@ -7,6 +7,7 @@ pub(crate) mod env_file;
 mod fixed_names;
 pub(crate) mod moves;
 pub mod overrides;
+pub(crate) mod port_places;
 pub(crate) mod proof;
 pub(crate) mod read_only;
 pub(crate) mod readers;

@@ -5,6 +5,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::files::EnvProject;
+use super::finding::{Finding, FindingSource};
+use super::{other_places, port_values};
 use crate::context::Context;
 use crate::envfile::{Document, Issue, IssueKind, Stale, mentions, stale};
 use crate::error::Result;
@@ -14,45 +16,29 @@ use crate::operation::change::dependents::port_moves;
 use crate::stack::{self, VariableUses};
 use crate::ui;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    kind: &'static str,
-    /// `None` if it is about the whole file.
-    variable: Option<String>,
-    file: String,
-    /// From 1.
-    line: usize,
-    message: String,
-    remedy: String,
-}
-
-impl Finding {
-    /// `missing`, `duplicate`, `shadowed`, …
-    pub fn kind(&self) -> &'static str {
-        self.kind
-    }
-
-    /// `.env:3: …`
-    pub fn line(&self) -> String {
-        format!("{}:{}: {}", self.file, self.line, self.message)
-    }
-
-    pub fn remedy(&self) -> &str {
-        &self.remedy
-    }
-}
-
 #[derive(Serialize)]
 struct Report<'a> {
     schema: u32,
     file: Option<String>,
     template: Option<String>,
     findings: &'a [Finding],
+    /// Not faults of this checkout, so they do not count for the exit code.
+    notes: &'a [Finding],
 }
 
-/// Checks every env file of the project.
-pub fn check(ctx: &Context, env: &EnvProject) -> Result<Vec<Finding>> {
-    let files = env.existing_files(ctx)?;
+/// The result of `env check`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Checked {
+    pub findings: Vec<Finding>,
+    pub notes: Vec<Finding>,
+}
+
+/// Checks every env file of the project, and searches other files for ports that have moved.
+pub fn check(ctx: &Context, env: &EnvProject) -> Result<Checked> {
+    let (of_places, notes) = other_places::check(ctx);
+    // Without `.env` an override file may have moved ports.
+    let is_moved = !of_places.is_empty() || !notes.is_empty();
+    let files = if is_moved { &env.files } else { env.existing_files(ctx)? };
     let uses = stack::variable_uses(&env.project, &|name| ctx.var(name))?;
     let mut found = missing_variables(ctx, env);
     for (at, (path, document)) in files.iter().enumerate() {
@@ -76,20 +62,10 @@ pub fn check(ctx: &Context, env: &EnvProject) -> Result<Vec<Finding>> {
         found.extend(stale.iter().map(|stale| dependent_finding(&source, template, stale)));
         found.extend(old_ports(&source, env, (declared, document), &stale));
     }
+    found.extend(port_values::check(ctx, env));
     found.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
-    Ok(found)
-}
-
-struct FindingSource<'a> {
-    ctx: &'a Context,
-    path: &'a Path,
-}
-
-impl FindingSource<'_> {
-    fn finding(&self, kind: &'static str, variable: &str, line: usize, message: &str, remedy: String) -> Finding {
-        let variable = Some(ui::clean(variable)).filter(|name| !name.is_empty());
-        Finding { kind, variable, file: self.ctx.show(self.path), line, message: ui::clean(message), remedy }
-    }
+    found.extend(of_places);
+    Ok(Checked { findings: found, notes })
 }
 
 fn missing_variables(ctx: &Context, env: &EnvProject) -> Vec<Finding> {
@@ -253,30 +229,40 @@ fn old_ports(
 }
 
 /// `env check --format json`.
-pub fn json(ctx: &Context, env: &EnvProject, findings: &[Finding]) -> impl Serialize {
+pub fn json<'a>(ctx: &Context, env: &EnvProject, checked: &'a Checked) -> impl Serialize + use<'a> {
     Report {
         schema: 1,
         file: env.files.last().map(|(path, _)| ctx.show(path)),
         template: env.template.as_ref().map(|(path, _)| ctx.show(path)),
-        findings,
+        findings: &checked.findings,
+        notes: &checked.notes,
     }
 }
 
 /// The findings and a summary.
-pub fn text(ctx: &Context, env: &EnvProject, findings: &[Finding]) {
-    for finding in findings {
-        ui::out(&format!("{}:{}: {}", finding.file, finding.line, finding.message));
-        ui::out(&format!("    do: {}", finding.remedy));
+pub fn text(ctx: &Context, env: &EnvProject, checked: &Checked) {
+    for finding in &checked.findings {
+        ui::out(&finding.line());
+        ui::out(&format!("    do: {}", finding.remedy()));
+    }
+    for note in &checked.notes {
+        ui::out(&format!("note: {}", note.line()));
+    }
+    if let Some(note) = checked.notes.first() {
+        ui::out(&format!("    do: {}", note.remedy()));
     }
     let files: Vec<String> = env.files.iter().map(|(path, _)| ctx.show(path)).collect();
     let against = match &env.template {
         Some((path, _)) => format!("compared with {}", ctx.show(path)),
         None => "no template to compare with".to_owned(),
     };
-    let count = match findings.len() {
+    let mut count = match checked.findings.len() {
         0 => "nothing found".to_owned(),
-        1 => "1 finding".to_owned(),
-        many => format!("{many} findings"),
+        many => ui::count(many, "finding"),
     };
-    ui::out(&format!("{}: {count} ({against})", files.join(", ")));
+    if !checked.notes.is_empty() {
+        count = format!("{count}, {}", ui::count(checked.notes.len(), "note"));
+    }
+    let files = if files.is_empty() { "no env file".to_owned() } else { files.join(", ") };
+    ui::out(&format!("{files}: {count} ({against})"));
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::operation::change::checkout_name::name_checkout;
 use crate::operation::change::read_only::hint_no_write;
 use crate::operation::change::tracked::WriteMode;
-use crate::operation::change::{env_file, moves, overrides};
+use crate::operation::change::{env_file, moves, overrides, port_places};
 use crate::operation::check::project::CheckedProject;
 use crate::operation::check::report;
 use crate::operation::ports::stop_holders as stop;
@@ -80,6 +80,7 @@ fn move_ports(checked: &CheckedProject, writes: WriteMode) -> Result<Resolution>
     let checked = with_env_file(checked.clone(), writes)?;
     let (project, moves) = apply_moves::apply(&checked, moves, writes)?;
     moves::show(&checked.ctx, &moves, writes);
+    port_places::note(&project, &moves, writes);
     Ok(Resolution::Resolved { project: project.into(), moves, writes })
 }
 

@@ -20,7 +20,7 @@ mod tests;
 pub use literals::{Found, Literal, Quotes, literals};
 pub use merge::{merge, strip_tags};
 pub use node::{Data, Lookup, Node, Scalar, Tag};
-pub use ports::check_ports;
+pub use ports::{check_port, check_ports};
 pub use project::{check_name, name_from_dir, normalise_name, select};
 pub use service::{Definition, define, is_external, network_settings, networks};
 pub use yaml::documents;

@@ -57,6 +57,11 @@ pub fn check_ports(services: &[(String, Node)]) -> Result<()> {
     Ok(())
 }
 
+/// Refuses an invalid entry of `ports:`.
+pub fn check_port(service: &str, item: &Node) -> Result<()> {
+    ports(service, &Node { data: Data::List(vec![item.clone()]), ..item.clone() }).map(drop)
+}
+
 /// Entries with the same key are duplicates.
 type Key = (IpAddr, Option<PortRange>, u16, Protocol);
 

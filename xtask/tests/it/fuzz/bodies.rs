@@ -15,7 +15,7 @@ use xtask::ledger;
 use xtask::model::{ComposeOptions, PortMapping, Service, Stack, Wanted};
 use xtask::parse::{
     accounts, cgroup, compose, compose_config, engine, engine_message, interpolate, ip_table, lsof, netsh, netstat,
-    own_container, proc_net, proc_route, sock_diag, ss, sysctl,
+    own_container, port_mentions, proc_net, proc_route, sock_diag, ss, sysctl,
 };
 use xtask::stack;
 use xtask::ui;
@@ -24,7 +24,7 @@ use xtask::ui;
 type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub(crate) const ALL: [Target; 8] = [
+pub(crate) const ALL: [Target; 9] = [
     ("tools", tools),
     ("engine_message", engine_message),
     ("engine_api", engine_api),
@@ -32,6 +32,7 @@ pub(crate) const ALL: [Target; 8] = [
     ("env", env),
     ("ledger", ledger),
     ("labels", labels),
+    ("port_mentions", port_mentions),
     ("text", text),
 ];
 
@@ -234,6 +235,22 @@ pub(crate) fn labels(bytes: &[u8]) {
     labels::hosts(&text);
     let _ = text.parse::<xtask::model::Version>();
     drop(compose::normalise_name(&text));
+}
+
+/// Files that may name a port, in each syntax; a path; a compose file.
+pub(crate) fn port_mentions(bytes: &[u8]) {
+    use port_mentions::{Syntax, file_kind, in_compose, in_text};
+    let syntaxes = [Syntax::Script, Syntax::ScriptWithCommands, Syntax::Shell, Syntax::Batch];
+    for syntax in syntaxes.into_iter().chain([Syntax::Hash, Syntax::Ini, Syntax::Http, Syntax::Value]) {
+        for found in in_text(bytes, syntax) {
+            assert!(bytes[found.span.clone()].ends_with(found.port.to_string().as_bytes()), "{found:?}");
+        }
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let _ = file_kind(&text);
+    for found in in_compose(&text, Path::new("compose.yaml"), &|name| name.len() < 3).unwrap_or_default() {
+        assert!(found.mention.line <= text.lines().count().max(1), "{found:?}");
+    }
 }
 
 /// Text that is shown, with variables in it, and our own settings.

@@ -75,7 +75,7 @@ fn env_files(facts: &Facts, survey: &CheckedProject) -> Vec<Finding> {
 fn env_problems(facts: &Facts) -> Vec<Finding> {
     let checked = env::gather(&facts.ctx).and_then(|project| env::check(&facts.ctx, &project));
     let all = match checked {
-        Ok(all) => all,
+        Ok(checked) => checked.findings,
         Err(error) => return vec![Finding::of_error("project.env", ".env", Status::Problem, &error)],
     };
     let mut kinds: Vec<&'static str> = all.iter().map(env::Finding::kind).collect();
