@@ -95,8 +95,8 @@ const NAMES: [(&str, Syntax, RunsOn); 36] = [
     ("prometheus.yml", Syntax::Hash, RunsOn::Container),
 ];
 
-/// Endings of files with command lines.
-const SCRIPTS: [&str; 6] = [".mk", ".just", ".sh", ".bash", ".zsh", ".ps1"];
+/// Endings of shell scripts.
+const SCRIPTS: [&str; 4] = [".sh", ".bash", ".zsh", ".ps1"];
 
 /// Tests that run in a browser of this machine.
 const RUNNERS: [&str; 6] = ["playwright", "cypress", "wdio", "protractor", "nightwatch", "puppeteer"];
@@ -132,7 +132,8 @@ pub fn file_kind(path: &str) -> Option<FileKind> {
             kind(Syntax::Hash, RunsOn::Either)
         }
         "conf" if stem.contains("nginx") || in_folder.contains("nginx") => kind(Syntax::Hash, RunsOn::Container),
-        _ if SCRIPTS.iter().any(|end| name.ends_with(end)) => kind(Syntax::Shell, runs_on_script),
+        _ if SCRIPTS.iter().any(|end| name.ends_with(end)) => kind(Syntax::ShellScript, runs_on_script),
+        "mk" | "just" => kind(Syntax::Shell, RunsOn::Either),
         "bat" | "cmd" => kind(Syntax::Batch, runs_on_script),
         _ if stem == "procfile" || name == "procfile" => kind(Syntax::Shell, RunsOn::Either),
         _ => None,

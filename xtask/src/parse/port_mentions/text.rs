@@ -10,8 +10,10 @@ pub enum Syntax {
     Script,
     /// Like `Script`, with command lines in its values: `package.json`, `tasks.json`.
     ScriptWithCommands,
-    /// Shell, Makefile, Procfile: command lines.
+    /// Makefile, Procfile, command lines.
     Shell,
+    /// Shell scripts. They also print and compare texts, so only assignments and known clients count.
+    ShellScript,
     /// Batch files of Windows.
     Batch,
     /// Env files, TOML, YAML, properties.
@@ -27,7 +29,7 @@ impl Syntax {
     fn comments(self) -> Option<Comments> {
         match self {
             Syntax::Script | Syntax::ScriptWithCommands => Some(Comments::Slashes),
-            Syntax::Shell | Syntax::Hash => Some(Comments::Hash),
+            Syntax::Shell | Syntax::ShellScript | Syntax::Hash => Some(Comments::Hash),
             Syntax::Batch => Some(Comments::Batch),
             Syntax::Ini => Some(Comments::HashOrSemicolon),
             Syntax::Http => Some(Comments::LineStart),
@@ -37,7 +39,7 @@ impl Syntax {
 
     /// Whether `-p 8000` and `--port 8000` are options of a command.
     fn has_commands(self) -> bool {
-        matches!(self, Syntax::ScriptWithCommands | Syntax::Shell | Syntax::Batch)
+        matches!(self, Syntax::ScriptWithCommands | Syntax::Shell | Syntax::ShellScript | Syntax::Batch)
     }
 }
 
@@ -55,6 +57,24 @@ const ELSEWHERE: [&str; 9] = [
     "podman exec",
     "podman run",
     "kubectl ",
+];
+
+/// Commands that connect to the address which they are given.
+const CLIENTS: [&str; 14] = [
+    "curl",
+    "wget",
+    "xh",
+    "psql",
+    "pg_dump",
+    "pg_isready",
+    "mysql",
+    "mongosh",
+    "redis-cli",
+    "nc",
+    "wait-on",
+    "wait-for-it",
+    "open",
+    "xdg-open",
 ];
 
 /// All mentions in order. Comments and very long lines are skipped.
@@ -76,6 +96,9 @@ pub fn in_text(bytes: &[u8], syntax: Syntax) -> Vec<PortMention> {
         if syntax.has_commands() && ELSEWHERE.iter().any(|command| lower().contains(command)) {
             continue;
         }
+        if syntax == Syntax::ShellScript && !uses_a_port(&lower()) {
+            continue;
+        }
         let mut of_line: Vec<Match> = urls(&line);
         for other in assignments(&line, syntax.has_commands()) {
             // `--port localhost:8000`, `port: 127.0.0.1:8000`.
@@ -93,6 +116,19 @@ pub fn in_text(bytes: &[u8], syntax: Syntax) -> Vec<PortMention> {
         }));
     }
     found
+}
+
+/// Whether a line of a script assigns a value or runs a client.
+fn uses_a_port(line: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if line.split(|c| !is_word(c)).any(|word| CLIENTS.contains(&word)) {
+        return true;
+    }
+    let line = line.trim_start();
+    let prefixes = ["export ", "readonly ", "local ", "$env:", "$"];
+    let line = prefixes.iter().find_map(|prefix| line.strip_prefix(prefix)).unwrap_or(line);
+    let name = line.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    name.len() < line.len() && name.trim_start().starts_with('=')
 }
 
 /// A mention, with its place in the line.
@@ -216,7 +252,8 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Syntax; 8] = [
+    const ALL: [Syntax; 9] = [
+        Syntax::ShellScript,
         Syntax::Script,
         Syntax::ScriptWithCommands,
         Syntax::Shell,
@@ -250,6 +287,9 @@ mod tests {
             ("web: next dev -p 8000", Syntax::Shell, "1:-p 8000"),
             ("\"args\": [\"--port\", \"8000\"]", Syntax::ScriptWithCommands, "1:--port\", \"8000"),
             ("uvicorn app --port=8000", Syntax::Shell, "1:--port=8000"),
+            ("  export API=http://localhost:8000", Syntax::ShellScript, "1:localhost:8000"),
+            ("$env:API = 'http://localhost:8000'", Syntax::ShellScript, "1:localhost:8000"),
+            ("if curl -f localhost:8000/health; then", Syntax::ShellScript, "1:localhost:8000"),
         ] {
             assert_eq!(texts(text, syntax), [want], "{text}");
         }
@@ -272,6 +312,7 @@ mod tests {
             ("docker compose exec web curl localhost:8000", Syntax::Shell),
             ("if port == 8000: port = port + 8000", Syntax::Value),
             ("tar -p 8000", Syntax::Hash),
+            ("echo http://localhost:8000; [ \"$x\" = localhost:8000 ]", Syntax::ShellScript),
         ] {
             assert_eq!(texts(text, syntax), [] as [&str; 0], "{text}");
         }

@@ -240,7 +240,7 @@ pub(crate) fn labels(bytes: &[u8]) {
 /// Files that may name a port, in each syntax; a path; a compose file.
 pub(crate) fn port_mentions(bytes: &[u8]) {
     use port_mentions::{Syntax, file_kind, in_compose, in_text};
-    let syntaxes = [Syntax::Script, Syntax::ScriptWithCommands, Syntax::Shell, Syntax::Batch];
+    let syntaxes = [Syntax::Script, Syntax::ScriptWithCommands, Syntax::Shell, Syntax::ShellScript, Syntax::Batch];
     for syntax in syntaxes.into_iter().chain([Syntax::Hash, Syntax::Ini, Syntax::Http, Syntax::Value]) {
         for found in in_text(bytes, syntax) {
             assert!(bytes[found.span.clone()].ends_with(found.port.to_string().as_bytes()), "{found:?}");
