@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::checkout::checkout_root;
 use crate::disk;
 use crate::error::{Context, Result};
-use crate::exec::{self, Command};
+use crate::exec::{self, Command, NoAnswer};
 
 /// Whether git tracks the file or the target of a symbolic link. False without git: then nothing
 /// can be committed either.
@@ -35,6 +36,19 @@ pub fn tracked_files(root: &Path) -> Option<BTreeSet<String>> {
     let answer = Command::new("git").args(["ls-files", "-z"]).dir(root).ask(LIST_LIMIT).ok()?;
     let names = answer.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
     answer.ok().then(|| names.filter_map(|name| Some(std::str::from_utf8(name).ok()?.to_owned())).collect())
+}
+
+/// Time limit of searching a large repository.
+const SEARCH_LIMIT: Duration = Duration::from_secs(2);
+
+/// Whether a file that git tracks in the checkout of `dir` has this word; true if that takes too long.
+pub fn has_word(dir: &Path, word: &str) -> bool {
+    let Some(root) = checkout_root(dir).filter(|_| exec::find("git").is_some()) else { return false };
+    let ask = Command::new("git").args(["grep", "-q", "-w", "-F", "-e", word]).dir(root);
+    match ask.try_ask(SEARCH_LIMIT) {
+        Ok(answer) => answer.code == Some(0),
+        Err(error) => matches!(error, NoAnswer::TimedOut(_)),
+    }
 }
 
 /// Makes git ignore `file`: unless the repository already does, adds its name to `info/exclude`,

@@ -30,6 +30,8 @@ pub struct VariableUse {
 pub struct VariableUses {
     /// All uses in the order of the files.
     pub places: Vec<VariableUse>,
+    /// Variables that are passed on by their name alone: `environment: [TOKEN]`.
+    pub passed: Vec<String>,
     /// Files in `env_file:` of services: all their variables count as used.
     pub env_files: Vec<PathBuf>,
     /// The compose files that were read, including included and extended ones.
@@ -73,7 +75,16 @@ impl Walk<'_> {
                     drop(self.file(&other, &folder));
                 }
             }
+            for section in ["secrets", "configs"] {
+                for (_, entry) in document.get(section).map(Node::entries).unwrap_or_default() {
+                    self.found.passed.extend(entry.get("environment").and_then(Node::text).map(str::to_owned));
+                }
+            }
             for (_, service) in document.get("services").map(Node::entries).unwrap_or_default() {
+                let args = service.get("build").and_then(|build| build.get("args"));
+                for node in [service.get("environment"), args].into_iter().flatten() {
+                    self.found.passed.extend(passed(node));
+                }
                 if let Some(node) = service.get("env_file") {
                     let listed = self.env_files(node, base);
                     self.found.env_files.extend(listed);
@@ -124,4 +135,11 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+/// Names without a value: `- TOKEN`, `TOKEN:`.
+fn passed(node: &Node) -> impl Iterator<Item = String> {
+    let items = node.items().iter().filter_map(Node::text).filter(|text| !text.contains(['=', '$']));
+    let entries = node.entries().iter().filter(|(_, value)| value.is_null()).map(|(name, _)| name.as_str());
+    items.chain(entries).map(str::to_owned)
 }

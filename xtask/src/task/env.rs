@@ -78,6 +78,9 @@ sets, because the shell overrides every file.
 
 Exit code: 0 done, 2 it could not be done, and nothing was changed.")]
     Set {
+        /// Accept names that nothing in the repository reads
+        #[arg(long)]
+        new: bool,
         /// Names and values
         #[arg(value_name = "VAR=VALUE", required = true)]
         values: Vec<String>,
@@ -106,8 +109,8 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
             ctx.print(|| env::explain_json(&explained), || env::explain_text(&explained));
             Ok(Exit::Success)
         }
-        Command::Set { values } => {
-            let plan = env::plan(ctx, values)?;
+        Command::Set { new, values } => {
+            let plan = env::plan(ctx, values, *new)?;
             if !ctx.dry_run {
                 env::apply(ctx, &plan)?;
             }

@@ -43,7 +43,7 @@ fn set_makes_the_file_from_the_template() {
     assert!(run.stderr.contains(".env created from .env.template"), "{run}");
     assert!(run.stdout.contains("WEB_PORT 18000 -> 18005"), "{run}");
     let bare = Project::new(COMPOSE);
-    bare.run("env set NEW=1").exits(0);
+    bare.run("env set --new NEW=1").exits(0);
     assert_eq!(bare.read(".env"), "NEW=1\n");
 }
 
@@ -77,7 +77,7 @@ fn set_refuses_what_would_not_take_effect_or_is_wrong() {
     snapshot!("env-set-shadowed", &run);
     assert!(!run.stderr.contains("from-shell"), "{run}");
     project.set("COMPOSE_DISABLE_ENV_FILE", "1");
-    refused(&project, "env set NEW=1");
+    refused(&project, "env set --new NEW=1");
 }
 
 /// A project that cannot be read is mended one value at a time.
@@ -133,7 +133,7 @@ fn two_sets_at_once_do_not_undo_each_other() {
     std::thread::scope(|scope| {
         for number in 0..8 {
             let project = &project;
-            scope.spawn(move || project.run(&format!("env set V{number}={number}")).exits(0));
+            scope.spawn(move || project.run(&format!("env set --new V{number}={number}")).exits(0));
         }
     });
     let mut lines: Vec<String> = project.read(".env").lines().map(str::to_owned).collect();

@@ -94,8 +94,8 @@ fn values_are_never_a_command() {
         format!("check-ports -f {COMMAND}.yaml"),
         format!("check-ports --profile {COMMAND} --env-file {COMMAND}"),
         format!("check-ports -p {COMMAND}"),
-        format!("env set A={COMMAND}"),
-        format!("env set B={COMMAND}"),
+        format!("env set --new A={COMMAND}"),
+        format!("env set --new B={COMMAND}"),
         "env check".to_owned(),
         "env explain A".to_owned(),
         "env diff".to_owned(),
@@ -295,7 +295,7 @@ fn root_s_state_folder_is_not_for_others() {
     let state = stack.project.root().join("state");
     std::os::unix::fs::chown(&state, Some(0), Some(0)).unwrap();
     stack.project.set("SUDO_UID", "0");
-    let run = stack.project.run_as_nobody("env set OTHER=1").unwrap().exits(0);
+    let run = stack.project.run_as_nobody("env set --new OTHER=1").unwrap().exits(0);
     assert!(!state.join("leases.json").exists(), "{run}");
     let run = stack.project.run_as_nobody("proxy up").unwrap().exits(2);
     assert!(run.stderr.contains("belongs to user id 0, and this runs as user id 65534"), "{run}");

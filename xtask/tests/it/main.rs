@@ -34,6 +34,8 @@ mod diagnose_stack;
 #[cfg(unix)]
 mod env;
 #[cfg(unix)]
+mod env_prove;
+#[cfg(unix)]
 mod env_set;
 #[cfg(unix)]
 mod fake_docker;

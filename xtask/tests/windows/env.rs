@@ -27,7 +27,7 @@ fn set_keeps_every_other_byte() {
     project.run("env set WEB_PORT=@5").exits(0);
     assert_eq!(project.read(".env"), moved(&project, 5));
     // A new line is like those before it.
-    project.run("env set NEW=1").exits(0);
+    project.run("env set --new NEW=1").exits(0);
     assert_eq!(project.read(".env"), moved(&project, 5) + "\r\nNEW=1\r\n");
     assert_eq!(fs::read_dir(project.dir()).unwrap().count(), 3, "something was left beside it");
 }

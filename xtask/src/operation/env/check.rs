@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::files::EnvProject;
 use super::finding::{Finding, FindingSource};
-use super::{other_places, port_values};
+use super::{names, other_places, port_values};
 use crate::context::Context;
 use crate::envfile::{Document, Issue, IssueKind, Stale, mentions, stale};
 use crate::error::Result;
@@ -87,23 +87,13 @@ fn unknown_variables(
     document: &Document,
     uses: &VariableUses,
 ) -> Vec<Finding> {
-    let Some((path, template)) = &env.template else { return Vec::new() };
+    let Some((path, _)) = &env.template else { return Vec::new() };
     if uses.env_files.iter().any(|used| used == source.path) {
         return Vec::new();
     }
     let own: Vec<_> = document.assigned().collect();
-    let mut known: Vec<String> = template.names();
-    known.extend(template.commented().into_iter().map(|offered| offered.name));
-    known.extend(uses.places.iter().map(|place| place.name.clone()));
-    let within =
-        |text: &str| crate::parse::interpolate::mentions(text).iter().map(|m| m.name.to_owned()).collect::<Vec<_>>();
-    known.extend(own.iter().flat_map(|line| within(line.text.as_deref().unwrap_or_default())));
-    let is_known = |name: &str| {
-        name.is_empty()
-            || name.starts_with("COMPOSE_")
-            || name.starts_with("DOCKER_")
-            || known.iter().any(|k| k == name)
-    };
+    let known = names::known(env, uses);
+    let is_known = |name: &str| name.is_empty() || names::is_of_tool(name) || known.contains(name);
     let template = source.ctx.show(path);
     let finding = |line: &crate::envfile::Assigned| {
         let name = &line.name;

@@ -6,6 +6,7 @@ mod explain;
 mod files;
 mod finding;
 mod init;
+mod names;
 mod other_places;
 mod port_values;
 mod set;

@@ -1,9 +1,9 @@
-//! WriteMode a plan. If Compose does not confirm it, the files are restored.
+//! Writes a plan. If Compose does not confirm it, the files are restored.
 
 use std::collections::BTreeMap;
 
 use super::plan::Plan;
-use super::ports;
+use super::{ports, services};
 use crate::context::Context;
 use crate::decide::Expect;
 use crate::error::{Error, Result};
@@ -12,8 +12,8 @@ use crate::operation::change::readers;
 use crate::operation::change::tracked::WriteMode;
 use crate::{disk, stack, ui};
 
-/// WriteMode the files. If Compose then rejects the project, or publishes or mounts anything in
-/// another way, every file is restored.
+/// Writes the files. If Compose then rejects the project, or publishes or mounts anything in
+/// another way, every file is restored. Prints what else reads a port that has changed.
 pub fn apply(ctx: &Context, plan: &Plan) -> Result<()> {
     let changed = plan.files.iter().filter(|file| file.before.as_deref() != Some(file.after.render()));
     WriteMode::Files.ask_for_files(ctx, &changed.map(|file| file.path.clone()).collect::<Vec<_>>())?;
@@ -38,17 +38,17 @@ fn takes_effect(ctx: &Context, plan: &Plan) -> Result<()> {
 fn prove(ctx: &Context, plan: &Plan, before: &Model) -> Result<()> {
     let values: BTreeMap<String, String> =
         plan.edits.iter().map(|edit| (edit.variable.clone(), edit.to.clone())).collect();
-    let shown: Vec<String> =
-        values.iter().map(|(name, value)| format!("{name}={}", ui::mask_value(name, value))).collect();
-    let cause = shown.join(" ");
+    let cause = ports::cause(&values);
+    let restored = |error: Error| error.hint("the file was restored");
     let after = before.read_again(ctx).map_err(|error| {
-        let refused = Error::new(format!("Compose rejects the project with {cause}: {}", error.message()));
-        refused.hint("the file was restored")
+        restored(Error::new(format!("Compose rejects the project with {cause}: {}", error.message())))
     })?;
     if ports::sets_compose_files(&values) {
         return Ok(());
     }
-    ports::same_addresses(&before.port_differences(&after, &|_| Expect::Any), &before.stack, &values)?;
+    let differences = before.port_differences(&after, &|_| Expect::Any);
+    ports::same_addresses(&differences, (&before.stack, &after.stack), &values)?;
+    services::changes(&before.stack, &after.stack, &values).map_err(restored)?;
     let Some(mount) = before.mount_difference(&after) else {
         note_readers(ctx, &values, before, &after);
         return Ok(());

@@ -3,6 +3,7 @@
 mod apply;
 mod plan;
 mod ports;
+mod services;
 
 pub use apply::apply;
 pub(crate) use plan::{plan, show};

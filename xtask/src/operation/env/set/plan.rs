@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::ports;
+use super::{ports, services};
 use crate::context::Context;
 use crate::envfile::{Dependents, Document, PortMove};
 use crate::error::{Error, Result};
@@ -14,6 +14,7 @@ use crate::model::{ComposeOptions, Stack};
 use crate::operation::change::env_file::read;
 use crate::operation::change::{dependents, moves};
 use crate::operation::env::files::{EnvProject, writable};
+use crate::operation::env::names::refuse_unknown;
 use crate::stack;
 use crate::ui::{self, Format};
 
@@ -24,6 +25,8 @@ pub struct Plan {
     /// The options for reading the project before the change.
     pub(super) options: ComposeOptions,
     warnings: Vec<String>,
+    /// The single ports that change.
+    pub(super) moves: Vec<PortMove>,
     /// Held until the files are written, so that no other `env set` writes in between.
     _lock: Option<ProjectLock>,
 }
@@ -59,14 +62,18 @@ struct Changed {
     file: String,
 }
 
-/// Refuses values that could not take effect.
-pub fn plan(ctx: &Context, words: &[String]) -> Result<Plan> {
+/// Refuses values that could not take effect and, unless they may be `new`, names that nothing reads.
+pub fn plan(ctx: &Context, words: &[String], new: bool) -> Result<Plan> {
     let values = assignments(words)?;
+    ports::refuse_files_with_others(&values)?;
     if let Some(name) = values.keys().find(|name| ctx.var(name).is_some()) {
         return Err(moves::shadowed_by_shell(name, ctx));
     }
     let turn = lock(ctx);
     let env = crate::operation::env::files::gather(ctx)?;
+    if !new {
+        values.iter().try_for_each(|(name, value)| refuse_unknown(ctx, &env, name, value))?;
+    }
     let now = stack::read(&env.options(ctx), &ctx.dir, &|name| ctx.var(name));
     let then = model_after(ctx, &env, &values);
     let mut warnings = Vec::new();
@@ -84,9 +91,13 @@ pub fn plan(ctx: &Context, words: &[String]) -> Result<Plan> {
     };
     if let Ok(then) = &then {
         warnings.extend(ports::warnings(ctx, then, &moves));
+        if let Ok(now) = &now {
+            warnings.extend(services::changes(now, then, &values)?);
+            warnings.extend(ports::warnings_about_files(now, then, &values));
+        }
     }
     let options = env.options(ctx);
-    let mut plan = Plan { edits: Vec::new(), files: Vec::new(), options, warnings, _lock: turn };
+    let mut plan = Plan { edits: Vec::new(), files: Vec::new(), options, warnings, moves, _lock: turn };
     let offered = env.template_in_use().map(|(_, template)| template.values(&|name| ctx.var(name), &|_| None));
     let offered = offered.transpose()?.unwrap_or_default();
     for (variable, to) in values {
@@ -100,7 +111,7 @@ pub fn plan(ctx: &Context, words: &[String]) -> Result<Plan> {
     for path in paths {
         let known = plan.files.iter().any(|file| file.path == path);
         if !known {
-            let file = planned_file(ctx, &env, &path, &plan.edits, &moves)?;
+            let file = planned_file(ctx, &env, &path, &plan.edits, &plan.moves)?;
             plan.files.push(file);
         }
     }

@@ -10,7 +10,7 @@ use crate::exec::Command;
 use crate::model::{Affixes, Origin, PortMapping, PortRange, Stack, Tenant};
 use crate::operation::change::proof;
 use crate::operation::check::project::{CheckedProject, is_free};
-use crate::{disk, project, ui};
+use crate::{disk, project, stack, ui};
 
 fn mappings_fed_by<'a>(model: &'a Stack, name: &'a str) -> impl Iterator<Item = (&'a PortMapping, String)> {
     model.ports().filter_map(move |wanted| {
@@ -26,29 +26,80 @@ pub(super) fn check(ctx: &Context, now: Option<&Stack>, then: &Stack, values: &B
     for (name, value) in values {
         let Some((mapping, place)) = mappings_fed_by(then, name).next() else { continue };
         if mapping.published.is_none() && !value.is_empty() {
-            return Err(not_a_port(name, value, &mapping.service, &place, &Affixes::default())
+            return Err(not_a_port(name, value, &mapping.service, &place, &example(now, name, value))
                 .hint(format!("`cargo xtask env explain {name}` shows what uses it in {}", ctx.show(&then.dir))));
         }
     }
     match now.filter(|_| !sets_compose_files(values)) {
-        Some(now) => same_addresses(&port_differences(now, then, &|_| Expect::Any), now, values),
+        Some(now) => same_addresses(&port_differences(now, then, &|_| Expect::Any), (now, then), values),
         None => Ok(()),
     }
 }
 
-/// COMPOSE_* variables choose the compose files, and so the ports.
+/// A valid value for a variable that sets a port: its own text with another number, or the user's
+/// address with the current number.
+fn example(now: Option<&Stack>, name: &str, value: &str) -> String {
+    let current = now.into_iter().flat_map(Stack::ports).find_map(|wanted| {
+        let origin = wanted.origin.as_ref().filter(|origin| origin.variable.as_deref() == Some(name))?;
+        Some((origin.affixes.clone(), wanted.mapping.published?.first))
+    });
+    let (affixes, port) = current.unwrap_or((Affixes::default(), 8000));
+    let is_address = |text: &str| text.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();
+    match value.strip_suffix(':') {
+        Some(address) if is_address(address) => format!("{value}{port}"),
+        _ => affixes.value(port),
+    }
+}
+
+/// Variables that choose the compose files, and so every port.
+const FILES: [&str; 2] = [stack::COMPOSE_FILE, stack::SEPARATOR];
+
+/// The user names other files, whatever they publish.
 pub(super) fn sets_compose_files(values: &BTreeMap<String, String>) -> bool {
-    values.keys().any(|name| name.starts_with("COMPOSE_"))
+    values.keys().any(|name| FILES.contains(&name.as_str()))
+}
+
+/// Ports that other compose files publish on more addresses than now.
+pub(super) fn warnings_about_files(now: &Stack, then: &Stack, values: &BTreeMap<String, String>) -> Vec<String> {
+    if !sets_compose_files(values) {
+        return Vec::new();
+    }
+    let differences = port_differences(now, then, &|_| Expect::Any);
+    let wider = differences.iter().filter(|difference| difference.after.is_some() && !difference.only_narrows());
+    wider.map(|difference| proof::refusal(&cause(values), difference).message().to_owned()).collect()
+}
+
+/// With other files no value could be proved.
+pub(super) fn refuse_files_with_others(values: &BTreeMap<String, String>) -> Result<()> {
+    let (files, others): (Vec<&String>, Vec<&String>) = values.keys().partition(|name| FILES.contains(&name.as_str()));
+    let (Some(file), Some(other)) = (files.first(), others.first()) else { return Ok(()) };
+    Err(Error::new(format!("{file} chooses the compose files, so the effect of {other} cannot be verified with it"))
+        .hint(format!("set {file} alone, then the others")))
+}
+
+/// `DB_PORT=5433 MEM=1g`; secrets masked.
+pub(super) fn cause(values: &BTreeMap<String, String>) -> String {
+    let shown: Vec<String> =
+        values.iter().map(|(name, value)| format!("{name}={}", ui::mask_value(name, value))).collect();
+    shown.join(" ")
 }
 
 /// An error for the first port that would have other addresses or another target port. Fewer
-/// addresses are allowed.
+/// addresses are allowed, and so is a target port that is the same variable's number. Services that
+/// COMPOSE_PROFILES adds or removes do not count.
 pub(super) fn same_addresses(
     differences: &[PortDifference],
-    now: &Stack,
+    (now, then): (&Stack, &Stack),
     values: &BTreeMap<String, String>,
 ) -> Result<()> {
-    let Some(difference) = differences.iter().find(|difference| !difference.only_narrows()) else { return Ok(()) };
+    let selects = values.contains_key("COMPOSE_PROFILES");
+    let is_kept = |service: &str| now.service(service).is_some() && then.service(service).is_some();
+    let is_named = |difference: &&PortDifference| {
+        difference.only_narrows()
+            || follows(difference, values).only_narrows()
+            || selects && !is_kept(difference.service())
+    };
+    let Some(difference) = differences.iter().find(|difference| !is_named(difference)) else { return Ok(()) };
     let origin = difference.before.as_ref().and_then(|mapping| {
         let wanted = now.ports().find(|wanted| wanted.mapping == *mapping)?;
         wanted.origin.as_ref()
@@ -73,10 +124,24 @@ pub(super) fn same_addresses(
         .hint("if you mean it, edit the file by hand: this command never makes a port reachable from more addresses"))
 }
 
-fn not_a_port(name: &str, value: &str, service: &str, place: &str, affixes: &Affixes) -> Error {
+/// The difference without a target port that moves along with the published one, because both are
+/// the number that was set.
+fn follows(difference: &PortDifference, values: &BTreeMap<String, String>) -> PortDifference {
+    let mut rest = difference.clone();
+    if let (Some(before), Some(after)) = (&rest.before, &mut rest.after) {
+        let is_both = |mapping: &PortMapping| mapping.published == Some(PortRange::one(mapping.target));
+        let number = after.target.to_string();
+        let is_set = values.values().any(|value| value.rsplit(':').next() == Some(number.as_str()));
+        if is_both(before) && is_both(after) && is_set {
+            after.target = before.target;
+        }
+    }
+    rest
+}
+
+fn not_a_port(name: &str, value: &str, service: &str, place: &str, example: &str) -> Error {
     let value = ui::clean(value);
-    let example =
-        Command::new("cargo").args(["xtask", "env", "set", &format!("{name}={}", affixes.value(8000))]).line();
+    let example = Command::new("cargo").args(["xtask", "env", "set", &format!("{name}={example}")]).line();
     Error::new(format!("{name}={value} is not a port, but service `{service}` publishes it ({place})"))
         .hint(format!("use a number from 1 to 65535, or a range such as 8000-8009: `{example}`"))
 }
@@ -85,9 +150,7 @@ fn not_a_port(name: &str, value: &str, service: &str, place: &str, affixes: &Aff
 pub(super) fn explain_failure(now: &Stack, values: &BTreeMap<String, String>, error: Error) -> Error {
     let bad = values.iter().find_map(|(name, value)| {
         let (mapping, place) = mappings_fed_by(now, name).next().filter(|_| value.parse::<PortRange>().is_err())?;
-        let mut origins = now.ports().filter_map(|wanted| wanted.origin.as_ref());
-        let origin = origins.find(|origin| origin.variable.as_ref() == Some(name))?;
-        Some(not_a_port(name, value, &mapping.service, &place, &origin.affixes))
+        Some(not_a_port(name, value, &mapping.service, &place, &example(Some(now), name, value)))
     });
     bad.unwrap_or_else(|| error.within("Compose cannot read the project with these values"))
 }
