@@ -71,25 +71,34 @@ pub fn moved_port<'a>(
     let unless = |in_container: bool| (!in_container).then_some(one);
     // A value with the variable's own name is about the same port, whatever its number is.
     let assigned = |name: &str| of_variable(name).or_else(|| unless(targets.any(port)));
-    match (read_by, &mention.form) {
-        (_, Form::Url(Host::Gateway)) | (ReadBy::File(RunsOn::Host), _) => Some(one),
-        (ReadBy::File(RunsOn::Container), _) => None,
-        (ReadBy::File(RunsOn::Either), Form::Url(Host::Loopback)) => Some(one),
-        (ReadBy::File(RunsOn::Either), Form::Url(_)) => unless(targets.any(port)),
-        (ReadBy::Service { name, .. }, _) if targets.on_host.contains(name) => Some(one),
-        (ReadBy::Service { .. } | ReadBy::EnvFile, Form::Url(Host::Any)) => None,
-        // What a container itself listens on.
-        (ReadBy::Service { name, section: Section::Command, .. }, Form::Url(_)) => {
-            unless(targets.of_service(name, port))
+    let form = &mention.form;
+    if *form == Form::Url(Host::Gateway) {
+        return Some(one);
+    }
+    match read_by {
+        ReadBy::File(RunsOn::Host) => Some(one),
+        ReadBy::File(RunsOn::Container) => None,
+        ReadBy::File(RunsOn::Either) => match form {
+            Form::Url(host) => unless(*host == Host::Any && targets.any(port)),
+            Form::Assignment(name) => assigned(name),
+        },
+        ReadBy::EnvFile => match form {
+            Form::Url(host) => unless(*host == Host::Any),
+            Form::Assignment(name) => assigned(name),
+        },
+        ReadBy::Service { name, .. } if targets.on_host.contains(name) => Some(one),
+        ReadBy::Service { name, section, value } => {
+            let is_own = targets.of_service(name, port);
+            match form {
+                Form::Url(Host::Any) => None,
+                // What the container itself listens on.
+                Form::Url(_) if *section == Section::Command => unless(is_own),
+                Form::Url(_) => unless(is_own && is_own_check(value)),
+                Form::Assignment(name) if *section == Section::Values => assigned(name),
+                // A port in a label is that of the container: `loadbalancer.server.port`.
+                Form::Assignment(_) => None,
+            }
         }
-        (ReadBy::Service { name, value, .. }, Form::Url(_)) => {
-            unless(targets.of_service(name, port) && is_own_check(value))
-        }
-        (ReadBy::EnvFile, Form::Url(_)) => Some(one),
-        (ReadBy::Service { section: Section::Values, .. } | ReadBy::EnvFile, Form::Assignment(name))
-        | (ReadBy::File(RunsOn::Either), Form::Assignment(name)) => assigned(name),
-        // A port in a label is that of the container: `loadbalancer.server.port`.
-        (ReadBy::Service { .. }, Form::Assignment(_)) => None,
     }
 }
 

@@ -47,8 +47,12 @@ Examples:
   cargo xtask env check --format json
 
 Finds variables that are missing, unknown, set twice or overridden by the shell;
-comments that Compose reads as values; `$` that expands to nothing; and values
-that name a port which has moved.
+comments that Compose reads as values; `$` that expands to nothing; values that
+are no ports, or the same port twice; and values that name a port which has moved.
+
+Compose files, files in env_file: and settings that git tracks are searched for URLs
+and assignments with a moved port. In a tracked file that is a note, not a finding,
+because the number is right in other checkouts.
 
 Exit code: 0 nothing found, 1 findings, 2 a line that Compose refuses, or no .env.")]
     Check {},
@@ -68,10 +72,11 @@ Exit code: 0 something sets or uses it, 1 nothing does, 2 it could not be done."
 Examples:
   cargo xtask env set BACKEND_PORT=8001
   cargo xtask env set BACKEND_PORT=8001 'GREETING=hello, world' --dry-run
+  cargo xtask env set --new FEATURE_X=on     a name that nothing here reads
 
 Every other byte of the file stays. Compose verifies the change: if it rejects the
 project, or a port would become reachable from more addresses, or a path would turn
-into a volume, the file is restored. Asks before changing a file that git tracks
+into a volume, or a service would be lost, the file is restored. Asks before changing a file that git tracks
 (--yes agrees). Values that .env.template derives from a port
 (`http://localhost:${BACKEND_PORT}`) change with it. Refuses a variable that the shell
 sets, because the shell overrides every file.

@@ -25,7 +25,7 @@ fn start_reports_a_stack_that_answers() {
     assert_eq!(
         answer,
         json!({
-            "schema": 1, "project": "demo", "moved": [], "not_published": [],
+            "schema": 1, "project": "demo", "moved": [], "not_published": [], "places": [],
             "services": [{ "service": "web", "state": "healthy", "urls": [format!("http://localhost:{port}")] }],
         })
     );

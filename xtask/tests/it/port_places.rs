@@ -190,6 +190,9 @@ fn a_dry_run_and_json_list_the_same_places() {
     assert_eq!(places.as_array().unwrap().len(), PLACES.len() + 5, "{places}");
     assert_eq!(places[0]["file"], json!("compose.yaml"));
     assert_eq!(places[0]["from"], json!(project.port(1)));
+    let set = project.run("env set API_PORT=@7 --dry-run").exits(0);
+    assert!(set.stderr.contains("note: compose.yaml:2 names localhost:18001, but API_PORT is now 18007"), "{set}");
+    assert!(!set.stderr.contains("WEB_PORT"), "{set}");
     // They are told when the ports move, and not again.
     let again = project.run("check-ports").exits(0);
     assert_eq!(count(&again.stderr), 0, "{again}");

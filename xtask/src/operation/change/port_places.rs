@@ -2,15 +2,16 @@
 //! the main checkout, or had before a move. They are reported and never edited.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::moves::Move;
+use super::moves::{Move, PortSource};
 use super::tracked::WriteMode;
 use crate::context::Context;
 use crate::decide::{MovedPort, Slot, is_generated, published, slots};
-use crate::envfile::Document;
-use crate::model::{ComposeOptions, Stack, Wanted};
+use crate::envfile::{Document, PortMove};
+use crate::model::{Affixes, ComposeOptions, Stack, Wanted};
 use crate::project::Project;
 use crate::stack::{self, PortPlace, PortPlaces};
 use crate::{disk, ui};
@@ -56,17 +57,33 @@ fn find(ctx: &Context, model: &Stack, moves: &[Move]) -> PortPlaces {
 
 /// Prints a note for each place, up to a limit.
 pub(crate) fn note(project: &Project, moves: &[Move], writes: WriteMode) {
-    let PortPlaces { places, .. } = of_moves(project, moves);
-    for place in places.iter().take(MOST_LINES) {
-        let PortPlace { file, line, .. } = place;
-        ui::note(&format!("note: {}:{line} {}", project.ctx.show(file), sentence(place)));
+    // Ports of one run are known to this run alone.
+    print(&project.ctx, &of_moves(project, moves).places, writes != WriteMode::Environment);
+}
+
+/// The same for variables that were set.
+pub(crate) fn note_variables(ctx: &Context, moves: &[PortMove]) {
+    let to_move = |step: &PortMove| Move {
+        source: PortSource::Variable(step.variable.clone()),
+        from: step.from,
+        to: step.to,
+        file: PathBuf::new(),
+        affixes: Affixes::default(),
+        back: None,
+    };
+    let moves: Vec<Move> = moves.iter().map(to_move).collect();
+    if let (false, Ok(model)) = (moves.is_empty(), stack::read(&ctx.options, &ctx.dir, &|name| ctx.var(name))) {
+        print(ctx, &find(ctx, &model, &moves).places, true);
     }
-    let more = places.len().saturating_sub(MOST_LINES);
-    if more > 0 {
-        let places = ui::count(more, "more place");
-        // Ports of one run are known to this run alone.
-        let all = if writes == WriteMode::Environment { "" } else { ": `cargo xtask env check` lists all" };
-        ui::note(&format!("note: and {places}{all}"));
+}
+
+fn print(ctx: &Context, places: &[PortPlace], are_kept: bool) {
+    for place in places.iter().take(MOST_LINES) {
+        ui::note(&format!("note: {}:{} {}", ctx.show(&place.file), place.line, sentence(place)));
+    }
+    if let Some(more @ 1..) = places.len().checked_sub(MOST_LINES) {
+        let all = if are_kept { ": `cargo xtask env check` lists all" } else { "" };
+        ui::note(&format!("note: and {}{all}", ui::count(more, "more place")));
     }
 }
 
@@ -114,7 +131,10 @@ fn moved_ports(ctx: &Context, located: &stack::Project, model: &Stack, moves: &[
                 continue;
             }
             let others = known.iter().filter_map(|ports| ports.get(&slot).copied()).chain(step.map(|step| step.from));
-            let variable = wanted.origin.as_ref().and_then(|origin| origin.variable.clone());
+            // A port that is moved by itself is not the variable's any more.
+            let by_itself = step.is_some_and(|step| step.slot().is_some());
+            let origin = wanted.origin.as_ref().filter(|_| !by_itself);
+            let variable = origin.and_then(|origin| origin.variable.clone());
             found.extend(others.map(|from| MovedPort {
                 from,
                 to,
@@ -149,8 +169,7 @@ fn default_model(ctx: &Context, located: &stack::Project, model: &Stack, moves: 
         name if variables.contains(name) => template.get(name).map(|found| found.value.clone()),
         name => ctx.var(name).or_else(|| located.env_files.get(name).map(|(value, _)| value.to_owned())),
     };
-    let is_ours =
-        |file: &&std::path::PathBuf| disk::read(file).ok().flatten().is_some_and(|bytes| is_generated(&bytes));
+    let is_ours = |file: &&PathBuf| disk::read(file).ok().flatten().is_some_and(|bytes| is_generated(&bytes));
     let options = ComposeOptions {
         files: located.files.iter().filter(|file| !is_ours(file)).cloned().collect(),
         project_name: Some(model.name.clone()).filter(|name| !name.is_empty()),

@@ -52,9 +52,10 @@ pub(super) fn refuse_unknown(ctx: &Context, env: &EnvProject, name: &str, value:
     let is_passed_on = file.is_some_and(|file| uses.env_files.iter().any(|used| used == file));
     let own: Vec<String> = env.files.iter().flat_map(|(_, document)| document.names()).collect();
     let all: Vec<&str> = known.iter().chain(&own).map(String::as_str).collect();
-    let meant = match is_passed_on {
-        true => all.iter().copied().find(|known| is_misspelt(name, known)),
-        false => nearest(name, all.iter().copied()),
+    let meant = if is_passed_on {
+        all.iter().copied().find(|known| is_misspelt(name, known))
+    } else {
+        nearest(name, all.iter().copied())
     };
     if is_passed_on && meant.is_none() || git::has_word(&env.project.dir, name) {
         return Ok(());

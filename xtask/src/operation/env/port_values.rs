@@ -42,12 +42,11 @@ fn same_ports(ctx: &Context) -> Vec<Finding> {
         let (of, other) = if set_in(later).is_some() { (later, earlier) } else { (earlier, later) };
         let (variable, path, line) = set_in(of)?;
         let source = FindingSource { ctx, path };
-        let by = match set_in(other) {
-            Some((name, path, line)) => format!("{name} ({}:{line})", ctx.show(path)),
-            None => {
-                let origin = other.origin.as_ref()?;
-                format!("{}:{}", ctx.show(&origin.file), origin.line)
-            }
+        let by = if let Some((name, path, line)) = set_in(other) {
+            format!("{name} ({}:{line})", ctx.show(path))
+        } else {
+            let origin = other.origin.as_ref()?;
+            format!("{}:{}", ctx.show(&origin.file), origin.line)
         };
         let message = format!(
             "{variable} gives service `{}` port {}, which {by} gives service `{}`",

@@ -22,7 +22,7 @@ pub(super) fn blank(line: &mut [u8], comments: Comments, in_block: &mut bool) {
     let start = line.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(line.len());
     let first = &line[start..];
     match comments {
-        Comments::Slashes => return blank_slashes(line, in_block),
+        Comments::Slashes => blank_slashes(line, in_block),
         Comments::LineStart if first.starts_with(b"#") || first.starts_with(b"//") => line.fill(b' '),
         Comments::Batch if first.starts_with(b"::") || is_rem(first) => line.fill(b' '),
         Comments::LineStart | Comments::Batch => {}
@@ -43,11 +43,10 @@ fn blank_from(line: &mut [u8], begins: impl Fn(u8) -> bool) {
         let byte = line[at];
         match quote {
             Some(open) if byte == open => quote = None,
-            Some(_) => {}
             None if begins(byte) && before.is_ascii_whitespace() => return line[at..].fill(b' '),
             // `don't` opens none.
             None if matches!(byte, b'"' | b'\'') && !before.is_ascii_alphanumeric() => quote = Some(byte),
-            None => {}
+            _ => {}
         }
         before = byte;
     }
@@ -69,7 +68,6 @@ fn blank_slashes(line: &mut [u8], in_block: &mut bool) {
         match (quote, two) {
             (Some(_), (b'\\', Some(_))) => at += 1,
             (Some(open), (byte, _)) if byte == open => quote = None,
-            (Some(_), _) => {}
             // `http://` outside quotes is a URL all the same.
             (None, (b'/', Some(b'/'))) if at == 0 || line[at - 1] != b':' => return line[at..].fill(b' '),
             (None, (b'/', Some(b'*'))) => {
@@ -77,7 +75,7 @@ fn blank_slashes(line: &mut [u8], in_block: &mut bool) {
                 continue;
             }
             (None, (byte @ (b'"' | b'\'' | b'`'), _)) => quote = Some(byte),
-            (None, _) => {}
+            _ => {}
         }
         at += 1;
     }

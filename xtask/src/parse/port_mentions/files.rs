@@ -143,14 +143,14 @@ pub fn file_kind(path: &str) -> Option<FileKind> {
 /// `.env`, `.env.local`, `web.env`; no template.
 fn is_env_file(name: &str) -> bool {
     let is_template = ["example", "sample", "template", "dist", "defaults"].iter().any(|word| name.contains(word));
-    let is_env = name == ".env" || name.starts_with(".env.") || name.ends_with(".env");
+    let is_env = name == ".env" || name.starts_with(".env.") || name.rsplit('.').next() == Some("env");
     is_env && !is_template
 }
 
 /// `vite.config`, `webpack.dev`, `karma.conf`, `proxy.conf`.
 fn is_tool_settings(stem: &str, extension: &str) -> bool {
     let is_config = [".config", ".conf"].iter().any(|end| stem.ends_with(end));
-    let is_part = [".config.", ".conf."].iter().any(|part| stem.contains(part)) && !stem.ends_with(".d");
+    let is_part = [".config.", ".conf."].iter().any(|part| stem.contains(part)) && stem.rsplit('.').next() != Some("d");
     let is_webpack = stem.starts_with("webpack.") && extension != "json";
     is_config || is_part || is_webpack
 }

@@ -175,11 +175,10 @@ fn number(line: &[u8], at: usize) -> Option<(u16, usize)> {
 fn ends_a_port(after: &[u8]) -> bool {
     let next_is_digit = after.get(1).is_some_and(u8::is_ascii_digit);
     match after.first() {
-        None => true,
         Some(byte) if byte.is_ascii_alphanumeric() => false,
         Some(b'_' | b'$' | b'{') => false,
         Some(b'-' | b':' | b'.') => !next_is_digit,
-        Some(_) => true,
+        _ => true,
     }
 }
 
@@ -326,7 +325,7 @@ mod tests {
             for found in in_text(bytes, syntax) {
                 let span = &bytes[found.span.clone()];
                 assert!(span.ends_with(found.port.to_string().as_bytes()), "{found:?}");
-                let line = bytes[..found.span.start].iter().filter(|byte| **byte == b'\n').count() + 1;
+                let line = bytes[..found.span.start].split(|byte| *byte == b'\n').count();
                 assert_eq!(line, found.line, "{found:?}");
             }
         }

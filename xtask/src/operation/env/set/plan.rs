@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::ledger::ProjectLock;
 use crate::model::{ComposeOptions, Stack};
 use crate::operation::change::env_file::read;
-use crate::operation::change::{dependents, moves};
+use crate::operation::change::{dependents, moves, port_places};
 use crate::operation::env::files::{EnvProject, writable};
 use crate::operation::env::names::refuse_unknown;
 use crate::stack;
@@ -214,6 +214,7 @@ pub fn show(ctx: &Context, plan: &Plan) {
         plan.files.iter().for_each(|file| dependents::show(ctx, &file.path, &file.dependents));
     }
     plan.warnings.iter().for_each(|warning| ui::warn(&ui::clean(warning)));
+    port_places::note_variables(ctx, &plan.moves);
 }
 
 fn changed_line(ctx: &Context, name: &str, from: Option<&str>, to: &str, file: &Path) -> Changed {
