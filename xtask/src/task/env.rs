@@ -76,10 +76,10 @@ Examples:
 
 Every other byte of the file stays. Compose verifies the change: if it rejects the
 project, or a port would become reachable from more addresses, or a path would turn
-into a volume, or a service would be lost, the file is restored. Asks before changing a file that git tracks
-(--yes agrees). Values that .env.template derives from a port
+into a volume, or a service would be lost, the file is restored. Asks before changing
+a file that git tracks (--yes agrees). Values that .env.template derives from a port
 (`http://localhost:${BACKEND_PORT}`) change with it. Refuses a variable that the shell
-sets, because the shell overrides every file.
+sets, because the shell overrides every file, and a name that nothing here reads.
 
 Exit code: 0 done, 2 it could not be done, and nothing was changed.")]
     Set {

@@ -80,9 +80,9 @@ fn an_address_without_a_port_gets_a_command_that_works() {
 fn a_named_port_changes_with_all_that_reads_it() {
     let Some(project) = project("") else { return };
     let run = project.run("env set WEB_PORT=@5").exits(0);
-    assert!(run.stderr.contains("note: web.environment.SEEN changes too: 18000 -> 18005"), "{run}");
+    assert!(run.stderr.contains("web.environment.SEEN 18000 -> 18005"), "{run}");
     let run = project.run("env set SAME=@6").exits(0);
-    assert!(run.stderr.contains("note: web.ports[1].target changes too: 18001 -> 18006"), "{run}");
+    assert!(run.stderr.contains("web.ports[1].target 18001 -> 18006"), "{run}");
     // Without a port there is nothing to tell.
     assert_eq!(project.run("env set MEM=128m").exits(0).stderr, "");
 }

@@ -292,7 +292,7 @@ fn env_set_lists_what_changes_along_with_a_port() {
         let run = project.run(&format!("env set REDIS_PORT={}", project.port(1))).exits(0).says(kind.4);
         assert!(run.stderr.contains("note: this also changes what services and containers read:"), "{run}");
         assert_eq!(project.read(".env"), project.fill("REDIS_PORT=@1\n"), "{run}");
-        project.run("env set A=2").exits(0).never_says("also changes");
+        project.run("env set --new A=2").exits(0).never_says("also changes");
     });
 }
 
