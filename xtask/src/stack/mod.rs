@@ -20,6 +20,7 @@ mod service_env;
 mod settings;
 mod templates;
 mod variable_uses;
+mod wait;
 
 #[cfg(test)]
 mod tests;
@@ -39,3 +40,4 @@ pub use service_env::missing_env_files;
 pub use settings::{FILE as SETTINGS_FILE, OnConflict, Settings};
 pub use templates::{template_for, template_in, template_of};
 pub use variable_uses::{VariableUse, VariableUses, variable_uses};
+pub use wait::WaitRule;

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::wait::{self, WaitRule};
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::labels::{RouteOptions, is_host};
@@ -39,6 +40,8 @@ pub struct Settings {
     /// Default of `--no-write`: `start` passes name and ports to Compose in its environment and writes
     /// no file.
     pub no_write: bool,
+    /// `[wait]`: which ports of a service have to answer.
+    pub wait: BTreeMap<String, WaitRule>,
     /// `[proxy]`: start by names by default.
     pub named_start: bool,
     /// `[proxy]`: the project's host name without `.localhost`.
@@ -65,6 +68,8 @@ struct File {
     wait_timeout: Option<u64>,
     #[serde(default)]
     urls: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    wait: BTreeMap<String, Spanned<toml::Value>>,
     #[serde(default)]
     proxy: Proxy,
 }
@@ -125,11 +130,11 @@ impl Settings {
     }
 }
 
-fn parse(text: &str) -> Result<Settings> {
+pub(super) fn parse(text: &str) -> Result<Settings> {
     let file: File = toml::from_str(text).map_err(|error| {
         let line = line(text, error.span().map_or(0, |span| span.start));
         Error::new(format!("line {line}: {}", error.message()))
-            .hint("settings are port_range = \"8000-8009\", on_conflict, wait_timeout, [urls] and [proxy]")
+            .hint("settings are port_range = \"8000-8009\", on_conflict, wait_timeout, [urls], [wait] and [proxy]")
     })?;
     check_proxy(text, &file.proxy)?;
     let port_range = file.port_range.map(|range| {
@@ -143,6 +148,7 @@ fn parse(text: &str) -> Result<Settings> {
         on_conflict: file.on_conflict,
         wait_timeout: file.wait_timeout,
         urls: file.urls,
+        wait: wait::rules(text, file.wait)?,
         no_write: false,
         named_start: file.proxy.start,
         proxy_host: file.proxy.host.map(Spanned::into_inner),
@@ -150,7 +156,7 @@ fn parse(text: &str) -> Result<Settings> {
     })
 }
 
-fn line(text: &str, at: usize) -> usize {
+pub(super) fn line(text: &str, at: usize) -> usize {
     text[..at.min(text.len())].matches('\n').count() + 1
 }
 

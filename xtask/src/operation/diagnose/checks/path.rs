@@ -21,8 +21,7 @@ pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
     }
     let mut found: Vec<Finding> = Vec::new();
     for (check, no_answer) in checks.iter().filter_map(|check| Some((check, check.no_answer.as_ref()?))) {
-        let Some(container) = own.iter().find(|container| container.id == check.container) else { continue };
-        let new = finding(facts, container, check, no_answer);
+        let new = finding(facts, check, no_answer);
         // Both address families break at the same place.
         if found.iter().all(|old| old.remedy != new.remedy || old.title != new.title) {
             found.push(new);
@@ -82,11 +81,13 @@ fn is_engine_dns(ip: IpAddr) -> bool {
     ip == IpAddr::from([127, 0, 0, 11])
 }
 
-fn finding(facts: &Facts, container: &Container, check: &AnswerCheck, no_answer: &NoAnswer) -> Finding {
-    let (name, service) = (ui::clean(&container.name), ui::clean(&check.service));
+fn finding(facts: &Facts, check: &AnswerCheck<'_>, no_answer: &NoAnswer) -> Finding {
+    let endpoint = &check.endpoint;
+    let container = endpoint.container;
+    let (name, service) = (ui::clean(&container.name), ui::clean(endpoint.service));
     // Quoted for commands.
-    let (id, word) = (ui::argument(container.reference()), ui::argument(&check.service));
-    let target = check.target;
+    let (id, word) = (ui::argument(container.reference()), ui::argument(endpoint.service));
+    let target = endpoint.target;
     let inside = look_inside(facts, container);
     let (seen, why, remedy) = match find_break(no_answer, target, inside.as_deref()) {
         Break::Forwarder => (
@@ -127,8 +128,8 @@ fn finding(facts: &Facts, container: &Container, check: &AnswerCheck, no_answer:
             ),
         ),
     };
-    let title = format!("port {} of {name}", check.address.port());
-    Finding::new("path.answers", title, Status::Problem, format!("{}: {no_answer}; {seen}", check.address))
+    let title = format!("port {} of {name}", endpoint.address.port());
+    Finding::new("path.answers", title, Status::Problem, format!("{}: {no_answer}; {seen}", endpoint.address))
         .why(why)
         .remedy(remedy)
 }
