@@ -23,6 +23,7 @@ pub mod iptables_save;
 pub mod lsof;
 pub mod netsh;
 pub mod netstat;
+pub mod nft_chains;
 pub mod own_container;
 pub mod proc_net;
 pub mod proc_route;
@@ -53,6 +54,7 @@ mod tests {
         let _ = firewall::ufw_conf(bytes);
         let _ = firewall::drops_input(bytes);
         drop(iptables_save::nat(bytes));
+        drop(nft_chains::part(bytes));
         let _ = sysctl::range(bytes);
         for layout in [ip_table::TCP4, ip_table::TCP6, ip_table::UDP4, ip_table::UDP6] {
             drop(ip_table::sockets(bytes, &layout));

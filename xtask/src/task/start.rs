@@ -11,7 +11,7 @@ use crate::operation::change::moves;
 use crate::operation::check::project::{CheckedProject, Row};
 use crate::operation::check::{engine_host, report};
 use crate::operation::proxy::named_start::NamedStart;
-use crate::operation::services::proof::{PortProof, Proof};
+use crate::operation::services::proof::PortProof;
 use crate::operation::services::urls::{self, ServiceUrls};
 use crate::operation::services::wait::{ServiceState, states};
 use crate::operation::start::launch;
@@ -177,7 +177,7 @@ fn report_started(
     };
     let states = states(&found.stack, &containers);
     if error.is_some() {
-        leave_out_silent(&mut containers, ports);
+        leave_out_down(&mut containers, ports);
     }
     let mut urls = named_start.map(|named_start| named_start.urls(found)).unwrap_or_default();
     for published in urls::urls(ctx, found, &containers) {
@@ -230,14 +230,14 @@ fn report_started(
     Ok(Exit::Success)
 }
 
-/// Ports at which nothing answers have no URL.
-fn leave_out_silent(containers: &mut [Container], ports: &[PortProof]) {
-    let is_silent = |binding: &Binding| {
+/// Ports at which nothing answers, or something else, have no URL.
+fn leave_out_down(containers: &mut [Container], ports: &[PortProof]) {
+    let is_down = |binding: &Binding| {
         let of_binding = |port: &&PortProof| (port.published, port.protocol) == (binding.published, binding.protocol);
-        ports.iter().find(of_binding).is_some_and(|port| port.proof == Some(Proof::Bound))
+        ports.iter().find(of_binding).is_some_and(|port| port.is_down)
     };
     for container in containers {
-        container.bindings.retain(|binding| !is_silent(binding));
+        container.bindings.retain(|binding| !is_down(binding));
     }
 }
 

@@ -46,6 +46,9 @@ pub(crate) struct PortProof {
     pub(crate) not_checked: Vec<String>,
     #[serde(skip)]
     pub(crate) published: u16,
+    /// Nothing answers there, or surely something else.
+    #[serde(skip)]
+    pub(crate) is_down: bool,
 }
 
 /// What was seen at an endpoint.
@@ -90,8 +93,10 @@ pub(crate) fn port_proofs(
         };
         let of_mapping = endpoints.iter().zip(seen).filter(|(endpoint, _)| is_of_mapping(endpoint));
         let of_mapping: Vec<(&ServiceEndpoint<'_>, &Seen)> = of_mapping.collect();
+        let is_silent = |seen: &Seen| matches!(seen, Seen::Silent(_)) && !seen.is_irrelevant();
+        let is_down = of_mapping.iter().any(|(_, seen)| is_silent(seen));
         let (proof, not_checked) = judge(mapping.protocol, &of_mapping, rules);
-        port_proof(&mapping, Some(proof), not_checked)
+        PortProof { is_down, ..port_proof(&mapping, Some(proof), not_checked) }
     };
     published(project, containers).into_iter().map(proof).collect()
 }
@@ -105,6 +110,7 @@ fn port_proof(mapping: &PortMapping, proof: Option<Proof>, not_checked: Vec<Stri
         proof,
         not_checked: not_checked.iter().map(|text| ui::clean(text)).collect(),
         published: mapping.published.map_or(0, |range| range.first),
+        is_down: false,
     }
 }
 

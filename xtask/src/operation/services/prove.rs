@@ -55,17 +55,19 @@ pub(crate) fn prove(run: &mut Run<'_>, containers: &[Container]) -> Result<Prove
     if run.interrupt.interrupted() {
         return Err(interrupted());
     }
-    let foreign = || foreign_listener(&endpoints).or_else(|| foreign_redirect(&project.stack, &endpoints, &rules));
+    let foreign = foreign_listener(&endpoints).or_else(|| foreign_redirect(project, &endpoints, &rules));
+    let (elsewhere, foreign) = foreign.unzip();
     let error = ended
         .or_else(|| wait::failure_after_start(project))
-        .or_else(foreign)
+        .or(foreign)
         .or_else(|| silent_error(&endpoints, &seen, &silent_may_stay(&endpoints, &seen)));
     if error.is_none() {
         note_silent(&endpoints, &seen);
         note_other_answers(&endpoints, &seen);
     }
-    let ports = port_proofs(project, containers, (&endpoints, &seen), &rules);
-    for port in &ports {
+    let mut ports = port_proofs(project, containers, (&endpoints, &seen), &rules);
+    for port in &mut ports {
+        port.is_down |= elsewhere == Some(port.published) && port.protocol == Protocol::Tcp;
         show(port);
     }
     Ok(Proved { ports, error })
@@ -190,8 +192,8 @@ fn note_other_answers(endpoints: &[ServiceEndpoint<'_>], seen: &[Seen]) {
 }
 
 /// A process on this machine, not one of the engine's, that listens on one of our
-/// ports and answers instead of the container.
-fn foreign_listener(endpoints: &[ServiceEndpoint<'_>]) -> Option<Error> {
+/// ports and answers instead of the container; with the port.
+fn foreign_listener(endpoints: &[ServiceEndpoint<'_>]) -> Option<(u16, Error)> {
     let ports: Vec<(u16, Protocol)> =
         endpoints.iter().map(|endpoint| (endpoint.address.port(), Protocol::Tcp)).collect();
     let foreign_listeners = foreign_listeners(&ports);
@@ -200,7 +202,8 @@ fn foreign_listener(endpoints: &[ServiceEndpoint<'_>]) -> Option<Error> {
             socket.port == endpoint.address.port() && overlaps(endpoint.address.ip(), socket.ip, socket.v6_only)
         };
         let (_, process) = foreign_listeners.iter().find(|(socket, _)| answers(socket))?;
-        Some(
+        Some((
+            endpoint.address.port(),
             Error::new(format!(
                 "{} is answered by {}, not by the container of `{}`",
                 endpoint.address,
@@ -209,6 +212,6 @@ fn foreign_listener(endpoints: &[ServiceEndpoint<'_>]) -> Option<Error> {
             ))
             .hint("end that process, or move the port: `cargo xtask start --on-conflict reassign`")
             .finding(),
-        )
+        ))
     })
 }

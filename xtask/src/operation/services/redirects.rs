@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use super::answers::ServiceEndpoint;
 use crate::decide::{NewConnection, Redirection, redirection};
 use crate::error::Error;
-use crate::model::{NatRules, Stack};
+use crate::model::NatRules;
+use crate::project::Project;
 use crate::ui;
 
 /// What the rules do with connections from this machine, and with those from other machines where
@@ -43,8 +44,12 @@ pub(crate) fn redirects(endpoint: &ServiceEndpoint<'_>, rules: &NatRules) -> Res
     Ok(Redirects { local, remote })
 }
 
-/// An error for the first port whose connections surely lead elsewhere.
-pub(crate) fn foreign_redirect(stack: &Stack, endpoints: &[ServiceEndpoint<'_>], rules: &NatRules) -> Option<Error> {
+/// The first port whose connections surely lead elsewhere, and an error that says so.
+pub(crate) fn foreign_redirect(
+    project: &Project,
+    endpoints: &[ServiceEndpoint<'_>],
+    rules: &NatRules,
+) -> Option<(u16, Error)> {
     endpoints.iter().find_map(|endpoint| {
         let found = redirects(endpoint, rules).ok()?;
         let service = ui::clean(endpoint.service);
@@ -68,7 +73,7 @@ pub(crate) fn foreign_redirect(stack: &Stack, endpoints: &[ServiceEndpoint<'_>],
             (None, None) => return None,
         };
         let error = Error::new(fact).hint(removal(&rule, endpoint.address.is_ipv4()));
-        Some(error.hint(other_port(stack, endpoint)).finding())
+        Some((endpoint.address.port(), error.hint(other_port(project, endpoint)).finding()))
     })
 }
 
@@ -90,9 +95,9 @@ fn removal(rule: &str, is_ipv4: bool) -> String {
     }
 }
 
-fn other_port(stack: &Stack, endpoint: &ServiceEndpoint<'_>) -> String {
+fn other_port(project: &Project, endpoint: &ServiceEndpoint<'_>) -> String {
     let port = endpoint.address.port();
-    let mut of_service = stack.ports().filter(|wanted| wanted.mapping.service == endpoint.service);
+    let mut of_service = project.stack.ports().filter(|wanted| wanted.mapping.service == endpoint.service);
     let wanted = of_service.find(|wanted| {
         wanted.mapping.target == endpoint.target
             && wanted.mapping.published.is_some_and(|published| published.contains(port))
@@ -102,7 +107,7 @@ fn other_port(stack: &Stack, endpoint: &ServiceEndpoint<'_>) -> String {
         Some(origin) => match &origin.variable {
             Some(name) => format!("or publish another port: `cargo xtask env set {name}=PORT`"),
             None => {
-                format!("or publish another port: {}:{}", ui::clean(&origin.file.display().to_string()), origin.line)
+                format!("or publish another port: {}:{}", project.ctx.show(&origin.file), origin.line)
             }
         },
         None => format!("or publish another port for `{}`", ui::clean(endpoint.service)),

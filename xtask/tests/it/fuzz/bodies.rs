@@ -15,7 +15,7 @@ use xtask::ledger;
 use xtask::model::{ComposeOptions, PortMapping, Service, Stack, Wanted};
 use xtask::parse::{
     accounts, cgroup, compose, compose_config, engine, engine_message, interpolate, ip_table, iptables_save, lsof,
-    netsh, netstat, own_container, proc_net, proc_route, sock_diag, ss, sysctl,
+    netsh, netstat, nft_chains, own_container, proc_net, proc_route, sock_diag, ss, sysctl,
 };
 use xtask::stack;
 use xtask::ui;
@@ -67,6 +67,7 @@ pub(crate) fn tools(bytes: &[u8]) {
         }
     }
     drop(sock_diag::part(bytes));
+    drop(nft_chains::part(bytes));
     drop(cgroup::manager(&String::from_utf8_lossy(bytes)));
     drop(own_container::own_ids(bytes));
     let _ = proc_route::gateway(bytes);
