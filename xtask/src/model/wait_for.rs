@@ -1,3 +1,5 @@
+//! What `start` waits for.
+
 /// Which ports of a service `start` waits for, as `[wait]` in `xtask.toml` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WaitFor {

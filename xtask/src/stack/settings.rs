@@ -148,7 +148,7 @@ pub(super) fn parse(text: &str) -> Result<Settings> {
         on_conflict: file.on_conflict,
         wait_timeout: file.wait_timeout,
         urls: file.urls,
-        wait: wait::rules(text, file.wait)?,
+        wait: wait::rules(text, file.wait, line)?,
         no_write: false,
         named_start: file.proxy.start,
         proxy_host: file.proxy.host.map(Spanned::into_inner),
@@ -156,7 +156,7 @@ pub(super) fn parse(text: &str) -> Result<Settings> {
     })
 }
 
-pub(super) fn line(text: &str, at: usize) -> usize {
+fn line(text: &str, at: usize) -> usize {
     text[..at.min(text.len())].matches('\n').count() + 1
 }
 

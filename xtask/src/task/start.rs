@@ -1,7 +1,5 @@
 //! `cargo xtask start`
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use crate::context::Context;
@@ -209,7 +207,13 @@ fn report_started(
             let (not_published, error) = (not_published(found), error.as_ref().map(Error::message));
             ui::json(&Started { schema: 1, project, services, moved, not_published, ports, error });
         }
-        Format::Text => print(project, &states, &urls),
+        Format::Text => {
+            if error.is_none() {
+                let up = states.values().filter(|state| state.is_ready()).count();
+                ui::note(&format!("{}: {} up", ui::clean(project), ui::count(up, "service")));
+            }
+            print_urls(&urls);
+        }
     }
     for NotPublished { service, address, why } in not_published(found) {
         ui::note(&format!("note: {address} of {service} is not published: {why}"));
@@ -241,9 +245,7 @@ fn leave_out_down(containers: &mut [Container], ports: &[PortProof]) {
     }
 }
 
-fn print(project: &str, states: &BTreeMap<String, ServiceState>, urls: &[ServiceUrls]) {
-    let up = states.values().filter(|state| state.is_ready()).count();
-    ui::note(&format!("{}: {} up", ui::clean(project), ui::count(up, "service")));
+fn print_urls(urls: &[ServiceUrls]) {
     let mut rows = Vec::new();
     for known in urls {
         for (i, url) in known.urls.iter().enumerate() {
