@@ -37,6 +37,11 @@ name and ports, which are written to its .env and kept. The same happens for eac
 user of a remote engine. If git tracks .env and there is no terminal to ask on, it
 continues as with --no-write; --yes writes.
 
+With -v, and as `ports` in JSON, it says how far each published port is proved:
+bound (by the engine), answered (something answers), owned (this container does,
+and no rule redirects the port; needs Linux and root). [wait] in xtask.toml sets
+which ports have to answer.
+
 Exit code: 0 everything is up, 1 a conflict, or a service failed or was too slow,
 2 it could not be done, 130 interrupted (containers keep running).")]
 pub(crate) struct Args {
