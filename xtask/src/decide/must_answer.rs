@@ -29,9 +29,8 @@ pub fn demand(rule: Option<&WaitFor>, target: u16) -> Demand {
     match rule {
         None => Demand::Default,
         Some(WaitFor::Every) => Demand::Required,
-        Some(WaitFor::Nothing) => Demand::Excluded,
         Some(WaitFor::Ports(targets)) if targets.contains(&target) => Demand::Required,
-        Some(WaitFor::Ports(_)) => Demand::Excluded,
+        Some(WaitFor::Ports(_) | WaitFor::Nothing) => Demand::Excluded,
     }
 }
 

@@ -79,6 +79,10 @@ fn a_stranger_that_answers_in_the_containers_place_is_found_out() {
     // The mapping is ours by the engine's books, so nothing is in the way of up.
     let run = project.run("start --wait-timeout 1").exits(1);
     assert!(run.stderr.contains("is answered by [root]/bin/holder"), "{run}");
+    assert_eq!(run.stdout, "", "its URL leads elsewhere");
+    let run = project.run("start --wait-timeout 1 --format json").exits(1);
+    let port = &run.json()["ports"][0];
+    assert!(port["proof"].is_null() && port["not_checked"][0].as_str().unwrap().contains("is answered by"), "{run}");
 }
 
 #[test]

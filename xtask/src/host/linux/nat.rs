@@ -50,7 +50,7 @@ fn table(tool: &str) -> Result<Option<NatTable>, String> {
     match Command::new(tool).args(["-t", "nat"]).ask(LIMIT) {
         Ok(answer) if answer.ok() => Ok(iptables_save::nat(&answer.stdout)),
         Ok(answer) => Err(because(answer.error_text())),
-        Err(why) => Err(because(crate::error::Error::from(why).to_string())),
+        Err(why) => Err(because(why.to_string())),
     }
 }
 

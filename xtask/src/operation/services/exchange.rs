@@ -8,7 +8,10 @@ use super::urls::ServiceProtocol;
 
 /// A server that keeps the connection open for this long without an answer is running.
 const READ_TIMEOUT: Duration = Duration::from_secs(1);
+/// The kernel accepts for a listener; what takes longer is dropped by a firewall.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The same for a container's own address, on a bridge of this machine.
+const BRIDGE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What happened instead of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +53,8 @@ impl From<std::io::Error> for NoAnswer {
 /// the answer: none if the connection stays open without one. `host` is the address that HTTP
 /// names, so that a server gives the same answer whichever way it is reached.
 pub(super) fn exchange(address: SocketAddr, host: SocketAddr, protocol: ServiceProtocol) -> Result<Vec<u8>, NoAnswer> {
-    let mut stream = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)?;
+    let limit = if address == host { CONNECT_TIMEOUT } else { BRIDGE_TIMEOUT };
+    let mut stream = TcpStream::connect_timeout(&address, limit)?;
     match protocol {
         // No TLS handshake: if no server is running, the connection is closed.
         ServiceProtocol::Https => {}

@@ -40,7 +40,7 @@ pub(crate) struct PortProof {
     /// Port in the container.
     pub(crate) target: u16,
     pub(crate) protocol: Protocol,
-    /// `null` if nothing was checked.
+    /// `null` if nothing was checked, or if another process listens on the port.
     pub(crate) proof: Option<Proof>,
     /// What the next level needs and was not checked, or not shown.
     pub(crate) not_checked: Vec<String>,
@@ -69,7 +69,7 @@ impl Seen {
 
 /// The published ports of these containers, none of them checked, for this reason.
 pub(crate) fn unchecked(project: &CheckedProject, containers: &[Container], why: &str) -> Vec<PortProof> {
-    let port = |(mapping, _): (PortMapping, Vec<&Binding>)| port_proof(&mapping, None, vec![why.to_owned()]);
+    let port = |(mapping, _): (PortMapping, Vec<&Binding>)| port_proof(&mapping, None, &[why.to_owned()]);
     published(project, containers).into_iter().map(port).collect()
 }
 
@@ -96,12 +96,12 @@ pub(crate) fn port_proofs(
         let is_silent = |seen: &Seen| matches!(seen, Seen::Silent(_)) && !seen.is_irrelevant();
         let is_down = of_mapping.iter().any(|(_, seen)| is_silent(seen));
         let (proof, not_checked) = judge(mapping.protocol, &of_mapping, rules);
-        PortProof { is_down, ..port_proof(&mapping, Some(proof), not_checked) }
+        PortProof { is_down, ..port_proof(&mapping, Some(proof), &not_checked) }
     };
     published(project, containers).into_iter().map(proof).collect()
 }
 
-fn port_proof(mapping: &PortMapping, proof: Option<Proof>, not_checked: Vec<String>) -> PortProof {
+fn port_proof(mapping: &PortMapping, proof: Option<Proof>, not_checked: &[String]) -> PortProof {
     PortProof {
         service: ui::clean(&mapping.service),
         address: mapping.address(),

@@ -55,8 +55,20 @@ pub(crate) fn prove(run: &mut Run<'_>, containers: &[Container]) -> Result<Prove
     if run.interrupt.interrupted() {
         return Err(interrupted());
     }
-    let foreign = foreign_listener(&endpoints).or_else(|| foreign_redirect(project, &endpoints, &rules));
-    let (elsewhere, foreign) = foreign.unzip();
+    let listener = foreign_listener(&endpoints);
+    let redirect = foreign_redirect(project, &endpoints, &rules);
+    let mut ports = port_proofs(project, containers, (&endpoints, &seen), &rules);
+    for port in ports.iter_mut().filter(|port| port.protocol == Protocol::Tcp) {
+        if let Some((_, error)) = listener.as_ref().filter(|(at, _)| *at == port.published) {
+            (port.proof, port.not_checked) = (None, vec![error.message().to_owned()]);
+            port.is_down = true;
+        }
+        port.is_down |= redirect.as_ref().is_some_and(|(at, _)| *at == port.published);
+    }
+    for port in &ports {
+        show(port);
+    }
+    let foreign = listener.or(redirect).map(|(_, error)| error);
     let error = ended
         .or_else(|| wait::failure_after_start(project))
         .or(foreign)
@@ -64,11 +76,6 @@ pub(crate) fn prove(run: &mut Run<'_>, containers: &[Container]) -> Result<Prove
     if error.is_none() {
         note_silent(&endpoints, &seen);
         note_other_answers(&endpoints, &seen);
-    }
-    let mut ports = port_proofs(project, containers, (&endpoints, &seen), &rules);
-    for port in &mut ports {
-        port.is_down |= elsewhere == Some(port.published) && port.protocol == Protocol::Tcp;
-        show(port);
     }
     Ok(Proved { ports, error })
 }
