@@ -83,6 +83,7 @@ mod tests {
         ] {
             assert_eq!(nearest(name, known), want, "{name}");
         }
+        assert_eq!(nearest("x", []), None);
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("ab", "ba"), 1);
     }

@@ -1,5 +1,6 @@
 //! Linux: netlink for sockets, /proc for their processes, pidfd for signals.
 
+mod nat;
 mod network;
 mod probe;
 mod proc;
@@ -9,7 +10,8 @@ mod target;
 
 use std::net::IpAddr;
 
-pub(super) use network::{firewalls, listening_in, routes, unprivileged_from, wsl_networking};
+pub(super) use nat::nat_rules;
+pub(super) use network::{firewalls, has_interface, listening_in, routes, unprivileged_from, wsl_networking};
 pub(super) use probe::probe;
 pub(super) use proc::{cgroup, start_mark};
 pub(super) use tables::sockets;

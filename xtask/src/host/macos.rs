@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use rustix::io::Errno;
 use socket2::{Domain, Socket as RawSocket, Type};
 
-pub(super) use super::not_linux::{listening_in, routes, unprivileged_from, wsl_networking};
+pub(super) use super::not_linux::{has_interface, listening_in, nat_rules, routes, unprivileged_from, wsl_networking};
 pub(super) use network::firewalls;
 pub(super) use proc::{cgroup, start_mark};
 pub(super) use target::Target;

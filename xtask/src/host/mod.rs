@@ -41,7 +41,7 @@ pub use process::{gateway, killed_with, name, own_container, parents, process_co
 pub use crate::model::Probe;
 
 use crate::error::Result;
-use crate::model::{Disk, Firewall, PortRange, Process, Protocol, Reservation, Route, Socket, SocketState};
+use crate::model::{Disk, Firewall, NatRules, PortRange, Process, Protocol, Reservation, Route, Socket, SocketState};
 use crate::parse::cgroup::{self, Manager};
 
 /// Binds `ip:port` for a moment like the engine on this system.
@@ -93,6 +93,16 @@ pub fn container_of(pid: u32) -> Option<String> {
 
 pub fn firewalls() -> Vec<Firewall> {
     system::firewalls()
+}
+
+/// The rules that redirect connections before a socket sees them; readable by root on Linux.
+pub fn nat_rules() -> NatRules {
+    system::nat_rules()
+}
+
+/// Whether a network interface of this name exists; only known on Linux.
+pub fn has_interface(name: &str) -> bool {
+    system::has_interface(name)
 }
 
 /// IPv4 routes except default ones; Linux only.

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, TcpListener, UdpSocket};
 
-pub(super) use super::not_linux::{listening_in, routes, unprivileged_from, wsl_networking};
+pub(super) use super::not_linux::{has_interface, listening_in, nat_rules, routes, unprivileged_from, wsl_networking};
 use super::{Depth, Probe, Signal, WILDCARDS};
 use crate::error::{Error, Result};
 use crate::model::{Firewall, PortRange, Process, Protocol, Reservation, Socket};

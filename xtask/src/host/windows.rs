@@ -10,7 +10,7 @@ use std::os::windows::io::AsRawSocket;
 use socket2::{Domain, Socket as RawSocket, Type};
 use windows_sys::Win32::Networking::WinSock;
 
-pub(super) use super::not_linux::{listening_in, routes, unprivileged_from, wsl_networking};
+pub(super) use super::not_linux::{has_interface, listening_in, nat_rules, routes, unprivileged_from, wsl_networking};
 pub(super) use network::firewalls;
 pub(super) use tables::sockets;
 pub(super) use target::{Target, cgroup, killed_with, start_mark};

@@ -8,6 +8,7 @@ mod fixed;
 mod lease;
 mod listener;
 mod name;
+mod nat;
 mod network;
 mod options;
 mod port;
@@ -15,6 +16,7 @@ mod stack;
 mod subnet;
 mod verdict;
 mod version;
+mod wait_for;
 
 pub use container::{Attachment, Binding, Container, Health, State};
 pub use engine_host::EngineHost;
@@ -25,6 +27,7 @@ pub use listener::{
     Unit,
 };
 pub use name::{compose_project, is_full_id, is_project_name, is_service_name};
+pub use nat::{IpRange, NatAction, NatMatch, NatRule, NatRules, NatTable, NatTest};
 pub use network::{HOST_BINDING, LINK, LINK_FOLDER, Link, Network, NetworkSettings, OF_PROXY};
 pub use options::ComposeOptions;
 pub use port::{PortMapping, PortRange, Protocol};
@@ -35,3 +38,4 @@ pub use stack::{
 pub use subnet::{Pool, Subnet};
 pub use verdict::{Owner, Unpublished, Verdict};
 pub use version::Version;
+pub use wait_for::WaitFor;

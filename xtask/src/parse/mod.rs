@@ -19,9 +19,11 @@ pub mod engine_message;
 pub mod firewall;
 pub mod interpolate;
 pub mod ip_table;
+pub mod iptables_save;
 pub mod lsof;
 pub mod netsh;
 pub mod netstat;
+pub mod nft_chains;
 pub mod own_container;
 pub mod port_mentions;
 pub mod proc_net;
@@ -52,6 +54,8 @@ mod tests {
         let _ = firewall::windows(bytes);
         let _ = firewall::ufw_conf(bytes);
         let _ = firewall::drops_input(bytes);
+        drop(iptables_save::nat(bytes));
+        drop(nft_chains::part(bytes));
         let _ = sysctl::range(bytes);
         for layout in [ip_table::TCP4, ip_table::TCP6, ip_table::UDP4, ip_table::UDP6] {
             drop(ip_table::sockets(bytes, &layout));
@@ -122,6 +126,15 @@ mod tests {
         "network ",
         " not found",
         "declared as external",
+        "*nat\n",
+        "-A OUTPUT ",
+        "! ",
+        "-d 127.0.0.0/8 ",
+        "--dport ",
+        "-j DNAT --to-destination ",
+        "[fd00::2]:80-",
+        "--comment \"",
+        "\\",
     ];
 
     proptest! {
@@ -143,6 +156,7 @@ mod tests {
                 include_bytes!("../../tests/fixtures/tools/lsof-F-macos.txt"),
                 include_bytes!("../../tests/fixtures/tools/netstat-anv-macos.txt"),
                 include_bytes!("../../tests/fixtures/tools/ss-H-ltnp-linux-root.txt"),
+                include_bytes!("../../tests/fixtures/tools/iptables-save-nat-docker.txt"),
             ] {
                 let mut sample = sample.to_vec();
                 sample.truncate(cut);

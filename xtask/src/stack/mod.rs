@@ -22,6 +22,7 @@ mod settings;
 mod templates;
 mod variable_uses;
 mod wrong_ports;
+mod wait;
 
 #[cfg(test)]
 mod tests;
@@ -43,3 +44,4 @@ pub use settings::{FILE as SETTINGS_FILE, OnConflict, Settings};
 pub use templates::{template_for, template_in, template_of};
 pub use variable_uses::{VariableUse, VariableUses, variable_uses};
 pub use wrong_ports::{WrongPort, wrong_ports};
+pub use wait::WaitRule;

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::wait::{self, WaitRule};
 use crate::decide::Followers;
 use crate::disk;
 use crate::error::{Error, Result};
@@ -42,6 +43,8 @@ pub struct Settings {
     pub no_write: bool,
     /// `[ports]`: what moves along with the variable of a port.
     pub follow: Followers,
+    /// `[wait]`: which ports of a service have to answer.
+    pub wait: BTreeMap<String, WaitRule>,
     /// `[proxy]`: start by names by default.
     pub named_start: bool,
     /// `[proxy]`: the project's host name without `.localhost`.
@@ -77,6 +80,7 @@ struct File {
     urls: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     ports: Ports,
+    wait: BTreeMap<String, Spanned<toml::Value>>,
     #[serde(default)]
     proxy: Proxy,
 }
@@ -137,11 +141,11 @@ impl Settings {
     }
 }
 
-fn parse(text: &str) -> Result<Settings> {
+pub(super) fn parse(text: &str) -> Result<Settings> {
     let file: File = toml::from_str(text).map_err(|error| {
         let line = line(text, error.span().map_or(0, |span| span.start));
         Error::new(format!("line {line}: {}", error.message()))
-            .hint("settings are port_range = \"8000-8009\", on_conflict, wait_timeout, [urls], [ports] and [proxy]")
+            .hint("settings are port_range = \"8000-8009\", on_conflict, wait_timeout, [urls], [ports], [wait] and [proxy]")
     })?;
     check_proxy(text, &file.proxy)?;
     let follow = followers(text, file.ports)?;
@@ -156,6 +160,7 @@ fn parse(text: &str) -> Result<Settings> {
         on_conflict: file.on_conflict,
         wait_timeout: file.wait_timeout,
         urls: file.urls,
+        wait: wait::rules(text, file.wait, line)?,
         no_write: false,
         follow,
         named_start: file.proxy.start,

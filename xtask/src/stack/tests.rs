@@ -10,6 +10,7 @@ mod addresses;
 mod overrides;
 #[cfg(unix)]
 mod places;
+mod wait;
 
 /// A project in a folder of its own.
 struct Project {

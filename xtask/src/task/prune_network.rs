@@ -171,10 +171,10 @@ fn recreate(ctx: &Context) -> Result<Exit> {
     ctx.confirm("remove the containers and start them again?", NOT_REMOVED)?;
     let (outcome, ending) = recreation.run()?;
     // Otherwise the report of the conflict is already on stdout.
-    if ctx.format == Format::Text || matches!(ending, Ending::Up { .. }) {
+    if ctx.format == Format::Text || matches!(ending, Ending::Started { .. }) {
         print_report(ctx, (candidates, Vec::new()), &outcome, before.zip(pools_now(ctx)));
     }
-    let Ending::Up { project, .. } = ending else {
+    let Ending::Started { project, error, .. } = ending else {
         return Err(Error::new("the containers are down, and one of their ports was taken meanwhile")
             .hint("`cargo xtask start` offers another port, or to stop the holder")
             .finding());
@@ -184,6 +184,9 @@ fn recreate(ctx: &Context) -> Result<Exit> {
         for known in urls(ctx, &project, &containers) {
             ui::out(&format!("{}  {}", ui::clean(&known.service), known.urls.join("  ")));
         }
+    }
+    if let Some(error) = error {
+        return Err(error);
     }
     Ok(if outcome.failed.is_empty() { Exit::Success } else { Exit::Finding })
 }

@@ -1,17 +1,16 @@
 //! `cargo xtask start`
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::error::{Exit, Result};
-use crate::model::{Unpublished, Verdict};
+use crate::error::{Error, Exit, Result};
+use crate::model::{Binding, Container, Unpublished, Verdict};
 use crate::operation::change::moves;
 use crate::operation::change::port_places::{self, PlaceReport};
 use crate::operation::check::project::{CheckedProject, Row};
 use crate::operation::check::{engine_host, report};
 use crate::operation::proxy::named_start::NamedStart;
+use crate::operation::services::proof::PortProof;
 use crate::operation::services::urls::{self, ServiceUrls};
 use crate::operation::services::wait::{ServiceState, states};
 use crate::operation::start::launch;
@@ -41,6 +40,11 @@ continues as with --no-write; --yes writes.
 
 Other settings that read the variable of a moved port keep their values, unless
 xtask.toml declares that they follow ([ports] follow) or the answer on a terminal is so.
+
+With -v, and as `ports` in JSON, it says how far each published port is proved:
+bound (by the engine), answered (something answers), owned (this container does,
+and no rule redirects the port; needs Linux and root). [wait] in xtask.toml sets
+which ports have to answer.
 
 Exit code: 0 everything is up, 1 a conflict, or a service failed or was too slow,
 2 it could not be done, 130 interrupted (containers keep running).")]
@@ -91,7 +95,9 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
         up: launch::Options { services: args.services.clone(), build: args.build, wait_timeout: args.wait_timeout },
     };
     match bring_up(ctx, &options)? {
-        Ending::Up { project, moved, named_start } => report_up(&project, &moved, named_start.as_deref()),
+        Ending::Started { project, moved, named_start, ports, error } => {
+            report_started(&project, &moved, named_start.as_deref(), &ports, error)
+        }
         Ending::Conflict => Ok(Exit::Finding),
         Ending::WouldStart(found) => {
             match ctx.format {
@@ -119,6 +125,11 @@ struct Started<'a> {
     not_published: Vec<NotPublished>,
     /// Where other files name the old number of a port in `moved`.
     places: Vec<PlaceReport>,
+    /// What the engine has bound, and how far it is shown that this project answers there.
+    ports: &'a [PortProof],
+    /// Why the stack is not up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -159,17 +170,33 @@ struct Moved<'a> {
     to: u16,
 }
 
-fn report_up(found: &CheckedProject, moved: &[moves::Move], named_start: Option<&NamedStart>) -> Result<Exit> {
+/// With an error the URLs of what is up all the same.
+fn report_started(
+    found: &CheckedProject,
+    moved: &[moves::Move],
+    named_start: Option<&NamedStart>,
+    ports: &[PortProof],
+    error: Option<Error>,
+) -> Result<Exit> {
     let ctx = &found.ctx;
     let project = &found.stack.name;
-    let containers = found.containers_now()?;
+    let mut containers = match found.containers_now() {
+        Ok(containers) => containers,
+        Err(engine) => return Err(error.unwrap_or(engine)),
+    };
     let states = states(&found.stack, &containers);
+    if error.is_some() {
+        leave_out_down(&mut containers, ports);
+    }
     let mut urls = named_start.map(|named_start| named_start.urls(found)).unwrap_or_default();
     for published in urls::urls(ctx, found, &containers) {
         match urls.iter_mut().find(|known| known.service == published.service) {
             Some(known) => known.urls.extend(published.urls),
             None => urls.push(published),
         }
+    }
+    if error.is_some() {
+        urls.retain(|known| states.get(&known.service).is_some_and(|state| state.is_ready()));
     }
     match ctx.format {
         Format::Json => {
@@ -189,13 +216,22 @@ fn report_up(found: &CheckedProject, moved: &[moves::Move], named_start: Option<
                     Moved { variable, literal, from: step.from, to: step.to }
                 })
                 .collect();
-            let not_published = not_published(found);
-            ui::json(&Started { schema: 1, project, services, moved: changes, not_published, places });
+            let (not_published, error) = (not_published(found), error.as_ref().map(Error::message));
+            ui::json(&Started { schema: 1, project, services, moved: changes, not_published, places, ports, error });
         }
-        Format::Text => print(project, &states, &urls),
+        Format::Text => {
+            if error.is_none() {
+                let up = states.values().filter(|state| state.is_ready()).count();
+                ui::note(&format!("{}: {} up", ui::clean(project), ui::count(up, "service")));
+            }
+            print_urls(&urls);
+        }
     }
     for NotPublished { service, address, why } in not_published(found) {
         ui::note(&format!("note: {address} of {service} is not published: {why}"));
+    }
+    if let Some(error) = error {
+        return Err(error);
     }
     engine_host::note_loopback(found);
     if let Some(named_start) = named_start {
@@ -210,9 +246,18 @@ fn report_up(found: &CheckedProject, moved: &[moves::Move], named_start: Option<
     Ok(Exit::Success)
 }
 
-fn print(project: &str, states: &BTreeMap<String, ServiceState>, urls: &[ServiceUrls]) {
-    let up = states.values().filter(|state| state.is_ready()).count();
-    ui::note(&format!("{}: {} up", ui::clean(project), ui::count(up, "service")));
+/// Ports at which nothing answers, or something else, have no URL.
+fn leave_out_down(containers: &mut [Container], ports: &[PortProof]) {
+    let is_down = |binding: &Binding| {
+        let of_binding = |port: &&PortProof| (port.published, port.protocol) == (binding.published, binding.protocol);
+        ports.iter().find(of_binding).is_some_and(|port| port.is_down)
+    };
+    for container in containers {
+        container.bindings.retain(|binding| !is_down(binding));
+    }
+}
+
+fn print_urls(urls: &[ServiceUrls]) {
     let mut rows = Vec::new();
     for known in urls {
         for (i, url) in known.urls.iter().enumerate() {

@@ -12,6 +12,7 @@ mod support;
 
 mod addresses;
 mod again;
+mod answers;
 mod bound;
 mod broken;
 mod browser;

@@ -21,7 +21,14 @@ fn start_reports_a_stack_that_answers() {
     // Again: it is ours, and Compose is asked all the same.
     engine.on("up", |_| {});
     let run = project.run("start --format json").exits(0);
-    let answer = run.json();
+    let mut answer = run.json();
+    let mut ports = answer.as_object_mut().unwrap().remove("ports").unwrap();
+    // What could not be checked depends on the machine.
+    assert!(!ports[0].as_object_mut().unwrap().remove("not_checked").unwrap().as_array().unwrap().is_empty());
+    assert_eq!(
+        ports,
+        json!([{ "service": "web", "address": port.to_string(), "target": 80, "protocol": "tcp", "proof": "answered" }])
+    );
     assert_eq!(
         answer,
         json!({
@@ -72,6 +79,10 @@ fn a_stranger_that_answers_in_the_containers_place_is_found_out() {
     // The mapping is ours by the engine's books, so nothing is in the way of up.
     let run = project.run("start --wait-timeout 1").exits(1);
     assert!(run.stderr.contains("is answered by [root]/bin/holder"), "{run}");
+    assert_eq!(run.stdout, "", "its URL leads elsewhere");
+    let run = project.run("start --wait-timeout 1 --format json").exits(1);
+    let port = &run.json()["ports"][0];
+    assert!(port["proof"].is_null() && port["not_checked"][0].as_str().unwrap().contains("is answered by"), "{run}");
 }
 
 #[test]

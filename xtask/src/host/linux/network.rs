@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use crate::exec::{Command, LIMIT, find};
 use crate::model::{Firewall, FirewallState, Route};
@@ -50,6 +51,10 @@ pub(in crate::host) fn routes() -> Vec<Route> {
     fs::read("/proc/net/route").map(|table| proc_route::routes(&table)).unwrap_or_default()
 }
 
+pub(in crate::host) fn has_interface(name: &str) -> bool {
+    !name.contains(['/', '.']) && !name.is_empty() && Path::new("/sys/class/net").join(name).exists()
+}
+
 /// `wslinfo` exists since WSL 2.0; before, there was only NAT. The release of a WSL kernel says so
 /// (`5.15.90.1-microsoft-standard-WSL2`).
 pub(in crate::host) fn wsl_networking() -> Option<String> {
@@ -80,6 +85,14 @@ pub(in crate::host) fn unprivileged_from() -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_interface_is_told_by_its_name() {
+        assert!(has_interface("lo"));
+        for name in ["br-000000000000", "", "..", "../net/lo"] {
+            assert!(!has_interface(name), "{name}");
+        }
+    }
 
     #[test]
     fn our_own_listeners_are_in_our_own_network() {

@@ -20,6 +20,13 @@ pub(crate) enum ServiceProtocol {
     Redis,
 }
 
+impl ServiceProtocol {
+    /// Whether every server of the protocol answers our first message.
+    pub(crate) fn has_known_answer(self) -> bool {
+        matches!(self, ServiceProtocol::Postgres | ServiceProtocol::Redis)
+    }
+}
+
 /// Determined by the target port, and by the image if the port is unusual.
 pub(crate) fn service_protocol(service: Option<&Service>, target: u16) -> ServiceProtocol {
     let image = service.and_then(|service| service.image.as_deref()).unwrap_or_default();

@@ -6,7 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use super::answers::{ServiceEndpoint, service_endpoints, wait_for_answer};
+use super::answers::{NoAnswer, ServiceEndpoint, service_endpoints, wait_for_answer};
+use crate::decide::Demand;
 use crate::exec::InterruptGuard;
 use crate::model::Container;
 use crate::operation::check::project::CheckedProject;
@@ -21,14 +22,15 @@ const LIMIT: Duration = Duration::from_secs(3);
 pub(crate) fn prove(project: &CheckedProject, containers: &[Container], interrupt: &InterruptGuard) {
     let gateway = host::gateway().map(IpAddr::V4);
     let all = service_endpoints(project, containers);
-    let reachable: Vec<ServiceEndpoint<'_>> =
-        all.iter().filter_map(|endpoint| via_gateway(endpoint, gateway)).collect();
+    let is_silent = |result: Result<_, NoAnswer>| result.is_err_and(|why| why != NoAnswer::NoAddressFamily);
+    let wanted = || all.iter().filter(|endpoint| endpoint.demand != Demand::Excluded);
+    let reachable: Vec<ServiceEndpoint<'_>> = wanted().filter_map(|endpoint| via_gateway(endpoint, gateway)).collect();
     let deadline = Instant::now() + LIMIT;
     let stop = AtomicBool::new(false);
     let silent: Vec<SocketAddr> = std::thread::scope(|scope| {
         let probes: Vec<_> = reachable
             .iter()
-            .map(|endpoint| scope.spawn(|| wait_for_answer(endpoint, deadline, interrupt, &stop).is_err()))
+            .map(|endpoint| scope.spawn(|| is_silent(wait_for_answer(endpoint, deadline, interrupt, &stop))))
             .collect();
         let silent = probes.into_iter().zip(&reachable);
         silent.filter_map(|(probe, endpoint)| probe.join().unwrap_or(true).then_some(endpoint.address)).collect()
@@ -39,7 +41,7 @@ pub(crate) fn prove(project: &CheckedProject, containers: &[Container], interrup
         })
     };
     let mut unchecked: Vec<String> = Vec::new();
-    for endpoint in all.iter().filter(|endpoint| !is_proved(endpoint.service, endpoint.address.port())) {
+    for endpoint in wanted().filter(|endpoint| !is_proved(endpoint.service, endpoint.address.port())) {
         let text = format!("{} {}", ui::clean(endpoint.service), endpoint.address.port());
         if !unchecked.contains(&text) {
             unchecked.push(text);
@@ -58,5 +60,9 @@ pub(crate) fn prove(project: &CheckedProject, containers: &[Container], interrup
 fn via_gateway<'a>(endpoint: &ServiceEndpoint<'a>, gateway: Option<IpAddr>) -> Option<ServiceEndpoint<'a>> {
     let gateway = gateway?;
     let is_reachable = endpoint.is_wildcard && endpoint.address.is_ipv4() == gateway.is_ipv4();
-    is_reachable.then(|| ServiceEndpoint { address: SocketAddr::new(gateway, endpoint.address.port()), ..*endpoint })
+    is_reachable.then(|| ServiceEndpoint {
+        address: SocketAddr::new(gateway, endpoint.address.port()),
+        direct: Vec::new(),
+        ..endpoint.clone()
+    })
 }

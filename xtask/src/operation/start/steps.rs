@@ -20,6 +20,8 @@ use crate::operation::check::project::CheckedProject;
 use crate::operation::check::{engine_host, shared_names};
 use crate::operation::proxy;
 use crate::operation::proxy::named_start::{self, NamedStart};
+use crate::operation::services::proof::PortProof;
+use crate::operation::services::wait_rules::check_wait_rules;
 use crate::parse::engine_message::{Cause, PortProblem};
 use crate::project::{self, Project, lock_project};
 use crate::stack::OnConflict;
@@ -46,14 +48,17 @@ pub(crate) struct Options {
     pub(crate) up: launch::Options,
 }
 
-/// How a start without errors ended.
+/// How a start ended that changed the stack, or would.
 #[derive(Debug)]
 pub(crate) enum Ending {
-    Up {
+    Started {
         project: Box<CheckedProject>,
         /// The ports that were moved.
         moved: Vec<moves::Move>,
         named_start: Option<Box<NamedStart>>,
+        ports: Vec<PortProof>,
+        /// Containers run, and something is not well.
+        error: Option<Error>,
     },
     /// Conflicts remain and were reported.
     Conflict,
@@ -122,6 +127,7 @@ impl<'a> Start<'a> {
             _ => WriteMode::FilesOrEnvironment,
         };
         let project = set_up::prepare(ctx, options.setup, writes)?;
+        check_wait_rules(&project)?;
         let writes = writes.with_settings(&project.settings);
         let (project, writes) = name_checkout(project, writes)?;
         if !ctx.dry_run {
@@ -247,7 +253,8 @@ impl<'a> Start<'a> {
         let ended = up::attempt(&checked, &self.options.up);
         leases::end_start(&checked);
         match ended? {
-            Attempt::Up => self.finish(checked),
+            Attempt::Up { ports } => self.finish(checked, ports),
+            Attempt::NotWell { error, ports } => Ok(Step::End(self.ending(checked, ports, Some(error)))),
             Attempt::PortRefused { problem, replaced } => {
                 warn_port_refused(&checked.ctx, &problem, &replaced, self.attempts);
                 match problem.port {
@@ -263,14 +270,18 @@ impl<'a> Start<'a> {
         }
     }
 
-    fn finish(&mut self, checked: CheckedProject) -> Result<Step> {
+    fn finish(&mut self, checked: CheckedProject, ports: Vec<PortProof>) -> Result<Step> {
         match &self.named_start {
             Some(named_start) => named_start.prove(&checked.ctx, &checked, &crate::exec::defer_interrupts())?,
             None => proxy::remove_link(&checked.ctx, &checked.stack.name),
         }
+        Ok(Step::End(self.ending(checked, ports, None)))
+    }
+
+    fn ending(&mut self, checked: CheckedProject, ports: Vec<PortProof>, error: Option<Error>) -> Ending {
         let named_start = self.named_start.take().map(Box::new);
         let moved = merge_moves(std::mem::take(&mut self.moved));
-        Ok(Step::End(Ending::Up { project: Box::new(checked), moved, named_start }))
+        Ending::Started { project: Box::new(checked), moved, named_start, ports, error }
     }
 
     fn give_up(&mut self) -> Result<Step> {

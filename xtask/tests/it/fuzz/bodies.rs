@@ -14,8 +14,8 @@ use xtask::labels;
 use xtask::ledger;
 use xtask::model::{ComposeOptions, PortMapping, Service, Stack, Wanted};
 use xtask::parse::{
-    accounts, cgroup, compose, compose_config, engine, engine_message, interpolate, ip_table, lsof, netsh, netstat,
-    own_container, port_mentions, proc_net, proc_route, sock_diag, ss, sysctl,
+    accounts, cgroup, compose, compose_config, engine, engine_message, interpolate, ip_table, iptables_save, lsof,
+    netsh, netstat, nft_chains, own_container, port_mentions, proc_net, proc_route, sock_diag, ss, sysctl,
 };
 use xtask::stack;
 use xtask::ui;
@@ -60,7 +60,15 @@ pub(crate) fn tools(bytes: &[u8]) {
         assert!(range.first <= range.last, "{range:?}");
     }
     drop(proc_net::rows(bytes, u32::MAX));
+    if let Some(table) = iptables_save::nat(bytes) {
+        // Loops among the chains included.
+        for is_local in [true, false] {
+            let connection = decide::NewConnection { ip: None, port: 80, is_local };
+            drop(decide::redirection(&table, connection, &[]));
+        }
+    }
     drop(sock_diag::part(bytes));
+    drop(nft_chains::part(bytes));
     drop(cgroup::manager(&String::from_utf8_lossy(bytes)));
     drop(own_container::own_ids(bytes));
     let _ = proc_route::gateway(bytes);

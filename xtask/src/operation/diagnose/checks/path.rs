@@ -3,10 +3,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::decide::{Waited, may_stop_waiting};
 use crate::model::Container;
 use crate::operation::diagnose::facts::Facts;
 use crate::operation::diagnose::finding::{Finding, Status};
 use crate::operation::services::answers::{AnswerCheck, NoAnswer, check_answers};
+use crate::operation::services::redirects::foreign_redirect;
+use crate::project::Project;
 use crate::{host, ui};
 
 pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
@@ -19,10 +22,15 @@ pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
     if checks.is_empty() {
         return Vec::new();
     }
-    let mut found: Vec<Finding> = Vec::new();
-    for (check, no_answer) in checks.iter().filter_map(|check| Some((check, check.no_answer.as_ref()?))) {
-        let Some(container) = own.iter().find(|container| container.id == check.container) else { continue };
-        let new = finding(facts, container, check, no_answer);
+    let mut found: Vec<Finding> = redirected(survey, &checks);
+    let waited: Vec<Waited<'_>> = checks.iter().map(waited).collect();
+    for (at, check) in checks.iter().enumerate() {
+        let Some(no_answer) = &check.no_answer else { continue };
+        let mut new = finding(facts, check, no_answer);
+        if may_stop_waiting(&waited, at) {
+            // Like a debugger's, which nobody may need now.
+            new.status = Status::Note;
+        }
         // Both address families break at the same place.
         if found.iter().all(|old| old.remedy != new.remedy || old.title != new.title) {
             found.push(new);
@@ -31,6 +39,33 @@ pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
     if found.is_empty() {
         let seen = format!("{} tried, all answer", ui::count(checks.len(), "way"));
         found.push(Finding::ok("path.answers", "from port to process", seen));
+    }
+    found
+}
+
+/// A healthcheck does not excuse a service that nobody reaches: only another port does.
+fn waited<'a>(check: &AnswerCheck<'a>) -> Waited<'a> {
+    Waited {
+        service: check.endpoint.service,
+        published: check.endpoint.address.port(),
+        demand: check.endpoint.demand,
+        is_healthy: false,
+        answers: check.no_answer.is_none(),
+    }
+}
+
+/// Connections to a published port that a rule of this machine sends elsewhere.
+fn redirected(project: &Project, checks: &[AnswerCheck<'_>]) -> Vec<Finding> {
+    let rules = host::nat_rules();
+    let mut found: Vec<Finding> = Vec::new();
+    for check in checks {
+        let endpoint = std::slice::from_ref(&check.endpoint);
+        let Some((port, error)) = foreign_redirect(project, endpoint, &rules) else { continue };
+        let title = format!("port {port} of {}", ui::clean(&check.endpoint.container.name));
+        if found.iter().all(|old| old.title != title) {
+            let finding = Finding::of_error("path.redirect", &title, Status::Problem, &error);
+            found.push(finding.why("whoever connects reaches something else than this project"));
+        }
     }
     found
 }
@@ -82,11 +117,13 @@ fn is_engine_dns(ip: IpAddr) -> bool {
     ip == IpAddr::from([127, 0, 0, 11])
 }
 
-fn finding(facts: &Facts, container: &Container, check: &AnswerCheck, no_answer: &NoAnswer) -> Finding {
-    let (name, service) = (ui::clean(&container.name), ui::clean(&check.service));
+fn finding(facts: &Facts, check: &AnswerCheck<'_>, no_answer: &NoAnswer) -> Finding {
+    let endpoint = &check.endpoint;
+    let container = endpoint.container;
+    let (name, service) = (ui::clean(&container.name), ui::clean(endpoint.service));
     // Quoted for commands.
-    let (id, word) = (ui::argument(container.reference()), ui::argument(&check.service));
-    let target = check.target;
+    let (id, word) = (ui::argument(container.reference()), ui::argument(endpoint.service));
+    let target = endpoint.target;
     let inside = look_inside(facts, container);
     let (seen, why, remedy) = match find_break(no_answer, target, inside.as_deref()) {
         Break::Forwarder => (
@@ -127,8 +164,8 @@ fn finding(facts: &Facts, container: &Container, check: &AnswerCheck, no_answer:
             ),
         ),
     };
-    let title = format!("port {} of {name}", check.address.port());
-    Finding::new("path.answers", title, Status::Problem, format!("{}: {no_answer}; {seen}", check.address))
+    let title = format!("port {} of {name}", endpoint.address.port());
+    Finding::new("path.answers", title, Status::Problem, format!("{}: {no_answer}; {seen}", endpoint.address))
         .why(why)
         .remedy(remedy)
 }
