@@ -5,6 +5,7 @@
 mod block;
 mod culprit;
 mod descendants;
+mod earlier_name;
 mod guard;
 mod helper;
 mod judge;
@@ -30,6 +31,7 @@ mod worktree_name;
 pub use block::free_block;
 pub use culprit::advice;
 pub use descendants::{ProcessIdentity, descendants};
+pub use earlier_name::{EarlierName, NameChoice, NameFacts, choose_name};
 pub use guard::{is_engine_process, is_leftover_proxy, signal_objection};
 pub use helper::{container_of_helper, stop_command};
 pub use judge::{Facts, Identity, judge, needs_explanation};

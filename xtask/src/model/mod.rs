@@ -2,6 +2,7 @@
 
 #![expect(missing_docs, reason = "a comment says what the name does not")]
 
+mod checkout_record;
 mod container;
 mod engine_host;
 mod fixed;
@@ -16,6 +17,7 @@ mod subnet;
 mod verdict;
 mod version;
 
+pub use checkout_record::{CheckoutRecord, FolderId, FolderMatch, NameOrigin};
 pub use container::{Attachment, Binding, Container, Health, State};
 pub use engine_host::EngineHost;
 pub use fixed::{FixedName, Named};

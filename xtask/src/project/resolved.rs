@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::records::Records;
 use crate::context::Context;
 use crate::docker::{ComposeError, EngineError};
 use crate::error::{Error, Result};
@@ -40,6 +41,8 @@ pub struct Project {
     /// The machine that binds the ports, if it isn't this one.
     pub(crate) host: Option<EngineHost>,
     pub(crate) leases: Leases,
+    /// Which folder each project name belongs to.
+    pub(crate) records: Records,
 }
 
 /// All containers of the engine, with folders without symbolic links.

@@ -2,17 +2,14 @@
 //! two checkouts with one name would replace each other's containers and share their
 //! volumes. On a remote engine every checkout gets its own name.
 
-use std::path::Path;
-
+use super::set_name::{reserve_name, set_name};
 use super::tracked::WriteMode;
-use super::{env_file, fixed_names, overrides, proof};
+use super::{earlier_name, env_file, fixed_names, overrides};
 use crate::context::Context;
-use crate::decide::{Expect, port_difference};
-use crate::envfile::Document;
 use crate::error::{Error, Result};
-use crate::model::{FixedName, Leases, Named};
-use crate::project::{PROJECT_NAME, Project, leases};
-use crate::{disk, stack, ui};
+use crate::model::{FixedName, Named};
+use crate::project::{PROJECT_NAME, Project};
+use crate::{stack, ui};
 
 /// Names the checkout if necessary: in the env file that Compose reads, so that a bare
 /// `docker compose` there uses the same stack, or only in Compose's environment with
@@ -27,7 +24,11 @@ pub(crate) fn name_checkout(project: Project, writes: WriteMode) -> Result<(Proj
     if let Some(name) = project.existing_name()? {
         return if name == project.stack.name { Ok((project, writes)) } else { set_name(&project, &name, writes) };
     }
-    let name = reserve_name(&project, |leases| Ok(project.new_name(leases)))?;
+    // The name that the checkout gets may have data of a worktree that is gone.
+    let natural = project.new_name(&project.leases, &|_| false);
+    let is_free =
+        earlier_name::volumes(&project.ctx, &natural)?.is_empty() || earlier_name::use_volumes(&project, &natural)?;
+    let name = reserve_name(&project, |leases| Ok(project.new_name(leases, &|name| !is_free && name == natural)))?;
     let what = if project.checkout.is_some() { "checkout" } else { "copy" };
     ui::note(&format!("this {what} of {} gets its own project name: {name}", ui::clean(&project.base_name())));
     set_name(&project, &name, writes)
@@ -45,45 +46,6 @@ fn name_for_person(project: &Project, writes: WriteMode) -> Result<(Project, Wri
         ));
     }
     set_name(project, &name, writes)
-}
-
-/// Chooses a name and records it under the lock, so that no other checkout gets the same;
-/// with `--dry-run` only chooses.
-fn reserve_name(project: &Project, choose: impl Fn(&Leases) -> Result<String>) -> Result<String> {
-    let containers = project.containers.as_deref().unwrap_or_default();
-    let ledger = if project.ctx.dry_run { None } else { leases::open(&project.ctx, Some(containers)) };
-    let Some(mut ledger) = ledger else { return choose(&project.leases) };
-    let name = choose(&ledger.leases)?;
-    ledger.leases.tenant_mut(&name, &project.real_dir());
-    leases::close(ledger);
-    Ok(name)
-}
-
-fn set_name(project: &Project, name: &str, writes: WriteMode) -> Result<(Project, WriteMode)> {
-    let prove = |ctx: &Context| {
-        let after = project.resolve_again(ctx)?;
-        let difference = port_difference(&project.stack, &after.stack, &|_| Expect::Same);
-        difference.map_or(Ok(after), |difference| Err(proof::refusal(&format!("{PROJECT_NAME}={name}"), &difference)))
-    };
-    let ctx = &project.ctx;
-    let file = project.env_files.file_for(PROJECT_NAME).map(Path::to_path_buf);
-    let writes = match &file {
-        Ok(file) if !ctx.dry_run => writes.ask(ctx, std::slice::from_ref(file))?,
-        _ => writes,
-    };
-    if ctx.dry_run || writes == WriteMode::Environment {
-        return Ok((prove(&ctx.with_vars([(PROJECT_NAME.to_owned(), name.to_owned())]))?, writes));
-    }
-    env_file::create_from_template(project)?;
-    let file = file?;
-    let before = disk::read(&file)?.unwrap_or_default();
-    let mut document = Document::parse(before).map_err(|error| error.within(file.display()))?;
-    document.set(PROJECT_NAME, name)?;
-    let after = disk::write_proved(&[(file.clone(), Some(document.render().to_vec()))], || {
-        ui::note(&format!("{PROJECT_NAME}={name} written to {}", ctx.show(&file)));
-        prove(ctx)
-    })?;
-    Ok((after, writes))
 }
 
 /// Names that the compose files fix are the same in every checkout: two checkouts could not

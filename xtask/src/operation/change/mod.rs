@@ -3,10 +3,13 @@
 
 pub(crate) mod checkout_name;
 pub(crate) mod dependents;
+pub(crate) mod earlier_name;
 pub(crate) mod env_file;
 mod fixed_names;
 pub(crate) mod moves;
 pub mod overrides;
 pub(crate) mod proof;
 pub(crate) mod read_only;
+pub(crate) mod records;
+mod set_name;
 pub mod tracked;
