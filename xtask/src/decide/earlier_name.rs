@@ -97,7 +97,7 @@ mod tests {
         EarlierName { name: name.into(), origin, is_unrelated: false, is_taken: false }
     }
 
-    fn facts<'a>(origin: NameOrigin, earlier: &'a [EarlierName]) -> NameFacts<'a> {
+    fn facts(origin: NameOrigin, earlier: &[EarlierName]) -> NameFacts<'_> {
         NameFacts {
             name: "new",
             origin,

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::leases::{LIMIT, newer, set_aside};
 use crate::disk;
 use crate::error::{Context, Result};
-use crate::model::{CheckoutRecord, FolderId, NameOrigin};
+use crate::model::{CheckoutRecord, FolderId, Leases, NameOrigin};
+use crate::parse::compose::normalise_name;
 
 const FILE: &str = "checkouts.json";
 const SCHEMA: u32 = 1;
@@ -113,6 +114,34 @@ pub fn record(records: &mut Vec<CheckoutRecord>, new: CheckoutRecord, is_there: 
     };
     records.retain(|old| old.project != new.project || is_there(&old.dir));
     records.push(new);
+}
+
+/// Adds projects that only have leases: an older version started them.
+pub fn add_leased(records: &mut Vec<CheckoutRecord>, leases: &Leases, id: &dyn Fn(&Path) -> Option<FolderId>) {
+    for tenant in leases.tenants.iter().filter(|tenant| tenant.is_stack() && tenant.dir.to_str().is_some()) {
+        // Of several names nothing says which were for one run.
+        let of_folder = leases.tenants.iter().filter(|other| other.is_stack() && other.dir == tenant.dir);
+        if of_folder.count() > 1 || records.iter().any(|record| record.dir == tenant.dir) {
+            continue;
+        }
+        // Without the folder there is nothing to know it by later.
+        let Some(folder) = id(&tenant.dir) else { continue };
+        let folder_name = tenant.dir.file_name().unwrap_or_default().to_string_lossy();
+        let is_derived = normalise_name(&folder_name) == tenant.project;
+        let record = CheckoutRecord {
+            project: tenant.project.clone(),
+            dir: tenant.dir.clone(),
+            folder: Some(folder),
+            former: Vec::new(),
+            origin: if is_derived { NameOrigin::Folder } else { NameOrigin::EnvFile },
+            repository: None,
+            services: String::new(),
+            volumes: Vec::new(),
+            day: today(),
+        };
+        // Older than what this version has recorded.
+        records.insert(0, record);
+    }
 }
 
 /// A folder that is at another path now.
@@ -240,6 +269,25 @@ mod tests {
         assert_eq!((records[1].origin, records[1].former.len()), (NameOrigin::Folder, 1));
         record(&mut records, entry("a", "/copy", &[]), &|_| true);
         assert_eq!(records.len(), 3, "two folders that exist keep a record each");
+    }
+
+    #[test]
+    fn what_an_older_version_started_is_added_once_and_as_older() {
+        let mut leases = Leases::default();
+        leases.tenant_mut("shop", Path::new("/src/Shop"));
+        leases.tenant_mut("shop-login", Path::new("/src/login"));
+        leases.tenant_mut("gone", Path::new("/gone"));
+        leases.tenant_mut("one", Path::new("/src/two"));
+        leases.tenant_mut("two", Path::new("/src/two"));
+        leases.tenant_mut("old", Path::new("/src/new"));
+        let id = |path: &Path| (path != Path::new("/gone")).then(|| entry("", "/x", &[]).folder.unwrap());
+        let mut records = vec![entry("new", "/src/new", &[])];
+        for _ in 0..2 {
+            add_leased(&mut records, &leases, &id);
+        }
+        let found: Vec<(&str, NameOrigin)> = records.iter().map(|one| (one.project.as_str(), one.origin)).collect();
+        let want = [("shop-login", NameOrigin::EnvFile), ("shop", NameOrigin::Folder), ("new", NameOrigin::Folder)];
+        assert_eq!(found, want);
     }
 
     #[test]

@@ -117,7 +117,9 @@ impl CheckoutRecord {
     pub fn is_related(&self, repository: Option<&str>, services: &str) -> bool {
         match (self.repository.as_deref(), repository) {
             (Some(recorded), Some(now)) => recorded == now,
-            _ => !services.is_empty() && self.services == services,
+            // Recorded from the leases of an older version, which say no more.
+            _ if self.services.is_empty() => true,
+            _ => self.services == services,
         }
     }
 }
@@ -191,6 +193,7 @@ mod tests {
         let by_services = record(None);
         assert!(by_services.is_related(None, "1") && by_services.is_related(Some("r"), "1"));
         assert!(!by_services.is_related(None, "2") && !by_services.is_related(None, ""));
+        assert!(CheckoutRecord { services: String::new(), ..record(None) }.is_related(None, "2"));
         let by_repository = CheckoutRecord { repository: Some("r".into()), ..record(None) };
         assert!(by_repository.is_related(Some("r"), "2") && !by_repository.is_related(Some("s"), "1"));
     }

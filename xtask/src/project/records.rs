@@ -26,8 +26,13 @@ pub(crate) struct Records {
 }
 
 impl Records {
+    /// What the file says, without a look at any folder.
+    pub(super) fn of_machine(ctx: &Context) -> Records {
+        Records { all: read(ctx), ..Records::default() }
+    }
+
     pub(super) fn find(ctx: &Context, dir: &Path) -> Records {
-        let all = ctx.ledger_dir().map(|state| checkouts::peek(&state)).unwrap_or_default();
+        let all = read(ctx);
         if all.is_empty() {
             return Records { folder: disk::folder_id(dir), ..Records::default() };
         }
@@ -125,6 +130,10 @@ impl Records {
             day: checkouts::today(),
         }
     }
+}
+
+fn read(ctx: &Context) -> Vec<CheckoutRecord> {
+    ctx.ledger_dir().map(|state| checkouts::peek(&state)).unwrap_or_default()
 }
 
 /// Moves leases. Keyed by name, because two folders may have changed places. Dev servers of a

@@ -45,9 +45,11 @@ pub struct Project {
     pub(crate) records: Records,
 }
 
-/// All containers of the engine, with folders without symbolic links.
+/// All containers of the engine, with folders without symbolic links, at their present paths.
 pub(crate) fn containers(ctx: &Context) -> Result<Vec<Container>, EngineError> {
-    ctx.engine.containers().map(|containers| containers.into_iter().map(with_real_folder).collect())
+    let records = Records::of_machine(ctx);
+    let with_folder = |container| records.with_present_folder(with_real_folder(container));
+    ctx.engine.containers().map(|containers| containers.into_iter().map(with_folder).collect())
 }
 
 pub(crate) fn with_real_folder(container: Container) -> Container {

@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::model::{FixedName, Named};
+use crate::operation::change::earlier_name::refuse_doubtful_volumes;
 use crate::operation::change::records;
 use crate::operation::proxy::remove_link;
 use crate::operation::stop::compose_down::{compose_down, down_command, warn_unnamed_volumes};
@@ -36,6 +37,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let volumes = ctx.engine.volumes_of(name).map_err(trouble)?;
     if args.volumes {
         refuse_other_checkout(&found)?;
+        refuse_doubtful_volumes(&found)?;
         refuse_foreign_volumes(ctx, &volumes)?;
     }
     if args.volumes && !volumes.is_empty() && !ctx.dry_run {

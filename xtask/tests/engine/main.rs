@@ -36,6 +36,7 @@ mod published;
 mod race;
 mod remote;
 mod rivals;
+mod same_data;
 mod services;
 mod twenty_worktrees;
 mod who;

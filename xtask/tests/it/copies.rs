@@ -77,13 +77,48 @@ fn a_copy_that_shares_the_name_takes_no_data() {
     assert!(!project.calls().contains(" down"), "{}", project.calls());
 }
 
-/// A folder that was moved is no copy.
+/// The folder that had the data is gone: this may be it after a move, or another project.
 #[test]
-fn a_folder_that_was_moved_keeps_its_name() {
+fn data_of_a_folder_that_is_gone_is_asked_about_until_somebody_decides() {
     let (project, _engine) = copies();
     fs::remove_dir_all(project.root().join("first")).unwrap();
+    let run = project.run("start").exits(1);
+    for words in [
+        "demo_data, from [root]/first/demo, which is gone",
+        "`cargo xtask start -p demo`",
+        "COMPOSE_PROJECT_NAME=demo-2`",
+    ] {
+        assert!(run.stderr.contains(words), "{run}");
+    }
+    project.run("stop --volumes --yes").exits(2);
+    assert!(!project.calls().contains(" up") && !project.calls().contains(" down"), "{}", project.calls());
+    project.run("start -p demo").exits(0);
     let run = project.run("start").exits(0);
-    assert!(!run.stderr.contains("of its own") && !project.path(".env").exists(), "{run}");
+    assert!(!project.path(".env").exists(), "{run}");
     project.run("stop --volumes --yes").exits(0);
     assert!(project.calls().contains("docker compose down --volumes"), "{}", project.calls());
+}
+
+/// Nothing is lost where the folder that is gone left no data.
+#[test]
+fn a_name_without_data_is_free() {
+    let (project, engine) = copies();
+    fs::remove_dir_all(project.root().join("first")).unwrap();
+    engine.state().volumes.clear();
+    project.run("start").exits(0);
+}
+
+/// The ports of a project are released, and its data stays its own.
+#[test]
+fn a_copy_takes_no_data_that_is_only_on_record() {
+    let (project, _engine) = copies();
+    let first = project.root().join("first/demo");
+    let record =
+        json!({ "project": "demo", "dir": first, "origin": "folder", "services": "", "volumes": ["demo_data"] });
+    fs::write(project.root().join("state/checkouts.json"), json!({ "schema": 1, "checkouts": [record] }).to_string())
+        .unwrap();
+    fs::remove_file(project.root().join("state/leases.json")).unwrap();
+    project.run("stop --volumes --yes").exits(2);
+    let run = project.run("start").exits(0);
+    assert!(run.stderr.contains("this copy of demo gets its own project name: demo-"), "{run}");
 }

@@ -22,20 +22,7 @@ pub(crate) fn keep_name(project: Project, writes: WriteMode) -> Result<(Project,
     if project.host.as_ref().is_some_and(|host| !host.is_container_host) {
         return Ok((project, writes));
     }
-    let name = project.stack.name.clone();
-    let earlier = earlier_names(&project);
-    let facts = NameFacts {
-        name: &name,
-        origin: project.name_origin(),
-        is_taken: project.is_name_of_other_folder(&name),
-        has_containers: project.own_containers().next().is_some(),
-        is_known: project.is_known_as(&name),
-        was_of_gone_folder: !project.is_secondary_checkout && gone_folder(&project, &name).is_some(),
-        earlier: &earlier,
-    };
-    let has_volumes = |name: &str| volumes(&project.ctx, name).map(|volumes| !volumes.is_empty());
-    match choose_name(&facts, &has_volumes)? {
-        NameChoice::Current => Ok((project, writes)),
+    match choice(&project)? {
         NameChoice::Keep(earlier) => {
             let shown = ui::clean(&earlier);
             ui::note(&format!(
@@ -45,8 +32,9 @@ pub(crate) fn keep_name(project: Project, writes: WriteMode) -> Result<(Project,
             set_name(&project, &earlier, writes)
         }
         NameChoice::OfferEarlier(earlier) if offer(&project, &earlier)? => set_name(&project, &earlier, writes),
-        NameChoice::OfferEarlier(_) => Ok((project, writes)),
+        NameChoice::Current | NameChoice::OfferEarlier(_) => Ok((project, writes)),
         NameChoice::AskWhose => {
+            let name = project.stack.name.clone();
             if use_volumes(&project, &name)? {
                 return Ok((project, writes));
             }
@@ -54,6 +42,31 @@ pub(crate) fn keep_name(project: Project, writes: WriteMode) -> Result<(Project,
             set_name(&project, &own, writes)
         }
     }
+}
+
+fn choice(project: &Project) -> Result<NameChoice> {
+    let name = &project.stack.name;
+    let earlier = earlier_names(project);
+    let facts = NameFacts {
+        name,
+        origin: project.name_origin(),
+        is_taken: project.is_name_of_other_folder(name),
+        has_containers: project.own_containers().next().is_some(),
+        is_known: project.is_known_as(name),
+        was_of_gone_folder: !project.is_secondary_checkout && gone_folder(project, name).is_some(),
+        earlier: &earlier,
+    };
+    choose_name(&facts, &|name| volumes(&project.ctx, name).map(|volumes| !volumes.is_empty()))
+}
+
+/// Refuses if nothing says that the volumes of the project's name are those of this folder.
+pub(crate) fn refuse_doubtful_volumes(project: &Project) -> Result<()> {
+    if project.host.as_ref().is_some_and(|host| !host.is_container_host) || choice(project)? != NameChoice::AskWhose {
+        return Ok(());
+    }
+    let name = &project.stack.name;
+    Err(Error::new(format!("{}; nothing was removed", doubt(project, name, &volumes(&project.ctx, name)?)))
+        .hint(format!("to remove its data: `cargo xtask -p {} stop --volumes`", ui::quoted(name))))
 }
 
 /// The names of the folder, the last used first. Those of `-p` were for one run.
@@ -123,18 +136,8 @@ fn offer(project: &Project, earlier: &str) -> Result<bool> {
 
 /// Whether the volumes of the project's name are this project's, which no record says.
 pub(super) fn use_volumes(project: &Project, name: &str) -> Result<bool> {
-    let (ctx, shown, dir) = (&project.ctx, ui::clean(name), project.real_dir());
-    let data = list(&volumes(ctx, name)?);
-    let from = if project.records.of_folder(&dir).any(|record| record.project == name) {
-        "from another project that was in this folder before".to_owned()
-    } else {
-        let gone = gone_folder(project, name);
-        gone.map_or_else(
-            || "from an unknown folder".to_owned(),
-            |gone| format!("from {}, which is gone", ctx.show(&gone)),
-        )
-    };
-    let fact = format!("a project named {shown} has data in {data}, {from}");
+    let (ctx, shown) = (&project.ctx, ui::clean(name));
+    let fact = doubt(project, name, &volumes(ctx, name)?);
     let keep = format!("this is that project: use its data as {shown}");
     let anew = "this is another project: give it its own name and empty volumes".to_owned();
     let hints = [
@@ -145,6 +148,17 @@ pub(super) fn use_volumes(project: &Project, name: &str) -> Result<bool> {
         ),
     ];
     ask(ctx, &fact, (&keep, &anew), false, &hints)
+}
+
+fn doubt(project: &Project, name: &str, volumes: &[String]) -> String {
+    let (ctx, dir) = (&project.ctx, project.real_dir());
+    let from = if project.records.of_folder(&dir).any(|record| record.project == name) {
+        "from another project that was in this folder before".to_owned()
+    } else {
+        let gone = gone_folder(project, name).map(|gone| format!("from {}, which is gone", ctx.show(&gone)));
+        gone.unwrap_or_else(|| "from an unknown folder".to_owned())
+    };
+    format!("a project named {} has data in {}, {from}", ui::clean(name), list(volumes))
 }
 
 /// Asks whether to use data that is there. `--yes` uses it; without a terminal nothing is started.

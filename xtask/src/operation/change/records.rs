@@ -3,7 +3,7 @@
 use std::sync::Once;
 
 use crate::context::Context;
-use crate::ledger::checkouts;
+use crate::ledger::{self, checkouts};
 use crate::model::{CheckoutRecord, Leases};
 use crate::project::records::apply_moves;
 use crate::project::{Project, leases};
@@ -20,6 +20,13 @@ pub(crate) fn follow_moves(project: Project) -> Project {
     apply_moves(moves, &mut ledger.leases);
     leases::close(ledger);
     change_records(ctx, |records| checkouts::move_folders(records, moves));
+    if let Ok(state) = ctx.state_dir() {
+        for step in moves {
+            // Without them only `--restore-ports` has nothing to restore.
+            drop(ledger::moves::move_folder(&state, &step.from, &step.to));
+            drop(ledger::values::move_folder(&state, &step.from, &step.to));
+        }
+    }
     project.refreshed()
 }
 
@@ -35,7 +42,11 @@ pub(crate) fn record(project: &Project) {
     if new.dir.to_str().is_none() {
         return;
     }
-    change_records(ctx, |records| checkouts::record(records, new, &disk::is_folder));
+    let leases = ctx.leases();
+    change_records(ctx, |records| {
+        checkouts::record(records, new, &disk::is_folder);
+        checkouts::add_leased(records, &leases, &disk::folder_id);
+    });
 }
 
 /// Records which volumes the project has after a stop.
