@@ -10,6 +10,8 @@ pub struct EarlierName {
     pub origin: NameOrigin,
     /// The folder at this path is another one now, and has files of another project.
     pub is_unrelated: bool,
+    /// The folder may be the one that had the name, or not.
+    pub is_doubtful: bool,
     /// Another folder that exists has it now.
     pub is_taken: bool,
 }
@@ -51,16 +53,17 @@ pub fn choose_name<E>(facts: &NameFacts<'_>, has_volumes: &dyn Fn(&str) -> Resul
     if facts.origin == NameOrigin::Given || facts.has_containers {
         return Ok(NameChoice::Current);
     }
-    let mut related = facts.earlier.iter().filter(|earlier| !earlier.is_unrelated);
-    let Some(last) = related.next() else {
-        let was_of_other = facts.earlier.iter().any(|earlier| earlier.name == facts.name);
-        return ask_whose(!facts.is_taken && (was_of_other || facts.was_of_gone_folder && !facts.is_known));
-    };
-    if last.name == facts.name {
-        return Ok(NameChoice::Current);
-    }
-    if is_kept(facts, last) {
-        return Ok(NameChoice::Keep(last.name.clone()));
+    let is_certain = |earlier: &&EarlierName| !earlier.is_unrelated && !earlier.is_doubtful;
+    match facts.earlier.iter().find(is_certain) {
+        Some(last) if last.name == facts.name => return Ok(NameChoice::Current),
+        Some(last) if is_kept(facts, last) => return Ok(NameChoice::Keep(last.name.clone())),
+        Some(_) => {}
+        None => {
+            let was_of_other = facts.earlier.iter().any(|earlier| earlier.is_unrelated && earlier.name == facts.name);
+            if was_of_other && !facts.is_taken {
+                return ask_whose(true);
+            }
+        }
     }
     if facts.is_taken || facts.is_known {
         return Ok(NameChoice::Current);
@@ -68,7 +71,7 @@ pub fn choose_name<E>(facts: &NameFacts<'_>, has_volumes: &dyn Fn(&str) -> Resul
     if has_volumes(facts.name)? {
         return ask_whose(facts.was_of_gone_folder);
     }
-    for earlier in std::iter::once(last).chain(related).filter(|earlier| !earlier.is_taken) {
+    for earlier in facts.earlier.iter().filter(|earlier| !earlier.is_unrelated && !earlier.is_taken) {
         if has_volumes(&earlier.name)? {
             return Ok(NameChoice::OfferEarlier(earlier.name.clone()));
         }
@@ -94,7 +97,7 @@ mod tests {
         [NameOrigin::Given, NameOrigin::EnvFile, NameOrigin::ComposeFile, NameOrigin::Folder];
 
     fn earlier(name: &str, origin: NameOrigin) -> EarlierName {
-        EarlierName { name: name.into(), origin, is_unrelated: false, is_taken: false }
+        EarlierName { name: name.into(), origin, is_unrelated: false, is_doubtful: false, is_taken: false }
     }
 
     fn facts(origin: NameOrigin, earlier: &[EarlierName]) -> NameFacts<'_> {
@@ -152,6 +155,15 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_that_may_be_the_one_is_asked_about() {
+        let doubtful = [EarlierName { is_doubtful: true, ..earlier("old", NameOrigin::Folder) }];
+        let renamed = facts(NameOrigin::Folder, &doubtful);
+        assert_eq!(choose(&renamed, &["old"]), NameChoice::OfferEarlier("old".into()));
+        assert_eq!(choose(&renamed, &[]), NameChoice::Current);
+        assert_eq!(choose(&renamed, &["old", "new"]), NameChoice::Current);
+    }
+
+    #[test]
     fn another_project_at_the_same_path_is_asked_about_and_a_new_clone_is_not() {
         let again = [earlier("new", NameOrigin::Folder)];
         assert_eq!(choose(&facts(NameOrigin::Folder, &again), &["new"]), NameChoice::Current);
@@ -169,14 +181,14 @@ mod tests {
         fn no_two_folders_are_made_to_meet(
             origin in 0..4_usize,
             flags in any::<[bool; 4]>(),
-            names in proptest::collection::vec((0..4_usize, 0..4_usize, any::<bool>(), any::<bool>()), 0..4),
+            names in proptest::collection::vec((0..4_usize, 0..4_usize, any::<[bool; 3]>()), 0..4),
             full in any::<[bool; 4]>(),
         ) {
             let all = ["new", "old", "older", "oldest"];
             let earlier: Vec<EarlierName> = names
                 .into_iter()
-                .map(|(name, origin, is_unrelated, is_taken)| EarlierName {
-                    name: all[name].into(), origin: ORIGINS[origin], is_unrelated, is_taken,
+                .map(|(name, origin, [is_unrelated, is_doubtful, is_taken])| EarlierName {
+                    name: all[name].into(), origin: ORIGINS[origin], is_unrelated, is_doubtful, is_taken,
                 })
                 .collect();
             let [is_taken, has_containers, is_known, was_of_gone_folder] = flags;

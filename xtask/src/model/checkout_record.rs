@@ -85,6 +85,9 @@ pub enum FolderMatch {
     Moved,
     /// Another folder at the same path.
     Recreated,
+    /// Another path, and probably the folder: its device number differs, which changes at a
+    /// reboot on Btrfs, or the file system doesn't say when it was created.
+    Perhaps,
 }
 
 /// Paths to remember of a folder that is moved again and again.
@@ -97,7 +100,11 @@ impl CheckoutRecord {
             let may_be_same = both.is_none_or(|(recorded, now)| recorded.may_be(now));
             return Some(if may_be_same { FolderMatch::Same } else { FolderMatch::Recreated });
         }
-        both.filter(|(recorded, now)| recorded.is_same(now)).map(|_| FolderMatch::Moved)
+        let (recorded, now) = both?;
+        if recorded.is_same(now) {
+            return Some(FolderMatch::Moved);
+        }
+        recorded.may_be(now).then_some(FolderMatch::Perhaps)
     }
 
     /// Records that the folder is at `dir` now.
@@ -155,9 +162,10 @@ mod tests {
         assert_eq!(at("/src/copy", id(1, "b", Some(6))), None);
         // The inode of a removed folder, and a snapshot of the whole file system.
         assert_eq!(at("/src/other", id(1, "a", Some(6))), None);
-        assert_eq!(at("/snapshot/shop", id(2, "a", Some(5))), None);
+        assert_eq!(at("/snapshot/shop", id(2, "a", Some(5))), Some(FolderMatch::Perhaps));
         // Without a time of creation nothing is certain.
-        assert_eq!(at("/src/new", id(1, "a", None)), None);
+        assert_eq!(at("/src/new", id(1, "a", None)), Some(FolderMatch::Perhaps));
+        assert_eq!(at("/src/new", id(2, "a", None)), None);
         assert_eq!(at("/src/shop", id(1, "b", Some(6))), Some(FolderMatch::Recreated));
         assert_eq!(at("/src/shop", id(1, "a", Some(6))), Some(FolderMatch::Recreated));
     }
@@ -171,7 +179,7 @@ mod tests {
         assert_eq!(old.match_folder(dir, None), Some(FolderMatch::Same));
         let no_time = record(Some(id(1, "a", None)));
         assert_eq!(no_time.match_folder(dir, Some(&id(1, "a", None))), Some(FolderMatch::Same));
-        assert_eq!(no_time.match_folder(Path::new("/b"), Some(&id(1, "a", None))), None);
+        assert_eq!(no_time.match_folder(Path::new("/b"), Some(&id(1, "a", None))), Some(FolderMatch::Perhaps));
         assert_eq!(no_time.match_folder(dir, Some(&id(1, "b", None))), Some(FolderMatch::Recreated));
     }
 

@@ -150,7 +150,9 @@ impl Project {
         // This tool sets the variable in place of a file that it must not write.
         if ctx.options.project_name.is_some() || ctx.is_shell_var(PROJECT_NAME) {
             NameOrigin::Given
-        } else if ctx.var(PROJECT_NAME).is_some() || self.env_files.get(PROJECT_NAME).is_some() {
+        } else if ctx.var(PROJECT_NAME).is_some()
+            || self.env_files.get(PROJECT_NAME).is_some_and(|(name, _)| !name.is_empty())
+        {
             NameOrigin::EnvFile
         } else {
             unset_name_origin(ctx)

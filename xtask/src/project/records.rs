@@ -19,6 +19,8 @@ pub(crate) struct Records {
     all: Vec<CheckoutRecord>,
     /// Projects of a folder that was at this path before.
     replaced: Vec<String>,
+    /// Records of folders that are gone, of which the project's folder may be one.
+    pub(crate) perhaps: Vec<CheckoutRecord>,
     /// Of the project's folder.
     folder: Option<FolderId>,
     /// Moves that are not in the file yet.
@@ -49,7 +51,11 @@ impl Records {
                     }
                     elsewhere
                 }
-                Some(FolderMatch::Same) | None => None,
+                Some(FolderMatch::Perhaps) if !disk::is_folder(&record.dir) => {
+                    found.perhaps.push(record.clone());
+                    None
+                }
+                Some(FolderMatch::Same | FolderMatch::Perhaps) | None => None,
             };
             found.moves.extend(to.map(|to| FolderMove {
                 project: record.project.clone(),
@@ -134,6 +140,13 @@ impl Records {
 
 fn read(ctx: &Context) -> Vec<CheckoutRecord> {
     ctx.ledger_dir().map(|state| checkouts::peek(&state)).unwrap_or_default()
+}
+
+/// The name that is on record for the folder; those given with `-p` were for one run.
+pub(crate) fn recorded_name(ctx: &Context, dir: &Path) -> Option<String> {
+    let records = Records::find(ctx, dir);
+    let last = records.of_folder(dir).find(|record| record.origin != NameOrigin::Given)?;
+    (!records.is_of_replaced_folder(last)).then(|| last.project.clone())
 }
 
 /// Moves leases. Keyed by name, because two folders may have changed places. Dev servers of a

@@ -24,7 +24,7 @@ pub(crate) fn started_context(ctx: &Context) -> Result<Context> {
     let ctx = ctx.with_vars(remote::default_remote_name(&ctx).map(|name| (PROJECT_NAME.to_owned(), name)));
     let dir = disk::real_path(&project.dir);
     let records = Records::find(&ctx, &dir);
-    let written = by_hand || project.env_files.get(PROJECT_NAME).is_some();
+    let written = by_hand || project.env_files.get(PROJECT_NAME).is_some_and(|(name, _)| !name.is_empty());
     let kept = (!written).then(|| recorded_name(&ctx, &records, &dir)).flatten();
     let by_hand = by_hand || kept.is_some();
     let ctx = ctx.with_vars(kept.map(|name| (PROJECT_NAME.to_owned(), name)));

@@ -99,6 +99,19 @@ fn data_of_a_folder_that_is_gone_is_asked_about_until_somebody_decides() {
     assert!(project.calls().contains("docker compose down --volumes"), "{}", project.calls());
 }
 
+#[test]
+fn at_a_terminal_another_project_gets_its_own_name_and_data() {
+    let (project, engine) = copies();
+    fs::remove_dir_all(project.root().join("first")).unwrap();
+    let Some(mut terminal) = project.terminal("start") else { return };
+    terminal.sees("which is gone").sees("use its data as demo").sees("(default)").sees("[k/n]").types("\n");
+    let (code, screen) = project.screen(terminal);
+    assert_eq!(code, 0, "{screen}");
+    assert!(project.read(".env").contains("COMPOSE_PROJECT_NAME=demo-"), "{screen}");
+    let name = engine.state().containers[0]["Labels"]["com.docker.compose.project"].clone();
+    assert!(name.as_str().unwrap().starts_with("demo-"), "{name}");
+}
+
 /// Nothing is lost where the folder that is gone left no data.
 #[test]
 fn a_name_without_data_is_free() {

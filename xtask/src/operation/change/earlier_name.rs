@@ -76,11 +76,14 @@ fn earlier_names(project: &Project) -> Vec<EarlierName> {
     let is_unrelated = |record: &CheckoutRecord| {
         project.records.is_of_replaced_folder(record) && !record.is_related(repository.as_deref(), &services)
     };
-    let of_folder = project.records.of_folder(&dir).filter(|record| record.origin != NameOrigin::Given);
-    let earlier = of_folder.map(|record| EarlierName {
+    let was_kept = |record: &&CheckoutRecord| record.origin != NameOrigin::Given;
+    let of_folder = project.records.of_folder(&dir).filter(was_kept).map(|record| (record, false));
+    let perhaps = project.records.perhaps.iter().rev().filter(was_kept).map(|record| (record, true));
+    let earlier = of_folder.chain(perhaps).map(|(record, is_doubtful)| EarlierName {
         name: record.project.clone(),
         origin: record.origin,
         is_unrelated: is_unrelated(record),
+        is_doubtful,
         is_taken: project.is_name_of_other_folder(&record.project),
     });
     earlier.collect()
@@ -121,8 +124,10 @@ fn offer(project: &Project, earlier: &str) -> Result<bool> {
     let (ctx, name) = (&project.ctx, ui::clean(&project.stack.name));
     let data = list(&volumes(ctx, earlier)?);
     let shown = ui::clean(earlier);
+    let is_doubtful = project.records.perhaps.iter().any(|record| record.project == earlier);
+    let was = if is_doubtful { "seems to be the one that was" } else { "was" };
     let fact = format!(
-        "this folder was started as project {shown} before, and its data is in {data}: as {name} it would start with \
+        "this folder {was} started as project {shown} before, and its data is in {data}: as {name} it would start with \
          empty volumes"
     );
     let keep = format!("go on as {shown} with its data");
