@@ -135,3 +135,38 @@ fn a_copy_takes_no_data_that_is_only_on_record() {
     let run = project.run("start").exits(0);
     assert!(run.stderr.contains("this copy of demo gets its own project name: demo-"), "{run}");
 }
+
+#[test]
+fn a_damaged_record_is_set_aside_and_begun_anew() {
+    let (project, _engine) = copies();
+    let state = project.root().join("state");
+    fs::write(state.join("checkouts.json"), "{\"schema\":1,").unwrap();
+    let run = project.run("start").exits(0);
+    assert!(run.stderr.contains("was damaged and was moved to [root]/state/checkouts.json.broken-"), "{run}");
+    let record = fs::read_to_string(state.join("checkouts.json")).unwrap();
+    assert!(record.contains("\"project\":\"demo-"), "{record}");
+}
+
+/// A later program may know more: what it wrote stays, and a start works without it.
+#[test]
+fn a_record_of_a_newer_version_is_left_alone() {
+    let (project, _engine) = copies();
+    let file = project.root().join("state/checkouts.json");
+    fs::write(&file, "{\"schema\":2}").unwrap();
+    let run = project.run("start").exits(0);
+    assert!(run.stderr.contains("has schema 2, and this version reads schema 1"), "{run}");
+    assert_eq!(fs::read_to_string(file).unwrap(), "{\"schema\":2}");
+}
+
+#[test]
+fn explain_says_which_project_name_is_on_record() {
+    let project = Project::new(COMPOSE);
+    let record = json!({ "project": "old", "dir": project.dir(), "origin": "env_file", "services": "" });
+    fs::create_dir_all(project.root().join("state")).unwrap();
+    let all = json!({ "schema": 1, "checkouts": [record] }).to_string();
+    fs::write(project.root().join("state/checkouts.json"), all).unwrap();
+    let run = project.run("env explain COMPOSE_PROJECT_NAME --format json").exits(0);
+    assert_eq!((&run.json()["recorded"], &run.json()["value"]), (&json!("old"), &json!(null)));
+    let run = project.run("env explain COMPOSE_PROJECT_NAME").exits(0);
+    assert!(run.stdout.contains("this folder was last started as old"), "{run}");
+}
