@@ -42,3 +42,22 @@ pub(super) fn change<T: Serialize + DeserializeOwned>(
     let json = serde_json::to_vec_pretty(&ByFile { schema: 1, files }).context(format!("write {name}"))?;
     disk::write_atomic(&state.join(name), &json)
 }
+
+/// Moves the records about files of the folder `from`, which is at `to` now.
+pub(super) fn move_folder<T: Serialize + DeserializeOwned>(
+    state: &Path,
+    name: &str,
+    from: &Path,
+    to: &Path,
+) -> Result<()> {
+    disk::private_folder(state)?;
+    let _lock = disk::lock(&state.join("moves.lock"), LIMIT)?;
+    let files: BTreeMap<PathBuf, BTreeMap<String, T>> = read_all(state, name);
+    if !files.keys().any(|path| path.starts_with(from)) {
+        return Ok(());
+    }
+    let moved = |path: PathBuf| path.strip_prefix(from).map(|below| to.join(below)).unwrap_or(path);
+    let files = files.into_iter().map(|(path, variables)| (moved(path), variables)).collect();
+    let json = serde_json::to_vec_pretty(&ByFile { schema: 1, files }).context(format!("write {name}"))?;
+    disk::write_atomic(&state.join(name), &json)
+}

@@ -95,14 +95,15 @@ struct Version {
     schema: u32,
 }
 
-fn newer(path: &Path, schema: u32) -> Error {
+pub(super) fn newer(path: &Path, schema: u32) -> Error {
     Error::new(format!("`{}` has schema {schema}, and this version reads schema {SCHEMA}", path.display()))
         .hint("another checkout has a newer `cargo xtask`: update this one, or set XTASK_STATE_DIR to another folder")
 }
 
-fn set_aside(path: &Path) -> Result<PathBuf> {
+pub(super) fn set_aside(path: &Path) -> Result<PathBuf> {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let to = path.with_file_name(format!("leases.json.broken-{since}"));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let to = path.with_file_name(format!("{name}.broken-{since}"));
     std::fs::rename(path, &to).context(format!("set `{}` aside", path.display()))?;
     Ok(to)
 }

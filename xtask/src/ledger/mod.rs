@@ -3,6 +3,7 @@
 #![expect(missing_docs, reason = "a comment says what the name does not")]
 
 mod by_file;
+pub mod checkouts;
 mod leases;
 pub mod moves;
 mod place;

@@ -40,6 +40,11 @@ pub fn read(state: &Path, file: &Path) -> Vec<(String, u16, u16)> {
     moved.into_iter().map(|(variable, moved)| (variable, moved.from, moved.to)).collect()
 }
 
+/// Moves the records about files of the folder `from`, which is at `to` now.
+pub fn move_folder(state: &Path, from: &Path, to: &Path) -> Result<()> {
+    by_file::move_folder::<Moved>(state, FILE, from, to)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

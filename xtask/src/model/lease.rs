@@ -138,6 +138,29 @@ impl Leases {
         &mut self.tenants[at]
     }
 
+    /// Moves what is kept for `project` in the folder `from`, which is at `to` now. Something
+    /// may be kept for it there already: then the ports that were chosen there win.
+    pub fn move_tenant(&mut self, project: &str, from: &Path, to: &Path) {
+        let Some(at) = self.tenants.iter().position(|tenant| tenant.is_project(project, from)) else { return };
+        if let Some(there) = self.tenants.iter().position(|tenant| tenant.is_project(project, to)) {
+            let moved = self.tenants[at].clone();
+            let tenant = &mut self.tenants[there];
+            let is_new = |lease: &Lease| tenant.ports_of(&lease.service, lease.target, lease.protocol).next().is_none();
+            let leases: Vec<Lease> = moved.leases.into_iter().filter(is_new).collect();
+            tenant.leases.extend(leases);
+            tenant.range = tenant.range.or(moved.range);
+            self.tenants.remove(at);
+            return;
+        }
+        let tenant = &mut self.tenants[at];
+        tenant.dir = to.to_path_buf();
+        if let Some(names) = &mut tenant.names
+            && let Ok(below) = names.path.strip_prefix(from)
+        {
+            names.path = to.join(below);
+        }
+    }
+
     /// All tenants except the project of that name in that folder.
     pub fn others<'a>(&'a self, project: &'a str, dir: &'a Path) -> impl Iterator<Item = &'a Tenant> {
         self.tenants.iter().filter(move |tenant| !tenant.is_project(project, dir))

@@ -2,6 +2,7 @@
 
 #![expect(missing_docs, reason = "a comment says what the name does not")]
 
+mod checkout_record;
 mod container;
 mod engine_host;
 mod fixed;
@@ -18,6 +19,7 @@ mod verdict;
 mod version;
 mod wait_for;
 
+pub use checkout_record::{CheckoutRecord, FolderId, FolderMatch, NameOrigin};
 pub use container::{Attachment, Binding, Container, Health, State};
 pub use engine_host::EngineHost;
 pub use fixed::{FixedName, Named};

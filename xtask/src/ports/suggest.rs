@@ -51,7 +51,13 @@ pub(crate) fn suggest_for_conflicts(facts: &PortFacts<'_>, rows: &mut [Row], rul
         let own = tenant.and_then(|tenant| tenant.range);
         let mut limits = Limits { within: rules.port_range.or(own), outside: &unsuitable, used: &used, kept: &is_kept };
         let before = tenant.and_then(|tenant| leased_port(tenant, rows, i));
-        let port = before.filter(|port| *port != published.first && limits.allow(*port) && is_free(*port));
+        // A running container may still have it, after the `.env` with the port was lost.
+        let is_ours = |port: u16| {
+            let suits =
+                |mapping| facts.is_free(mapping, port) || matches!(facts.verdict(mapping, port), Verdict::Ours(_));
+            bound.iter().all(suits)
+        };
+        let port = before.filter(|port| *port != published.first && limits.allow(*port) && is_ours(*port));
         let port = port.or_else(|| suggest(published.first, &limits, &mut is_free)).or_else(|| {
             // A port may be outside the project's block, but not outside a range in xtask.toml.
             own.filter(|_| rules.port_range.is_none())?;

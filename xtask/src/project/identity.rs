@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use super::records::Records;
 use super::resolved::Project;
+use crate::context::Context;
 use crate::decide::worktree_name;
 use crate::disk;
 use crate::error::Result;
-use crate::model::{ComposeOptions, Container, Leases, Tenant};
+use crate::model::{ComposeOptions, Container, Leases, NameOrigin, Named, Tenant};
 use crate::parse::compose::normalise_name;
 use crate::stack::{self, Checkout};
 
@@ -30,6 +32,13 @@ pub(super) fn other_folder(
 /// depend on git: a copy of a folder is another folder.
 pub(super) fn other_leaseholder<'a>(leases: &'a Leases, name: &str, dir: &Path) -> Option<&'a Path> {
     other_folder_with_lease(leases, name, dir).filter(|_| leases.tenant(name, dir).is_none())
+}
+
+/// Another existing folder that was started under the project's name, if this one was not:
+/// its data stays when its leases are released.
+pub(super) fn other_recorded_folder<'a>(records: &'a Records, name: &str, dir: &Path) -> Option<&'a Path> {
+    let is_here = records.of_folder(dir).any(|record| record.project == name);
+    records.other_folder(name, dir).filter(|_| !is_here)
 }
 
 /// Another existing folder with leases under the project's name.
@@ -63,6 +72,13 @@ pub(super) fn default_worktree_name(dir: &Path) -> Option<String> {
     (!base.is_empty()).then(|| worktree_name(&base, &worktree, dir, &|name| main.as_deref() == Some(name)))
 }
 
+/// What sets the name if neither the environment nor an env file does.
+pub(super) fn unset_name_origin(ctx: &Context) -> NameOrigin {
+    let fixed = stack::fixed_names(&ctx.options, &ctx.dir, &|name| ctx.var(name)).unwrap_or_default();
+    let is_fixed = fixed.iter().any(|name| name.what == Named::Project);
+    if is_fixed { NameOrigin::ComposeFile } else { NameOrigin::Folder }
+}
+
 impl Project {
     /// Whether the name was given on the command line or in the shell.
     pub(crate) fn is_name_explicit(&self) -> bool {
@@ -93,6 +109,9 @@ impl Project {
         }
         if self.leases.tenant(name, &dir).is_some() {
             return None;
+        }
+        if let Some(other) = other_recorded_folder(&self.records, name, &dir) {
+            return Some(other.to_path_buf());
         }
         self.main_dir().filter(|_| self.is_secondary_checkout && self.main_name().as_ref() == Some(name))
     }
@@ -125,17 +144,46 @@ impl Project {
         Ok(has_volumes.then(|| current.clone()))
     }
 
-    /// Whether another folder has leases or containers under `name`.
+    /// What set the project's name.
+    pub(crate) fn name_origin(&self) -> NameOrigin {
+        let ctx = &self.ctx;
+        // This tool sets the variable in place of a file that it must not write.
+        if ctx.options.project_name.is_some() || ctx.is_shell_var(PROJECT_NAME) {
+            NameOrigin::Given
+        } else if ctx.var(PROJECT_NAME).is_some()
+            || self.env_files.get(PROJECT_NAME).is_some_and(|(name, _)| !name.is_empty())
+        {
+            NameOrigin::EnvFile
+        } else {
+            unset_name_origin(ctx)
+        }
+    }
+
+    /// Whether the folder was started under `name`, according to leases and records.
+    pub(crate) fn is_known_as(&self, name: &str) -> bool {
+        let dir = self.real_dir();
+        let is_recorded = || self.records.of_folder(&dir).any(|record| record.project == name);
+        self.leases.tenant(name, &dir).is_some_and(Tenant::is_stack) || is_recorded()
+    }
+
+    /// Whether another folder that exists has `name`: by leases, containers, records, or as
+    /// the main checkout.
+    pub(crate) fn is_name_of_other_folder(&self, name: &str) -> bool {
+        self.is_taken(name, &self.leases) || self.main_name().as_deref() == Some(name)
+    }
+
+    /// Whether another folder has leases, records or containers under `name`.
     fn is_taken(&self, name: &str, leases: &Leases) -> bool {
         let dir = self.real_dir();
         let has_it = |tenant: &Tenant| tenant.project == name && tenant.dir != dir && tenant.is_stack();
         let mut containers = self.containers.iter().flatten();
         leases.tenants.iter().any(|tenant| has_it(tenant) && disk::is_folder(&tenant.dir))
+            || self.records.other_folder(name, &dir).is_some()
             || containers.any(|container| other_folder(container, name, &dir, &disk::is_folder).is_some())
     }
 
     /// A name that no other checkout has.
-    pub(crate) fn new_name(&self, leases: &Leases) -> String {
+    pub(crate) fn new_name(&self, leases: &Leases, is_excluded: &dyn Fn(&str) -> bool) -> String {
         let dir = self.real_dir();
         let base = self.base_name();
         let folder = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -146,7 +194,8 @@ impl Project {
             worktree = root.parent().map(folder).unwrap_or_default();
         }
         let main = self.main_name();
-        worktree_name(&base, &worktree, &dir, &|name| self.is_taken(name, leases) || main.as_deref() == Some(name))
+        let is_taken = |name: &str| self.is_taken(name, leases) || main.as_deref() == Some(name) || is_excluded(name);
+        worktree_name(&base, &worktree, &dir, &is_taken)
     }
 
     /// The prefix of all checkouts' names.

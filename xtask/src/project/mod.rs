@@ -8,6 +8,7 @@ pub(crate) mod leases;
 mod lock;
 mod model;
 mod ready;
+pub(crate) mod records;
 mod remote;
 mod resolve;
 mod resolved;

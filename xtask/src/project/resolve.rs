@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::records::Records;
 use super::resolved::{Project, containers};
 use super::started::started_context;
 use super::{identity, model, remote};
@@ -42,6 +43,7 @@ fn resolve_as(ctx: &Context, is_secondary_checkout: bool) -> Result<Project> {
         compose_trouble: model.compose_trouble,
         host: None,
         leases: Leases::default(),
+        records: Records::default(),
     };
     Ok(project.with_engine_and_ledger())
 }
@@ -60,16 +62,23 @@ impl Project {
     }
 
     fn with_engine_and_ledger(self) -> Project {
-        let (ctx, name, dir) = (&self.ctx, &self.stack.name, self.real_dir());
-        let known = self.containers.as_deref().unwrap_or_default();
+        let dir = self.real_dir();
+        let records = Records::find(&self.ctx, &dir);
+        let with_folder = |container| records.with_present_folder(container);
+        let containers = self.containers.map(|all| all.into_iter().map(with_folder).collect());
+        let project = Project { containers, ..self };
+        let (ctx, name) = (&project.ctx, &project.stack.name);
+        let known = project.containers.as_deref().unwrap_or_default();
         let host = remote::engine_host(ctx, known);
         let is_there = |dir: &Path| host.as_ref().is_some_and(|host| !host.is_container_host) || disk::is_folder(dir);
         let other_folder = known.iter().find_map(|one| identity::other_folder(one, name, &dir, &is_there));
-        let leases = ctx.leases();
-        let project = Project { other_folder, host, leases, ..self };
+        let mut leases = ctx.leases();
+        records.apply_moves(&mut leases);
+        let project = Project { other_folder, host, leases, records, ..project };
         let is_secondary_checkout = project.is_secondary_checkout
             || project.has_other_checkouts()
-            || identity::other_leaseholder(&project.leases, &project.stack.name, &dir).is_some();
+            || identity::other_leaseholder(&project.leases, &project.stack.name, &dir).is_some()
+            || identity::other_recorded_folder(&project.records, &project.stack.name, &dir).is_some();
         Project { is_secondary_checkout, ..project }
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::records::Records;
 use crate::context::Context;
 use crate::docker::{ComposeError, EngineError};
 use crate::error::{Error, Result};
@@ -40,11 +41,15 @@ pub struct Project {
     /// The machine that binds the ports, if it isn't this one.
     pub(crate) host: Option<EngineHost>,
     pub(crate) leases: Leases,
+    /// Which folder each project name belongs to.
+    pub(crate) records: Records,
 }
 
-/// All containers of the engine, with folders without symbolic links.
+/// All containers of the engine, with folders without symbolic links, at their present paths.
 pub(crate) fn containers(ctx: &Context) -> Result<Vec<Container>, EngineError> {
-    ctx.engine.containers().map(|containers| containers.into_iter().map(with_real_folder).collect())
+    let records = Records::of_machine(ctx);
+    let with_folder = |container| records.with_present_folder(with_real_folder(container));
+    ctx.engine.containers().map(|containers| containers.into_iter().map(with_folder).collect())
 }
 
 pub(crate) fn with_real_folder(container: Container) -> Container {

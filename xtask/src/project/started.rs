@@ -1,14 +1,15 @@
 //! How a stack was started, so that other commands use the same one: its checkout's name,
 //! its names file, and our override file outside the project.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::records::Records;
 use super::{PROJECT_NAME, identity, remote};
 use crate::context::Context;
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::labels::{self, HOST_VARIABLE, LINK_VARIABLE, NETWORK, NETWORK_VARIABLE, is_host, link_network};
-use crate::model::{ComposeOptions, NamesFile};
+use crate::model::{ComposeOptions, NameOrigin, NamesFile};
 use crate::stack::{self, COMPOSE_FILE, SEPARATOR, default_separator};
 
 /// Adds what only the state folder knows: the names file that the project was started
@@ -22,7 +23,13 @@ pub(crate) fn started_context(ctx: &Context) -> Result<Context> {
     let ctx = ctx.with_vars(override_vars(ctx, &project).unwrap_or_default());
     let ctx = ctx.with_vars(remote::default_remote_name(&ctx).map(|name| (PROJECT_NAME.to_owned(), name)));
     let dir = disk::real_path(&project.dir);
-    let leases = ctx.leases();
+    let records = Records::find(&ctx, &dir);
+    let written = by_hand || project.env_files.get(PROJECT_NAME).is_some_and(|(name, _)| !name.is_empty());
+    let kept = (!written).then(|| recorded_name(&ctx, &records, &dir)).flatten();
+    let by_hand = by_hand || kept.is_some();
+    let ctx = ctx.with_vars(kept.map(|name| (PROJECT_NAME.to_owned(), name)));
+    let mut leases = ctx.leases();
+    records.apply_moves(&mut leases);
     let mut tenants = leases.tenants.iter().filter(|tenant| tenant.dir == dir);
     let (Some(tenant), None) = (tenants.next(), tenants.next()) else { return Ok(ctx) };
     // A `.env` that git tracks has the main checkout's name in every checkout.
@@ -33,6 +40,18 @@ pub(crate) fn started_context(ctx: &Context) -> Result<Context> {
         Some(names) => with_names(&ctx, names),
         None => Ok(ctx),
     }
+}
+
+/// The name under which the folder was last started, if its `.env` with the name was lost or
+/// the folder was renamed. `start` writes it again.
+fn recorded_name(ctx: &Context, records: &Records, dir: &Path) -> Option<String> {
+    if ctx.engine.endpoint().is_remote() {
+        return None;
+    }
+    let last = records.of_folder(dir).find(|record| record.origin != NameOrigin::Given)?;
+    let was_lost = || last.origin == NameOrigin::EnvFile || identity::unset_name_origin(ctx) == NameOrigin::Folder;
+    let is_free = || records.other_folder(&last.project, dir).is_none();
+    (!records.is_of_replaced_folder(last) && was_lost() && is_free()).then(|| last.project.clone())
 }
 
 /// Adds the names file to the project's compose files.

@@ -17,6 +17,8 @@ pub struct Checkout {
     /// The repository's name: the folder of its main working tree, or the bare repository's folder
     /// without `.git`.
     pub repository: String,
+    /// git's folder of the repository, which linked worktrees share.
+    pub common: PathBuf,
     /// The branch; `None` for a detached head.
     pub branch: Option<String>,
 }
@@ -25,21 +27,59 @@ pub fn checkout(dir: &Path) -> Option<Checkout> {
     let root = checkout_root(dir)?;
     let git = root.join(".git");
     if git.is_dir() {
-        let repository = name(&root);
-        return Some(Checkout { branch: branch(&git), root, main: None, linked: false, repository });
+        return Some(own_repository(root, git));
     }
     let text = disk::read_text(&git).ok()?;
+    // May be relative: `git worktree add --relative-paths`, submodules.
     let git = root.join(text.strip_prefix("gitdir:")?.trim());
-    // Submodules have such a file too, but no `commondir`.
-    let common = disk::read_text(&git.join("commondir")).ok().map(|common| disk::real_path(&git.join(common.trim())));
-    let Some(common) = common else {
-        let repository = name(&root);
-        return Some(Checkout { branch: branch(&git), root, main: None, linked: false, repository });
+    // Submodules and `--separate-git-dir` have such a file too, but no `commondir`.
+    let common = match disk::read_text(&git.join("commondir")) {
+        Ok(common) => disk::real_path(&git.join(common.trim())),
+        Err(_) => match pruned_common(&without_dots(&git)) {
+            Some(common) => disk::real_path(&common),
+            None => return Some(own_repository(root, git)),
+        },
     };
-    let main = common.file_name().filter(|last| *last == ".git").and_then(|_| common.parent()).map(Path::to_path_buf);
-    let repository = main.as_deref().map_or_else(|| name(&common), name);
-    let repository = repository.strip_suffix(".git").unwrap_or(&repository).to_owned();
-    Some(Checkout { branch: branch(&git), root, main, linked: true, repository })
+    let main = common.parent().filter(|_| common.file_name().is_some_and(|last| last == ".git"));
+    // Without the repository nothing is known about a main working tree.
+    let main = main.filter(|_| common.is_dir()).map(Path::to_path_buf);
+    let repository = repository_name(&common);
+    Some(Checkout { branch: branch(&git), common, root, main, linked: true, repository })
+}
+
+fn own_repository(root: PathBuf, git: PathBuf) -> Checkout {
+    Checkout { branch: branch(&git), repository: name(&root), root, main: None, linked: false, common: git }
+}
+
+/// The repository of a linked worktree whose entry there is gone: `git worktree prune`, or the
+/// repository was moved. The path still says that this is a worktree (gitrepository-layout(5),
+/// `worktrees/<id>`).
+fn pruned_common(git: &Path) -> Option<PathBuf> {
+    let worktrees = git.parent().filter(|folder| folder.file_name().is_some_and(|name| name == "worktrees"))?;
+    (!git.is_dir()).then(|| worktrees.parent().map(Path::to_path_buf)).flatten()
+}
+
+/// `performia/.git`, `performia.git`, and `performia/.bare` with worktrees beside it.
+fn repository_name(common: &Path) -> String {
+    let folder = name(common);
+    if folder.starts_with('.') || is_named_by_parent(common) {
+        return common.parent().map(name).unwrap_or_default();
+    }
+    folder.strip_suffix(".git").unwrap_or(&folder).to_owned()
+}
+
+/// Whether the folder above has a `.git` file that leads to this repository, so that git works
+/// there too.
+fn is_named_by_parent(common: &Path) -> bool {
+    let Some(parent) = common.parent() else { return false };
+    let Ok(text) = disk::read_text(&parent.join(".git")) else { return false };
+    let target = text.strip_prefix("gitdir:").map(|target| without_dots(&parent.join(target.trim())));
+    target.is_some_and(|target| target == common || disk::real_path(&target) == common)
+}
+
+/// Without `.` and `..`, also where the path leads nowhere.
+fn without_dots(path: &Path) -> PathBuf {
+    super::locate::absolute(Path::new(""), path)
 }
 
 pub fn checkout_root(dir: &Path) -> Option<PathBuf> {
@@ -87,6 +127,7 @@ mod tests {
             main: Some(dir.join("performia")),
             linked: true,
             repository: "performia".into(),
+            common: dir.join("performia/.git"),
             branch: Some("login/fix".into()),
         };
         assert_eq!(linked, want);
@@ -100,6 +141,49 @@ mod tests {
         assert_eq!((linked.linked, linked.main, linked.repository.as_str()), (true, None, "performia"));
     }
 
+    /// As `git clone --bare URL performia/.bare` and `git worktree add performia/feature` make it.
+    #[test]
+    fn a_hidden_bare_repository_is_named_by_its_folder() {
+        for bare in ["performia/.bare", "performia/bare.git"] {
+            let dir = tempfile::tempdir().unwrap();
+            let dir = disk::real_path(dir.path());
+            repository(&dir, bare);
+            let below = bare.strip_prefix("performia/").unwrap();
+            write(&dir.join("performia/.git"), &format!("gitdir: ./{below}\n"));
+            let linked = checkout(&dir.join("feature")).unwrap();
+            assert_eq!((linked.linked, linked.main, linked.repository.as_str()), (true, None, "performia"), "{bare}");
+        }
+    }
+
+    #[test]
+    fn a_relative_gitdir_leads_to_the_same_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = disk::real_path(dir.path());
+        repository(&dir, "performia/.git");
+        let absolute = checkout(&dir.join("feature")).unwrap();
+        write(&dir.join("feature/.git"), "gitdir: ../performia/.git/worktrees/feature\n");
+        assert_eq!(checkout(&dir.join("feature")).unwrap(), absolute);
+    }
+
+    #[test]
+    fn a_pruned_worktree_is_still_a_worktree() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = disk::real_path(dir.path());
+        for link in ["", "../performia/.git/worktrees/feature"] {
+            repository(&dir, "performia/.git");
+            if !link.is_empty() {
+                write(&dir.join("feature/.git"), &format!("gitdir: {link}\n"));
+            }
+            std::fs::remove_dir_all(dir.join("performia/.git/worktrees")).unwrap();
+            let found = checkout(&dir.join("feature")).unwrap();
+            assert_eq!((found.linked, found.main, found.branch), (true, Some(dir.join("performia")), None), "{link}");
+        }
+        // The repository was moved: it keeps its name, but has no folder.
+        std::fs::rename(dir.join("performia"), dir.join("moved")).unwrap();
+        let found = checkout(&dir.join("feature")).unwrap();
+        assert_eq!((found.linked, found.main, found.repository.as_str()), (true, None, "performia"));
+    }
+
     #[test]
     fn a_submodule_is_no_linked_worktree_and_a_detached_head_no_branch() {
         let dir = tempfile::tempdir().unwrap();
@@ -107,5 +191,8 @@ mod tests {
         write(&dir.path().join("lib/.git"), "gitdir: ../.git/modules/lib\n");
         let found = checkout(&dir.path().join("lib")).unwrap();
         assert_eq!((found.linked, found.branch), (false, None));
+        // Also where the superproject is a linked worktree, or its files are gone.
+        write(&dir.path().join("lib/.git"), "gitdir: ../.git/worktrees/feature/modules/lib\n");
+        assert!(!checkout(&dir.path().join("lib")).unwrap().linked);
     }
 }

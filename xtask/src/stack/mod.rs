@@ -17,6 +17,7 @@ mod origins;
 mod override_place;
 mod port_places;
 mod reader;
+mod repository;
 mod service_env;
 mod settings;
 mod templates;
@@ -40,6 +41,7 @@ pub use override_place::{COMPOSE_FILE, List, Place, SEPARATOR, default_separator
 pub use port_places::{PortPlace, PortPlaces, port_places};
 pub use reader::{read, read_with};
 pub use service_env::{container_variables, env_file_readers, missing_env_files};
+pub use repository::{repository_address, worktrees};
 pub use settings::{FILE as SETTINGS_FILE, OnConflict, Settings};
 pub use templates::{template_for, template_in, template_of};
 pub use variable_uses::{VariableUse, VariableUses, variable_uses};

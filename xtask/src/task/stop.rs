@@ -3,6 +3,8 @@
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::model::{FixedName, Named};
+use crate::operation::change::earlier_name::refuse_doubtful_volumes;
+use crate::operation::change::records;
 use crate::operation::proxy::remove_link;
 use crate::operation::stop::compose_down::{compose_down, down_command, warn_unnamed_volumes};
 use crate::project::{self, Project, lock_project};
@@ -35,6 +37,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let volumes = ctx.engine.volumes_of(name).map_err(trouble)?;
     if args.volumes {
         refuse_other_checkout(&found)?;
+        refuse_doubtful_volumes(&found)?;
         refuse_foreign_volumes(ctx, &volumes)?;
     }
     if args.volumes && !volumes.is_empty() && !ctx.dry_run {
@@ -63,7 +66,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     compose_down(ctx, name, &command)?;
     // Compose does not remove this network, because it did not create it.
     remove_link(ctx, name);
-    report_leftovers(&found)
+    report_leftovers(&found, args.volumes)
 }
 
 /// Refuses if the project name belongs to another checkout: a checkout that was never started
@@ -101,11 +104,14 @@ fn refuse_foreign_volumes(ctx: &Context, own: &[String]) -> Result<()> {
 }
 
 /// Reports what is left, and how to remove it.
-fn report_leftovers(found: &Project) -> Result<Exit> {
+fn report_leftovers(found: &Project, removed_volumes: bool) -> Result<Exit> {
     let (ctx, name, containers) = (&found.ctx, &found.stack.name, found.containers_now()?);
     let trouble = |trouble: crate::docker::EngineError| ctx.engine_error(&trouble);
     let networks = ctx.engine.networks_of(name).map_err(trouble)?;
     let volumes = ctx.engine.volumes_of(name).map_err(trouble)?;
+    if removed_volumes {
+        records::record_volumes(ctx, name, &volumes);
+    }
     for container in &containers {
         ui::note(&format!("left: container {} ({})", ui::clean(&container.name), container.state.as_str()));
     }

@@ -38,6 +38,7 @@ mod race;
 mod readers;
 mod remote;
 mod rivals;
+mod same_data;
 mod services;
 mod twenty_worktrees;
 mod who;

@@ -2,19 +2,14 @@
 //! two checkouts with one name would replace each other's containers and share their
 //! volumes. On a remote engine every checkout gets its own name.
 
-use std::path::Path;
-
-use super::proof::{self, Model};
-use super::readers::Reader;
+use super::set_name::{reserve_name, set_name};
 use super::tracked::WriteMode;
-use super::{env_file, fixed_names, overrides};
+use super::{earlier_name, env_file, fixed_names, overrides};
 use crate::context::Context;
-use crate::decide::{Expect, ModelDifference};
-use crate::envfile::Document;
 use crate::error::{Error, Result};
-use crate::model::{FixedName, Leases, Named};
-use crate::project::{PROJECT_NAME, Project, leases};
-use crate::{disk, stack, ui};
+use crate::model::{FixedName, Named};
+use crate::project::{PROJECT_NAME, Project};
+use crate::{stack, ui};
 
 /// Names the checkout if necessary: in the env file that Compose reads, so that a bare
 /// `docker compose` there uses the same stack, or only in Compose's environment with
@@ -29,7 +24,11 @@ pub(crate) fn name_checkout(project: Project, writes: WriteMode) -> Result<(Proj
     if let Some(name) = project.existing_name()? {
         return if name == project.stack.name { Ok((project, writes)) } else { set_name(&project, &name, writes) };
     }
-    let name = reserve_name(&project, |leases| Ok(project.new_name(leases)))?;
+    // The name that the checkout gets may have data of a worktree that is gone.
+    let natural = project.new_name(&project.leases, &|_| false);
+    let is_free =
+        earlier_name::volumes(&project.ctx, &natural)?.is_empty() || earlier_name::use_volumes(&project, &natural)?;
+    let name = reserve_name(&project, |leases| Ok(project.new_name(leases, &|name| !is_free && name == natural)))?;
     let what = if project.checkout.is_some() { "checkout" } else { "copy" };
     ui::note(&format!("this {what} of {} gets its own project name: {name}", ui::clean(&project.base_name())));
     set_name(&project, &name, writes)
@@ -47,65 +46,6 @@ fn name_for_person(project: &Project, writes: WriteMode) -> Result<(Project, Wri
         ));
     }
     set_name(project, &name, writes)
-}
-
-/// Chooses a name and records it under the lock, so that no other checkout gets the same;
-/// with `--dry-run` only chooses.
-fn reserve_name(project: &Project, choose: impl Fn(&Leases) -> Result<String>) -> Result<String> {
-    let containers = project.containers.as_deref().unwrap_or_default();
-    let ledger = if project.ctx.dry_run { None } else { leases::open(&project.ctx, Some(containers)) };
-    let Some(mut ledger) = ledger else { return choose(&project.leases) };
-    let name = choose(&ledger.leases)?;
-    ledger.leases.tenant_mut(&name, &project.real_dir());
-    leases::close(ledger);
-    Ok(name)
-}
-
-fn set_name(project: &Project, name: &str, writes: WriteMode) -> Result<(Project, WriteMode)> {
-    let before = Model::of_project(project)?;
-    let prove = |ctx: &Context| {
-        let after = project.resolve_again(ctx)?;
-        prove_name(project, &before, &after, name)?;
-        Ok(after)
-    };
-    let ctx = &project.ctx;
-    let file = project.env_files.file_for(PROJECT_NAME).map(Path::to_path_buf);
-    let writes = match &file {
-        Ok(file) if !ctx.dry_run => writes.ask(ctx, std::slice::from_ref(file))?,
-        _ => writes,
-    };
-    if ctx.dry_run || writes == WriteMode::Environment {
-        return Ok((prove(&ctx.with_vars([(PROJECT_NAME.to_owned(), name.to_owned())]))?, writes));
-    }
-    env_file::create_from_template(project)?;
-    let file = file?;
-    let before = disk::read(&file)?.unwrap_or_default();
-    let mut document = Document::parse(before).map_err(|error| error.within(file.display()))?;
-    document.set(PROJECT_NAME, name)?;
-    let after = disk::write_proved(&[(file.clone(), Some(document.render().to_vec()))], || {
-        ui::note(&format!("{PROJECT_NAME}={name} written to {}", ctx.show(&file)));
-        prove(ctx)
-    })?;
-    Ok((after, writes))
-}
-
-/// An error if a port changes with the name. Other values contain the name, because Compose or
-/// the compose files derive them from it; what changes in another way is reported.
-fn prove_name(project: &Project, before: &Model, after: &Project, name: &str) -> Result<()> {
-    let cause = format!("{PROJECT_NAME}={name}");
-    let found = before.differences(&before.after(after)?, &|_| Expect::Same);
-    if let Some(difference) = found.ports.first() {
-        return Err(proof::refusal(&cause, difference));
-    }
-    // A new `.env` sets more than the name.
-    if project.template.is_some() {
-        return Ok(());
-    }
-    let is_name = |found: &ModelDifference| found.name() == PROJECT_NAME || found.replaces(&project.stack.name, name);
-    for found in found.other.into_iter().filter(|found| !is_name(found)) {
-        ui::note(&format!("note: {cause} also changes {}", Reader::new(found).line()));
-    }
-    Ok(())
 }
 
 /// Names that the compose files fix are the same in every checkout: two checkouts could not
@@ -126,8 +66,7 @@ pub(crate) fn reset_fixed_names(project: Project, writes: WriteMode) -> Result<(
         WriteMode::Environment => overrides::apply_in_environment(&project, &request).map(Some),
         writes => {
             env_file::create_from_template(&project)?;
-            let project = if project.template.is_some() { &project.resolve_again(ctx)? } else { &project };
-            overrides::apply(project, &request, writes).map(Some)
+            overrides::apply(&project, &request, writes).map(Some)
         }
     };
     report_names(ctx, &names, reset.as_ref().err());

@@ -3,6 +3,7 @@
 
 pub(crate) mod checkout_name;
 pub(crate) mod dependents;
+pub(crate) mod earlier_name;
 pub(crate) mod env_file;
 mod fixed_names;
 pub(crate) mod moves;
@@ -11,4 +12,6 @@ pub(crate) mod port_places;
 pub(crate) mod proof;
 pub(crate) mod read_only;
 pub(crate) mod readers;
+pub(crate) mod records;
+mod set_name;
 pub mod tracked;

@@ -9,8 +9,10 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::model::{Source, Stack, Wanted};
 use crate::parse::interpolate::{interpolate, mentions};
-use crate::stack;
+use crate::project::PROJECT_NAME;
+use crate::project::records::recorded_name;
 use crate::ui::{self, Column};
+use crate::{disk, stack};
 
 #[derive(Debug, Serialize)]
 pub struct Explanation {
@@ -27,6 +29,9 @@ pub struct Explanation {
     /// Where `env set` would write; `null` if no file can change the value.
     write_to: Option<String>,
     not_writable: Option<String>,
+    /// COMPOSE_PROJECT_NAME: the name that is on record for this folder, which `start` takes
+    /// where nothing sets it.
+    recorded: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -105,7 +110,8 @@ pub fn explain(ctx: &Context, env: &EnvProject, name: &str) -> Result<Explanatio
         let text = start.map_or_else(|| place.text.clone(), |at| format!("{}***}}", &place.text[..at]));
         places.push(Place { file, line, at: ui::clean(&place.path), text: ui::clean(&text) });
     }
-    if sources.is_empty() && places.is_empty() {
+    let recorded = (name == PROJECT_NAME).then(|| recorded_name(ctx, &disk::real_path(&env.project.dir))).flatten();
+    if sources.is_empty() && places.is_empty() && recorded.is_none() {
         return Err(unknown(ctx, env, name));
     }
     let (write_to, not_writable) = write_target(ctx, env, name);
@@ -120,6 +126,7 @@ pub fn explain(ctx: &Context, env: &EnvProject, name: &str) -> Result<Explanatio
         ports,
         write_to,
         not_writable,
+        recorded: recorded.map(|name| ui::clean(&name)),
     })
 }
 
@@ -175,13 +182,20 @@ fn write_target(ctx: &Context, env: &EnvProject, name: &str) -> (Option<String>,
 }
 
 pub fn text(explained: &Explanation) {
-    let Explanation { variable, value, sources, uses, ports, write_to, not_writable, .. } = explained;
+    let Explanation { variable, value, sources, uses, ports, write_to, not_writable, recorded, .. } = explained;
     let default = || sources.iter().find(|source| source.kind == "default" && source.counts);
     match (value, default()) {
         (Some(value), None) => ui::out(&format!("{variable}={value}")),
         (Some(_), Some(default)) => ui::out(&format!("{variable} is empty; the default is {}", default.value)),
         (None, Some(default)) => ui::out(&format!("{variable} is not set; the default is {}", default.value)),
         (None, None) => ui::out(&format!("{variable} is not set")),
+    }
+    match recorded {
+        Some(name) if value.as_ref() != Some(name) => {
+            ui::out(&format!("this folder was last started as {name}: `cargo xtask start` keeps that name, or asks"));
+        }
+        Some(_) => ui::out("this folder was last started under that name"),
+        None => {}
     }
     let heading = |title: &str, rows: &[Vec<String>]| {
         if rows.is_empty() {

@@ -8,7 +8,8 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, ProjectLock};
-use crate::model::{Container, Lease, Leases, PortRange, Protocol, Tenant};
+use crate::model::{CheckoutRecord, Container, Lease, Leases, PortRange, Protocol, Tenant};
+use crate::operation::change::records;
 use crate::project::folder::project_dir;
 use crate::project::{self, leases};
 use crate::{disk, ui};
@@ -85,6 +86,13 @@ pub fn release(ctx: &Context, selection: &Selection) -> Result<Released> {
     let done = remove_leases(&mut ledger.leases, &fits, ports);
     let left = ledger.leases.clone();
     ledger.close()?;
+    let is_released = |record: &CheckoutRecord| {
+        let mut leases = done.leases.iter().map(|ended| (&ended.project, &ended.dir));
+        let mut blocks = done.blocks.iter().map(|ended| (&ended.project, &ended.dir));
+        let is_it = |(project, dir): (&String, &PathBuf)| *project == record.project && *dir == record.dir;
+        leases.any(is_it) || blocks.any(is_it)
+    };
+    records::forget_released(ctx, &left, &is_released);
     delete_lock_files(ctx, &done, &left);
     Ok(done)
 }

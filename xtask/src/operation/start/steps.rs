@@ -12,10 +12,11 @@ use crate::error::{Error, Result};
 use crate::ledger::ProjectLock;
 use crate::operation::change::checkout_name::{name_checkout, reset_fixed_names};
 use crate::operation::change::moves::Applied;
+use crate::operation::change::earlier_name::keep_name;
 use crate::operation::change::read_only::hint_no_write;
 use crate::operation::change::readers::Accept;
 use crate::operation::change::tracked::WriteMode;
-use crate::operation::change::{env_file, moves, overrides};
+use crate::operation::change::{env_file, moves, overrides, records};
 use crate::operation::check::project::CheckedProject;
 use crate::operation::check::{engine_host, shared_names};
 use crate::operation::proxy;
@@ -129,6 +130,8 @@ impl<'a> Start<'a> {
         let project = set_up::prepare(ctx, options.setup, writes)?;
         check_wait_rules(&project)?;
         let writes = writes.with_settings(&project.settings);
+        let project = records::follow_moves(project);
+        let (project, writes) = keep_name(project, writes)?;
         let (project, writes) = name_checkout(project, writes)?;
         if !ctx.dry_run {
             project.refuse_if_running_elsewhere()?;
@@ -250,7 +253,10 @@ impl<'a> Start<'a> {
             return Ok(Step::Check);
         }
         self.attempts += 1;
+        records::record(&checked);
         let ended = up::attempt(&checked, &self.options.up);
+        // Also after a failure: its volumes are made first.
+        records::record(&checked);
         leases::end_start(&checked);
         match ended? {
             Attempt::Up { ports } => self.finish(checked, ports),
