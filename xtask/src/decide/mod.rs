@@ -37,7 +37,7 @@ pub use judge_by_tables::judge_by_tables;
 pub use leased_ports::LeasedPorts;
 pub use namesakes::{Namesake, namesakes, with_running_networks};
 pub use overlap::{overlaps, wanted_addresses};
-pub use override_file::{Changes, Listed, Slot, added_line, is_generated, published, render, slots};
+pub use override_file::{Added, Changes, Listed, Slot, added_line, is_generated, published, render, slots};
 pub use override_proof::{difference, expected};
 pub use personal_name::{is_personal_name, personal_name};
 pub use pools::{Pools, pools};
