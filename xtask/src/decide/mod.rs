@@ -50,7 +50,7 @@ pub use must_answer::{Demand, Waited, demand, may_stop_waiting};
 pub use namesakes::{Namesake, namesakes, with_running_networks};
 pub use nearest::{is_misspelt, nearest};
 pub use overlap::{overlaps, wanted_addresses};
-pub use override_file::{Changes, Listed, Slot, added_line, is_generated, published, render, slots};
+pub use override_file::{Added, Changes, Listed, Slot, added_line, is_generated, published, render, slots};
 pub use override_proof::expected;
 pub use personal_name::{is_personal_name, personal_name};
 pub use pools::{Pools, pools};

@@ -97,10 +97,38 @@ pub fn is_generated(text: &[u8]) -> bool {
     text.starts_with(MARK.as_bytes())
 }
 
-/// Whether the generated file says that the COMPOSE_FILE line was added with it.
-pub fn added_line(text: &[u8]) -> bool {
+/// How the COMPOSE_FILE line came into the env file, so that it can be removed without a
+/// trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// As a line of its own, in a file that may have been missing.
+    Line,
+    /// The file's last line had no line break, and got one.
+    AfterBreak,
+    /// The file had no content.
+    ToEmptyFile,
+}
+
+impl Added {
+    /// What the generated file says about it.
+    fn note(self) -> Option<&'static str> {
+        match self {
+            Added::Line => None,
+            Added::AfterBreak => Some("# (and the line break before it)"),
+            Added::ToEmptyFile => Some("# (and keep that file, which was empty)"),
+        }
+    }
+}
+
+/// What the generated file says about a COMPOSE_FILE line that was added with it. Older
+/// programs read only the first of the two lines.
+pub fn added_line(text: &[u8]) -> Option<Added> {
     let text = String::from_utf8_lossy(text);
-    text.lines().take_while(|line| line.starts_with('#')).any(|line| line.starts_with(ADDED))
+    let mut header = text.lines().take_while(|line| line.starts_with('#'));
+    header.find(|line| line.starts_with(ADDED))?;
+    let next = header.next();
+    let with_note = [Added::AfterBreak, Added::ToEmptyFile].into_iter().find(|added| next == added.note());
+    Some(with_note.unwrap_or(Added::Line))
 }
 
 /// COMPOSE_FILE in an env file, which names the generated file.
@@ -108,7 +136,7 @@ pub fn added_line(text: &[u8]) -> bool {
 pub struct Listed<'a> {
     pub env_file: &'a str,
     /// The line was added with the file.
-    pub added: bool,
+    pub added: Option<Added>,
 }
 
 /// The text of the file. `stack` is the project without it, read by the built-in
@@ -127,7 +155,8 @@ fn header(stack: &Stack, changes: &Changes, listed: Option<Listed<'_>>) -> Strin
     );
     if let Some(Listed { env_file, added }) = listed {
         let env_file = env_file.replace(char::is_control, " ");
-        text.extend([if added { ADDED } else { NAMED }, &env_file, "\n"]);
+        text.extend([if added.is_some() { ADDED } else { NAMED }, &env_file, "\n"]);
+        text.extend(added.and_then(Added::note).into_iter().flat_map(|note| [note, "\n"]));
     }
     let ports = published(stack);
     for (slot, to) in &changes.moves {

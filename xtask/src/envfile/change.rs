@@ -84,6 +84,16 @@ impl Document {
         same
     }
 
+    /// Removes the line of `name`; with `after_break` also the line break that was added
+    /// before it. `false` if the file does not allow it.
+    pub fn remove_added(&mut self, name: &str, after_break: bool) -> bool {
+        let Some(found) = self.last(name) else { return false };
+        let before = &self.bytes[..self.lines_of(found).start];
+        let line_break = ["\r\n", "\n"].into_iter().find(|end| before.ends_with(end.as_bytes()));
+        let line_break = line_break.filter(|_| after_break).unwrap_or_default().to_owned();
+        self.put_back(name, &WrittenForm::Absent(line_break))
+    }
+
     /// The lines of an assignment with their line break; for the last line also the line
     /// break before it, if that was added.
     fn whole_line(&self, found: &Assignment, before: &str) -> Range<usize> {
@@ -104,6 +114,11 @@ impl Document {
     fn places(&self, found: &Assignment, old: &str, shell: &Lookup<'_>, earlier: &Lookup<'_>) -> Vec<Range<usize>> {
         let Ok(raw) = std::str::from_utf8(&self.bytes[found.value.clone()]) else { return Vec::new() };
         let start = found.value.start;
+        if old.is_empty() {
+            // Something is appended, within the quotes.
+            let end = found.value.end;
+            return [end - 1..end - 1, end..end].into_iter().filter(|place| place.start >= start).collect();
+        }
         let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
         let whole = |at: usize| {
             let before = at.checked_sub(1).and_then(|before| raw.as_bytes().get(before));
@@ -111,7 +126,7 @@ impl Document {
         };
         let mut places: Vec<Range<usize>> = raw
             .match_indices(old)
-            .filter(|(at, _)| !old.is_empty() && whole(*at))
+            .filter(|(at, _)| whole(*at))
             .map(|(at, _)| start + at..start + at + old.len())
             .collect();
         // With escapes the text differs from what is interpolated.
@@ -172,6 +187,9 @@ mod tests {
             ("W=1.2.3.4:8000\nP=$W\n", "1.2.3.4:8010", "W=1.2.3.4:8000\nP=1.2.3.4:8010\n"),
             ("P=80${T:-00}\n", "8010", "P=8010\n"),
             ("P=1\nP=8000-8009\n", "8010-8019", "P=1\nP=8010-8019\n"),
+            ("P=a.yml;b.yml # why\n", "a.yml;b.yml;c.yml", "P=a.yml;b.yml;c.yml # why\n"),
+            ("export P=\"$E.yml\" # why\n", "127.0.0.1.yml:c.yml", "export P=\"$E.yml:c.yml\" # why\n"),
+            ("P='a b:c'", "a b:c:d", "P='a b:c:d'"),
             ("P=\n", "8010", "P=8010\n"),
             ("P\nQ=1", "8010", "P=8010\nQ=1"),
             ("Q=1", "127.0.0.1:8010", "Q=1\nP=127.0.0.1:8010\n"),

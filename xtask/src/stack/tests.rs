@@ -92,6 +92,7 @@ fn origins_name_line_variable_and_source() {
       - "${WHOLE:-8010:80}"
       - "${UNSET}:89"
       - "8011:${TARGET:-90}"
+      - "${G:+$B}:91"
 "#;
     let project = Project::new(&[("compose.yaml", &web(ports)), (".env", "B=8002\n\nD=06\nG=1\n")])
         .env("C", "8033")
@@ -107,12 +108,13 @@ fn origins_name_line_variable_and_source() {
             "compose.yaml:10 - shell",
             "compose.yaml:12 E default",
             "compose.yaml:13 F .env:1",
-            "compose.yaml:14 - .env:4",
+            "compose.yaml:14 - default",
             "compose.yaml:15 - default",
             "compose.yaml:15 - default",
             "compose.yaml:16 WHOLE default",
             "compose.yaml:17 UNSET default",
             "compose.yaml:18 - literal",
+            "compose.yaml:19 - .env:1",
         ]
     );
 }

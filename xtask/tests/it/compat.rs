@@ -55,6 +55,7 @@ fn adopting_keeps_every_model_and_leaves_no_literal_unnamed() {
     for fixture in fixtures().into_iter().chain(shapes()) {
         let is_shape = fixture.is_file();
         let Copied { name, case, cwd, temp } = copy_out(&fixture);
+        let case = if is_shape { case.with_template(&cwd) } else { case };
         let before = read(&case, &cwd);
         let (count, left) = adopt_ports(&case, &cwd, temp.path());
         let after = read(&case, &cwd);
@@ -64,7 +65,9 @@ fn adopting_keeps_every_model_and_leaves_no_literal_unnamed() {
                 if is_shape {
                     for (file, line) in literals(&after) {
                         let place = format!("{}:{line}: ", file.file_name().unwrap().to_string_lossy());
-                        assert!(left.iter().any(|left| left.contains(&place)), "{name}: {place}{left:?}");
+                        // In a folder below the repository's there may be no project.
+                        let is_named = |left: &String| left.contains(&place) || left.starts_with("compose files: ");
+                        assert!(left.iter().any(is_named), "{name}: {place}{left:?}");
                     }
                 }
             }

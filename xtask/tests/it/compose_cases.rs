@@ -3,7 +3,7 @@
 //! It is copied to a place of its own before it is read, so that nothing above
 //! it is found, and so that its `.env` (kept as `dot.env` here, since the
 //! repository ignores `.env`) and the folder's name can be anything.
-//! `case.toml` may say `args`, `env`, `cwd` and `dir` (the folder's name).
+//! `case.toml` may say `args`, `env`, `cwd`, `dir` (the folder's name) and `follows`.
 //!
 //! And the shapes of `compat/`: modelled on public stacks, each one file. A line
 //! `#== NAME` in it begins another file of the same project; what stands above
@@ -18,13 +18,30 @@ use xtask::model::{ComposeOptions, Stack};
 use xtask::stack;
 
 /// What `case.toml` says.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, Clone)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Case {
     pub(crate) args: Vec<String>,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) cwd: String,
     pub(crate) dir: Option<String>,
+    /// Places in Compose's model that change with a moved port, because the template
+    /// derives them.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "read where ports are moved"))]
+    pub(crate) follows: Vec<String>,
+}
+
+impl Case {
+    /// A project that still lacks its `.env`, read as if it had been made from the
+    /// template beside it.
+    pub(crate) fn with_template(&self, cwd: &Path) -> Case {
+        let mut case = self.clone();
+        let template = [".env.template", ".env.example"].into_iter().find(|name| cwd.join(name).is_file());
+        if let Some(template) = template.filter(|_| !cwd.join(".env").is_file()) {
+            case.args.extend(["--env-file".to_owned(), template.to_owned()]);
+        }
+        case
+    }
 }
 
 /// A copy of a project; it goes away with this.
@@ -75,13 +92,13 @@ pub(crate) fn copy_out(fixture: &Path) -> Copied {
 
 /// The files of a shape.
 fn parts(text: &str) -> BTreeMap<String, String> {
-    let mut parts = BTreeMap::new();
+    let mut parts = BTreeMap::from([("compose.yaml".to_owned(), String::new())]);
     let mut name = "compose.yaml";
     for line in text.split_inclusive('\n') {
-        match line.strip_prefix("#== ") {
-            Some(next) => name = next.trim(),
-            None => parts.entry(name.to_owned()).or_insert_with(String::new).push_str(line),
-        }
+        let next = line.strip_prefix("#== ").map(str::trim);
+        name = next.unwrap_or(name);
+        let part = parts.entry(name.to_owned()).or_default();
+        part.push_str(if next.is_some() { "" } else { line });
     }
     let is_comment = |text: &String| text.lines().all(|line| line.starts_with('#'));
     parts.retain(|name, text| name != "compose.yaml" || !is_comment(text));

@@ -7,8 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use xtask::model::Stack;
 use xtask::parse::compose_config;
@@ -42,6 +44,7 @@ fn reads_public_shapes_as_compose_does_before_and_after_adopting() {
 /// it cannot read the shape at all.
 fn adopted_differs(shape: &Path) -> Option<String> {
     let Copied { name, case, cwd, temp } = copy_out(shape);
+    let case = case.with_template(&cwd);
     let config = || {
         let output = compose(&cwd, &case, &["--profile", "*", "config", "--format", "json"]);
         let error = String::from_utf8_lossy(&output.stderr).trim().to_owned();
@@ -60,14 +63,14 @@ fn adopted_differs(shape: &Path) -> Option<String> {
     }
 }
 
-fn none_differs(names: &[PathBuf], compare: impl Fn(&Path) -> Option<String> + Sync) {
+/// Fails with what `compare` says of each. Compose needs a core most of the time.
+pub(crate) fn none_differs(names: &[PathBuf], compare: impl Fn(&Path) -> Option<String> + Sync) {
+    let next = AtomicUsize::new(0);
+    let cores = std::thread::available_parallelism().map_or(2, NonZero::get);
+    let work =
+        || std::iter::from_fn(|| names.get(next.fetch_add(1, Ordering::Relaxed))).filter_map(|path| compare(path));
     let wrong: Vec<String> = std::thread::scope(|scope| {
-        // Compose mostly waits for itself: a few at a time.
-        let half = names.len().div_ceil(4);
-        let threads: Vec<_> = names
-            .chunks(half)
-            .map(|chunk| scope.spawn(|| chunk.iter().filter_map(|path| compare(path)).collect::<Vec<_>>()))
-            .collect();
+        let threads: Vec<_> = (0..=cores).map(|_| scope.spawn(|| work().collect::<Vec<_>>())).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
     assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), names.len(), wrong.join("\n"));
@@ -84,16 +87,12 @@ fn compare(fixture: &Path) -> Option<String> {
         Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
     };
     match (ours, theirs) {
-        (Ok(mut ours), Ok(theirs)) => {
-            for wanted in ours.services.iter_mut().flat_map(|service| &mut service.ports) {
-                assert!(wanted.origin.take().is_some(), "{name}: a port without an origin");
-            }
-            for service in &mut ours.services {
+        (Ok(ours), Ok(mut theirs)) => {
+            assert!(ours.ports().all(|wanted| wanted.origin.is_some()), "{name}: a port without an origin");
+            for service in &ours.services {
                 assert_eq!(service.label_places.len(), service.labels.len(), "{name}: a label without a place");
-                service.label_places.clear();
             }
-            let mut ours = Stack { dir: PathBuf::new(), files: Vec::new(), ..ours };
-            let mut theirs = theirs;
+            let mut ours = comparable(ours);
             // Compose adds what is in the env files of a service; the reader
             // leaves that to it.
             if fixture.is_file() && std::fs::read_to_string(fixture).unwrap().contains("env_file:") {
@@ -107,6 +106,15 @@ fn compare(fixture: &Path) -> Option<String> {
         (Ok(ours), Err(theirs)) => Some(format!("--- {name}\n  ours:   {ours:?}\n  theirs: error: {theirs}")),
         (Err(ours), Ok(theirs)) => Some(format!("--- {name}\n  ours:   error: {ours}\n  theirs: {theirs:?}")),
     }
+}
+
+/// Our reading without the places, which Compose does not know.
+pub(crate) fn comparable(mut ours: Stack) -> Stack {
+    for service in &mut ours.services {
+        service.label_places.clear();
+        service.ports.iter_mut().for_each(|wanted| wanted.origin = None);
+    }
+    Stack { dir: PathBuf::new(), files: Vec::new(), ..ours }
 }
 
 fn differences(ours: &Stack, theirs: &Stack) -> String {
@@ -204,7 +212,7 @@ pub(crate) fn compose_is_there() -> bool {
 
 /// The plugin itself where it is found: without the CLI in between it answers
 /// in half the time.
-fn plugin() -> (PathBuf, &'static [&'static str]) {
+pub(crate) fn plugin() -> (PathBuf, &'static [&'static str]) {
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     let folders = ["/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec"].map(PathBuf::from);
     let folders = folders.iter().map(|folder| folder.join("docker/cli-plugins"));

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
 
 mod compat;
+mod compat_difference;
 mod compose_cases;
 mod compose_oracle;
 mod compose_reader;
@@ -23,6 +24,8 @@ mod bad_input;
 mod check_ports;
 #[cfg(unix)]
 mod commands;
+#[cfg(target_os = "linux")]
+mod compat_moves;
 #[cfg(unix)]
 mod copies;
 #[cfg(unix)]

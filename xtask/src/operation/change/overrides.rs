@@ -13,7 +13,7 @@ use super::fixed_names;
 use super::proof::Model;
 use super::tracked::WriteMode;
 use crate::context::Context;
-use crate::decide::{Changes, Listed, Slot, expected, is_generated, model_differences, published, render, slots};
+use crate::decide::{Added, Changes, Listed, Slot, expected, is_generated, model_differences, published, render, slots};
 use crate::docker::{self, OVERRIDE};
 use crate::envfile::Document;
 use crate::error::{Context as _, Error, Result};
@@ -165,7 +165,7 @@ pub fn apply(project: &Project, request: &Request, writes: WriteMode) -> Result<
     let changes = current.changes_for(request)?;
     fixed_names::refuse_used_names(ctx, &current.uses, &changes.resets)?;
     let expected = current.expected(project, &changes)?;
-    let steps = current.steps(&changes)?;
+    let steps = current.steps(ctx, &changes)?;
     let changed = steps.iter().filter(|(file, bytes)| disk::read(file).ok().as_ref() != Some(bytes));
     writes.ask_for_files(ctx, &changed.map(|(file, _)| file.clone()).collect::<Vec<PathBuf>>())?;
     let after = disk::write_proved(&steps, || prove(&expected, project.resolve_again(ctx)?))?;
@@ -314,17 +314,17 @@ impl Current {
         }
         let list = self.place.list.as_ref();
         let env_file = list.and_then(|list| list.env_file.file_name()).map(|name| name.to_string_lossy());
-        let added = list.is_some_and(|list| list.added);
+        let added = list.and_then(|list| list.added);
         let listed = env_file.as_deref().map(|env_file| Listed { env_file, added });
         Some(render(&self.without, changes, listed).into_bytes())
     }
 
     /// The files to write; `None`: to remove.
-    fn steps(&self, changes: &Changes) -> Result<Vec<(PathBuf, Option<Vec<u8>>)>> {
+    fn steps(&self, ctx: &Context, changes: &Changes) -> Result<Vec<(PathBuf, Option<Vec<u8>>)>> {
         let bytes = self.bytes(changes);
         let mut steps = Vec::new();
         if let Some(list) = &self.place.list {
-            steps.push((list.env_file.clone(), updated_env_file(list, bytes.is_none())?));
+            steps.push((list.env_file.clone(), updated_env_file(ctx, list, bytes.is_none())?));
         }
         steps.push((self.place.file.clone(), bytes));
         Ok(steps)
@@ -332,24 +332,22 @@ impl Current {
 }
 
 /// The env file with our file added to COMPOSE_FILE or removed from it.
-fn updated_env_file(list: &List, remove: bool) -> Result<Option<Vec<u8>>> {
+fn updated_env_file(ctx: &Context, list: &List, remove: bool) -> Result<Option<Vec<u8>>> {
     let file = &list.env_file;
     let bytes = disk::read(file)?.unwrap_or_default();
     let mut document = Document::parse(bytes).map_err(|error| error.within(file.display()))?;
-    if !remove {
-        document.set(COMPOSE_FILE, &list.with)?;
-        return Ok(Some(document.render().to_vec()));
+    let (shell, earlier) = (|name: &str| ctx.var(name), |_: &str| None);
+    let is_added = list.added.filter(|_| document.get(COMPOSE_FILE).is_some_and(|entry| entry.value == list.with));
+    let is_removed =
+        remove && is_added.is_some_and(|added| document.remove_added(COMPOSE_FILE, added == Added::AfterBreak));
+    if !is_removed {
+        let value = if remove { &list.without } else { &list.with };
+        document.change(COMPOSE_FILE, value, &shell, &earlier)?;
     }
-    let line =
-        document.get(COMPOSE_FILE).filter(|entry| list.added && entry.value == list.with).map(|entry| entry.line);
-    let Some(line) = line else {
-        document.set(COMPOSE_FILE, &list.without)?;
-        return Ok(Some(document.render().to_vec()));
-    };
-    let lines = document.render().split_inclusive(|byte| *byte == b'\n').enumerate();
-    let kept: Vec<u8> = lines.filter(|(at, _)| at + 1 != line).flat_map(|(_, text)| text).copied().collect();
+    let bytes = document.render().to_vec();
     // Remove a file that was created only for this line.
-    Ok((!kept.is_empty()).then_some(kept))
+    let is_left = !bytes.is_empty() || !remove || list.added != Some(Added::Line);
+    Ok(is_left.then_some(bytes))
 }
 
 fn read_json(config: &[u8]) -> Result<Value> {

@@ -39,6 +39,7 @@ pub struct Literal {
 /// Whether a scalar has quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quotes {
+    /// Or it is a block scalar, in which they would be text.
     There,
     /// Unquoted in a line of its own, where `${…}` needs no quotes.
     Absent,
@@ -135,12 +136,14 @@ impl<'a> Source<'a> {
         let Some(entry) = entry else {
             return left("the entry has escapes, or more than one line");
         };
-        let quoted = self.text[entry.clone()].starts_with(['"', '\'']);
+        let quoted = !scalar.block && self.text[entry.clone()].starts_with(['"', '\'']);
         let start = entry.start + usize::from(quoted) + part.start;
-        let quotes = match quoted {
-            true => Quotes::There,
-            false if self.is_in_block(&entry, matches!(item.data, Data::Map(_))) => Quotes::Absent,
-            false => Quotes::Needed,
+        let quotes = if quoted || scalar.block {
+            Quotes::There
+        } else if self.is_in_block(&entry, matches!(item.data, Data::Map(_))) {
+            Quotes::Absent
+        } else {
+            Quotes::Needed
         };
         let literal = Literal {
             service: service.to_owned(),
@@ -168,7 +171,7 @@ impl<'a> Source<'a> {
     /// Byte range of a scalar, quotes included, if it is written without escapes.
     fn entry(&self, node: &Node, scalar: &Scalar) -> Option<Range<usize>> {
         let start = self.start(node, scalar);
-        let quote = self.text[start..].chars().next().filter(|c| matches!(c, '"' | '\''));
+        let quote = self.text[start..].chars().next().filter(|c| !scalar.block && matches!(c, '"' | '\''));
         let inner = start + usize::from(quote.is_some());
         let after = self.text.get(inner..)?.strip_prefix(scalar.text.as_str())?;
         let end = inner + scalar.text.len();
@@ -258,6 +261,11 @@ mod tests {
             ("- \"8000:${T:-80}\"", "- \"${A_0:-8000}:${T:-80}\""),
             ("- &p \"8000:80\"", "- &p \"${A_80:-8000}:80\""),
             ("- !!str 8000:80", "- !!str ${A_80:-8000}:80"),
+            ("- >-\n        8000:80", "- >-\n        ${A_80:-8000}:80"),
+            (
+                "- target: 80\n        published: |-\n          8000",
+                "- target: 80\n        published: |-\n          ${A_80:-8000}",
+            ),
             ("- {target: 80, published: 8000}", "- {target: 80, published: \"${A_80:-8000}\"}"),
             ("- target: 80\n        published: 8000", "- target: 80\n        published: ${A_80:-8000}"),
             ("- published: \"8000\"\n        target: 80", "- published: \"${A_80:-8000}\"\n        target: 80"),

@@ -34,6 +34,8 @@ pub struct Scalar {
     pub text: String,
     /// It is a string whatever it looks like: quoted, or a result of interpolation.
     pub quoted: bool,
+    /// Written as a literal or folded block (`|`, `>`), in which quotes are text.
+    pub block: bool,
     /// Column where it begins, quotes included: characters, from 0. The line is the
     /// node's.
     pub column: usize,

@@ -259,14 +259,15 @@ fn origin_of(item: &Node, scalar: &Scalar, place: Range<usize>, part: Range<usiz
     origin
 }
 
-/// The source of a variable; that of B for `${A:-$B}` if the default is used.
+/// The source of the value that a variable gives; that of B for `${A:-$B}` and
+/// `${A:+$B}` if the text after the operator is used.
 fn source(all: &[Use<Source>], of: &Use<Source>) -> Source {
     let within =
         |inner: &&Use<Source>| inner.nested && inner.range.start > of.range.start && inner.range.end < of.range.end;
     match &of.outcome {
-        Outcome::Set(found) | Outcome::Alternative(found) => found.clone(),
+        Outcome::Set(found) => found.clone(),
         Outcome::Unset => Source::Default,
-        Outcome::Default => all
+        Outcome::Default | Outcome::Alternative(_) => all
             .iter()
             .filter(within)
             .find_map(|inner| if let Outcome::Set(found) = &inner.outcome { Some(found.clone()) } else { None })

@@ -153,7 +153,8 @@ impl Builder<'_> {
         } else {
             let moved = if self.indented.contains(&start.line()) { INDENT } else { 0 };
             let column = start.col().saturating_sub(moved);
-            Data::Scalar(Scalar { text: text.into_owned(), quoted, column, template: None })
+            let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+            Data::Scalar(Scalar { text: text.into_owned(), quoted, block, column, template: None })
         };
         Node { data, tag: compose_tag(tag), file: Arc::clone(self.file), line: start.line() }
     }

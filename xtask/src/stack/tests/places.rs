@@ -18,7 +18,7 @@ fn place(project: &Project, cwd: &str) -> Result<String, String> {
             list.env_file.display(),
             list.with,
             list.without,
-            if list.added { " added" } else { "" }
+            if list.added.is_some() { " added" } else { "" }
         )
     });
     let flags = [(found.present, " present"), (found.pinned, " pinned")];
