@@ -22,8 +22,8 @@ mod service_env;
 mod settings;
 mod templates;
 mod variable_uses;
-mod wrong_ports;
 mod wait;
+mod wrong_ports;
 
 #[cfg(test)]
 mod tests;
@@ -40,10 +40,10 @@ pub use origins::attach_origins;
 pub use override_place::{COMPOSE_FILE, List, Place, SEPARATOR, default_separator, override_place};
 pub use port_places::{PortPlace, PortPlaces, port_places};
 pub use reader::{read, read_with};
-pub use service_env::{container_variables, env_file_readers, missing_env_files};
 pub use repository::{repository_address, worktrees};
+pub use service_env::{container_variables, env_file_readers, missing_env_files};
 pub use settings::{FILE as SETTINGS_FILE, OnConflict, Settings};
 pub use templates::{template_for, template_in, template_of};
 pub use variable_uses::{VariableUse, VariableUses, variable_uses};
-pub use wrong_ports::{WrongPort, wrong_ports};
 pub use wait::WaitRule;
+pub use wrong_ports::{WrongPort, wrong_ports};

@@ -80,6 +80,7 @@ struct File {
     urls: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     ports: Ports,
+    #[serde(default)]
     wait: BTreeMap<String, Spanned<toml::Value>>,
     #[serde(default)]
     proxy: Proxy,
@@ -144,8 +145,9 @@ impl Settings {
 pub(super) fn parse(text: &str) -> Result<Settings> {
     let file: File = toml::from_str(text).map_err(|error| {
         let line = line(text, error.span().map_or(0, |span| span.start));
-        Error::new(format!("line {line}: {}", error.message()))
-            .hint("settings are port_range = \"8000-8009\", on_conflict, wait_timeout, [urls], [ports], [wait] and [proxy]")
+        Error::new(format!("line {line}: {}", error.message())).hint(
+            "settings are port_range = \"8000-8009\", on_conflict, wait_timeout, [urls], [ports], [wait] and [proxy]",
+        )
     })?;
     check_proxy(text, &file.proxy)?;
     let follow = followers(text, file.ports)?;

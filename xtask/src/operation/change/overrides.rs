@@ -13,7 +13,9 @@ use super::fixed_names;
 use super::proof::Model;
 use super::tracked::WriteMode;
 use crate::context::Context;
-use crate::decide::{Added, Changes, Listed, Slot, expected, is_generated, model_differences, published, render, slots};
+use crate::decide::{
+    Added, Changes, Listed, Slot, expected, is_generated, model_differences, published, render, slots,
+};
 use crate::docker::{self, OVERRIDE};
 use crate::envfile::Document;
 use crate::error::{Context as _, Error, Result};
