@@ -52,25 +52,21 @@ make_layer() {
 # unpack_with_libraries SUITE DIR PACKAGE...: with the libraries that they depend on, as
 # apt resolves it. Other programs that they ask for are this machine's.
 unpack_with_libraries() {
-	local suite=$1 dir=$2 debs=$ENGINE_CACHE/debs/$1 wanted=() p
+	local suite=$1 dir=$2 debs=$ENGINE_CACHE/debs/$1 resolver
 	shift 2
 	mkdir -p "$debs/partial"
 	(
 		apt_for "$suite" || exit
-		for p in "$@"; do
-			# A package that only the second suite has in that version is asked for by name.
-			case $suite,$p in
-			*+*,"$package" | *+*,netavark) wanted+=("$p/${suite#*+}") ;;
-			*) wanted+=("$p") ;;
-			esac
-		done
+		# From the second suite only what is asked for, not its libc.
+		resolver=(--no-install-recommends -o Dir::Etc::Preferences="$debs/preferences" -o Dir::Etc::PreferencesParts=/dev/null)
+		printf 'Package: %s\nPin: release a=%s\nPin-Priority: 990\n' "$*" "${suite#*+}" >"$debs/preferences"
 		exec 8>"$debs/lock"
 		flock 8
-		fetch() { private_apt -o Dir::Cache::archives="$debs" --download-only -y --no-install-recommends install "${wanted[@]}" 2>&1; }
+		fetch() { private_apt -o Dir::Cache::archives="$debs" "${resolver[@]}" --download-only -y install "$@" 2>&1; }
 		# A stale index lists versions that the mirror no longer has.
-		fetch >/dev/null || { private_apt update && fetch >&2; } || exit
+		fetch "$@" >/dev/null || { private_apt update && fetch "$@" >&2; } || exit
 		cd "$debs" || exit
-		mapfile -t files < <(private_apt -o Dir::Cache::archives=/nonexistent --print-uris --no-install-recommends install "${wanted[@]}" |
+		mapfile -t files < <(private_apt -o Dir::Cache::archives=/nonexistent "${resolver[@]}" --print-uris install "$@" |
 			awk '{ print $2 }' | grep -E "^(lib|$(printf '%s_|' "$@")nothing)")
 		exec 8>&-
 		unpack_files "$dir"
