@@ -8,7 +8,10 @@ background() {
 	engine_env "$name"
 	! is_rootless "$name" || as=(setpriv "--reuid=$rootless_id" "--regid=$rootless_id" --clear-groups)
 	cd /
-	setsid "${as[@]}" env "${environment[@]}" "$@" </dev/null >>"$state/log" 2>&1 5>&- 9>&- &
+	{
+		setsid --wait "${as[@]}" env "${environment[@]}" "$@" || true
+		: >"$state/ended"
+	} </dev/null >>"$state/log" 2>&1 &
 }
 
 # An ordinary user with ids for user namespaces.
