@@ -14,7 +14,7 @@
 . "$engine_dir/separate/kinds"
 
 # A folder for each engine: its data, and what is written to /usr and /etc.
-ENGINES_DATA=${ENGINES_DATA:-/var/lib/dev-engines}
+SEPARATE_DATA=${SEPARATE_DATA:-/var/lib/dev-engines}
 
 # row_of NAME: sets package, version, suites and about.
 row_of() {
@@ -27,7 +27,7 @@ list_engines() { engines | awk '{ n = $1; $1 = $2 = $3 = $4 = ""; sub(/^ +/, "")
 
 need_root() { [ "$(id -u)" = 0 ] || die 'separate engines are made of namespaces and need root' "\`sudo $0\`"; }
 
-state_of() { printf '%s\n' "$ENGINES_DATA/$1"; }
+state_of() { printf '%s\n' "$SEPARATE_DATA/$1"; }
 
 # started PID: when that process started; with the pid it identifies a process.
 started() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
