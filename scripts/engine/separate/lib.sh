@@ -19,7 +19,7 @@ SEPARATE_DATA=${SEPARATE_DATA:-/var/lib/dev-engines}
 # row_of NAME: sets package, version, suites and about.
 row_of() {
 	# shellcheck disable=SC2034
-	read -r _ package version suites about < <(engines | awk -v n="$1" '$1 == n')
+	read -r _ package version suites about < <(engines | awk -v n="$1" '$1 == n') || true
 	[ -n "${package-}" ] || die "no engine $1" "\`scripts/engine/up --help\` lists them"
 }
 
@@ -32,12 +32,16 @@ state_of() { printf '%s\n' "$SEPARATE_DATA/$1"; }
 # started PID: when that process started; with the pid it identifies a process.
 started() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
 
-# first_process NAME: its pid on this machine, if the engine is up.
+# first_process NAME: its pid on this machine, if it lives.
 first_process() {
 	local pid start
 	read -r pid start 2>/dev/null <"$(state_of "$1")/pid" || return 1
 	[ "$(started "$pid")" = "$start" ] && echo "$pid"
 }
+
+# inner_process NAME: the same, once it has its own mounts. Before that its /run is this
+# machine's, and its engine's socket would be that of this machine's engine.
+inner_process() { [ -e "$(state_of "$1")/mounted" ] && first_process "$1"; }
 
 # engine_env NAME: sets an array to what its users have in their environment. The ledger
 # and the settings of Docker's client are the engine's own.
@@ -59,7 +63,7 @@ engine_env() {
 enter() {
 	local name=$1 pid as=() environment
 	shift
-	pid=$(first_process "$name") || die "engine $name is not up" "\`scripts/engine/up --engine $name\`"
+	pid=$(inner_process "$name") || die "engine $name is not up" "\`scripts/engine/up --engine $name\`"
 	engine_env "$name"
 	! is_rootless "$name" || as=(setpriv "--reuid=$rootless_id" "--regid=$rootless_id" --clear-groups)
 	echo "$BASHPID" >"$(cat "$(state_of "$name")/cgroup")/machine/cgroup.procs"

@@ -278,7 +278,7 @@ scenario_swarm() { # services of a swarm hold the port
 	local i mode
 	case $engine in *-swarm) ;; *) return 0 ;; esac
 	for mode in ingress host; do
-		docker service create -d --name "shop_$mode" --publish "published=24171,target=8080,mode=$mode" engine-web >>"$folder/log" 2>&1
+		docker service create -d --no-resolve-image --name "shop_$mode" --publish "published=24171,target=8080,mode=$mode" engine-web >>"$folder/log" 2>&1
 		for ((i = 0; i < 200; i++)); do
 			[ "$(docker service ls --filter "name=shop_$mode" --format '{{.Replicas}}')" != 1/1 ] || break
 			sleep 0.1
