@@ -25,6 +25,8 @@ expect() {
 	[ "$mark" = ok ] || printf '%-8s %-14s %-34s %s\n' '' '' '  but was' "$3"
 }
 
+say_skipped() { printf '%-8s %-14s %-34s %s\n' skipped "$scenario" "$1" "$2"; }
+
 # project NAME PORT: a folder with a project of one service, as the current one.
 project() {
 	mkdir -p "$folder/$1"
@@ -285,10 +287,16 @@ scenario_swarm() { # services of a swarm hold the port
 		done
 		sleep 1
 		project swarm 24171
-		expect "check-ports, $mode, code" 1 "$(x check-ports >/dev/null 2>&1 && echo 0 || echo $?)"
+		expect "who, $mode, names it" "*shop_$mode*" "$(x who 24171 2>&1 | tr '\n' ' ')"
 		expect "check-ports, $mode, names it" "*shop_$mode*" "$(x check-ports 2>&1 | tr '\n' ' ')"
-		expect "start, $mode" "1 *shop_$mode*" "$(x start >"$folder/stdout" 2>&1; echo "$? $(tr '\n' ' ' <"$folder/stdout")")"
-		expect "kill --dry-run, $mode" "* docker service *shop_$mode*" "$(planned 24171)"
+		if [ "$(bindable 24171)" = free ]; then
+			# A kernel without IPVS: dockerd programs no ingress there, and says nothing.
+			say_skipped "$mode" 'this kernel has no IPVS: the port is not held'
+		else
+			expect "check-ports, $mode" '1 taken *' "$(judged)"
+			expect "start, $mode" "1 *shop_$mode*" "$(x start >"$folder/stdout" 2>&1; echo "$? $(tr '\n' ' ' <"$folder/stdout")")"
+			expect "kill --dry-run, $mode" "* docker service *shop_$mode*" "$(planned 24171)"
+		fi
 		remove
 		docker service rm "shop_$mode" >>"$folder/log" 2>&1
 		for ((i = 0; i < 100; i++)); do
@@ -296,7 +304,8 @@ scenario_swarm() { # services of a swarm hold the port
 			sleep 0.1
 		done
 	done
-	expect 'who 2377' '*swarm*' "$(x who 2377 2>&1 | tr '\n' ' ')"
+	# Not the name of this engine, which is in dockerd's command line.
+	expect 'who 2377' '*swarm*' "$(x who 2377 2>&1 | sed "s/$engine//g" | tr '\n' ' ')"
 	expect 'kill 2377 --dry-run ends no engine' '[12]' "$(planned 2377)"
 }
 
