@@ -43,17 +43,18 @@ first_process() {
 # machine's, and its engine's socket would be that of this machine's engine.
 inner_process() { [ -e "$(state_of "$1")/mounted" ] && first_process "$1"; }
 
-# engine_env NAME: sets an array to what its users have in their environment. The ledger
-# and the settings of Docker's client are the engine's own.
+# engine_env NAME: sets an array to what its users have in their environment. The ledger,
+# the settings of Docker's client and caches are the engine's own. So is what cargo builds:
+# it is linked to the libc of the layer, and may not run outside.
 engine_env() {
 	local home
 	home=$(state_of "$1")/home
 	# shellcheck disable=SC2034
 	environment=(-u DOCKER_CONTEXT -u CONTAINER_HOST -u XDG_RUNTIME_DIR "DOCKER_HOST=unix://$(socket_of "$1")" "DOCKER_CONFIG=$home/.docker"
 		"XTASK_STATE_DIR=$home/xtask" "XDG_STATE_HOME=$home/.local/state" "XDG_CONFIG_HOME=$home/.config"
-		"XDG_DATA_HOME=$home/.local/share")
+		"XDG_DATA_HOME=$home/.local/share" "XDG_CACHE_HOME=$home/.cache" "CARGO_TARGET_DIR=$home/target")
 	if is_rootless "$1"; then
-		environment+=("HOME=$home" "USER=$rootless_user" "LOGNAME=$rootless_user" "XDG_CACHE_HOME=$home/.cache"
+		environment+=("HOME=$home" "USER=$rootless_user" "LOGNAME=$rootless_user"
 			"XDG_RUNTIME_DIR=/run/user/$rootless_id")
 	fi
 }

@@ -12,10 +12,10 @@ suite_with() {
 		known=yes
 		# 5.8.6 and 28:5.8.6 are both 5.
 		if grep -Eq "^([0-9]+:)?${2//./\\.}" <<<"$found"; then return; fi
-		seen+=("$suite: ${found//$'\n'/, }")
+		seen+=("${suite//+/ and } has ${found:-none}")
 	done
 	[ -n "$known" ] || die "no index of $3 can be fetched"
-	say "$1 $2 is not available: no suite of $3 has it (${seen[*]})"
+	say "$1 ${2%.} is not available: $(IFS=, && echo "${seen[*]//$'\n'/ and }" | sed 's/,/, /g')"
 	exit "$not_available"
 }
 
