@@ -286,8 +286,9 @@ scenario_restarting() { # a container that crashes and starts again wants the po
 		sleep 0.05
 	done
 	project restarting 24161
-	expect 'check-ports names it' '*flapping*' "$(x check-ports 2>&1 | tr '\n' ' ')"
-	expect 'who names it' '*flapping*' "$(x who 24161 2>&1 | tr '\n' ' ')"
+	# It holds the port for moments: asked once, a program may be right by chance.
+	expect 'check-ports names it, 5 times' 5 "$(for i in 1 2 3 4 5; do x check-ports 2>&1; sleep 0.3; done | grep -c 'container flapping')"
+	expect 'who names it, 5 times' 5 "$(for i in 1 2 3 4 5; do x who 24161 2>&1; sleep 0.3; done | grep -c 'container flapping')"
 	expect 'start names it' '*flapping*' "$(x start 2>&1 | tr '\n' ' ')"
 	remove
 	docker rm -fv flapping >>"$folder/log" 2>&1
