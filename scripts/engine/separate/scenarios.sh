@@ -64,9 +64,9 @@ holder() {
 	wait "$pid" || return 1
 }
 end_holder() {
-	: >"$folder/holder"
 	kill "$pid"
 	wait "$pid" 2>/dev/null || true
+	pid=
 }
 
 # summary: what JSON of check-ports, who or a refused start says of its port, in one line.
@@ -77,7 +77,7 @@ try:
     port = json.load(sys.stdin)["ports"][0]
 except (ValueError, KeyError, IndexError):
     sys.exit(print("no ports"))
-words = {o["kind"] + " " + str(o.get("name") or o.get("stack") or "?") for o in port["owners"]}
+words = {o["kind"] + " " + str(o.get("name") or o.get("stack") or o.get("why") or "?") for o in port["owners"]}
 print(port["verdict"], *sorted(words))'
 }
 # judged: exit code and summary of check-ports.
@@ -153,9 +153,9 @@ for c in json.load(sys.stdin)["checks"]:
 
 # signals: the names of what diagnose advises to signal.
 signals() {
-	local pid
-	for pid in $(x diagnose 2>>"$folder/log" | grep -Eo '\bkill (-[A-Z0-9]+ )?[0-9]+' | grep -Eo '[0-9]+$' | sort -u); do
-		cat "/proc/$pid/comm"
+	local advised
+	for advised in $(x diagnose 2>>"$folder/log" | grep -Eo '\bkill (-[A-Z0-9]+ )?[0-9]+' | grep -Eo '[0-9]+$' | sort -u); do
+		cat "/proc/$advised/comm"
 	done | sort -u | xargs
 }
 
@@ -180,7 +180,7 @@ scenario_own() { # a free port, an own stack: start, start again, stop
 }
 
 scenario_process() { # a process of this machine holds the port
-	local how free
+	local how free named
 	for how in 0.0.0.0 127.0.0.1 :: ::-only ::1 bound; do
 		project process 24111
 		if ! holder 24111 "$how"; then
@@ -192,8 +192,11 @@ scenario_process() { # a process of this machine holds the port
 			expect "check-ports, holder on $how" '0 free' "$(judged)"
 			expect "start, holder on $how" '0 http://*:24111' "$(started)"
 		else
-			expect "check-ports, holder on $how" '1 taken process python3' "$(judged)"
-			expect "start, holder on $how" '1 taken process python3' "$(started)"
+			# The program may say in words what has no kind of its own.
+			named='process python3'
+			[ "$how" != bound ] || named='*python3*'
+			expect "check-ports, holder on $how" "1 taken $named" "$(judged)"
+			expect "start, holder on $how" "1 taken $named" "$(started)"
 		fi
 		case $how in
 		0.0.0.0) expect 'kill --dry-run' '0 kill python3' "$(planned 24111)" ;;
@@ -326,6 +329,17 @@ scenario_swarm() { # services of a swarm hold the port
 	expect 'who 2377' '*swarm*' "$(x who 2377 2>&1 | sed "s/$engine//g" | tr '\n' ' ')"
 	expect 'kill 2377 --dry-run ends no engine' '[12]' "$(planned 2377)"
 }
+
+# Whatever a run that was interrupted left, and this one leaves if it is.
+clean() {
+	[ -z "${pid-}" ] || kill "$pid" 2>/dev/null || true
+	docker rm -fv oracle lone native inner flapping {own,process,other,foreign,run,loopback,elsewhere,restarting,swarm}-web-1
+	docker network rm {own,process,other,foreign,run,loopback,elsewhere,restarting,swarm}_default
+	case $engine in *-swarm) docker service rm shop_ingress shop_host ;; esac
+} >>"$folder/log" 2>&1
+clean || true
+trap 'clean || true' EXIT
+trap 'exit 130' INT TERM
 
 printf '%s: engine %s, client %s, Compose %s\n\n' "$engine" "$(docker version --format '{{.Server.Version}}')" \
 	"$(docker version --format '{{.Client.Version}}')" "$(docker compose version --short)"
