@@ -1,6 +1,6 @@
 # Thin delegates: everything is done by `cargo xtask` and scripts/.
 .DEFAULT_GOAL := help
-.PHONY: start stop check diagnose logs test bench help prerequisites
+.PHONY: start stop check diagnose logs test test-engines bench help prerequisites
 
 # What is missing to build the program is said before anything is installed.
 prerequisites:
@@ -24,8 +24,12 @@ logs: prerequisites  ## what the containers wrote
 test:  ## all tests, on a real engine; installs what they need (Debian, as root)
 	@scripts/test
 
+test-engines:  ## what the program says of other engines (Podman, Swarm, old Docker, rootless; Debian, as root)
+	@cargo build --quiet --package xtask
+	@scripts/engine/scenarios all
+
 bench: prerequisites  ## measure, side by side with the tools we compare with
 	@scripts/bench
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

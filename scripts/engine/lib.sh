@@ -106,7 +106,7 @@ debian_mirror() {
 	fi
 }
 
-# apt_for SUITE: sets APT_CONFIG to a private apt with only that suite and no installed
+# apt_for SUITE[+SUITE]: sets APT_CONFIG to a private apt with only that and no installed
 # packages, so that its results do not depend on this machine, and /etc/apt stays
 # unchanged. Run it in a subshell.
 apt_for() {
@@ -131,7 +131,7 @@ apt_for() {
 			cat >"$root/suite.sources" <<-APT
 				Types: deb
 				URIs: $mirror
-				Suites: $1
+				Suites: ${1//+/ }
 				Components: main
 				Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 			APT
