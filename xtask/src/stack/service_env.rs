@@ -96,7 +96,7 @@ pub fn container_variables(options: &ComposeOptions, cwd: &Path, env: &Environme
             let bytes = disk::read(&file).ok().flatten();
             let bytes = bytes.or_else(|| disk::read(&template_of(&file)?).ok()?);
             let document = bytes.and_then(|bytes| Document::parse(bytes).ok()).unwrap_or_default();
-            found.extend(document.assigned().into_iter().map(|line| line.name));
+            found.extend(document.assigned().map(|line| line.name));
         }
         let Some(environment) = node.get("environment") else { continue };
         let bare = |(_, value): &&(String, Node)| matches!(value.data, Data::Null);

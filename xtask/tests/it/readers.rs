@@ -188,6 +188,23 @@ fn lines_that_keep_the_old_port_are_pointed_at() {
     assert_eq!(project.read(".env"), project.fill(env));
 }
 
+/// One variable has one value: with an undeclared reader the declared ones stay, and it is said.
+#[test]
+fn declared_readers_stay_where_another_is_undeclared() {
+    let compose = "services:\n  api: {image: x, ports: [\"${API_PORT:-@0}:80\"]}\n  page: {image: x, environment: {A: \"${API_PORT}\", B: \"${API_PORT}\"}}\n";
+    let files = [
+        ("compose.yaml", compose),
+        (".env", "API_PORT=@0\n"),
+        ("xtask.toml", "[ports]\nfollow = [\"page.environment.A\"]\n"),
+    ];
+    let Some(mut project) = project(&files) else { return };
+    project.hold("0.0.0.0", &[0]);
+    let run = project.run("check-ports --reassign").exits(0);
+    let run = run.says("follow = [\"page.environment.A\", \"page.environment.B\"]");
+    let run = run.says("note: as long as one is missing, what is declared stays as well: page.environment.A");
+    assert_eq!(project.read(".env"), project.fill("API_PORT=@0\n"), "{run}");
+}
+
 /// A value that a bare number derives is not that of another reader of the same number.
 #[test]
 fn a_derived_number_does_not_hide_another_reader() {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::error::{Error, Result};
 use crate::operation::change::moves::{self, Applied, Move};
 use crate::operation::change::read_only::hint_no_write;
-use crate::operation::change::readers::{self, Accept, Moved, Reader};
+use crate::operation::change::readers::{self, Accept, Moved, Reader, Readers};
 use crate::operation::change::tracked::WriteMode;
 use crate::operation::check::project::CheckedProject;
 use crate::project::Project;
@@ -19,7 +19,7 @@ pub(super) fn apply(checked: &CheckedProject, mut moves: Vec<Move>, writes: Writ
     let planned_first = moves.clone();
     // Each round moves at least one more variable by the override file, or is agreed.
     loop {
-        let undeclared = match attempt(checked, &moves, writes, &agreed) {
+        let found = match attempt(checked, &moves, writes, &agreed) {
             Ok(Applied::Done(project)) => {
                 moves::note_left_behind(&checked.ctx, &planned_first, &alone);
                 return Ok((*project, moves));
@@ -29,17 +29,17 @@ pub(super) fn apply(checked: &CheckedProject, mut moves: Vec<Move>, writes: Writ
             // Our own plan failed, so the reason for it has to be known, too.
             Err(why) => return Err(readers::refusal(checked, &alone, &unchanged, &why)),
         };
-        let variables = variables(&undeclared, &moves);
+        let variables = variables(&found.undeclared, &moves);
         alone.extend(variables.iter().cloned());
         let planned = moves::plan_without(checked, writes, &alone);
-        match decide(checked, &variables, &undeclared, planned.as_ref().err(), writes) {
+        match decide(checked, &variables, &found, planned.as_ref().err(), writes) {
             Decision::All => {
                 alone = &alone - &variables;
-                agreed.extend(undeclared);
+                agreed.extend(found.undeclared);
             }
             Decision::Alone => {
-                moves = planned.map_err(|why| readers::refusal(checked, &variables, &undeclared, &why))?;
-                unchanged.extend(undeclared);
+                moves = planned.map_err(|why| readers::refusal(checked, &variables, &found.undeclared, &why))?;
+                unchanged.extend(found.undeclared);
             }
             Decision::Nothing => return Err(Error::new("no port was moved").finding()),
         }
@@ -49,10 +49,9 @@ pub(super) fn apply(checked: &CheckedProject, mut moves: Vec<Move>, writes: Writ
 fn attempt(checked: &CheckedProject, moves: &[Move], writes: WriteMode, agreed: &[Reader]) -> Result<Applied> {
     let accept = Accept::Declared(agreed);
     if checked.ctx.dry_run {
-        let found = moves::undeclared_readers(checked, moves, writes)?;
-        let left: Vec<Reader> = found.into_iter().filter(|reader| !agreed.contains(reader)).collect();
+        let found = moves::preview_readers(checked, moves, writes)?;
         let unchanged = || Applied::Done(checked.project.clone().into());
-        return Ok(if left.is_empty() { unchanged() } else { Applied::Undeclared(left) });
+        return Ok(if found.undeclared.is_empty() { unchanged() } else { Applied::Undeclared(found) });
     }
     match writes {
         WriteMode::Environment => moves::apply_in_environment(checked, moves, accept),
@@ -77,7 +76,7 @@ enum Decision {
 fn decide(
     checked: &CheckedProject,
     variables: &BTreeSet<String>,
-    readers: &[Reader],
+    found: &Readers,
     why_not_alone: Option<&Error>,
     writes: WriteMode,
 ) -> Decision {
@@ -88,13 +87,18 @@ fn decide(
         return Decision::Alone;
     }
     ui::note(&format!("note: {names} also sets what other services or containers read:"));
-    for reader in readers {
+    for reader in &found.undeclared {
         ui::note(&format!("  {}", reader.line()));
     }
     if !asks {
         ui::note("so only the published port moves, in the override file, and they stay as they are");
         ui::note("hint: if they are to move along, write below `[ports]` in xtask.toml:");
-        ui::note(&format!("  {}", readers::declaration(&checked.settings.follow, readers)));
+        ui::note(&format!("  {}", readers::declaration(&checked.settings.follow, &found.undeclared)));
+        // The variable of these stays, too.
+        if !found.follow.is_empty() {
+            let paths: Vec<String> = found.follow.iter().map(Reader::path).collect();
+            ui::note(&format!("note: as long as one is missing, what is declared stays as well: {}", paths.join(", ")));
+        }
         return Decision::Alone;
     }
     let place = if writes == WriteMode::Environment { "for this run" } else { "in the override file" };

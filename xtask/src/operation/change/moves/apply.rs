@@ -28,9 +28,9 @@ pub(super) struct File<'a> {
 pub enum Applied {
     /// The changed project.
     Done(Box<Project>),
-    /// Nothing was changed: these would change along with the ports, and nobody said that
-    /// they should.
-    Undeclared(Vec<Reader>),
+    /// Nothing was changed, because some readers would change along with the ports, and nobody
+    /// said that they should.
+    Undeclared(Readers),
 }
 
 /// Writes the moves, and has Compose prove that they took effect and changed nothing else;
@@ -41,7 +41,7 @@ pub fn apply(project: &Project, moves: &[Move], writes: WriteMode, accept: Accep
     let paths: BTreeSet<&Path> = variables.iter().map(|step| step.file.as_path()).collect();
     let read = |path| Ok(File { path, before: disk::read(path)? });
     let files: Vec<File<'_>> = paths.into_iter().map(read).collect::<Result<_>>()?;
-    let mut undeclared = Vec::new();
+    let mut undeclared = Readers::default();
     let mut done = attempt(project, &files, (&variables, &literals), writes, accept, &mut undeclared);
     // The original text may have another meaning by now, so write only the number.
     if done.is_err() && variables.iter().any(|step| step.back.is_some()) {
@@ -49,7 +49,7 @@ pub fn apply(project: &Project, moves: &[Move], writes: WriteMode, accept: Accep
         let numbers = numbers.iter().collect::<Vec<_>>();
         done = attempt(project, &files, (&numbers, &literals), writes, accept, &mut undeclared);
     }
-    if !undeclared.is_empty() {
+    if !undeclared.undeclared.is_empty() {
         return Ok(Applied::Undeclared(undeclared));
     }
     let (after, dependents, followers) = done?;
@@ -74,7 +74,7 @@ fn attempt(
     (variables, literals): (&[&Move], &[&Move]),
     writes: WriteMode,
     accept: Accept<'_>,
-    undeclared: &mut Vec<Reader>,
+    undeclared: &mut Readers,
 ) -> Result<Done> {
     if variables.is_empty() {
         return Ok((move_literals(project, literals, writes)?, Vec::new(), Vec::new()));
@@ -86,7 +86,7 @@ fn attempt(
         let after = project.resolve_again(&project.ctx)?;
         let found = prove((project, &before), &after, variables, writes, accept)?;
         if !found.undeclared.is_empty() {
-            *undeclared = found.undeclared;
+            *undeclared = found;
             return Err(Error::new("other settings would change"));
         }
         Ok((move_literals(&after, literals, writes)?, dependents, found.follow))
@@ -193,7 +193,7 @@ pub fn apply_in_environment(project: &Project, moves: &[Move], accept: Accept<'_
     if !variables.is_empty() {
         let (after, found) = in_environment(&project, &variables, accept)?;
         if !found.undeclared.is_empty() {
-            return Ok(Applied::Undeclared(found.undeclared));
+            return Ok(Applied::Undeclared(found));
         }
         readers::note_followers(&found.follow);
         note_uncompared(&project, &variables);
@@ -212,21 +212,20 @@ fn in_environment(project: &Project, variables: &[&Move], accept: Accept<'_>) ->
     Ok((after, found))
 }
 
-/// What would change along with the ports and is not declared, without writing anything.
-pub fn undeclared_readers(project: &Project, moves: &[Move], writes: WriteMode) -> Result<Vec<Reader>> {
+/// What would change along with the ports, found out without writing anything.
+pub fn preview_readers(project: &Project, moves: &[Move], writes: WriteMode) -> Result<Readers> {
     let variables: Vec<&Move> = moves.iter().filter(|step| step.variable().is_some()).collect();
     if variables.is_empty() || project.config().is_none() {
-        return Ok(Vec::new());
+        return Ok(Readers::default());
     }
-    let (_, found) = in_environment(project, &variables, Accept::Declared(&[]))?;
-    let mut undeclared = found.undeclared;
+    let (_, mut found) = in_environment(project, &variables, Accept::Declared(&[]))?;
     if writes != WriteMode::Environment {
-        let known = |path: &str| undeclared.iter().chain(&found.follow).any(|reader| reader.path() == path);
+        let known = |path: &str| found.undeclared.iter().chain(&found.follow).any(|reader| reader.path() == path);
         let more = env_file_readers(project, &variables)?;
         let more: Vec<Reader> = more.into_iter().filter(|reader| !known(&reader.path())).collect();
-        undeclared.extend(more);
+        found.undeclared.extend(more);
     }
-    Ok(undeclared)
+    Ok(found)
 }
 
 /// Variables that containers get from the very files that would be written (`env_file:`).
