@@ -38,6 +38,11 @@ name and ports, which are written to its .env and kept. The same happens for eac
 user of a remote engine. If git tracks .env and there is no terminal to ask on, it
 continues as with --no-write; --yes writes.
 
+A folder keeps its project name and data when it is renamed or its .env is lost.
+If data of an earlier name would be left behind, or may be another project's, it
+asks; without a terminal nothing is started (exit code 1). --yes uses the data, and
+-p NAME decides for good.
+
 Exit code: 0 everything is up, 1 a conflict, or a service failed or was too slow,
 2 it could not be done, 130 interrupted (containers keep running).")]
 pub(crate) struct Args {
