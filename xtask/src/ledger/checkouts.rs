@@ -62,7 +62,7 @@ pub fn change(state: &Path, change: impl FnOnce(&mut Vec<CheckoutRecord>)) -> Re
 }
 
 /// `None` if the bytes are not such a file, an error if a newer version wrote them.
-fn decode(bytes: &[u8], path: &Path) -> Result<Option<Vec<CheckoutRecord>>> {
+pub fn decode(bytes: &[u8], path: &Path) -> Result<Option<Vec<CheckoutRecord>>> {
     let version = serde_json::from_slice::<Version>(bytes).map_or(0, |version| version.schema);
     if version > SCHEMA {
         return Err(newer(path, version));
@@ -72,7 +72,7 @@ fn decode(bytes: &[u8], path: &Path) -> Result<Option<Vec<CheckoutRecord>>> {
 }
 
 /// One line per record, like the leases.
-fn encode(records: &[CheckoutRecord]) -> Result<Vec<u8>> {
+pub fn encode(records: &[CheckoutRecord]) -> Result<Vec<u8>> {
     #[derive(Serialize)]
     struct Line<'a>(&'a CheckoutRecord);
     let mut text = format!("{{\"schema\":{SCHEMA},\"checkouts\":[").into_bytes();

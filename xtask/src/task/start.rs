@@ -46,6 +46,11 @@ bound (by the engine), answered (something answers), owned (this container does,
 and no rule redirects the port; needs Linux and root). [wait] in xtask.toml sets
 which ports have to answer.
 
+A folder keeps its project name and data when it is renamed or its .env is lost.
+If data of an earlier name would be left behind, or may be another project's, it
+asks; without a terminal nothing is started (exit code 1). --yes uses the data, and
+-p NAME decides for good.
+
 Exit code: 0 everything is up, 1 a conflict, or a service failed or was too slow,
 2 it could not be done, 130 interrupted (containers keep running).")]
 pub(crate) struct Args {

@@ -204,9 +204,13 @@ pub(crate) fn env(bytes: &[u8]) {
     }
 }
 
-/// The file of the leases: what is written is what is read.
+/// The files of the leases and of the checkouts: what is written is what is read.
 pub(crate) fn ledger(bytes: &[u8]) {
     let path = Path::new("leases.json");
+    if let Ok(Some(records)) = ledger::checkouts::decode(bytes, path) {
+        let written = ledger::checkouts::encode(&records).unwrap();
+        assert_eq!(ledger::checkouts::decode(&written, path).unwrap(), Some(records));
+    }
     let Ok(Some(mut leases)) = ledger::decode(bytes, path) else { return };
     let written = ledger::encode(&leases).unwrap();
     assert_eq!(ledger::decode(&written, path).unwrap(), Some(leases.clone()));
