@@ -157,7 +157,9 @@ impl<'a> Start<'a> {
         if !self.project.ctx.dry_run {
             let files: Vec<PathBuf> = moves.iter().map(|step| step.file.clone()).collect();
             let writes = self.writes.ask_for_files(&self.project.ctx, &files)?;
-            self.project = moves::apply(&self.project, &moves, writes)?;
+            for part in moves::restore_order(&moves) {
+                self.project = moves::apply(&self.project, &part, writes)?;
+            }
         }
         moves::show(&self.project.ctx, &moves, self.writes);
         if !self.project.ctx.dry_run {

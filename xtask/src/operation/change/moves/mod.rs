@@ -6,4 +6,4 @@ mod restore;
 
 pub use apply::{apply, apply_in_environment};
 pub(crate) use plan::{Move, PortSource, plan, plan_in_override, shadowed_by_shell, show};
-pub use restore::restorable;
+pub use restore::{restorable, restore_order};
