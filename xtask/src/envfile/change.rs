@@ -218,6 +218,26 @@ mod tests {
         assert!(!document.put_back("P", &was));
     }
 
+    #[test]
+    fn an_added_line_goes_without_a_trace() {
+        for (before, after_break) in [
+            ("", false),
+            ("A=1\n", false),
+            ("A=1", true),
+            ("A=1\r\nB=2", true),
+            ("# c\r\n", false),
+            ("A=1\nDROPPED", false),
+        ] {
+            let mut document = Document::parse(before).unwrap();
+            let added = document.written_form("P").unwrap();
+            assert_eq!(added != WrittenForm::Absent(String::new()), after_break, "{before:?}");
+            document.set("P", "a:b").unwrap();
+            assert!(document.remove_added("P", after_break), "{before:?}");
+            assert_eq!(String::from_utf8_lossy(document.render()), before);
+            assert!(!document.remove_added("P", after_break));
+        }
+    }
+
     proptest! {
         #[test]
         fn whatever_the_file_the_way_back_leads_to_the_same_bytes(

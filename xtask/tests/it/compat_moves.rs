@@ -30,13 +30,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("yml-in-subfolder", "the compose files are named by -f"),
 ];
 
-/// Shapes whose files keep something after the way back, and why.
-const LEFT_BEHIND: &[(&str, &str)] = &[
-    // The override file has `${PG_PORT:-5434}` for the included file's own variable,
-    // so removing our line from `.env` has no effect before that file is gone.
-    ("include-long", "/.env is \"PG_PORT=5433\\nSEARCH_PORT=9201\\n\" in place of no file"),
-];
-
 #[test]
 fn every_port_of_every_shape_moves_and_moves_back() {
     if !compose_is_there() {
@@ -52,8 +45,9 @@ fn every_port_of_every_shape_moves_and_moves_back() {
     }
     let shapes = shapes();
     let names: Vec<_> = shapes.iter().filter_map(|shape| shape.file_stem()?.to_str()).collect();
-    let excused = REFUSED.iter().chain(LEFT_BEHIND);
-    excused.for_each(|(name, _)| assert!(names.contains(name), "{name} is excused, and not there"));
+    for (name, _) in REFUSED {
+        assert!(names.contains(name), "{name} is excused, and not there");
+    }
     let machine = Machine::new();
     none_differs(&shapes, |shape| machine.faults(shape));
     assert!(shapes.len() >= 150, "{} shapes", shapes.len());
@@ -180,10 +174,7 @@ impl Room<'_> {
         // It ends where something would be started.
         let run = self.inside(before, &[], &["start", "--restore-ports"]);
         let run = Output { words: "start --restore-ports".to_owned(), ..run };
-        let mut changed = changed_files(originals, &files());
-        if let Some((_, what)) = LEFT_BEHIND.iter().find(|(left, _)| *left == name) {
-            changed.retain(|file| !file.contains(what));
-        }
+        let changed = changed_files(originals, &files());
         if !changed.is_empty() {
             faults.push(format!("not moved back: {run}"));
         }

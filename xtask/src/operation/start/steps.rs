@@ -168,8 +168,10 @@ impl<'a> Start<'a> {
         if !self.project.ctx.dry_run {
             let files: Vec<PathBuf> = moves.iter().map(|step| step.file.clone()).collect();
             let writes = self.writes.ask_for_files(&self.project.ctx, &files)?;
-            if let Applied::Done(project) = moves::apply(&self.project, &moves, writes, Accept::All)? {
-                self.project = *project;
+            for part in moves::restore_order(&moves) {
+                if let Applied::Done(project) = moves::apply(&self.project, &part, writes, Accept::All)? {
+                    self.project = *project;
+                }
             }
         }
         moves::show(&self.project.ctx, &moves, self.writes);

@@ -8,4 +8,4 @@ pub use apply::{Applied, apply, apply_in_environment, preview_readers};
 pub(crate) use plan::{
     Move, PortSource, note_left_behind, plan, plan_in_override, plan_without, shadowed_by_shell, show,
 };
-pub use restore::restorable;
+pub use restore::{restorable, restore_order};

@@ -48,6 +48,14 @@ pub fn restorable(project: &CheckedProject) -> Vec<Move> {
     back
 }
 
+/// The parts of a restore, in order. A move writes variables before the override file, so
+/// the way back begins with that file: it holds the moved ports as defaults of variables of
+/// included projects, and its line in `.env` comes after those of the variables.
+pub fn restore_order(moves: &[Move]) -> [Vec<Move>; 2] {
+    let (variables, literals) = moves.iter().cloned().partition(|step| step.variable().is_some());
+    [literals, variables]
+}
+
 /// Whether every port that the move concerns could be published on the old port.
 fn can_restore(project: &CheckedProject, step: &Move) -> bool {
     // Ports of inactive profiles have no row, so they are not restored.
