@@ -195,6 +195,7 @@ mod tests {
             ("Q=1", "127.0.0.1:8010", "Q=1\nP=127.0.0.1:8010\n"),
             ("Q=1\r\nR", "8010", "Q=1\r\nP=8010\r\nR"),
             ("\u{feff}A", "8010", "\u{feff}P=8010\nA"),
+            ("Q=1\n\u{b}A", "8010", "Q=1\nP=8010\n\u{b}A"),
             ("", "8010", "P=8010\n"),
         ] {
             let mut document = Document::parse(before).unwrap();

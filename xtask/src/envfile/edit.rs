@@ -97,10 +97,18 @@ impl Document {
     /// last line that Compose drops. A line break after that line would make it count.
     pub(super) fn end(&self) -> (usize, &'static str) {
         match self.dropped {
-            Some(start) => (start, ""),
+            Some(start) => (self.indented_from(start), ""),
             None if self.bytes.is_empty() || self.bytes.ends_with(b"\n") => (self.bytes.len(), ""),
             None => (self.bytes.len(), self.line_break()),
         }
+    }
+
+    /// The start of the line of `at`, if there is only white space between.
+    fn indented_from(&self, at: usize) -> usize {
+        let bom = if self.bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+        let line = self.bytes[..at].iter().rposition(|byte| *byte == b'\n').map_or(bom, |end| end + 1);
+        let is_blank = std::str::from_utf8(&self.bytes[line..at]).is_ok_and(|text| text.trim().is_empty());
+        if is_blank { line } else { at }
     }
 
     /// The line break of the last line that has one.

@@ -73,8 +73,8 @@ pub(crate) fn close(ledger: Ledger) {
     }
 }
 
-fn warn_not_kept(why: &Error) {
-    // A start opens the ledger several times.
+/// Warns once: a start opens the state folder's files several times.
+pub(crate) fn warn_not_kept(why: &Error) {
     static SAID: Once = Once::new();
     SAID.call_once(|| ui::warn_error("ports are not kept for this project", why));
 }

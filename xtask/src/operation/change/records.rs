@@ -1,7 +1,5 @@
 //! Keeps `checkouts.json` up: which folder each project name, and so its volumes, belongs to.
 
-use std::sync::Once;
-
 use crate::context::Context;
 use crate::ledger::{self, checkouts};
 use crate::model::{CheckoutRecord, Leases};
@@ -73,9 +71,6 @@ fn change_records(ctx: &Context, change: impl FnOnce(&mut Vec<CheckoutRecord>)) 
             ctx.show(&aside)
         )),
         Ok(None) => {}
-        Err(error) => {
-            static SAID: Once = Once::new();
-            SAID.call_once(|| ui::warn_error("the project's name is not recorded for this folder", &error));
-        }
+        Err(error) => leases::warn_not_kept(&error),
     }
 }
