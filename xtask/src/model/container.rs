@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use super::{Network, Protocol};
+use super::{Network, Protocol, SwarmTask};
 
 /// A container, with the labels Compose puts on it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,8 +29,13 @@ pub struct Container {
     pub service: Option<String>,
     /// Label `com.docker.compose.project.working_dir`.
     pub working_dir: Option<PathBuf>,
-    /// Made by `docker compose run`: `up` never replaces it.
+    /// Made by `docker compose run`, or for a `pre_start` hook: it is no replica of its service,
+    /// and `up` never replaces it.
     pub one_off: bool,
+    /// Made by podman-compose: Docker Compose neither sees nor replaces it.
+    pub podman_compose: bool,
+    /// The Swarm service that it runs a task of: if it is stopped, Swarm makes another.
+    pub task: Option<SwarmTask>,
     /// What the engine publishes for it now; see [`Container::held`].
     pub bindings: Vec<Binding>,
     /// The networks that it is on, or joins when it starts.

@@ -13,6 +13,7 @@ mod options;
 mod port;
 mod stack;
 mod subnet;
+mod swarm;
 mod verdict;
 mod version;
 
@@ -33,5 +34,8 @@ pub use stack::{
     exposed_tcp,
 };
 pub use subnet::{Pool, Subnet};
+pub use swarm::{
+    EnginePort, EnginePurpose, PublishMode, ServicePort, Swarm, SwarmNode, SwarmPort, SwarmService, SwarmTask,
+};
 pub use verdict::{Owner, Unpublished, Verdict};
 pub use version::Version;

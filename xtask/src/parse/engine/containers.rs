@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::services::STACK_LABEL;
 use crate::error::{Context, Result};
 use crate::model::{
-    Attachment, Binding, Container, Health, PROXY_LABEL, Protocol, State, TRAEFIK_LABELS, compose_project, is_full_id,
-    is_service_name,
+    Attachment, Binding, Container, Health, PROXY_LABEL, Protocol, State, SwarmTask, TRAEFIK_LABELS, is_full_id,
+    is_project_name, is_service_name,
 };
 
 #[derive(Deserialize)]
@@ -20,10 +21,18 @@ struct ApiContainer {
     image: Option<String>,
     state: Option<String>,
     status: Option<String>,
+    /// Since API 1.52 (Engine 29).
+    health: Option<ApiHealth>,
     labels: Option<BTreeMap<String, String>>,
     ports: Option<Vec<ApiPort>>,
     network_settings: Option<ApiNetworks>,
     mounts: Option<Vec<ApiMount>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiHealth {
+    status: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -83,24 +92,35 @@ fn container(api: ApiContainer) -> Container {
         Attachment { name, id: endpoint.network.unwrap_or_default(), address }
     };
     let name = api.names.and_then(|names| names.into_iter().next()).unwrap_or_default();
+    let podman_compose = labels.contains_key("io.podman.compose.project");
+    // podman-compose 1.6.0 sets both labels, its first versions only their own.
+    let mut label = |name: &str| {
+        let of_docker = labels.remove(&format!("com.docker.compose.{name}"));
+        of_docker.or_else(|| labels.remove(&format!("io.podman.compose.{name}")))
+    };
     // Without a project the other two labels mean nothing.
-    let project = compose_project(&labels).map(str::to_owned);
-    let mut of_project = |label: &str| labels.remove(label).filter(|_| project.is_some());
-    let service = of_project("com.docker.compose.service").filter(|name| is_service_name(name));
-    let working_dir = of_project("com.docker.compose.project.working_dir").map(PathBuf::from);
+    let project = label("project").filter(|name| is_project_name(name));
+    let mut of_project = |name: &str| label(name).filter(|_| project.is_some());
+    let service = of_project("service").filter(|name| is_service_name(name));
+    let working_dir = of_project("project.working_dir").map(PathBuf::from);
+    let is_once = labels.get("com.docker.compose.oneoff").is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
+    let health = api.health.and_then(|health| health_of_word(&health.status?)).or_else(|| health(&status));
     Container {
         id: api.id,
         name: name.trim_start_matches('/').to_owned(),
         image: api.image.unwrap_or_default(),
         state: state(api.state.as_deref().unwrap_or_default()),
-        health: health(&status),
+        health,
         exit_code: exit_code(&status),
         seconds_up: seconds_up(&status),
         status,
         project,
         service,
         working_dir,
-        one_off: labels.get("com.docker.compose.oneoff").is_some_and(|flag| flag.eq_ignore_ascii_case("true")),
+        // Since Compose 5.3 a `pre_start` hook runs in a container with its service's name (docker/compose#13862).
+        one_off: is_once || labels.contains_key("com.docker.compose.hook"),
+        podman_compose,
+        task: task(&mut labels),
         bindings: api.ports.unwrap_or_default().iter().filter_map(binding).collect(),
         networks: networks.into_iter().map(attachment).collect(),
         unnamed_volumes: api
@@ -113,6 +133,13 @@ fn container(api: ApiContainer) -> Container {
         proxy: labels.remove(PROXY_LABEL),
         traefik: labels.into_iter().filter(|(key, _)| key.starts_with(TRAEFIK_LABELS)).collect(),
     }
+}
+
+/// The labels that Swarm puts on a task's container (moby, `daemon/cluster/executor/container/container.go`).
+fn task(labels: &mut BTreeMap<String, String>) -> Option<SwarmTask> {
+    let service_id = labels.remove("com.docker.swarm.service.id")?;
+    let service = labels.remove("com.docker.swarm.service.name")?;
+    Some(SwarmTask { service_id, service, stack: labels.remove(STACK_LABEL) })
 }
 
 /// A port that is only exposed has no public port.
@@ -139,7 +166,11 @@ fn state(word: &str) -> State {
     }
 }
 
-/// The list has no field for health; the status contains it in parentheses (moby,
+fn health_of_word(word: &str) -> Option<Health> {
+    [Health::Healthy, Health::Unhealthy, Health::Starting].into_iter().find(|health| health.as_str() == word)
+}
+
+/// Up to API 1.51 the list has no field for health; the status contains it in parentheses (moby,
 /// `daemon/container/state.go`).
 fn health(status: &str) -> Option<Health> {
     if status.contains("(healthy)") {

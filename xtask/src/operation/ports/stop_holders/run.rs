@@ -17,9 +17,15 @@ use crate::{docker, ui};
 
 /// How long a freed port is watched for a process that takes it again.
 const RESPAWN: Duration = Duration::from_secs(1);
+/// Swarm waits 5 s before it starts a task again (moby, `RestartPolicy`, Delay).
+const RESPAWN_OF_TASK: Duration = Duration::from_secs(7);
 /// How long a port may stay taken after its owner exited.
 const SETTLE: Duration = Duration::from_secs(2);
+/// How long Swarm may take to replace a service's containers: each gets ten seconds to exit.
+const SETTLE_OF_SERVICE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(20);
+/// Between questions to the engine.
+const POLL_ENGINE: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Serialize)]
 pub(crate) struct ActionReport {
@@ -64,10 +70,7 @@ pub(crate) fn run(ctx: &Context, plan: &Plan, requests: &[Request], options: &St
             errors.push(error);
         }
     }
-    let mut held = wait_until_free(requests);
-    held.extend(
-        still_published(ctx, plan, requests).into_iter().filter(|address| !held.contains(address)).collect::<Vec<_>>(),
-    );
+    let held = wait_until_free(ctx, plan, requests);
     let error = if held.is_empty() { None } else { Some(still_held(plan, &held, requests, errors)) };
     let action = |(step, result): (&Step, String)| ActionReport {
         owner: OwnerReport::from(&step.owner),
@@ -90,6 +93,9 @@ fn start_step(step: &Step, options: &StopOptions, holding: &BTreeSet<u32>) -> Re
         // By id: another container may have got the name since the plan was made.
         StopAction::StopContainer(container) => {
             run_stop_command(&docker::stop_container(&container.id)).map(|()| StepResult::Stopped)
+        }
+        StopAction::UnpublishPort(held) => {
+            run_stop_command(&docker::unpublish_port(&held.service.id, held.port)).map(|()| StepResult::Stopped)
         }
         StopAction::StopUnit(unit) => run_stop_command(&stop_unit(unit))
             .map(|()| StepResult::Stopped)
@@ -180,23 +186,45 @@ fn force_command(requests: &[Request]) -> String {
 }
 
 /// Waits a moment; returns the addresses that are still, or again, held.
-fn wait_until_free(requests: &[Request]) -> Vec<String> {
-    let deadline = Instant::now() + SETTLE;
-    while !held_addresses(requests).is_empty() && Instant::now() < deadline {
-        std::thread::sleep(POLL);
+fn wait_until_free(ctx: &Context, plan: &Plan, requests: &[Request]) -> Vec<String> {
+    let has_service = plan.steps.iter().any(|step| matches!(step.action, StopAction::UnpublishPort(_)));
+    let (settle, respawn) = if has_service { (SETTLE_OF_SERVICE, RESPAWN_OF_TASK) } else { (SETTLE, RESPAWN) };
+    if has_service {
+        ui::note("waiting until Swarm has taken the port from the service, and does not publish it again");
     }
-    let watched = Instant::now() + RESPAWN;
-    while held_addresses(requests).is_empty() && Instant::now() < watched {
-        std::thread::sleep(POLL);
+    // A container that is being replaced may have released the port already.
+    let held = || if has_service { held_or_published(ctx, plan, requests) } else { held_addresses(requests) };
+    let poll = if has_service { POLL_ENGINE } else { POLL };
+    let deadline = Instant::now() + settle;
+    while !held().is_empty() && Instant::now() < deadline {
+        std::thread::sleep(poll);
     }
-    held_addresses(requests)
+    let watched = Instant::now() + respawn;
+    while held().is_empty() && Instant::now() < watched {
+        std::thread::sleep(poll);
+    }
+    held_or_published(ctx, plan, requests)
 }
 
-/// Addresses that containers still publish, even if their ports can be bound.
+fn held_or_published(ctx: &Context, plan: &Plan, requests: &[Request]) -> Vec<String> {
+    let mut held = held_addresses(requests);
+    let published = still_published(ctx, plan, requests);
+    held.extend(published.into_iter().filter(|address| !held.contains(address)).collect::<Vec<_>>());
+    held
+}
+
+/// Addresses that containers or services still publish, even if their ports can be bound.
 fn still_published(ctx: &Context, plan: &Plan, requests: &[Request]) -> Vec<String> {
-    let concerns_engine = plan.steps.iter().any(|step| matches!(step.owner, Owner::Container(_)));
+    let is_service = |step: &Step| matches!(step.owner, Owner::SwarmService(_));
+    let concerns_engine = plan.steps.iter().any(|step| matches!(step.owner, Owner::Container(_)) || is_service(step));
     let containers = concerns_engine.then(|| ctx.engine.containers().ok()).flatten().unwrap_or_default();
-    let published = requests.iter().filter(|request| request.is_published(&containers));
+    let swarm = plan.steps.iter().any(is_service).then(|| ctx.engine.swarm().ok().flatten()).flatten();
+    let of_service = |request: &Request| {
+        let is_published =
+            |port: &u16| swarm.as_ref().is_some_and(|swarm| swarm.ingress(*port, request.protocol).is_some());
+        !request.ports.is_empty() && request.ports.iter().all(is_published)
+    };
+    let published = requests.iter().filter(|request| request.is_published(&containers) || of_service(request));
     published.map(|request| request.address.clone()).collect()
 }
 
