@@ -139,7 +139,7 @@ mod tests {
         let binding =
             Binding { host_ip: "0.0.0.0".parse().unwrap(), published: 9000, target: 8080, protocol: Protocol::Tcp };
         Owner::Container(Container {
-            task: Some(task),
+            task: Some(Box::new(task)),
             state: State::Running,
             bindings: vec![binding],
             ..Container::default()

@@ -25,7 +25,7 @@ pub use listener::{
     Disk, Firewall, FirewallState, Parent, Probe, Process, ProcessContext, Reservation, Route, Socket, SocketState,
     Unit,
 };
-pub use name::{compose_project, is_full_id, is_project_name, is_service_name};
+pub use name::{compose_project, is_engine_name, is_full_id, is_project_name, is_service_name};
 pub use network::{HOST_BINDING, LINK, LINK_FOLDER, Link, Network, NetworkSettings, OF_PROXY};
 pub use options::ComposeOptions;
 pub use port::{PortMapping, PortRange, Protocol};
@@ -35,7 +35,8 @@ pub use stack::{
 };
 pub use subnet::{Pool, Subnet};
 pub use swarm::{
-    EnginePort, EnginePurpose, PublishMode, ServicePort, Swarm, SwarmNode, SwarmPort, SwarmService, SwarmTask,
+    EnginePort, EnginePurpose, PublishMode, STACK_LABEL, ServicePort, Swarm, SwarmNode, SwarmPort, SwarmService,
+    SwarmTask,
 };
 pub use verdict::{Owner, Unpublished, Verdict};
 pub use version::Version;

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::Protocol;
+use super::{Protocol, is_engine_name};
+
+/// Label of what `docker stack deploy` makes: the stack's name.
+pub const STACK_LABEL: &str = "com.docker.stack.namespace";
 
 /// What an active Swarm says about itself and this node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,7 +116,7 @@ impl SwarmNode {
 impl SwarmService {
     /// What to call it on a command line: its name, or its id if no engine would give it that name.
     pub fn reference(&self) -> &str {
-        if super::Container::is_name(&self.name) { &self.name } else { &self.id }
+        if is_engine_name(&self.name) { &self.name } else { &self.id }
     }
 
     /// Other ports that are no longer published once `port` isn't: `--publish-rm` goes by
@@ -138,9 +141,9 @@ impl EnginePurpose {
     pub fn as_str(self) -> &'static str {
         match self {
             EnginePurpose::SwarmManagement => "Swarm's cluster management of this engine",
-            EnginePurpose::SwarmNodes => "Swarm's communication between nodes, of this engine",
-            EnginePurpose::SwarmData => "Swarm's overlay networks of this engine",
-            EnginePurpose::Api => "the engine's own API",
+            EnginePurpose::SwarmNodes => "Swarm's node communication of this engine",
+            EnginePurpose::SwarmData => "Swarm's overlay traffic of this engine",
+            EnginePurpose::Api => "this engine's own API",
         }
     }
 }

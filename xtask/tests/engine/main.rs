@@ -37,6 +37,7 @@ mod race;
 mod remote;
 mod rivals;
 mod services;
+mod swarm;
 mod twenty_worktrees;
 mod who;
 mod worktrees;

@@ -129,7 +129,7 @@ fn owner_details(port: &PortHolders, owner: &Owner, contexts: &Contexts) -> Owne
             details.sockets = bindings(port, container);
         }
         Owner::SwarmService(_) | Owner::Engine(_) | Owner::Unknown { .. } => {
-            details.sockets = port.sockets.iter().map(socket).collect()
+            details.sockets = port.sockets.iter().map(socket).collect();
         }
     }
     details

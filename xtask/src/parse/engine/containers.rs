@@ -6,11 +6,10 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::services::STACK_LABEL;
 use crate::error::{Context, Result};
 use crate::model::{
-    Attachment, Binding, Container, Health, PROXY_LABEL, Protocol, State, SwarmTask, TRAEFIK_LABELS, is_full_id,
-    is_project_name, is_service_name,
+    Attachment, Binding, Container, Health, PROXY_LABEL, Protocol, STACK_LABEL, State, SwarmTask, TRAEFIK_LABELS,
+    is_full_id, is_project_name, is_service_name,
 };
 
 #[derive(Deserialize)]
@@ -117,10 +116,10 @@ fn container(api: ApiContainer) -> Container {
         project,
         service,
         working_dir,
-        // Since Compose 5.3 a `pre_start` hook runs in a container with its service's name (docker/compose#13862).
+        // Compose 5 runs a `pre_start` hook in a container that names its service (docker/compose#13862).
         one_off: is_once || labels.contains_key("com.docker.compose.hook"),
         podman_compose,
-        task: task(&mut labels),
+        task: task(&mut labels).map(Box::new),
         bindings: api.ports.unwrap_or_default().iter().filter_map(binding).collect(),
         networks: networks.into_iter().map(attachment).collect(),
         unnamed_volumes: api
@@ -243,6 +242,43 @@ mod tests {
         for service in ["a b", "$(x)", "we\u{202e}b", ""] {
             assert_eq!(labels("demo", service), (Some("demo".into()), None, true), "{service}");
         }
+    }
+
+    #[test]
+    fn containers_of_podman_compose_are_of_their_project() {
+        let found = containers(include_bytes!("../../../tests/fixtures/tools/podman-compose-1.6.json")).unwrap();
+        let names: Vec<_> = found.iter().map(|one| (one.name.as_str(), one.service.as_deref())).collect();
+        assert_eq!(names, [("demo_web_1", Some("web")), ("demo_db_1", Some("db"))]);
+        let is_demo = |one: &Container| one.podman_compose && one.belongs_to("demo", std::path::Path::new("/src/demo"));
+        assert!(found.iter().all(is_demo));
+        // Its first versions had no labels of Docker's.
+        let old = br#"[{"Id":"ab12","Labels":{"io.podman.compose.project":"demo","io.podman.compose.service":"web"}}]"#;
+        let found = containers(old).unwrap().remove(0);
+        assert!(found.podman_compose);
+        assert_eq!((found.project.as_deref(), found.service.as_deref()), (Some("demo"), Some("web")));
+    }
+
+    /// API 1.52 (Engine 29), after moby's api/docs/CHANGELOG.md. Not recorded.
+    #[test]
+    fn health_may_have_a_field_of_its_own() {
+        let with = |status: &str, health: &str| {
+            let json = format!(r#"[{{"Id":"ab12","State":"running"{status}{health}}}]"#);
+            containers(json.as_bytes()).unwrap().remove(0).health
+        };
+        let status = r#","Status":"Up 3 seconds (unhealthy)""#;
+        assert_eq!(with("", r#","Health":{"Status":"healthy","FailingStreak":0}"#), Some(Health::Healthy));
+        assert_eq!(with(status, r#","Health":{"Status":"starting","FailingStreak":0}"#), Some(Health::Starting));
+        assert_eq!(with("", r#","Health":{"Status":"none","FailingStreak":0}"#), None);
+        assert_eq!(with(status, ""), Some(Health::Unhealthy));
+        assert_eq!(with("", ""), None);
+    }
+
+    #[test]
+    fn a_hook_of_compose_5_is_no_replica() {
+        let json = br#"[{"Id":"ab12","State":"exited","Labels":{"com.docker.compose.project":"demo",
+            "com.docker.compose.service":"web","com.docker.compose.hook":"pre_start"}}]"#;
+        let found = containers(json).unwrap().remove(0);
+        assert!(found.one_off && found.service.as_deref() == Some("web"));
     }
 
     #[test]

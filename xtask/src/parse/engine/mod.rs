@@ -16,5 +16,5 @@ pub use error_message::error_message;
 pub use images::{Image, image, images};
 pub use inspect::{Detail, detail};
 pub use networks::{network, networks};
-pub use services::{STACK_LABEL, services};
+pub use services::services;
 pub use volumes::volumes;

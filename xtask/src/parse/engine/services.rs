@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::error::{Context, Result};
-use crate::model::{Protocol, PublishMode, SwarmPort, SwarmService};
-
-/// Label of what `docker stack deploy` makes: the stack's name.
-pub const STACK_LABEL: &str = "com.docker.stack.namespace";
+use crate::model::{Protocol, PublishMode, STACK_LABEL, SwarmPort, SwarmService};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -11,7 +11,7 @@ use crate::decide::is_engine_process;
 use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::host::{self, Depth, Probe, Signal, Target};
-use crate::model::{Owner, Parent, Process, Protocol, Socket};
+use crate::model::{Owner, Parent, Process, Protocol, ServicePort, Socket};
 use crate::ports::{OwnerReport, describe_process};
 use crate::{docker, ui};
 
@@ -23,6 +23,8 @@ const RESPAWN_OF_TASK: Duration = Duration::from_secs(7);
 const SETTLE: Duration = Duration::from_secs(2);
 /// How long Swarm may take to replace a service's containers: each gets ten seconds to exit.
 const SETTLE_OF_SERVICE: Duration = Duration::from_mins(1);
+/// The result of a step that was carried out.
+const DONE: &str = "done";
 const POLL: Duration = Duration::from_millis(20);
 /// Between questions to the engine.
 const POLL_ENGINE: Duration = Duration::from_millis(250);
@@ -53,10 +55,10 @@ pub(crate) fn run(ctx: &Context, plan: &Plan, requests: &[Request], options: &St
         let result = start_step(step, options, &holding).map(|result| match (result, &step.action) {
             (StepResult::Signalled(target), StopAction::EndProcess(process)) => {
                 ending.push((i, process.clone(), target));
-                "done".to_owned()
+                DONE.to_owned()
             }
             (StepResult::NotNeeded(why), _) => why,
-            _ => "done".to_owned(),
+            _ => DONE.to_owned(),
         });
         results.push(result.as_ref().map_or_else(|error| error.message().to_owned(), String::clone));
         errors.extend(result.err());
@@ -70,14 +72,21 @@ pub(crate) fn run(ctx: &Context, plan: &Plan, requests: &[Request], options: &St
             errors.push(error);
         }
     }
-    let held = wait_until_free(ctx, plan, requests);
-    let error = if held.is_empty() { None } else { Some(still_held(plan, &held, requests, errors)) };
+    let is_updated = |(step, result): (&Step, &String)| unpublished(step).is_some() && result == DONE;
+    let awaits_swarm = plan.steps.iter().zip(&results).any(is_updated);
+    let held = wait_until_free(ctx, plan, requests, awaits_swarm);
+    let error = if held.is_empty() { None } else { Some(still_held(plan, &held, requests, errors, awaits_swarm)) };
     let action = |(step, result): (&Step, String)| ActionReport {
         owner: OwnerReport::from(&step.owner),
         action: step.action.line(),
         result,
     };
     Outcome { actions: plan.steps.iter().zip(results).map(action).collect(), error }
+}
+
+/// The port that a step takes from a Swarm service.
+fn unpublished(step: &Step) -> Option<&ServicePort> {
+    if let StopAction::UnpublishPort(held) = &step.action { Some(held) } else { None }
 }
 
 enum StepResult {
@@ -186,15 +195,14 @@ fn force_command(requests: &[Request]) -> String {
 }
 
 /// Waits a moment; returns the addresses that are still, or again, held.
-fn wait_until_free(ctx: &Context, plan: &Plan, requests: &[Request]) -> Vec<String> {
-    let has_service = plan.steps.iter().any(|step| matches!(step.action, StopAction::UnpublishPort(_)));
-    let (settle, respawn) = if has_service { (SETTLE_OF_SERVICE, RESPAWN_OF_TASK) } else { (SETTLE, RESPAWN) };
-    if has_service {
+fn wait_until_free(ctx: &Context, plan: &Plan, requests: &[Request], awaits_swarm: bool) -> Vec<String> {
+    let (settle, respawn) = if awaits_swarm { (SETTLE_OF_SERVICE, RESPAWN_OF_TASK) } else { (SETTLE, RESPAWN) };
+    if awaits_swarm {
         ui::note("waiting until Swarm has taken the port from the service, and does not publish it again");
     }
     // A container that is being replaced may have released the port already.
-    let held = || if has_service { held_or_published(ctx, plan, requests) } else { held_addresses(requests) };
-    let poll = if has_service { POLL_ENGINE } else { POLL };
+    let held = || if awaits_swarm { held_or_published(ctx, plan, requests) } else { held_addresses(requests) };
+    let poll = if awaits_swarm { POLL_ENGINE } else { POLL };
     let deadline = Instant::now() + settle;
     while !held().is_empty() && Instant::now() < deadline {
         std::thread::sleep(poll);
@@ -242,7 +250,7 @@ fn held_addresses(requests: &[Request]) -> Vec<String> {
 }
 
 /// The error, with who holds the ports now and who started that process.
-fn still_held(plan: &Plan, held: &[String], requests: &[Request], errors: Vec<Error>) -> Error {
+fn still_held(plan: &Plan, held: &[String], requests: &[Request], errors: Vec<Error>, awaits_swarm: bool) -> Error {
     let mut error = Error::new(format!("still held: {}", held.join(", ")));
     let known: BTreeSet<u32> = plan
         .steps
@@ -253,8 +261,17 @@ fn still_held(plan: &Plan, held: &[String], requests: &[Request], errors: Vec<Er
         })
         .collect();
     let now = host::processes_of(&listeners(requests));
-    for new in now.iter().filter(|process| !known.contains(&process.pid)) {
+    let services: Vec<&ServicePort> = plan.steps.iter().filter_map(unpublished).collect();
+    // The engine held it before, too.
+    let is_new =
+        |process: &&Process| !known.contains(&process.pid) && (services.is_empty() || !is_engine_process(process));
+    for new in now.iter().filter(is_new) {
         error = error.hint(new_holder(new));
+    }
+    for held in services.iter().filter(|_| awaits_swarm) {
+        let name = held.service.reference();
+        error = error
+            .hint(format!("Swarm was told to, and has not let go of it: `docker service ps {}`", ui::argument(name)));
     }
     for cause in errors {
         error = error.hint(cause.message().to_owned());
