@@ -59,7 +59,10 @@ fn holders<'a>(
         })
     };
     containers.iter().filter(in_the_way).partition(|container| {
-        project.owns(container) && container.service.as_deref() == Some(&mapping.service) && !container.one_off
+        project.owns(container) && container.service.as_deref() == Some(&mapping.service)
+            // Compose does not replace these.
+            && !container.one_off
+            && !container.podman_compose
     })
 }
 

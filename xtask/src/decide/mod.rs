@@ -33,6 +33,7 @@ mod same_ports;
 mod shared;
 mod start_interval;
 mod suggest;
+mod swarm;
 mod worktree_name;
 
 pub use block::free_block;
@@ -66,4 +67,5 @@ pub use same_ports::{Expect, PortDifference, address_in_words, port_difference, 
 pub use shared::shared_ports;
 pub use start_interval::{refuses_start_interval, without_start_interval};
 pub use suggest::{Limits, suggest};
+pub use swarm::{ingress_owner, may_be_swarm, name_swarm};
 pub use worktree_name::{path_digits, stable_hash, worktree_name};

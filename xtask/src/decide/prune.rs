@@ -6,7 +6,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::model::{Container, Network, OF_PROXY};
+use crate::model::{Container, Network, OF_PROXY, STACK_LABEL};
 
 /// Which networks may be removed.
 #[derive(Debug, Clone, Copy)]
@@ -45,8 +45,11 @@ pub fn prune_verdict(network: &Network, containers: &[Container], wanted: Wanted
     if !wanted.projects.is_empty() && !of.is_some_and(|of| wanted.projects.iter().any(|name| name == of)) {
         return PruneVerdict::NotSelected;
     }
-    if OWN.contains(&network.name.as_str()) || network.scope != "local" {
+    if OWN.contains(&network.name.as_str()) {
         return keep("the engine's own");
+    }
+    if network.scope != "local" {
+        return PruneVerdict::Keep(of_swarm(network, containers));
     }
     if network.name == SHARED || (network.labels.contains_key(OF_PROXY) && link.is_none()) {
         return keep("a shared proxy's network: projects join and leave it");
@@ -82,6 +85,16 @@ pub fn prune_verdict(network: &Network, containers: &[Container], wanted: Wanted
     PruneVerdict::Remove(format!("project {project} has no container"))
 }
 
+/// Networks of other nodes' containers are not known here, so none is ever removed.
+fn of_swarm(network: &Network, containers: &[Container]) -> String {
+    let on_it = users(network, containers);
+    match network.labels.get(STACK_LABEL) {
+        _ if !on_it.is_empty() => format!("in use by {}", names(&on_it)),
+        Some(stack) => format!("of Swarm stack {stack} (`docker stack rm` removes it)"),
+        None => "a network of the Swarm, which other nodes may use".to_owned(),
+    }
+}
+
 /// The containers on a network, running or not, without the proxy that serves them.
 pub fn users<'a>(network: &Network, containers: &'a [Container]) -> Vec<&'a Container> {
     let proxy = network.link().map(|link| link.proxy);
@@ -98,7 +111,8 @@ pub fn is_on(container: &Container, network: &Network) -> bool {
 fn names(containers: &[&Container]) -> String {
     let one = |container: &&Container| {
         let state = if container.state.holds_ports() { "" } else { " (stopped)" };
-        format!("{}{state}", container.name)
+        let task = container.task.as_ref().map(|task| format!(" of Swarm service {}", task.service));
+        format!("{}{}{state}", container.name, task.unwrap_or_default())
     };
     let shown: Vec<String> = containers.iter().take(3).map(one).collect();
     let more = containers.len().saturating_sub(shown.len());

@@ -1,6 +1,7 @@
 //! Commands of `docker` itself, for steps that take long or that the user watches.
 
 use crate::exec::Command;
+use crate::model::SwarmPort;
 
 pub fn pull(image: &str) -> Command {
     Command::new("docker").args(["pull", image])
@@ -21,6 +22,20 @@ pub fn create_network(name: &str, labels: &[(&str, String)]) -> Command {
 /// Stops one container by id or name.
 pub fn stop_container(which: &str) -> Command {
     Command::new("docker").args(["stop", which])
+}
+
+/// Takes one published port from a Swarm service, and returns before its tasks are replaced.
+pub fn unpublish_port(service: &str, port: SwarmPort) -> Command {
+    update_service("--publish-rm", service, port)
+}
+
+/// Undoes [`unpublish_port`].
+pub fn publish_port(service: &str, port: SwarmPort) -> Command {
+    update_service("--publish-add", service, port)
+}
+
+fn update_service(option: &str, service: &str, port: SwarmPort) -> Command {
+    Command::new("docker").args(["service", "update", "--detach", option]).arg(port.to_string()).arg(service)
 }
 
 pub fn last_lines(id: &str, lines: u32) -> Command {

@@ -14,7 +14,9 @@ mod questions;
 mod socket;
 mod tables;
 
-pub use commands::{create_network, last_lines, log_lines, logs, pull, run_once, stop_container};
+pub use commands::{
+    create_network, last_lines, log_lines, logs, publish_port, pull, run_once, stop_container, unpublish_port,
+};
 pub use compose::{Compose, ComposeError, OVERRIDE};
 pub use defaults::default_host_ip;
 pub use endpoint::Endpoint;

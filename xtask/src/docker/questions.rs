@@ -2,7 +2,7 @@
 
 use super::http::escape;
 use super::{Engine, EngineError};
-use crate::model::{Container, Network};
+use crate::model::{Container, Network, Swarm};
 use crate::parse::engine::{self, Detail, EngineVersion, Image, Info};
 
 const CONTAINERS: &str = "/containers/json?all=1";
@@ -10,6 +10,14 @@ const CONTAINERS: &str = "/containers/json?all=1";
 impl Engine {
     pub fn info(&self) -> Result<Info, EngineError> {
         Ok(engine::info(&self.get("/info")?)?)
+    }
+
+    /// The Swarm that it is an active node of. The services are asked for only there.
+    pub fn swarm(&self) -> Result<Option<Swarm>, EngineError> {
+        let Some(node) = self.info()?.swarm else { return Ok(None) };
+        let services =
+            if node.is_manager { engine::services(&self.get("/services?status=true")?)? } else { Vec::new() };
+        Ok(Some(Swarm { node, services }))
     }
 
     pub fn version(&self) -> Result<EngineVersion, EngineError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use super::{Network, Protocol};
+use super::{Network, Protocol, SwarmTask, is_engine_name};
 
 /// A container, with the labels Compose puts on it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,8 +29,13 @@ pub struct Container {
     pub service: Option<String>,
     /// Label `com.docker.compose.project.working_dir`.
     pub working_dir: Option<PathBuf>,
-    /// Made by `docker compose run`: `up` never replaces it.
+    /// Made by `docker compose run`, or for a `pre_start` hook: it is no replica of its service,
+    /// and `up` never replaces it.
     pub one_off: bool,
+    /// Made by podman-compose: Docker Compose neither sees nor replaces it.
+    pub podman_compose: bool,
+    /// The Swarm service that it runs a task of: if it is stopped, Swarm makes another.
+    pub task: Option<Box<SwarmTask>>,
     /// What the engine publishes for it now; see [`Container::held`].
     pub bindings: Vec<Binding>,
     /// The networks that it is on, or joins when it starts.
@@ -53,8 +58,7 @@ impl Container {
 
     /// Whether engines allow this as the name of a container.
     pub fn is_name(name: &str) -> bool {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-        name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(plain)
+        is_engine_name(name)
     }
 
     pub fn is_on(&self, network: &str) -> bool {

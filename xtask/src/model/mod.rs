@@ -15,6 +15,7 @@ mod options;
 mod port;
 mod stack;
 mod subnet;
+mod swarm;
 mod verdict;
 mod version;
 mod wait_for;
@@ -28,7 +29,7 @@ pub use listener::{
     Disk, Firewall, FirewallState, Parent, Probe, Process, ProcessContext, Reservation, Route, Socket, SocketState,
     Unit,
 };
-pub use name::{compose_project, is_full_id, is_project_name, is_service_name};
+pub use name::{compose_project, is_engine_name, is_full_id, is_project_name, is_service_name};
 pub use nat::{IpRange, NatAction, NatMatch, NatRule, NatRules, NatTable, NatTest};
 pub use network::{HOST_BINDING, LINK, LINK_FOLDER, Link, Network, NetworkSettings, OF_PROXY};
 pub use options::ComposeOptions;
@@ -38,6 +39,10 @@ pub use stack::{
     exposed_tcp,
 };
 pub use subnet::{Pool, Subnet};
+pub use swarm::{
+    EnginePort, EnginePurpose, PublishMode, STACK_LABEL, ServicePort, Swarm, SwarmNode, SwarmPort, SwarmService,
+    SwarmTask,
+};
 pub use verdict::{Owner, Unpublished, Verdict};
 pub use version::Version;
 pub use wait_for::WaitFor;

@@ -16,6 +16,13 @@ pub fn is_service_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
 }
 
+/// Whether engines allow this as the name of a container or a Swarm service, so that it is
+/// never an option.
+pub fn is_engine_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(plain)
+}
+
 /// The Compose project in the labels of a container or network. Anybody can set
 /// labels, so names that Compose would refuse are ignored.
 pub fn compose_project(labels: &BTreeMap<String, String>) -> Option<&str> {

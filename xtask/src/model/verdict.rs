@@ -1,11 +1,15 @@
 //! The verdict about one published port.
 
-use super::{Container, PortRange, Process};
+use super::{Container, EnginePort, PortRange, Process, ServicePort};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
     Process(Process),
     Container(Container),
+    /// A service of a Swarm, through the ingress network or a container of one of its tasks.
+    SwarmService(Box<ServicePort>),
+    /// The engine itself.
+    Engine(EnginePort),
     /// An owner that cannot be named.
     Unknown {
         /// Part of a sentence: "belongs to another user (uid 0)".

@@ -3,7 +3,8 @@
 use crate::decide::{self, advice, is_engine_process, stop_command};
 use crate::docker;
 use crate::host;
-use crate::model::{Container, Owner, Process, Verdict};
+use crate::model::{Container, EnginePurpose, Owner, Process, ServicePort, Verdict};
+use crate::ui;
 
 /// Advice about the first owner for which there is any. `can_bind`: the port can be bound
 /// despite its owner. `containers`: all of the engine's, if it answered.
@@ -20,8 +21,37 @@ pub(crate) fn advise(verdict: &Verdict, can_bind: bool, containers: Option<&[Con
             Some(format!("stop it: `{}`", docker::stop_container(container.reference()).line()))
         }
         Owner::Process(process) => about_process(process, containers.is_some()),
+        Owner::SwarmService(held) => Some(about_service(held)),
+        Owner::Engine(engine) if engine.purpose == EnginePurpose::Api => {
+            Some("the engine and its clients need it: choose another port".to_owned())
+        }
+        Owner::Engine(_) => {
+            Some("the engine needs it as long as it is in the Swarm (`docker node ls`): choose another port".to_owned())
+        }
         Owner::Unknown { .. } => None,
     })
+}
+
+/// Never `docker stop`: Swarm starts another container within seconds.
+fn about_service(held: &ServicePort) -> String {
+    let name = ui::argument(held.service.reference());
+    let stack = held
+        .service
+        .stack
+        .as_deref()
+        .map(|stack| format!("; `docker stack rm {}` removes the whole stack", ui::argument(stack)));
+    let scale = (!held.service.is_global).then(|| format!("; `docker service scale {name}=0` stops the service"));
+    let remedy = format!(
+        "`{}` stops publishing it{}{}",
+        docker::unpublish_port(held.service.reference(), held.port).line(),
+        scale.unwrap_or_default(),
+        stack.unwrap_or_default()
+    );
+    match held.managers.as_deref() {
+        None => remedy,
+        Some([]) => format!("on a manager of the Swarm, {remedy}"),
+        Some(managers) => format!("on a manager of the Swarm ({}), {remedy}", ui::clean(&managers.join(", "))),
+    }
 }
 
 fn about_process(process: &Process, knows_containers: bool) -> Option<String> {

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::engine_host;
+use super::swarm::SwarmFacts;
 use crate::decide::{Facts, Identity, LeasedPorts, judge, judge_by_tables, needs_explanation};
 use crate::disk;
+use crate::docker::Engine;
 use crate::error::Result;
 use crate::host::{self, Depth};
 use crate::model::{
@@ -24,6 +26,7 @@ pub(crate) struct PortFacts<'a> {
     engine_host: Option<&'a EngineHost>,
     pub(super) leases: &'a Leases,
     refused: Option<&'a BTreeMap<u16, String>>,
+    swarm: SwarmFacts<'a>,
     reservations: Vec<Reservation>,
     sockets: BTreeMap<(u16, Protocol), Vec<Socket>>,
     processes: Vec<Process>,
@@ -40,6 +43,7 @@ impl<'a> PortFacts<'a> {
             engine_host,
             leases: NO_LEASES,
             refused: None,
+            swarm: SwarmFacts::default(),
             reservations: if engine_host.is_some() { Vec::new() } else { host::reservations() },
             sockets: BTreeMap::new(),
             processes: Vec::new(),
@@ -50,6 +54,12 @@ impl<'a> PortFacts<'a> {
     #[must_use]
     pub(crate) fn with_containers(self, containers: &'a [Container]) -> Self {
         PortFacts { containers, ..self }
+    }
+
+    /// With the engine that binds the ports, to ask about its Swarm if need be.
+    #[must_use]
+    pub(crate) fn with_engine(self, engine: &'a Engine) -> Self {
+        PortFacts { swarm: SwarmFacts::of(engine), ..self }
     }
 
     /// With the leases on the machine that binds the ports.
@@ -111,8 +121,13 @@ impl<'a> PortFacts<'a> {
         };
         match (verdict, self.refused.and_then(|refused| refused.get(&port))) {
             (Verdict::Free, Some(why)) => Verdict::Taken(vec![Owner::Unknown { why: why.clone() }]),
-            (Verdict::Taken(owners), _) if self.engine_host.is_none() && !self.containers.is_empty() => {
-                Verdict::Taken(name_containers(owners, self.containers))
+            (Verdict::Taken(owners), _) => {
+                let is_here = self.engine_host.is_none() && !self.containers.is_empty();
+                let owners = if is_here { name_containers(owners, self.containers) } else { owners };
+                Verdict::Taken(self.swarm.name(owners, port, mapping.protocol))
+            }
+            (Verdict::Free, None) if self.engine_host.is_some() => {
+                self.swarm.elsewhere(port, mapping.protocol, self.containers).unwrap_or(Verdict::Free)
             }
             (verdict, _) => verdict,
         }

@@ -63,6 +63,8 @@ pub(crate) fn find_holders(ctx: &Context, ports: &[(u16, Protocol)], depth: Dept
     };
     let known = containers.as_deref().unwrap_or_default();
     let facts = facts?.with_containers(known);
+    let is_known = containers.is_ok() && !ctx.engine.endpoint().is_remote();
+    let facts = if is_known { facts.with_engine(&ctx.engine) } else { facts };
     let published: BTreeSet<(u16, Protocol)> =
         known.iter().flat_map(Container::held).map(|binding| (binding.published, binding.protocol)).collect();
     let is_used =

@@ -11,6 +11,7 @@ mod publishing;
 mod stack_ports;
 mod stopped;
 mod suggest;
+mod swarm;
 
 pub(crate) use advice::{advise, is_leftover_proxy};
 pub(crate) use dev_server::DevServer;

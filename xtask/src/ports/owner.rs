@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::decide::container_of_helper;
-use crate::model::{Owner, Process, Verdict};
+use crate::model::{Owner, Process, ServicePort, Verdict};
 use crate::ui;
 
 /// Why a port is unavailable, one line per reason.
@@ -39,8 +39,15 @@ pub(crate) fn describe(ctx: &Context, owner: &Owner) -> String {
             let dir = container.working_dir.as_deref().map(|dir| format!(", started from {}", ctx.show(dir)));
             format!("container {name}{of}{}", dir.unwrap_or_default())
         }
+        Owner::SwarmService(held) => describe_service(held),
+        Owner::Engine(engine) => engine.purpose.as_str().to_owned(),
         Owner::Unknown { why } => ui::clean(why),
     }
+}
+
+fn describe_service(held: &ServicePort) -> String {
+    let stack = held.service.stack.as_deref().map(|stack| format!(" (stack {})", ui::clean(stack)));
+    format!("Swarm service {}{}", ui::clean(&held.service.name), stack.unwrap_or_default())
 }
 
 /// `python3 -m http.server 8000 (pid 4711, user ben, since 2026-…)`.
@@ -75,6 +82,22 @@ pub(crate) enum OwnerReport {
         service: Option<String>,
         working_dir: Option<String>,
     },
+    /// A service of a Swarm.
+    #[serde(rename = "swarm-service")]
+    SwarmService {
+        id: String,
+        name: String,
+        stack: Option<String>,
+        published: u16,
+        target: u16,
+        /// `ingress` or `host`.
+        mode: &'static str,
+    },
+    /// The engine itself, not a container.
+    Engine {
+        what: &'static str,
+        pid: Option<u32>,
+    },
     Unknown {
         why: String,
     },
@@ -108,6 +131,15 @@ impl From<&Owner> for OwnerReport {
                 service: container.service.as_deref().map(ui::clean),
                 working_dir: container.working_dir.as_deref().map(|dir| ui::clean(&dir.display().to_string())),
             },
+            Owner::SwarmService(held) => OwnerReport::SwarmService {
+                id: ui::clean(&held.service.id),
+                name: ui::clean(&held.service.name),
+                stack: held.service.stack.as_deref().map(ui::clean),
+                published: held.port.published,
+                target: held.port.target,
+                mode: held.port.mode.as_str(),
+            },
+            Owner::Engine(engine) => OwnerReport::Engine { what: engine.purpose.as_str(), pid: engine.pid },
             Owner::Unknown { why } => OwnerReport::Unknown { why: ui::clean(why) },
         }
     }

@@ -103,6 +103,7 @@ impl PortFacts<'_> {
             self.project.owns(container)
                 && container.service.as_deref() == Some(&mapping.service)
                 && !container.one_off
+                && !container.podman_compose
                 && container.state == State::Running
         };
         let own: Vec<&Container> = self.containers.iter().filter(is_own).collect();

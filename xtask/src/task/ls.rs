@@ -15,7 +15,8 @@ Examples:
   cargo xtask ls --watch         the same, refreshed until Ctrl-C
   cargo xtask ls --format json | jq -r '.projects[].services[].urls[]'
 
-Also lists stacks that this tool did not start, and dev servers of `cargo xtask run`.
+Also lists stacks that this tool did not start, dev servers of `cargo xtask run`, and
+the stacks of a Swarm of which this engine has containers.
 A port that is `kept` is not in use; its project gets it again at the next start. For
 a deleted folder the commands that clean up are shown below it.
 

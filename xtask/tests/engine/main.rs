@@ -40,6 +40,7 @@ mod remote;
 mod rivals;
 mod same_data;
 mod services;
+mod swarm;
 mod twenty_worktrees;
 mod who;
 mod worktrees;

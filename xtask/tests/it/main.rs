@@ -103,6 +103,8 @@ mod stop_holders;
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(unix)]
+mod swarm;
+#[cfg(unix)]
 mod tracked;
 #[cfg(target_os = "linux")]
 mod who;

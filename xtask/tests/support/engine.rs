@@ -55,6 +55,10 @@ pub(crate) struct State {
     pub(crate) changes: Vec<String>,
     /// How many questions it was asked.
     pub(crate) questions: usize,
+    /// What it was asked, without the query.
+    pub(crate) asked: Vec<String>,
+    /// `GET /services`; without it a worker's answer.
+    pub(crate) services: Option<Value>,
     effects: BTreeMap<String, Effect>,
 }
 
@@ -147,6 +151,9 @@ fn answer(state: &mut State, method: &str, path: &str) -> (u16, Value) {
         state.changes.push(format!("{method} {path}"));
     }
     let (place, query) = path.split_once('?').unwrap_or((path, ""));
+    if method == "GET" {
+        state.asked.push(place.to_owned());
+    }
     let parts: Vec<&str> = place.trim_matches('/').split('/').collect();
     match (method, parts.as_slice()) {
         ("GET", ["containers", "json"]) => (200, of_project(&state.containers, query)),
@@ -160,6 +167,10 @@ fn answer(state: &mut State, method: &str, path: &str) -> (u16, Value) {
             None => (404, json!({ "message": format!("network {id} not found") })),
         },
         ("GET", ["info"]) => (200, state.info.clone().unwrap_or_else(|| json!({ "ServerVersion": "28.5.2" }))),
+        ("GET", ["services"]) => match &state.services {
+            Some(services) => (200, services.clone()),
+            None => (503, json!({ "message": "This node is not a swarm manager." })),
+        },
         ("GET", ["version"]) => {
             let api = if state.api.is_empty() { "1.51" } else { state.api };
             (200, json!({ "Version": "28.5.2", "ApiVersion": api, "MinAPIVersion": state.min_api }))

@@ -142,6 +142,7 @@ fn with_facts<T>(
     let dir = checked.real_dir();
     let identity = Identity { name: &checked.stack.name, dir: &dir };
     let facts = PortFacts::new(identity, checked.containers.as_deref().unwrap_or_default(), checked.host.as_ref());
+    let facts = if checked.containers.is_ok() { facts.with_engine(&checked.ctx.engine) } else { facts };
     work(facts.with_leases(leases).with_refused(refused))
 }
 

@@ -187,7 +187,7 @@ fn judge_claim(name: &str, dir: &Path, claim: &mut Claim, holders: &PortHolders)
     let is_own = |owner: &&Owner| match owner {
         Owner::Container(container) => with_real_folder(container.clone()).belongs_to(name, dir),
         Owner::Process(process) => claim.target.is_none() && is_dev_server(process, dir, claim.runner),
-        Owner::Unknown { .. } => false,
+        Owner::SwarmService(_) | Owner::Engine(_) | Owner::Unknown { .. } => false,
     };
     let strangers: Vec<Owner> = owners.iter().filter(|owner| !is_own(owner)).cloned().collect();
     claim.verdict = if strangers.is_empty() { "ours" } else { "taken" };

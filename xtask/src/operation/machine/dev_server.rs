@@ -45,7 +45,9 @@ pub(crate) fn reserve_port(ctx: &Context, request: &Request<'_>) -> Result<u16> 
     }
     let used = used_ports(&folder, leases, request.name);
     let mut server = DevServer {
-        facts: PortFacts::new(Identity { name: &project, dir: &folder.dir }, &containers, None).with_leases(leases),
+        facts: PortFacts::new(Identity { name: &project, dir: &folder.dir }, &containers, None)
+            .with_engine(&ctx.engine)
+            .with_leases(leases),
         host_ip: request.host.and_then(|host| host.parse().ok()).filter(|ip: &IpAddr| !ip.is_unspecified()),
         port_range: settings.port_range,
         used: &used,

@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use super::stop_holders::ActionReport;
 use crate::context::Context;
-use crate::model::{Container, Owner, Parent, Process, ProcessContext, Socket, SocketState, Verdict};
+use crate::model::{
+    Container, Owner, Parent, Process, ProcessContext, PublishMode, ServicePort, Socket, SocketState, Verdict,
+};
 use crate::ports::{Holders, OwnerReport, PortHolders, reasons, taken_by};
 use crate::stack::checkout_root;
 use crate::{host, ui};
@@ -126,7 +128,9 @@ fn owner_details(port: &PortHolders, owner: &Owner, contexts: &Contexts) -> Owne
             details.image = Some(ui::clean(&container.image));
             details.sockets = bindings(port, container);
         }
-        Owner::Unknown { .. } => details.sockets = port.sockets.iter().map(socket).collect(),
+        Owner::SwarmService(_) | Owner::Engine(_) | Owner::Unknown { .. } => {
+            details.sockets = port.sockets.iter().map(socket).collect();
+        }
     }
     details
 }
@@ -197,11 +201,22 @@ fn print_owner(ctx: &Context, port: &PortHolders, owner: &Owner, contexts: &Cont
             let on: Vec<String> = bindings(port, container).into_iter().map(|socket| socket.address).collect();
             vec![format!("image {}, publishes {}", ui::clean(&container.image), on.join(" and "))]
         }
-        Owner::Unknown { .. } => Vec::new(),
+        Owner::SwarmService(held) => vec![of_service(held)],
+        Owner::Engine(_) | Owner::Unknown { .. } => Vec::new(),
     };
     for line in further {
         ui::out(&format!("     {line}"));
     }
+}
+
+fn of_service(held: &ServicePort) -> String {
+    let (published, target) = (held.port.published, held.port.target);
+    let how = match held.port.mode {
+        PublishMode::Ingress => "on every node of the Swarm: the engine listens, and no container shows the port",
+        PublishMode::Host => "through the container of a task on this node, which Swarm replaces when it stops",
+    };
+    let tasks = held.service.tasks.map(|(running, desired)| format!(", {running} of {desired} tasks run"));
+    format!("publishes {published}->{target}/{} {how}{}", held.port.protocol, tasks.unwrap_or_default())
 }
 
 fn of_process(ctx: &Context, port: &PortHolders, process: &Process, contexts: &Contexts) -> Vec<String> {

@@ -97,7 +97,7 @@ impl<'a> PortChooser<'a> {
 
     fn facts(&self, ports: &[u16]) -> PortFacts<'_> {
         let project = Identity { name: &self.instance.project, dir: &self.dir };
-        let mut facts = PortFacts::new(project, self.containers, None);
+        let mut facts = PortFacts::new(project, self.containers, None).with_engine(&self.ctx.engine);
         let mappings = ports.iter().flat_map(|port| self.ips.iter().map(|ip| mapping(*ip, *port)));
         // Without the tables a held port is still held, by an unknown owner.
         drop(facts.explain(mappings, Depth::Quick));

@@ -32,7 +32,7 @@ fn is_busy_with(checked: &CheckedProject, row: &Row) -> bool {
     let is_engine = |owner: &Owner| match owner {
         Owner::Process(process) => is_engine_process(process),
         Owner::Unknown { .. } => true,
-        Owner::Container(_) => false,
+        Owner::Container(_) | Owner::SwarmService(_) | Owner::Engine(_) => false,
     };
     let is_active = |container: &Container| {
         container.service.as_deref() == Some(&row.wanted.mapping.service)

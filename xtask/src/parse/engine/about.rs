@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::error::{Context, Result};
-use crate::model::{Pool, Version};
+use crate::model::{Pool, SwarmNode, Version};
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Info {
@@ -19,6 +19,8 @@ pub struct Info {
     pub rootless: bool,
     /// `default-address-pools` of its daemon.json (IPv4); empty = the built-in ones.
     pub pools: Vec<Pool>,
+    /// While it is an active node of a Swarm.
+    pub swarm: Option<SwarmNode>,
 }
 
 #[derive(Deserialize)]
@@ -32,6 +34,33 @@ struct ApiInfo {
     docker_root_dir: PathBuf,
     security_options: Option<Vec<String>>,
     default_address_pools: Option<Vec<ApiPool>>,
+    swarm: Option<ApiSwarm>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiSwarm {
+    #[serde(rename = "NodeID")]
+    node_id: Option<String>,
+    local_node_state: Option<String>,
+    control_available: Option<bool>,
+    remote_managers: Option<Vec<ApiManager>>,
+    cluster: Option<ApiCluster>,
+}
+
+#[derive(Deserialize)]
+struct ApiManager {
+    #[serde(rename = "NodeID")]
+    node_id: Option<String>,
+    #[serde(rename = "Addr")]
+    address: Option<String>,
+}
+
+/// Only a manager has it.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiCluster {
+    data_path_port: Option<u16>,
 }
 
 #[derive(Deserialize)]
@@ -52,6 +81,22 @@ pub fn info(json: &[u8]) -> Result<Info> {
         root_dir: api.docker_root_dir,
         rootless: api.security_options.unwrap_or_default().iter().any(rootless),
         pools: api.default_address_pools.unwrap_or_default().into_iter().filter_map(pool).collect(),
+        swarm: api.swarm.and_then(swarm),
+    })
+}
+
+/// `inactive`, `pending`, `error` and `locked` are nodes without services.
+fn swarm(api: ApiSwarm) -> Option<SwarmNode> {
+    api.local_node_state.filter(|state| state == "active")?;
+    let known = api.remote_managers.unwrap_or_default();
+    let own = known.iter().find(|manager| manager.node_id.is_some() && manager.node_id == api.node_id);
+    let port = own.and_then(|own| own.address.as_deref()?.rsplit_once(':')?.1.parse().ok());
+    let data_port = api.cluster.and_then(|cluster| cluster.data_path_port).filter(|port| *port > 0);
+    Some(SwarmNode {
+        is_manager: api.control_available.unwrap_or_default(),
+        management_port: port.unwrap_or(2377),
+        data_port: data_port.unwrap_or(4789),
+        managers: known.into_iter().filter_map(|manager| manager.address).collect(),
     })
 }
 

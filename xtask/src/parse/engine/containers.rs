@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use crate::error::{Context, Result};
 use crate::model::{
-    Attachment, Binding, Container, Health, PROXY_LABEL, Protocol, State, TRAEFIK_LABELS, compose_project, is_full_id,
-    is_service_name,
+    Attachment, Binding, Container, Health, PROXY_LABEL, Protocol, STACK_LABEL, State, SwarmTask, TRAEFIK_LABELS,
+    is_full_id, is_project_name, is_service_name,
 };
 
 #[derive(Deserialize)]
@@ -20,10 +20,18 @@ struct ApiContainer {
     image: Option<String>,
     state: Option<String>,
     status: Option<String>,
+    /// Since API 1.52 (Engine 29).
+    health: Option<ApiHealth>,
     labels: Option<BTreeMap<String, String>>,
     ports: Option<Vec<ApiPort>>,
     network_settings: Option<ApiNetworks>,
     mounts: Option<Vec<ApiMount>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiHealth {
+    status: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -83,24 +91,35 @@ fn container(api: ApiContainer) -> Container {
         Attachment { name, id: endpoint.network.unwrap_or_default(), address }
     };
     let name = api.names.and_then(|names| names.into_iter().next()).unwrap_or_default();
+    let podman_compose = labels.contains_key("io.podman.compose.project");
+    // podman-compose 1.6.0 sets both labels, its first versions only their own.
+    let mut label = |name: &str| {
+        let of_docker = labels.remove(&format!("com.docker.compose.{name}"));
+        of_docker.or_else(|| labels.remove(&format!("io.podman.compose.{name}")))
+    };
     // Without a project the other two labels mean nothing.
-    let project = compose_project(&labels).map(str::to_owned);
-    let mut of_project = |label: &str| labels.remove(label).filter(|_| project.is_some());
-    let service = of_project("com.docker.compose.service").filter(|name| is_service_name(name));
-    let working_dir = of_project("com.docker.compose.project.working_dir").map(PathBuf::from);
+    let project = label("project").filter(|name| is_project_name(name));
+    let mut of_project = |name: &str| label(name).filter(|_| project.is_some());
+    let service = of_project("service").filter(|name| is_service_name(name));
+    let working_dir = of_project("project.working_dir").map(PathBuf::from);
+    let is_once = labels.get("com.docker.compose.oneoff").is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
+    let health = api.health.and_then(|health| health_of_word(&health.status?)).or_else(|| health(&status));
     Container {
         id: api.id,
         name: name.trim_start_matches('/').to_owned(),
         image: api.image.unwrap_or_default(),
         state: state(api.state.as_deref().unwrap_or_default()),
-        health: health(&status),
+        health,
         exit_code: exit_code(&status),
         seconds_up: seconds_up(&status),
         status,
         project,
         service,
         working_dir,
-        one_off: labels.get("com.docker.compose.oneoff").is_some_and(|flag| flag.eq_ignore_ascii_case("true")),
+        // Compose 5 runs a `pre_start` hook in a container that names its service (docker/compose#13862).
+        one_off: is_once || labels.contains_key("com.docker.compose.hook"),
+        podman_compose,
+        task: task(&mut labels).map(Box::new),
         bindings: api.ports.unwrap_or_default().iter().filter_map(binding).collect(),
         networks: networks.into_iter().map(attachment).collect(),
         unnamed_volumes: api
@@ -113,6 +132,13 @@ fn container(api: ApiContainer) -> Container {
         proxy: labels.remove(PROXY_LABEL),
         traefik: labels.into_iter().filter(|(key, _)| key.starts_with(TRAEFIK_LABELS)).collect(),
     }
+}
+
+/// The labels that Swarm puts on a task's container (moby, `daemon/cluster/executor/container/container.go`).
+fn task(labels: &mut BTreeMap<String, String>) -> Option<SwarmTask> {
+    let service_id = labels.remove("com.docker.swarm.service.id")?;
+    let service = labels.remove("com.docker.swarm.service.name")?;
+    Some(SwarmTask { service_id, service, stack: labels.remove(STACK_LABEL) })
 }
 
 /// A port that is only exposed has no public port.
@@ -139,7 +165,11 @@ fn state(word: &str) -> State {
     }
 }
 
-/// The list has no field for health; the status contains it in parentheses (moby,
+fn health_of_word(word: &str) -> Option<Health> {
+    [Health::Healthy, Health::Unhealthy, Health::Starting].into_iter().find(|health| health.as_str() == word)
+}
+
+/// Up to API 1.51 the list has no field for health; the status contains it in parentheses (moby,
 /// `daemon/container/state.go`).
 fn health(status: &str) -> Option<Health> {
     if status.contains("(healthy)") {
@@ -212,6 +242,43 @@ mod tests {
         for service in ["a b", "$(x)", "we\u{202e}b", ""] {
             assert_eq!(labels("demo", service), (Some("demo".into()), None, true), "{service}");
         }
+    }
+
+    #[test]
+    fn containers_of_podman_compose_are_of_their_project() {
+        let found = containers(include_bytes!("../../../tests/fixtures/tools/podman-compose-1.6.json")).unwrap();
+        let names: Vec<_> = found.iter().map(|one| (one.name.as_str(), one.service.as_deref())).collect();
+        assert_eq!(names, [("demo_web_1", Some("web")), ("demo_db_1", Some("db"))]);
+        let is_demo = |one: &Container| one.podman_compose && one.belongs_to("demo", std::path::Path::new("/src/demo"));
+        assert!(found.iter().all(is_demo));
+        // Its first versions had no labels of Docker's.
+        let old = br#"[{"Id":"ab12","Labels":{"io.podman.compose.project":"demo","io.podman.compose.service":"web"}}]"#;
+        let found = containers(old).unwrap().remove(0);
+        assert!(found.podman_compose);
+        assert_eq!((found.project.as_deref(), found.service.as_deref()), (Some("demo"), Some("web")));
+    }
+
+    /// API 1.52 (Engine 29), after moby's api/docs/CHANGELOG.md. Not recorded.
+    #[test]
+    fn health_may_have_a_field_of_its_own() {
+        let with = |status: &str, health: &str| {
+            let json = format!(r#"[{{"Id":"ab12","State":"running"{status}{health}}}]"#);
+            containers(json.as_bytes()).unwrap().remove(0).health
+        };
+        let status = r#","Status":"Up 3 seconds (unhealthy)""#;
+        assert_eq!(with("", r#","Health":{"Status":"healthy","FailingStreak":0}"#), Some(Health::Healthy));
+        assert_eq!(with(status, r#","Health":{"Status":"starting","FailingStreak":0}"#), Some(Health::Starting));
+        assert_eq!(with("", r#","Health":{"Status":"none","FailingStreak":0}"#), None);
+        assert_eq!(with(status, ""), Some(Health::Unhealthy));
+        assert_eq!(with("", ""), None);
+    }
+
+    #[test]
+    fn a_hook_of_compose_5_is_no_replica() {
+        let json = br#"[{"Id":"ab12","State":"exited","Labels":{"com.docker.compose.project":"demo",
+            "com.docker.compose.service":"web","com.docker.compose.hook":"pre_start"}}]"#;
+        let found = containers(json).unwrap().remove(0);
+        assert!(found.one_off && found.service.as_deref() == Some("web"));
     }
 
     #[test]

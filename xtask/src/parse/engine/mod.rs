@@ -7,6 +7,7 @@ mod error_message;
 mod images;
 mod inspect;
 mod networks;
+mod services;
 mod volumes;
 
 pub use about::{EngineVersion, Info, info, version};
@@ -15,4 +16,5 @@ pub use error_message::error_message;
 pub use images::{Image, image, images};
 pub use inspect::{Detail, detail};
 pub use networks::{network, networks};
+pub use services::services;
 pub use volumes::volumes;

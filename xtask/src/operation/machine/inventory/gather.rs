@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::stacks::{Stacks, stacks};
 use crate::context::Context;
 use crate::disk;
 use crate::docker::EngineError;
@@ -23,6 +24,7 @@ pub struct Inventory {
     pub entries: Vec<Entry>,
     /// Why containers are unknown.
     pub trouble: Option<EngineError>,
+    pub(super) stacks: Stacks,
 }
 
 #[derive(Debug, Clone)]
@@ -121,7 +123,7 @@ pub fn inventory(ctx: &Context) -> Inventory {
         })
         .collect();
     entries.sort_by(|a, b| (!a.here, &a.dir, &a.project).cmp(&(!b.here, &b.dir, &b.project)));
-    Inventory { entries, trouble }
+    Inventory { entries, trouble, stacks: stacks(ctx, &containers) }
 }
 
 /// Adds the dev servers, which run on this machine even if the engine is remote.

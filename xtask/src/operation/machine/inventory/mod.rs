@@ -2,6 +2,7 @@
 
 mod gather;
 mod report;
+mod stacks;
 
 pub(crate) use gather::{Entry, inventory};
 pub use report::{json, lines, trouble};

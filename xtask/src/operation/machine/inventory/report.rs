@@ -6,6 +6,7 @@ use console::{measure_text_width, style};
 use serde::Serialize;
 
 use super::gather::{Activity, Entry, Inventory, ServiceEntry};
+use super::stacks::StackReport;
 use crate::context::Context;
 use crate::docker::EngineError;
 use crate::model::{Binding, Health, Lease, PortRange, Protocol};
@@ -18,6 +19,8 @@ pub struct Report<'a> {
     /// Why containers are unknown.
     trouble: Option<String>,
     projects: Vec<ProjectReport<'a>>,
+    /// Of the Swarm that the engine is a node of.
+    stacks: Vec<StackReport>,
 }
 
 #[derive(Debug, Serialize)]
@@ -67,6 +70,7 @@ pub fn json<'a>(ctx: &Context, found: &'a Inventory) -> Report<'a> {
         schema: 1,
         trouble: found.trouble.as_ref().map(|trouble| ctx.engine_error(trouble).to_string()),
         projects: found.entries.iter().map(project).collect(),
+        stacks: found.stacks.json(),
     }
 }
 
@@ -133,6 +137,7 @@ pub fn lines(ctx: &Context, found: &Inventory, width: usize) -> Vec<String> {
         }
         lines.extend(services(entry, width));
     }
+    lines.extend(found.stacks.lines());
     if lines.is_empty() {
         lines.push("no Compose project runs on this machine, and no port is kept".to_owned());
     }

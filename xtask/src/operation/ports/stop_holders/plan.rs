@@ -9,7 +9,7 @@ use crate::decide::{is_engine_process, overlaps, signal_objection};
 use crate::error::{Error, Result};
 use crate::exec::{self, Command};
 use crate::host::{self, Signal};
-use crate::model::{Container, Owner, PortRange, Process, Protocol, Unit, Verdict};
+use crate::model::{Container, Owner, PortRange, Process, Protocol, ServicePort, Unit, Verdict};
 use crate::ports::{self, PortHolders, Row, describe_process, is_leftover_proxy};
 use crate::{docker, ui};
 
@@ -75,6 +75,10 @@ pub(crate) enum StopAction {
     /// labels, which an image made with `docker commit`, or anybody, can carry, and it
     /// stops every replica.
     StopContainer(Container),
+    /// `docker service update --publish-rm`, by id. The service keeps running without the port:
+    /// to scale it to 0 would also take its other ports and its name from the stack. Never
+    /// `docker stop`: Swarm starts another container within seconds.
+    UnpublishPort(ServicePort),
     /// `systemctl stop NAME.service`.
     StopUnit(Unit),
     EndProcess(Process),
@@ -150,8 +154,19 @@ fn stop_action(owner: &Owner, ancestors: &[u32], published: bool) -> Result<Stop
                 }
             }
         }
+        Owner::SwarmService(held) => match held.managers.as_deref() {
+            None => Ok(StopAction::UnpublishPort((**held).clone())),
+            Some(managers) => Err(on_manager(held, managers)),
+        },
+        Owner::Engine(_) => Err("the engine needs it; choose another port".to_owned()),
         Owner::Unknown { .. } => Err("its owner is unknown".to_owned()),
     }
+}
+
+fn on_manager(held: &ServicePort, managers: &[String]) -> String {
+    let command = docker::unpublish_port(held.service.reference(), held.port).line();
+    let on = if managers.is_empty() { String::new() } else { format!(" ({})", managers.join(", ")) };
+    format!("this node is a worker, so only a manager of the Swarm{on} can change the service: `{command}` there")
 }
 
 /// The systemd service to stop instead of the process, which systemd would restart. Only if
@@ -176,6 +191,7 @@ impl StopAction {
     pub(crate) fn line(&self) -> String {
         match self {
             StopAction::StopContainer(container) => docker::stop_container(container.reference()).line(),
+            StopAction::UnpublishPort(held) => docker::unpublish_port(held.service.reference(), held.port).line(),
             StopAction::StopUnit(unit) => stop_unit(unit).line(),
             StopAction::EndProcess(process) if cfg!(windows) => format!("taskkill /F /PID {}", process.pid),
             StopAction::EndProcess(process) => format!("kill {}", process.pid),
@@ -205,10 +221,32 @@ pub(crate) fn show(plan: &Plan, as_notes: bool) {
                 print(format!("  together with: {}", describe_process(&child)));
             }
         }
+        if let StopAction::UnpublishPort(held) = &step.action {
+            for line in about_unpublishing(held) {
+                print(format!("  {line}"));
+            }
+        }
     }
     for why in &plan.refused {
         print(format!("skip: {why}"));
     }
+}
+
+/// What else it does, and how to undo it.
+fn about_unpublishing(held: &ServicePort) -> Vec<String> {
+    let service = &held.service;
+    let mut lines =
+        vec![format!("{} keeps running without this port; Swarm replaces its containers", ui::clean(&service.name))];
+    let with: Vec<_> = service.published_with(held.port).collect();
+    lines.extend(with.iter().map(|port| {
+        format!("together with: port {}/{}, which has the same target port", port.published, port.protocol)
+    }));
+    let undo = |port| docker::publish_port(service.reference(), port).line();
+    lines.extend(std::iter::once(held.port).chain(with).map(|port| format!("undo: {}", undo(port))));
+    if let Some(stack) = &service.stack {
+        lines.push(format!("`docker stack deploy` of {} publishes it again", ui::clean(stack)));
+    }
+    lines
 }
 
 /// The error for owners that would keep a port even after the plan is carried out.

@@ -11,15 +11,23 @@ use crate::decide::is_engine_process;
 use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::host::{self, Depth, Probe, Signal, Target};
-use crate::model::{Owner, Parent, Process, Protocol, Socket};
+use crate::model::{Owner, Parent, Process, Protocol, ServicePort, Socket};
 use crate::ports::{OwnerReport, describe_process};
 use crate::{docker, ui};
 
 /// How long a freed port is watched for a process that takes it again.
 const RESPAWN: Duration = Duration::from_secs(1);
+/// Swarm waits 5 s before it starts a task again (moby, `RestartPolicy`, Delay).
+const RESPAWN_OF_TASK: Duration = Duration::from_secs(7);
 /// How long a port may stay taken after its owner exited.
 const SETTLE: Duration = Duration::from_secs(2);
+/// How long Swarm may take to replace a service's containers: each gets ten seconds to exit.
+const SETTLE_OF_SERVICE: Duration = Duration::from_mins(1);
+/// The result of a step that was carried out.
+const DONE: &str = "done";
 const POLL: Duration = Duration::from_millis(20);
+/// Between questions to the engine.
+const POLL_ENGINE: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Serialize)]
 pub(crate) struct ActionReport {
@@ -47,10 +55,10 @@ pub(crate) fn run(ctx: &Context, plan: &Plan, requests: &[Request], options: &St
         let result = start_step(step, options, &holding).map(|result| match (result, &step.action) {
             (StepResult::Signalled(target), StopAction::EndProcess(process)) => {
                 ending.push((i, process.clone(), target));
-                "done".to_owned()
+                DONE.to_owned()
             }
             (StepResult::NotNeeded(why), _) => why,
-            _ => "done".to_owned(),
+            _ => DONE.to_owned(),
         });
         results.push(result.as_ref().map_or_else(|error| error.message().to_owned(), String::clone));
         errors.extend(result.err());
@@ -64,17 +72,21 @@ pub(crate) fn run(ctx: &Context, plan: &Plan, requests: &[Request], options: &St
             errors.push(error);
         }
     }
-    let mut held = wait_until_free(requests);
-    held.extend(
-        still_published(ctx, plan, requests).into_iter().filter(|address| !held.contains(address)).collect::<Vec<_>>(),
-    );
-    let error = if held.is_empty() { None } else { Some(still_held(plan, &held, requests, errors)) };
+    let is_updated = |(step, result): (&Step, &String)| unpublished(step).is_some() && result == DONE;
+    let awaits_swarm = plan.steps.iter().zip(&results).any(is_updated);
+    let held = wait_until_free(ctx, plan, requests, awaits_swarm);
+    let error = if held.is_empty() { None } else { Some(still_held(plan, &held, requests, errors, awaits_swarm)) };
     let action = |(step, result): (&Step, String)| ActionReport {
         owner: OwnerReport::from(&step.owner),
         action: step.action.line(),
         result,
     };
     Outcome { actions: plan.steps.iter().zip(results).map(action).collect(), error }
+}
+
+/// The port that a step takes from a Swarm service.
+fn unpublished(step: &Step) -> Option<&ServicePort> {
+    if let StopAction::UnpublishPort(held) = &step.action { Some(held) } else { None }
 }
 
 enum StepResult {
@@ -90,6 +102,9 @@ fn start_step(step: &Step, options: &StopOptions, holding: &BTreeSet<u32>) -> Re
         // By id: another container may have got the name since the plan was made.
         StopAction::StopContainer(container) => {
             run_stop_command(&docker::stop_container(&container.id)).map(|()| StepResult::Stopped)
+        }
+        StopAction::UnpublishPort(held) => {
+            run_stop_command(&docker::unpublish_port(&held.service.id, held.port)).map(|()| StepResult::Stopped)
         }
         StopAction::StopUnit(unit) => run_stop_command(&stop_unit(unit))
             .map(|()| StepResult::Stopped)
@@ -180,23 +195,44 @@ fn force_command(requests: &[Request]) -> String {
 }
 
 /// Waits a moment; returns the addresses that are still, or again, held.
-fn wait_until_free(requests: &[Request]) -> Vec<String> {
-    let deadline = Instant::now() + SETTLE;
-    while !held_addresses(requests).is_empty() && Instant::now() < deadline {
-        std::thread::sleep(POLL);
+fn wait_until_free(ctx: &Context, plan: &Plan, requests: &[Request], awaits_swarm: bool) -> Vec<String> {
+    let (settle, respawn) = if awaits_swarm { (SETTLE_OF_SERVICE, RESPAWN_OF_TASK) } else { (SETTLE, RESPAWN) };
+    if awaits_swarm {
+        ui::note("waiting until Swarm has taken the port from the service, and does not publish it again");
     }
-    let watched = Instant::now() + RESPAWN;
-    while held_addresses(requests).is_empty() && Instant::now() < watched {
-        std::thread::sleep(POLL);
+    // A container that is being replaced may have released the port already.
+    let held = || if awaits_swarm { held_or_published(ctx, plan, requests) } else { held_addresses(requests) };
+    let poll = if awaits_swarm { POLL_ENGINE } else { POLL };
+    let deadline = Instant::now() + settle;
+    while !held().is_empty() && Instant::now() < deadline {
+        std::thread::sleep(poll);
     }
-    held_addresses(requests)
+    let watched = Instant::now() + respawn;
+    while held().is_empty() && Instant::now() < watched {
+        std::thread::sleep(poll);
+    }
+    held_or_published(ctx, plan, requests)
 }
 
-/// Addresses that containers still publish, even if their ports can be bound.
+fn held_or_published(ctx: &Context, plan: &Plan, requests: &[Request]) -> Vec<String> {
+    let mut held = held_addresses(requests);
+    let published = still_published(ctx, plan, requests);
+    held.extend(published.into_iter().filter(|address| !held.contains(address)).collect::<Vec<_>>());
+    held
+}
+
+/// Addresses that containers or services still publish, even if their ports can be bound.
 fn still_published(ctx: &Context, plan: &Plan, requests: &[Request]) -> Vec<String> {
-    let concerns_engine = plan.steps.iter().any(|step| matches!(step.owner, Owner::Container(_)));
+    let is_service = |step: &Step| matches!(step.owner, Owner::SwarmService(_));
+    let concerns_engine = plan.steps.iter().any(|step| matches!(step.owner, Owner::Container(_)) || is_service(step));
     let containers = concerns_engine.then(|| ctx.engine.containers().ok()).flatten().unwrap_or_default();
-    let published = requests.iter().filter(|request| request.is_published(&containers));
+    let swarm = plan.steps.iter().any(is_service).then(|| ctx.engine.swarm().ok().flatten()).flatten();
+    let of_service = |request: &Request| {
+        let is_published =
+            |port: &u16| swarm.as_ref().is_some_and(|swarm| swarm.ingress(*port, request.protocol).is_some());
+        !request.ports.is_empty() && request.ports.iter().all(is_published)
+    };
+    let published = requests.iter().filter(|request| request.is_published(&containers) || of_service(request));
     published.map(|request| request.address.clone()).collect()
 }
 
@@ -214,7 +250,7 @@ fn held_addresses(requests: &[Request]) -> Vec<String> {
 }
 
 /// The error, with who holds the ports now and who started that process.
-fn still_held(plan: &Plan, held: &[String], requests: &[Request], errors: Vec<Error>) -> Error {
+fn still_held(plan: &Plan, held: &[String], requests: &[Request], errors: Vec<Error>, awaits_swarm: bool) -> Error {
     let mut error = Error::new(format!("still held: {}", held.join(", ")));
     let known: BTreeSet<u32> = plan
         .steps
@@ -225,8 +261,17 @@ fn still_held(plan: &Plan, held: &[String], requests: &[Request], errors: Vec<Er
         })
         .collect();
     let now = host::processes_of(&listeners(requests));
-    for new in now.iter().filter(|process| !known.contains(&process.pid)) {
+    let services: Vec<&ServicePort> = plan.steps.iter().filter_map(unpublished).collect();
+    // The engine held it before, too.
+    let is_new =
+        |process: &&Process| !known.contains(&process.pid) && (services.is_empty() || !is_engine_process(process));
+    for new in now.iter().filter(is_new) {
         error = error.hint(new_holder(new));
+    }
+    for held in services.iter().filter(|_| awaits_swarm) {
+        let name = held.service.reference();
+        error = error
+            .hint(format!("Swarm was told to, and has not let go of it: `docker service ps {}`", ui::argument(name)));
     }
     for cause in errors {
         error = error.hint(cause.message().to_owned());
