@@ -31,7 +31,7 @@ pub use block::free_block;
 pub use culprit::advice;
 pub use descendants::{ProcessIdentity, descendants};
 pub use guard::{is_engine_process, is_leftover_proxy, signal_objection};
-pub use helper::{container_of_helper, stop_command};
+pub use helper::{Helper, HelperOf, ServedContainer, helper};
 pub use judge::{Facts, Identity, judge, needs_explanation};
 pub use judge_by_tables::judge_by_tables;
 pub use leased_ports::LeasedPorts;

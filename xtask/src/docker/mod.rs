@@ -16,7 +16,7 @@ mod tables;
 
 pub use commands::{create_network, last_lines, log_lines, logs, pull, run_once, stop_container};
 pub use compose::{Compose, ComposeError, OVERRIDE};
-pub use defaults::default_host_ip;
+pub use defaults::{default_host_ip, wildcard_binding};
 pub use endpoint::Endpoint;
 pub use engine::Engine;
 pub use engine_error::EngineError;

@@ -3,6 +3,7 @@
 mod network;
 mod probe;
 mod proc;
+mod rootlessport;
 mod source;
 mod tables;
 mod target;
@@ -12,6 +13,7 @@ use std::net::IpAddr;
 pub(super) use network::{firewalls, listening_in, routes, unprivileged_from, wsl_networking};
 pub(super) use probe::probe;
 pub(super) use proc::{cgroup, start_mark};
+pub(super) use rootlessport::served_container;
 pub(super) use tables::sockets;
 pub(super) use target::Target;
 

@@ -15,6 +15,7 @@ mod stack;
 mod subnet;
 mod verdict;
 mod version;
+mod wildcard;
 
 pub use container::{Attachment, Binding, Container, Health, State};
 pub use engine_host::EngineHost;
@@ -35,3 +36,4 @@ pub use stack::{
 pub use subnet::{Pool, Subnet};
 pub use verdict::{Owner, Unpublished, Verdict};
 pub use version::Version;
+pub use wildcard::WildcardBinding;

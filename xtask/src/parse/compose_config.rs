@@ -40,6 +40,8 @@ struct JsonNetwork {
     external: bool,
     #[serde(default)]
     internal: bool,
+    #[serde(default)]
+    enable_ipv6: Option<bool>,
     driver_opts: Option<BTreeMap<String, Value>>,
 }
 
@@ -48,7 +50,12 @@ impl JsonNetwork {
         let options = self.driver_opts.iter().flatten();
         let options = options.filter_map(|(name, value)| Some((name.clone(), text(value)?))).collect();
         let host_ip = NetworkSettings::address(&options);
-        NetworkSettings { external: self.external, internal: self.internal, host_ip }
+        NetworkSettings {
+            external: self.external,
+            internal: self.internal,
+            host_ip,
+            ipv6: self.enable_ipv6 == Some(true),
+        }
     }
 }
 

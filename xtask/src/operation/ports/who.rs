@@ -125,6 +125,9 @@ fn owner_details(port: &PortHolders, owner: &Owner, contexts: &Contexts) -> Owne
         Owner::Container(container) => {
             details.image = Some(ui::clean(&container.image));
             details.sockets = bindings(port, container);
+            if details.sockets.is_empty() {
+                details.sockets = port.sockets.iter().map(socket).collect();
+            }
         }
         Owner::Unknown { .. } => details.sockets = port.sockets.iter().map(socket).collect(),
     }
@@ -194,13 +197,25 @@ fn print_owner(ctx: &Context, port: &PortHolders, owner: &Owner, contexts: &Cont
     let further = match owner {
         Owner::Process(process) => of_process(ctx, port, process, contexts),
         Owner::Container(container) => {
-            let on: Vec<String> = bindings(port, container).into_iter().map(|socket| socket.address).collect();
-            vec![format!("image {}, publishes {}", ui::clean(&container.image), on.join(" and "))]
+            vec![format!("image {}, {}", ui::clean(&container.image), holds(port, container))]
         }
         Owner::Unknown { .. } => Vec::new(),
     };
     for line in further {
         ui::out(&format!("     {line}"));
+    }
+}
+
+/// What a container holds. On the host's network it has no bindings: the port's sockets are
+/// those of its programs.
+fn holds(port: &PortHolders, container: &Container) -> String {
+    let join = |addresses: Vec<SocketReport>| {
+        let addresses: Vec<String> = addresses.into_iter().map(|socket| socket.address).collect();
+        addresses.join(" and ")
+    };
+    match bindings(port, container) {
+        published if !published.is_empty() => format!("publishes {}", join(published)),
+        _ => format!("on the host's network, listens on {}", join(port.sockets.iter().map(socket).collect())),
     }
 }
 

@@ -9,7 +9,7 @@ mod inspect;
 mod networks;
 mod volumes;
 
-pub use about::{EngineVersion, Info, info, version};
+pub use about::{EngineKind, EngineVersion, Info, info, kind_of_server, version};
 pub use containers::containers;
 pub use error_message::error_message;
 pub use images::{Image, image, images};

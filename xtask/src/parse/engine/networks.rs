@@ -20,6 +20,8 @@ struct ApiNetwork {
     options: Option<BTreeMap<String, String>>,
     #[serde(default)]
     internal: bool,
+    #[serde(default, rename = "EnableIPv6")]
+    ipv6: bool,
     #[serde(rename = "IPAM")]
     ipam: Option<ApiIpam>,
     created: Option<String>,
@@ -61,7 +63,7 @@ fn from_api(api: ApiNetwork) -> Network {
     let mut options = api.options.unwrap_or_default();
     let host_ip = NetworkSettings::address(&options);
     Network {
-        settings: NetworkSettings { external: false, internal: api.internal, host_ip },
+        settings: NetworkSettings { external: false, internal: api.internal, host_ip, ipv6: api.ipv6 },
         id: api.id,
         name: api.name,
         driver: api.driver,
@@ -89,7 +91,11 @@ mod tests {
         let found = networks(json).unwrap();
         assert_eq!((found[0].project(), found[0].interface().as_str()), (Some("shop"), "br-58959e43e919"));
         assert_eq!(found[0].subnets, ["172.19.0.0/16".parse().unwrap()]);
-        let want = NetworkSettings { external: false, internal: true, host_ip: Some("127.0.0.2".parse().unwrap()) };
+        let want = NetworkSettings {
+            internal: true,
+            host_ip: Some("127.0.0.2".parse().unwrap()),
+            ..NetworkSettings::default()
+        };
         assert_eq!((&found[0].settings, &found[1].settings), (&want, &NetworkSettings::default()));
         assert!(found[0].created.is_some() && found[1].project().is_none());
         assert_eq!(found[2].interface(), "docker0");
