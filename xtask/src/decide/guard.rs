@@ -30,7 +30,7 @@ pub fn signal_objection(process: &Process, ancestors: &[u32]) -> Option<String> 
         );
     }
     if let Some(helper) = helper(process) {
-        return Some(format!("`{}` holds it for {}: {}", process.name, helper.serves(), helper.remedy()));
+        return Some(format!("it publishes ports for a container engine: {}", helper.remedy()));
     }
     if ancestors.contains(&pid) {
         return Some("this command runs under it".to_owned());
@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn a_helper_is_left_alone_and_its_container_is_to_be_stopped() {
         let why = signal_objection(&process("conmon", "conmon -n shop_web_1"), &[]).unwrap();
-        assert_eq!(why, "`conmon` holds it for container shop_web_1 of Podman: `podman stop shop_web_1`");
+        assert_eq!(why, "it publishes ports for a container engine: `podman stop shop_web_1`");
         assert!(signal_objection(&process("ssh", "ssh -L 8000:localhost:8000 host"), &[]).is_none());
     }
 

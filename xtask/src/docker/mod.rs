@@ -10,6 +10,7 @@ mod http;
 mod install_hints;
 mod missing_compose;
 mod permission;
+mod podman;
 mod questions;
 mod socket;
 mod tables;

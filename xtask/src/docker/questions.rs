@@ -1,5 +1,7 @@
 //! The queries to the engine, one function per endpoint.
 
+use std::collections::BTreeMap;
+
 use super::http::escape;
 use super::{Engine, EngineError};
 use crate::model::{Container, Network, State};
@@ -51,6 +53,12 @@ impl Engine {
 
     pub fn all_networks(&self) -> Result<Vec<Network>, EngineError> {
         Ok(engine::networks(&self.get("/networks")?)?)
+    }
+
+    /// The interface of each network on the engine's machine, by the network's id. Docker's API
+    /// does not tell, but its names follow from the ids; Podman numbers its own.
+    pub fn podman_interfaces(&self) -> Result<BTreeMap<String, String>, EngineError> {
+        Ok(engine::podman_interfaces(&self.get("/v4.0.0/libpod/networks/json")?)?)
     }
 
     pub fn networks_of(&self, project: &str) -> Result<Vec<Network>, EngineError> {

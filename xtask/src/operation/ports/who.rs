@@ -223,8 +223,14 @@ fn of_process(ctx: &Context, port: &PortHolders, process: &Process, contexts: &C
     let Some((ProcessContext { cwd, parents, unit, container }, tree)) = contexts.get(&process.pid) else {
         return Vec::new();
     };
-    let listens: Vec<String> = port.sockets_of(process.pid).into_iter().map(address).collect();
-    let mut lines = vec![format!("listens on {}", listens.join(" and "))];
+    let sockets = port.sockets_of(process.pid);
+    let on: Vec<String> = sockets.iter().map(|socket| address(socket)).collect();
+    let listens = sockets.iter().any(|socket| socket.state == SocketState::Listen);
+    let mut lines = vec![if listens {
+        format!("listens on {}", on.join(" and "))
+    } else {
+        format!("has bound {}, without listening", on.join(" and "))
+    }];
     if let Some(cwd) = cwd {
         let tree =
             tree.as_ref().filter(|tree| *tree != cwd).map(|tree| format!(", in the git worktree {}", ctx.show(tree)));

@@ -14,5 +14,5 @@ pub use containers::containers;
 pub use error_message::error_message;
 pub use images::{Image, image, images};
 pub use inspect::{Detail, detail};
-pub use networks::{network, networks};
+pub use networks::{network, networks, podman_interfaces};
 pub use volumes::volumes;

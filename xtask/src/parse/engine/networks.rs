@@ -53,6 +53,18 @@ pub fn networks(json: &[u8]) -> Result<Vec<Network>> {
     Ok(list.into_iter().map(from_api).collect())
 }
 
+/// `GET /libpod/networks/json` of Podman: the interface of each network, by the network's id.
+pub fn podman_interfaces(json: &[u8]) -> Result<BTreeMap<String, String>> {
+    #[derive(Deserialize)]
+    struct PodmanNetwork {
+        id: String,
+        #[serde(default)]
+        network_interface: String,
+    }
+    let list: Vec<PodmanNetwork> = serde_json::from_slice(json).context("read Podman's list of networks")?;
+    Ok(list.into_iter().map(|network| (network.id, network.network_interface)).collect())
+}
+
 /// `GET /networks/NAME`.
 pub fn network(json: &[u8]) -> Result<Network> {
     serde_json::from_slice(json).map(from_api).context("read the engine's description of a network")
@@ -105,5 +117,13 @@ mod tests {
     fn who_is_on_a_network() {
         let json = br#"{"Id":"a","Name":"n","Labels":null,"Containers":{"ff":{"Name":"user","EndpointID":"57"}}}"#;
         assert_eq!(network(json).unwrap().endpoints, ["user"]);
+    }
+
+    #[test]
+    fn podman_tells_its_interfaces() {
+        let json = br#"[{"name":"podman","id":"2f25","driver":"bridge","network_interface":"podman0","subnets":[]},{"id":"x"}]"#;
+        let want = [("2f25", "podman0"), ("x", "")].map(|(id, name)| (id.to_owned(), name.to_owned()));
+        assert_eq!(podman_interfaces(json).unwrap(), BTreeMap::from(want));
+        assert!(podman_interfaces(b"{}").is_err());
     }
 }
