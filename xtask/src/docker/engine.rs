@@ -86,7 +86,9 @@ impl Engine {
             let asked = Asked::send(socket, &http::request("GET", path), self.limit);
             let done = work();
             let answer = asked.and_then(Asked::answer);
-            answer.iter().for_each(|bytes| self.note_kind(bytes));
+            if let Ok(bytes) = &answer {
+                self.note_kind(bytes);
+            }
             return (answer.and_then(|bytes| body("GET", &bytes)), done);
         }
         std::thread::scope(|scope| {

@@ -15,128 +15,128 @@ fn process(name: &str, exe: &str, command: &str) -> Process {
 
 /// Command lines of real engines (Docker 28.5, Podman 5.8.6 and 6.1.1 of Debian), shortened;
 /// those of other systems follow their documentation.
+const CONMON: &str = "/usr/bin/conmon --api-version 1 -c 183e5873d00e372b74c520baf9c82913c666e3efee365b68b1fab8b646ea8a49 -u x \
+     -r /usr/bin/crun -b /x/userdata -n shop_web_1 --exit-dir /run/libpod/exits \
+     --exit-command /usr/bin/podman --exit-command-arg -n --exit-command-arg other";
+const SHIM: &str = "/usr/bin/containerd-shim-runc-v2 -namespace moby \
+     -id 183e5873d00e372b74c520baf9c82913c666e3efee365b68b1fab8b646ea8a49 -address /run/containerd/containerd.sock";
+const PROXY: &str = "/usr/sbin/docker-proxy -proto tcp -host-ip 0.0.0.0 -host-port 8000 -container-ip 172.17.0.2 -container-port 80 -use-listen-fd";
+const PASTA: &str =
+    "/usr/bin/pasta --config-net -t 8479-8479:80-80 --quiet --netns /run/user/1000/netns/netns-5f629a02";
+
+/// Process, file, command line; whom it serves, and the remedy.
+type Known = (&'static str, &'static str, &'static str, &'static str, &'static str);
+
+const KNOWN: &[Known] = &[
+    (
+        "docker-proxy",
+        "/usr/sbin/docker-proxy",
+        PROXY,
+        "the container at 172.17.0.2, port 80 of Docker",
+        "stop that container (`docker ps`, on every engine and context)",
+    ),
+    (
+        "containerd-shim",
+        "/usr/bin/containerd-shim-runc-v2",
+        SHIM,
+        "container 183e5873d00e of Docker",
+        "`docker stop 183e5873d00e` on its engine",
+    ),
+    ("conmon", "/usr/bin/conmon", CONMON, "container shop_web_1 of Podman", "`podman stop shop_web_1` as user ben"),
+    // Another user's: no file, and its command line is readable.
+    ("conmon", "", CONMON, "container shop_web_1 of Podman", "`podman stop shop_web_1` as user ben"),
+    (
+        "rootlessport",
+        "/usr/libexec/podman/rootlessport",
+        "rootlessport",
+        "a container of rootless Podman",
+        "stop that container (`podman ps` as user ben)",
+    ),
+    (
+        "exe",
+        "/usr/libexec/podman/rootlessport",
+        "rootlessport-child",
+        "a container of rootless Podman",
+        "stop that container (`podman ps` as user ben)",
+    ),
+    (
+        "exe",
+        "",
+        "rootlessport-child",
+        "a container of rootless Podman",
+        "stop that container (`podman ps` as user ben)",
+    ),
+    (
+        "pasta.avx2",
+        "/usr/bin/pasta.avx2",
+        PASTA,
+        "a container of rootless Podman",
+        "stop that container (`podman ps` as user ben)",
+    ),
+    (
+        "podman",
+        "/usr/bin/podman",
+        "podman system service --time=0 unix:///run/podman/podman.sock",
+        "a container of Podman",
+        "stop that container (`podman ps` as user ben)",
+    ),
+    (
+        "dockerd",
+        "/usr/sbin/dockerd",
+        "dockerd --userland-proxy=false",
+        "a container of Docker",
+        "stop that container (`docker ps`, on every engine and context)",
+    ),
+    (
+        "rootlesskit",
+        "/usr/bin/rootlesskit",
+        "rootlesskit --state-dir=/run/user/1000/dockerd-rootless",
+        "a container of rootless Docker",
+        "stop that container (`docker --context rootless ps`)",
+    ),
+    (
+        "slirp4netns",
+        "/usr/bin/slirp4netns",
+        "slirp4netns --mtu 65520 -r 3 99 tap0",
+        "a container of a rootless engine",
+        "stop that container (`podman ps`, or `docker ps` on its context as user ben)",
+    ),
+    (
+        "com.docker.back",
+        "/Applications/Docker.app/Contents/MacOS/com.docker.backend",
+        "",
+        "a container of Docker Desktop",
+        "stop that container (`docker --context desktop-linux ps`)",
+    ),
+    (
+        "ssh",
+        "/usr/bin/ssh",
+        "ssh: /Users/x/.colima/_lima/colima/ssh.sock [mux]",
+        "a container of Lima or Colima",
+        "stop that container (`docker ps` on its context (`docker context ls`), or `limactl list`)",
+    ),
+    (
+        "OrbStack Helper",
+        "/Applications/OrbStack.app/Contents/Frameworks/OrbStack Helper.app/Contents/MacOS/OrbStack Helper",
+        "",
+        "a container of OrbStack",
+        "stop that container (`docker --context orbstack ps`)",
+    ),
+    (
+        "wslrelay.exe",
+        r"C:\Program Files\WSL\wslrelay.exe",
+        r"C:\Program Files\WSL\wslrelay.exe --mode 2",
+        "a container of WSL",
+        "stop that container (`docker ps` in the distributions of `wsl --list --running`)",
+    ),
+];
+
 #[test]
 fn each_helper_is_recognised_with_its_engine_and_container() {
-    let conmon = format!(
-        "/usr/bin/conmon --api-version 1 -c {ID} -u {ID} -r /usr/bin/crun -b /x/userdata -n shop_web_1 --exit-dir /run/libpod/exits \
-         --exit-command /usr/bin/podman --exit-command-arg -n --exit-command-arg other"
-    );
-    let shim =
-        format!("/usr/bin/containerd-shim-runc-v2 -namespace moby -id {ID} -address /run/containerd/containerd.sock");
-    let proxy = "/usr/sbin/docker-proxy -proto tcp -host-ip 0.0.0.0 -host-port 8000 -container-ip 172.17.0.2 -container-port 80 -use-listen-fd";
-    let pasta = "/usr/bin/pasta --config-net -t 8479-8479:80-80 --quiet --netns /run/user/1000/netns/netns-5f629a02";
-    for (name, exe, command, serves, remedy) in [
-        (
-            "docker-proxy",
-            "/usr/sbin/docker-proxy",
-            proxy,
-            "the container at 172.17.0.2, port 80 of Docker",
-            "stop that container (`docker ps`, on every engine and context)",
-        ),
-        (
-            "containerd-shim",
-            "/usr/bin/containerd-shim-runc-v2",
-            &shim,
-            "container 183e5873d00e of Docker",
-            "`docker stop 183e5873d00e` on its engine",
-        ),
-        (
-            "conmon",
-            "/usr/bin/conmon",
-            &conmon,
-            "container shop_web_1 of Podman",
-            "`podman stop shop_web_1` as user ben",
-        ),
-        // Another user's: no file, and its command line is readable.
-        ("conmon", "", &conmon, "container shop_web_1 of Podman", "`podman stop shop_web_1` as user ben"),
-        (
-            "rootlessport",
-            "/usr/libexec/podman/rootlessport",
-            "rootlessport",
-            "a container of rootless Podman",
-            "stop that container (`podman ps` as user ben)",
-        ),
-        (
-            "exe",
-            "/usr/libexec/podman/rootlessport",
-            "rootlessport-child",
-            "a container of rootless Podman",
-            "stop that container (`podman ps` as user ben)",
-        ),
-        (
-            "exe",
-            "",
-            "rootlessport-child",
-            "a container of rootless Podman",
-            "stop that container (`podman ps` as user ben)",
-        ),
-        (
-            "pasta.avx2",
-            "/usr/bin/pasta.avx2",
-            pasta,
-            "a container of rootless Podman",
-            "stop that container (`podman ps` as user ben)",
-        ),
-        (
-            "podman",
-            "/usr/bin/podman",
-            "podman system service --time=0 unix:///run/podman/podman.sock",
-            "a container of Podman",
-            "stop that container (`podman ps` as user ben)",
-        ),
-        (
-            "dockerd",
-            "/usr/sbin/dockerd",
-            "dockerd --userland-proxy=false",
-            "a container of Docker",
-            "stop that container (`docker ps`, on every engine and context)",
-        ),
-        (
-            "rootlesskit",
-            "/usr/bin/rootlesskit",
-            "rootlesskit --state-dir=/run/user/1000/dockerd-rootless",
-            "a container of rootless Docker",
-            "stop that container (`docker --context rootless ps`)",
-        ),
-        (
-            "slirp4netns",
-            "/usr/bin/slirp4netns",
-            "slirp4netns --mtu 65520 -r 3 99 tap0",
-            "a container of a rootless engine",
-            "stop that container (`podman ps`, or `docker ps` on its context as user ben)",
-        ),
-        (
-            "com.docker.back",
-            "/Applications/Docker.app/Contents/MacOS/com.docker.backend",
-            "",
-            "a container of Docker Desktop",
-            "stop that container (`docker --context desktop-linux ps`)",
-        ),
-        (
-            "ssh",
-            "/usr/bin/ssh",
-            "ssh: /Users/x/.colima/_lima/colima/ssh.sock [mux]",
-            "a container of Lima or Colima",
-            "stop that container (`docker ps` on its context (`docker context ls`), or `limactl list`)",
-        ),
-        (
-            "OrbStack Helper",
-            "/Applications/OrbStack.app/Contents/Frameworks/OrbStack Helper.app/Contents/MacOS/OrbStack Helper",
-            "",
-            "a container of OrbStack",
-            "stop that container (`docker --context orbstack ps`)",
-        ),
-        (
-            "wslrelay.exe",
-            r"C:\Program Files\WSL\wslrelay.exe",
-            r"C:\Program Files\WSL\wslrelay.exe --mode 2",
-            "a container of WSL",
-            "stop that container (`docker ps` in the distributions of `wsl --list --running`)",
-        ),
-    ] {
+    for (name, exe, command, serves, remedy) in KNOWN {
         let process = process(name, exe, command);
         let found = helper(&process).unwrap_or_else(|| panic!("{name} {command}"));
-        assert_eq!((found.serves().as_str(), found.remedy().as_str()), (serves, remedy), "{name}");
+        assert_eq!((found.serves().as_str(), found.remedy().as_str()), (*serves, *remedy), "{name}");
     }
 }
 

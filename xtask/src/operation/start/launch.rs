@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::docker::{Compose, EngineError};
+use crate::docker::Compose;
 use crate::error::{Error, Result};
 use crate::exec::{Command, Event, InterruptGuard, Running};
 use crate::operation::check::project::CheckedProject;
@@ -117,7 +117,7 @@ fn stop_compose(running: &Running) -> Error {
 /// The error if Compose failed for another reason than a port.
 fn launch_error(project: &CheckedProject, text: &str) -> Error {
     if let Some(problem) = engine_message::network_problem(text.as_bytes()) {
-        return network_error(&problem, project.ctx.engine.kind());
+        return network_error(&problem, project.ctx.engine.kind().ok());
     }
     if let Some(conflict) = engine_message::name_conflict(text.as_bytes()) {
         return name_conflict_error(project, &conflict);
@@ -145,9 +145,9 @@ fn name_conflict_error(project: &CheckedProject, conflict: &NameConflict) -> Err
     .finding()
 }
 
-fn network_error(problem: &NetworkProblem, kind: Result<EngineKind, EngineError>) -> Error {
+fn network_error(problem: &NetworkProblem, kind: Option<EngineKind>) -> Error {
     let setting = match kind {
-        Ok(EngineKind::Podman(_)) => "`default_subnet_pools` in containers.conf",
+        Some(EngineKind::Podman(_)) => "`default_subnet_pools` in containers.conf",
         _ => "`default-address-pools` in the engine's daemon.json",
     };
     match problem {

@@ -41,7 +41,9 @@ pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
         if facts.is_podman()
             && let Ok(mut interfaces) = facts.ctx.engine.podman_interfaces()
         {
-            networks.iter_mut().for_each(|network| network.interface = interfaces.remove(&network.id));
+            for network in &mut networks {
+                network.interface = interfaces.remove(&network.id);
+            }
         }
         found.extend(route_overlaps(&networks, &host::routes(), pool_setting(facts.is_podman())));
     }

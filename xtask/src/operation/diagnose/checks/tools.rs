@@ -108,7 +108,7 @@ fn buildx(facts: &Facts) -> Option<Finding> {
         return None;
     }
     let answer = Command::new("docker").args(["buildx", "version"]).ask(exec::LIMIT);
-    if let Some(answer) = answer.ok().filter(|answer| answer.ok()) {
+    if let Some(answer) = answer.ok().filter(exec::Answer::ok) {
         let version = buildx_version(&answer.stdout);
         let seen = version.map_or_else(|| "installed".to_owned(), |version| format!("version {version}"));
         let compose = docker::compose_version().and_then(|version| version.parse().ok());
