@@ -1,48 +1,12 @@
 //! Processes that are never signalled, because they serve something else.
 
-use super::helper::stop_command;
+use super::helper::helper;
 use crate::model::Process;
 
-/// Programs of container engines and of their virtual machines: ending one closes
-/// ports of other containers, or all of them. Some systems cut names to 15
-/// characters.
-const ENGINE: [&str; 21] = [
-    "docker-proxy",
-    "dockerd",
-    "containerd",
-    "com.docker.",
-    "vpnkit",
-    "rootlesskit",
-    "rootlessport",
-    "slirp4netns",
-    "pasta",
-    "gvproxy",
-    "limactl",
-    "lima-guestagent",
-    "colima",
-    "OrbStack",
-    "wslrelay",
-    "wslhost",
-    "podman",
-    // Podman (rootful): one per container, which holds its ports.
-    "conmon",
-    "netavark",
-    "aardvark-dns",
-    // pasta is a link to it.
-    "passt",
-];
-
-/// Whether a process publishes ports for an engine.
+/// Whether a process publishes ports for an engine: ending one closes ports of other
+/// containers, or all of them.
 pub fn is_engine_process(process: &Process) -> bool {
-    let exe = process.exe.as_deref().and_then(|exe| exe.file_name()).map(|name| name.to_string_lossy().into_owned());
-    let names = [Some(process.name.as_str()), exe.as_deref()];
-    let is_engine = |name: &str| {
-        let lower = name.to_ascii_lowercase();
-        ENGINE.iter().any(|prefix| lower.starts_with(&prefix.to_ascii_lowercase()))
-    };
-    // Lima and Colima forward ports over one shared ssh connection.
-    let is_mux = process.name == "ssh" && (process.command.contains("[mux]") || process.command.contains("lima"));
-    is_mux || names.into_iter().flatten().any(is_engine)
+    helper(process).is_some()
 }
 
 /// Whether it is a docker-proxy that outlived its engine: it holds a port for nobody,
@@ -65,14 +29,8 @@ pub fn signal_objection(process: &Process, ancestors: &[u32]) -> Option<String> 
                 .to_owned(),
         );
     }
-    if let Some(stop) = stop_command(process) {
-        return Some(format!("it holds the port for a container of Podman: {stop}"));
-    }
-    if is_engine_process(process) {
-        return Some(format!(
-            "`{}` publishes ports for a container engine: stop the container instead (`docker ps`, on every engine and context)",
-            process.name
-        ));
+    if let Some(helper) = helper(process) {
+        return Some(format!("it publishes ports for a container engine: {}", helper.remedy()));
     }
     if ancestors.contains(&pid) {
         return Some("this command runs under it".to_owned());
@@ -89,32 +47,9 @@ mod tests {
     }
 
     #[test]
-    fn engines_and_their_helpers_are_left_alone() {
-        for name in [
-            "docker-proxy",
-            "docker-pr",
-            "dockerd",
-            "com.docker.backend",
-            "com.docker.backend.exe",
-            "rootlessport",
-            "OrbStack Helper",
-            "wslrelay.exe",
-            "conmon",
-            "slirp4netns",
-            "pasta",
-            "pasta.avx2",
-            "passt.avx2",
-            "podman",
-            "netavark",
-            "aardvark-dns",
-            "containerd-shim",
-            "gvproxy",
-        ] {
-            let found = signal_objection(&process(name, ""), &[]).is_some();
-            // lsof's columns cut names to nine characters; those are not read.
-            assert_eq!(found, name != "docker-pr", "{name}");
-        }
-        assert!(signal_objection(&process("ssh", "ssh: /Users/x/.colima/_lima/ssh.sock [mux]"), &[]).is_some());
+    fn a_helper_is_left_alone_and_its_container_is_to_be_stopped() {
+        let why = signal_objection(&process("conmon", "conmon -n shop_web_1"), &[]).unwrap();
+        assert_eq!(why, "it publishes ports for a container engine: `podman stop shop_web_1`");
         assert!(signal_objection(&process("ssh", "ssh -L 8000:localhost:8000 host"), &[]).is_none());
     }
 

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::guard::is_engine_process;
-use super::helper::container_suffix;
+use super::helper::helper;
 use super::overlap::{overlaps, wanted_addresses};
 use crate::model::{
-    Container, Owner, PortMapping, Probe, Process, Protocol, Reservation, Socket, SocketState, Verdict,
+    Container, Owner, PortMapping, Probe, Process, Protocol, Reservation, Socket, SocketState, Verdict, WildcardBinding,
 };
 
 /// Identifies the containers of this project.
@@ -32,7 +32,7 @@ impl Identity<'_> {
 }
 
 /// What was found out about a port.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Facts<'a> {
     /// Each probed address and the result.
     pub probes: &'a [(IpAddr, Probe)],
@@ -41,6 +41,8 @@ pub struct Facts<'a> {
     pub sockets: &'a [Socket],
     pub processes: &'a [Process],
     pub reservations: &'a [Reservation],
+    /// What the engine binds for a mapping on every address.
+    pub wildcard: WildcardBinding,
 }
 
 /// Containers that hold `port` on an address of the mapping: ours, and others.
@@ -48,7 +50,7 @@ fn holders<'a>(
     mapping: &PortMapping,
     port: u16,
     project: Identity<'_>,
-    containers: &'a [Container],
+    facts: &Facts<'a>,
 ) -> (Vec<&'a Container>, Vec<&'a Container>) {
     let wanted = wanted_addresses(mapping.host_ip);
     let in_the_way = |container: &&Container| {
@@ -58,7 +60,7 @@ fn holders<'a>(
                 && wanted.iter().any(|ip| overlaps(*ip, binding.host_ip, Some(true)))
         })
     };
-    containers.iter().filter(in_the_way).partition(|container| {
+    facts.containers.iter().filter(in_the_way).partition(|container| {
         project.owns(container) && container.service.as_deref() == Some(&mapping.service)
             // Compose does not replace these.
             && !container.one_off
@@ -67,17 +69,18 @@ fn holders<'a>(
 }
 
 /// Addresses that could not be bound and that no container of ours holds.
-fn blocked(mapping: &PortMapping, port: u16, ours: &[&Container], probes: &[(IpAddr, Probe)]) -> Vec<(IpAddr, Probe)> {
+fn blocked(mapping: &PortMapping, port: u16, ours: &[&Container], facts: &Facts<'_>) -> Vec<(IpAddr, Probe)> {
     let covered = |ip: IpAddr| {
         ours.iter().flat_map(|container| &container.bindings).any(|binding| {
             binding.published == port
                 && binding.protocol == mapping.protocol
                 // On systems where more addresses are probed than bound, the
                 // wildcard covers loopback.
-                && overlaps(ip, binding.host_ip, Some(true))
+                && (overlaps(ip, binding.host_ip, Some(true)) || facts.wildcard.holds_both(binding.host_ip))
         })
     };
-    probes
+    facts
+        .probes
         .iter()
         .copied()
         .filter(|(ip, probe)| matches!(probe, Probe::InUse | Probe::Reserved | Probe::Denied) && !covered(*ip))
@@ -85,20 +88,14 @@ fn blocked(mapping: &PortMapping, port: u16, ours: &[&Container], probes: &[(IpA
 }
 
 /// Whether the kernel's tables are needed to explain this port.
-pub fn needs_explanation(
-    mapping: &PortMapping,
-    port: u16,
-    project: Identity<'_>,
-    containers: &[Container],
-    probes: &[(IpAddr, Probe)],
-) -> bool {
-    let (ours, _) = holders(mapping, port, project, containers);
-    !blocked(mapping, port, &ours, probes).is_empty()
+pub fn needs_explanation(mapping: &PortMapping, port: u16, project: Identity<'_>, facts: &Facts<'_>) -> bool {
+    let (ours, _) = holders(mapping, port, project, facts);
+    !blocked(mapping, port, &ours, facts).is_empty()
 }
 
 pub fn judge(mapping: &PortMapping, port: u16, project: Identity<'_>, facts: &Facts<'_>) -> Verdict {
-    let (ours, others) = holders(mapping, port, project, facts.containers);
-    let blocked = blocked(mapping, port, &ours, facts.probes);
+    let (ours, others) = holders(mapping, port, project, facts);
+    let blocked = blocked(mapping, port, &ours, facts);
     let in_the_way: Vec<&Socket> = facts
         .sockets
         .iter()
@@ -169,14 +166,10 @@ fn process_owners(sockets: &[&Socket], processes: &[Process], container_known: b
         for process in named.into_iter().filter(|process| !(container_known && is_engine_process(process))) {
             add(match socket.state {
                 SocketState::Listen => Owner::Process(process.clone()),
+                // Podman 6 binds a container's port without listening.
+                SocketState::Bound if helper(process).is_some() => Owner::Process(process.clone()),
                 _ => Owner::Unknown {
-                    why: format!(
-                        "{} of `{}` (pid {}){}",
-                        socket_in_words(socket),
-                        process.name,
-                        process.pid,
-                        container_suffix(process)
-                    ),
+                    why: format!("{} of `{}` (pid {})", socket_in_words(socket), process.name, process.pid),
                 },
             });
         }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::judge::{Facts, Identity, judge};
 use super::overlap::{overlaps, wanted_addresses};
-use crate::model::{Container, EngineHost, Owner, PortMapping, Probe, Protocol, Socket, SocketState, Verdict};
+use crate::model::{EngineHost, Owner, PortMapping, Probe, Protocol, Socket, SocketState, Verdict};
 
 /// The verdict of one published port on `host`. If its sockets are not known, the
 /// engine's bindings alone decide.
@@ -13,7 +13,7 @@ pub fn judge_by_tables(
     mapping: &PortMapping,
     port: u16,
     project: Identity<'_>,
-    containers: &[Container],
+    facts: &Facts<'_>,
     host: &EngineHost,
 ) -> Verdict {
     let in_the_way = host
@@ -28,7 +28,7 @@ pub fn judge_by_tables(
         (ip, if held { Probe::InUse } else { Probe::Free })
     };
     let probes: Vec<(IpAddr, Probe)> = wanted_addresses(mapping.host_ip).into_iter().map(probe).collect();
-    let facts = Facts { probes: &probes, containers, sockets: &[], processes: &[], reservations: &[] };
+    let facts = Facts { probes: &probes, sockets: &[], processes: &[], reservations: &[], ..*facts };
     match judge(mapping, port, project, &facts) {
         // Held by something other than a container.
         Verdict::Taken(owners) if owners.iter().all(|owner| matches!(owner, Owner::Unknown { .. })) => {
@@ -72,7 +72,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
-    use crate::model::{Binding, PortRange, State};
+    use crate::model::{Binding, Container, PortRange, State};
 
     fn mapping(host_ip: Option<&str>) -> PortMapping {
         PortMapping {
@@ -109,7 +109,7 @@ mod tests {
     fn verdict(mapping: &PortMapping, containers: &[Container], sockets: Option<Vec<Socket>>) -> Verdict {
         let host = EngineHost { name: "box.lan".into(), is_container_host: false, sockets, seed: 0 };
         let me = Identity { name: "demo", dir: Path::new("/src/demo") };
-        judge_by_tables(mapping, 8000, me, containers, &host)
+        judge_by_tables(mapping, 8000, me, &Facts { containers, ..Facts::default() }, &host)
     }
 
     fn why(verdict: &Verdict) -> &str {

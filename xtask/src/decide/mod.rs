@@ -42,7 +42,7 @@ pub use descendants::{ProcessIdentity, descendants};
 pub use earlier_name::{EarlierName, NameChoice, NameFacts, choose_name};
 pub use follow::Followers;
 pub use guard::{is_engine_process, is_leftover_proxy, signal_objection};
-pub use helper::{container_of_helper, stop_command};
+pub use helper::{Helper, HelperOf, ServedContainer, helper};
 pub use image_name::is_image_name;
 pub use judge::{Facts, Identity, judge, needs_explanation};
 pub use judge_by_tables::judge_by_tables;

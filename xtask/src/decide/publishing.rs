@@ -3,13 +3,19 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::model::{Binding, NetworkSettings, PortMapping, Service, Unpublished, Verdict};
+use crate::model::{Binding, NetworkSettings, PortMapping, Service, Unpublished, Verdict, WildcardBinding};
 
 /// What the engine does with a service's `ports:`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Publishing {
-    /// It binds them, on this address if a mapping names none.
-    Bound(Option<IpAddr>),
+    /// It binds them.
+    Bound {
+        /// The address of its network for a mapping that names none.
+        host_ip: Option<IpAddr>,
+        /// What it binds for a mapping on every address.
+        wildcard: WildcardBinding,
+        network_has_ipv6: bool,
+    },
     /// It ignores them; the reason as part of a sentence.
     Discarded(String),
     /// It refuses to create the container; the reason as part of a sentence.
@@ -21,7 +27,11 @@ pub enum Publishing {
 /// mode"), an internal network binds nothing. Of several networks the gateway
 /// decides: the first by name that is not internal (moby, `libnetwork/sandbox.go`,
 /// `Endpoint.Less`).
-pub fn publishing(service: &Service, networks: &BTreeMap<String, NetworkSettings>) -> Publishing {
+pub fn publishing(
+    service: &Service,
+    networks: &BTreeMap<String, NetworkSettings>,
+    wildcard: WildcardBinding,
+) -> Publishing {
     let mode = service.network_mode.as_deref().unwrap_or_default();
     if mode == "host" {
         let why = "network_mode: host: the engine discards `ports:`, the program opens its own ports on the machine";
@@ -42,8 +52,8 @@ pub fn publishing(service: &Service, networks: &BTreeMap<String, NetworkSettings
     names.sort();
     let settings: Vec<NetworkSettings> = names.into_iter().map(of_network).collect();
     match settings.iter().find(|network| !network.internal) {
-        Some(gateway) => Publishing::Bound(gateway.host_ip),
-        None if settings.is_empty() => Publishing::Bound(None),
+        Some(gateway) => Publishing::Bound { host_ip: gateway.host_ip, wildcard, network_has_ipv6: gateway.ipv6 },
+        None if settings.is_empty() => Publishing::Bound { host_ip: None, wildcard, network_has_ipv6: false },
         None => {
             Publishing::Discarded("all its networks are internal, and the engine publishes nothing there".to_owned())
         }
@@ -55,8 +65,9 @@ impl Publishing {
     /// nothing.
     pub fn effective(&self, mapping: &PortMapping) -> Result<PortMapping, Verdict> {
         let (why, cause) = match self {
-            Publishing::Bound(address) => {
-                return Ok(PortMapping { host_ip: mapping.host_ip.or(*address), ..mapping.clone() });
+            Publishing::Bound { host_ip, wildcard, network_has_ipv6 } => {
+                let host_ip = wildcard.bound(mapping.host_ip.or(*host_ip), *network_has_ipv6);
+                return Ok(PortMapping { host_ip, ..mapping.clone() });
             }
             Publishing::Discarded(why) => (why, Unpublished::Discarded),
             Publishing::Refused(why) => (why, Unpublished::Refused),
@@ -80,6 +91,8 @@ mod tests {
     use super::*;
     use crate::model::{PortRange, Protocol};
 
+    const SEPARATE: WildcardBinding = WildcardBinding::Separate;
+
     fn service(mode: &str, networks: &[&str]) -> Service {
         Service {
             network_mode: (!mode.is_empty()).then(|| mode.to_owned()),
@@ -102,9 +115,9 @@ mod tests {
             ("", &["in"], "discarded"),
             ("", &["in", "out"], "bound"),
         ] {
-            let found = match publishing(&service(mode, on), &networks) {
-                Publishing::Bound(None) => "bound",
-                Publishing::Bound(Some(_)) => "bound elsewhere",
+            let found = match publishing(&service(mode, on), &networks, SEPARATE) {
+                Publishing::Bound { host_ip: None, .. } => "bound",
+                Publishing::Bound { .. } => "bound elsewhere",
                 Publishing::Discarded(_) => "discarded",
                 Publishing::Refused(_) => "refused",
             };
@@ -118,8 +131,9 @@ mod tests {
         let internal = NetworkSettings { internal: true, ..at("127.0.0.9") };
         let networks = [("p_a", internal), ("p_b", at("127.0.0.2")), ("p_c", at("127.0.0.3"))];
         let networks = networks.map(|(name, network)| (name.to_owned(), network)).into();
-        let found = publishing(&service("", &["c", "b", "a"]), &networks);
-        assert_eq!(found, Publishing::Bound(Some("127.0.0.2".parse().unwrap())));
+        let found = publishing(&service("", &["c", "b", "a"]), &networks, SEPARATE);
+        let host_ip = Some("127.0.0.2".parse().unwrap());
+        assert_eq!(found, Publishing::Bound { host_ip, wildcard: SEPARATE, network_has_ipv6: false });
         let mapping = PortMapping {
             service: "s".into(),
             host_ip: None,
@@ -130,6 +144,26 @@ mod tests {
         assert_eq!(found.effective(&mapping).unwrap().address(), "127.0.0.2:8000");
         let named = PortMapping { host_ip: Some("127.0.0.1".parse().unwrap()), ..mapping };
         assert_eq!(found.effective(&named).unwrap().address(), "127.0.0.1:8000");
+    }
+
+    #[test]
+    fn what_is_bound_on_every_address_is_the_engines_own_choice() {
+        let six = NetworkSettings { ipv6: true, ..NetworkSettings::default() };
+        let networks = [("p_six".to_owned(), six)].into();
+        let mapping = PortMapping::single(None, 8000, Protocol::Tcp);
+        let address = |on: &str, wildcard| {
+            let found = publishing(&service("", &[on]), &networks, wildcard);
+            found.effective(&mapping).unwrap().host_ip.map(|ip| ip.to_string())
+        };
+        let v4 = Some("0.0.0.0".to_owned());
+        for (wildcard, four, six) in [
+            (WildcardBinding::Separate, None, None),
+            (WildcardBinding::Ipv4, v4.clone(), v4.clone()),
+            (WildcardBinding::ByNetwork, v4, None),
+            (WildcardBinding::DualStack, None, None),
+        ] {
+            assert_eq!((address("four", wildcard), address("six", wildcard)), (four, six), "{wildcard:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Queries the engine over its socket (1 ms; a call of the CLI takes 20 ms). Without a socket it
 //! uses the CLI's connection (`docker system dial-stdio`), which supports TLS, ssh and pipes.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 #[cfg(unix)]
@@ -9,18 +10,20 @@ use super::socket::over_socket;
 use super::{Endpoint, EngineError, http};
 use crate::error::Result;
 use crate::exec::{self, Command};
-use crate::parse::engine::error_message;
+use crate::parse::engine::{EngineKind, error_message, kind_of_server};
 use crate::ui;
 
 #[derive(Debug, Clone)]
 pub struct Engine {
     endpoint: Endpoint,
     limit: Duration,
+    /// As its first answer said.
+    kind: Arc<OnceLock<EngineKind>>,
 }
 
 impl Engine {
     pub fn new(endpoint: Endpoint, limit: Duration) -> Self {
-        Engine { endpoint, limit }
+        Engine { endpoint, limit, kind: Arc::default() }
     }
 
     pub fn endpoint(&self) -> &Endpoint {
@@ -29,6 +32,21 @@ impl Engine {
 
     pub fn limit(&self) -> Duration {
         self.limit
+    }
+
+    /// Which engine it is, by its answers so far, or asked for now.
+    pub fn kind(&self) -> Result<EngineKind, EngineError> {
+        if let Some(kind) = self.kind.get() {
+            return Ok(*kind);
+        }
+        let told = self.version()?.kind;
+        Ok(*self.kind.get_or_init(|| told))
+    }
+
+    fn note_kind(&self, answer: &[u8]) {
+        if let Some(server) = http::server(answer) {
+            self.kind.get_or_init(|| kind_of_server(server));
+        }
     }
 
     /// Removes a container, running or not, but not its volumes.
@@ -67,7 +85,11 @@ impl Engine {
         if let Some(socket) = self.endpoint.socket() {
             let asked = Asked::send(socket, &http::request("GET", path), self.limit);
             let done = work();
-            return (asked.and_then(Asked::answer).and_then(|bytes| body("GET", &bytes)), done);
+            let answer = asked.and_then(Asked::answer);
+            if let Ok(bytes) = &answer {
+                self.note_kind(bytes);
+            }
+            return (answer.and_then(|bytes| body("GET", &bytes)), done);
         }
         std::thread::scope(|scope| {
             let answer = scope.spawn(|| self.get(path));
@@ -97,10 +119,12 @@ impl Engine {
         if !self.endpoint.is_known() {
             return Err(EngineError::NoContext);
         }
-        match self.endpoint.socket() {
+        let answer = match self.endpoint.socket() {
             Some(socket) => over_socket(socket, &request, self.limit),
             None => self.over_cli(request),
-        }
+        }?;
+        self.note_kind(&answer);
+        Ok(answer)
     }
 
     fn over_cli(&self, request: Vec<u8>) -> Result<Vec<u8>, EngineError> {

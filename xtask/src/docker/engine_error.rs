@@ -51,10 +51,14 @@ impl EngineError {
         };
         let undo = format!("for this machine's usual engine: `{}`", endpoint.undo());
         match self {
-            EngineError::Absent => with_hints(Error::new("no Docker engine, and no `docker` on PATH"), hints.engine()),
+            EngineError::Absent => {
+                let error = Error::new("no Docker engine, and no `docker` on PATH");
+                with_hints(with_hints(error, podman_hint(endpoint, hints)), hints.engine())
+            }
             EngineError::NoContext => no_context(chosen).hint(undo),
             EngineError::NotRunning => {
                 let error = Error::new(format!("no Docker engine answers at {host} ({chosen})"));
+                let error = with_hints(error, podman_hint(endpoint, hints));
                 if !endpoint.is_usual() {
                     error.hint(start("start")).hint(undo)
                 } else if hints.has_engine {
@@ -84,6 +88,12 @@ impl EngineError {
                 .hint("check it with `docker version`"),
         }
     }
+}
+
+/// Where nothing was chosen and Podman is there.
+fn podman_hint(endpoint: &Endpoint, hints: &InstallHints) -> Option<String> {
+    let podman = hints.podman.as_ref().filter(|_| endpoint.is_usual() && endpoint.chosen_by == Choice::Default);
+    podman.map(|podman| podman.hint(hints.is_root))
 }
 
 fn with_hints(error: Error, hints: impl IntoIterator<Item = String>) -> Error {
@@ -119,13 +129,20 @@ fn elsewhere_hint(host: &str) -> String {
 mod tests {
     use super::*;
     use crate::docker::install_hints::{SetUp, System};
+    use crate::docker::podman::Podman;
 
     const USUAL: &str = "unix:///var/run/docker.sock";
 
     fn hints(trouble: &EngineError, endpoint: &Endpoint, is_root: bool) -> String {
         let set_up = Some(if is_root { SetUp::Here } else { SetUp::Script("scripts/engine/up".into()) });
-        let hints =
-            InstallHints { system: System::Debian(Some(13)), is_root, has_sudo: true, has_engine: false, set_up };
+        let hints = InstallHints {
+            system: System::Debian(Some(13)),
+            is_root,
+            has_sudo: true,
+            has_engine: false,
+            set_up,
+            podman: None,
+        };
         trouble.error(endpoint, &hints).hints().join("\n")
     }
 
@@ -155,6 +172,31 @@ mod tests {
             let hints = hints(trouble, &Endpoint::at(USUAL), is_root);
             assert!(!hints.contains("sudo cargo") && !hints.contains("with sudo"), "{hints}");
         }
+    }
+
+    #[test]
+    fn podman_is_offered_where_nothing_else_was_chosen() {
+        let podman = Some(Podman::At("/run/podman/podman.sock".into()));
+        let hints = InstallHints {
+            system: System::Fedora,
+            is_root: false,
+            has_sudo: true,
+            has_engine: false,
+            set_up: None,
+            podman,
+        };
+        let offers = |trouble: &EngineError, endpoint: &Endpoint| {
+            trouble
+                .error(endpoint, &hints)
+                .hints()
+                .join("\n")
+                .contains("`export DOCKER_HOST=unix:///run/podman/podman.sock`")
+        };
+        let usual = Endpoint::at(USUAL);
+        assert!(offers(&EngineError::NotRunning, &usual) && offers(&EngineError::Absent, &usual));
+        assert!(!offers(&EngineError::Denied, &usual));
+        assert!(!offers(&EngineError::NotRunning, &chosen("unix:///run/user/1/docker.sock")));
+        assert!(!offers(&EngineError::NotRunning, &chosen(USUAL)));
     }
 
     #[test]

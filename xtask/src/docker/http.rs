@@ -27,6 +27,16 @@ pub(super) fn answer(bytes: &[u8]) -> Option<(u16, &[u8])> {
     Some((status, &bytes[end + 4..]))
 }
 
+/// What the `Server` header says: `Docker/28.5.2 (linux)`, `Libpod/6.1.1 (linux)`.
+pub(super) fn server(bytes: &[u8]) -> Option<&str> {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let mut lines = std::str::from_utf8(&bytes[..end]).ok()?.lines();
+    lines.find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("server").then(|| value.trim())
+    })
+}
+
 /// Escapes a query value: everything except letters, digits and `-_.~`.
 pub(super) fn escape(value: &str) -> String {
     value.bytes().fold(String::new(), |mut out, byte| {
@@ -48,6 +58,11 @@ mod tests {
     fn an_answer_is_taken_apart() {
         assert_eq!(answer(b"HTTP/1.0 200 OK\r\nServer: x\r\n\r\n[]"), Some((200, b"[]".as_slice())));
         assert_eq!(answer(b"HTTP/1.1 404 Not Found\r\n\r\n"), Some((404, b"".as_slice())));
+        assert_eq!(
+            server(b"HTTP/1.0 200 OK\r\nserver: Libpod/6.1.1 (linux)\r\n\r\nServer: x"),
+            Some("Libpod/6.1.1 (linux)")
+        );
+        assert_eq!((server(b"HTTP/1.0 200 OK\r\n\r\nServer: x\r\n\r\n"), server(b"")), (None, None));
         assert_eq!(answer(b"SSH-2.0-OpenSSH"), None);
         assert_eq!(answer(b""), None);
     }

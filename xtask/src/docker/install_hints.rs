@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use super::podman::Podman;
+
 /// A system with its own package names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum System {
@@ -91,6 +93,7 @@ pub struct InstallHints {
     pub has_engine: bool,
     /// The project's set-up script, if there is one for this system.
     pub set_up: Option<SetUp>,
+    pub podman: Option<Podman>,
 }
 
 impl InstallHints {
@@ -104,6 +107,7 @@ impl InstallHints {
             has_sudo: crate::exec::find("sudo").is_some(),
             has_engine: is_installed(),
             set_up: script.filter(|_| system.has_set_up()).map(set_up),
+            podman: Podman::here(is_root),
         }
     }
 
@@ -240,7 +244,7 @@ mod tests {
     use super::*;
 
     fn install_hints(system: System) -> InstallHints {
-        InstallHints { system, is_root: false, has_sudo: true, has_engine: false, set_up: None }
+        InstallHints { system, is_root: false, has_sudo: true, has_engine: false, set_up: None, podman: None }
     }
 
     #[test]

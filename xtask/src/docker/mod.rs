@@ -10,6 +10,7 @@ mod http;
 mod install_hints;
 mod missing_compose;
 mod permission;
+mod podman;
 mod questions;
 mod socket;
 mod tables;
@@ -18,7 +19,7 @@ pub use commands::{
     create_network, last_lines, log_lines, logs, publish_port, pull, run_once, stop_container, unpublish_port,
 };
 pub use compose::{Compose, ComposeError, OVERRIDE};
-pub use defaults::default_host_ip;
+pub use defaults::{default_host_ip, wildcard_binding};
 pub use endpoint::Endpoint;
 pub use engine::Engine;
 pub use engine_error::EngineError;

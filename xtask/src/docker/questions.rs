@@ -1,11 +1,15 @@
 //! The queries to the engine, one function per endpoint.
 
+use std::collections::BTreeMap;
+
 use super::http::escape;
 use super::{Engine, EngineError};
-use crate::model::{Container, Network, Swarm};
+use crate::model::{Container, Network, State, Swarm};
 use crate::parse::engine::{self, Detail, EngineVersion, Image, Info};
 
 const CONTAINERS: &str = "/containers/json?all=1";
+/// With more containers that restart all the time, the rest is left without ports.
+const MAX_RESTARTING: usize = 50;
 
 impl Engine {
     pub fn info(&self) -> Result<Info, EngineError> {
@@ -25,18 +29,30 @@ impl Engine {
     }
 
     pub fn containers(&self) -> Result<Vec<Container>, EngineError> {
-        Ok(engine::containers(&self.get(CONTAINERS)?)?)
+        Ok(self.with_wanted_ports(engine::containers(&self.get(CONTAINERS)?)?))
     }
 
     /// All containers, and the result of `work`, which runs meanwhile.
     pub fn containers_beside<T>(&self, work: impl FnOnce() -> T) -> (Result<Vec<Container>, EngineError>, T) {
         let (body, done) = self.get_beside(CONTAINERS, work);
-        (body.and_then(|body| Ok(engine::containers(&body)?)), done)
+        (body.and_then(|body| Ok(self.with_wanted_ports(engine::containers(&body)?))), done)
     }
 
     /// Containers of one Compose project, running or not.
     pub fn containers_of(&self, project: &str) -> Result<Vec<Container>, EngineError> {
-        Ok(engine::containers(&self.get(&format!("{CONTAINERS}&filters={}", label_filter(project)))?)?)
+        let list = self.get(&format!("{CONTAINERS}&filters={}", label_filter(project)))?;
+        Ok(self.with_wanted_ports(engine::containers(&list)?))
+    }
+
+    /// Between two runs of a container that crashes the engine lists no ports for it, but it
+    /// will want them again in a moment.
+    fn with_wanted_ports(&self, mut containers: Vec<Container>) -> Vec<Container> {
+        let is_between =
+            |container: &&mut Container| container.state == State::Restarting && container.bindings.is_empty();
+        for container in containers.iter_mut().filter(is_between).take(MAX_RESTARTING) {
+            container.bindings = self.detail(&container.id).map(|detail| detail.wanted).unwrap_or_default();
+        }
+        containers
     }
 
     pub fn detail(&self, id: &str) -> Result<Detail, EngineError> {
@@ -45,6 +61,12 @@ impl Engine {
 
     pub fn all_networks(&self) -> Result<Vec<Network>, EngineError> {
         Ok(engine::networks(&self.get("/networks")?)?)
+    }
+
+    /// The interface of each network on the engine's machine, by the network's id. Docker's API
+    /// does not tell, but its names follow from the ids; Podman numbers its own.
+    pub fn podman_interfaces(&self) -> Result<BTreeMap<String, String>, EngineError> {
+        Ok(engine::podman_interfaces(&self.get("/v4.0.0/libpod/networks/json")?)?)
     }
 
     pub fn networks_of(&self, project: &str) -> Result<Vec<Network>, EngineError> {

@@ -4,6 +4,7 @@ mod nat;
 mod network;
 mod probe;
 mod proc;
+mod rootlessport;
 mod source;
 mod tables;
 mod target;
@@ -14,6 +15,7 @@ pub(super) use nat::nat_rules;
 pub(super) use network::{firewalls, has_interface, listening_in, routes, unprivileged_from, wsl_networking};
 pub(super) use probe::probe;
 pub(super) use proc::{cgroup, start_mark};
+pub(super) use rootlessport::served_container;
 pub(super) use tables::sockets;
 pub(super) use target::Target;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
 #[cfg(target_os = "linux")]
-use super::linux::{cgroup as cgroup_of, start_mark};
+use super::linux::{cgroup as cgroup_of, served_container, start_mark};
 #[cfg(target_os = "macos")]
 use super::macos::{cgroup as cgroup_of, start_mark};
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
@@ -66,7 +66,7 @@ impl Table {
         let process = self.system.process(pid)?;
         let number = pid.as_u32();
         let words: Vec<String> = process.cmd().iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        Some(Process {
+        let mut described = Process {
             pid: number,
             parent: process.parent().map(Pid::as_u32),
             name: process.name().to_string_lossy().into_owned(),
@@ -75,7 +75,10 @@ impl Table {
             started: (process.start_time() > 0).then(|| UNIX_EPOCH + Duration::from_secs(process.start_time())),
             start_mark: start_mark(number).unwrap_or(process.start_time()),
             exe: process.exe().map(std::path::Path::to_path_buf),
-        })
+            serves: None,
+        };
+        described.serves = served_container(&described);
+        Some(described)
     }
 
     fn cwd(&mut self, pid: u32) -> Option<PathBuf> {
@@ -110,6 +113,12 @@ impl Table {
         }
         chain
     }
+}
+
+/// Only Linux tells whose open files are whose.
+#[cfg(not(target_os = "linux"))]
+fn served_container(_process: &Process) -> Option<String> {
+    None
 }
 
 /// Maximum length of a chain of parents, in case of a loop.

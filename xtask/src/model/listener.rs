@@ -49,6 +49,9 @@ pub struct Process {
     /// comparing identities.
     pub start_mark: u64,
     pub exe: Option<PathBuf>,
+    /// The container that it serves as an engine's helper, where its open files tell and
+    /// its command line does not.
+    pub serves: Option<String>,
 }
 
 /// What a process runs in; what cannot be found out is absent.
@@ -85,8 +88,6 @@ pub struct Reservation {
     pub range: PortRange,
     /// Who reserved them, as part of a sentence: "Windows (Hyper-V, WSL)".
     pub by: String,
-    /// Whether binding such a port by number fails. Linux's
-    /// Whether binding such a port by number fails. Linux's
     /// Whether binding such a port by number fails. Linux's
     /// `ip_local_reserved_ports` only keeps the kernel from handing them out.
     pub blocks: bool,

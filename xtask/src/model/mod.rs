@@ -19,6 +19,7 @@ mod swarm;
 mod verdict;
 mod version;
 mod wait_for;
+mod wildcard;
 
 pub use checkout_record::{CheckoutRecord, FolderId, FolderMatch, NameOrigin};
 pub use container::{Attachment, Binding, Container, Health, State};
@@ -46,3 +47,4 @@ pub use swarm::{
 pub use verdict::{Owner, Unpublished, Verdict};
 pub use version::Version;
 pub use wait_for::WaitFor;
+pub use wildcard::WildcardBinding;

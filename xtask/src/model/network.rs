@@ -16,6 +16,7 @@ pub struct NetworkSettings {
     pub internal: bool,
     /// The host IP for mappings that name none.
     pub host_ip: Option<IpAddr>,
+    pub ipv6: bool,
 }
 
 /// The option of a bridge network that sets the default host IP (docs.docker.com,

@@ -21,6 +21,9 @@ pub struct Stack {
     pub services: Vec<Service>,
     /// Settings of these services' networks, by their names at the engine.
     pub networks: BTreeMap<String, NetworkSettings>,
+    /// The external volumes of these services, by their names at the engine. Only Compose
+    /// tells; empty without it.
+    pub external_volumes: BTreeSet<String>,
 }
 
 impl Stack {

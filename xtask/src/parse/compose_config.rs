@@ -1,6 +1,6 @@
 //! The output of `docker compose config --format json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde::Deserialize;
@@ -17,13 +17,27 @@ pub fn parse(json: &[u8]) -> Result<Stack> {
             .hint("this needs Compose 2.26 or newer: see `docker compose version`")
     })?;
     let networks = config.networks.unwrap_or_default();
+    let volumes = config.volumes.unwrap_or_default();
+    let external = |key: &str| {
+        let volume = volumes.get(key).filter(|volume| volume["external"] == true)?;
+        Some(volume["name"].as_str().map_or_else(|| key.to_owned(), unescape))
+    };
+    let mut external_volumes = BTreeSet::new();
     let mut services = Vec::new();
     for (name, service) in config.services.unwrap_or_default() {
+        let mounts = service.volumes.iter().flatten().filter(|mount| mount["type"] == "volume");
+        external_volumes.extend(mounts.filter_map(|mount| external(mount["source"].as_str()?)));
         services.push(service.into_service(name, &networks)?);
     }
     let used = services.iter().flat_map(|service| &service.networks);
     let settings = used.filter_map(|(key, name)| Some((name.clone(), networks.get(key)?.settings()))).collect();
-    Ok(Stack { name: config.name.unwrap_or_default(), services, networks: settings, ..Stack::default() })
+    Ok(Stack {
+        name: config.name.unwrap_or_default(),
+        services,
+        networks: settings,
+        external_volumes,
+        ..Stack::default()
+    })
 }
 
 #[derive(Deserialize)]
@@ -31,6 +45,7 @@ struct Config {
     name: Option<String>,
     services: Option<BTreeMap<String, JsonService>>,
     networks: Option<BTreeMap<String, JsonNetwork>>,
+    volumes: Option<BTreeMap<String, Value>>,
 }
 
 #[derive(Deserialize)]
@@ -40,6 +55,8 @@ struct JsonNetwork {
     external: bool,
     #[serde(default)]
     internal: bool,
+    #[serde(default)]
+    enable_ipv6: Option<bool>,
     driver_opts: Option<BTreeMap<String, Value>>,
 }
 
@@ -48,7 +65,12 @@ impl JsonNetwork {
         let options = self.driver_opts.iter().flatten();
         let options = options.filter_map(|(name, value)| Some((name.clone(), text(value)?))).collect();
         let host_ip = NetworkSettings::address(&options);
-        NetworkSettings { external: self.external, internal: self.internal, host_ip }
+        NetworkSettings {
+            external: self.external,
+            internal: self.internal,
+            host_ip,
+            ipv6: self.enable_ipv6 == Some(true),
+        }
     }
 }
 
@@ -66,6 +88,7 @@ struct JsonService {
     ports: Option<Vec<JsonPort>>,
     expose: Option<Vec<Value>>,
     networks: Option<BTreeMap<String, Value>>,
+    volumes: Option<Vec<Value>>,
     labels: Option<BTreeMap<String, Value>>,
 }
 
@@ -231,6 +254,15 @@ mod tests {
         assert_eq!(b.depends_on["a"], "service_healthy");
         assert!(b.start_interval && !stack.service("a").unwrap().start_interval);
         assert!(!stack.service("a").unwrap().healthcheck);
+    }
+
+    #[test]
+    fn external_volumes_are_those_that_a_service_mounts() {
+        let json = br#"{"name":"p","volumes":{"data":{"name":"shared","external":true},"own":{"name":"p_own"},
+            "other":{"name":"unused","external":true},"none":null},
+            "services":{"a":{"volumes":[{"type":"volume","source":"data","target":"/d"},{"type":"volume","source":"own","target":"/o"},
+            {"type":"bind","source":"other","target":"/b"},{"type":"volume","target":"/t"}]}}}"#;
+        assert_eq!(parse(json).unwrap().external_volumes, BTreeSet::from(["shared".to_owned()]));
     }
 
     #[test]

@@ -28,6 +28,29 @@ pub fn host_ip_of_words(words: &[&str]) -> Option<IpAddr> {
     NetworkSettings::address(&options.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
+/// `--userland-proxy`, from dockerd's command line (docs.docker.com, "dockerd").
+pub fn userland_proxy_of_words(words: &[&str]) -> Option<bool> {
+    // Go's flags take a value only after `=`.
+    words.iter().rev().find_map(|word| match word.strip_prefix("--userland-proxy")? {
+        "" => Some(true),
+        value => match value.strip_prefix('=')? {
+            "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+            "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+            _ => None,
+        },
+    })
+}
+
+/// `userland-proxy`, from daemon.json.
+pub fn userland_proxy_of_config(json: &[u8]) -> Option<bool> {
+    #[derive(Deserialize)]
+    struct Config {
+        #[serde(rename = "userland-proxy")]
+        proxy: Option<bool>,
+    }
+    serde_json::from_slice::<Config>(json).ok()?.proxy
+}
+
 /// The default host IP of mappings, from daemon.json.
 pub fn host_ip_of_config(json: &[u8]) -> Option<IpAddr> {
     #[derive(Deserialize)]
@@ -55,5 +78,20 @@ mod tests {
         let json =
             br#"{"default-network-opts":{"bridge":{"com.docker.network.bridge.host_binding_ipv4":"127.0.0.1"}}}"#;
         assert_eq!((host_ip_of_config(json), host_ip_of_config(b"{}"), host_ip_of_config(b"[")), (ip, None, None));
+    }
+
+    #[test]
+    fn the_userland_proxy() {
+        for (words, want) in [
+            (&["dockerd", "--userland-proxy=false"][..], Some(false)),
+            (&["dockerd", "--userland-proxy"], Some(true)),
+            (&["dockerd", "--userland-proxy=0", "--debug"], Some(false)),
+            (&["dockerd", "--userland-proxy-path=/x"], None),
+            (&["dockerd"], None),
+        ] {
+            assert_eq!(userland_proxy_of_words(words), want, "{words:?}");
+        }
+        assert_eq!(userland_proxy_of_config(br#"{"userland-proxy":false}"#), Some(false));
+        assert_eq!((userland_proxy_of_config(b"{}"), userland_proxy_of_config(b"[")), (None, None));
     }
 }

@@ -1,9 +1,9 @@
 //! Advice about the owner of a port.
 
-use crate::decide::{self, advice, is_engine_process, stop_command};
+use crate::decide::{self, advice, helper};
 use crate::docker;
 use crate::host;
-use crate::model::{Container, EnginePurpose, Owner, Process, ServicePort, Verdict};
+use crate::model::{Container, EnginePurpose, Owner, Process, ServicePort, State, Verdict};
 use crate::ui;
 
 /// Advice about the first owner for which there is any. `can_bind`: the port can be bound
@@ -13,6 +13,11 @@ pub(crate) fn advise(verdict: &Verdict, can_bind: bool, containers: Option<&[Con
         return Some("as administrator, `net stop winnat` and `net start winnat` move the reserved ranges; or choose another port".to_owned());
     }
     verdict.owners().iter().find_map(|owner| match owner {
+        // Between two runs nothing listens for it.
+        Owner::Container(container) if container.state == State::Restarting => Some(format!(
+            "it ends and restarts again and again, and takes the port each time; stop it: `{}`",
+            docker::stop_container(container.reference()).line()
+        )),
         Owner::Container(container) if can_bind => Some(format!(
             "nothing listens for this container, its port forwarder has died: `docker restart {}`",
             container.reference()
@@ -55,12 +60,7 @@ fn about_service(held: &ServicePort) -> String {
 }
 
 fn about_process(process: &Process, knows_containers: bool) -> Option<String> {
-    if let Some(stop) = stop_command(process) {
-        return Some(format!("it holds the port for a Podman container; stop that: {stop}"));
-    }
-    if !is_engine_process(process) {
-        return advice(process).map(str::to_owned);
-    }
+    let Some(helper) = helper(process) else { return advice(process).map(str::to_owned) };
     // It belongs to another engine, or no engine owns it any more.
     Some(if knows_containers && is_leftover_proxy(process, false) {
         format!(
@@ -68,7 +68,7 @@ fn about_process(process: &Process, knows_containers: bool) -> Option<String> {
             process.pid
         )
     } else {
-        "it publishes this port for another engine (`docker context ls`, rootless, Podman, a virtual machine): stop the container there".to_owned()
+        format!("it holds the port for {}, which this engine does not know: {}", helper.serves(), helper.remedy())
     })
 }
 

@@ -6,14 +6,14 @@ use std::net::IpAddr;
 
 use super::engine_host;
 use super::swarm::SwarmFacts;
-use crate::decide::{Facts, Identity, LeasedPorts, judge, judge_by_tables, needs_explanation};
+use crate::decide::{Facts, Identity, LeasedPorts, helper, judge, judge_by_tables, needs_explanation};
 use crate::disk;
 use crate::docker::Engine;
 use crate::error::Result;
 use crate::host::{self, Depth};
 use crate::model::{
     Container, EngineHost, Leases, Owner, PortMapping, PortRange, Probe, Process, Protocol, Reservation, Socket,
-    Tenant, Verdict,
+    Tenant, Verdict, WildcardBinding,
 };
 
 const NO_LEASES: &Leases = &Leases { tenants: Vec::new() };
@@ -27,6 +27,7 @@ pub(crate) struct PortFacts<'a> {
     pub(super) leases: &'a Leases,
     refused: Option<&'a BTreeMap<u16, String>>,
     swarm: SwarmFacts<'a>,
+    wildcard: WildcardBinding,
     reservations: Vec<Reservation>,
     sockets: BTreeMap<(u16, Protocol), Vec<Socket>>,
     processes: Vec<Process>,
@@ -44,6 +45,7 @@ impl<'a> PortFacts<'a> {
             leases: NO_LEASES,
             refused: None,
             swarm: SwarmFacts::default(),
+            wildcard: WildcardBinding::default(),
             reservations: if engine_host.is_some() { Vec::new() } else { host::reservations() },
             sockets: BTreeMap::new(),
             processes: Vec::new(),
@@ -74,13 +76,20 @@ impl<'a> PortFacts<'a> {
         PortFacts { refused: Some(refused), ..self }
     }
 
+    /// With what the engine binds for a mapping on every address.
+    #[must_use]
+    pub(crate) fn with_wildcard(self, wildcard: WildcardBinding) -> Self {
+        PortFacts { wildcard, ..self }
+    }
+
     /// Reads the system's tables once for those of `mappings` that can't be bound.
     pub(crate) fn explain(&mut self, mappings: impl IntoIterator<Item = PortMapping>, depth: Depth) -> Result<()> {
         let mut held: Vec<(u16, Protocol)> = Vec::new();
         for mapping in mappings {
             let ports = mapping.published.into_iter().flat_map(PortRange::iter);
             let needs_explanation = |port: &u16| {
-                needs_explanation(&mapping, *port, self.project, self.containers, &self.probes(&mapping, *port))
+                let facts = Facts { probes: &self.probes(&mapping, *port), ..self.facts() };
+                needs_explanation(&mapping, *port, self.project, &facts)
             };
             held.extend(ports.filter(needs_explanation).map(|port| (port, mapping.protocol)));
         }
@@ -108,14 +117,12 @@ impl<'a> PortFacts<'a> {
     /// Whether `port` could be published for `mapping`, and who has it if not.
     pub(crate) fn verdict(&self, mapping: &PortMapping, port: u16) -> Verdict {
         let verdict = if let Some(host) = self.engine_host {
-            judge_by_tables(mapping, port, self.project, self.containers, host)
+            judge_by_tables(mapping, port, self.project, &self.facts(), host)
         } else {
             let facts = Facts {
                 probes: &self.probes(mapping, port),
-                containers: self.containers,
                 sockets: self.sockets_on(port, mapping.protocol),
-                processes: &self.processes,
-                reservations: &self.reservations,
+                ..self.facts()
             };
             judge(mapping, port, self.project, &facts)
         };
@@ -124,12 +131,36 @@ impl<'a> PortFacts<'a> {
             (Verdict::Taken(owners), _) => {
                 let is_here = self.engine_host.is_none() && !self.containers.is_empty();
                 let owners = if is_here { name_containers(owners, self.containers) } else { owners };
-                Verdict::Taken(self.swarm.name(owners, port, mapping.protocol))
+                self.ours_or_taken(mapping, self.swarm.name(owners, port, mapping.protocol))
             }
             (Verdict::Free, None) if self.engine_host.is_some() => {
                 self.swarm.elsewhere(port, mapping.protocol, self.containers).unwrap_or(Verdict::Free)
             }
             (verdict, _) => verdict,
+        }
+    }
+
+    /// Helpers may show that only this service's own container holds the port.
+    fn ours_or_taken(&self, mapping: &PortMapping, owners: Vec<Owner>) -> Verdict {
+        let is_ours = |owner: &Owner| {
+            matches!(owner, Owner::Container(container) if self.project.owns(container)
+                && container.service.as_deref() == Some(&mapping.service) && !container.one_off && !container.podman_compose)
+        };
+        match owners.first() {
+            Some(Owner::Container(first)) if owners.iter().all(is_ours) => Verdict::Ours(Box::new(first.clone())),
+            _ => Verdict::Taken(owners),
+        }
+    }
+
+    /// Without what is known of single ports.
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            probes: &[],
+            containers: self.containers,
+            sockets: &[],
+            processes: &self.processes,
+            reservations: &self.reservations,
+            wildcard: self.wildcard,
         }
     }
 
@@ -184,17 +215,24 @@ impl<'a> PortFacts<'a> {
     }
 }
 
-/// Replaces processes in containers on the host's network by their containers, except for
-/// the container that this process runs in.
+/// Replaces processes by their containers: helpers that name one of the engine's, and those in
+/// containers on the host's network, except for the container that this process runs in.
 fn name_containers(owners: Vec<Owner>, containers: &[Container]) -> Vec<Owner> {
+    let of_process = |process: &Process| {
+        if let Some(helper) = helper(process) {
+            let served = helper.container?;
+            return containers.iter().find(|container| served.is(container));
+        }
+        let id = host::container_of(process.pid)?;
+        let is_own = host::container_of(std::process::id()).as_ref() == Some(&id);
+        containers.iter().find(|container| !is_own && container.id == id)
+    };
     let mut named: Vec<Owner> = Vec::new();
     for owner in owners {
-        let id = match &owner {
-            Owner::Process(process) => host::container_of(process.pid),
+        let container = match &owner {
+            Owner::Process(process) => of_process(process),
             _ => None,
         };
-        let id = id.filter(|id| host::container_of(std::process::id()).as_ref() != Some(id));
-        let container = id.and_then(|id| containers.iter().find(|container| container.id == id));
         let owner = container.map_or(owner, |container| Owner::Container(container.clone()));
         if !named.contains(&owner) {
             named.push(owner);

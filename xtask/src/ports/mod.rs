@@ -19,7 +19,7 @@ pub(crate) use engine_host::{runs_in_container, sockets_of_engine_host};
 pub(crate) use facts::PortFacts;
 pub(crate) use holders::{Holders, PortHolders, each_port, find_holders, foreign_listeners};
 pub(crate) use owner::{OwnerReport, describe, describe_process, reasons, taken_by};
-pub(crate) use publishing::{effective, publishing_of};
+pub(crate) use publishing::{effective, publishing_of, wildcard_of};
 pub use stack_ports::Row;
 pub(crate) use stack_ports::{judge_stack, too_many_replicas};
 pub(crate) use stopped::ports_of_stopped;

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::decide::container_of_helper;
-use crate::model::{Owner, Process, ServicePort, Verdict};
+use crate::decide::{Helper, ServedContainer, helper};
+use crate::model::{Owner, Process, ServicePort, State, Verdict};
 use crate::ui;
 
 /// Why a port is unavailable, one line per reason.
@@ -37,7 +37,8 @@ pub(crate) fn describe(ctx: &Context, owner: &Owner) -> String {
                 _ => String::new(),
             };
             let dir = container.working_dir.as_deref().map(|dir| format!(", started from {}", ctx.show(dir)));
-            format!("container {name}{of}{}", dir.unwrap_or_default())
+            let state = if container.state == State::Restarting { ", which keeps restarting" } else { "" };
+            format!("container {name}{of}{}{state}", dir.unwrap_or_default())
         }
         Owner::SwarmService(held) => describe_service(held),
         Owner::Engine(engine) => engine.purpose.as_str().to_owned(),
@@ -53,8 +54,8 @@ fn describe_service(held: &ServicePort) -> String {
 /// `python3 -m http.server 8000 (pid 4711, user ben, since 2026-…)`.
 pub(crate) fn describe_process(process: &Process) -> String {
     let command = ui::mask_command(&ui::clean(&process.command));
-    let shown = match container_of_helper(process) {
-        Some(container) => format!("{} for container {container}", ui::clean(&process.name)),
+    let shown = match helper(process) {
+        Some(helper) => format!("{} for {}", ui::clean(&process.name), helper.serves()),
         None if command.is_empty() => ui::clean(&process.name),
         None => command,
     };
@@ -74,6 +75,9 @@ pub(crate) enum OwnerReport {
         command: Option<String>,
         user: Option<String>,
         started: Option<String>,
+        /// For a helper of a container engine.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        helper: Option<HelperReport>,
     },
     Container {
         id: String,
@@ -103,6 +107,26 @@ pub(crate) enum OwnerReport {
     },
 }
 
+/// Whom a helper of a container engine serves.
+#[derive(Debug, Serialize)]
+pub(crate) struct HelperReport {
+    engine: &'static str,
+    /// Name or id; `null` if the helper does not tell.
+    container: Option<String>,
+    /// What stops the container.
+    remedy: String,
+}
+
+impl From<Helper<'_>> for HelperReport {
+    fn from(helper: Helper<'_>) -> Self {
+        let container = match helper.container {
+            Some(ServedContainer::Name(word) | ServedContainer::Id(word)) => Some(word.to_owned()),
+            _ => None,
+        };
+        HelperReport { engine: helper.of.as_str(), container, remedy: ui::clean(&helper.remedy()) }
+    }
+}
+
 impl OwnerReport {
     /// All owners of the port, including this project's own container.
     pub(crate) fn of_verdict(verdict: &Verdict) -> Vec<OwnerReport> {
@@ -123,6 +147,7 @@ impl From<&Owner> for OwnerReport {
                 command: Some(ui::mask_command(&ui::clean(&process.command))).filter(|command| !command.is_empty()),
                 user: process.user.as_deref().map(ui::clean),
                 started: process.started.map(ui::rfc3339),
+                helper: helper(process).map(HelperReport::from),
             },
             Owner::Container(container) => OwnerReport::Container {
                 id: container.id.clone(),

@@ -26,7 +26,7 @@ pub(crate) fn ports_of_stopped(engine: &Engine, facts: &PortFacts<'_>) -> BTreeS
     let share = stopped.len().div_ceil(requests).max(1);
     let ports = |some: &[&Container]| -> Vec<u16> {
         let details = some.iter().filter_map(|container| engine.detail(&container.id).ok());
-        details.flat_map(|detail| detail.published).collect()
+        details.flat_map(|detail| detail.wanted).map(|binding| binding.published).collect()
     };
     std::thread::scope(|scope| {
         let asked: Vec<_> = stopped.chunks(share).map(|some| scope.spawn(|| ports(some))).collect();

@@ -55,7 +55,7 @@ pub fn read_with(options: &ComposeOptions, cwd: &Path, env: &Environment<'_>, te
     };
     let services = select(definitions, &profiles)?;
     let networks = network_settings(&services, model.get("networks"));
-    Ok(Stack { name, dir, files, services, networks })
+    Ok(Stack { name, dir, files, services, networks, ..Stack::default() })
 }
 
 /// A project with its name and merged files.

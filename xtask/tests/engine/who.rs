@@ -108,6 +108,33 @@ fn a_container_of_no_project_and_one_that_has_crashed() {
     assert!(!lone.is_running());
 }
 
+/// Its port can be bound between two runs, and it takes it again in a moment.
+#[test]
+fn a_container_that_crashes_again_and_again_is_always_named() {
+    let (project, port) = Project::web();
+    let name = format!("{}-loop", project.name);
+    let published = format!("{port}:8080");
+    let _lone = Lone::expected(&name);
+    // Asks its own server, which does not run, and ends at once.
+    docker(["run", "-d", "--name", &name, "--restart", "always", "-p", &published, "engine-web", "check"]).exits(0);
+    let words = port.to_string();
+    let mut between = 0;
+    wait_until(
+        || "it is never between two runs",
+        || {
+            let said = project.xtask(["who", &words]).exits(0).says(&format!("by container {name}"));
+            between += u32::from(said.stdout.contains("which keeps restarting"));
+            between > 2
+        },
+    );
+    // The pauses are seconds long by now.
+    project.xtask(["check-ports"]).exits(1).says(&format!("by container {name}"));
+    project.xtask(["start", "--on-conflict", "fail"]).exits(1).says(&format!("by container {name}"));
+    let said = project.xtask(["kill", &words, "--yes"]).exits(0).says(&format!("stop: docker stop {name}"));
+    said.says(&format!("{port}/tcp: free now"));
+    project.xtask(["start"]).exits(0);
+}
+
 #[test]
 fn a_docker_proxy_that_nobody_wants_any_more_is_ended() {
     let Some(path) = path_of_engine() else {

@@ -34,6 +34,8 @@ mod diagnose;
 mod diagnose_machine;
 #[cfg(unix)]
 mod diagnose_stack;
+#[cfg(target_os = "linux")]
+mod engine_kinds;
 #[cfg(unix)]
 mod env;
 #[cfg(unix)]

@@ -43,6 +43,8 @@ pub(crate) struct State {
     pub(crate) info: Option<Value>,
     /// The newest API it speaks; `1.51` where nothing else is said.
     pub(crate) api: &'static str,
+    /// The `Server` header of its answers; empty = none.
+    pub(crate) server: &'static str,
     /// The oldest API it speaks.
     pub(crate) min_api: &'static str,
     /// Names of its images.
@@ -131,8 +133,10 @@ fn serve(mut stream: Stream, state: &Mutex<State>) {
     }
     let said = match manner {
         Manner::Answer | Manner::Slow(_) => {
-            let (status, body) = answer(&mut state.lock().unwrap(), method, path);
-            format!("HTTP/1.0 {status} .\r\nContent-Type: application/json\r\n\r\n{body}")
+            let mut state = state.lock().unwrap();
+            let (status, body) = answer(&mut state, method, path);
+            let server = if state.server.is_empty() { String::new() } else { format!("Server: {}\r\n", state.server) };
+            format!("HTTP/1.0 {status} .\r\n{server}Content-Type: application/json\r\n\r\n{body}")
         }
         Manner::Raw(text) => text.to_owned(),
         Manner::Silent => return drop(stream.read_to_end(&mut Vec::new())),

@@ -53,11 +53,13 @@ struct World {
     sockets: Vec<Socket>,
     processes: Vec<Process>,
     reservations: Vec<Reservation>,
+    wildcard: WildcardBinding,
 }
 
 fn world(v4: Probe, v6: Probe) -> World {
     let probes = vec![("0.0.0.0".parse().unwrap(), v4), ("::".parse().unwrap(), v6)];
-    World { probes, containers: vec![], sockets: vec![], processes: vec![], reservations: vec![] }
+    let wildcard = WildcardBinding::Separate;
+    World { probes, containers: vec![], sockets: vec![], processes: vec![], reservations: vec![], wildcard }
 }
 
 impl World {
@@ -68,6 +70,7 @@ impl World {
             sockets: &self.sockets,
             processes: &self.processes,
             reservations: &self.reservations,
+            wildcard: self.wildcard,
         };
         judge(mapping, 8000, me(), &facts)
     }
@@ -78,6 +81,35 @@ fn nobody_is_free_and_so_is_a_privileged_port_with_nobody_on_it() {
     assert_eq!(world(Probe::Free, Probe::Free).verdict(&mapping(None)), Verdict::Free);
     assert_eq!(world(Probe::Denied, Probe::Denied).verdict(&mapping(None)), Verdict::Free);
     assert_eq!(world(Probe::Free, Probe::NoFamily).verdict(&mapping(None)), Verdict::Free);
+}
+
+/// Podman lists one socket for both address families as 0.0.0.0.
+#[test]
+fn one_dual_stack_socket_of_our_container_is_ours() {
+    let mut world = world(Probe::InUse, Probe::InUse);
+    world.containers = vec![container("demo", "/src/demo", "backend", &["0.0.0.0"])];
+    world.sockets = vec![Socket { v6_only: Some(false), ..socket("::", &[7]) }];
+    world.processes = vec![process(7, "rootlessport")];
+    assert!(matches!(world.verdict(&mapping(None)), Verdict::Taken(_)));
+    for wildcard in [WildcardBinding::DualStack, WildcardBinding::AlwaysDualStack] {
+        world.wildcard = wildcard;
+        assert!(matches!(world.verdict(&mapping(None)), Verdict::Ours(_)), "{wildcard:?}");
+    }
+    world.containers = vec![container("demo", "/src/demo", "backend", &["127.0.0.1"])];
+    assert!(matches!(world.verdict(&mapping(None)), Verdict::Taken(_)));
+}
+
+/// Podman 6 binds without listening.
+#[test]
+fn a_helper_owns_what_it_has_bound() {
+    let mut world = world(Probe::InUse, Probe::InUse);
+    world.sockets = vec![Socket { v6_only: Some(false), state: SocketState::Bound, ..socket("::", &[7]) }];
+    world.processes = vec![process(7, "conmon")];
+    let Verdict::Taken(owners) = world.verdict(&mapping(None)) else { panic!() };
+    assert!(matches!(&owners[..], [Owner::Process(process)] if process.pid == 7), "{owners:?}");
+    world.processes = vec![process(7, "node")];
+    let Verdict::Taken(owners) = world.verdict(&mapping(None)) else { panic!() };
+    assert!(matches!(&owners[..], [Owner::Unknown { .. }]), "{owners:?}");
 }
 
 #[test]

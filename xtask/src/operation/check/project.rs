@@ -9,7 +9,7 @@ pub use crate::ports::Row;
 use crate::context::Context;
 use crate::decide::{Identity, Publishing};
 use crate::error::Result;
-use crate::model::{EngineHost, Leases, PortMapping, PortRange};
+use crate::model::{EngineHost, Leases, PortMapping, PortRange, WildcardBinding};
 use crate::ports::{self, PortFacts, Rules};
 use crate::project::{self, Project};
 
@@ -25,6 +25,8 @@ pub struct CheckedProject {
     pub(crate) avoid: BTreeSet<u16>,
     /// How the ports of each service are published.
     pub(crate) publishing: BTreeMap<String, Publishing>,
+    /// What the engine binds for a mapping on every address.
+    pub(crate) wildcard: WildcardBinding,
 }
 
 impl Deref for CheckedProject {
@@ -39,9 +41,10 @@ impl CheckedProject {
     /// No port is judged yet.
     pub(crate) fn new(project: Project) -> CheckedProject {
         let engine = project.containers.is_ok().then_some(&project.ctx.engine);
-        let publishing = ports::publishing_of(engine, &project.stack);
+        let wildcard = ports::wildcard_of(engine, &project.stack);
+        let publishing = ports::publishing_of(engine, &project.stack, wildcard);
         let (rows, refused, avoid) = Default::default();
-        CheckedProject { project, rows, refused, avoid, publishing }
+        CheckedProject { project, rows, refused, avoid, publishing, wildcard }
     }
 
     /// Judges every port, also a second time. `refused` are ports that the engine or another
@@ -82,7 +85,7 @@ impl CheckedProject {
     /// The address that a network sets for a mapping without a host IP.
     pub(crate) fn network_ip(&self, mapping: &PortMapping) -> Option<IpAddr> {
         match self.publishing.get(&mapping.service) {
-            Some(Publishing::Bound(ip)) if mapping.host_ip.is_none() => *ip,
+            Some(Publishing::Bound { host_ip, .. }) if mapping.host_ip.is_none() => *host_ip,
             _ => None,
         }
     }
@@ -143,7 +146,7 @@ fn with_facts<T>(
     let identity = Identity { name: &checked.stack.name, dir: &dir };
     let facts = PortFacts::new(identity, checked.containers.as_deref().unwrap_or_default(), checked.host.as_ref());
     let facts = if checked.containers.is_ok() { facts.with_engine(&checked.ctx.engine) } else { facts };
-    work(facts.with_leases(leases).with_refused(refused))
+    work(facts.with_leases(leases).with_refused(refused).with_wildcard(checked.wildcard))
 }
 
 fn rules<'a>(checked: &'a CheckedProject, avoid: &'a BTreeSet<u16>) -> Rules<'a> {

@@ -8,7 +8,7 @@ use crate::docker::EngineError;
 use crate::error::Result;
 use crate::model::{Container, Network};
 use crate::operation::check::project::{CheckedProject, check_project};
-use crate::parse::engine::Info;
+use crate::parse::engine::{EngineKind, Info};
 
 type Networks = (Vec<Network>, Vec<Container>);
 
@@ -36,6 +36,10 @@ impl Facts {
 
     pub fn info(&self) -> &Result<Info, EngineError> {
         self.info.get_or_init(|| self.ctx.engine.info())
+    }
+
+    pub fn is_podman(&self) -> bool {
+        matches!(self.ctx.engine.kind(), Ok(EngineKind::Podman(_)))
     }
 
     pub fn networks(&self) -> &Result<Networks, EngineError> {

@@ -21,7 +21,7 @@ struct Check {
 }
 
 /// In the order of the report: what other checks depend on comes first.
-const CHECKS: [Check; 13] = [
+const CHECKS: [Check; 14] = [
     Check { name: "tools", about: "Docker's command line, Compose and helpers", run: checks::tools::check },
     Check { name: "engine", about: "the Docker engine", run: checks::engine::check },
     Check { name: "disk", about: "free disk space", run: checks::engine::disk },
@@ -30,6 +30,7 @@ const CHECKS: [Check; 13] = [
     Check { name: "containers", about: "containers and images of this project", run: checks::containers::check },
     Check { name: "path", about: "the way from a port to its process", run: checks::path::check },
     Check { name: "networks", about: "networks and their address ranges", run: checks::networks::check },
+    Check { name: "external", about: "external networks and volumes", run: checks::external::check },
     Check { name: "firewall", about: "firewalls of this machine", run: checks::firewall::check },
     Check { name: "names", about: "names under .localhost", run: checks::names::check },
     Check { name: "wsl", about: "WSL2", run: checks::wsl::check },

@@ -127,6 +127,9 @@ fn owner_details(port: &PortHolders, owner: &Owner, contexts: &Contexts) -> Owne
         Owner::Container(container) => {
             details.image = Some(ui::clean(&container.image));
             details.sockets = bindings(port, container);
+            if details.sockets.is_empty() {
+                details.sockets = port.sockets.iter().map(socket).collect();
+            }
         }
         Owner::SwarmService(_) | Owner::Engine(_) | Owner::Unknown { .. } => {
             details.sockets = port.sockets.iter().map(socket).collect();
@@ -198,8 +201,7 @@ fn print_owner(ctx: &Context, port: &PortHolders, owner: &Owner, contexts: &Cont
     let further = match owner {
         Owner::Process(process) => of_process(ctx, port, process, contexts),
         Owner::Container(container) => {
-            let on: Vec<String> = bindings(port, container).into_iter().map(|socket| socket.address).collect();
-            vec![format!("image {}, publishes {}", ui::clean(&container.image), on.join(" and "))]
+            vec![format!("image {}, {}", ui::clean(&container.image), holds(port, container))]
         }
         Owner::SwarmService(held) => vec![of_service(held)],
         Owner::Engine(_) | Owner::Unknown { .. } => Vec::new(),
@@ -219,12 +221,31 @@ fn of_service(held: &ServicePort) -> String {
     format!("publishes {published}->{target}/{} {how}{}", held.port.protocol, tasks.unwrap_or_default())
 }
 
+/// What a container holds. On the host's network it has no bindings: the port's sockets are
+/// those of its programs.
+fn holds(port: &PortHolders, container: &Container) -> String {
+    let join = |addresses: Vec<SocketReport>| {
+        let addresses: Vec<String> = addresses.into_iter().map(|socket| socket.address).collect();
+        addresses.join(" and ")
+    };
+    match bindings(port, container) {
+        published if !published.is_empty() => format!("publishes {}", join(published)),
+        _ => format!("on the host's network, listens on {}", join(port.sockets.iter().map(socket).collect())),
+    }
+}
+
 fn of_process(ctx: &Context, port: &PortHolders, process: &Process, contexts: &Contexts) -> Vec<String> {
     let Some((ProcessContext { cwd, parents, unit, container }, tree)) = contexts.get(&process.pid) else {
         return Vec::new();
     };
-    let listens: Vec<String> = port.sockets_of(process.pid).into_iter().map(address).collect();
-    let mut lines = vec![format!("listens on {}", listens.join(" and "))];
+    let sockets = port.sockets_of(process.pid);
+    let on: Vec<String> = sockets.iter().map(|socket| address(socket)).collect();
+    let listens = sockets.iter().any(|socket| socket.state == SocketState::Listen);
+    let mut lines = vec![if listens {
+        format!("listens on {}", on.join(" and "))
+    } else {
+        format!("has bound {}, without listening", on.join(" and "))
+    }];
     if let Some(cwd) = cwd {
         let tree =
             tree.as_ref().filter(|tree| *tree != cwd).map(|tree| format!(", in the git worktree {}", ctx.show(tree)));

@@ -8,6 +8,7 @@ use crate::exec::{Command, Event, InterruptGuard, Running};
 use crate::operation::check::project::CheckedProject;
 use crate::operation::services::run::{Run, interrupted};
 use crate::operation::services::wait;
+use crate::parse::engine::EngineKind;
 use crate::parse::engine_message::{self, NameConflict, NetworkProblem, PortProblem};
 use crate::ui::{self, Live};
 
@@ -116,7 +117,7 @@ fn stop_compose(running: &Running) -> Error {
 /// The error if Compose failed for another reason than a port.
 fn launch_error(project: &CheckedProject, text: &str) -> Error {
     if let Some(problem) = engine_message::network_problem(text.as_bytes()) {
-        return network_error(&problem);
+        return network_error(&problem, project.ctx.engine.kind().ok());
     }
     if let Some(conflict) = engine_message::name_conflict(text.as_bytes()) {
         return name_conflict_error(project, &conflict);
@@ -144,11 +145,15 @@ fn name_conflict_error(project: &CheckedProject, conflict: &NameConflict) -> Err
     .finding()
 }
 
-fn network_error(problem: &NetworkProblem) -> Error {
+fn network_error(problem: &NetworkProblem, kind: Option<EngineKind>) -> Error {
+    let setting = match kind {
+        Some(EngineKind::Podman(_)) => "`default_subnet_pools` in containers.conf",
+        _ => "`default-address-pools` in the engine's daemon.json",
+    };
     match problem {
         NetworkProblem::PoolsExhausted => Error::new("the engine has no address range left for another network")
             .hint("`cargo xtask prune-network` removes unused networks; `docker compose -p NAME down` a project's networks")
-            .hint("add ranges: `default-address-pools` in the engine's daemon.json"),
+            .hint(format!("add ranges: {setting}")),
         NetworkProblem::ExternalMissing { name } => {
             Error::new(format!("network `{}` is external to this project, but does not exist", ui::clean(name)))
                 .hint(format!("`docker network create {}`", ui::argument(name)))

@@ -135,7 +135,8 @@ pub fn network_settings(services: &[Service], networks: Option<&Node>) -> BTreeM
         let external = is_external(network);
         let options = network.get("driver_opts").map(|node| variables(node, &|_| None)).unwrap_or_default();
         let internal = network.get("internal").is_some_and(is_true);
-        Some(NetworkSettings { external, internal, host_ip: NetworkSettings::address(&options) })
+        let ipv6 = network.get("enable_ipv6").is_some_and(is_true);
+        Some(NetworkSettings { external, internal, host_ip: NetworkSettings::address(&options), ipv6 })
     };
     let used = services.iter().flat_map(|service| &service.networks);
     used.map(|(key, name)| (name.clone(), settings(key).unwrap_or_default())).collect()

@@ -100,6 +100,20 @@ fn swarm(api: ApiSwarm) -> Option<SwarmNode> {
     })
 }
 
+/// Which engine answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EngineKind {
+    /// Docker, or another engine that behaves like it.
+    Docker,
+    Podman(Version),
+}
+
+/// Of the `Server` header: Podman says `Libpod/6.1.1 (linux)`.
+pub fn kind_of_server(header: &str) -> EngineKind {
+    let version = header.strip_prefix("Libpod/").and_then(|rest| rest.split(' ').next()?.parse().ok());
+    version.map_or(EngineKind::Docker, EngineKind::Podman)
+}
+
 /// API versions that the engine supports; `None` if one cannot be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineVersion {
@@ -107,6 +121,8 @@ pub struct EngineVersion {
     pub api: Option<Version>,
     /// The oldest.
     pub min_api: Option<Version>,
+    /// By its components: a proxy in between may drop the header that says so.
+    pub kind: EngineKind,
 }
 
 /// `GET /version`.
@@ -117,9 +133,25 @@ pub fn version(json: &[u8]) -> Result<EngineVersion> {
         api: String,
         #[serde(rename = "MinAPIVersion")]
         min_api: Option<String>,
+        #[serde(rename = "Components")]
+        components: Option<Vec<ApiComponent>>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct ApiComponent {
+        #[serde(default)]
+        name: String,
+        #[serde(default)]
+        version: String,
     }
     let found: ApiVersion = serde_json::from_slice(json).context("read the engine's version")?;
-    Ok(EngineVersion { api: found.api.parse().ok(), min_api: found.min_api.and_then(|text| text.parse().ok()) })
+    let podman = found.components.iter().flatten().find(|component| component.name == "Podman Engine");
+    let podman = podman.and_then(|component| component.version.parse().ok());
+    Ok(EngineVersion {
+        api: found.api.parse().ok(),
+        min_api: found.min_api.and_then(|text| text.parse().ok()),
+        kind: podman.map_or(EngineKind::Docker, EngineKind::Podman),
+    })
 }
 
 #[cfg(test)]
@@ -143,7 +175,26 @@ mod tests {
     #[test]
     fn the_versions_of_the_api() {
         let found = version(br#"{"Version":"29.0.0","ApiVersion":"1.52","MinAPIVersion":"1.44"}"#).unwrap();
-        assert_eq!(found, EngineVersion { api: Some(Version(1, 52, 0)), min_api: Some(Version(1, 44, 0)) });
+        assert_eq!(
+            found,
+            EngineVersion { api: Some(Version(1, 52, 0)), min_api: Some(Version(1, 44, 0)), kind: EngineKind::Docker }
+        );
         assert_eq!(version(br#"{"ApiVersion":"1.41"}"#).unwrap().min_api, None);
+    }
+
+    #[test]
+    fn podman_is_told_from_docker() {
+        let podman = EngineKind::Podman(Version(6, 1, 1));
+        assert_eq!(kind_of_server("Libpod/6.1.1 (linux)"), podman);
+        for header in ["Docker/28.5.2 (linux)", "Libpod/x", "", "nginx"] {
+            assert_eq!(kind_of_server(header), EngineKind::Docker, "{header}");
+        }
+        let json = br#"{"ApiVersion":"1.44","Components":[{"Name":"Conmon","Version":"conmon version 2.1.13"},
+            {"Name":"Podman Engine","Version":"6.1.1"}]}"#;
+        assert_eq!(version(json).unwrap().kind, podman);
+        assert_eq!(
+            version(br#"{"ApiVersion":"1.51","Components":[{"Name":"Engine","Version":"28.5.2"}]}"#).unwrap().kind,
+            EngineKind::Docker
+        );
     }
 }

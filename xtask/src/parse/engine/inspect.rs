@@ -1,10 +1,12 @@
 //! `GET /containers/ID/json`.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::Deserialize;
 
 use crate::error::{Context, Result};
+use crate::model::Binding;
 
 /// The details that explain a container's state.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,9 +23,8 @@ pub struct Detail {
     pub check_output: String,
     /// How often its restart policy restarted it.
     pub restarts: u64,
-    /// Host ports that it publishes whenever it runs, without ranges and ports that the
-    /// engine picks.
-    pub published: Vec<u16>,
+    /// What it publishes whenever it runs, without ranges and ports that the engine picks.
+    pub wanted: Vec<Binding>,
     /// Its environment, including what its image sets.
     pub environment: BTreeMap<String, String>,
 }
@@ -55,7 +56,25 @@ struct ApiHostConfig {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ApiHostPort {
+    #[serde(default)]
+    host_ip: String,
+    #[serde(default)]
     host_port: String,
+}
+
+/// Without a host IP the engine may bind both address families.
+fn wanted((target, host): (&str, &ApiHostPort)) -> Vec<Binding> {
+    let (number, protocol) = target.split_once('/').unwrap_or((target, "tcp"));
+    let (Ok(target), Ok(protocol), Ok(published)) = (number.parse(), protocol.parse(), host.host_port.parse()) else {
+        return Vec::new();
+    };
+    let every = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+    let addresses = host.host_ip.parse().map_or_else(|_| every.to_vec(), |ip| vec![ip]);
+    addresses
+        .into_iter()
+        .map(|host_ip| Binding { host_ip, published, target, protocol })
+        .filter(|b| b.published > 0)
+        .collect()
 }
 
 #[derive(Deserialize)]
@@ -88,7 +107,7 @@ pub fn detail(json: &[u8]) -> Result<Detail> {
     let api: ApiInspect = serde_json::from_slice(json).context("read the engine's description of a container")?;
     let last = api.state.health.and_then(|health| health.log?.pop()).and_then(|check| check.output);
     let bindings = api.host_config.port_bindings.unwrap_or_default();
-    let published = bindings.into_values().flatten().flatten();
+    let hosts = bindings.iter().flat_map(|(target, hosts)| hosts.iter().flatten().map(|host| (target.as_str(), host)));
     let environment = api.config.env.unwrap_or_default();
     let environment = environment.iter().filter_map(|entry| entry.split_once('='));
     Ok(Detail {
@@ -99,13 +118,14 @@ pub fn detail(json: &[u8]) -> Result<Detail> {
         out_of_memory: api.state.oom_killed,
         check_output: last.unwrap_or_default().trim().to_owned(),
         restarts: api.restart_count,
-        published: published.filter_map(|binding| binding.host_port.parse::<u16>().ok()).collect(),
+        wanted: hosts.flat_map(wanted).collect(),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Protocol;
 
     #[test]
     fn a_failed_start_tells_why() {
@@ -113,6 +133,8 @@ mod tests {
             "Health":{"Log":[{"Output":"old"},{"Output":" refused\n"}]}},"RestartCount":2,
             "HostConfig":{"PortBindings":{"80/tcp":[{"HostIp":"","HostPort":"8000"},{"HostIp":"::1","HostPort":""}],
                 "90/tcp":null}},"Config":{"Env":["POSTGRES_USER=shop","URL=a=b","BARE"]}}"#;
+        let binding =
+            |ip: &str| Binding { host_ip: ip.parse().unwrap(), published: 8000, target: 80, protocol: Protocol::Tcp };
         let want = Detail {
             pid: None,
             exit_code: 128,
@@ -120,7 +142,7 @@ mod tests {
             out_of_memory: false,
             check_output: "refused".into(),
             restarts: 2,
-            published: vec![8000],
+            wanted: vec![binding("0.0.0.0"), binding("::")],
             environment: [("POSTGRES_USER", "shop"), ("URL", "a=b")].map(|(k, v)| (k.into(), v.into())).into(),
         };
         assert_eq!(detail(json).unwrap(), want);

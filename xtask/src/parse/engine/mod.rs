@@ -10,11 +10,11 @@ mod networks;
 mod services;
 mod volumes;
 
-pub use about::{EngineVersion, Info, info, version};
+pub use about::{EngineKind, EngineVersion, Info, info, kind_of_server, version};
 pub use containers::containers;
 pub use error_message::error_message;
 pub use images::{Image, image, images};
 pub use inspect::{Detail, detail};
-pub use networks::{network, networks};
+pub use networks::{network, networks, podman_interfaces};
 pub use services::services;
 pub use volumes::volumes;

@@ -20,6 +20,8 @@ struct ApiNetwork {
     options: Option<BTreeMap<String, String>>,
     #[serde(default)]
     internal: bool,
+    #[serde(default, rename = "EnableIPv6")]
+    ipv6: bool,
     #[serde(rename = "IPAM")]
     ipam: Option<ApiIpam>,
     created: Option<String>,
@@ -51,6 +53,18 @@ pub fn networks(json: &[u8]) -> Result<Vec<Network>> {
     Ok(list.into_iter().map(from_api).collect())
 }
 
+/// `GET /libpod/networks/json` of Podman: the interface of each network, by the network's id.
+pub fn podman_interfaces(json: &[u8]) -> Result<BTreeMap<String, String>> {
+    #[derive(Deserialize)]
+    struct PodmanNetwork {
+        id: String,
+        #[serde(default)]
+        network_interface: String,
+    }
+    let list: Vec<PodmanNetwork> = serde_json::from_slice(json).context("read Podman's list of networks")?;
+    Ok(list.into_iter().map(|network| (network.id, network.network_interface)).collect())
+}
+
 /// `GET /networks/NAME`.
 pub fn network(json: &[u8]) -> Result<Network> {
     serde_json::from_slice(json).map(from_api).context("read the engine's description of a network")
@@ -61,7 +75,7 @@ fn from_api(api: ApiNetwork) -> Network {
     let mut options = api.options.unwrap_or_default();
     let host_ip = NetworkSettings::address(&options);
     Network {
-        settings: NetworkSettings { external: false, internal: api.internal, host_ip },
+        settings: NetworkSettings { external: false, internal: api.internal, host_ip, ipv6: api.ipv6 },
         id: api.id,
         name: api.name,
         driver: api.driver,
@@ -89,7 +103,11 @@ mod tests {
         let found = networks(json).unwrap();
         assert_eq!((found[0].project(), found[0].interface().as_str()), (Some("shop"), "br-58959e43e919"));
         assert_eq!(found[0].subnets, ["172.19.0.0/16".parse().unwrap()]);
-        let want = NetworkSettings { external: false, internal: true, host_ip: Some("127.0.0.2".parse().unwrap()) };
+        let want = NetworkSettings {
+            internal: true,
+            host_ip: Some("127.0.0.2".parse().unwrap()),
+            ..NetworkSettings::default()
+        };
         assert_eq!((&found[0].settings, &found[1].settings), (&want, &NetworkSettings::default()));
         assert!(found[0].created.is_some() && found[1].project().is_none());
         assert_eq!(found[2].interface(), "docker0");
@@ -99,5 +117,13 @@ mod tests {
     fn who_is_on_a_network() {
         let json = br#"{"Id":"a","Name":"n","Labels":null,"Containers":{"ff":{"Name":"user","EndpointID":"57"}}}"#;
         assert_eq!(network(json).unwrap().endpoints, ["user"]);
+    }
+
+    #[test]
+    fn podman_tells_its_interfaces() {
+        let json = br#"[{"name":"podman","id":"2f25","driver":"bridge","network_interface":"podman0","subnets":[]},{"id":"x"}]"#;
+        let want = [("2f25", "podman0"), ("x", "")].map(|(id, name)| (id.to_owned(), name.to_owned()));
+        assert_eq!(podman_interfaces(json).unwrap(), BTreeMap::from(want));
+        assert!(podman_interfaces(b"{}").is_err());
     }
 }

@@ -102,6 +102,10 @@ const FRAMES: &[&str] = &[
     "failed to bind host port ",
     ".addport()",
     "rootlessport",
+    "cannot bind tcp port ",
+    "cannot bind udp port ",
+    "cannot listen on the tcp port",
+    "cannot listen on the udp port",
     "something went wrong with the request",
 ];
 
@@ -155,13 +159,16 @@ impl Place {
     /// the line in lower case.
     fn find(lower: &str) -> Place {
         let after = |words: &str| lower.find(words).map(|at| &lower[at + words.len()..]);
-        let readers: [(&str, Reader); 8] = [
+        let readers: [(&str, Reader); 10] = [
             ("bind for ", Place::address),
             ("failed to bind host port ", Place::host_port),
             ("failed to bind port ", |rest| Place::address(rest).or_else(|| Place::number(rest))),
             ("exposing port ", Place::named),
             ("listen tcp", |rest| Place::listen(rest, Protocol::Tcp)),
             ("listen udp", |rest| Place::listen(rest, Protocol::Udp)),
+            // Podman 6; what follows the address is `: address already in use`.
+            ("cannot bind tcp port ", |rest| Place::bound(rest, Protocol::Tcp)),
+            ("cannot bind udp port ", |rest| Place::bound(rest, Protocol::Udp)),
             ("cannot expose privileged port ", Place::number),
             ("cannot expose port ", Place::number),
         ];
@@ -212,6 +219,10 @@ impl Place {
     fn listen(rest: &str, protocol: Protocol) -> Option<Place> {
         let address = rest.trim_start_matches(['4', '6']).strip_prefix(' ')?;
         Some(Place { protocol: Some(protocol), ..Place::address(address)? })
+    }
+
+    fn bound(rest: &str, protocol: Protocol) -> Option<Place> {
+        Some(Place { protocol: Some(protocol), ..Place::address(rest)? })
     }
 
     fn number(rest: &str) -> Option<Place> {

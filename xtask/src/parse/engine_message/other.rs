@@ -43,12 +43,14 @@ pub fn name_conflict(output: &[u8]) -> Option<NameConflict> {
 /// Parses the engine's and Compose's messages about networks: `network ID not
 /// found` (20.10 to 28), `could not find an available, non-overlapping IPv4
 /// address pool` (to 26), `all predefined address pools have been fully
-/// subnetted` (from 27), `network X declared as external, but could not be
+/// subnetted` (from 27), `could not find free subnet from subnet pools` (Podman;
+/// containers/common, `libnetwork/internal/util`), `network X declared as external, but could not be
 /// found` (Compose 2).
 pub fn network_problem(output: &[u8]) -> Option<NetworkProblem> {
     text(output).lines().find_map(|line| {
         if line.contains("address pools have been fully subnetted")
             || line.contains("non-overlapping IPv4 address pool")
+            || line.contains("could not find free subnet from subnet pools")
         {
             return Some(NetworkProblem::PoolsExhausted);
         }
@@ -99,6 +101,7 @@ mod tests {
         check(&format!("{pools}all predefined address pools have been fully subnetted"), "PoolsExhausted");
         let older = "could not find an available, non-overlapping IPv4 address pool among the defaults";
         check(&format!("{pools}{older} to assign to the network"), "PoolsExhausted");
+        check("Error response from daemon: could not find free subnet from subnet pools", "PoolsExhausted");
         let external = "network web declared as external, but could not be found";
         check(external, "ExternalMissing { name: \"web\" }");
         check("network x has active endpoints", "none");

@@ -185,6 +185,38 @@ fn rootless_engines_and_podman() {
     );
 }
 
+/// Podman 5.8.6 and 6.1.1 as root, and 5.8.6 without, as `docker` and Compose print them and as
+/// the container's error says.
+#[test]
+fn podman_by_version() {
+    let frame = "Error response from daemon: ";
+    for (text, want) in [
+        ("cannot listen on the TCP port: listen tcp4 :8471: bind: address already in use", "- 8471 tcp InUse -"),
+        ("cannot listen on the UDP port: listen udp4 :8473: bind: address already in use", "- 8473 udp InUse -"),
+        ("cannot listen on the TCP port: listen tcp6 [::]:8471: bind: address already in use", ":: 8471 tcp InUse -"),
+        (
+            "cannot listen on the TCP port: listen tcp4 192.0.2.77:8475: bind: cannot assign requested address",
+            "192.0.2.77 8475 tcp NotLocal -",
+        ),
+        ("cannot bind tcp port :8474: address already in use", "- 8474 tcp InUse -"),
+        ("cannot bind udp port :8473: address already in use", "- 8473 udp InUse -"),
+        ("cannot bind tcp port 127.0.0.1:8474: address already in use", "127.0.0.1 8474 tcp InUse -"),
+        ("cannot bind tcp port [::1]:8474: address already in use", "::1 8474 tcp InUse -"),
+        ("cannot bind tcp port 192.0.2.77:8475: cannot assign requested address", "192.0.2.77 8475 tcp NotLocal -"),
+        ("rootlessport listen tcp 0.0.0.0:8471: bind: address already in use", "0.0.0.0 8471 tcp InUse -"),
+        ("rootlessport listen udp 0.0.0.0:8473: bind: address already in use", "0.0.0.0 8473 udp InUse -"),
+        (
+            "rootlessport listen tcp 192.0.2.77:8475: bind: cannot assign requested address",
+            "192.0.2.77 8475 tcp NotLocal -",
+        ),
+    ] {
+        check(text, want);
+        check(&format!("{frame}{text}"), want);
+        check(&format!("docker: {frame}{text}\n\nRun 'docker run --help' for more information"), want);
+    }
+    check("cannot bind tcp port the address already in use", "none");
+}
+
 #[test]
 fn docker_desktop() {
     let used = "bind: address already in use";

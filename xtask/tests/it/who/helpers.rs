@@ -7,13 +7,35 @@ const ID: &str = "2c1b7e1a5d0f4c3b9a8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c5b4a39
 #[test]
 fn no_helper_of_an_engine_is_signalled() {
     let Some(cage) = Cage::new() else { return };
-    let names = ["conmon", "rootlessport", "pasta.avx2", "slirp4netns", "podman", "netavark", "containerd-shim"];
+    let names = [
+        "docker-proxy",
+        "dockerd",
+        "containerd-shim",
+        "rootlesskit",
+        "com.docker.back",
+        "vpnkit",
+        "conmon",
+        "conmonrs",
+        "netavark",
+        "aardvark-dns",
+        "rootlessport",
+        "pasta.avx2",
+        "passt",
+        "slirp4netns",
+        "gvproxy",
+        "podman",
+        "limactl",
+        "lima-guestagent",
+        "colima",
+        "OrbStack Helper",
+        "wslrelay",
+    ];
     for (at, name) in names.iter().enumerate() {
         let port = 8000 + at;
         let pid = cage.hold(&format!("name('{name}')\ns = listen('0.0.0.0', {port})"));
         for words in ["--dry-run", "--yes", "--yes --force"] {
             let said = cage.xtask(&format!("kill {port} {words}")).exits(1).says("is left alone").names(pid);
-            said.never_says("stop: ").never_says("ending ");
+            said.never_says("stop: ").never_says("ending ").never_says("free now");
         }
         assert!(cage.runs(pid), "{name}");
     }
@@ -24,14 +46,19 @@ fn conmon_says_which_container_it_stands_for() {
     let Some(cage) = Cage::new() else { return };
     let words = ["--api-version", "1", "-c", ID, "-u", ID, "-n", "shop_web_1", "--exit-command", "/usr/bin/podman"];
     let pid = cage.hold_with("name('conmon')\ns = listen('0.0.0.0')", &words);
-    let said = cage.xtask("who 8000").exits(0).says(&format!("by conmon for container shop_web_1 (pid {pid}"));
-    said.says("advice: it holds the port for a Podman container; stop that: `podman stop shop_web_1` as user ");
+    let said =
+        cage.xtask("who 8000").exits(0).says(&format!("by conmon for container shop_web_1 of Podman (pid {pid}"));
+    said.says("advice: it holds the port for container shop_web_1 of Podman, which this engine does not know: `podman stop shop_web_1` as user ");
     cage.xtask("kill 8000 --yes").exits(1).says("`podman stop shop_web_1`").never_says("ending ");
     // Podman 6 binds and does not listen.
     let idle = cage.hold_with("name('conmon')\ns = bind('0.0.0.0', 8100, reuse=False)", &words);
     let said = cage.xtask("who 8100").exits(0).says("8100/tcp taken");
-    said.says(&format!("of `conmon` (pid {idle}) for container shop_web_1: `podman stop shop_web_1`"));
-    cage.xtask("kill 8100 --yes --force").exits(1).never_says("ending ");
+    let said = said.says(&format!("by conmon for container shop_web_1 of Podman (pid {idle}"));
+    said.says("has bound 0.0.0.0:8100, without listening").says("`podman stop shop_web_1` as user ");
+    let json = cage.xtask("who 8100 --format json").exits(0).json();
+    let helper = &json["ports"][0]["owners"][0]["helper"];
+    assert_eq!((&helper["engine"], &helper["container"]), (&"Podman".into(), &"shop_web_1".into()), "{json}");
+    cage.xtask("kill 8100 --yes --force").exits(1).never_says("ending ").never_says("free now");
     assert!(cage.runs(pid) && cage.runs(idle));
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod containers;
 pub(crate) mod engine;
+pub(crate) mod external;
 pub(crate) mod firewall;
 pub(crate) mod leases;
 pub(crate) mod names;

@@ -20,7 +20,7 @@ pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
     let orphans = orphans(networks, containers);
     let mut found = Vec::new();
     if let Ok(info) = facts.info() {
-        found.push(address_ranges(pools(&info.pools, networks), !orphans.is_empty()));
+        found.push(address_ranges(pools(&info.pools, networks), !orphans.is_empty(), pool_setting(facts.is_podman())));
     }
     if !orphans.is_empty() {
         found.push(
@@ -37,9 +37,26 @@ pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
         found.extend(ambiguous_names(&namesakes(&with_running_networks(&project.stack, all), all)));
     }
     if facts.is_local() {
-        found.extend(route_overlaps(networks, &host::routes()));
+        let mut networks = networks.clone();
+        if facts.is_podman()
+            && let Ok(mut interfaces) = facts.ctx.engine.podman_interfaces()
+        {
+            for network in &mut networks {
+                network.interface = interfaces.remove(&network.id);
+            }
+        }
+        found.extend(route_overlaps(&networks, &host::routes(), pool_setting(facts.is_podman())));
     }
     found
+}
+
+/// Where the engine's address ranges are set (dockerd(8), containers.conf(5)).
+fn pool_setting(is_podman: bool) -> &'static str {
+    if is_podman {
+        "`default_subnet_pools` under `[network]` in containers.conf"
+    } else {
+        "`default-address-pools` in the engine's daemon.json"
+    }
 }
 
 fn orphans(networks: &[Network], containers: &[Container]) -> Vec<String> {
@@ -48,7 +65,7 @@ fn orphans(networks: &[Network], containers: &[Container]) -> Vec<String> {
     networks.iter().filter(is_orphan).map(|network| network.name.clone()).collect()
 }
 
-fn address_ranges(pools: Pools, has_orphans: bool) -> Finding {
+fn address_ranges(pools: Pools, has_orphans: bool, setting: &str) -> Finding {
     let (id, title) = ("networks.pools", "address ranges for networks");
     let seen = format!("{} of {} used", pools.used, pools.total);
     let status = match pools.left() {
@@ -58,7 +75,9 @@ fn address_ranges(pools: Pools, has_orphans: bool) -> Finding {
     };
     let found = Finding::new(id, title, status, seen)
         .why("each network of a project or worktree takes one; without one `up` fails")
-        .remedy("`cargo xtask prune-network`; `docker compose -p NAME down` for stopped projects; or smaller `default-address-pools` in the engine's daemon.json");
+        .remedy(format!(
+            "`cargo xtask prune-network`; `docker compose -p NAME down` for stopped projects; or smaller {setting}"
+        ));
     if has_orphans { found.fix(Fix::Networks) } else { found }
 }
 
@@ -119,7 +138,7 @@ fn ambiguous_names(found: &[Namesake]) -> Option<Finding> {
 }
 
 /// Subnets that overlap a route, often of a VPN: one of the two is unreachable.
-fn route_overlaps(networks: &[Network], routes: &[Route]) -> Vec<Finding> {
+fn route_overlaps(networks: &[Network], routes: &[Route], setting: &str) -> Vec<Finding> {
     let bridges: BTreeSet<String> = networks.iter().map(Network::interface).collect();
     let foreign: Vec<&Route> = routes.iter().filter(|route| !bridges.contains(&route.interface)).collect();
     let mut found = Vec::new();
@@ -133,7 +152,7 @@ fn route_overlaps(networks: &[Network], routes: &[Route]) -> Vec<Finding> {
         found.push(
             Finding::new("networks.route", format!("network {}", ui::clean(&network.name)), Status::Warning, seen)
                 .why("traffic for that route (usually a VPN) goes to the network, or the reverse")
-                .remedy("set other `default-address-pools` in the engine's daemon.json, then remove the network and start again"),
+                .remedy(format!("set other {setting}, then remove the network and start again")),
         );
     }
     found
@@ -166,9 +185,9 @@ mod tests {
 
     #[test]
     fn few_ranges_are_a_warning_and_none_a_problem() {
-        let status = |used| address_ranges(Pools { used, total: 30 }, false).status;
+        let status = |used| address_ranges(Pools { used, total: 30 }, false, "x").status;
         assert_eq!([status(26), status(27), status(30)], [Status::Ok, Status::Warning, Status::Problem]);
-        assert!(address_ranges(Pools { used: 30, total: 30 }, true).fixable);
+        assert!(address_ranges(Pools { used: 30, total: 30 }, true, "x").fixable);
     }
 
     #[test]
@@ -192,9 +211,14 @@ mod tests {
         let route = |interface: &str, to: &str| Route { interface: interface.into(), to: to.parse().unwrap() };
         let all =
             [route("eth0", "192.168.1.0/24"), route("br-a0123456789a", "172.18.0.0/16"), route("tun0", "10.0.0.0/8")];
-        let found = route_overlaps(&networks, &all);
+        let found = route_overlaps(&networks, &all, pool_setting(true));
         assert_eq!(found.len(), 1);
         assert!(found[0].seen.contains("tun0") && found[0].title.ends_with('b'), "{found:?}");
+        assert!(found[0].remedy.as_ref().is_some_and(|remedy| remedy.contains("containers.conf")), "{found:?}");
+        // Podman's own bridge.
+        let podman = [Network { interface: Some("podman1".into()), ..network("p", "10.89.0.0/24") }];
+        let own = [route("podman1", "10.89.0.0/24"), route("tun0", "10.8.0.0/24")];
+        assert!(route_overlaps(&podman, &own, "x").is_empty());
     }
 
     #[test]

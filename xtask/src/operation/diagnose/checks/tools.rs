@@ -108,11 +108,31 @@ fn buildx(facts: &Facts) -> Option<Finding> {
         return None;
     }
     let answer = Command::new("docker").args(["buildx", "version"]).ask(exec::LIMIT);
-    if answer.is_ok_and(|answer| answer.ok()) {
-        return Some(Finding::ok(id, title, "installed"));
+    if let Some(answer) = answer.ok().filter(exec::Answer::ok) {
+        let version = buildx_version(&answer.stdout);
+        let seen = version.map_or_else(|| "installed".to_owned(), |version| format!("version {version}"));
+        let compose = docker::compose_version().and_then(|version| version.parse().ok());
+        if !is_buildx_too_old(version, compose) {
+            return Some(Finding::ok(id, title, seen));
+        }
+        let found = Finding::new(id, title, Status::Problem, seen);
+        let why = "Compose 2.40.2 and later build with buildx 0.17 or later only, and this project builds images";
+        return Some(found.why(why).remedy(facts.ctx.install_hints().buildx()));
     }
     let found = Finding::new(id, title, Status::Warning, "`docker buildx version` fails");
     Some(found.why("this project builds images").remedy(facts.ctx.install_hints().buildx()))
+}
+
+/// Of `github.com/docker/buildx v0.13.1 788433953af1` or, as Debian says it,
+/// `github.com/docker/buildx 0.19.3+ds1-4 …`.
+fn buildx_version(output: &[u8]) -> Option<Version> {
+    String::from_utf8_lossy(output).split_whitespace().nth(1)?.parse().ok()
+}
+
+/// "compose build requires buildx 0.17 or later" (docker/compose, `pkg/compose/build_bake.go`).
+fn is_buildx_too_old(buildx: Option<Version>, compose: Option<Version>) -> bool {
+    buildx.is_some_and(|buildx| buildx < Version(0, 17, 0))
+        && compose.is_some_and(|compose| compose >= Version(2, 40, 2))
 }
 
 /// On macOS, lsof finds out who holds a port.
@@ -143,6 +163,23 @@ fn helpers() -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_old_buildx_is_only_too_old_for_a_newer_compose() {
+        let version = |output: &str| buildx_version(output.as_bytes());
+        assert_eq!(version("github.com/docker/buildx v0.13.1 788433953af1\n"), Some(Version(0, 13, 1)));
+        assert_eq!(version("github.com/docker/buildx 0.19.3+ds1-4 0.19.3\n"), Some(Version(0, 19, 3)));
+        assert_eq!(version("buildx"), None);
+        for (buildx, compose, old) in [
+            (Version(0, 16, 2), Version(2, 40, 2), true),
+            (Version(0, 16, 2), Version(5, 0, 0), true),
+            (Version(0, 16, 2), Version(2, 40, 1), false),
+            (Version(0, 17, 0), Version(5, 5, 0), false),
+        ] {
+            assert_eq!(is_buildx_too_old(Some(buildx), Some(compose)), old, "{buildx} {compose}");
+        }
+        assert!(!is_buildx_too_old(None, Some(Version(5, 0, 0))));
+    }
 
     #[test]
     fn versions_are_compared_by_number() {

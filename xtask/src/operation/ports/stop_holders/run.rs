@@ -11,7 +11,7 @@ use crate::decide::is_engine_process;
 use crate::error::{Error, Result};
 use crate::exec::Command;
 use crate::host::{self, Depth, Probe, Signal, Target};
-use crate::model::{Owner, Parent, Process, Protocol, ServicePort, Socket};
+use crate::model::{Container, Owner, Parent, Process, Protocol, ServicePort, Socket};
 use crate::ports::{OwnerReport, describe_process};
 use crate::{docker, ui};
 
@@ -75,7 +75,16 @@ pub(crate) fn run(ctx: &Context, plan: &Plan, requests: &[Request], options: &St
     let is_updated = |(step, result): (&Step, &String)| unpublished(step).is_some() && result == DONE;
     let awaits_swarm = plan.steps.iter().zip(&results).any(is_updated);
     let held = wait_until_free(ctx, plan, requests, awaits_swarm);
-    let error = if held.is_empty() { None } else { Some(still_held(plan, &held, requests, errors, awaits_swarm)) };
+    let error = if held.is_empty() {
+        runs_again(ctx, plan)
+    } else {
+        Some(still_held(plan, &held, requests, errors, awaits_swarm))
+    };
+    for (_, process, target) in &ending {
+        if error.is_none() && !target.has_ended() {
+            ui::note(&format!("note: {} has closed the port, and has not exited yet", describe_process(process)));
+        }
+    }
     let action = |(step, result): (&Step, String)| ActionReport {
         owner: OwnerReport::from(&step.owner),
         action: step.action.line(),
@@ -234,6 +243,22 @@ fn still_published(ctx: &Context, plan: &Plan, requests: &[Request]) -> Vec<Stri
     };
     let published = requests.iter().filter(|request| request.is_published(&containers) || of_service(request));
     published.map(|request| request.address.clone()).collect()
+}
+
+/// The error for containers that run, or will in a moment, although they were stopped.
+fn runs_again(ctx: &Context, plan: &Plan) -> Option<Error> {
+    let of_step = |step: &Step| match &step.action {
+        StopAction::StopContainer(container) => Some(container.id.clone()),
+        _ => None,
+    };
+    let stopped: Vec<String> = plan.steps.iter().filter_map(of_step).collect();
+    let containers = if stopped.is_empty() { Vec::new() } else { ctx.engine.containers().unwrap_or_default() };
+    let runs = |container: &&Container| container.state.holds_ports() && stopped.contains(&container.id);
+    let running: Vec<&Container> = containers.iter().filter(runs).collect();
+    let names: Vec<String> = running.iter().map(|container| ui::clean(&container.name)).collect();
+    let error = Error::new(format!("stopped, but running again: {}", names.join(", ")));
+    let commands = running.iter().map(|one| format!("`docker update --restart no {}`", ui::argument(one.reference())));
+    (!running.is_empty()).then(|| commands.fold(error, Error::hint).finding())
 }
 
 fn held_addresses(requests: &[Request]) -> Vec<String> {
