@@ -27,7 +27,6 @@ pub(crate) struct Case {
     pub(crate) dir: Option<String>,
     /// Places in Compose's model that change with a moved port, because the template
     /// derives them.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "read where ports are moved"))]
     pub(crate) follows: Vec<String>,
 }
 

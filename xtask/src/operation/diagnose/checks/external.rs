@@ -44,6 +44,7 @@ mod tests {
     fn the_command_that_makes_it_can_be_typed() {
         let remedy = |kind, name| missing(kind, name).remedy.unwrap();
         assert_eq!(remedy("network", "web"), "docker network create web");
-        assert_eq!(remedy("volume", "a b"), "docker volume create 'a b'");
+        let quoted = if cfg!(windows) { "\"a b\"" } else { "'a b'" };
+        assert_eq!(remedy("volume", "a b"), format!("docker volume create {quoted}"));
     }
 }
