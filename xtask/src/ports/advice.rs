@@ -68,7 +68,8 @@ fn about_process(process: &Process, knows_containers: bool) -> Option<String> {
             process.pid
         )
     } else {
-        format!("it holds the port for {}, which this engine does not know: {}", helper.serves(), helper.remedy())
+        let unknown = if knows_containers { ", which this engine does not know" } else { "" };
+        format!("it holds the port for {}{unknown}: {}", helper.serves(), helper.remedy())
     })
 }
 

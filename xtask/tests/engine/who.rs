@@ -216,7 +216,8 @@ fn an_engine_that_listens_itself_is_never_signalled() {
         nsenter.current_dir(project.dir()).env("DOCKER_HOST", "unix:///nonexistent");
         run(nsenter)
     };
-    blind(&["who", &words]).exits(0).says(&format!("(pid {dockerd}")).says("for another engine");
+    let said = blind(&["who", &words]).exits(0);
+    said.says(&format!("(pid {dockerd}")).says("it holds the port for a container of Docker: stop that container");
     blind(&["kill", &words, "--yes", "--force"]).exits(1).says("is left alone").never_says("ending ");
     let stop = format!("docker stop {}-web-1", project.name);
     let said = engine.xtask(&project, &["kill", &words, "--yes"]).finish(LIMIT).exits(0);

@@ -73,7 +73,8 @@ impl Engine {
     /// Serves at a socket of `project`, which from now on finds it there.
     pub(crate) fn start(project: &mut Project) -> Engine {
         let listener = listen(project);
-        let state = Arc::new(Mutex::new(State::default()));
+        let state = State { server: "Docker/28.5.2 (linux)", ..State::default() };
+        let state = Arc::new(Mutex::new(state));
         let shared = Arc::clone(&state);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {

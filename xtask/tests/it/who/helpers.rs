@@ -48,7 +48,7 @@ fn conmon_says_which_container_it_stands_for() {
     let pid = cage.hold_with("name('conmon')\ns = listen('0.0.0.0')", &words);
     let said =
         cage.xtask("who 8000").exits(0).says(&format!("by conmon for container shop_web_1 of Podman (pid {pid}"));
-    said.says("advice: it holds the port for container shop_web_1 of Podman, which this engine does not know: `podman stop shop_web_1` as user ");
+    said.says("advice: it holds the port for container shop_web_1 of Podman: `podman stop shop_web_1` as user ");
     cage.xtask("kill 8000 --yes").exits(1).says("`podman stop shop_web_1`").never_says("ending ");
     // Podman 6 binds and does not listen.
     let idle = cage.hold_with("name('conmon')\ns = bind('0.0.0.0', 8100, reuse=False)", &words);
