@@ -7,7 +7,8 @@ use super::{ports, services};
 use crate::context::Context;
 use crate::decide::Expect;
 use crate::error::{Error, Result};
-use crate::operation::change::proof::Model;
+use crate::operation::change::env_file::widens;
+use crate::operation::change::proof::{self, Model};
 use crate::operation::change::readers;
 use crate::operation::change::tracked::WriteMode;
 use crate::{disk, stack, ui};
@@ -19,9 +20,13 @@ pub fn apply(ctx: &Context, plan: &Plan) -> Result<()> {
     WriteMode::Files.ask_for_files(ctx, &changed.map(|file| file.path.clone()).collect::<Vec<_>>())?;
     // A project that Compose already rejects may be repaired one value at a time.
     let before = Model::read(&ctx.with_options(plan.options.clone())).ok();
+    let copies_template = plan.files.iter().any(|file| file.template.is_some());
+    let without_file =
+        if copies_template { Model::read(ctx).or_else(|_| Model::read_without_compose(ctx)).ok() } else { None };
     let files = plan.files.iter().map(|file| (file.path.clone(), Some(file.after.render().to_vec())));
     disk::write_proved(&files.collect::<Vec<_>>(), || {
         takes_effect(ctx, plan)?;
+        without_file.as_ref().map_or(Ok(()), |before| prove_template(ctx, plan, before))?;
         before.as_ref().map_or(Ok(()), |before| prove(ctx, plan, before))
     })
 }
@@ -35,6 +40,16 @@ fn takes_effect(ctx: &Context, plan: &Plan) -> Result<()> {
     }
 }
 
+/// The template's other values may not make a service reachable from more addresses either.
+fn prove_template(ctx: &Context, plan: &Plan, before: &Model) -> Result<()> {
+    let Ok(after) = before.read_again(ctx) else { return Ok(()) };
+    let Some(found) = before.wider_reach(&after).into_iter().find(widens) else { return Ok(()) };
+    let files: Vec<String> =
+        plan.files.iter().filter_map(|file| file.template.as_ref()).map(|template| ctx.show(template)).collect();
+    Err(proof::wider_refusal(&format!("a new file with the values of {}", files.join(", ")), &found)
+        .hint("the file was not created; `cargo xtask env init` names the line of the template"))
+}
+
 fn prove(ctx: &Context, plan: &Plan, before: &Model) -> Result<()> {
     let values: BTreeMap<String, String> =
         plan.edits.iter().map(|edit| (edit.variable.clone(), edit.to.clone())).collect();
@@ -43,11 +58,13 @@ fn prove(ctx: &Context, plan: &Plan, before: &Model) -> Result<()> {
     let after = before.read_again(ctx).map_err(|error| {
         restored(Error::new(format!("Compose rejects the project with {cause}: {}", error.message())))
     })?;
+    let wider = before.wider_reach(&after);
     if ports::sets_compose_files(&values) {
-        return Ok(());
+        return ports::refuse_wider(&wider, &values).map_err(restored);
     }
     let differences = before.port_differences(&after, &|_| Expect::Any);
     ports::same_addresses(&differences, (&before.stack, &after.stack), &values)?;
+    ports::refuse_wider(&wider, &values).map_err(restored)?;
     services::changes(&before.stack, &after.stack, &values).map_err(restored)?;
     let Some(mount) = before.mount_difference(&after) else {
         note_readers(ctx, &values, before, &after);

@@ -44,7 +44,7 @@ pub(super) struct PlannedFile {
     pub(super) path: PathBuf,
     pub(super) before: Option<Vec<u8>>,
     pub(super) after: Document,
-    template: Option<PathBuf>,
+    pub(super) template: Option<PathBuf>,
     dependents: Dependents,
 }
 
