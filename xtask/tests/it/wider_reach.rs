@@ -48,7 +48,8 @@ fn other_compose_files_keep_the_addresses_of_the_services_that_stay() {
 fn profiles_keep_the_addresses_of_the_services_that_stay() {
     let compose = "services:\n  app: { image: busybox, ports: ['127.0.0.1:@0:80'] }\n  debug: { image: busybox, profiles: [debug], ports: ['@1:80'] }\n";
     let Some(project) = project(compose) else { return };
-    project.run("env set COMPOSE_PROFILES=debug").exits(0);
+    let run = project.run("env set COMPOSE_PROFILES=debug").exits(0);
+    assert!(run.stderr.contains("`debug` will start too") && !run.stderr.contains("debug."), "{run}");
     let compose = "services:\n  app: { image: busybox, ports: ['${COMPOSE_PROFILES:-127.0.0.1}:@0:80'] }\n";
     let Some(project) = self::project(compose) else { return };
     let run = refused(&project, "env set COMPOSE_PROFILES=0.0.0.0");

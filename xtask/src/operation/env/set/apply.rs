@@ -84,7 +84,11 @@ fn prove(ctx: &Context, plan: &Plan, before: &Model) -> Result<()> {
 fn note_readers(ctx: &Context, values: &BTreeMap<String, String>, before: &Model, after: &Model) {
     if !before.port_differences(after, &|_| Expect::Same).is_empty() {
         let names: Vec<&str> = values.keys().map(String::as_str).collect();
-        readers::note_changes(ctx, &names, before.differences(after, &|_| Expect::Any).other);
+        let mut other = before.differences(after, &|_| Expect::Any).other;
+        // The plan's warnings list the services that start or no longer start.
+        let is_in_both = |name: &str| before.stack.service(name).is_some() && after.stack.service(name).is_some();
+        other.retain(|found| found.service.as_deref().is_none_or(is_in_both));
+        readers::note_changes(ctx, &names, other);
     }
 }
 

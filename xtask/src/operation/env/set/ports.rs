@@ -102,8 +102,8 @@ pub(super) fn cause(values: &BTreeMap<String, String>) -> String {
 }
 
 /// An error for the first port that would have other addresses or another target port. Fewer
-/// addresses are allowed, and so is a target port that is the same variable's number or that only
-/// this machine reaches. Services that COMPOSE_PROFILES adds or removes do not count.
+/// addresses are allowed, and so is a target port that is the same variable's number, or is a
+/// value that was set and only this machine reaches it. Services that COMPOSE_PROFILES adds or removes do not count.
 pub(super) fn same_addresses(
     differences: &[PortDifference],
     (now, then): (&Stack, &Stack),
@@ -114,7 +114,7 @@ pub(super) fn same_addresses(
     let is_named = |difference: &&PortDifference| {
         difference.only_narrows()
             || follows(difference, values).only_narrows()
-            || moves_only_a_local_target(difference)
+            || sets_only_a_local_target(difference, values)
             || selects && !is_kept(difference.service())
     };
     let Some(difference) = differences.iter().find(|difference| !is_named(difference)) else { return Ok(()) };
@@ -146,10 +146,11 @@ pub(super) fn same_addresses(
     Err(error.hint(BY_HAND))
 }
 
-/// Another target port at an address that only this machine reaches.
-fn moves_only_a_local_target(difference: &PortDifference) -> bool {
-    let host_ip = difference.after.as_ref().and_then(|mapping| mapping.host_ip);
-    difference.is_target_only() && host_ip.is_some_and(|ip| ip.is_loopback())
+/// Whether a value is the number of another target port, at an address that only this machine
+/// reaches.
+fn sets_only_a_local_target(difference: &PortDifference, values: &BTreeMap<String, String>) -> bool {
+    let Some(after) = difference.after.as_ref().filter(|_| difference.is_target_only()) else { return false };
+    after.host_ip.is_some_and(|ip| ip.is_loopback()) && values.values().any(|value| *value == after.target.to_string())
 }
 
 /// The difference without a target port that moves along with the published one, because both are
