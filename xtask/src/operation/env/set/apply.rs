@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::decide::Expect;
 use crate::error::{Error, Result};
 use crate::operation::change::env_file::widens;
-use crate::operation::change::proof::{self, Model};
+use crate::operation::change::proof::Model;
 use crate::operation::change::readers;
 use crate::operation::change::tracked::WriteMode;
 use crate::{disk, stack, ui};
@@ -44,10 +44,8 @@ fn takes_effect(ctx: &Context, plan: &Plan) -> Result<()> {
 fn prove_template(ctx: &Context, plan: &Plan, before: &Model) -> Result<()> {
     let Ok(after) = before.read_again(ctx) else { return Ok(()) };
     let Some(found) = before.wider_reach(&after).into_iter().find(widens) else { return Ok(()) };
-    let files: Vec<String> =
-        plan.files.iter().filter_map(|file| file.template.as_ref()).map(|template| ctx.show(template)).collect();
-    Err(proof::wider_refusal(&format!("a new file with the values of {}", files.join(", ")), &found)
-        .hint("the file was not created; `cargo xtask env init` names the line of the template"))
+    let template = plan.files.iter().find_map(|file| file.template.as_deref());
+    Err(ports::template_refusal(ctx, template.unwrap_or(&ctx.dir), &found))
 }
 
 fn prove(ctx: &Context, plan: &Plan, before: &Model) -> Result<()> {

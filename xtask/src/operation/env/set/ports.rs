@@ -1,6 +1,7 @@
 //! Checks what new values do to published ports.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::context::Context;
 use crate::decide::{Expect, PortDifference, WiderReach, clashes, port_differences, wider_reach};
@@ -48,6 +49,11 @@ pub(super) fn refuse_wider(found: &[WiderReach], values: &BTreeMap<String, Strin
         Some(found) => Err(proof::wider_refusal(&cause(values), found).hint(BY_HAND)),
         None => Ok(()),
     }
+}
+
+pub(super) fn template_refusal(ctx: &Context, template: &Path, found: &WiderReach) -> Error {
+    proof::wider_refusal(&format!("a new file with the values of {}", ctx.show(template)), found)
+        .hint("the file was not created; `cargo xtask env init` names the line of the template")
 }
 
 const BY_HAND: &str =
