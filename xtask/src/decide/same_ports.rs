@@ -48,7 +48,7 @@ impl PortDifference {
 }
 
 /// Whether everything that `two` accepts is accepted by `one` as well.
-fn covers(one: Option<IpAddr>, two: Option<IpAddr>) -> bool {
+pub(super) fn covers(one: Option<IpAddr>, two: Option<IpAddr>) -> bool {
     match (one, two) {
         (None, _) => true,
         (Some(_), None) => false,

@@ -17,10 +17,10 @@ pub struct NetworkSettings {
     /// The host IP for mappings that name none.
     pub host_ip: Option<IpAddr>,
     pub ipv6: bool,
+    /// Other machines reach its containers at their own addresses, past `ports:`.
+    pub direct: bool,
 }
 
-/// The option of a bridge network that sets the default host IP (docs.docker.com,
-/// The option of a bridge network that sets the default host IP (docs.docker.com,
 /// The option of a bridge network that sets the default host IP (docs.docker.com,
 /// "Bridge network driver", options).
 pub const HOST_BINDING: &str = "com.docker.network.bridge.host_binding_ipv4";
@@ -29,6 +29,17 @@ impl NetworkSettings {
     /// The default host IP in a driver's options; an unspecified address counts as none.
     pub fn address(options: &BTreeMap<String, String>) -> Option<IpAddr> {
         options.get(HOST_BINDING)?.parse().ok().filter(|ip: &IpAddr| !ip.is_unspecified())
+    }
+
+    /// Whether a driver with these options makes containers reachable from other machines at
+    /// their own addresses (docs.docker.com, "Bridge network driver" and "Macvlan network driver").
+    pub fn is_direct(driver: &str, options: &BTreeMap<String, String>) -> bool {
+        let option = |name: &str| options.get(&format!("com.docker.network.bridge.{name}")).map(String::as_str);
+        let is_open = |name: &str| matches!(option(name), Some("routed" | "nat-unprotected"));
+        matches!(driver, "macvlan" | "ipvlan")
+            || is_open("gateway_mode_ipv4")
+            || is_open("gateway_mode_ipv6")
+            || option("trusted_host_interfaces").is_some_and(|names| !names.is_empty())
     }
 }
 

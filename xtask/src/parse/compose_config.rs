@@ -57,6 +57,7 @@ struct JsonNetwork {
     internal: bool,
     #[serde(default)]
     enable_ipv6: Option<bool>,
+    driver: Option<String>,
     driver_opts: Option<BTreeMap<String, Value>>,
 }
 
@@ -70,6 +71,7 @@ impl JsonNetwork {
             internal: self.internal,
             host_ip,
             ipv6: self.enable_ipv6 == Some(true),
+            direct: NetworkSettings::is_direct(self.driver.as_deref().unwrap_or_default(), &options),
         }
     }
 }

@@ -110,3 +110,4 @@ mod swarm;
 mod tracked;
 #[cfg(target_os = "linux")]
 mod who;
+mod wider_reach;

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::decide::{
-    Expect, ModelDifference, MountDifference, PortDifference, address_in_words, model_differences, mount_difference,
-    port_differences, with_expected_ports,
+    Expect, ModelDifference, MountDifference, PortDifference, WiderReach, address_in_words, model_differences,
+    mount_difference, port_differences, wider_reach, with_expected_ports,
 };
 use crate::docker::ComposeError;
 use crate::error::{Error, Result};
@@ -63,14 +63,19 @@ impl Model {
         match ctx.compose().config_json(exec::LIMIT) {
             Ok((_, json)) => Self::from_json(ctx, &json),
             Err(trouble @ ComposeError::Refused(_)) => Err(ctx.compose_error(&trouble)),
-            Err(_) => Ok(Model { stack: read(ctx)?, config: None, every: read_every_profile(ctx) }),
+            Err(_) => Self::read_without_compose(ctx),
         }
+    }
+
+    /// Asks our own reader.
+    pub fn read_without_compose(ctx: &Context) -> Result<Model> {
+        Ok(Model { stack: read(ctx)?, config: None, every: read_every_profile(ctx) })
     }
 
     /// Asks again; an error if Compose doesn't answer any more.
     pub fn read_again(&self, ctx: &Context) -> Result<Model> {
         if self.config.is_none() {
-            return Ok(Model { stack: read(ctx)?, config: None, every: read_every_profile(ctx) });
+            return Self::read_without_compose(ctx);
         }
         let (_, json) = ctx.compose().config_json(exec::LIMIT).map_err(|trouble| ctx.compose_error(&trouble))?;
         Self::from_json(ctx, &json)
@@ -116,6 +121,17 @@ impl Model {
         found
     }
 
+    /// What a change makes reachable from more addresses.
+    pub fn wider_reach(&self, after: &Model) -> Vec<WiderReach> {
+        let mut found = wider_reach(&self.stack, &after.stack);
+        if let (Some(before), Some(after)) = (&self.every, &after.every) {
+            let mut before = before.clone();
+            before.services.retain(|service| self.stack.service(&service.name).is_none());
+            found.extend(wider_reach(&before, after));
+        }
+        found
+    }
+
     /// The first mount whose kind changed. Needs Compose's JSON.
     pub fn mount_difference(&self, after: &Model) -> Option<MountDifference> {
         mount_difference(self.config.as_ref()?, after.config.as_ref()?)
@@ -132,9 +148,35 @@ fn read_every_profile(ctx: &Context) -> Option<Stack> {
 
 /// An error for `cause` (`DB_PORT=5433 in .env`), which would also change another port.
 pub fn refusal(cause: &str, difference: &PortDifference) -> Error {
-    let service = ui::clean(difference.service());
+    Error::new(fact(cause, difference.before.as_ref(), difference.after.as_ref()))
+}
+
+/// An error for `cause`, which would make a service reachable from more addresses.
+pub fn wider_refusal(cause: &str, found: &WiderReach) -> Error {
+    Error::new(match found {
+        WiderReach::Port { before, after } => fact(cause, Some(before), Some(after)),
+        WiderReach::Bound(after) | WiderReach::New(after) => fact(cause, None, Some(after)),
+        WiderReach::HostNetwork { service } => format!(
+            "{cause} would run service `{}` on the host's network, where all its ports are open on every address",
+            ui::clean(service)
+        ),
+        WiderReach::ForeignNetwork { service, container } => format!(
+            "{cause} would run service `{}` on the network of container `{}`, whose addresses are not known",
+            ui::clean(service),
+            ui::clean(container)
+        ),
+        WiderReach::Direct { service, network } => format!(
+            "{cause} would make service `{}` reachable from other machines at its own address on network `{}`",
+            ui::clean(service),
+            ui::clean(network)
+        ),
+    })
+}
+
+fn fact(cause: &str, before: Option<&PortMapping>, after: Option<&PortMapping>) -> String {
+    let service = ui::clean(before.or(after).map_or("", |mapping| &mapping.service));
     let port = |mapping: &PortMapping| format!("{}/{} of service `{service}`", mapping.target, mapping.protocol);
-    let fact = match (&difference.before, &difference.after) {
+    match (before, after) {
         (Some(before), Some(after)) => {
             let same = (before.target, before.protocol) == (after.target, after.protocol);
             let now = if same { "it".to_owned() } else { format!("{}/{}", before.target, before.protocol) };
@@ -152,6 +194,5 @@ pub fn refusal(cause: &str, difference: &PortDifference) -> Error {
             )
         }
         (None, None) => format!("{cause} would change what is published"),
-    };
-    Error::new(fact)
+    }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::files::{EnvProject, disabled, writable};
 use crate::context::Context;
-use crate::decide::Expect;
+use crate::decide::{Expect, WiderReach};
 use crate::envfile::Document;
 use crate::error::{Error, Exit, Result};
 use crate::exec::{self, Command};
@@ -78,14 +78,21 @@ fn write_proved(ctx: &Context, file: &Path, bytes: &[u8], names: &[String]) -> R
     let before = Model::read(ctx).ok();
     disk::write_proved(&[(file.to_path_buf(), Some(bytes.to_vec()))], || {
         let Some(before) = before else { return Ok(()) };
-        let differences = before.port_differences(&before.read_again(ctx)?, &|_| Expect::Any);
+        let after = before.read_again(ctx)?;
+        let cause = format!("the template's {} in {}", names.join(", "), ctx.show(file));
+        if let Some(found) = before
+            .wider_reach(&after)
+            .iter()
+            .find(|found| !matches!(found, WiderReach::Port { .. } | WiderReach::New(_)))
+        {
+            return Err(proof::wider_refusal(&cause, found)
+                .hint("the file was restored; if you mean it, edit the file by hand"));
+        }
+        let differences = before.port_differences(&after, &|_| Expect::Any);
         match differences.iter().find(|difference| !difference.only_narrows()) {
             None => Ok(()),
-            Some(difference) => {
-                let cause = format!("the template's {} in {}", names.join(", "), ctx.show(file));
-                Err(proof::refusal(&cause, difference)
-                    .hint("the file was restored; write the address into the template, as in the compose file"))
-            }
+            Some(difference) => Err(proof::refusal(&cause, difference)
+                .hint("the file was restored; write the address into the template, as in the compose file")),
         }
     })
 }

@@ -331,6 +331,8 @@ fn with_env_file(project: Project, writes: WriteMode) -> Result<Project> {
     let ctx = &project.ctx;
     let Some(template) = project.template.as_deref().filter(|_| !ctx.dry_run) else { return Ok(project) };
     if writes == WriteMode::Environment {
+        let file = project.env_files.default_file();
+        file.map_or(Ok(()), |file| env_file::refuse_wider_template(ctx, template, file))?;
         return project.resolve_again(&ctx.with_template(Some(template)));
     }
     env_file::create_from_template(&project)?;

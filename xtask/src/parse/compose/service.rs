@@ -136,7 +136,10 @@ pub fn network_settings(services: &[Service], networks: Option<&Node>) -> BTreeM
         let options = network.get("driver_opts").map(|node| variables(node, &|_| None)).unwrap_or_default();
         let internal = network.get("internal").is_some_and(is_true);
         let ipv6 = network.get("enable_ipv6").is_some_and(is_true);
-        Some(NetworkSettings { external, internal, host_ip: NetworkSettings::address(&options), ipv6 })
+        let host_ip = NetworkSettings::address(&options);
+        let driver = network.get("driver").and_then(Node::text).unwrap_or_default();
+        let direct = NetworkSettings::is_direct(driver, &options);
+        Some(NetworkSettings { external, internal, host_ip, ipv6, direct })
     };
     let used = services.iter().flat_map(|service| &service.networks);
     used.map(|(key, name)| (name.clone(), settings(key).unwrap_or_default())).collect()

@@ -74,8 +74,9 @@ fn from_api(api: ApiNetwork) -> Network {
     let configs = api.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
     let mut options = api.options.unwrap_or_default();
     let host_ip = NetworkSettings::address(&options);
+    let direct = NetworkSettings::is_direct(&api.driver, &options);
     Network {
-        settings: NetworkSettings { external: false, internal: api.internal, host_ip, ipv6: api.ipv6 },
+        settings: NetworkSettings { external: false, internal: api.internal, host_ip, ipv6: api.ipv6, direct },
         id: api.id,
         name: api.name,
         driver: api.driver,

@@ -7,11 +7,12 @@ use serde::Serialize;
 
 use super::{ports, services};
 use crate::context::Context;
+use crate::decide::wider_reach;
 use crate::envfile::{Dependents, Document, PortMove};
 use crate::error::{Error, Result};
 use crate::ledger::ProjectLock;
 use crate::model::{ComposeOptions, Stack};
-use crate::operation::change::env_file::read;
+use crate::operation::change::env_file::{read, widens};
 use crate::operation::change::{dependents, moves, port_places};
 use crate::operation::env::files::{EnvProject, writable};
 use crate::operation::env::names::refuse_unknown;
@@ -44,7 +45,7 @@ pub(super) struct PlannedFile {
     pub(super) path: PathBuf,
     pub(super) before: Option<Vec<u8>>,
     pub(super) after: Document,
-    template: Option<PathBuf>,
+    pub(super) template: Option<PathBuf>,
     dependents: Dependents,
 }
 
@@ -89,6 +90,12 @@ pub fn plan(ctx: &Context, words: &[String], new: bool) -> Result<Plan> {
             Vec::new()
         }
     };
+    if let (Some((template, _)), Ok(then)) = (env.template_in_use(), &then)
+        && let Ok(without) = stack::read(&ctx.options, &ctx.dir, &|name| ctx.var(name))
+        && let Some(found) = wider_reach(&without, then).into_iter().find(widens)
+    {
+        return Err(ports::template_refusal(ctx, template, &found));
+    }
     if let Ok(then) = &then {
         warnings.extend(ports::warnings(ctx, then, &moves));
         if let Ok(now) = &now {

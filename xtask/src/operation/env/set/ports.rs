@@ -1,9 +1,10 @@
 //! Checks what new values do to published ports.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::context::Context;
-use crate::decide::{Expect, PortDifference, clashes, port_differences};
+use crate::decide::{Expect, PortDifference, WiderReach, clashes, port_differences, wider_reach};
 use crate::envfile::PortMove;
 use crate::error::{Error, Result};
 use crate::exec::Command;
@@ -30,11 +31,33 @@ pub(super) fn check(ctx: &Context, now: Option<&Stack>, then: &Stack, values: &B
                 .hint(format!("`cargo xtask env explain {name}` shows what uses it in {}", ctx.show(&then.dir))));
         }
     }
-    match now.filter(|_| !sets_compose_files(values)) {
-        Some(now) => same_addresses(&port_differences(now, then, &|_| Expect::Any), (now, then), values),
+    let Some(now) = now else { return Ok(()) };
+    if !sets_compose_files(values) {
+        same_addresses(&port_differences(now, then, &|_| Expect::Any), (now, then), values)?;
+    }
+    refuse_wider(&wider_reach(now, then), values)
+}
+
+/// Refuses what makes a service reachable from more addresses.
+pub(super) fn refuse_wider(found: &[WiderReach], values: &BTreeMap<String, String>) -> Result<()> {
+    let is_allowed = |found: &&WiderReach| match found {
+        // Without other compose files, `same_addresses` compares the entries of `ports:`.
+        WiderReach::New(port) => !sets_compose_files(values) || port.host_ip.is_some_and(|ip| ip.is_loopback()),
+        _ => false,
+    };
+    match found.iter().find(|found| !is_allowed(found)) {
+        Some(found) => Err(proof::wider_refusal(&cause(values), found).hint(BY_HAND)),
         None => Ok(()),
     }
 }
+
+pub(super) fn template_refusal(ctx: &Context, template: &Path, found: &WiderReach) -> Error {
+    proof::wider_refusal(&format!("a new file with the values of {}", ctx.show(template)), found)
+        .hint("the file was not created; `cargo xtask env init` names the line of the template")
+}
+
+const BY_HAND: &str =
+    "if you mean it, edit the file by hand: this command never makes a port reachable from more addresses";
 
 /// A valid value for a variable that sets a port: its own text with another number, or the user's
 /// address with the current number.
@@ -54,12 +77,12 @@ fn example(now: Option<&Stack>, name: &str, value: &str) -> String {
 /// Variables that choose the compose files, and so every port.
 const FILES: [&str; 2] = [stack::COMPOSE_FILE, stack::SEPARATOR];
 
-/// The user names other files, whatever they publish.
+/// The user names other files, whatever else they publish.
 pub(super) fn sets_compose_files(values: &BTreeMap<String, String>) -> bool {
     values.keys().any(|name| FILES.contains(&name.as_str()))
 }
 
-/// Ports that other compose files publish on more addresses than now.
+/// Ports that other compose files publish on other addresses than now.
 pub(super) fn warnings_about_files(now: &Stack, then: &Stack, values: &BTreeMap<String, String>) -> Vec<String> {
     if !sets_compose_files(values) {
         return Vec::new();
@@ -85,8 +108,8 @@ pub(super) fn cause(values: &BTreeMap<String, String>) -> String {
 }
 
 /// An error for the first port that would have other addresses or another target port. Fewer
-/// addresses are allowed, and so is a target port that is the same variable's number. Services that
-/// COMPOSE_PROFILES adds or removes do not count.
+/// addresses are allowed, and so is a target port that is the same variable's number, or is a
+/// value that was set and only this machine reaches it. Services that COMPOSE_PROFILES adds or removes do not count.
 pub(super) fn same_addresses(
     differences: &[PortDifference],
     (now, then): (&Stack, &Stack),
@@ -97,6 +120,7 @@ pub(super) fn same_addresses(
     let is_named = |difference: &&PortDifference| {
         difference.only_narrows()
             || follows(difference, values).only_narrows()
+            || sets_only_a_local_target(difference, values)
             || selects && !is_kept(difference.service())
     };
     let Some(difference) = differences.iter().find(|difference| !is_named(difference)) else { return Ok(()) };
@@ -120,8 +144,19 @@ pub(super) fn same_addresses(
         let value = Command::new("cargo").args(["xtask", "env", "set", &format!("{name}={}", affixes.value(to))]);
         error = error.hint(format!("keep the text around the number: `{}`", value.line()));
     }
-    Err(error
-        .hint("if you mean it, edit the file by hand: this command never makes a port reachable from more addresses"))
+    if difference.is_target_only() {
+        return Err(
+            error.hint("if you mean it, edit the file by hand: this command never publishes another target port")
+        );
+    }
+    Err(error.hint(BY_HAND))
+}
+
+/// Whether a value is the number of another target port, at an address that only this machine
+/// reaches.
+fn sets_only_a_local_target(difference: &PortDifference, values: &BTreeMap<String, String>) -> bool {
+    let Some(after) = difference.after.as_ref().filter(|_| difference.is_target_only()) else { return false };
+    after.host_ip.is_some_and(|ip| ip.is_loopback()) && values.values().any(|value| *value == after.target.to_string())
 }
 
 /// The difference without a target port that moves along with the published one, because both are
