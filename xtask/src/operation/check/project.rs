@@ -9,9 +9,9 @@ pub use crate::ports::Row;
 use crate::context::Context;
 use crate::decide::{Identity, Publishing};
 use crate::error::Result;
-use crate::model::{EngineHost, Leases, PortMapping, PortRange, WildcardBinding};
+use crate::model::{EngineHost, Leases, Owner, PortMapping, PortRange, WildcardBinding};
 use crate::ports::{self, PortFacts, Rules};
-use crate::project::{self, Project};
+use crate::project::{self, OtherManager, Project};
 
 /// A project and the verdicts of its ports.
 #[derive(Debug, Clone)]
@@ -56,6 +56,10 @@ impl CheckedProject {
             if !rows.iter().any(|row| row.verdict.is_conflict()) {
                 return (rows, BTreeSet::new());
             }
+            // Other ports would be no remedy: `start` refuses.
+            if self.other_manager_among(&rows).is_some() {
+                return (rows, BTreeSet::new());
+            }
             let mut avoid = ports::ports_of_stopped(&self.ctx.engine, &facts);
             avoid.extend(ports_of_every_profile(&self));
             ports::suggest_for_conflicts(&facts, &mut rows, &rules(&self, &avoid));
@@ -80,6 +84,34 @@ impl CheckedProject {
 
     pub(crate) fn has_conflicts(&self) -> bool {
         self.conflicts().next().is_some()
+    }
+
+    /// What else runs this project, according to its containers and the holders of its ports.
+    pub(crate) fn other_manager(&self) -> Option<OtherManager> {
+        self.other_manager_among(&self.rows)
+    }
+
+    fn other_manager_among(&self, rows: &[Row]) -> Option<OtherManager> {
+        let of_containers = if self.is_renamed_by_start() { None } else { self.project.other_manager() };
+        of_containers.or_else(|| rows.iter().find_map(|row| self.manager_of(row)))
+    }
+
+    /// The first start gives a second checkout a name of its own.
+    fn is_renamed_by_start(&self) -> bool {
+        self.is_secondary_checkout && !self.is_name_explicit()
+    }
+
+    /// What else runs this project and so holds the port of `row`.
+    pub(crate) fn manager_of(&self, row: &Row) -> Option<OtherManager> {
+        let owners = row.verdict.owners();
+        if self.is_renamed_by_start() {
+            return None;
+        }
+        let manager = match owners.first()? {
+            Owner::SwarmService(_) => OtherManager::Stack,
+            _ => OtherManager::PodmanCompose,
+        };
+        owners.iter().all(|owner| self.is_own_elsewhere(owner)).then_some(manager)
     }
 
     /// The address that a network sets for a mapping without a host IP.
