@@ -27,6 +27,8 @@ pub struct CheckedProject {
     pub(crate) publishing: BTreeMap<String, Publishing>,
     /// What the engine binds for a mapping on every address.
     pub(crate) wildcard: WildcardBinding,
+    /// Ask the engine about its Swarm for free ports too.
+    pub(crate) asks_swarm: bool,
 }
 
 impl Deref for CheckedProject {
@@ -44,7 +46,13 @@ impl CheckedProject {
         let wildcard = ports::wildcard_of(engine, &project.stack);
         let publishing = ports::publishing_of(engine, &project.stack, wildcard);
         let (rows, refused, avoid) = Default::default();
-        CheckedProject { project, rows, refused, avoid, publishing, wildcard }
+        CheckedProject { project, rows, refused, avoid, publishing, wildcard, asks_swarm: false }
+    }
+
+    /// Also names services of a Swarm that want a free port, at the cost of a request.
+    #[must_use]
+    pub(crate) fn with_swarm_of_free_ports(self) -> CheckedProject {
+        CheckedProject { asks_swarm: true, ..self }
     }
 
     /// Judges every port, also a second time. `refused` are ports that the engine or another
@@ -178,6 +186,7 @@ fn with_facts<T>(
     let identity = Identity { name: &checked.stack.name, dir: &dir };
     let facts = PortFacts::new(identity, checked.containers.as_deref().unwrap_or_default(), checked.host.as_ref());
     let facts = if checked.containers.is_ok() { facts.with_engine(&checked.ctx.engine) } else { facts };
+    let facts = if checked.asks_swarm { facts.with_swarm_of_free_ports() } else { facts };
     work(facts.with_leases(leases).with_refused(refused).with_wildcard(checked.wildcard))
 }
 
