@@ -65,6 +65,9 @@ fn of_engine(process: Process, port: u16, protocol: Protocol, swarm: Option<&Swa
     if protocol == Protocol::Tcp && is_api(&process, port) {
         return Owner::Engine(EnginePort { purpose: EnginePurpose::Api, pid });
     }
+    if let Some(purpose) = EnginePurpose::of_other_engine(port, protocol) {
+        return Owner::Engine(EnginePort { purpose, pid });
+    }
     match swarm {
         Some(swarm) if !swarm.node.is_manager => Owner::Unknown { why: hidden_service(&swarm.node.managers) },
         _ => Owner::Process(process),
@@ -205,6 +208,15 @@ mod tests {
         assert_eq!(purpose(dockerd(command), 4243, tcp, None), Some(EnginePurpose::Api));
         assert_eq!(purpose(dockerd(""), 2376, tcp, None), Some(EnginePurpose::Api));
         assert_eq!(purpose(dockerd(command), 4242, tcp, None), None);
+        // Of an engine that was not asked.
+        let other = |port, protocol, swarm| purpose(dockerd(""), port, protocol, swarm);
+        let elsewhere = Swarm { node: SwarmNode { management_port: 2400, ..known.node.clone() }, ..known.clone() };
+        let worker = super::tests::swarm(false);
+        for swarm in [None, Some(&elsewhere), Some(&worker)] {
+            assert_eq!(other(2377, tcp, swarm), Some(EnginePurpose::OtherSwarmManagement));
+        }
+        assert_eq!(other(7946, tcp, None), Some(EnginePurpose::OtherSwarmNodes));
+        assert_eq!(other(2377, udp, None), None);
         // Not in a Swarm: another program's.
         assert_eq!(purpose(hidden(), 2377, tcp, None), None);
     }

@@ -7,6 +7,9 @@ use super::{Protocol, is_engine_name};
 /// Label of what `docker stack deploy` makes: the stack's name.
 pub const STACK_LABEL: &str = "com.docker.stack.namespace";
 
+/// The port by which the nodes of every Swarm talk; it cannot be chosen.
+const NODES: u16 = 7946;
+
 /// What an active Swarm says about itself and this node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Swarm {
@@ -87,6 +90,9 @@ pub enum EnginePurpose {
     SwarmManagement,
     SwarmNodes,
     SwarmData,
+    /// Of an engine that is in a Swarm, and is not the one that was asked.
+    OtherSwarmManagement,
+    OtherSwarmNodes,
     Api,
 }
 
@@ -103,7 +109,6 @@ impl SwarmNode {
     /// What the engine uses the port for (docs.docker.com, "Run Docker Engine in swarm mode",
     /// open protocols and ports between the hosts).
     pub fn purpose(&self, port: u16, protocol: Protocol) -> Option<EnginePurpose> {
-        const NODES: u16 = 7946;
         match protocol {
             Protocol::Tcp if self.is_manager && port == self.management_port => Some(EnginePurpose::SwarmManagement),
             Protocol::Udp if port == self.data_port => Some(EnginePurpose::SwarmData),
@@ -138,11 +143,27 @@ impl PublishMode {
 }
 
 impl EnginePurpose {
+    /// What a listener of dockerd is for if the engine that was asked doesn't have it: the ports
+    /// are customary, and dockerd holds no container's port there.
+    pub fn of_other_engine(port: u16, protocol: Protocol) -> Option<EnginePurpose> {
+        match (port, protocol) {
+            (2377, Protocol::Tcp) => Some(EnginePurpose::OtherSwarmManagement),
+            (NODES, _) => Some(EnginePurpose::OtherSwarmNodes),
+            _ => None,
+        }
+    }
+
+    pub fn is_of_other_engine(self) -> bool {
+        matches!(self, EnginePurpose::OtherSwarmManagement | EnginePurpose::OtherSwarmNodes)
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             EnginePurpose::SwarmManagement => "Swarm's cluster management of this engine",
             EnginePurpose::SwarmNodes => "Swarm's node communication of this engine",
             EnginePurpose::SwarmData => "Swarm's overlay traffic of this engine",
+            EnginePurpose::OtherSwarmManagement => "Swarm's cluster management of another engine",
+            EnginePurpose::OtherSwarmNodes => "Swarm's node communication of another engine",
             EnginePurpose::Api => "this engine's own API",
         }
     }

@@ -30,6 +30,10 @@ pub(crate) fn advise(verdict: &Verdict, can_bind: bool, containers: Option<&[Con
         Owner::Engine(engine) if engine.purpose == EnginePurpose::Api => {
             Some("the engine and its clients need it: choose another port".to_owned())
         }
+        Owner::Engine(engine) if engine.purpose.is_of_other_engine() => Some(
+            "that engine needs it as long as it is in its Swarm: choose another port (`docker context ls` lists engines)"
+                .to_owned(),
+        ),
         Owner::Engine(_) => {
             Some("the engine needs it as long as it is in the Swarm (`docker node ls`): choose another port".to_owned())
         }

@@ -64,6 +64,17 @@ impl<'a> PortFacts<'a> {
         PortFacts { swarm: SwarmFacts::of(engine), ..self }
     }
 
+    /// Asks the engine about its Swarm for free ports too.
+    #[must_use]
+    pub(crate) fn with_swarm_of_free_ports(self) -> Self {
+        PortFacts { swarm: self.swarm.also_about_free(), ..self }
+    }
+
+    /// Every port of the Swarm's routing mesh.
+    pub(super) fn ingress_ports(&self) -> Vec<(u16, Protocol)> {
+        self.swarm.ingress_ports(self.containers)
+    }
+
     /// With the leases on the machine that binds the ports.
     #[must_use]
     pub(crate) fn with_leases(self, leases: &'a Leases) -> Self {
@@ -133,8 +144,8 @@ impl<'a> PortFacts<'a> {
                 let owners = if is_here { name_containers(owners, self.containers) } else { owners };
                 self.ours_or_taken(mapping, self.swarm.name(owners, port, mapping.protocol))
             }
-            (Verdict::Free, None) if self.engine_host.is_some() => {
-                self.swarm.elsewhere(port, mapping.protocol, self.containers).unwrap_or(Verdict::Free)
+            (Verdict::Free, None) => {
+                self.swarm.of_free(port, mapping.protocol, self.containers).unwrap_or(Verdict::Free)
             }
             (verdict, _) => verdict,
         }

@@ -64,9 +64,12 @@ pub(crate) fn find_holders(ctx: &Context, ports: &[(u16, Protocol)], depth: Dept
     let known = containers.as_deref().unwrap_or_default();
     let facts = facts?.with_containers(known);
     let is_known = containers.is_ok() && !ctx.engine.endpoint().is_remote();
-    let facts = if is_known { facts.with_engine(&ctx.engine) } else { facts };
-    let published: BTreeSet<(u16, Protocol)> =
+    let facts = if is_known { facts.with_engine(&ctx.engine).with_swarm_of_free_ports() } else { facts };
+    let mut published: BTreeSet<(u16, Protocol)> =
         known.iter().flat_map(Container::held).map(|binding| (binding.published, binding.protocol)).collect();
+    if tables_first {
+        published.extend(facts.ingress_ports());
+    }
     let is_used =
         |at: &&(u16, Protocol)| !tables_first || published.contains(at) || !facts.sockets_on(at.0, at.1).is_empty();
     let in_container = runs_in_container(known);

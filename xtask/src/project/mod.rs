@@ -6,6 +6,7 @@ pub(crate) mod folder;
 mod identity;
 pub(crate) mod leases;
 mod lock;
+mod manager;
 mod model;
 mod ready;
 pub(crate) mod records;
@@ -16,6 +17,7 @@ mod started;
 
 pub(crate) use identity::PROJECT_NAME;
 pub(crate) use lock::lock_project;
+pub(crate) use manager::OtherManager;
 pub use resolve::resolve;
 pub(crate) use resolve::resolve_started;
 pub use resolved::Project;

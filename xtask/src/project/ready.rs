@@ -4,7 +4,6 @@
 use super::resolved::Project;
 use crate::docker::{ComposeError, MissingCompose};
 use crate::error::{Error, Result};
-use crate::model::Container;
 
 impl Project {
     /// An error if a project of this name runs from another folder: Compose would replace
@@ -21,39 +20,6 @@ impl Project {
             ctx.show(&self.stack.dir.join(".env"))
         ))
         .hint(format!("or stop the other project: `cd {} && cargo xtask stop`", ctx.typed(other))))
-    }
-
-    /// An error if podman-compose has containers of this project: Docker Compose does not see
-    /// them (podman-compose 1.6.0 gives them no `com.docker.compose.oneoff`), so `up` would start
-    /// a second set of them, and `down` would end none.
-    pub(crate) fn refuse_podman_compose(&self) -> Result<()> {
-        if !self.own_containers().any(|container| container.podman_compose) {
-            return Ok(());
-        }
-        let (ctx, name) = (&self.ctx, &self.stack.name);
-        Err(Error::new(format!(
-            "project `{name}` has containers of podman-compose, which Docker Compose neither sees nor replaces"
-        ))
-        .hint(format!("end it there first: `cd {} && podman-compose down`", ctx.typed(&self.stack.dir))))
-    }
-
-    /// An error if the engine runs tasks of a Swarm stack of this name. Compose refuses the
-    /// stack's network (its labels are not Compose's), and the same file gives the same ports.
-    pub(crate) fn refuse_deployed_stack(&self) -> Result<()> {
-        let name = &self.stack.name;
-        let is_of_stack =
-            |container: &Container| container.task.as_ref().is_some_and(|task| task.stack.as_deref() == Some(name));
-        if !self.containers.iter().flatten().any(is_of_stack) {
-            return Ok(());
-        }
-        Err(Error::new(format!(
-            "`{name}` is deployed as a Swarm stack on this engine: its network and its ports would clash with this project's"
-        ))
-        .hint(format!("remove the stack first: `docker stack rm {name}`"))
-        .hint(format!(
-            "or give this project its own name: COMPOSE_PROJECT_NAME={name}-2 in {}",
-            self.ctx.show(&self.stack.dir.join(".env"))
-        )))
     }
 
     /// An error without an engine, without Compose, or if the project runs from another

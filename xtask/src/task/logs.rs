@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let found = project::resolve_started(ctx)?;
     let ctx = &found.ctx;
     found.require_ready()?;
-    found.refuse_podman_compose()?;
+    found.refuse_unseen_containers(Some("docker service logs"))?;
     let mut words = vec!["logs", "--tail", &args.tail];
     words.extend(args.follow.then_some("--follow"));
     words.extend(args.services.iter().map(String::as_str));

@@ -22,7 +22,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let found = project::resolve_started(ctx)?;
     let ctx = &found.ctx;
     found.require_ready()?;
-    found.refuse_podman_compose()?;
+    found.refuse_unseen_containers(Some("docker service update --force"))?;
     let words = std::iter::once("restart").chain(args.services.iter().map(String::as_str));
     let command = ctx.compose().command(words);
     if ctx.dry_run {

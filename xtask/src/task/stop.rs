@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<Exit> {
     let found = project::resolve_started(ctx)?;
     let ctx = &found.ctx;
     found.require_ready()?;
-    found.refuse_podman_compose()?;
+    found.refuse_unseen_containers(None)?;
     let trouble = |trouble: crate::docker::EngineError| ctx.engine_error(&trouble);
     let name = &found.stack.name;
     let volumes = ctx.engine.volumes_of(name).map_err(trouble)?;

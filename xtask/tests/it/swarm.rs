@@ -204,6 +204,80 @@ fn a_project_that_is_deployed_as_a_stack_is_not_started_beside_it() {
     project.run("check-ports").exits(0);
 }
 
+/// A stack that the project's own file was deployed as: other ports would be no remedy, because
+/// `start` refuses, and Compose has nothing that it could stop.
+#[test]
+fn the_project_s_own_stack_is_no_stranger() {
+    let (project, engine) = project(vec![Rule::when("docker compose restart")]);
+    engine.has(task("demo_web", "demo", project.port(0)));
+    snapshot!("swarm-check-ports-stack", project.run("check-ports").exits(1));
+    assert!(row(&project.run("check-ports --format json"))["suggestion"].is_null());
+    for words in ["check-ports --reassign", "start --on-conflict reassign", "start --on-conflict stop"] {
+        let run = project.run(words).exits(2);
+        assert!(run.stderr.contains("hint: remove the stack first: `docker stack rm demo`"), "{words}: {run}");
+    }
+    assert!(!project.root().join("demo/.env").exists());
+    let run = project.run("diagnose --only ports").exits(1);
+    assert!(run.stdout.contains("docker stack rm demo") && !run.stdout.contains("reassign"), "{run}");
+    for (words, cure) in [
+        ("stop", "`docker stack rm demo`"),
+        ("restart", "`docker service update --force demo_web`"),
+        ("logs", "`docker service logs demo_web`"),
+    ] {
+        let run = project.run(words).exits(2);
+        assert!(run.stderr.contains("error: `demo` runs as a Swarm stack"), "{words}: {run}");
+        assert!(run.stderr.contains(cure), "{words}: {run}");
+    }
+    // Containers of Compose beside the stack: these are what `stop` is for.
+    let mut own = own(&project, ("exited", "Exited (0) 1 minute ago"), project.port(1));
+    own["Id"] = json!("own-id");
+    engine.has(own);
+    project.run("restart").exits(0);
+}
+
+/// dockerd may not listen on it: not yet, or for ever in a kernel without IPVS.
+#[test]
+fn an_ingress_port_that_nothing_holds_is_the_service_s_too() {
+    let (project, engine) = project(vec![Rule::when("docker service update").tells("updated")]);
+    engine.state().info = Some(info(true, 1));
+    engine.state().services = Some(json!([service("shop_web", &[port(project.port(0), 8080, "ingress")])]));
+    engine.on("updated", |state| state.services = Some(json!([service("shop_web", &[])])));
+    let run = project.run("who @0").exits(0);
+    assert!(run.stdout.contains("by Swarm service shop_web (stack shop)"), "{run}");
+    assert!(run.stdout.contains("in the Swarm's routing mesh"), "{run}");
+    let run = project.run("diagnose --only ports").exits(1);
+    assert!(run.stdout.contains("Swarm service shop_web"), "{run}");
+    // Nothing says for free that there is a Swarm.
+    engine.state().asked.clear();
+    project.run("check-ports").exits(0);
+    assert!(!engine.state().asked.iter().any(|path| path == "/info"), "{:?}", engine.state().asked);
+    engine.has(task("shop_web", "shop", project.port(1)));
+    for words in ["check-ports", "start"] {
+        let run = project.run(words).exits(1);
+        assert!(run.stdout.contains("by Swarm service shop_web (stack shop)"), "{words}: {run}");
+    }
+    engine.state().containers.clear();
+    project.run("kill @0 --yes").exits(0);
+    assert_eq!(updates(&project).len(), 1, "{:?}", updates(&project));
+}
+
+/// Only Linux has all of 127.0.0.0/8. Another DOCKER_HOST was asked than the one in the Swarm.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_ports_of_another_engine_s_swarm_are_no_container_s() {
+    let (mut project, engine) = project(vec![]);
+    engine.state().info = None;
+    // The port cannot be chosen. An address of this run's own, beside whatever holds 2377 here, which
+    // must not be stopped either.
+    let [_, a, b, c] = std::process::id().to_be_bytes();
+    let dockerd = project.hold_as("dockerd", "", &[format!("127.{}.{b}.{}:2377", a | 128, c.clamp(1, 254))]);
+    let run = project.run("kill 2377 --dry-run").exits(1);
+    assert!(run.stdout.contains("by Swarm's cluster management of another engine"), "{run}");
+    assert!(run.stdout.contains("is left alone: the engine needs it"), "{run}");
+    assert!(!run.raw.contains("stop that container"), "{run}");
+    assert!(project.runs(dockerd));
+}
+
 /// Labels of podman-compose 1.6.0.
 fn of_podman_compose(project: &Project) -> Value {
     let mut web = own(project, ("running", "Up 3 minutes"), project.port(0));
@@ -228,6 +302,9 @@ fn docker_compose_is_not_mixed_with_podman_compose() {
     // It is this project's, but nothing that Compose replaces.
     let run = project.run("check-ports").exits(1);
     assert!(run.stdout.contains("by container demo_web_1 (service web of project demo)"), "{run}");
+    assert!(run.stdout.contains("this project, under podman-compose: `cd ") && !run.raw.contains("reassign"), "{run}");
+    let run = project.run("check-ports --reassign").exits(2);
+    assert!(run.stderr.contains("podman-compose down"), "{run}");
     let run = project.run("ls").exits(0);
     assert!(run.stdout.contains("demo") && run.stdout.contains("running 1/1"), "{run}");
     engine.on("stopped", |state| state.containers.clear());

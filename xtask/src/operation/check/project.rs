@@ -9,9 +9,9 @@ pub use crate::ports::Row;
 use crate::context::Context;
 use crate::decide::{Identity, Publishing};
 use crate::error::Result;
-use crate::model::{EngineHost, Leases, PortMapping, PortRange, WildcardBinding};
+use crate::model::{EngineHost, Leases, Owner, PortMapping, PortRange, WildcardBinding};
 use crate::ports::{self, PortFacts, Rules};
-use crate::project::{self, Project};
+use crate::project::{self, OtherManager, Project};
 
 /// A project and the verdicts of its ports.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub struct CheckedProject {
     pub(crate) publishing: BTreeMap<String, Publishing>,
     /// What the engine binds for a mapping on every address.
     pub(crate) wildcard: WildcardBinding,
+    /// Ask the engine about its Swarm for free ports too.
+    pub(crate) asks_swarm: bool,
 }
 
 impl Deref for CheckedProject {
@@ -44,7 +46,13 @@ impl CheckedProject {
         let wildcard = ports::wildcard_of(engine, &project.stack);
         let publishing = ports::publishing_of(engine, &project.stack, wildcard);
         let (rows, refused, avoid) = Default::default();
-        CheckedProject { project, rows, refused, avoid, publishing, wildcard }
+        CheckedProject { project, rows, refused, avoid, publishing, wildcard, asks_swarm: false }
+    }
+
+    /// Also names services of a Swarm that want a free port, at the cost of a request.
+    #[must_use]
+    pub(crate) fn with_swarm_of_free_ports(self) -> CheckedProject {
+        CheckedProject { asks_swarm: true, ..self }
     }
 
     /// Judges every port, also a second time. `refused` are ports that the engine or another
@@ -54,6 +62,10 @@ impl CheckedProject {
         let (rows, avoid) = with_facts(&self, &self.leases, refused, |mut facts| {
             let mut rows = ports::judge_stack(&mut facts, &self.stack, &self.publishing);
             if !rows.iter().any(|row| row.verdict.is_conflict()) {
+                return (rows, BTreeSet::new());
+            }
+            // Other ports would be no remedy: `start` refuses.
+            if self.other_manager_among(&rows).is_some() {
                 return (rows, BTreeSet::new());
             }
             let mut avoid = ports::ports_of_stopped(&self.ctx.engine, &facts);
@@ -80,6 +92,34 @@ impl CheckedProject {
 
     pub(crate) fn has_conflicts(&self) -> bool {
         self.conflicts().next().is_some()
+    }
+
+    /// What else runs this project, according to its containers and the holders of its ports.
+    pub(crate) fn other_manager(&self) -> Option<OtherManager> {
+        self.other_manager_among(&self.rows)
+    }
+
+    fn other_manager_among(&self, rows: &[Row]) -> Option<OtherManager> {
+        let of_containers = if self.is_renamed_by_start() { None } else { self.project.other_manager() };
+        of_containers.or_else(|| rows.iter().find_map(|row| self.manager_of(row)))
+    }
+
+    /// The first start gives a second checkout a name of its own.
+    fn is_renamed_by_start(&self) -> bool {
+        self.is_secondary_checkout && !self.is_name_explicit()
+    }
+
+    /// What else runs this project and so holds the port of `row`.
+    pub(crate) fn manager_of(&self, row: &Row) -> Option<OtherManager> {
+        let owners = row.verdict.owners();
+        if self.is_renamed_by_start() {
+            return None;
+        }
+        let manager = match owners.first()? {
+            Owner::SwarmService(_) => OtherManager::Stack,
+            _ => OtherManager::PodmanCompose,
+        };
+        owners.iter().all(|owner| self.is_own_elsewhere(owner)).then_some(manager)
     }
 
     /// The address that a network sets for a mapping without a host IP.
@@ -146,6 +186,7 @@ fn with_facts<T>(
     let identity = Identity { name: &checked.stack.name, dir: &dir };
     let facts = PortFacts::new(identity, checked.containers.as_deref().unwrap_or_default(), checked.host.as_ref());
     let facts = if checked.containers.is_ok() { facts.with_engine(&checked.ctx.engine) } else { facts };
+    let facts = if checked.asks_swarm { facts.with_swarm_of_free_ports() } else { facts };
     work(facts.with_leases(leases).with_refused(refused).with_wildcard(checked.wildcard))
 }
 

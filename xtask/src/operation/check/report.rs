@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::docker::{ComposeError, MissingCompose};
 use crate::model::{Origin, PortRange, Source, Unpublished, Verdict};
 use crate::ports::{OwnerReport, reasons, taken_by};
+use crate::project::OtherManager;
 use crate::ui::{self, Column};
 
 /// The JSON of `check-ports`. Every key is always present; a missing value is `null`.
@@ -119,7 +120,7 @@ pub fn text(ctx: &Context, project: &CheckedProject) {
         if let Some(ip) = project.network_ip(&row.wanted.mapping) {
             ui::out(&format!("      on {ip}, set by its network"));
         }
-        for line in explanations(ctx, row) {
+        for line in explanations(ctx, project, row) {
             ui::out(&format!("      {line}"));
         }
     }
@@ -143,6 +144,7 @@ fn cells(project: &CheckedProject, row: &Row) -> Vec<String> {
         }
         Verdict::Free => style("free").green(),
         Verdict::Ours(_) => style("ours, running").green(),
+        Verdict::Taken(_) if project.manager_of(row).is_some() => style("ours, without Compose").red().bold(),
         Verdict::Taken(_) if row.clash.is_some() => style("clash").red().bold(),
         Verdict::Taken(_) => style("taken").red().bold(),
         Verdict::Reserved { .. } => style("reserved").red().bold(),
@@ -154,11 +156,18 @@ fn cells(project: &CheckedProject, row: &Row) -> Vec<String> {
 }
 
 /// The port's owner or why it is not published, and a free port.
-fn explanations(ctx: &Context, row: &Row) -> Vec<String> {
+fn explanations(ctx: &Context, project: &CheckedProject, row: &Row) -> Vec<String> {
     let mut lines = match &row.verdict {
         Verdict::Taken(owners) => owners.iter().map(|owner| taken_by(ctx, owner)).collect(),
         verdict => reasons(ctx, verdict),
     };
+    lines.extend(project.manager_of(row).map(|manager| {
+        let how = match manager {
+            OtherManager::PodmanCompose => "this project, under podman-compose",
+            OtherManager::Stack => "this project's own stack",
+        };
+        format!("{how}: `{}` ends it", project.end_command(manager))
+    }));
     lines.extend(row.suggestion.map(|port| format!("free: {port}")));
     lines
 }

@@ -1,5 +1,6 @@
 //! Facts that several checks need. The first check that needs one queries it; the others reuse it.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use crate::context::Context;
@@ -7,8 +8,9 @@ use crate::disk;
 use crate::docker::EngineError;
 use crate::error::Result;
 use crate::model::{Container, Network};
-use crate::operation::check::project::{CheckedProject, check_project};
+use crate::operation::check::project::CheckedProject;
 use crate::parse::engine::{EngineKind, Info};
+use crate::project;
 
 type Networks = (Vec<Network>, Vec<Container>);
 
@@ -26,7 +28,10 @@ impl Facts {
     }
 
     pub fn survey(&self) -> &Result<CheckedProject> {
-        self.survey.get_or_init(|| check_project(&self.ctx))
+        self.survey.get_or_init(|| {
+            let project = project::resolve(&self.ctx)?;
+            Ok(CheckedProject::new(project).with_swarm_of_free_ports().judge(&BTreeMap::new()))
+        })
     }
 
     /// The survey, for checks that report nothing without one.

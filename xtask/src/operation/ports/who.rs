@@ -203,7 +203,7 @@ fn print_owner(ctx: &Context, port: &PortHolders, owner: &Owner, contexts: &Cont
         Owner::Container(container) => {
             vec![format!("image {}, {}", ui::clean(&container.image), holds(port, container))]
         }
-        Owner::SwarmService(held) => vec![of_service(held)],
+        Owner::SwarmService(held) => vec![of_service(port, held)],
         Owner::Engine(_) | Owner::Unknown { .. } => Vec::new(),
     };
     for line in further {
@@ -211,9 +211,12 @@ fn print_owner(ctx: &Context, port: &PortHolders, owner: &Owner, contexts: &Cont
     }
 }
 
-fn of_service(held: &ServicePort) -> String {
+fn of_service(on: &PortHolders, held: &ServicePort) -> String {
     let (published, target) = (held.port.published, held.port.target);
     let how = match held.port.mode {
+        PublishMode::Ingress if on.sockets.is_empty() => {
+            "in the Swarm's routing mesh: every node is to listen, and nothing does on this one now"
+        }
         PublishMode::Ingress => "on every node of the Swarm: the engine listens, and no container shows the port",
         PublishMode::Host => "through the container of a task on this node, which Swarm replaces when it stops",
     };

@@ -13,7 +13,7 @@ use crate::operation::change::{env_file, moves, overrides, port_places};
 use crate::operation::check::project::CheckedProject;
 use crate::operation::check::report;
 use crate::operation::ports::stop_holders as stop;
-use crate::project::Project;
+use crate::project::{OtherManager, Project};
 use crate::stack::OnConflict;
 use crate::ui::{self, Choice, Format};
 
@@ -66,6 +66,9 @@ pub(crate) fn report_conflicts(checked: &CheckedProject) {
 /// Moves every port in conflict, in the files or the environment, as `writes` says; with
 /// `--dry-run` only prints the moves.
 pub(crate) fn reassign(checked: &CheckedProject, writes: WriteMode) -> Result<Resolution> {
+    if let Some(manager) = checked.other_manager() {
+        return Err(checked.manager_error(manager));
+    }
     let (checked, writes) = with_checkout_name(checked, writes)?;
     let checked = leases::choose_ports(checked);
     let resolution = move_ports(&checked, writes);
@@ -141,18 +144,24 @@ fn plan_moves(checked: &CheckedProject, writes: WriteMode) -> Result<(Vec<moves:
 pub(crate) fn stop_holders(checked: &CheckedProject, writes: WriteMode) -> Result<Resolution> {
     let ctx = &checked.ctx;
     if ctx.engine.endpoint().is_remote() {
-        return Err(Error::new("the ports are held on another machine, and this tool stops nothing there")
-            .hint("use other ports: `cargo xtask start --on-conflict reassign`")
-            .finding());
+        let error = Error::new("the ports are held on another machine, and this tool stops nothing there");
+        return Err(hint_other_ports(checked, error, "use other ports").finding());
     }
     let (requests, plan) = stoppable(checked);
     stop::show(&plan, ctx.format == Format::Json);
     if !ctx.dry_run {
-        stop::consent(ctx, &plan)
-            .map_err(|error| error.hint("or use other ports: `cargo xtask start --on-conflict reassign`"))?;
+        stop::consent(ctx, &plan).map_err(|error| hint_other_ports(checked, error, "or use other ports"))?;
         stop::run(ctx, &plan, &requests, &stop::StopOptions::default()).error.map_or(Ok(()), Err)?;
     }
     Ok(Resolution::Resolved { project: checked.refreshed().into(), moves: Vec::new(), writes })
+}
+
+/// Only if `start` would take them.
+fn hint_other_ports(checked: &CheckedProject, error: Error, words: &str) -> Error {
+    match checked.other_manager() {
+        Some(manager) => error.hint(format!("or end it: `{}`", checked.end_command(manager))),
+        None => error.hint(format!("{words}: `cargo xtask start --on-conflict reassign`")),
+    }
 }
 
 /// The holders that could be stopped; none on another machine.
@@ -170,6 +179,10 @@ pub(crate) fn print_hints(checked: &CheckedProject, writes: WriteMode, reassign:
     if checked.ctx.format != Format::Text {
         return;
     }
+    if let Some(manager) = checked.other_manager() {
+        note_manager(checked, manager);
+        return;
+    }
     match moves::plan(checked, writes) {
         Ok(_) if writes == WriteMode::Environment => {
             ui::note(&format!("hint: other ports for this run: `cargo xtask {reassign}`"));
@@ -180,6 +193,13 @@ pub(crate) fn print_hints(checked: &CheckedProject, writes: WriteMode, reassign:
     if !stoppable(checked).1.steps.is_empty() {
         ui::note(&format!("hint: stop the holders: `cargo xtask {stop}`"));
     }
+}
+
+/// `start` refuses, so other ports would be no remedy.
+fn note_manager(checked: &CheckedProject, manager: OtherManager) {
+    let error = checked.manager_error(manager);
+    ui::note(&format!("note: {error}"));
+    error.hints().iter().for_each(|hint| ui::note(&format!("hint: {hint}")));
 }
 
 /// The names of the files to write: `.env, docker-compose.override.yml`.
@@ -197,6 +217,10 @@ fn note_cannot_move(error: &Error) {
 }
 
 pub(crate) fn ask(checked: &CheckedProject, writes: WriteMode) -> Result<Resolution> {
+    if let Some(manager) = checked.other_manager() {
+        note_manager(checked, manager);
+        return Ok(Resolution::Leave);
+    }
     let mut choices = Vec::new();
     let mut offer = |key: char, label: String| choices.push(Choice { key, label });
     if !stoppable(checked).1.steps.is_empty() {

@@ -32,7 +32,7 @@ impl Recreation {
         let project = project::resolve_started(ctx)?;
         let ctx = &project.ctx;
         project.require_ready()?;
-        project.refuse_podman_compose()?;
+        project.refuse_other_manager()?;
         let trouble = |trouble: EngineError| ctx.engine_error(&trouble);
         let name = project.stack.name.clone();
         let mut networks = ctx.engine.all_networks().map_err(trouble)?;

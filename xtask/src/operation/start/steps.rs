@@ -136,8 +136,7 @@ impl<'a> Start<'a> {
         if !ctx.dry_run {
             project.refuse_if_running_elsewhere()?;
         }
-        project.refuse_podman_compose()?;
-        project.refuse_deployed_stack()?;
+        project.refuse_other_manager()?;
         let lock = lock_project(&project.ctx, &project.stack.name);
         let project = match &lock {
             // Another start of this project has changed it meanwhile.

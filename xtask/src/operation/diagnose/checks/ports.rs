@@ -42,7 +42,11 @@ fn conflict(facts: &Facts, survey: &CheckedProject, row: &Row) -> Finding {
     let advice = advise(&row.verdict, false, containers);
     let instead = row.suggestion.map(|port| format!("`cargo xtask start --on-conflict reassign` takes {port}"));
     let remedy: Vec<String> = advice.into_iter().chain(instead).collect();
-    let remedy = if remedy.is_empty() { "cargo xtask check-ports".to_owned() } else { remedy.join("; or ") };
+    let remedy = match survey.manager_of(row) {
+        Some(manager) => survey.end_command(manager),
+        None if remedy.is_empty() => "cargo xtask check-ports".to_owned(),
+        None => remedy.join("; or "),
+    };
     if survey.is_secondary_checkout && row.suggestion.is_some() {
         return Finding::new("ports.taken", title, Status::Note, seen)
             .why("this is not the project's only checkout, so it gets its own ports")

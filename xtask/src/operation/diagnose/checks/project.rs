@@ -40,9 +40,10 @@ fn project_name(survey: &CheckedProject) -> Finding {
                 .why("two folders with one project name share containers and data")
                 .remedy("cargo xtask start (gives this checkout its own name and ports)")
         }
-        Ok(()) => match survey.refuse_podman_compose().and_then(|()| survey.refuse_deployed_stack()) {
-            Ok(()) => Finding::ok(id, title, format!("`{}` runs from no other folder", survey.stack.name)),
-            Err(error) => Finding::of_error(id, title, Status::Problem, &error).why("`cargo xtask start` refuses it"),
+        Ok(()) => match survey.other_manager() {
+            None => Finding::ok(id, title, format!("`{}` runs from no other folder", survey.stack.name)),
+            Some(manager) => Finding::of_error(id, title, Status::Problem, &survey.manager_error(manager))
+                .why("`cargo xtask start` refuses it"),
         },
         Err(error) => Finding::of_error(id, title, Status::Problem, &error)
             .why("two folders with one project name share containers and data"),
