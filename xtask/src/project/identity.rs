@@ -36,9 +36,9 @@ pub(super) fn other_leaseholder<'a>(leases: &'a Leases, name: &str, dir: &Path) 
 
 /// Another existing folder that was started under the project's name, if this one was not:
 /// its data stays when its leases are released.
-pub(super) fn other_recorded_folder<'a>(records: &'a Records, name: &str, dir: &Path) -> Option<&'a Path> {
+pub(super) fn other_recorded_folder(records: &Records, name: &str, dir: &Path) -> Option<PathBuf> {
     let is_here = records.of_folder(dir).any(|record| record.project == name);
-    records.other_folder(name, dir).filter(|_| !is_here)
+    if is_here { None } else { records.other_folder(name, dir) }
 }
 
 /// Another existing folder with leases under the project's name.
@@ -111,7 +111,7 @@ impl Project {
             return None;
         }
         if let Some(other) = other_recorded_folder(&self.records, name, &dir) {
-            return Some(other.to_path_buf());
+            return Some(other);
         }
         self.main_dir().filter(|_| self.is_secondary_checkout && self.main_name().as_ref() == Some(name))
     }
@@ -161,6 +161,9 @@ impl Project {
 
     /// Whether the folder was started under `name`, according to leases and records.
     pub(crate) fn is_known_as(&self, name: &str) -> bool {
+        if self.records.is_of_earlier_folder(name) {
+            return false;
+        }
         let dir = self.real_dir();
         let is_recorded = || self.records.of_folder(&dir).any(|record| record.project == name);
         self.leases.tenant(name, &dir).is_some_and(Tenant::is_stack) || is_recorded()
@@ -172,12 +175,14 @@ impl Project {
         self.is_taken(name, &self.leases) || self.main_name().as_deref() == Some(name)
     }
 
-    /// Whether another folder has leases, records or containers under `name`.
+    /// Whether another folder has leases, records or containers under `name`, if only one that was
+    /// moved away from the project's path.
     fn is_taken(&self, name: &str, leases: &Leases) -> bool {
         let dir = self.real_dir();
         let has_it = |tenant: &Tenant| tenant.project == name && tenant.dir != dir && tenant.is_stack();
         let mut containers = self.containers.iter().flatten();
         leases.tenants.iter().any(|tenant| has_it(tenant) && disk::is_folder(&tenant.dir))
+            || self.records.is_of_earlier_folder(name)
             || self.records.other_folder(name, &dir).is_some()
             || containers.any(|container| other_folder(container, name, &dir, &disk::is_folder).is_some())
     }

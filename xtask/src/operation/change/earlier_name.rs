@@ -51,7 +51,7 @@ fn choice(project: &Project) -> Result<NameChoice> {
         name,
         origin: project.name_origin(),
         is_taken: project.is_name_of_other_folder(name),
-        has_containers: project.own_containers().next().is_some(),
+        has_containers: project.own_containers().next().is_some() && !project.records.is_of_earlier_folder(name),
         is_known: project.is_known_as(name),
         was_of_gone_folder: !project.is_secondary_checkout && gone_folder(project, name).is_some(),
         earlier: &earlier,
@@ -61,10 +61,14 @@ fn choice(project: &Project) -> Result<NameChoice> {
 
 /// Refuses if nothing says that the volumes of the project's name are those of this folder.
 pub(crate) fn refuse_doubtful_volumes(project: &Project) -> Result<()> {
-    if project.host.as_ref().is_some_and(|host| !host.is_container_host) || choice(project)? != NameChoice::AskWhose {
+    if project.host.as_ref().is_some_and(|host| !host.is_container_host) {
         return Ok(());
     }
     let name = &project.stack.name;
+    let is_of_other = project.name_origin() != NameOrigin::Given && project.records.is_of_earlier_folder(name);
+    if !is_of_other && choice(project)? != NameChoice::AskWhose {
+        return Ok(());
+    }
     Err(Error::new(format!("{}; nothing was removed", doubt(project, name, &volumes(&project.ctx, name)?)))
         .hint(format!("to remove its data: `cargo xtask -p {} stop --volumes`", ui::quoted(name))))
 }
@@ -157,7 +161,8 @@ pub(super) fn use_volumes(project: &Project, name: &str) -> Result<bool> {
 
 fn doubt(project: &Project, name: &str, volumes: &[String]) -> String {
     let (ctx, dir) = (&project.ctx, project.real_dir());
-    let from = if project.records.of_folder(&dir).any(|record| record.project == name) {
+    let is_of_earlier = project.records.is_of_earlier_folder(name);
+    let from = if is_of_earlier || project.records.of_folder(&dir).any(|record| record.project == name) {
         "from another project that was in this folder before".to_owned()
     } else {
         let gone = gone_folder(project, name).map(|gone| format!("from {}, which is gone", ctx.show(&gone)));
