@@ -99,8 +99,17 @@ impl Project {
     /// nor leases under it: whatever the engine has of that name isn't this checkout's. A
     /// name on the command line is always used as given.
     pub(crate) fn name_owner(&self) -> Option<PathBuf> {
+        if self.ctx.options.project_name.is_some() { None } else { self.owner_of_name() }
+    }
+
+    /// The other checkout that owns the name on the command line.
+    pub(crate) fn owner_of_given_name(&self) -> Option<PathBuf> {
+        self.ctx.options.project_name.as_ref().and_then(|_| self.owner_of_name())
+    }
+
+    fn owner_of_name(&self) -> Option<PathBuf> {
         let (name, dir) = (&self.stack.name, self.real_dir());
-        if self.ctx.options.project_name.is_some() || self.own_containers().next().is_some() {
+        if self.own_containers().next().is_some() {
             return None;
         }
         // Both have leases if they were started before copies got their own names.

@@ -27,7 +27,7 @@ impl Folders {
     }
 
     /// A service with data. No network of its own: an engine has addresses for thirty.
-    fn write_files(&self, dir: &Path) {
+    pub(crate) fn write_files(&self, dir: &Path) {
         let port = self.project.port();
         let compose = format!(
             "services:\n  web:\n    image: engine-web\n    network_mode: bridge\n    ports: [\"${{WEB_PORT:-{port}}}:8080\"]\n    volumes: [data:/data]\nvolumes:\n  data:\n"

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::same_data::{Folders, published};
-use crate::support::{docker, git};
+use crate::same_data::{Folders, marked, published};
+use crate::support::{command, docker, git, run};
 
 fn two_clones(folders: &Folders, paths: [&str; 2]) {
     for path in paths {
@@ -28,9 +28,11 @@ fn a_path_that_another_checkout_takes_does_not_give_it_the_data() {
     let paths = [format!("A/{shop}"), format!("A/{second}")];
     two_clones(&folders, [&paths[0], &paths[1]]);
     let of_second = folders.starts_new(&paths[1], &second, "data of second");
+    // Both run, so that each has a port of its own.
+    folders.run(&paths[0], &["start", "--on-conflict", "reassign"]).exits(0);
+    folders.mark(&shop, "data of first");
+    let of_first = (shop.as_str(), published(&shop), "data of first");
     folders.run(&paths[1], &["stop"]).exits(0);
-    // The second keeps its port: the first gets another.
-    let of_first = folders.starts_new(&paths[0], &shop, "data of first");
     folders.run(&paths[0], &["stop"]).exits(0);
     fs::create_dir(folders.path("B")).unwrap();
     folders.rename(&paths[0], "B/old");
@@ -58,8 +60,8 @@ fn two_checkouts_that_change_places_keep_their_data_and_ports() {
         let paths = [format!("A/{first}"), format!("B/{last}")];
         two_clones(&folders, [&paths[0], &paths[1]]);
         let start = |path: &str| {
-            let words = ["start", how];
-            folders.run(path, &words[..if how.is_empty() { 1 } else { 2 }]).exits(0)
+            let words = ["start", "--on-conflict", "reassign", how];
+            folders.run(path, &words[..if how.is_empty() { 3 } else { 4 }]).exits(0)
         };
         start(&paths[0]);
         start(&paths[1]);
@@ -78,8 +80,7 @@ fn two_checkouts_that_change_places_keep_their_data_and_ports() {
         lose_env(&folders, &paths[0]);
         lose_env(&folders, &paths[1]);
         // Each is asked for its own volumes.
-        let asked = folders.run(&paths[0], &["stop", "--volumes", "--dry-run"]).exits(0);
-        asked.says(&b);
+        folders.run(&paths[0], &["stop", "--volumes"]).says(&format!("{b}_data"));
         folders.comes_back(&paths[0], (&b, of_b, "data of 1"));
         folders.comes_back(&paths[1], (&a, of_a, "data of 0"));
         folders.run(&paths[0], &["stop", "--volumes", "--yes"]).exits(0);
@@ -93,4 +94,36 @@ fn two_checkouts_that_change_places_keep_their_data_and_ports() {
         lose_env(&folders, &paths[0]);
         folders.comes_back(&paths[0], (&a, of_a, "data of 0"));
     }
+}
+
+/// A copy without git, where only Compose was used: nothing says whose the volumes are.
+#[test]
+fn data_of_a_name_that_nobody_recorded_is_asked_about() {
+    let folders = Folders::new(false);
+    let name = folders.project.also("zip");
+    let [first, second] = ["one", "two"].map(|parent| format!("{parent}/{name}"));
+    for path in [&first, &second] {
+        folders.write_files(&folders.path(path));
+    }
+    let compose = |words: &[&str]| {
+        let mut compose = command("docker");
+        compose.arg("compose").args(words).current_dir(folders.path(&first));
+        run(compose).exits(0)
+    };
+    compose(&["up", "-d"]);
+    folders.mark(&name, "data of one");
+    compose(&["down"]);
+    let data = format!("{name}_data");
+    folders.run(&second, &["start"]).exits(1).says(&data).says(&format!("`cargo xtask start -p {name}`"));
+    folders.run(&second, &["stop", "--volumes", "--yes"]).exits(2).says(&data).says("nothing was removed");
+    assert_eq!(volumes(&name), data);
+    // Who says so once is not asked again.
+    folders.run(&first, &["start", "-p", &name]).exits(0).never_says("belongs to");
+    folders.run(&first, &["stop"]).exits(0);
+    folders.run(&first, &["start"]).exits(0);
+    assert_eq!(marked(&name).as_deref(), Some("data of one"));
+    folders.run(&first, &["stop"]).exits(0);
+    // The other one is a copy from now on. `-p` decides, and the note says whose the name is.
+    let dry = folders.run(&second, &["start", "--dry-run", "-p", &name]);
+    dry.says(&format!("project {name} belongs to"));
 }
