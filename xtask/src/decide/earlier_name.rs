@@ -29,6 +29,8 @@ pub struct NameFacts<'a> {
     pub is_known: bool,
     /// A folder that doesn't exist any more was started under it.
     pub was_of_gone_folder: bool,
+    /// Nobody gave this folder the name, so a copy of the folder has it too.
+    pub is_shared_by_copies: bool,
     /// Names of this folder, the last used first, without those given for one run.
     pub earlier: &'a [EarlierName],
 }
@@ -69,7 +71,7 @@ pub fn choose_name<E>(facts: &NameFacts<'_>, has_volumes: &dyn Fn(&str) -> Resul
         return Ok(NameChoice::Current);
     }
     if has_volumes(facts.name)? {
-        return ask_whose(facts.was_of_gone_folder);
+        return ask_whose(facts.was_of_gone_folder || facts.is_shared_by_copies);
     }
     for earlier in facts.earlier.iter().filter(|earlier| !earlier.is_unrelated && !earlier.is_taken) {
         if has_volumes(&earlier.name)? {
@@ -108,6 +110,7 @@ mod tests {
             has_containers: false,
             is_known: false,
             was_of_gone_folder: false,
+            is_shared_by_copies: false,
             earlier,
         }
     }
@@ -150,8 +153,19 @@ mod tests {
         assert_eq!(choose(&gone, &[]), NameChoice::Current, "there is nothing to lose");
         assert_eq!(choose(&NameFacts { is_known: true, ..gone.clone() }, &["new"]), NameChoice::Current);
         assert_eq!(choose(&NameFacts { has_containers: true, ..gone }, &["new"]), NameChoice::Current);
-        // A first start with this program, of a project that Compose started before.
-        assert_eq!(choose(&facts(NameOrigin::Folder, &[]), &["new"]), NameChoice::Current);
+        // A first start with this program, of a project that Compose started here, or in a copy.
+        let copied = NameFacts { is_shared_by_copies: true, ..facts(NameOrigin::Folder, &[]) };
+        assert_eq!(choose(&copied, &["new"]), NameChoice::AskWhose);
+        assert_eq!(choose(&copied, &[]), NameChoice::Current);
+        for certain in [
+            NameFacts { is_known: true, ..copied.clone() },
+            NameFacts { has_containers: true, ..copied.clone() },
+            NameFacts { origin: NameOrigin::Given, ..copied },
+        ] {
+            assert_eq!(choose(&certain, &["new"]), NameChoice::Current);
+        }
+        let own_file = facts(NameOrigin::EnvFile, &[]);
+        assert_eq!(choose(&own_file, &["new"]), NameChoice::Current);
     }
 
     #[test]
@@ -180,7 +194,7 @@ mod tests {
         #[test]
         fn no_two_folders_are_made_to_meet(
             origin in 0..4_usize,
-            flags in any::<[bool; 4]>(),
+            flags in any::<[bool; 5]>(),
             names in proptest::collection::vec((0..4_usize, 0..4_usize, any::<[bool; 3]>()), 0..4),
             full in any::<[bool; 4]>(),
         ) {
@@ -191,9 +205,10 @@ mod tests {
                     name: all[name].into(), origin: ORIGINS[origin], is_unrelated, is_doubtful, is_taken,
                 })
                 .collect();
-            let [is_taken, has_containers, is_known, was_of_gone_folder] = flags;
+            let [is_taken, has_containers, is_known, was_of_gone_folder, is_shared_by_copies] = flags;
             let facts = NameFacts {
-                is_taken, has_containers, is_known, was_of_gone_folder, ..facts(ORIGINS[origin], &earlier)
+                is_taken, has_containers, is_known, was_of_gone_folder, is_shared_by_copies,
+                ..facts(ORIGINS[origin], &earlier)
             };
             let volumes: Vec<&str> = all.into_iter().zip(full).filter(|(_, full)| *full).map(|(name, _)| name).collect();
             match choose(&facts, &volumes) {

@@ -43,21 +43,24 @@ pub(super) fn change<T: Serialize + DeserializeOwned>(
     disk::write_atomic(&state.join(name), &json)
 }
 
-/// Moves the records about files of the folder `from`, which is at `to` now.
-pub(super) fn move_folder<T: Serialize + DeserializeOwned>(
+/// Moves the records about files of folders that are at other paths now: path before, path now. All
+/// at once, because two folders may have changed places.
+pub(super) fn move_folders<T: Serialize + DeserializeOwned>(
     state: &Path,
     name: &str,
-    from: &Path,
-    to: &Path,
+    steps: &[(&Path, &Path)],
 ) -> Result<()> {
     disk::private_folder(state)?;
     let _lock = disk::lock(&state.join("moves.lock"), LIMIT)?;
     let files: BTreeMap<PathBuf, BTreeMap<String, T>> = read_all(state, name);
-    if !files.keys().any(|path| path.starts_with(from)) {
+    let moved = |path: &Path| steps.iter().find_map(|(from, to)| Some(to.join(path.strip_prefix(from).ok()?)));
+    let (left, stay): (Vec<_>, Vec<_>) = files.into_iter().partition(|(path, _)| moved(path).is_some());
+    if left.is_empty() {
         return Ok(());
     }
-    let moved = |path: PathBuf| path.strip_prefix(from).map(|below| to.join(below)).unwrap_or(path);
-    let files = files.into_iter().map(|(path, variables)| (moved(path), variables)).collect();
+    // What is known about a file that came there wins over the one that was there before.
+    let left = left.into_iter().map(|(path, variables)| (moved(&path).unwrap_or(path), variables));
+    let files: BTreeMap<_, _> = stay.into_iter().chain(left).collect();
     let json = serde_json::to_vec_pretty(&ByFile { schema: 1, files }).context(format!("write {name}"))?;
     disk::write_atomic(&state.join(name), &json)
 }

@@ -40,9 +40,9 @@ pub fn read(state: &Path, file: &Path) -> Vec<(String, u16, u16)> {
     moved.into_iter().map(|(variable, moved)| (variable, moved.from, moved.to)).collect()
 }
 
-/// Moves the records about files of the folder `from`, which is at `to` now.
-pub fn move_folder(state: &Path, from: &Path, to: &Path) -> Result<()> {
-    by_file::move_folder::<Moved>(state, FILE, from, to)
+/// Moves the records about files of folders: path before, path now.
+pub fn move_folders(state: &Path, steps: &[(&Path, &Path)]) -> Result<()> {
+    by_file::move_folders::<Moved>(state, FILE, steps)
 }
 
 #[cfg(test)]
@@ -65,6 +65,24 @@ mod tests {
         step(8000, 8001);
         step(9000, 9001);
         assert_eq!(read(&state, &file), [("A".to_owned(), 9000, 9001)]);
+    }
+
+    #[test]
+    fn two_folders_that_changed_places_keep_their_moves() {
+        let root = tempfile::tempdir().unwrap();
+        let root = crate::disk::real_path(root.path());
+        let (a, b) = (root.join("a"), root.join("b"));
+        for (dir, from) in [(&a, 1), (&b, 2)] {
+            std::fs::create_dir(dir).unwrap();
+            std::fs::write(dir.join(".env"), "").unwrap();
+            record(&root, &dir.join(".env"), &[("A".to_owned(), from, 9)]).unwrap();
+        }
+        move_folders(&root, &[(&a, &b), (&b, &a)]).unwrap();
+        assert_eq!(read(&root, &a.join(".env")), [("A".to_owned(), 2, 9)]);
+        assert_eq!(read(&root, &b.join(".env")), [("A".to_owned(), 1, 9)]);
+        // What came there wins over what was there.
+        move_folders(&root, &[(&a, &b)]).unwrap();
+        assert_eq!(read(&root, &b.join(".env")), [("A".to_owned(), 2, 9)]);
     }
 
     #[test]

@@ -47,9 +47,9 @@ pub fn read(state: &Path, file: &Path) -> BTreeMap<String, MovedValue> {
     by_file::read(state, FILE, file)
 }
 
-/// Moves the records about files of the folder `from`, which is at `to` now.
-pub fn move_folder(state: &Path, from: &Path, to: &Path) -> Result<()> {
-    by_file::move_folder::<MovedValue>(state, FILE, from, to)
+/// Moves the records about files of folders: path before, path now.
+pub fn move_folders(state: &Path, steps: &[(&Path, &Path)]) -> Result<()> {
+    by_file::move_folders::<MovedValue>(state, FILE, steps)
 }
 
 #[cfg(test)]
@@ -74,7 +74,7 @@ mod tests {
         step(WrittenForm::Absent("\n".into()), value("1"));
         assert_eq!(step(value("'5'"), value("'6'")).unwrap().was, value("'5'"));
         record(dir.path(), &file, "B", MovedValue { was: value("7"), now: value("8"), made: false }).unwrap();
-        move_folder(dir.path(), dir.path(), Path::new("/elsewhere")).unwrap();
+        move_folders(dir.path(), &[(dir.path(), Path::new("/elsewhere"))]).unwrap();
         assert_eq!(read(dir.path(), Path::new("/elsewhere/.env")).len(), 2);
         std::fs::write(dir.path().join(FILE), "{").unwrap();
         assert_eq!(read(dir.path(), &file), BTreeMap::new());

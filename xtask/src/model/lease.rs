@@ -115,6 +115,24 @@ impl Tenant {
     pub fn is_project(&self, project: &str, dir: &Path) -> bool {
         self.project == project && self.dir == dir
     }
+
+    fn moved(mut self, from: &Path, to: &Path) -> Tenant {
+        self.dir = to.to_path_buf();
+        if let Some(names) = &mut self.names
+            && let Ok(below) = names.path.strip_prefix(from)
+        {
+            names.path = to.join(below);
+        }
+        self
+    }
+
+    /// Adds the leases of services that have none.
+    fn add(&mut self, other: Tenant) {
+        let is_new = |lease: &Lease| self.ports_of(&lease.service, lease.target, lease.protocol).next().is_none();
+        let leases: Vec<Lease> = other.leases.into_iter().filter(is_new).collect();
+        self.leases.extend(leases);
+        self.range = self.range.or(other.range);
+    }
 }
 
 /// All leases of this user on this machine.
@@ -138,27 +156,27 @@ impl Leases {
         &mut self.tenants[at]
     }
 
-    /// Moves what is kept for `project` in the folder `from`, which is at `to` now. Something
-    /// may be kept for it there already: then the ports that were chosen there win.
-    pub fn move_tenant(&mut self, project: &str, from: &Path, to: &Path) {
-        let Some(at) = self.tenants.iter().position(|tenant| tenant.is_project(project, from)) else { return };
-        if let Some(there) = self.tenants.iter().position(|tenant| tenant.is_project(project, to)) {
-            let moved = self.tenants[at].clone();
-            let tenant = &mut self.tenants[there];
-            let is_new = |lease: &Lease| tenant.ports_of(&lease.service, lease.target, lease.protocol).next().is_none();
-            let leases: Vec<Lease> = moved.leases.into_iter().filter(is_new).collect();
-            tenant.leases.extend(leases);
-            tenant.range = tenant.range.or(moved.range);
-            self.tenants.remove(at);
-            return;
+    /// Moves what is kept for projects in folders that are at other paths now: project, path before,
+    /// path now. All at once, because two folders may have changed places. Something may be kept for
+    /// a project there already: then the ports that were chosen there win.
+    pub fn move_tenants(&mut self, steps: &[(String, &Path, &Path)]) {
+        let step_of = |tenant: &Tenant| steps.iter().find(|(project, from, _)| tenant.is_project(project, from));
+        let mut moved = Vec::new();
+        let mut stay = Vec::new();
+        for tenant in self.tenants.drain(..) {
+            match step_of(&tenant) {
+                Some((_, from, to)) => moved.push((stay.len(), tenant.moved(from, to))),
+                None => stay.push(tenant),
+            }
         }
-        let tenant = &mut self.tenants[at];
-        tenant.dir = to.to_path_buf();
-        if let Some(names) = &mut tenant.names
-            && let Ok(below) = names.path.strip_prefix(from)
-        {
-            names.path = to.join(below);
+        // From the end, so that the tenants before keep their order.
+        for (at, tenant) in moved.into_iter().rev() {
+            match stay.iter_mut().find(|there| there.is_project(&tenant.project, &tenant.dir)) {
+                Some(there) => there.add(tenant),
+                None => stay.insert(at, tenant),
+            }
         }
+        self.tenants = stay;
     }
 
     /// All tenants except the project of that name in that folder.

@@ -36,9 +36,9 @@ pub(super) fn other_leaseholder<'a>(leases: &'a Leases, name: &str, dir: &Path) 
 
 /// Another existing folder that was started under the project's name, if this one was not:
 /// its data stays when its leases are released.
-pub(super) fn other_recorded_folder<'a>(records: &'a Records, name: &str, dir: &Path) -> Option<&'a Path> {
+pub(super) fn other_recorded_folder(records: &Records, name: &str, dir: &Path) -> Option<PathBuf> {
     let is_here = records.of_folder(dir).any(|record| record.project == name);
-    records.other_folder(name, dir).filter(|_| !is_here)
+    if is_here { None } else { records.other_folder(name, dir) }
 }
 
 /// Another existing folder with leases under the project's name.
@@ -99,8 +99,17 @@ impl Project {
     /// nor leases under it: whatever the engine has of that name isn't this checkout's. A
     /// name on the command line is always used as given.
     pub(crate) fn name_owner(&self) -> Option<PathBuf> {
+        if self.ctx.options.project_name.is_some() { None } else { self.owner_of_name() }
+    }
+
+    /// The other checkout that owns the name on the command line.
+    pub(crate) fn owner_of_given_name(&self) -> Option<PathBuf> {
+        self.ctx.options.project_name.as_ref().and_then(|_| self.owner_of_name())
+    }
+
+    fn owner_of_name(&self) -> Option<PathBuf> {
         let (name, dir) = (&self.stack.name, self.real_dir());
-        if self.ctx.options.project_name.is_some() || self.own_containers().next().is_some() {
+        if self.own_containers().next().is_some() {
             return None;
         }
         // Both have leases if they were started before copies got their own names.
@@ -111,7 +120,7 @@ impl Project {
             return None;
         }
         if let Some(other) = other_recorded_folder(&self.records, name, &dir) {
-            return Some(other.to_path_buf());
+            return Some(other);
         }
         self.main_dir().filter(|_| self.is_secondary_checkout && self.main_name().as_ref() == Some(name))
     }
@@ -161,6 +170,9 @@ impl Project {
 
     /// Whether the folder was started under `name`, according to leases and records.
     pub(crate) fn is_known_as(&self, name: &str) -> bool {
+        if self.records.is_of_earlier_folder(name) {
+            return false;
+        }
         let dir = self.real_dir();
         let is_recorded = || self.records.of_folder(&dir).any(|record| record.project == name);
         self.leases.tenant(name, &dir).is_some_and(Tenant::is_stack) || is_recorded()
@@ -172,12 +184,14 @@ impl Project {
         self.is_taken(name, &self.leases) || self.main_name().as_deref() == Some(name)
     }
 
-    /// Whether another folder has leases, records or containers under `name`.
+    /// Whether another folder has leases, records or containers under `name`, if only one that was
+    /// moved away from the project's path.
     fn is_taken(&self, name: &str, leases: &Leases) -> bool {
         let dir = self.real_dir();
         let has_it = |tenant: &Tenant| tenant.project == name && tenant.dir != dir && tenant.is_stack();
         let mut containers = self.containers.iter().flatten();
         leases.tenants.iter().any(|tenant| has_it(tenant) && disk::is_folder(&tenant.dir))
+            || self.records.is_of_earlier_folder(name)
             || self.records.other_folder(name, &dir).is_some()
             || containers.any(|container| other_folder(container, name, &dir, &disk::is_folder).is_some())
     }

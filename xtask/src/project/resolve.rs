@@ -78,6 +78,7 @@ impl Project {
         let is_secondary_checkout = project.is_secondary_checkout
             || project.has_other_checkouts()
             || identity::other_leaseholder(&project.leases, &project.stack.name, &dir).is_some()
+            || project.records.is_of_earlier_folder(&project.stack.name)
             || identity::other_recorded_folder(&project.records, &project.stack.name, &dir).is_some();
         Project { is_secondary_checkout, ..project }
     }

@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::labels::{self, HOST_VARIABLE, LINK_VARIABLE, NETWORK, NETWORK_VARIABLE, is_host, link_network};
-use crate::model::{ComposeOptions, NameOrigin, NamesFile};
+use crate::model::{ComposeOptions, NameOrigin, NamesFile, Tenant};
 use crate::stack::{self, COMPOSE_FILE, SEPARATOR, default_separator};
 
 /// Adds what only the state folder knows: the names file that the project was started
@@ -30,7 +30,8 @@ pub(crate) fn started_context(ctx: &Context) -> Result<Context> {
     let ctx = ctx.with_vars(kept.map(|name| (PROJECT_NAME.to_owned(), name)));
     let mut leases = ctx.leases();
     records.apply_moves(&mut leases);
-    let mut tenants = leases.tenants.iter().filter(|tenant| tenant.dir == dir);
+    let is_own = |tenant: &&Tenant| tenant.dir == dir && !records.is_of_earlier_folder(&tenant.project);
+    let mut tenants = leases.tenants.iter().filter(is_own);
     let (Some(tenant), None) = (tenants.next(), tenants.next()) else { return Ok(ctx) };
     // A `.env` that git tracks has the main checkout's name in every checkout.
     let is_of_main = |name: &str| identity::main_checkout_name(&dir).as_deref() == Some(name);

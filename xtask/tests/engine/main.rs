@@ -39,6 +39,7 @@ mod readers;
 mod remote;
 mod rivals;
 mod same_data;
+mod same_data_swapped;
 mod services;
 mod swarm;
 mod twenty_worktrees;

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use crate::support::{Output, Project, Terminal, XTASK, command, docker, git, run};
 
 /// Folders beside each other, with one state folder. Projects are named after the first.
-struct Folders {
-    project: Project,
+pub(crate) struct Folders {
+    pub(crate) project: Project,
 }
 
 impl Folders {
     /// The first folder is a repository, if `is_repository`.
-    fn new(is_repository: bool) -> Folders {
+    pub(crate) fn new(is_repository: bool) -> Folders {
         let project = Project::new();
         let folders = Folders { project };
         folders.write_files(&folders.project.dir());
@@ -27,7 +27,7 @@ impl Folders {
     }
 
     /// A service with data. No network of its own: an engine has addresses for thirty.
-    fn write_files(&self, dir: &Path) {
+    pub(crate) fn write_files(&self, dir: &Path) {
         let port = self.project.port();
         let compose = format!(
             "services:\n  web:\n    image: engine-web\n    network_mode: bridge\n    ports: [\"${{WEB_PORT:-{port}}}:8080\"]\n    volumes: [data:/data]\nvolumes:\n  data:\n"
@@ -37,20 +37,20 @@ impl Folders {
         fs::write(dir.join(".gitignore"), ".env\n").unwrap();
     }
 
-    fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.project.name
     }
 
-    fn path(&self, folder: &str) -> PathBuf {
+    pub(crate) fn path(&self, folder: &str) -> PathBuf {
         self.project.home().join(folder)
     }
 
-    fn rename(&self, from: &str, to: &str) {
+    pub(crate) fn rename(&self, from: &str, to: &str) {
         fs::rename(self.path(from), self.path(to)).unwrap();
     }
 
     #[track_caller]
-    fn run(&self, folder: &str, words: &[&str]) -> Output {
+    pub(crate) fn run(&self, folder: &str, words: &[&str]) -> Output {
         let mut xtask = self.project.command(words);
         xtask.current_dir(self.path(folder));
         run(xtask)
@@ -58,7 +58,7 @@ impl Folders {
 
     /// Starts it, and expects this project at that port with those bytes in its volume.
     #[track_caller]
-    fn comes_back(&self, folder: &str, (name, port, mark): (&str, u16, &str)) {
+    pub(crate) fn comes_back(&self, folder: &str, (name, port, mark): (&str, u16, &str)) {
         let started = self.run(folder, &["start"]).exits(0);
         assert_eq!((published(name), marked(name).as_deref()), (port, Some(mark)), "{}", started.text());
         let model = compose_name(&self.path(folder));
@@ -67,23 +67,37 @@ impl Folders {
 
     /// Starts a project for the first time, and puts bytes into its volume: name, port, bytes.
     #[track_caller]
-    fn starts_new<'a>(&self, folder: &str, name: &'a str, mark: &'a str) -> (&'a str, u16, &'a str) {
+    pub(crate) fn starts_new<'a>(&self, folder: &str, name: &'a str, mark: &'a str) -> (&'a str, u16, &'a str) {
         let started = self.run(folder, &["start"]).exits(0);
         assert_eq!(marked(name), None, "{}", started.text());
+        self.mark(name, mark);
+        (name, published(name), mark)
+    }
+
+    /// Puts bytes into the volume of a project that runs.
+    pub(crate) fn mark(&self, name: &str, mark: &str) {
         let file = self.path("mark");
         fs::write(&file, mark).unwrap();
         docker(["cp", "-q", file.to_str().unwrap(), &format!("{name}-web-1:/data/mark")]).exits(0);
-        (name, published(name), mark)
+    }
+
+    /// The name under which the folder was started last, by `checkouts.json`.
+    pub(crate) fn name_of(&self, folder: &str) -> String {
+        let text = fs::read_to_string(self.path("state/checkouts.json")).unwrap();
+        let records: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let mut all = records["checkouts"].as_array().unwrap().iter().rev();
+        let record = all.find(|one| Path::new(one["dir"].as_str().unwrap()) == self.path(folder)).unwrap();
+        record["project"].as_str().unwrap().to_owned()
     }
 }
 
-fn published(name: &str) -> u16 {
+pub(crate) fn published(name: &str) -> u16 {
     let ports = docker(["port", &format!("{name}-web-1"), "8080/tcp"]).exits(0).stdout;
     ports.lines().next().unwrap().rsplit_once(':').unwrap().1.parse().unwrap()
 }
 
 /// The bytes in the project's volume, out of a tar archive.
-fn marked(name: &str) -> Option<String> {
+pub(crate) fn marked(name: &str) -> Option<String> {
     let archive = docker(["cp", &format!("{name}-web-1:/data/mark"), "-"]);
     let text = archive.stdout.split('\0').find(|part| part.starts_with("data of "))?;
     Some(text.to_owned())

@@ -353,10 +353,10 @@ fn stop_asks_before_volumes_and_says_what_is_left() {
     snapshot!("fake-stop-volumes", project.run("stop --volumes").exits(1));
     assert!(engine.state().changes.is_empty());
     snapshot!("fake-stop", project.run("stop --timeout 2").exits(0));
-    snapshot!("fake-stop-volumes-yes", project.run("stop --volumes --yes").exits(0));
+    snapshot!("fake-stop-volumes-yes", project.run("-p demo stop --volumes --yes").exits(0));
     let calls = project.calls();
     let downs: Vec<&str> = calls.lines().filter(|line| line.contains(" down")).collect();
-    assert_eq!(downs, ["docker compose down --timeout 2", "docker compose down --volumes"]);
+    assert_eq!(downs, ["docker compose down --timeout 2", "docker compose -p demo down --volumes"]);
 }
 
 #[test]

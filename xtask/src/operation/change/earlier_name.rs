@@ -22,6 +22,12 @@ pub(crate) fn keep_name(project: Project, writes: WriteMode) -> Result<(Project,
     if project.host.as_ref().is_some_and(|host| !host.is_container_host) {
         return Ok((project, writes));
     }
+    if let Some(other) = project.owner_of_given_name() {
+        let (name, other) = (ui::clean(&project.stack.name), project.ctx.show(&other));
+        ui::note(&format!(
+            "note: project {name} belongs to {other}: with -p this folder uses its containers and its data"
+        ));
+    }
     match choice(&project)? {
         NameChoice::Keep(earlier) => {
             let shown = ui::clean(&earlier);
@@ -51,9 +57,10 @@ fn choice(project: &Project) -> Result<NameChoice> {
         name,
         origin: project.name_origin(),
         is_taken: project.is_name_of_other_folder(name),
-        has_containers: project.own_containers().next().is_some(),
+        has_containers: project.own_containers().next().is_some() && !project.records.is_of_earlier_folder(name),
         is_known: project.is_known_as(name),
         was_of_gone_folder: !project.is_secondary_checkout && gone_folder(project, name).is_some(),
+        is_shared_by_copies: !project.is_secondary_checkout && !is_in_own_env_file(project),
         earlier: &earlier,
     };
     choose_name(&facts, &|name| volumes(&project.ctx, name).map(|volumes| !volumes.is_empty()))
@@ -61,10 +68,14 @@ fn choice(project: &Project) -> Result<NameChoice> {
 
 /// Refuses if nothing says that the volumes of the project's name are those of this folder.
 pub(crate) fn refuse_doubtful_volumes(project: &Project) -> Result<()> {
-    if project.host.as_ref().is_some_and(|host| !host.is_container_host) || choice(project)? != NameChoice::AskWhose {
+    if project.host.as_ref().is_some_and(|host| !host.is_container_host) {
         return Ok(());
     }
     let name = &project.stack.name;
+    let is_of_other = project.name_origin() != NameOrigin::Given && project.records.is_of_earlier_folder(name);
+    if !is_of_other && choice(project)? != NameChoice::AskWhose {
+        return Ok(());
+    }
     Err(Error::new(format!("{}; nothing was removed", doubt(project, name, &volumes(&project.ctx, name)?)))
         .hint(format!("to remove its data: `cargo xtask -p {} stop --volumes`", ui::quoted(name))))
 }
@@ -104,11 +115,15 @@ fn gone_folder(project: &Project, name: &str) -> Option<PathBuf> {
     };
     let of_records = || project.records.gone_folder(name, &dir).map(PathBuf::from);
     let found = of_containers().or_else(of_leases).or_else(of_records)?;
-    let is_own_file = match project.env_files.get(PROJECT_NAME) {
+    (!is_in_own_env_file(project)).then_some(found)
+}
+
+/// Whether an `.env` of this folder alone has the name.
+fn is_in_own_env_file(project: &Project) -> bool {
+    match project.env_files.get(PROJECT_NAME) {
         Some((_, Source::EnvFile { path, .. })) => !git::tracks(&path),
         _ => false,
-    };
-    (!is_own_file).then_some(found)
+    }
 }
 
 pub(super) fn volumes(ctx: &Context, name: &str) -> Result<Vec<String>> {
@@ -157,7 +172,8 @@ pub(super) fn use_volumes(project: &Project, name: &str) -> Result<bool> {
 
 fn doubt(project: &Project, name: &str, volumes: &[String]) -> String {
     let (ctx, dir) = (&project.ctx, project.real_dir());
-    let from = if project.records.of_folder(&dir).any(|record| record.project == name) {
+    let is_of_earlier = project.records.is_of_earlier_folder(name);
+    let from = if is_of_earlier || project.records.of_folder(&dir).any(|record| record.project == name) {
         "from another project that was in this folder before".to_owned()
     } else {
         let gone = gone_folder(project, name).map(|gone| format!("from {}, which is gone", ctx.show(&gone)));

@@ -1,6 +1,10 @@
 //! Keeps `checkouts.json` up: which folder each project name, and so its volumes, belongs to.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
 use crate::context::Context;
+use crate::ledger::checkouts::FolderMove;
 use crate::ledger::{self, checkouts};
 use crate::model::{CheckoutRecord, Leases};
 use crate::project::records::apply_moves;
@@ -19,13 +23,33 @@ pub(crate) fn follow_moves(project: Project) -> Project {
     leases::close(ledger);
     change_records(ctx, |records| checkouts::move_folders(records, moves));
     if let Ok(state) = ctx.state_dir() {
-        for step in moves {
-            // Without them only `--restore-ports` has nothing to restore.
-            drop(ledger::moves::move_folder(&state, &step.from, &step.to));
-            drop(ledger::values::move_folder(&state, &step.from, &step.to));
+        let steps: Vec<(&Path, &Path)> = moves.iter().map(|step| (step.from.as_path(), step.to.as_path())).collect();
+        // Without them only `--restore-ports` has nothing to restore.
+        drop(ledger::moves::move_folders(&state, &steps));
+        drop(ledger::values::move_folders(&state, &steps));
+    }
+    move_override_files(ctx, moves);
+    project.refreshed()
+}
+
+/// Moves the override files outside the projects. All at once, because two folders may have changed
+/// places.
+fn move_override_files(ctx: &Context, moves: &[FolderMove]) {
+    let file = |dir: &Path| ctx.override_file(dir, "").ok();
+    let mut found: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
+    for step in moves {
+        let (Some(from), Some(to)) = (file(&step.from), file(&step.to)) else { continue };
+        found.extend(disk::read_own(&from).ok().flatten().map(|bytes| (to, bytes)));
+    }
+    // A file that is at the new path belongs to another folder that was there.
+    for old in moves.iter().flat_map(|step| [&step.from, &step.to]).filter_map(|dir| file(dir)) {
+        drop(std::fs::remove_file(old));
+    }
+    for (to, bytes) in found {
+        if let Err(error) = disk::write_private(&to, &bytes) {
+            leases::warn_not_kept(&error);
         }
     }
-    project.refreshed()
 }
 
 /// Records that the project's name and volumes belong to its folder.

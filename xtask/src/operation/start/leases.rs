@@ -16,8 +16,9 @@ use crate::{disk, ports, stack};
 /// * a port on which another project is being started;
 /// * in a secondary checkout, a default port: it belongs to the main checkout, and this one
 ///   gets its own;
-/// * if ports may be moved without asking, a default port that another project has leased. A
-///   port that the user set explicitly can be used as long as it is free.
+/// * if ports may be moved without asking, or the project has a port of its own for it, a default
+///   port that another project has leased. A port that the user set explicitly can be used as
+///   long as it is free.
 pub fn unavailable_ports(checked: &CheckedProject, may_move: bool) -> BTreeMap<u16, String> {
     let ctx = &checked.ctx;
     let leases = ctx.leases();
@@ -37,7 +38,7 @@ pub fn unavailable_ports(checked: &CheckedProject, may_move: bool) -> BTreeMap<u
         let mut is_default = || defaults.include(row, port);
         let why = match other {
             Some(other) if is_starting(other, port, protocol) => Some(starting_reason(ctx, other)),
-            Some(other) if (may_move || checked.is_secondary_checkout) && is_default() => {
+            Some(other) if (may_move || kept.is_some() || checked.is_secondary_checkout) && is_default() => {
                 Some(lease_reason(ctx, other))
             }
             _ if checked.is_secondary_checkout && is_default() => {
@@ -49,6 +50,21 @@ pub fn unavailable_ports(checked: &CheckedProject, may_move: bool) -> BTreeMap<u
         unavailable.extend(why.map(|why| (port, why)));
     }
     unavailable
+}
+
+/// Whether each conflict is about a default port, in place of which this project has leased a free
+/// one: its `.env` with the ports was lost.
+pub fn has_own_ports(checked: &CheckedProject) -> bool {
+    let leases = checked.ctx.leases();
+    let Some(tenant) = leases.tenant(&checked.stack.name, &checked.real_dir()) else { return false };
+    let mut defaults = Defaults::new(checked);
+    let mut conflicts = checked.rows.iter().enumerate().filter(|(_, row)| row.verdict.is_conflict()).peekable();
+    conflicts.peek().is_some()
+        && conflicts.all(|(at, row)| {
+            let kept = ports::leased_port(tenant, &checked.rows, at);
+            let is_default = fixed_port(row).is_some_and(|port| kept != Some(port) && defaults.include(row, port));
+            is_default && kept.is_some() && row.suggestion == kept
+        })
 }
 
 /// The port of a row, if it is a single one and the engine binds it.

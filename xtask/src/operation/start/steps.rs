@@ -203,10 +203,12 @@ impl<'a> Start<'a> {
         if !unavailable.is_empty() {
             unavailable.extend(self.refused.clone());
             checked = checked.judge(&unavailable);
-            if checked.is_secondary_checkout {
-                // The policy for conflicts doesn't apply: it gets its own ports.
-                how = OnConflict::Reassign;
-            }
+            // The policy for conflicts doesn't apply to a secondary checkout: it gets its own ports.
+            how = if checked.is_secondary_checkout {
+                OnConflict::Reassign
+            } else {
+                conflicts::policy(self.options.on_conflict, &checked)
+            };
         }
         let checked = Box::new(checked.only_services(&self.options.up.services)?);
         Ok(if checked.has_conflicts() { Step::Resolve(checked, how) } else { Step::Launch(checked) })
