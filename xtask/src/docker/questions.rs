@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::http::escape;
 use super::{Engine, EngineError};
 use crate::model::{Container, Network, State, Swarm};
-use crate::parse::engine::{self, Detail, EngineVersion, Image, Info};
+use crate::parse::engine::{self, Detail, EngineKind, EngineVersion, Image, Info};
 
 const CONTAINERS: &str = "/containers/json?all=1";
 /// With more containers that restart all the time, the rest is left without ports.
@@ -45,14 +45,27 @@ impl Engine {
     }
 
     /// Between two runs of a container that crashes the engine lists no ports for it, but it
-    /// will want them again in a moment.
+    /// will want them again in a moment. Podman lists them, and calls it exited.
     fn with_wanted_ports(&self, mut containers: Vec<Container>) -> Vec<Container> {
         let is_between =
             |container: &&mut Container| container.state == State::Restarting && container.bindings.is_empty();
         for container in containers.iter_mut().filter(is_between).take(MAX_RESTARTING) {
             container.bindings = self.detail(&container.id).map(|detail| detail.wanted).unwrap_or_default();
         }
+        if matches!(self.kind(), Ok(EngineKind::Podman(_))) {
+            let has_just_ended =
+                |container: &&mut Container| container.has_just_ended() && !container.bindings.is_empty();
+            for container in containers.iter_mut().filter(has_just_ended).take(MAX_RESTARTING) {
+                if self.podman_restarts(&container.id).unwrap_or_default() {
+                    container.state = State::Restarting;
+                }
+            }
+        }
         containers
+    }
+
+    fn podman_restarts(&self, id: &str) -> Result<bool, EngineError> {
+        Ok(engine::podman_restarts(&self.get(&format!("/v4.0.0/libpod/containers/{}/json", escape(id)))?)?)
     }
 
     pub fn detail(&self, id: &str) -> Result<Detail, EngineError> {

@@ -79,6 +79,15 @@ impl Container {
         self.project.as_deref() == Some(project) && self.is_from_folder(dir)
     }
 
+    /// Whether it ended within the last seconds, as far as its status tells.
+    pub fn has_just_ended(&self) -> bool {
+        let age = self.status.strip_prefix("Exited (").and_then(|rest| rest.split_once(") "));
+        let is_young = |age: &str| {
+            age == "Less than a second ago" || age.ends_with(" second ago") || age.ends_with(" seconds ago")
+        };
+        self.state == State::Exited && age.is_some_and(|(_, age)| is_young(age))
+    }
+
     /// The ports that the engine holds for it now. In a state without ports these are
     /// none, although the engine may still list bindings.
     pub fn held(&self) -> impl Iterator<Item = &Binding> {

@@ -2,7 +2,8 @@
 //!
 //! systemd puts a service into `…/NAME.service` (systemd.unit(5),
 //! systemd-cgls(1)); engines put a container into `docker-ID.scope`,
-//! `/docker/ID`, `libpod-ID.scope` or `…/cri-containerd-ID.scope`.
+//! `/docker/ID`, `libpod-ID.scope`, `/libpod_parent/libpod-ID` (Podman without systemd)
+//! or `…/cri-containerd-ID.scope`.
 
 use crate::model::{Unit, is_full_id};
 
@@ -28,7 +29,10 @@ pub fn manager(path: &str) -> Option<Manager> {
 }
 
 fn container(part: &str) -> Option<&str> {
-    let inner = part.strip_suffix(".scope").map_or(part, |scope| scope.rsplit_once('-').map_or(scope, |(_, id)| id));
+    let inner = match part.strip_suffix(".scope") {
+        Some(scope) => scope.rsplit_once('-').map_or(scope, |(_, id)| id),
+        None => part.strip_prefix("libpod-").unwrap_or(part),
+    };
     is_full_id(inner).then_some(inner)
 }
 
@@ -54,6 +58,9 @@ mod tests {
             (format!("/system.slice/docker-{id}.scope"), Some(Manager::Container(id.clone()))),
             (format!("/docker/{id}"), Some(Manager::Container(id.clone()))),
             (format!("/docker/{id}/init"), Some(Manager::Container(id.clone()))),
+            (format!("/libpod_parent/libpod-{id}"), Some(Manager::Container(id.clone()))),
+            (format!("/libpod_parent/libpod-{id}/container"), Some(Manager::Container(id.clone()))),
+            ("/libpod_parent/conmon".to_owned(), None),
             (
                 format!("/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{id}.scope"),
                 Some(Manager::Container(id)),

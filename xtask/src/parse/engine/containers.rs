@@ -159,7 +159,8 @@ fn state(word: &str) -> State {
         "paused" => State::Paused,
         "restarting" => State::Restarting,
         "removing" => State::Removing,
-        "exited" => State::Exited,
+        // Podman 5 says `stopped` of one that its restart policy is about to start again.
+        "exited" | "stopped" => State::Exited,
         "dead" => State::Dead,
         _ => State::Created,
     }

@@ -122,9 +122,71 @@ pub fn detail(json: &[u8]) -> Result<Detail> {
     })
 }
 
+/// Whether Podman, which has no word for it, is about to start an ended container again: its
+/// restart policy has done so before, it applies to this end, and no user stopped the container.
+/// Reads libpod's own description, which alone tells the last.
+pub fn podman_restarts(json: &[u8]) -> Result<bool> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Libpod {
+        state: LibpodState,
+        #[serde(default)]
+        restart_count: u64,
+        #[serde(default)]
+        host_config: LibpodHost,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct LibpodState {
+        #[serde(default)]
+        exit_code: i64,
+        #[serde(default)]
+        stopped_by_user: bool,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct LibpodHost {
+        #[serde(default)]
+        restart_policy: Policy,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Policy {
+        #[serde(default)]
+        name: String,
+        #[serde(default)]
+        maximum_retry_count: u64,
+    }
+    let api: Libpod = serde_json::from_slice(json).context("read Podman's description of a container")?;
+    let policy = api.host_config.restart_policy;
+    let applies = match policy.name.as_str() {
+        "always" | "unless-stopped" => true,
+        "on-failure" => {
+            let has_retries = policy.maximum_retry_count == 0 || api.restart_count < policy.maximum_retry_count;
+            api.state.exit_code != 0 && has_retries
+        }
+        _ => false,
+    };
+    Ok(applies && api.restart_count > 0 && !api.state.stopped_by_user)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn podman_restarts_by_policy_and_never_what_a_user_stopped() {
+        let told = |policy: &str, most: u64, count: u64, code: i64, user: bool| {
+            let json = serde_json::json!({ "State": { "ExitCode": code, "StoppedByUser": user }, "RestartCount": count,
+                "HostConfig": { "RestartPolicy": { "Name": policy, "MaximumRetryCount": most } } });
+            podman_restarts(json.to_string().as_bytes()).unwrap()
+        };
+        assert!(told("always", 0, 9, 1, false) && told("unless-stopped", 0, 1, 0, false));
+        assert!(told("on-failure", 0, 9, 1, false) && told("on-failure", 3, 2, 1, false));
+        assert!(!told("on-failure", 3, 3, 1, false) && !told("on-failure", 0, 2, 0, false));
+        assert!(!told("always", 0, 9, 1, true), "`podman stop`");
+        assert!(!told("always", 0, 0, 1, false) && !told("no", 0, 9, 1, false) && !told("", 0, 9, 1, false));
+    }
     use crate::model::Protocol;
 
     #[test]
@@ -146,6 +208,33 @@ mod tests {
             environment: [("POSTGRES_USER", "shop"), ("URL", "a=b")].map(|(k, v)| (k.into(), v.into())).into(),
         };
         assert_eq!(detail(json).unwrap(), want);
+    }
+
+    #[test]
+    fn a_crash_loop_of_podman_is_recognised_in_what_podman_answers() {
+        for (list, inspect) in [
+            (
+                include_bytes!("../../../tests/fixtures/engines/podman-5/containers.json").as_slice(),
+                include_str!("../../../tests/fixtures/engines/podman-5/inspect.json"),
+            ),
+            (
+                include_bytes!("../../../tests/fixtures/engines/podman-6/containers.json").as_slice(),
+                include_str!("../../../tests/fixtures/engines/podman-6/inspect.json"),
+            ),
+        ] {
+            let ended = crate::parse::engine::containers(list).unwrap();
+            let ended: Vec<_> = ended.iter().filter(|one| one.has_just_ended()).map(|one| one.name.as_str()).collect();
+            assert_eq!(ended, ["fx-flapping"]);
+            let found: serde_json::Value = serde_json::from_str(inspect).unwrap();
+            let values: Vec<_> =
+                found.as_array().cloned().unwrap_or_else(|| found.as_object().unwrap().values().cloned().collect());
+            let restarts: Vec<_> = values
+                .iter()
+                .filter(|one| podman_restarts(one.to_string().as_bytes()).unwrap_or_default())
+                .map(|one| one["Name"].as_str().unwrap())
+                .collect();
+            assert_eq!(restarts, ["/fx-flapping"]);
+        }
     }
 
     #[test]

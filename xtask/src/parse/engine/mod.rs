@@ -14,7 +14,7 @@ pub use about::{EngineKind, EngineVersion, Info, info, kind_of_server, version};
 pub use containers::containers;
 pub use error_message::error_message;
 pub use images::{Image, image, images};
-pub use inspect::{Detail, detail};
+pub use inspect::{Detail, detail, podman_restarts};
 pub use networks::{network, networks, podman_interfaces};
 pub use services::services;
 pub use volumes::volumes;
