@@ -64,8 +64,21 @@ impl Engine {
         containers
     }
 
+    /// Podman 5.8 does not say whether a user stopped it (no `StoppedByUser`), so it is watched:
+    /// a container that crashes starts again within a second.
     fn podman_restarts(&self, id: &str) -> Result<bool, EngineError> {
-        Ok(engine::podman_restarts(&self.get(&format!("/v4.0.0/libpod/containers/{}/json", escape(id)))?)?)
+        let before = self.detail(id)?;
+        if !engine::podman_restarts(&self.get(&format!("/v4.0.0/libpod/containers/{}/json", escape(id)))?)? {
+            return Ok(false);
+        }
+        for _ in 0..15 {
+            let now = self.detail(id)?;
+            if now.restarts > before.restarts || now.pid.is_some() {
+                return Ok(true);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        Ok(false)
     }
 
     pub fn detail(&self, id: &str) -> Result<Detail, EngineError> {
