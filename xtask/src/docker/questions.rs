@@ -1,6 +1,7 @@
 //! The queries to the engine, one function per endpoint.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use super::http::escape;
 use super::{Engine, EngineError};
@@ -10,6 +11,9 @@ use crate::parse::engine::{self, Detail, EngineKind, EngineVersion, Image, Info}
 const CONTAINERS: &str = "/containers/json?all=1";
 /// With more containers that restart all the time, the rest is left without ports.
 const MAX_RESTARTING: usize = 50;
+/// Podman starts a container that crashes again within this time.
+const PODMAN_RESTART: Duration = Duration::from_millis(1500);
+const POLL: Duration = Duration::from_millis(100);
 
 impl Engine {
     pub fn info(&self) -> Result<Info, EngineError> {
@@ -64,19 +68,19 @@ impl Engine {
         containers
     }
 
-    /// Podman 5.8 does not say whether a user stopped it (no `StoppedByUser`), so it is watched:
-    /// a container that crashes starts again within a second.
+    /// Podman 5.8 does not say whether a user stopped it (no `StoppedByUser`), so it is watched.
     fn podman_restarts(&self, id: &str) -> Result<bool, EngineError> {
         let before = self.detail(id)?;
         if !engine::podman_restarts(&self.get(&format!("/v4.0.0/libpod/containers/{}/json", escape(id)))?)? {
             return Ok(false);
         }
-        for _ in 0..15 {
+        let deadline = Instant::now() + PODMAN_RESTART;
+        while Instant::now() < deadline {
             let now = self.detail(id)?;
             if now.restarts > before.restarts || now.pid.is_some() {
                 return Ok(true);
             }
-            std::thread::sleep(std::time::Duration::from_millis(100));
+            std::thread::sleep(POLL);
         }
         Ok(false)
     }
