@@ -32,11 +32,11 @@ pub(crate) enum Resolution {
 
 /// What to do about conflicts: as requested, otherwise as the project's settings say. A
 /// secondary checkout takes its own ports without being asked, and so does any project that has
-/// leased them.
-pub(crate) fn policy(asked: Option<OnConflict>, checked: &CheckedProject) -> OnConflict {
+/// leased them, unless it is moving its ports back.
+pub(crate) fn policy(asked: Option<OnConflict>, moves_back: bool, checked: &CheckedProject) -> OnConflict {
     let default = if checked.ctx.is_interactive() { OnConflict::Ask } else { OnConflict::Fail };
     let how = asked.or(checked.settings.on_conflict);
-    let takes_own = || checked.is_secondary_checkout || leases::has_own_ports(checked);
+    let takes_own = || checked.is_secondary_checkout || (!moves_back && leases::has_own_ports(checked));
     let how = how.unwrap_or_else(|| if takes_own() { OnConflict::Reassign } else { default });
     // Without a terminal the user can't be asked.
     if how == OnConflict::Ask { default } else { how }

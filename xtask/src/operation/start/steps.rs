@@ -189,6 +189,10 @@ impl<'a> Start<'a> {
         Ok(checked.judge(&self.refused))
     }
 
+    fn policy(&self, checked: &CheckedProject) -> OnConflict {
+        conflicts::policy(self.options.on_conflict, self.options.restore_ports, checked)
+    }
+
     fn check(&mut self) -> Result<Step> {
         if self.attempts == ATTEMPTS {
             return self.give_up();
@@ -198,17 +202,13 @@ impl<'a> Start<'a> {
             self.project = self.project.refreshed();
         }
         let mut checked = wait_while_busy(self.check_ports()?, &self.refused);
-        let mut how = conflicts::policy(self.options.on_conflict, &checked);
+        let mut how = self.policy(&checked);
         let mut unavailable = leases::unavailable_ports(&checked, how == OnConflict::Reassign);
         if !unavailable.is_empty() {
             unavailable.extend(self.refused.clone());
             checked = checked.judge(&unavailable);
             // The policy for conflicts doesn't apply to a secondary checkout: it gets its own ports.
-            how = if checked.is_secondary_checkout {
-                OnConflict::Reassign
-            } else {
-                conflicts::policy(self.options.on_conflict, &checked)
-            };
+            how = if checked.is_secondary_checkout { OnConflict::Reassign } else { self.policy(&checked) };
         }
         let checked = Box::new(checked.only_services(&self.options.up.services)?);
         Ok(if checked.has_conflicts() { Step::Resolve(checked, how) } else { Step::Launch(checked) })
