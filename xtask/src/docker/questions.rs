@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use super::http::escape;
 use super::{Engine, EngineError};
-use crate::model::{Container, Network, State, Swarm};
+use crate::model::{Container, Network, State, Swarm, Version};
 use crate::parse::engine::{self, Detail, EngineKind, EngineVersion, Image, Info};
 
 const CONTAINERS: &str = "/containers/json?all=1";
 /// With more containers that restart all the time, the rest is left without ports.
 const MAX_RESTARTING: usize = 50;
+/// Likewise for the health of containers of Podman 5.
+const MAX_UNKNOWN_HEALTH: usize = 100;
 /// Podman starts a container that crashes again within this time.
 const PODMAN_RESTART: Duration = Duration::from_millis(1500);
 const POLL: Duration = Duration::from_millis(100);
@@ -56,7 +58,14 @@ impl Engine {
         for container in containers.iter_mut().filter(is_between).take(MAX_RESTARTING) {
             container.bindings = self.detail(&container.id).map(|detail| detail.wanted).unwrap_or_default();
         }
-        if matches!(self.kind(), Ok(EngineKind::Podman(_))) {
+        if let Ok(EngineKind::Podman(version)) = self.kind() {
+            // Only later versions say it in the status.
+            let is_unknown = |container: &&mut Container| {
+                version < Version(6, 0, 0) && container.state == State::Running && container.health.is_none()
+            };
+            for container in containers.iter_mut().filter(is_unknown).take(MAX_UNKNOWN_HEALTH) {
+                container.health = self.detail(&container.id).ok().and_then(|detail| detail.health);
+            }
             let has_just_ended =
                 |container: &&mut Container| container.has_just_ended() && !container.bindings.is_empty();
             for container in containers.iter_mut().filter(has_just_ended).take(MAX_RESTARTING) {

@@ -131,3 +131,16 @@ fn external_networks_and_volumes_that_are_missing_are_named() {
     engine.state().volumes.push(json!({ "Name": "shared data" }));
     assert_eq!(one(&diagnose(&project, "external").exits(0), "external.exists")["status"], json!("ok"));
 }
+
+/// Podman 5's list says only that a container is up; its description knows more.
+#[test]
+fn the_health_of_a_container_of_podman_5_is_asked_for() {
+    for (server, state) in [(PODMAN_5, "unhealthy"), (PODMAN_6, "running")] {
+        let (project, engine) = on(server, false);
+        own_at(&project, &engine, "0.0.0.0");
+        let detail = json!({ "State": { "Status": "running", "Pid": 1, "Health": { "Status": "unhealthy" } } });
+        engine.state().details.insert("demo-web-id".into(), detail);
+        let ls = project.run("ls").exits(0);
+        assert!(ls.stdout.contains(state), "{server}: {ls}");
+    }
+}

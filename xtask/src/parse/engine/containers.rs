@@ -166,7 +166,7 @@ fn state(word: &str) -> State {
     }
 }
 
-fn health_of_word(word: &str) -> Option<Health> {
+pub(super) fn health_of_word(word: &str) -> Option<Health> {
     [Health::Healthy, Health::Unhealthy, Health::Starting].into_iter().find(|health| health.as_str() == word)
 }
 

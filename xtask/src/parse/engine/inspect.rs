@@ -5,8 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::Deserialize;
 
+use super::containers::health_of_word;
 use crate::error::{Context, Result};
-use crate::model::Binding;
+use crate::model::{Binding, Health};
 
 /// The details that explain a container's state.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,6 +20,8 @@ pub struct Detail {
     pub error: String,
     /// The kernel killed it because memory ran out.
     pub out_of_memory: bool,
+    /// `None` without a healthcheck.
+    pub health: Option<Health>,
     /// Output of the last healthcheck, otherwise empty.
     pub check_output: String,
     /// How often its restart policy restarted it.
@@ -94,6 +97,8 @@ struct ApiState {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ApiHealth {
+    #[serde(default)]
+    status: String,
     log: Option<Vec<ApiCheck>>,
 }
 
@@ -105,6 +110,7 @@ struct ApiCheck {
 
 pub fn detail(json: &[u8]) -> Result<Detail> {
     let api: ApiInspect = serde_json::from_slice(json).context("read the engine's description of a container")?;
+    let health = api.state.health.as_ref().and_then(|health| health_of_word(&health.status));
     let last = api.state.health.and_then(|health| health.log?.pop()).and_then(|check| check.output);
     let bindings = api.host_config.port_bindings.unwrap_or_default();
     let hosts = bindings.iter().flat_map(|(target, hosts)| hosts.iter().flatten().map(|host| (target.as_str(), host)));
@@ -116,6 +122,7 @@ pub fn detail(json: &[u8]) -> Result<Detail> {
         exit_code: api.state.exit_code,
         error: api.state.error,
         out_of_memory: api.state.oom_killed,
+        health,
         check_output: last.unwrap_or_default().trim().to_owned(),
         restarts: api.restart_count,
         wanted: hosts.flat_map(wanted).collect(),
@@ -192,7 +199,7 @@ mod tests {
     #[test]
     fn a_failed_start_tells_why() {
         let json = br#"{"State":{"ExitCode":128,"Error":"no","OOMKilled":false,
-            "Health":{"Log":[{"Output":"old"},{"Output":" refused\n"}]}},"RestartCount":2,
+            "Health":{"Status":"unhealthy","Log":[{"Output":"old"},{"Output":" refused\n"}]}},"RestartCount":2,
             "HostConfig":{"PortBindings":{"80/tcp":[{"HostIp":"","HostPort":"8000"},{"HostIp":"::1","HostPort":""}],
                 "90/tcp":null}},"Config":{"Env":["POSTGRES_USER=shop","URL=a=b","BARE"]}}"#;
         let binding =
@@ -202,6 +209,7 @@ mod tests {
             exit_code: 128,
             error: "no".into(),
             out_of_memory: false,
+            health: Some(Health::Unhealthy),
             check_output: "refused".into(),
             restarts: 2,
             wanted: vec![binding("0.0.0.0"), binding("::")],
