@@ -110,4 +110,5 @@ mod swarm;
 mod tracked;
 #[cfg(target_os = "linux")]
 mod who;
+#[cfg(unix)]
 mod wider_reach;
