@@ -1,6 +1,7 @@
 //! Linux: netlink for sockets, /proc for their processes, pidfd for signals.
 
 mod nat;
+mod netlink;
 mod network;
 mod probe;
 mod proc;

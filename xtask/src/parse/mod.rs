@@ -21,6 +21,7 @@ pub mod interpolate;
 pub mod ip_table;
 pub mod iptables_save;
 pub mod lsof;
+pub mod netlink;
 pub mod netsh;
 pub mod netstat;
 pub mod nft_chains;

@@ -1,18 +1,14 @@
 //! The chains of nftables over netlink, as bytes: encodes the request, decodes the answer.
 //!
-//! Layouts from `linux/netlink.h`, `linux/netfilter/nfnetlink.h` and
-//! `linux/netfilter/nf_tables.h`; numbers in attributes are in network byte order.
+//! Layouts from `linux/netfilter/nfnetlink.h` and `linux/netfilter/nf_tables.h`; numbers in
+//! attributes are in network byte order.
+
+use super::netlink::{self, Part, attributes};
 
 /// `NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN`.
 const GET_CHAIN: u16 = 0x0a04;
 /// `NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN`.
 const NEW_CHAIN: u16 = 0x0a03;
-/// `NLM_F_REQUEST | NLM_F_DUMP`.
-const DUMP: u16 = 0x301;
-const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
-/// Length of `struct nlmsghdr`.
-const HEADER: usize = 16;
 /// Length of `struct nfgenmsg`.
 const FAMILY_HEADER: usize = 4;
 
@@ -39,58 +35,24 @@ pub struct BaseChain {
 
 /// A request for the chains of all families.
 pub fn request() -> Vec<u8> {
-    let length = HEADER + FAMILY_HEADER;
-    let mut bytes = Vec::with_capacity(length);
-    bytes.extend(u32::try_from(length).unwrap_or_default().to_ne_bytes());
-    bytes.extend(GET_CHAIN.to_ne_bytes());
-    bytes.extend(DUMP.to_ne_bytes());
-    bytes.resize(length, 0);
-    bytes
+    netlink::dump_request(GET_CHAIN, &[0; FAMILY_HEADER])
 }
 
-/// The content of one datagram of the answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
-    /// More datagrams follow.
-    More(Vec<BaseChain>),
-    Last(Vec<BaseChain>),
-    /// The number is an `errno`.
-    Refused(i32),
-}
-
-/// Reads one datagram. Damaged messages are skipped; it never panics.
-pub fn part(mut bytes: &[u8]) -> Part {
-    let mut chains = Vec::new();
-    while let (Some(length), Some(kind)) = (u32_at(bytes, 0), u16_at(bytes, 4)) {
-        let length = length as usize;
-        if length < HEADER || length > bytes.len() {
-            break;
-        }
-        let body = &bytes[HEADER..length];
-        match kind {
-            NLMSG_DONE => return Part::Last(chains),
-            NLMSG_ERROR => {
-                let code = u32_at(body, 0).map_or(0, u32::cast_signed);
-                return Part::Refused(code.saturating_neg());
-            }
-            NEW_CHAIN => chains.extend(chain(body)),
-            _ => {}
-        }
-        bytes = bytes.get(align(length)..).unwrap_or_default();
-    }
-    Part::More(chains)
+/// Reads one datagram of the answer.
+pub fn part(bytes: &[u8]) -> Part<BaseChain> {
+    netlink::part(bytes, NEW_CHAIN, chain)
 }
 
 /// `None` for a chain that only rules jump to.
 fn chain(body: &[u8]) -> Option<BaseChain> {
     let (mut table, mut name, mut kind, mut hook) = (None, None, None, None);
     for (attribute, value) in attributes(body.get(FAMILY_HEADER..)?) {
-        match attribute {
+        match attribute & TYPE_MASK {
             CHAIN_TABLE => table = Some(text(value)),
             CHAIN_NAME => name = Some(text(value)),
             CHAIN_TYPE => kind = Some(text(value)),
             CHAIN_HOOK => {
-                let number = attributes(value).find(|(attribute, _)| *attribute == HOOK_NUMBER);
+                let number = attributes(value).find(|(attribute, _)| attribute & TYPE_MASK == HOOK_NUMBER);
                 hook = number.and_then(|(_, value)| Some(u32::from_be_bytes(value.get(..4)?.try_into().ok()?)));
             }
             _ => {}
@@ -99,42 +61,22 @@ fn chain(body: &[u8]) -> Option<BaseChain> {
     Some(BaseChain { family: *body.first()?, table: table?, name: name?, kind: kind?, hook: hook? })
 }
 
-fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
-    std::iter::from_fn(move || {
-        let (length, kind) = (usize::from(u16_at(bytes, 0)?), u16_at(bytes, 2)?);
-        let value = bytes.get(4..length)?;
-        bytes = bytes.get(align(length)..).unwrap_or_default();
-        Some((kind & TYPE_MASK, value))
-    })
-}
-
 /// Ends with a zero byte.
 fn text(value: &[u8]) -> String {
     let end = value.iter().position(|byte| *byte == 0).unwrap_or(value.len());
     String::from_utf8_lossy(&value[..end]).into_owned()
 }
 
-fn align(length: usize) -> usize {
-    length.next_multiple_of(4)
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parse::netlink::{DONE, ERROR, HEADER};
 
     fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
         let mut bytes = u16::try_from(value.len() + 4).unwrap().to_ne_bytes().to_vec();
         bytes.extend(kind.to_ne_bytes());
         bytes.extend(value);
-        bytes.resize(align(bytes.len()), 0);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
         bytes
     }
 
@@ -164,9 +106,9 @@ mod tests {
         let want =
             BaseChain { family: 1, table: "firewalld".into(), name: "nat_OUTPUT".into(), kind: "nat".into(), hook: 3 };
         assert_eq!(part(&bytes), Part::More(vec![want.clone()]));
-        let bytes = [new_chain(Some(3)), message(NLMSG_DONE, &[0; 4])].concat();
+        let bytes = [new_chain(Some(3)), message(DONE, &[0; 4])].concat();
         assert_eq!(part(&bytes), Part::Last(vec![want]));
-        assert_eq!(part(&message(NLMSG_ERROR, &(-1i32).to_ne_bytes())), Part::Refused(1));
+        assert_eq!(part(&message(ERROR, &(-1i32).to_ne_bytes())), Part::Refused(1));
     }
 
     #[test]

@@ -1,20 +1,17 @@
 //! The kernel's socket tables over netlink, as bytes: encodes requests, decodes rows.
 //!
-//! Layouts from `linux/netlink.h`, `linux/sock_diag.h` and `linux/inet_diag.h`; integers
-//! are in host byte order, except ports and addresses. This takes a hundredth of the time
+//! Layouts from `linux/sock_diag.h` and `linux/inet_diag.h`; integers are in host byte order,
+//! except ports and addresses. This takes a hundredth of the time
 //! of `/proc/net/tcp`: with the LISTEN filter the kernel does not walk its table of
 //! connections.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::netlink::{self, Part, attributes, u32_at};
 use crate::model::{Protocol, SocketState};
 
 /// `SOCK_DIAG_BY_FAMILY`.
 const BY_FAMILY: u16 = 20;
-/// `NLM_F_REQUEST | NLM_F_DUMP`.
-const DUMP: u16 = 0x301;
-const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
 /// `INET_DIAG_SKV6ONLY`.
 const ATTR_V6_ONLY: u16 = 11;
 /// `INET_DIAG_CGROUP_ID`, since Linux 5.9.
@@ -73,50 +70,17 @@ impl Row {
 
 /// A dump request; `port` 0 = every local port.
 pub fn request(family: u8, protocol: u8, states: u32, port: u16) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(72);
-    bytes.extend(72u32.to_ne_bytes());
-    bytes.extend(BY_FAMILY.to_ne_bytes());
-    bytes.extend(DUMP.to_ne_bytes());
-    bytes.extend([0; 8]); // sequence, sender: the socket is used for one dump at a time
-    bytes.extend([family, protocol, 0, 0]);
-    bytes.extend(states.to_ne_bytes());
-    bytes.extend(port.to_be_bytes());
-    bytes.resize(72, 0);
-    bytes
+    // `struct inet_diag_req_v2`.
+    let mut body = vec![family, protocol, 0, 0];
+    body.extend(states.to_ne_bytes());
+    body.extend(port.to_be_bytes());
+    body.resize(56, 0);
+    netlink::dump_request(BY_FAMILY, &body)
 }
 
-/// The content of one datagram of the answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
-    /// Rows, and more datagrams follow.
-    More(Vec<Row>),
-    /// The last rows.
-    Last(Vec<Row>),
-    /// The kernel refused; the number is its `errno`.
-    Refused(i32),
-}
-
-/// Reads one datagram. Damaged messages are skipped; it never panics.
-pub fn part(mut bytes: &[u8]) -> Part {
-    let mut rows = Vec::new();
-    while let (Some(length), Some(kind)) = (u32_at(bytes, 0), u16_at(bytes, 4)) {
-        let length = length as usize;
-        if length < 16 || length > bytes.len() {
-            break;
-        }
-        let body = &bytes[16..length];
-        match kind {
-            NLMSG_DONE => return Part::Last(rows),
-            NLMSG_ERROR => {
-                let code = u32_at(body, 0).map_or(0, u32::cast_signed);
-                return Part::Refused(code.saturating_neg());
-            }
-            BY_FAMILY => rows.extend(row(body)),
-            _ => {}
-        }
-        bytes = bytes.get(align(length)..).unwrap_or_default();
-    }
-    Part::More(rows)
+/// Reads one datagram of the answer.
+pub fn part(bytes: &[u8]) -> Part<Row> {
+    netlink::part(bytes, BY_FAMILY, row)
 }
 
 /// `struct inet_diag_msg` (72 bytes) and its attributes.
@@ -137,30 +101,14 @@ fn row(body: &[u8]) -> Option<Row> {
         v6_only: None,
         cgroup: None,
     };
-    let mut attributes = body.get(72..)?;
-    while let (Some(length), Some(kind)) = (u16_at(attributes, 0), u16_at(attributes, 2)) {
-        let length = usize::from(length);
-        let Some(value) = attributes.get(4..length) else { break };
+    for (kind, value) in attributes(body.get(72..)?) {
         match kind {
             ATTR_V6_ONLY => row.v6_only = value.first().map(|flag| *flag != 0),
             ATTR_CGROUP => row.cgroup = value.get(..8).and_then(|v| v.try_into().ok()).map(u64::from_ne_bytes),
             _ => {}
         }
-        attributes = attributes.get(align(length)..).unwrap_or_default();
     }
     Some(row)
-}
-
-fn align(length: usize) -> usize {
-    length.next_multiple_of(4)
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
 #[cfg(test)]
@@ -168,6 +116,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::parse::netlink::{DONE, ERROR};
 
     fn message(kind: u16, body: &[u8]) -> Vec<u8> {
         let mut bytes = u32::try_from(16 + body.len()).unwrap().to_ne_bytes().to_vec();
@@ -196,7 +145,7 @@ mod tests {
     #[test]
     fn a_row_with_its_attributes_is_read() {
         let mut bytes = message(BY_FAMILY, &listener());
-        bytes.extend(message(NLMSG_DONE, &[0; 4]));
+        bytes.extend(message(DONE, &[0; 4]));
         let want = Row {
             state: STATE_LISTEN,
             ip: IpAddr::V6(Ipv6Addr::UNSPECIFIED),
@@ -212,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_refusal_carries_the_errno() {
-        assert_eq!(part(&message(NLMSG_ERROR, &(-13i32).to_ne_bytes())), Part::Refused(13));
+        assert_eq!(part(&message(ERROR, &(-13i32).to_ne_bytes())), Part::Refused(13));
     }
 
     proptest! {

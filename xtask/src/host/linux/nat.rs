@@ -2,15 +2,15 @@
 //! nftables has others.
 
 use std::fs;
-use std::io::Read;
 use std::time::Duration;
 
-use socket2::{Domain, Socket as RawSocket, Type};
+use rustix::io::Errno;
 
+use super::netlink;
 use crate::exec::{Command, find};
 use crate::model::{NatRules, NatTable};
 use crate::parse::iptables_save;
-use crate::parse::nft_chains::{self, BaseChain, Part};
+use crate::parse::nft_chains::{self, BaseChain};
 
 /// Reading them takes milliseconds; another program may hold the lock (`/run/xtables.lock`).
 const LIMIT: Duration = Duration::from_secs(3);
@@ -74,29 +74,16 @@ fn unread_chains(v4_is_shown: bool, v6_is_shown: bool) -> Option<String> {
 
 /// None where the kernel has no nftables.
 fn base_chains() -> std::io::Result<Vec<BaseChain>> {
-    // AF_NETLINK and NETLINK_NETFILTER; socket2 has no constants for them.
-    let Ok(socket) = RawSocket::new(Domain::from(16), Type::DGRAM, Some(socket2::Protocol::from(12))) else {
-        return Ok(Vec::new());
-    };
+    /// `NETLINK_NETFILTER`.
+    const NETFILTER: i32 = 12;
+    let Ok(socket) = netlink::socket(NETFILTER) else { return Ok(Vec::new()) };
     socket.set_read_timeout(Some(LIMIT))?;
-    // A netlink socket without a destination sends to the kernel.
     socket.send(&nft_chains::request())?;
-    let (mut chains, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
-    loop {
-        let mut reader = &socket;
-        let length = reader.read(&mut buffer)?;
-        match nft_chains::part(&buffer[..length]) {
-            Part::More(more) => chains.extend(more),
-            Part::Last(last) => {
-                chains.extend(last);
-                return Ok(chains);
-            }
-            Part::Refused(errno) if rustix::io::Errno::from_raw_os_error(errno) == rustix::io::Errno::PERM => {
-                return Err(std::io::Error::from_raw_os_error(errno));
-            }
-            // No such subsystem.
-            Part::Refused(_) => return Ok(Vec::new()),
-        }
+    match netlink::answer(&socket, nft_chains::part)? {
+        Ok(chains) => Ok(chains),
+        Err(Errno::PERM) => Err(Errno::PERM.into()),
+        // No such subsystem.
+        Err(_) => Ok(Vec::new()),
     }
 }
 

@@ -1,14 +1,14 @@
 //! Where the sockets come from: netlink, or the files of `/proc/net` without it.
 
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::time::Duration;
 
-use socket2::{Domain, Socket as RawSocket, Type};
+use socket2::Socket as RawSocket;
 
+use super::netlink;
 use crate::error::{Context, Error, Result};
 use crate::parse::proc_net;
-use crate::parse::sock_diag::{self, Part, Row, TCP, V4, V6};
+use crate::parse::sock_diag::{self, Row, TCP, V4, V6};
 
 /// Up to this many ports, one dump per port is cheaper than one of all sockets.
 const FEW: usize = 16;
@@ -24,9 +24,9 @@ pub(super) enum Source {
 
 impl Source {
     pub(super) fn netlink() -> Result<Self> {
-        // AF_NETLINK and NETLINK_SOCK_DIAG; socket2 has no constants for them.
-        let socket = RawSocket::new(Domain::from(16), Type::DGRAM, Some(socket2::Protocol::from(4)));
-        let socket = socket.context("open a netlink socket")?;
+        /// `NETLINK_SOCK_DIAG`.
+        const SOCK_DIAG: i32 = 4;
+        let socket = netlink::socket(SOCK_DIAG).context("open a netlink socket")?;
         socket.set_read_timeout(Some(Duration::from_secs(5))).context("set a time limit on netlink")?;
         Ok(Source::Netlink(socket))
     }
@@ -58,25 +58,13 @@ impl Source {
 }
 
 fn ask(socket: &RawSocket, request: &[u8], rows: &mut Vec<Row>) -> Result<()> {
-    // A netlink socket without a destination sends to the kernel.
     socket.send(request).context("ask the kernel for its sockets")?;
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let mut reader = socket;
-        let length = reader.read(&mut buffer).context("read the kernel's sockets")?;
-        match sock_diag::part(&buffer[..length]) {
-            Part::More(more) => rows.extend(more),
-            Part::Last(last) => {
-                rows.extend(last);
-                return Ok(());
-            }
-            // For example if the kernel does not support this table over netlink.
-            Part::Refused(errno) => {
-                let why = rustix::io::Errno::from_raw_os_error(errno);
-                return Err(Error::new(format!("the kernel did not list its sockets: {why}")));
-            }
-        }
+    match netlink::answer(socket, sock_diag::part).context("read the kernel's sockets")? {
+        Ok(found) => rows.extend(found),
+        // For example if the kernel does not support this table over netlink.
+        Err(why) => return Err(Error::new(format!("the kernel did not list its sockets: {why}"))),
     }
+    Ok(())
 }
 
 /// A disabled address family has no file.
